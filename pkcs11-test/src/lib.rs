@@ -1,0 +1,39 @@
+//! A local SignPath service with real keys: the REST routes that hash signing needs, served from a folder on this machine.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), pkcs11_test::Error> {
+//! let service = pkcs11_test::Service::start(pkcs11_test::Options::new("state"))?;
+//! for (name, value) in service.environment() {
+//!     println!("{name}={value}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The command `pkcs11-test serve` is the same thing for shells.
+
+mod certificates;
+mod digest;
+mod error;
+mod fault;
+mod http;
+mod keys;
+mod log;
+mod options;
+mod organization;
+mod policies;
+mod problem;
+mod routes;
+mod service;
+mod signing;
+mod state;
+mod tls;
+
+pub use error::Error;
+pub use fault::{Effect, Fault};
+pub use keys::{KeyKind, KeyStoreKind, SoftHsmToken};
+pub use log::{Log, RequestRecord};
+pub use options::Options;
+pub use policies::{CertificateKind, PolicyEntry, PolicyFile, Slug, UserEntry};
+pub use service::Service;
+pub use state::write_secret;

@@ -1,0 +1,169 @@
+//! The command `pkcs11-test`.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use pkcs11_test::{Error, KeyStoreKind, Log, Options, PolicyFile, Service};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A local SignPath service for trying and testing PKCS #11 modules
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve SignPath's REST interface for hash signing until SIGTERM or SIGINT
+    Serve(Serve),
+}
+
+const STATE_HELP: &str = "\
+Files in the state folder, made on first start:
+  code-signing-ca.pem                     the authority of the policies' certificates
+  certificates/{project}/{policy}.pem     the certificate of a signing policy
+  keys/{project}/{policy}.pem             its private key (key store software)
+  softhsm/                                the token, its softhsm2.conf and pins.json (key store softhsm)
+  tls-ca.pem                              the authority to trust (--tls)
+  identities.json                         generated organization id, tokens and policy ids
+
+Policies file (JSON; every part is optional but project, policy and key):
+  { \"organizationId\": \"UUID\",
+    \"users\":    [ { \"name\": \"ci\", \"token\": \"text\", \"submitterOf\": [ \"demo/release\" ] } ],
+    \"policies\": [ { \"project\": \"demo\", \"policy\": \"release\", \"key\": \"rsa-3072\", \"keyName\": \"shared\",
+                    \"approval\": false, \"certificate\": \"X509\" } ] }
+  key:          rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521
+  keyName:      policies with the same name share one key and certificate
+  approval:     the policy is listed, but refuses to sign
+  certificate:  X509, None (as for a GPG key), Garbage
+Without a file: project demo with the policies rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521.
+
+In a shell:
+  pkcs11-test serve --state state --log requests.log --env signpath.env &
+  until [ -e signpath.env ]; do sleep 0.1; done
+  . ./signpath.env";
+
+#[derive(clap::Args)]
+#[command(after_help = STATE_HELP)]
+struct Serve {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// Folder that keeps keys, certificates and generated identifiers
+    #[arg(long, value_name = "DIR", default_value = "signpath-service")]
+    state: PathBuf,
+
+    /// JSON file with the organization's users and signing policies
+    #[arg(long, value_name = "FILE")]
+    policies: Option<PathBuf>,
+
+    /// Serve HTTPS with a certificate for localhost, 127.0.0.1 and ::1
+    #[arg(long)]
+    tls: bool,
+
+    /// Where the private keys live
+    #[arg(long, value_name = "STORE", value_enum, default_value_t = KeyStore::Software)]
+    key_store: KeyStore,
+
+    /// SoftHSM library [default: looked for in the usual places]
+    #[arg(long, value_name = "PATH")]
+    softhsm_module: Option<PathBuf>,
+
+    /// File to append one JSON line per request to [default: standard error]
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// File to write the export lines to as soon as the service is ready (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    env: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KeyStore {
+    /// PKCS #8 files
+    Software,
+    /// A SoftHSM token, through its PKCS #11 module
+    Softhsm,
+}
+
+fn main() -> ExitCode {
+    let Command::Serve(arguments) = Arguments::parse().command;
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pkcs11-test: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
+    let env = arguments.env.clone();
+    if let Some(path) = &env {
+        // A file of an earlier run would tell a waiting script the wrong port.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("cannot replace {}: {error}", path.display()).into());
+            }
+            _ => {}
+        }
+    }
+    let mut service = Service::start(arguments.options()?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let lines = export_lines(&service.environment());
+        if let Some(path) = &env {
+            pkcs11_test::write_secret(path, &lines)?;
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(lines.as_bytes())?;
+        stdout.flush()?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })?;
+    service.stop();
+    Ok(())
+}
+
+impl Serve {
+    fn options(self) -> Result<Options, Error> {
+        Ok(Options {
+            listen: self.listen,
+            policies: self
+                .policies
+                .as_deref()
+                .map(PolicyFile::read)
+                .transpose()?
+                .unwrap_or_default(),
+            tls: self.tls,
+            key_store: match self.key_store {
+                KeyStore::Software => KeyStoreKind::Software,
+                KeyStore::Softhsm => KeyStoreKind::SoftHsm,
+            },
+            softhsm_module: self.softhsm_module,
+            log: self.log.map_or(Log::Stderr, Log::File),
+            ..Options::new(self.state)
+        })
+    }
+}
+
+/// Lines for a POSIX shell. Within single quotes everything but the single quote is itself.
+fn export_lines(environment: &[(&'static str, String)]) -> String {
+    environment
+        .iter()
+        .map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', r"'\''")))
+        .collect()
+}

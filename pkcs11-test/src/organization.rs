@@ -1,0 +1,228 @@
+//! The organization that the service serves: users, signing policies, their keys and certificates.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::thread;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use rsa::traits::PublicKeyParts;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use x509_cert::Certificate;
+use x509_cert::der::Encode;
+
+use crate::certificates::{self, Authority};
+use crate::error::{Context, Error};
+use crate::keys::{KeyStore, PrivateKey, rsa_public_key};
+use crate::policies::{CertificateKind, PolicyEntry, PolicyFile};
+use crate::state::{Identities, StateFolder};
+
+pub(crate) struct Organization {
+    pub id: Uuid,
+    pub users: Vec<User>,
+    pub policies: Vec<Arc<SigningPolicy>>,
+}
+
+pub(crate) struct User {
+    pub name: String,
+    pub token: String,
+    /// `None`: of all policies.
+    submitter_of: Option<HashSet<String>>,
+}
+
+impl User {
+    pub fn is_submitter_of(&self, policy: &SigningPolicy) -> bool {
+        self.submitter_of
+            .as_ref()
+            .is_none_or(|labels| labels.contains(&policy.entry.label()))
+    }
+}
+
+pub(crate) struct SigningPolicy {
+    pub entry: PolicyEntry,
+    pub key: Arc<dyn PrivateKey>,
+    /// DER. `None` when the policy shows none or garbage.
+    pub certificate: Option<Vec<u8>>,
+    /// The policy's element in the answer of MySigningPolicies.
+    pub listed: Value,
+}
+
+impl Organization {
+    /// Makes what is missing in the state folder. The caller holds its lock.
+    pub fn open(
+        file: &PolicyFile,
+        state: &StateFolder,
+        keys: &dyn KeyStore,
+    ) -> Result<Self, Error> {
+        let mut identities = Identities::load(state)?;
+        let id = file.organization_id.unwrap_or(identities.organization_id);
+        let users = file
+            .users
+            .iter()
+            .map(|user| User {
+                name: user.name.clone(),
+                token: user
+                    .token
+                    .clone()
+                    .unwrap_or_else(|| identities.token(&user.name)),
+                submitter_of: user
+                    .submitter_of
+                    .as_ref()
+                    .map(|labels| labels.iter().cloned().collect()),
+            })
+            .collect();
+        let policy_ids: Vec<Uuid> = file
+            .policies
+            .iter()
+            .map(|entry| identities.policy_id(&entry.label()))
+            .collect();
+        identities.save(state)?;
+
+        let pairs = open_keys(&file.policies, keys)?;
+        let certificates = issue_certificates(&file.policies, &pairs, state, keys)?;
+        let policies = file
+            .policies
+            .iter()
+            .zip(policy_ids)
+            .map(|(entry, id)| {
+                let owner = key_owner(&file.policies, entry);
+                let certificate = certificates
+                    .get(&owner)
+                    .filter(|_| entry.certificate == CertificateKind::X509);
+                signing_policy(entry, id, Arc::clone(&pairs[&owner]), certificate).map(Arc::new)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            id,
+            users,
+            policies,
+        })
+    }
+
+    pub fn policy(&self, project: &str, policy: &str) -> Option<&Arc<SigningPolicy>> {
+        self.policies.iter().find(|candidate| {
+            candidate.entry.project.as_str() == project && candidate.entry.policy.as_str() == policy
+        })
+    }
+}
+
+/// The label of the first policy that uses the key of `entry`: a shared key and its certificate go by that name.
+fn key_owner(policies: &[PolicyEntry], entry: &PolicyEntry) -> String {
+    policies
+        .iter()
+        .find(|first| entry.key_name.is_some() && first.key_name == entry.key_name)
+        .unwrap_or(entry)
+        .label()
+}
+
+/// Opens all keys at once: the search for RSA primes takes seconds.
+fn open_keys(
+    policies: &[PolicyEntry],
+    keys: &dyn KeyStore,
+) -> Result<HashMap<String, Arc<dyn PrivateKey>>, Error> {
+    let wanted: HashMap<String, _> = policies
+        .iter()
+        .map(|entry| (key_owner(policies, entry), entry.key))
+        .collect();
+    thread::scope(|scope| {
+        let opening: Vec<_> = wanted
+            .into_iter()
+            .map(|(label, kind)| {
+                scope.spawn(move || keys.open_or_generate(&label, kind).map(|key| (label, key)))
+            })
+            .collect();
+        opening
+            .into_iter()
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(Error::new("a key could not be opened")))
+            })
+            .collect()
+    })
+}
+
+/// One certificate for each key, and a copy of it for each policy that shows it.
+fn issue_certificates(
+    policies: &[PolicyEntry],
+    pairs: &HashMap<String, Arc<dyn PrivateKey>>,
+    state: &StateFolder,
+    keys: &dyn KeyStore,
+) -> Result<HashMap<String, Certificate>, Error> {
+    let authority = Authority::code_signing(state)?;
+    let mut certificates = HashMap::new();
+    for entry in policies
+        .iter()
+        .filter(|entry| entry.certificate == CertificateKind::X509)
+    {
+        let owner = key_owner(policies, entry);
+        let certificate =
+            authority.code_signing_certificate(state, &owner, pairs[&owner].public_key())?;
+        keys.store_certificate(&owner, &certificate)?;
+        if entry.label() != owner {
+            certificates::write(
+                state,
+                &certificates::certificate_file(&entry.label()),
+                &certificate,
+            )?;
+        }
+        certificates.insert(owner, certificate);
+    }
+    Ok(certificates)
+}
+
+fn signing_policy(
+    entry: &PolicyEntry,
+    id: Uuid,
+    key: Arc<dyn PrivateKey>,
+    certificate: Option<&Certificate>,
+) -> Result<SigningPolicy, Error> {
+    const FAILURE: &str = "a certificate cannot be encoded";
+
+    let certificate = certificate
+        .map(Encode::to_der)
+        .transpose()
+        .context(FAILURE)?;
+    let public_key = key.public_key();
+    let mut listed = json!({
+        "signingPolicyId": id,
+        "projectSlug": entry.project.as_str(),
+        "signingPolicySlug": entry.policy.as_str(),
+        "keySizeInBits": entry.key.bits(),
+    });
+    if entry.key.is_rsa() {
+        let rsa = rsa_public_key(public_key)?;
+        listed["keyType"] = "Rsa".into();
+        listed["rsaParameters"] = json!({
+            "publicExponent": BASE64_STANDARD.encode(rsa.e().to_bytes_be()),
+            "modulus": BASE64_STANDARD.encode(rsa.n().to_bytes_be()),
+        });
+        // RSAPublicKey: RFC 8017, appendix A.1.1
+        listed["publicKeyBytes"] = BASE64_STANDARD
+            .encode(public_key.subject_public_key.raw_bytes())
+            .into();
+    } else {
+        listed["keyType"] = "Ecdsa".into();
+        listed["publicKeyBytes"] = BASE64_STANDARD
+            .encode(public_key.to_der().context(FAILURE)?)
+            .into();
+    }
+    let (certificate_type, certificate_bytes) = match entry.certificate {
+        CertificateKind::X509 => (
+            "X509",
+            certificate.as_ref().map(|der| BASE64_STANDARD.encode(der)),
+        ),
+        CertificateKind::Garbage => ("X509", Some("invalid".to_owned())),
+        CertificateKind::None => ("GpgKey", None),
+    };
+    listed["certificateType"] = certificate_type.into();
+    if let Some(bytes) = certificate_bytes {
+        listed["certificateBytes"] = bytes.into();
+    }
+    Ok(SigningPolicy {
+        entry: entry.clone(),
+        key,
+        certificate,
+        listed,
+    })
+}

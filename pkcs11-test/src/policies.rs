@@ -1,0 +1,205 @@
+//! The policies file: who may sign with what.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::error::{Context, Error};
+use crate::keys::KeyKind;
+
+/// An organization's users and signing policies, as the policies file says them (JSON).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyFile {
+    /// The organization's UUID. `None`: made on first start and kept in the state folder.
+    pub organization_id: Option<Uuid>,
+    /// The users, at least one. The first is the one whose token the environment lines carry.
+    #[serde(default = "default_users")]
+    pub users: Vec<UserEntry>,
+    /// The signing policies, in the order in which they are listed.
+    #[serde(default = "default_policies")]
+    pub policies: Vec<PolicyEntry>,
+}
+
+/// A user of the organization.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserEntry {
+    /// The name the request log shows.
+    pub name: String,
+    /// The API token. `None`: made on first start and kept in the state folder.
+    pub token: Option<String>,
+    /// The policies (`project/policy`) of which the user is a Submitter. `None`: all.
+    pub submitter_of: Option<Vec<String>>,
+}
+
+/// A signing policy.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// The project's slug.
+    pub project: Slug,
+    /// The policy's slug.
+    pub policy: Slug,
+    /// The key's type and size.
+    pub key: KeyKind,
+    /// Policies with the same key name share one key and one certificate. `None`: a key of its own.
+    pub key_name: Option<Slug>,
+    /// The policy has an approval process, which hash signing does not support.
+    #[serde(default)]
+    pub approval: bool,
+    /// What the service shows as the policy's certificate.
+    #[serde(default)]
+    pub certificate: CertificateKind,
+}
+
+impl PolicyEntry {
+    /// `project/policy`, which is also CKA_ID and CKA_LABEL of its objects in a token.
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.project.0, self.policy.0)
+    }
+}
+
+/// What the service shows as a policy's certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum CertificateKind {
+    /// An X.509 certificate.
+    #[default]
+    X509,
+    /// None, as for a GPG key.
+    None,
+    /// Text that is no certificate.
+    Garbage,
+}
+
+/// A name that is safe in an URL, a file name and a distinguished name: letters, digits, `-`, `_` and `.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Slug(String);
+
+impl Slug {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if text.is_empty() || text.starts_with('.') || !text.chars().all(allowed) {
+            return Err(format!(
+                "`{text}` is no slug: expected letters, digits, `-`, `_` and `.`, not starting with `.`"
+            ));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl PolicyFile {
+    /// Reads a policies file.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not a policies file; the message names the file, the line and what is expected.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path)
+            .context(format!("cannot read the policies file {}", path.display()))?;
+        Self::parse(&text).context(format!("policies file {}", path.display()))
+    }
+
+    /// Reads the text of a policies file.
+    ///
+    /// # Errors
+    /// The text is not JSON of the expected shape, names something twice, or refers to a policy that it does not have.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let file: Self =
+            serde_json::from_str(text).map_err(|error| Error::new(error.to_string()))?;
+        file.check()?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let mut labels = HashSet::new();
+        let mut kinds: HashMap<&Slug, KeyKind> = HashMap::new();
+        for entry in &self.policies {
+            if !labels.insert(entry.label()) {
+                return Err(Error::new(format!(
+                    "the policy `{}` is listed twice",
+                    entry.label()
+                )));
+            }
+            if let Some(name) = &entry.key_name {
+                if *kinds.entry(name).or_insert(entry.key) != entry.key {
+                    return Err(Error::new(format!(
+                        "the key `{}` is listed with two types: give every policy that shares it the same `key`",
+                        name.0
+                    )));
+                }
+            }
+        }
+        if self.users.is_empty() {
+            return Err(Error::new(
+                "`users` is empty: expected at least one user, or no `users` for the default one",
+            ));
+        }
+        let mut names = HashSet::new();
+        for user in &self.users {
+            if !names.insert(&user.name) {
+                return Err(Error::new(format!(
+                    "the user `{}` is listed twice",
+                    user.name
+                )));
+            }
+            if let Some(unknown) = user
+                .submitter_of
+                .iter()
+                .flatten()
+                .find(|label| !labels.contains(*label))
+            {
+                return Err(Error::new(format!(
+                    "the user `{}` is Submitter of `{unknown}`, which is not in `policies`: expected `project/policy`",
+                    user.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One user who may sign with everything, and project `demo` with one policy for each key type and size.
+impl Default for PolicyFile {
+    fn default() -> Self {
+        Self {
+            organization_id: None,
+            users: default_users(),
+            policies: default_policies(),
+        }
+    }
+}
+
+fn default_users() -> Vec<UserEntry> {
+    vec![UserEntry {
+        name: "ci".to_owned(),
+        token: None,
+        submitter_of: None,
+    }]
+}
+
+fn default_policies() -> Vec<PolicyEntry> {
+    KeyKind::ALL
+        .iter()
+        .map(|&key| PolicyEntry {
+            project: Slug("demo".to_owned()),
+            policy: Slug(key.name().to_owned()),
+            key,
+            key_name: None,
+            approval: false,
+            certificate: CertificateKind::X509,
+        })
+        .collect()
+}

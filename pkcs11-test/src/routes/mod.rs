@@ -1,0 +1,242 @@
+//! The routes of the REST interface.
+
+mod signing_requests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Extension, Path, Query, RawPathParams, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::fault::Effect;
+use crate::log::RequestRecord;
+use crate::organization::{Organization, SigningPolicy, User};
+use crate::problem::Problem;
+
+const HEALTH: &str = "/Api/healthz";
+const ORGANIZATION: &str = "/Api/v1/{organization}";
+const MY_SIGNING_POLICIES: &str = "/Cryptoki/MySigningPolicies";
+const SIGNING_REQUESTS: &str = "/SigningRequests";
+const SUBMIT_WITH_ARTIFACT: &str = "/SigningRequests/SubmitWithArtifact";
+const SIGN_HASH: &str = "/SigningRequests/SignHash";
+const X509_CERTIFICATE: &str =
+    "/Projects/{project}/SigningPolicies/{policy}/Certificate/X509Certificate";
+const GPG_PUBLIC_KEY: &str =
+    "/Projects/{project}/SigningPolicies/{policy}/Certificate/GpgPublicKey";
+
+const BELOW_ORGANIZATION: [&str; 6] = [
+    MY_SIGNING_POLICIES,
+    SIGNING_REQUESTS,
+    SUBMIT_WITH_ARTIFACT,
+    SIGN_HASH,
+    X509_CERTIFICATE,
+    GPG_PUBLIC_KEY,
+];
+
+/// What the routes work on.
+pub(crate) struct Api {
+    pub organization: Organization,
+    /// `http(s)://host:port/Api`
+    pub url: String,
+}
+
+/// One request's record, which the routes fill in, and what is to be done to its signature.
+#[derive(Clone, Default)]
+pub(crate) struct Call {
+    pub record: Arc<Mutex<RequestRecord>>,
+    pub fault: Option<Effect>,
+}
+
+impl Call {
+    pub fn note(&self, change: impl FnOnce(&mut RequestRecord)) {
+        change(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A path that matched a route in any case.
+pub(crate) struct CanonicalPath {
+    /// The path with the fixed parts spelled as the router has them.
+    pub path: String,
+    /// The route below `{ApiUrl}` or below the organization.
+    pub route: &'static str,
+}
+
+impl CanonicalPath {
+    pub fn of(path: &str) -> Option<Self> {
+        if let Some(path) = spell(HEALTH, path) {
+            return Some(Self {
+                path,
+                route: HEALTH.trim_start_matches("/Api"),
+            });
+        }
+        BELOW_ORGANIZATION.into_iter().find_map(|route| {
+            spell(&format!("{ORGANIZATION}{route}"), path).map(|path| Self { path, route })
+        })
+    }
+
+    pub fn signs(&self) -> bool {
+        [SIGNING_REQUESTS, SUBMIT_WITH_ARTIFACT, SIGN_HASH].contains(&self.route)
+    }
+}
+
+/// The path with the fixed parts of the template, or `None` if it is not of that form.
+fn spell(template: &str, path: &str) -> Option<String> {
+    let fixed: Vec<&str> = template.split('/').collect();
+    let given: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    if fixed.len() != given.len() {
+        return None;
+    }
+    let spelled: Option<Vec<&str>> = fixed
+        .into_iter()
+        .zip(given)
+        .map(|(fixed, given)| {
+            if fixed.starts_with('{') {
+                Some(given)
+            } else {
+                fixed.eq_ignore_ascii_case(given).then_some(fixed)
+            }
+        })
+        .collect();
+    spelled.map(|parts| parts.join("/"))
+}
+
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let organization = Router::new()
+        .route(MY_SIGNING_POLICIES, get(my_signing_policies))
+        .route(SIGNING_REQUESTS, post(signing_requests::submit))
+        .route(SUBMIT_WITH_ARTIFACT, post(signing_requests::submit))
+        .route(SIGN_HASH, post(signing_requests::sign_hash))
+        .route(X509_CERTIFICATE, get(x509_certificate))
+        .route(GPG_PUBLIC_KEY, get(gpg_public_key))
+        .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
+        .route_layer(from_fn_with_state(Arc::clone(&api), authenticate));
+    Router::new()
+        .route(HEALTH, get(async || "Healthy"))
+        .nest(ORGANIZATION, organization)
+        .fallback(async || Problem::NOT_FOUND)
+        .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
+        .with_state(api)
+}
+
+/// Who sent the request. Handlers find the user again by position.
+#[derive(Clone, Copy)]
+struct UserIndex(usize);
+
+impl UserIndex {
+    fn user(self, api: &Api) -> Result<&User, Problem> {
+        api.organization
+            .users
+            .get(self.0)
+            .ok_or(Problem::UNAUTHORIZED)
+    }
+}
+
+async fn authenticate(
+    State(api): State<Arc<Api>>,
+    Extension(call): Extension<Call>,
+    parameters: RawPathParams,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let token = bearer_token(request.headers()).ok_or(Problem::UNAUTHORIZED)?;
+    let index = api
+        .organization
+        .users
+        .iter()
+        .position(|user| user.token == token)
+        .ok_or(Problem::UNAUTHORIZED)?;
+    let user = UserIndex(index);
+    let name = user.user(&api)?.name.clone();
+    call.note(|record| record.user = Some(name));
+    // The public record does not say how the service answers for an organization that is not the user's.
+    let organization = parameters
+        .iter()
+        .find(|(name, _)| *name == "organization")
+        .and_then(|(_, id)| Uuid::parse_str(id).ok());
+    if organization != Some(api.organization.id) {
+        return Err(Problem::NOT_FOUND);
+    }
+    request.extensions_mut().insert(user);
+    Ok(next.run(request).await)
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
+async fn my_signing_policies(
+    State(api): State<Arc<Api>>,
+    Extension(user): Extension<UserIndex>,
+    Extension(call): Extension<Call>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Json<Value>, Problem> {
+    let user = user.user(&api)?;
+    let filter = |wanted: &str| {
+        query
+            .iter()
+            .find(|(name, value)| name.eq_ignore_ascii_case(wanted) && !value.is_empty())
+            .map(|(_, value)| value.clone())
+    };
+    let (project, policy) = (filter("projectSlug"), filter("signingPolicySlug"));
+    let listed: Vec<&Value> = api
+        .organization
+        .policies
+        .iter()
+        .filter(|candidate| user.is_submitter_of(candidate))
+        .filter(|candidate| {
+            project
+                .as_ref()
+                .is_none_or(|slug| slug == candidate.entry.project.as_str())
+        })
+        .filter(|candidate| {
+            policy
+                .as_ref()
+                .is_none_or(|slug| slug == candidate.entry.policy.as_str())
+        })
+        .map(|policy| &policy.listed)
+        .collect();
+    let answer = json!({ "signingPolicies": listed });
+    call.note(|record| (record.project, record.policy) = (project, policy));
+    Ok(Json(answer))
+}
+
+/// The policy that a path names. Any user of the organization may read its certificate.
+fn named_policy<'a>(
+    api: &'a Api,
+    call: &Call,
+    (_, project, policy): (String, String, String),
+) -> Result<&'a SigningPolicy, Problem> {
+    let found = api
+        .organization
+        .policy(&project, &policy)
+        .ok_or(Problem::NOT_FOUND);
+    call.note(|record| (record.project, record.policy) = (Some(project), Some(policy)));
+    found.map(AsRef::as_ref)
+}
+
+async fn x509_certificate(
+    State(api): State<Arc<Api>>,
+    Extension(call): Extension<Call>,
+    Path(path): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    let policy = named_policy(&api, &call, path)?;
+    let der = policy.certificate.clone().ok_or(Problem::NOT_FOUND)?;
+    Ok(([(CONTENT_TYPE, "application/pkix-cert")], der).into_response())
+}
+
+/// No policy here has a certified OpenPGP key.
+async fn gpg_public_key(
+    State(api): State<Arc<Api>>,
+    Extension(call): Extension<Call>,
+    Path(path): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    named_policy(&api, &call, path)?;
+    Err(Problem::NOT_FOUND)
+}

@@ -1,0 +1,191 @@
+//! A running service.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use crate::error::{Context, Error};
+use crate::fault::{Fault, FaultQueue};
+use crate::http::Server;
+use crate::keys::{self, SoftHsmToken};
+use crate::log::{RequestLog, RequestRecord};
+use crate::options::Options;
+use crate::organization::Organization;
+use crate::routes::{self, Api};
+use crate::state::StateFolder;
+use crate::tls;
+
+/// A running service, on threads of its own. It stops when it is dropped.
+pub struct Service {
+    api: Arc<Api>,
+    faults: Arc<FaultQueue>,
+    log: Arc<RequestLog>,
+    tls_ca_file: Option<PathBuf>,
+    softhsm: Option<SoftHsmToken>,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Service {
+    /// Makes what is missing in the state folder and starts to answer. The first start takes some seconds, since it generates keys.
+    ///
+    /// # Errors
+    /// The state folder or the log cannot be written, the address is taken, SoftHSM is missing, or a stored key is of another
+    /// type than its policy's.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let log = Arc::new(RequestLog::open(&options.log)?);
+        let state = Arc::new(StateFolder::open(&options.state)?);
+        let lock = state.lock()?;
+        let keys = keys::open(options.key_store, &state, options.softhsm_module.as_deref())?;
+        let organization = Organization::open(&options.policies, &state, keys.as_ref())?;
+        let tls = if options.tls {
+            Some(tls::acceptor(&state)?)
+        } else {
+            None
+        };
+        drop(lock);
+
+        let listener = TcpListener::bind(options.listen)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .context(format!("cannot listen on {}", options.listen))?;
+        let address = reachable(listener.local_addr().context("cannot listen")?);
+        let scheme = if options.tls { "https" } else { "http" };
+        let api = Arc::new(Api {
+            organization,
+            url: format!("{scheme}://{address}/Api"),
+        });
+        let faults = Arc::new(FaultQueue::default());
+        let server = Arc::new(Server {
+            router: routes::router(Arc::clone(&api)),
+            tls,
+            faults: Arc::clone(&faults),
+            log: Arc::clone(&log),
+        });
+
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_io()
+            .thread_name("signpath-service")
+            .build();
+        let runtime = runtime.context("cannot start threads")?;
+        // On a thread of its own, so that `start` and `stop` may be called from anywhere, another runtime's threads too.
+        let thread = thread::Builder::new()
+            .name("signpath-service".to_owned())
+            .spawn(move || {
+                runtime.spawn(server.run(listener));
+                // A sender that is gone means the same as one that sends.
+                let _ = runtime.block_on(stopped);
+                // Dropping the runtime ends every task and closes every socket before the thread ends.
+            })
+            .context("cannot start a thread")?;
+        Ok(Self {
+            api,
+            faults,
+            log,
+            tls_ca_file: options.tls.then(|| state.path(tls::AUTHORITY_FILE)),
+            softhsm: keys.token().cloned(),
+            running: Some(Running { stop, thread }),
+        })
+    }
+
+    /// `http(s)://host:port/Api`
+    pub fn api_url(&self) -> &str {
+        &self.api.url
+    }
+
+    /// The organization's UUID.
+    pub fn organization_id(&self) -> String {
+        self.api.organization.id.to_string()
+    }
+
+    /// The first user's API token.
+    pub fn token(&self) -> &str {
+        self.api
+            .organization
+            .users
+            .first()
+            .map_or("", |user| &user.token)
+    }
+
+    /// The API token of a user.
+    pub fn token_of(&self, user: &str) -> Option<&str> {
+        self.api
+            .organization
+            .users
+            .iter()
+            .find(|candidate| candidate.name == user)
+            .map(|user| user.token.as_str())
+    }
+
+    /// The environment variables with which a module finds the service as its first user.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = vec![
+            ("SIGNPATH_API_URL", self.api_url().to_owned()),
+            ("SIGNPATH_ORGANIZATION_ID", self.organization_id()),
+            ("SIGNPATH_API_TOKEN", self.token().to_owned()),
+        ];
+        if let Some(file) = &self.tls_ca_file {
+            environment.push(("SIGNPATH_TLS_CA_FILE", file.display().to_string()));
+        }
+        environment
+    }
+
+    /// The DER certificate that a policy shows.
+    pub fn certificate_der(&self, project: &str, policy: &str) -> Option<&[u8]> {
+        self.api
+            .organization
+            .policy(project, policy)?
+            .certificate
+            .as_deref()
+    }
+
+    /// All requests so far. A request is in the list before its client has the answer.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.log.records()
+    }
+
+    /// Lets something go wrong with the next request that matches. Faults for the same request wait in a queue.
+    ///
+    /// # Errors
+    /// The answer that the fault asks for cannot be sent by HTTP.
+    pub fn inject(&self, fault: impl Into<Fault>) -> Result<(), Error> {
+        self.faults.push(fault.into())
+    }
+
+    /// The token that holds the keys, with [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).
+    pub fn softhsm(&self) -> Option<&SoftHsmToken> {
+        self.softhsm.as_ref()
+    }
+
+    /// Stops listening and closes every connection. [`Service::requests`] still answers.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // The thread waits for this or has ended.
+            let _ = running.stop.send(());
+            let _ = running.thread.join();
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An address to connect to: the one listened on, or loopback if that is any.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        ip if !ip.is_unspecified() => ip,
+        ip if ip.is_ipv4() => Ipv4Addr::LOCALHOST.into(),
+        _ => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, listening.port())
+}

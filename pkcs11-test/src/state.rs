@@ -1,0 +1,184 @@
+//! The state folder: keys, certificates and generated identifiers that outlive the process.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use fs4::fs_std::FileExt;
+use rsa::rand_core::{OsRng, RngCore};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::{Context, Error};
+
+const IDENTITIES: &str = "identities.json";
+
+/// Readable by the owner alone.
+pub(crate) const SECRET: u32 = 0o600;
+/// Readable by all who may enter the folder.
+pub(crate) const PUBLIC: u32 = 0o644;
+
+/// A folder of mode 0700.
+pub(crate) struct StateFolder {
+    path: PathBuf,
+}
+
+impl StateFolder {
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        create_folder(path)?;
+        let path = path
+            .canonicalize()
+            .context(format!("cannot open the state folder {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Keeps other processes from making the same things until the file is dropped.
+    pub fn lock(&self) -> Result<File, Error> {
+        let path = self.path("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(SECRET)
+            .open(&path)
+            .context(format!("cannot open {}", path.display()))?;
+        FileExt::lock_exclusive(&file).context(format!("cannot lock {}", path.display()))?;
+        Ok(file)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub fn create_folder(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path(name);
+        create_folder(&path)?;
+        Ok(path)
+    }
+
+    /// The content of a file, if there is one.
+    pub fn read(&self, name: &str) -> Result<Option<String>, Error> {
+        let path = self.path(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::new(format!(
+                "cannot read {}: {error}",
+                path.display()
+            ))),
+        }
+    }
+
+    /// Writes a file so that no reader ever sees a part of it.
+    pub fn write(&self, name: &str, content: &str, mode: u32) -> Result<(), Error> {
+        let path = self.path(name);
+        if let Some(folder) = path.parent() {
+            create_folder(folder)?;
+        }
+        write_atomically(&path, content.as_bytes(), mode)
+    }
+}
+
+/// Writes a file under another name, then renames it, so that no reader ever sees a part of it.
+pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
+    let failure = format!("cannot write {}", path.display());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", Uuid::new_v4().simple()));
+    let unfinished = path.with_file_name(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&unfinished)
+        .context(&failure)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written.context(&failure)
+}
+
+fn create_folder(path: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .context(format!("cannot create the folder {}", path.display()))
+}
+
+/// Identifiers that were made up on first use.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identities {
+    pub organization_id: Uuid,
+    tokens: BTreeMap<String, String>,
+    policy_ids: BTreeMap<String, Uuid>,
+}
+
+impl Identities {
+    pub fn load(state: &StateFolder) -> Result<Self, Error> {
+        match state.read(IDENTITIES)? {
+            Some(text) => serde_json::from_str(&text).context(format!(
+                "{} is damaged; remove it to have new identifiers made",
+                state.path(IDENTITIES).display()
+            )),
+            None => Ok(Self {
+                organization_id: Uuid::new_v4(),
+                tokens: BTreeMap::new(),
+                policy_ids: BTreeMap::new(),
+            }),
+        }
+    }
+
+    pub fn save(&self, state: &StateFolder) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(self).context("cannot write the identifiers")?;
+        state.write(IDENTITIES, &text, SECRET)
+    }
+
+    pub fn token(&mut self, user: &str) -> String {
+        self.tokens
+            .entry(user.to_owned())
+            .or_insert_with(generate_token)
+            .clone()
+    }
+
+    pub fn policy_id(&mut self, label: &str) -> Uuid {
+        *self
+            .policy_ids
+            .entry(label.to_owned())
+            .or_insert_with(Uuid::new_v4)
+    }
+}
+
+/// 44 base64 characters with `/`, `+` and `=` among them: a client has to carry all of them unharmed.
+fn generate_token() -> String {
+    let mut bytes = [0; 32];
+    loop {
+        OsRng.fill_bytes(&mut bytes);
+        let token = BASE64_STANDARD.encode(bytes);
+        if token.contains('/') && token.contains('+') {
+            return token;
+        }
+    }
+}
+
+/// Random text for PINs: 32 hexadecimal digits.
+pub(crate) fn generate_pin() -> String {
+    let mut bytes = [0; 16];
+    OsRng.fill_bytes(&mut bytes);
+    Uuid::from_bytes(bytes).simple().to_string()
+}
+
+/// Writes a file of mode 0600 so that no reader ever sees a part of it.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_secret(path: &Path, content: &str) -> Result<(), Error> {
+    write_atomically(path, content.as_bytes(), SECRET)
+}

@@ -1,0 +1,135 @@
+//! Who signs: an organization and an API token, from a PIN or from the configuration.
+
+use super::Config;
+use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
+
+/// The PIN that stands for the credentials of the configuration.
+const PIN_CONFIG: &str = "CONFIG";
+
+/// An identity at the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// A UUID; it shows in URLs and may be logged.
+    pub organization_id: String,
+    /// The bearer token.
+    pub api_token: Secret,
+}
+
+impl Credentials {
+    /// What a PIN stands for: `{OrganizationId}:{ApiToken}`, or, for `CONFIG` and an absent or
+    /// empty PIN, the credentials of the configuration.
+    ///
+    /// # Errors
+    /// [`Kind::PinIncorrect`] for any other PIN, and when the configuration lacks what the PIN
+    /// asks of it.
+    pub fn from_pin(pin: &[u8], config: &Config) -> Result<Self> {
+        if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
+            return config.credentials().ok_or_else(|| missing(config));
+        }
+        let (organization_id, api_token) = std::str::from_utf8(pin)
+            .ok()
+            .and_then(|pin| pin.split_once(':'))
+            .filter(|(organization_id, api_token)| {
+                !organization_id.is_empty() && !api_token.is_empty()
+            })
+            .ok_or_else(|| {
+                Error::new(
+                    Kind::PinIncorrect,
+                    "the PIN has to be CONFIG, which takes the credentials from the environment \
+                     or the configuration file, or {OrganizationId}:{ApiToken}",
+                )
+            })?;
+        Ok(Self {
+            organization_id: organization_id.to_owned(),
+            api_token: Secret::new(api_token.to_owned()),
+        })
+    }
+}
+
+fn missing(config: &Config) -> Error {
+    let missing = match (&config.organization_id, &config.api_token) {
+        (None, None) => {
+            "an organization and an API token (SIGNPATH_ORGANIZATION_ID and \
+                         SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the file that \
+                         SIGNPATH_CONFIG_FILE names)"
+        }
+        (None, _) => {
+            "an organization (SIGNPATH_ORGANIZATION_ID, or OrganizationId in the file \
+                      that SIGNPATH_CONFIG_FILE names)"
+        }
+        (_, _) => {
+            "an API token (SIGNPATH_API_TOKEN, or ApiToken in the file that \
+                   SIGNPATH_CONFIG_FILE names)"
+        }
+    };
+    Error::new(
+        Kind::PinIncorrect,
+        format!(
+            "the PIN asks for the configured credentials, but the configuration lacks {missing}"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(organization_id: Option<&str>, api_token: Option<&str>) -> Config {
+        Config {
+            organization_id: organization_id.map(str::to_owned),
+            api_token: api_token.map(|token| Secret::new(token.to_owned())),
+            ..Config::load().unwrap()
+        }
+    }
+
+    #[test]
+    fn a_pin_with_organization_and_token_wins_over_the_configuration() {
+        let config = config(Some("configured"), Some("configured token"));
+        let credentials = Credentials::from_pin(b"org:a/b+c=:d", &config).unwrap();
+        assert_eq!(credentials.organization_id, "org");
+        assert_eq!(credentials.api_token.expose(), "a/b+c=:d");
+    }
+
+    #[test]
+    fn config_and_an_empty_pin_mean_the_configuration() {
+        let complete = config(Some("org"), Some("token"));
+        for pin in [b"CONFIG".as_slice(), b""] {
+            let credentials = Credentials::from_pin(pin, &complete).unwrap();
+            assert_eq!(credentials.api_token.expose(), "token");
+        }
+    }
+
+    #[test]
+    fn what_the_configuration_lacks_is_named() {
+        for (organization_id, api_token, expected) in [
+            (
+                None,
+                None,
+                "SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN",
+            ),
+            (Some("org"), None, "lacks an API token"),
+            (None, Some("token"), "lacks an organization"),
+        ] {
+            let error =
+                Credentials::from_pin(b"CONFIG", &config(organization_id, api_token)).unwrap_err();
+            assert_eq!(error.kind, Kind::PinIncorrect);
+            assert!(error.reason.contains(expected), "{}", error.reason);
+        }
+    }
+
+    #[test]
+    fn another_pin_is_refused_and_not_repeated() {
+        for pin in [
+            b"1234".as_slice(),
+            b":s3cret",
+            b"s3cret:",
+            b"s3cret\xff:x",
+            b"config",
+        ] {
+            let error = Credentials::from_pin(pin, &config(Some("o"), Some("t"))).unwrap_err();
+            assert_eq!(error.kind, Kind::PinIncorrect);
+            assert!(!error.reason.contains("s3cret"), "{}", error.reason);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The structure that CKM_RSA_PKCS callers hand over.
+
+use spki::AlgorithmIdentifierRef;
+use spki::der::asn1::{AnyRef, OctetStringRef};
+use spki::der::{Decode, Reader, SliceReader};
+
+use super::{Digest, HashAlgorithm};
+
+/// Takes a `DigestInfo` (RFC 8017, appendix A.2.4) apart:
+/// `SEQUENCE { AlgorithmIdentifier { OID, NULL }, OCTET STRING }` in DER and nothing behind it.
+///
+/// The NULL is required, because the service builds its own `DigestInfo` with one, and the
+/// signature would be over other bytes than the caller's without it.
+///
+/// # Errors
+/// What is wrong, as the rest of a sentence about the data.
+pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
+    if let Some(hash) = bare_digest(data) {
+        return Err(format!(
+            "are as long as a bare {hash:?} digest, but CKM_RSA_PKCS signs a DER DigestInfo; \
+             wrap the digest (openssl pkeyutl: -pkeyopt digest:..., pkcs11-tool: -m SHA256-RSA-PKCS)"
+        ));
+    }
+    let (algorithm, value) = decode(data)
+        .map_err(|_| "are not a DER DigestInfo, the only input that CKM_RSA_PKCS signs here")?;
+    let hash = HashAlgorithm::from_oid(&algorithm.oid).ok_or_else(|| {
+        format!(
+            "are a DigestInfo of the digest {}, which SignPath does not sign",
+            algorithm.oid
+        )
+    })?;
+    if algorithm.parameters != Some(AnyRef::NULL) {
+        return Err("are a DigestInfo whose algorithm parameters are not NULL".to_owned());
+    }
+    if value.len() != hash.digest_length() {
+        return Err(format!(
+            "are a DigestInfo with {} bytes of digest, but {hash:?} has {}",
+            value.len(),
+            hash.digest_length()
+        ));
+    }
+    Ok(Digest {
+        algorithm: Some(hash),
+        value: value.to_vec(),
+    })
+}
+
+fn bare_digest(data: &[u8]) -> Option<HashAlgorithm> {
+    // A DigestInfo of these lengths would have no room for a digest.
+    HashAlgorithm::ALL
+        .into_iter()
+        .find(|hash| hash.digest_length() == data.len() && decode(data).is_err())
+}
+
+fn decode(data: &[u8]) -> spki::der::Result<(AlgorithmIdentifierRef<'_>, &[u8])> {
+    let mut reader = SliceReader::new(data)?;
+    let decoded = reader.sequence(|content| {
+        let algorithm = AlgorithmIdentifierRef::decode(content)?;
+        let digest = OctetStringRef::decode(content)?;
+        Ok((algorithm, digest.as_bytes()))
+    })?;
+    reader.finish(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8017, section 9.2, note 1: the DER encoding of everything before the digest.
+    const PREFIXES: [(HashAlgorithm, &[u8]); 5] = [
+        (
+            HashAlgorithm::Md5,
+            b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10",
+        ),
+        (
+            HashAlgorithm::Sha1,
+            b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+        ),
+        (
+            HashAlgorithm::Sha256,
+            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+        ),
+        (
+            HashAlgorithm::Sha384,
+            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30",
+        ),
+        (
+            HashAlgorithm::Sha512,
+            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
+        ),
+    ];
+
+    fn digest_info(hash: HashAlgorithm, prefix: &[u8]) -> Vec<u8> {
+        [prefix, &vec![0xA5; hash.digest_length()]].concat()
+    }
+
+    #[test]
+    fn the_encodings_of_the_standard_are_understood() {
+        for (hash, prefix) in PREFIXES {
+            let digest = parse_digest_info(&digest_info(hash, prefix)).unwrap();
+            assert_eq!(digest.algorithm, Some(hash));
+            assert_eq!(digest.value, vec![0xA5; hash.digest_length()]);
+        }
+    }
+
+    #[test]
+    fn anything_but_exactly_that_is_refused() {
+        let (hash, prefix) = PREFIXES[2];
+        let good = digest_info(hash, prefix);
+        let with = |changes: &[(usize, u8)]| {
+            let mut data = good.clone();
+            for (index, value) in changes {
+                data[*index] = *value;
+            }
+            data
+        };
+        let no_null = [
+            b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20".as_slice(),
+            &[0xA5; 32],
+        ]
+        .concat();
+        let long_form_length = [b"\x30\x81\x31".as_slice(), &good[2..]].concat();
+        for (name, data, expected) in [
+            ("empty", vec![], "not a DER DigestInfo"),
+            (
+                "a byte behind it",
+                [good.as_slice(), &[0]].concat(),
+                "not a DER DigestInfo",
+            ),
+            ("cut short", good[..50].to_vec(), "not a DER DigestInfo"),
+            (
+                "a set instead of a sequence",
+                with(&[(0, 0x31)]),
+                "not a DER DigestInfo",
+            ),
+            ("BER length", long_form_length, "not a DER DigestInfo"),
+            ("no NULL", no_null, "parameters are not NULL"),
+            ("SHA-224", with(&[(14, 4)]), "2.16.840.1.101.3.4.2.4"),
+            (
+                "SHA-384 with 32 bytes",
+                with(&[(14, 2)]),
+                "32 bytes of digest, but Sha384 has 48",
+            ),
+            ("bare SHA-256", vec![0xA5; 32], "bare Sha256 digest"),
+            ("bare SHA-512", vec![0x30; 64], "bare Sha512 digest"),
+            (
+                "MD5 and SHA-1 in a row (SSL 3)",
+                vec![0xA5; 36],
+                "not a DER DigestInfo",
+            ),
+        ] {
+            let reason = parse_digest_info(&data).unwrap_err();
+            assert!(reason.contains(expected), "{name}: {reason}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Digests, public keys and signature verification. No I/O and no PKCS #11.
+
+mod digest_info;
+mod hash;
+mod public_key;
+
+pub use digest_info::parse_digest_info;
+pub use hash::{HashAlgorithm, Hasher};
+pub use public_key::{Curve, PublicKey, PublicKeyError};
+
+/// How a digest becomes a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
+    RsaPkcs1,
+    /// RSASSA-PSS (RFC 8017, section 8.1), MGF1 with the digest's algorithm and a salt as long as
+    /// the digest.
+    RsaPss,
+    /// ECDSA (FIPS 186-5, section 6); the signature is r‖s, each as long as the curve's order.
+    Ecdsa,
+}
+
+/// A digest that is to be signed, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// What made it. [`None`] where the caller handed over a bare digest, as for CKM_ECDSA.
+    pub algorithm: Option<HashAlgorithm>,
+    /// Its bytes.
+    pub value: Vec<u8>,
+}

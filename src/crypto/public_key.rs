@@ -1,0 +1,283 @@
+//! Public keys: where they come from, and verification with them.
+
+use std::fmt;
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use rsa::traits::PublicKeyParts;
+use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPublicKey};
+use spki::der::asn1::{AnyRef, BitStringRef};
+use spki::der::{Decode, Encode};
+use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
+
+use super::{Digest, HashAlgorithm, SignatureAlgorithm};
+
+/// The object identifier of an elliptic curve key (RFC 5480, section 2.1.1).
+const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// The object identifier of an RSA key (RFC 8017, appendix A.1).
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// The largest modulus in bits that is read from a certificate.
+const MAX_MODULUS_BITS: usize = 16_384;
+
+/// A named curve (FIPS 186-5, SP 800-186).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Curve {
+    /// secp256r1.
+    P256,
+    /// secp384r1.
+    P384,
+    /// secp521r1.
+    P521,
+}
+
+impl Curve {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// The object identifier (RFC 5480, section 2.1.1.1).
+    pub const fn oid(self) -> ObjectIdentifier {
+        ObjectIdentifier::new_unwrap(match self {
+            Self::P256 => "1.2.840.10045.3.1.7",
+            Self::P384 => "1.3.132.0.34",
+            Self::P521 => "1.3.132.0.35",
+        })
+    }
+
+    /// The size of the field and of the order in bits.
+    pub const fn bits(self) -> usize {
+        match self {
+            Self::P256 => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+        }
+    }
+
+    /// The length of a field element, and of r and s in a signature, in bytes.
+    pub const fn field_length(self) -> usize {
+        self.bits().div_ceil(8)
+    }
+}
+
+/// A public key that signatures can be verified with.
+#[derive(Clone)]
+pub struct PublicKey {
+    key: Key,
+    subject_public_key_info: Vec<u8>,
+}
+
+#[derive(Clone)]
+enum Key {
+    Rsa(RsaPublicKey),
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+    P521(p521::ecdsa::VerifyingKey),
+}
+
+/// Why there is no [`PublicKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicKeyError {
+    /// A key of a type or on a curve that this module does not sign with.
+    Unsupported(String),
+    /// Bytes that are no key.
+    Malformed,
+}
+
+impl PublicKey {
+    /// Reads a DER `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7).
+    ///
+    /// # Errors
+    /// See [`PublicKeyError`].
+    pub fn from_subject_public_key_info(der: &[u8]) -> Result<Self, PublicKeyError> {
+        let info = SubjectPublicKeyInfoRef::from_der(der).map_err(malformed)?;
+        let key_bytes = info
+            .subject_public_key
+            .as_bytes()
+            .ok_or(PublicKeyError::Malformed)?;
+        let key = match info.algorithm.oid {
+            RSA_ENCRYPTION => Key::rsa(key_bytes)?,
+            ID_EC_PUBLIC_KEY => {
+                let oid = info.algorithm.parameters_oid().map_err(malformed)?;
+                let curve = Curve::ALL
+                    .into_iter()
+                    .find(|curve| curve.oid() == oid)
+                    .ok_or_else(|| PublicKeyError::Unsupported(format!("EC, curve {oid}")))?;
+                Key::ec(curve, key_bytes)?
+            }
+            other => return Err(PublicKeyError::Unsupported(other.to_string())),
+        };
+        Ok(Self {
+            key,
+            subject_public_key_info: der.to_vec(),
+        })
+    }
+
+    /// Reads a PKCS #1 `RSAPublicKey` (RFC 8017, appendix A.1.1).
+    ///
+    /// # Errors
+    /// See [`PublicKeyError`].
+    pub fn from_rsa_public_key(der: &[u8]) -> Result<Self, PublicKeyError> {
+        Self::from_parts(RSA_ENCRYPTION, AnyRef::NULL, der)
+    }
+
+    /// Reads a point on `curve` (SEC 1, section 2.3.3).
+    ///
+    /// # Errors
+    /// See [`PublicKeyError`].
+    pub fn from_ec_point(curve: Curve, point: &[u8]) -> Result<Self, PublicKeyError> {
+        let oid = curve.oid();
+        Self::from_parts(ID_EC_PUBLIC_KEY, AnyRef::from(&oid), point)
+    }
+
+    fn from_parts(
+        algorithm: ObjectIdentifier,
+        parameters: AnyRef<'_>,
+        key: &[u8],
+    ) -> Result<Self, PublicKeyError> {
+        let info = SubjectPublicKeyInfoRef {
+            algorithm: AlgorithmIdentifierRef {
+                oid: algorithm,
+                parameters: Some(parameters),
+            },
+            subject_public_key: BitStringRef::from_bytes(key).map_err(malformed)?,
+        };
+        Self::from_subject_public_key_info(&info.to_der().map_err(malformed)?)
+    }
+
+    /// The DER `SubjectPublicKeyInfo`.
+    pub fn subject_public_key_info(&self) -> &[u8] {
+        &self.subject_public_key_info
+    }
+
+    /// The RSA key, if it is one.
+    pub fn rsa(&self) -> Option<&RsaPublicKey> {
+        match &self.key {
+            Key::Rsa(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The curve and the uncompressed point (SEC 1, section 2.3.3), if it is an EC key.
+    pub fn ec(&self) -> Option<(Curve, Vec<u8>)> {
+        let point = match &self.key {
+            Key::Rsa(_) => return None,
+            Key::P256(key) => (Curve::P256, key.to_encoded_point(false).as_bytes().to_vec()),
+            Key::P384(key) => (Curve::P384, key.to_encoded_point(false).as_bytes().to_vec()),
+            Key::P521(key) => (Curve::P521, key.to_encoded_point(false).as_bytes().to_vec()),
+        };
+        Some(point)
+    }
+
+    /// The size of the modulus or of the curve, in bits.
+    pub fn bits(&self) -> usize {
+        match &self.key {
+            Key::Rsa(key) => key.n().bits(),
+            Key::P256(_) => Curve::P256.bits(),
+            Key::P384(_) => Curve::P384.bits(),
+            Key::P521(_) => Curve::P521.bits(),
+        }
+    }
+
+    /// The length of every signature with this key, in bytes.
+    pub fn signature_length(&self) -> usize {
+        match &self.key {
+            Key::Rsa(key) => key.size(),
+            Key::P256(_) => 2 * Curve::P256.field_length(),
+            Key::P384(_) => 2 * Curve::P384.field_length(),
+            Key::P521(_) => 2 * Curve::P521.field_length(),
+        }
+    }
+
+    /// Whether `signature` is one of `digest` with this key. An ECDSA signature is r‖s.
+    pub fn verifies(
+        &self,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        signature: &[u8],
+    ) -> bool {
+        match (&self.key, algorithm, digest.algorithm) {
+            (Key::Rsa(key), SignatureAlgorithm::RsaPkcs1, Some(hash)) => {
+                key.verify(pkcs1(hash), &digest.value, signature).is_ok()
+            }
+            (Key::Rsa(key), SignatureAlgorithm::RsaPss, Some(hash)) => {
+                key.verify(pss(hash), &digest.value, signature).is_ok()
+            }
+            (Key::P256(key), SignatureAlgorithm::Ecdsa, _) => {
+                ecdsa_verifies::<_, p256::ecdsa::Signature>(key, Curve::P256, digest, signature)
+            }
+            (Key::P384(key), SignatureAlgorithm::Ecdsa, _) => {
+                ecdsa_verifies::<_, p384::ecdsa::Signature>(key, Curve::P384, digest, signature)
+            }
+            (Key::P521(key), SignatureAlgorithm::Ecdsa, _) => {
+                ecdsa_verifies::<_, p521::ecdsa::Signature>(key, Curve::P521, digest, signature)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PublicKey")
+            .field("bits", &self.bits())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    fn rsa(der: &[u8]) -> Result<Self, PublicKeyError> {
+        let key = rsa::pkcs1::RsaPublicKey::from_der(der).map_err(malformed)?;
+        RsaPublicKey::new_with_max_size(
+            BigUint::from_bytes_be(key.modulus.as_bytes()),
+            BigUint::from_bytes_be(key.public_exponent.as_bytes()),
+            MAX_MODULUS_BITS,
+        )
+        .map(Self::Rsa)
+        .map_err(malformed)
+    }
+
+    fn ec(curve: Curve, point: &[u8]) -> Result<Self, PublicKeyError> {
+        match curve {
+            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::P256),
+            Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::P384),
+            Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::P521),
+        }
+        .map_err(malformed)
+    }
+}
+
+fn malformed<E>(_: E) -> PublicKeyError {
+    PublicKeyError::Malformed
+}
+
+fn ecdsa_verifies<'a, K, S>(key: &K, curve: Curve, digest: &Digest, signature: &'a [u8]) -> bool
+where
+    K: PrehashVerifier<S>,
+    S: TryFrom<&'a [u8]>,
+{
+    // A digest shorter than the order stands for the same number with zeros before it; the crates
+    // demand them where it is shorter than half the order.
+    let mut wide = vec![0; curve.field_length().saturating_sub(digest.value.len())];
+    wide.extend_from_slice(&digest.value);
+    S::try_from(signature).is_ok_and(|signature| key.verify_prehash(&wide, &signature).is_ok())
+}
+
+fn pkcs1(hash: HashAlgorithm) -> Pkcs1v15Sign {
+    match hash {
+        HashAlgorithm::Md5 => Pkcs1v15Sign::new::<md5::Md5>(),
+        HashAlgorithm::Sha1 => Pkcs1v15Sign::new::<sha1::Sha1>(),
+        HashAlgorithm::Sha256 => Pkcs1v15Sign::new::<sha2::Sha256>(),
+        HashAlgorithm::Sha384 => Pkcs1v15Sign::new::<sha2::Sha384>(),
+        HashAlgorithm::Sha512 => Pkcs1v15Sign::new::<sha2::Sha512>(),
+    }
+}
+
+fn pss(hash: HashAlgorithm) -> Pss {
+    let salt_length = hash.digest_length();
+    match hash {
+        HashAlgorithm::Md5 => Pss::new_with_salt::<md5::Md5>(salt_length),
+        HashAlgorithm::Sha1 => Pss::new_with_salt::<sha1::Sha1>(salt_length),
+        HashAlgorithm::Sha256 => Pss::new_with_salt::<sha2::Sha256>(salt_length),
+        HashAlgorithm::Sha384 => Pss::new_with_salt::<sha2::Sha384>(salt_length),
+        HashAlgorithm::Sha512 => Pss::new_with_salt::<sha2::Sha512>(salt_length),
+    }
+}

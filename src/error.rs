@@ -1,0 +1,165 @@
+//! One error for the whole module: a kind, which decides the `CKR_` code, and a reason for people.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use cryptoki_sys::*;
+
+/// What went wrong, and a sentence that tells the user what happened and what to do.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// Decides the return value.
+    pub kind: Kind,
+    /// One line without any secret in it.
+    pub reason: Cow<'static, str>,
+}
+
+/// Shorthand for the results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of `kind` with its `reason`.
+    pub fn new(kind: Kind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} [{}]", self.reason, self.kind.name())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// How much attention an error deserves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// Something a user wanted did not happen: always said on the console.
+    Failure,
+    /// An answer that programs ask for in passing and live with, such as a buffer that is too
+    /// small or a function that a read-only token does not have: said at `debug` only.
+    Answer,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident => $code:ident, $weight:ident;)*) => {
+        /// Every way to fail that a caller can tell apart.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// The return value of PKCS #11 for this kind.
+            pub const fn rv(self) -> CK_RV {
+                match self { $(Self::$kind => $code,)* }
+            }
+
+            /// The name of the return value.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => stringify!($code),)* }
+            }
+
+            /// Whether a user has to be told.
+            pub const fn weight(self) -> Weight {
+                match self { $(Self::$kind => Weight::$weight,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A NULL pointer or an impossible value where the standard wants something else.
+    Arguments => CKR_ARGUMENTS_BAD, Failure;
+    /// C_Initialize has not been called in this process.
+    NotInitialized => CKR_CRYPTOKI_NOT_INITIALIZED, Answer;
+    /// C_Initialize was called twice.
+    AlreadyInitialized => CKR_CRYPTOKI_ALREADY_INITIALIZED, Answer;
+    /// Mutexes of the application's own without operating system locking.
+    CannotLock => CKR_CANT_LOCK, Failure;
+    /// This token does not have the function.
+    FunctionNotSupported => CKR_FUNCTION_NOT_SUPPORTED, Answer;
+    /// The legacy functions for parallel sessions.
+    FunctionNotParallel => CKR_FUNCTION_NOT_PARALLEL, Answer;
+    /// No interface of that name, version and flags.
+    NoSuchInterface => CKR_FUNCTION_FAILED, Answer;
+    /// C_WaitForSlotEvent: the one slot never changes.
+    NoEvent => CKR_NO_EVENT, Answer;
+    /// Not slot 1.
+    SlotId => CKR_SLOT_ID_INVALID, Failure;
+    /// No session of that handle.
+    SessionHandle => CKR_SESSION_HANDLE_INVALID, Failure;
+    /// C_OpenSession without CKF_SERIAL_SESSION.
+    ParallelSession => CKR_SESSION_PARALLEL_NOT_SUPPORTED, Failure;
+    /// CKU_SO while read-only sessions are open.
+    ReadOnlySessionExists => CKR_SESSION_READ_ONLY_EXISTS, Failure;
+    /// A user type that the token does not know.
+    UserType => CKR_USER_TYPE_INVALID, Failure;
+    /// The PIN, or the credentials behind it, were refused.
+    PinIncorrect => CKR_PIN_INCORRECT, Failure;
+    /// The user is logged in already.
+    AlreadyLoggedIn => CKR_USER_ALREADY_LOGGED_IN, Answer;
+    /// A private object was asked for before C_Login.
+    NotLoggedIn => CKR_USER_NOT_LOGGED_IN, Failure;
+    /// No object of that handle is visible.
+    ObjectHandle => CKR_OBJECT_HANDLE_INVALID, Failure;
+    /// No key of that handle is visible.
+    KeyHandle => CKR_KEY_HANDLE_INVALID, Failure;
+    /// The mechanism does not go with the key's type.
+    KeyType => CKR_KEY_TYPE_INCONSISTENT, Failure;
+    /// The key may not do this, as a public key may not sign.
+    KeyFunction => CKR_KEY_FUNCTION_NOT_PERMITTED, Failure;
+    /// An attribute that the object does not have.
+    AttributeType => CKR_ATTRIBUTE_TYPE_INVALID, Answer;
+    /// An attribute that never leaves the token.
+    AttributeSensitive => CKR_ATTRIBUTE_SENSITIVE, Answer;
+    /// The caller's buffer is too small.
+    BufferTooSmall => CKR_BUFFER_TOO_SMALL, Answer;
+    /// A mechanism that cannot sign here.
+    Mechanism => CKR_MECHANISM_INVALID, Failure;
+    /// C_GetMechanismInfo of a mechanism that is not in the list.
+    NoSuchMechanism => CKR_MECHANISM_INVALID, Answer;
+    /// A parameter that the mechanism cannot have, or the service cannot do.
+    MechanismParameter => CKR_MECHANISM_PARAM_INVALID, Failure;
+    /// Input that is no DigestInfo.
+    Data => CKR_DATA_INVALID, Failure;
+    /// Input of a length that the mechanism cannot have.
+    DataLength => CKR_DATA_LEN_RANGE, Failure;
+    /// An operation of this kind is active in the session.
+    OperationActive => CKR_OPERATION_ACTIVE, Failure;
+    /// No operation of this kind is active in the session.
+    OperationNotInitialized => CKR_OPERATION_NOT_INITIALIZED, Failure;
+    /// The configuration cannot be used.
+    Configuration => CKR_GENERAL_ERROR, Failure;
+    /// The service could not be reached, or is busy: another try may succeed.
+    ServiceUnavailable => CKR_FUNCTION_FAILED, Failure;
+    /// The service failed in a way that will not pass.
+    ServiceFailed => CKR_DEVICE_ERROR, Failure;
+    /// The service does not accept the token.
+    ServiceUnauthorized => CKR_ARGUMENTS_BAD, Failure;
+    /// The service refused the request.
+    ServiceRefused => CKR_ARGUMENTS_BAD, Failure;
+    /// The answer is not one of SignPath's, or the connection cannot be trusted.
+    ServiceUnintelligible => CKR_GENERAL_ERROR, Failure;
+    /// A signature that the policy's public key does not verify.
+    SignatureInvalid => CKR_DEVICE_ERROR, Failure;
+    /// A defect of this module.
+    Internal => CKR_GENERAL_ERROR, Failure;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_shows_its_reason_and_the_name_of_its_return_value() {
+        let error = Error::new(Kind::PinIncorrect, "the token was refused");
+        assert_eq!(
+            error.to_string(),
+            "the token was refused [CKR_PIN_INCORRECT]"
+        );
+        assert_eq!(error.kind.rv(), 0xA0);
+    }
+}

@@ -1,0 +1,66 @@
+//! General-purpose functions (PKCS #11 3.2, section 5.4).
+
+use std::ffi::c_void;
+
+use cryptoki_sys::*;
+
+use super::functions;
+use super::memory;
+use super::slots::{library_version, padded};
+use crate::error::{Error, Kind, Result};
+use crate::module::Module;
+
+functions! {
+    /// C_Initialize (PKCS #11 3.2, section 5.4.1). The module locks with the operating system's
+    /// means and makes no threads.
+    fn C_Initialize(pInitArgs: *mut c_void) {
+        if !pInitArgs.is_null() {
+            // SAFETY: the caller's promise.
+            check(&unsafe { memory::read(pInitArgs.cast::<CK_C_INITIALIZE_ARGS>(), "pInitArgs") }?)?;
+        }
+        Module::initialize()
+    }
+
+    /// C_Finalize (PKCS #11 3.2, section 5.4.2).
+    fn C_Finalize(pReserved: *mut c_void) {
+        memory::null(pReserved, "pReserved")?;
+        Module::finalize()
+    }
+
+    /// C_GetInfo (PKCS #11 3.2, section 5.4.3).
+    fn C_GetInfo(pInfo: *mut CK_INFO) {
+        Module::current()?;
+        let info = CK_INFO {
+            cryptokiVersion: CK_VERSION { major: 3, minor: 2 },
+            manufacturerID: padded("signpath-pkcs11"),
+            flags: 0,
+            libraryDescription: padded("PKCS #11 for SignPath"),
+            libraryVersion: library_version(),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(pInfo, info, "pInfo") }
+    }
+}
+
+fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
+    memory::null(arguments.pReserved, "pReserved in pInitArgs")?;
+    let mutexes = [
+        arguments.CreateMutex.is_some(),
+        arguments.DestroyMutex.is_some(),
+        arguments.LockMutex.is_some(),
+        arguments.UnlockMutex.is_some(),
+    ];
+    if mutexes.contains(&true) && mutexes.contains(&false) {
+        return Err(Error::new(
+            Kind::Arguments,
+            "pInitArgs has some of the four mutex functions, but not all",
+        ));
+    }
+    if mutexes.contains(&true) && arguments.flags & CKF_OS_LOCKING_OK == 0 {
+        return Err(Error::new(
+            Kind::CannotLock,
+            "this module locks with the operating system's means only; set CKF_OS_LOCKING_OK",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The C ABI: the functions of PKCS #11 3.2, and the only `unsafe` code of the module.
+//!
+//! The contract of every function here is the standard's (PKCS #11 3.2, section 5): a pointer is
+//! NULL or points to memory of the type and length that the other arguments say, which nobody
+//! else changes during the call. NULL, lengths and sizes are checked; the rest is the caller's
+//! promise, and what the SAFETY notes refer to as such.
+
+mod general;
+mod memory;
+mod objects;
+mod sessions;
+mod signing;
+mod slots;
+mod tables;
+mod unsupported;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use cryptoki_sys::{CK_RV, CKR_OK};
+
+use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
+
+pub use general::*;
+pub use objects::*;
+pub use sessions::*;
+pub use signing::*;
+pub use slots::*;
+pub use tables::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
+pub use unsupported::*;
+
+/// The way in and out of every function: no panic crosses it, and every error is said.
+fn call(function: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
+    let started = Instant::now();
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        Err(Error::new(
+            Kind::Internal,
+            "a defect of signpath-pkcs11; please report it with the lines before this one",
+        ))
+    });
+    match result {
+        Ok(()) => {
+            logging::write(
+                Level::Debug,
+                format_args!("{function}: CKR_OK in {:?}", started.elapsed()),
+            );
+            CKR_OK
+        }
+        Err(error) => {
+            logging::failure(function, &error);
+            error.kind.rv()
+        }
+    }
+}
+
+/// Defines exported functions whose body is a [`Result`].
+macro_rules! functions {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Safety
+            /// The pointers are as the standard demands.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
+                $crate::ffi::call(stringify!($name), || $body)
+            }
+        )*
+    };
+}
+use functions;

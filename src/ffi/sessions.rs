@@ -1,0 +1,115 @@
+//! Session management (PKCS #11 3.2, section 5.6).
+
+use std::ffi::c_void;
+
+use cryptoki_sys::*;
+
+use super::functions;
+use super::memory;
+use super::slots::check_slot;
+use crate::error::{Error, Kind, Result};
+use crate::module::Module;
+use crate::token;
+
+functions! {
+    /// C_OpenSession (PKCS #11 3.2, section 5.6.1). Read/write sessions are granted, although
+    /// nothing can be written: some programs open no others.
+    fn C_OpenSession(
+        slotID: CK_SLOT_ID,
+        flags: CK_FLAGS,
+        _pApplication: *mut c_void,
+        _Notify: CK_NOTIFY,
+        phSession: *mut CK_SESSION_HANDLE,
+    ) {
+        let module = Module::current()?;
+        check_slot(slotID)?;
+        memory::not_null(phSession, "phSession")?;
+        if flags & CKF_SERIAL_SESSION == 0 {
+            return Err(Error::new(
+                Kind::ParallelSession,
+                "flags has to contain CKF_SERIAL_SESSION",
+            ));
+        }
+        let handle = module.open_session(flags & CKF_RW_SESSION != 0);
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(phSession, handle, "phSession") }
+    }
+
+    /// C_CloseSession (PKCS #11 3.2, section 5.6.2).
+    fn C_CloseSession(hSession: CK_SESSION_HANDLE) {
+        Module::current()?.close_session(hSession)
+    }
+
+    /// C_CloseAllSessions (PKCS #11 3.2, section 5.6.3).
+    fn C_CloseAllSessions(slotID: CK_SLOT_ID) {
+        let module = Module::current()?;
+        check_slot(slotID)?;
+        module.close_all_sessions();
+        Ok(())
+    }
+
+    /// C_GetSessionInfo (PKCS #11 3.2, section 5.6.4).
+    fn C_GetSessionInfo(hSession: CK_SESSION_HANDLE, pInfo: *mut CK_SESSION_INFO) {
+        let module = Module::current()?;
+        let session = module.session(hSession)?;
+        let (state, flags) = match (session.is_read_write, module.token.is_logged_in()) {
+            (false, false) => (CKS_RO_PUBLIC_SESSION, 0),
+            (false, true) => (CKS_RO_USER_FUNCTIONS, 0),
+            (true, false) => (CKS_RW_PUBLIC_SESSION, CKF_RW_SESSION),
+            (true, true) => (CKS_RW_USER_FUNCTIONS, CKF_RW_SESSION),
+        };
+        let info = CK_SESSION_INFO {
+            slotID: token::SLOT_ID,
+            state,
+            flags: CKF_SERIAL_SESSION | flags,
+            ulDeviceError: 0,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(pInfo, info, "pInfo") }
+    }
+
+    /// C_Login (PKCS #11 3.2, section 5.6.8). A NULL PIN asks for the configured credentials.
+    fn C_Login(
+        hSession: CK_SESSION_HANDLE,
+        userType: CK_USER_TYPE,
+        pPin: *mut CK_UTF8CHAR,
+        ulPinLen: CK_ULONG,
+    ) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        check_user_type(&module, userType)?;
+        // SAFETY: the caller's promise.
+        let pin = unsafe { memory::bytes(pPin, ulPinLen, "pPin") }?;
+        module.token.login(pin)
+    }
+
+    /// C_Logout (PKCS #11 3.2, section 5.6.10).
+    fn C_Logout(hSession: CK_SESSION_HANDLE) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        module.logout()
+    }
+}
+
+fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {
+    let sessions = module.session_count();
+    match user_type {
+        CKU_USER => Ok(()),
+        CKU_SO if sessions.read_write < sessions.all => Err(Error::new(
+            Kind::ReadOnlySessionExists,
+            "the security officer cannot log in while a read-only session is open",
+        )),
+        CKU_SO => Err(Error::new(
+            Kind::PinIncorrect,
+            "the token has no security officer; log in as CKU_USER",
+        )),
+        CKU_CONTEXT_SPECIFIC => Err(Error::new(
+            Kind::OperationNotInitialized,
+            "no operation asks for a login of its own; log in as CKU_USER",
+        )),
+        _ => Err(Error::new(
+            Kind::UserType,
+            format!("the token has no user of type {user_type}; log in as CKU_USER"),
+        )),
+    }
+}

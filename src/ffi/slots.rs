@@ -1,0 +1,137 @@
+//! Slot and token management (PKCS #11 3.2, section 5.5).
+
+use std::ffi::c_void;
+
+use cryptoki_sys::*;
+
+use super::functions;
+use super::memory;
+use crate::error::{Error, Kind, Result};
+use crate::mechanism::{MECHANISMS, Mechanism};
+use crate::module::Module;
+use crate::token;
+
+functions! {
+    /// C_GetSlotList (PKCS #11 3.2, section 5.5.1). The token is always present.
+    fn C_GetSlotList(_tokenPresent: CK_BBOOL, pSlotList: *mut CK_SLOT_ID, pulCount: *mut CK_ULONG) {
+        Module::current()?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::write_list(&[token::SLOT_ID], pSlotList, pulCount, "pulCount") }
+    }
+
+    /// C_GetSlotInfo (PKCS #11 3.2, section 5.5.2).
+    fn C_GetSlotInfo(slotID: CK_SLOT_ID, pInfo: *mut CK_SLOT_INFO) {
+        Module::current()?;
+        check_slot(slotID)?;
+        let info = CK_SLOT_INFO {
+            slotDescription: padded("SignPath signing policies"),
+            manufacturerID: padded(token::MANUFACTURER),
+            flags: CKF_TOKEN_PRESENT,
+            hardwareVersion: CK_VERSION { major: 1, minor: 0 },
+            firmwareVersion: library_version(),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(pInfo, info, "pInfo") }
+    }
+
+    /// C_GetTokenInfo (PKCS #11 3.2, section 5.5.3).
+    fn C_GetTokenInfo(slotID: CK_SLOT_ID, pInfo: *mut CK_TOKEN_INFO) {
+        let module = Module::current()?;
+        check_slot(slotID)?;
+        let sessions = module.session_count();
+        let info = CK_TOKEN_INFO {
+            label: padded(token::LABEL),
+            manufacturerID: padded(token::MANUFACTURER),
+            model: padded(token::MODEL),
+            serialNumber: padded(token::SERIAL_NUMBER),
+            flags: token::FLAGS,
+            ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulSessionCount: sessions.all as CK_ULONG,
+            ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulRwSessionCount: sessions.read_write as CK_ULONG,
+            ulMaxPinLen: token::MAX_PIN_LENGTH,
+            ulMinPinLen: 0,
+            ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            hardwareVersion: CK_VERSION { major: 1, minor: 0 },
+            firmwareVersion: library_version(),
+            utcTime: padded(""),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(pInfo, info, "pInfo") }
+    }
+
+    /// C_WaitForSlotEvent (PKCS #11 3.2, section 5.5.4). Nothing ever happens to the slot.
+    fn C_WaitForSlotEvent(flags: CK_FLAGS, pSlot: *mut CK_SLOT_ID, pReserved: *mut c_void) {
+        Module::current()?;
+        memory::not_null(pSlot, "pSlot")?;
+        memory::null(pReserved, "pReserved")?;
+        Err(if flags & CKF_DONT_BLOCK != 0 {
+            Error::new(Kind::NoEvent, "the slot never changes")
+        } else {
+            Error::new(Kind::FunctionNotSupported, "the slot never changes, so there is no waiting")
+        })
+    }
+
+    /// C_GetMechanismList (PKCS #11 3.2, section 5.5.5).
+    fn C_GetMechanismList(
+        slotID: CK_SLOT_ID,
+        pMechanismList: *mut CK_MECHANISM_TYPE,
+        pulCount: *mut CK_ULONG,
+    ) {
+        Module::current()?;
+        check_slot(slotID)?;
+        let list: Vec<_> = MECHANISMS.iter().map(|mechanism| mechanism.id).collect();
+        // SAFETY: the caller's promise.
+        unsafe { memory::write_list(&list, pMechanismList, pulCount, "pulCount") }
+    }
+
+    /// C_GetMechanismInfo (PKCS #11 3.2, section 5.5.6).
+    fn C_GetMechanismInfo(
+        slotID: CK_SLOT_ID,
+        type_: CK_MECHANISM_TYPE,
+        pInfo: *mut CK_MECHANISM_INFO,
+    ) {
+        Module::current()?;
+        check_slot(slotID)?;
+        memory::not_null(pInfo, "pInfo")?;
+        let mechanism = Mechanism::find(type_).ok_or_else(|| {
+            Error::new(Kind::NoSuchMechanism, format!("mechanism {type_:#x} is not in the list"))
+        })?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(pInfo, mechanism.info(), "pInfo") }
+    }
+}
+
+/// Refuses every slot but the one.
+pub(super) fn check_slot(slot_id: CK_SLOT_ID) -> Result<()> {
+    if slot_id == token::SLOT_ID {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::SlotId,
+        format!(
+            "there is no slot {slot_id}; the only slot has the ID {}",
+            token::SLOT_ID
+        ),
+    ))
+}
+
+/// A text as the standard wants it in its structures: blank-padded, not NUL-terminated.
+pub(super) fn padded<const N: usize>(text: &str) -> [CK_UTF8CHAR; N] {
+    let mut field = [b' '; N];
+    for (place, byte) in field.iter_mut().zip(text.bytes()) {
+        *place = byte;
+    }
+    field
+}
+
+/// The version of the crate.
+pub(super) fn library_version() -> CK_VERSION {
+    CK_VERSION {
+        major: env!("CARGO_PKG_VERSION_MAJOR").parse().unwrap_or_default(),
+        minor: env!("CARGO_PKG_VERSION_MINOR").parse().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,131 @@
+//! The function lists of PKCS #11 2.40, 3.0 and 3.2, all from one list of functions.
+
+use std::ptr;
+
+use cryptoki_sys::*;
+
+use super::memory;
+use super::*;
+
+macro_rules! function_lists {
+    (2.40: [$($v2_40:ident)*] 3.0: [$($v3_0:ident)*] 3.2: [$($v3_2:ident)*]) => {
+        static FUNCTION_LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
+            version: CK_VERSION { major: 2, minor: 40 },
+            $($v2_40: Some($v2_40),)*
+        };
+        static FUNCTION_LIST_3_0: CK_FUNCTION_LIST_3_0 = CK_FUNCTION_LIST_3_0 {
+            version: CK_VERSION { major: 3, minor: 0 },
+            $($v2_40: Some($v2_40),)*
+            $($v3_0: Some($v3_0),)*
+        };
+        static FUNCTION_LIST_3_2: CK_FUNCTION_LIST_3_2 = CK_FUNCTION_LIST_3_2 {
+            version: CK_VERSION { major: 3, minor: 2 },
+            $($v2_40: Some($v2_40),)*
+            $($v3_0: Some($v3_0),)*
+            $($v3_2: Some($v3_2),)*
+        };
+    };
+}
+
+function_lists! {
+    2.40: [
+        C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetSlotList C_GetSlotInfo
+        C_GetTokenInfo C_GetMechanismList C_GetMechanismInfo C_InitToken C_InitPIN C_SetPIN
+        C_OpenSession C_CloseSession C_CloseAllSessions C_GetSessionInfo C_GetOperationState
+        C_SetOperationState C_Login C_Logout C_CreateObject C_CopyObject C_DestroyObject
+        C_GetObjectSize C_GetAttributeValue C_SetAttributeValue C_FindObjectsInit
+        C_FindObjects C_FindObjectsFinal C_EncryptInit C_Encrypt C_EncryptUpdate
+        C_EncryptFinal C_DecryptInit C_Decrypt C_DecryptUpdate C_DecryptFinal C_DigestInit
+        C_Digest C_DigestUpdate C_DigestKey C_DigestFinal C_SignInit C_Sign C_SignUpdate
+        C_SignFinal C_SignRecoverInit C_SignRecover C_VerifyInit C_Verify C_VerifyUpdate
+        C_VerifyFinal C_VerifyRecoverInit C_VerifyRecover C_DigestEncryptUpdate
+        C_DecryptDigestUpdate C_SignEncryptUpdate C_DecryptVerifyUpdate C_GenerateKey
+        C_GenerateKeyPair C_WrapKey C_UnwrapKey C_DeriveKey C_SeedRandom C_GenerateRandom
+        C_GetFunctionStatus C_CancelFunction C_WaitForSlotEvent
+    ]
+    3.0: [
+        C_GetInterfaceList C_GetInterface C_LoginUser C_SessionCancel C_MessageEncryptInit
+        C_EncryptMessage C_EncryptMessageBegin C_EncryptMessageNext C_MessageEncryptFinal
+        C_MessageDecryptInit C_DecryptMessage C_DecryptMessageBegin C_DecryptMessageNext
+        C_MessageDecryptFinal C_MessageSignInit C_SignMessage C_SignMessageBegin
+        C_SignMessageNext C_MessageSignFinal C_MessageVerifyInit C_VerifyMessage
+        C_VerifyMessageBegin C_VerifyMessageNext C_MessageVerifyFinal
+    ]
+    3.2: [
+        C_EncapsulateKey C_DecapsulateKey C_VerifySignatureInit C_VerifySignature
+        C_VerifySignatureUpdate C_VerifySignatureFinal C_GetSessionValidationFlags
+        C_AsyncComplete C_AsyncGetID C_AsyncJoin C_WrapKeyAuthenticated
+        C_UnwrapKeyAuthenticated
+    ]
+}
+
+const NAME: &[u8] = b"PKCS 11\0";
+
+/// The interfaces, the one that is chosen by default first. None is fork safe as
+/// CKF_INTERFACE_FORK_SAFE means it: a child starts afresh, without its parent's sessions.
+static INTERFACES: Interfaces = Interfaces([
+    interface(&raw const FUNCTION_LIST_3_2),
+    interface(&raw const FUNCTION_LIST_3_0),
+    interface(&raw const FUNCTION_LIST),
+]);
+
+struct Interfaces([CK_INTERFACE; 3]);
+
+// SAFETY: the pointers lead to statics that are never written.
+unsafe impl Sync for Interfaces {}
+
+const fn interface<T>(function_list: *const T) -> CK_INTERFACE {
+    CK_INTERFACE {
+        pInterfaceName: NAME.as_ptr().cast_mut(),
+        pFunctionList: function_list.cast_mut().cast(),
+        flags: 0,
+    }
+}
+
+functions! {
+    /// C_GetFunctionList (PKCS #11 3.2, section 5.4.4): the list of version 2.40.
+    fn C_GetFunctionList(ppFunctionList: *mut *mut CK_FUNCTION_LIST) {
+        let list = (&raw const FUNCTION_LIST).cast_mut();
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(ppFunctionList, list, "ppFunctionList") }
+    }
+
+    /// C_GetInterfaceList (PKCS #11 3.2, section 5.4.5).
+    fn C_GetInterfaceList(pInterfacesList: *mut CK_INTERFACE, pulCount: *mut CK_ULONG) {
+        // SAFETY: the caller's promise.
+        unsafe { memory::write_list(&INTERFACES.0, pInterfacesList, pulCount, "pulCount") }
+    }
+
+    /// C_GetInterface (PKCS #11 3.2, section 5.4.6). Without name or version any will do, the
+    /// newest first.
+    fn C_GetInterface(
+        pInterfaceName: *mut CK_UTF8CHAR,
+        pVersion: *mut CK_VERSION,
+        ppInterface: *mut *mut CK_INTERFACE,
+        flags: CK_FLAGS,
+    ) {
+        memory::not_null(ppInterface, "ppInterface")?;
+        // SAFETY: the caller's promise.
+        let fits_name = pInterfaceName.is_null()
+            || NAME.strip_suffix(b"\0") == Some(unsafe { memory::text(pInterfaceName) });
+        let version = match pVersion.is_null() {
+            true => None,
+            // SAFETY: the caller's promise.
+            false => Some(unsafe { memory::read(pVersion, "pVersion") }?),
+        };
+        let interface = INTERFACES.0.iter().find(|interface| {
+            // SAFETY: each list of functions begins with its version.
+            let provided = unsafe { interface.pFunctionList.cast::<CK_VERSION>().read() };
+            fits_name
+                && version.is_none_or(|asked| {
+                    (asked.major, asked.minor) == (provided.major, provided.minor)
+                })
+                && flags & !interface.flags == 0
+        });
+        let interface = interface.ok_or_else(|| {
+            Error::new(Kind::NoSuchInterface, "there is no interface of this name, version and flags")
+        })?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(ppInterface, ptr::from_ref(interface).cast_mut(), "ppInterface") }
+    }
+}

@@ -1,0 +1,86 @@
+//! A signing policy whose key and certificate have been understood.
+
+use super::Certificate;
+use crate::crypto::{Curve, PublicKey, PublicKeyError};
+use crate::logging::{self, Level};
+use crate::signpath::{PolicyName, SigningPolicy};
+
+/// A signing policy that there are objects of.
+#[derive(Debug)]
+pub struct Policy {
+    /// Its name, which is CKA_ID and CKA_LABEL of its objects.
+    pub name: PolicyName,
+    /// Its X.509 certificate.
+    pub certificate: Option<Certificate>,
+    /// Its public key; none if it is of a type that the module does not sign with.
+    pub public_key: Option<PublicKey>,
+}
+
+impl Policy {
+    /// Reads certificate and key. The certificate is the authority on the key.
+    ///
+    /// # Errors
+    /// Why the policy cannot be used, as a sentence.
+    pub fn new(policy: SigningPolicy) -> Result<Self, String> {
+        let name = policy.name.clone();
+        let certificate = policy
+            .certificate
+            .as_deref()
+            .map(Certificate::from_der)
+            .transpose()
+            .map_err(|reason| {
+                format!("signing policy {name}: its certificate is no X.509 certificate ({reason})")
+            })?;
+        let key = match &certificate {
+            Some(certificate) => {
+                PublicKey::from_subject_public_key_info(certificate.subject_public_key_info())
+            }
+            None => listed_key(&policy),
+        };
+        let public_key = match key {
+            Ok(key) => Some(key),
+            Err(PublicKeyError::Unsupported(key_type)) => {
+                logging::write(
+                    Level::Warning,
+                    format_args!(
+                        "signing policy {name}: this version cannot sign with its key ({key_type})"
+                    ),
+                );
+                None
+            }
+            Err(PublicKeyError::Malformed) => {
+                return Err(format!(
+                    "signing policy {name}: its public key is malformed"
+                ));
+            }
+        };
+        Ok(Self {
+            name,
+            certificate,
+            public_key,
+        })
+    }
+}
+
+/// The key of a policy without certificate, from `publicKeyBytes`.
+fn listed_key(policy: &SigningPolicy) -> Result<PublicKey, PublicKeyError> {
+    let unsupported = || Err(PublicKeyError::Unsupported(policy.key_type.clone()));
+    let Some(bytes) = policy.public_key.as_deref() else {
+        return unsupported();
+    };
+    match PublicKey::from_subject_public_key_info(bytes) {
+        Err(PublicKeyError::Malformed) => {}
+        known => return known,
+    }
+    match policy.key_type.to_ascii_lowercase().as_str() {
+        "rsa" => PublicKey::from_rsa_public_key(bytes),
+        "ec" | "ecdsa" => {
+            let bits = policy.key_size_in_bits.unwrap_or_default() as usize;
+            match Curve::ALL.into_iter().find(|curve| curve.bits() == bits) {
+                Some(curve) => PublicKey::from_ec_point(curve, bytes),
+                None => unsupported(),
+            }
+        }
+        _ => unsupported(),
+    }
+}

@@ -1,0 +1,23 @@
+//! A search for objects.
+
+use cryptoki_sys::CK_OBJECT_HANDLE;
+
+/// The handles that a search found and has not handed out yet.
+#[derive(Debug)]
+pub struct Find {
+    handles: std::vec::IntoIter<CK_OBJECT_HANDLE>,
+}
+
+impl Find {
+    /// A search that found `handles`.
+    pub fn new(handles: Vec<CK_OBJECT_HANDLE>) -> Self {
+        Self {
+            handles: handles.into_iter(),
+        }
+    }
+
+    /// The next handles, at most `limit`.
+    pub fn next(&mut self, limit: usize) -> Vec<CK_OBJECT_HANDLE> {
+        self.handles.by_ref().take(limit).collect()
+    }
+}

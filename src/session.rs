@@ -1,0 +1,216 @@
+//! A session and its operations.
+//!
+//! An operation is taken out of its session before the service is asked, so that no lock is held
+//! meanwhile and no session waits for another.
+
+use cryptoki_sys::*;
+use parking_lot::Mutex;
+
+use crate::crypto::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::mechanism::{Mechanism, Request};
+use crate::object::{Attribute, Class};
+use crate::operation::{Find, Sign};
+use crate::token::Token;
+
+/// An open session.
+pub struct Session {
+    /// Whether it was opened with CKF_RW_SESSION.
+    pub is_read_write: bool,
+    operations: Mutex<Operations>,
+}
+
+#[derive(Default)]
+struct Operations {
+    find: Option<Find>,
+    sign: Option<Sign>,
+}
+
+impl Session {
+    /// A session without operations.
+    pub fn new(is_read_write: bool) -> Self {
+        Self {
+            is_read_write,
+            operations: Mutex::default(),
+        }
+    }
+
+    /// Starts a search; asks the service if the token's objects are not known yet.
+    ///
+    /// # Errors
+    /// [`Kind::OperationActive`].
+    pub fn find_objects_init(&self, token: &Token, template: &[Attribute]) -> Result<()> {
+        self.check_no_search()?;
+        let found = Find::new(token.find(template)?);
+        self.check_no_search()?;
+        self.operations.lock().find = Some(found);
+        Ok(())
+    }
+
+    fn check_no_search(&self) -> Result<()> {
+        match self.operations.lock().find {
+            Some(_) => Err(active("a search", "C_FindObjectsFinal")),
+            None => Ok(()),
+        }
+    }
+
+    /// The next handles of the search, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`].
+    pub fn find_objects(&self, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        match &mut self.operations.lock().find {
+            Some(find) => Ok(find.next(limit)),
+            None => Err(not_initialized("C_FindObjectsInit")),
+        }
+    }
+
+    /// Ends the search.
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`].
+    pub fn find_objects_final(&self) -> Result<()> {
+        match self.operations.lock().find.take() {
+            Some(_) => Ok(()),
+            None => Err(not_initialized("C_FindObjectsInit")),
+        }
+    }
+
+    /// Starts a signature.
+    ///
+    /// # Errors
+    /// [`Kind::OperationActive`], [`Kind::NotLoggedIn`], [`Kind::KeyHandle`],
+    /// [`Kind::KeyFunction`], [`Kind::Mechanism`] and those of [`Sign::new`].
+    pub fn sign_init(&self, token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<()> {
+        self.check_no_signature()?;
+        let mechanism = Mechanism::find(request.id).ok_or_else(|| {
+            Error::new(
+                Kind::Mechanism,
+                format!(
+                    "mechanism {:#x} is not one that SignPath signs with; C_GetMechanismList \
+                     (pkcs11-tool -M) lists them",
+                    request.id
+                ),
+            )
+        })?;
+        let (service, object) = token.key(key)?;
+        // A key of the wrong type comes before one that may not sign (PKCS #11 3.2, section 5.1.6).
+        let sign = Sign::new(service, object.policy.clone(), mechanism, request.parameter)?;
+        if object.class != Class::PrivateKey {
+            return Err(Error::new(
+                Kind::KeyFunction,
+                format!("the public key of {} cannot sign", object.policy.name),
+            ));
+        }
+        self.check_no_signature()?;
+        self.operations.lock().sign = Some(sign);
+        Ok(())
+    }
+
+    fn check_no_signature(&self) -> Result<()> {
+        match self.operations.lock().sign {
+            Some(_) => Err(active("a signature", "C_Sign or C_SignFinal")),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the active signature, and says whether there was one.
+    pub fn cancel_sign(&self) -> bool {
+        self.operations.lock().sign.take().is_some()
+    }
+
+    /// The length of the signature to come, in bytes.
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`].
+    pub fn signature_length(&self) -> Result<usize> {
+        match &self.operations.lock().sign {
+            Some(sign) => Ok(sign.signature_length),
+            None => Err(not_initialized("C_SignInit")),
+        }
+    }
+
+    /// Signs `data` in one part. The operation is over, whatever comes of it.
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`], also behind C_SignUpdate; [`Kind::Data`],
+    /// [`Kind::DataLength`], and those of the service.
+    pub fn sign(&self, data: &[u8]) -> Result<Vec<u8>> {
+        let mut sign = self.take_sign()?;
+        if sign.is_multi_part {
+            return Err(Error::new(
+                Kind::OperationNotInitialized,
+                "C_SignUpdate began a signature in parts, which C_SignFinal ends",
+            ));
+        }
+        sign.update(data)?;
+        signature(sign)
+    }
+
+    /// Adds a part of the data. An error ends the operation.
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`], [`Kind::DataLength`].
+    pub fn sign_update(&self, part: &[u8]) -> Result<()> {
+        let mut sign = self.take_sign()?;
+        sign.is_multi_part = true;
+        sign.update(part)?;
+        self.operations.lock().sign = Some(sign);
+        Ok(())
+    }
+
+    /// Signs what C_SignUpdate collected. The operation is over, whatever comes of it.
+    ///
+    /// # Errors
+    /// As for [`Session::sign`].
+    pub fn sign_final(&self) -> Result<Vec<u8>> {
+        signature(self.take_sign()?)
+    }
+
+    fn take_sign(&self) -> Result<Sign> {
+        self.operations
+            .lock()
+            .sign
+            .take()
+            .ok_or_else(|| not_initialized("C_SignInit"))
+    }
+}
+
+/// Asks the service for the signature, and verifies it with the policy's public key.
+fn signature(mut sign: Sign) -> Result<Vec<u8>> {
+    let digest = sign.digest()?;
+    let algorithm = sign.mechanism.algorithm;
+    let signature = sign.service.sign(&sign.policy.name, algorithm, &digest)?;
+    if !verifies(&sign, &digest, &signature) {
+        return Err(Error::new(
+            Kind::SignatureInvalid,
+            format!(
+                "the signature that SignPath returned for {} does not verify with its public key \
+                 and was thrown away; if its certificate was renewed just now, try again",
+                sign.policy.name
+            ),
+        ));
+    }
+    Ok(signature)
+}
+
+fn verifies(sign: &Sign, digest: &Digest, signature: &[u8]) -> bool {
+    sign.policy
+        .public_key
+        .as_ref()
+        .is_some_and(|key| key.verifies(sign.mechanism.algorithm, digest, signature))
+}
+
+fn active(what: &str, end: &str) -> Error {
+    Error::new(
+        Kind::OperationActive,
+        format!("{what} is active in this session; end it with {end}"),
+    )
+}
+
+fn not_initialized(init: &str) -> Error {
+    Error::new(
+        Kind::OperationNotInitialized,
+        format!("no operation is active in this session; call {init} first"),
+    )
+}

@@ -1,0 +1,69 @@
+//! The SignPath service: what the module asks of it, and the client that asks over HTTP.
+//!
+//! Nothing here knows PKCS #11.
+
+mod client;
+mod metadata;
+mod transport;
+mod wire;
+
+pub use client::Client;
+pub use transport::Transport;
+
+use crate::crypto::{Digest, SignatureAlgorithm};
+use crate::error::Result;
+
+/// The name of a signing policy: what a user writes into a key's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PolicyName {
+    /// The slug of the project.
+    pub project_slug: String,
+    /// The slug of the signing policy in it.
+    pub signing_policy_slug: String,
+}
+
+impl std::fmt::Display for PolicyName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "{}/{}",
+            self.project_slug, self.signing_policy_slug
+        )
+    }
+}
+
+/// A signing policy as the service lists it. Its key and certificate have not been looked at.
+#[derive(Debug, Clone)]
+pub struct SigningPolicy {
+    /// Its name.
+    pub name: PolicyName,
+    /// The type of its key in the service's words.
+    pub key_type: String,
+    /// The size of its key.
+    pub key_size_in_bits: Option<u32>,
+    /// An RSAPublicKey, a SubjectPublicKeyInfo or a point.
+    pub public_key: Option<Vec<u8>>,
+    /// A DER X.509 certificate.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// What the module asks of SignPath.
+pub trait Service: Send + Sync {
+    /// The signing policies for which the user is Submitter, one request.
+    ///
+    /// # Errors
+    /// A kind that begins with `Service`.
+    fn signing_policies(&self) -> Result<Vec<SigningPolicy>>;
+
+    /// A signature of `digest` with the key of `policy`, one signing request. An ECDSA signature
+    /// is r‖s.
+    ///
+    /// # Errors
+    /// A kind that begins with `Service`.
+    fn sign(
+        &self,
+        policy: &PolicyName,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+    ) -> Result<Vec<u8>>;
+}
