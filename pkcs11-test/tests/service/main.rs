@@ -1,0 +1,8 @@
+//! The service over real sockets. Signatures and certificates are checked by the `openssl` command.
+
+mod answers;
+mod client;
+mod command;
+mod openssl;
+mod policies;
+mod signing;

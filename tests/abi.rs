@@ -1,0 +1,174 @@
+//! What the shared library looks like to a loader and to C.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::process::Command;
+use std::ptr::null_mut;
+
+use common::module_path;
+use common::raw::{Raw, ck};
+use cryptoki_sys::*;
+
+/// The newest glibc that Debian 12, Ubuntu 22.04 and RHEL 9 have.
+const NEWEST_GLIBC: (u32, u32) = (2, 34);
+
+fn tool(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .arg(module_path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{program}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The names of the functions in the header of PKCS #11 3.2, as cryptoki-sys renders it.
+fn functions_of_the_standard() -> BTreeSet<String> {
+    let list = format!("{:?}", CK_FUNCTION_LIST_3_2::default());
+    list.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("C_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn exactly_the_functions_of_the_standard_are_exported() {
+    let symbols = tool("nm", &["--dynamic", "--defined-only", "--format=posix"]);
+    let exported: BTreeSet<_> = symbols
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    let expected = functions_of_the_standard();
+    assert_eq!(expected.len(), 104);
+    assert_eq!(exported, expected);
+}
+
+#[test]
+fn the_function_lists_are_bound_to_this_library() {
+    let relocations = tool("readelf", &["--relocs", "--wide"]);
+    let foreign: Vec<_> = relocations
+        .lines()
+        .filter(|line| line.contains(" C_"))
+        .collect();
+    assert_eq!(foreign, Vec::<&str>::new());
+}
+
+#[test]
+fn it_needs_no_library_but_those_of_the_system_and_an_old_glibc() {
+    let dynamic = tool("readelf", &["--dynamic", "--wide"]);
+    for line in dynamic.lines().filter(|line| line.contains("(NEEDED)")) {
+        let known = [
+            "libc.so",
+            "libgcc_s.so",
+            "libm.so",
+            "ld-linux",
+            "libpthread.so",
+            "libdl.so",
+        ];
+        assert!(known.iter().any(|name| line.contains(name)), "{line}");
+    }
+    let symbols = tool("nm", &["--dynamic", "--undefined-only"]);
+    for version in symbols.split("GLIBC_").skip(1) {
+        let version = version.split_whitespace().next().unwrap();
+        let mut numbers = version
+            .split('.')
+            .map(|number| number.parse::<u32>().unwrap());
+        let version = (numbers.next().unwrap(), numbers.next().unwrap());
+        assert!(version <= NEWEST_GLIBC, "glibc {version:?}");
+    }
+}
+
+/// The name and the version of an interface.
+fn described(interface: &CK_INTERFACE) -> (&CStr, (u8, u8)) {
+    // SAFETY: the name of an interface is NUL-terminated, and its list begins with a version.
+    let (name, version) = unsafe {
+        let version = *interface.pFunctionList.cast::<CK_VERSION>();
+        (CStr::from_ptr(interface.pInterfaceName.cast()), version)
+    };
+    (name, (version.major, version.minor))
+}
+
+#[test]
+fn interfaces_are_found_by_name_version_and_flags() {
+    let raw = Raw::load();
+    let mut count = 0;
+    assert_eq!(ck!(raw, C_GetInterfaceList(null_mut(), &mut count)), CKR_OK);
+    assert_eq!(count, 3);
+    let mut list = [CK_INTERFACE {
+        pInterfaceName: null_mut(),
+        pFunctionList: null_mut(),
+        flags: 0,
+    }; 3];
+    count = 2;
+    let list_pointer = list.as_mut_ptr();
+    let too_small = ck!(raw, C_GetInterfaceList(list_pointer, &mut count));
+    assert_eq!((too_small, count), (CKR_BUFFER_TOO_SMALL, 3));
+    assert_eq!(
+        ck!(raw, C_GetInterfaceList(list_pointer, &mut count)),
+        CKR_OK
+    );
+    let versions = list.each_ref().map(|interface| described(interface).1);
+    assert_eq!(versions, [(3, 2), (3, 0), (2, 40)]);
+
+    let get = |name: Option<&CStr>, version: Option<(u8, u8)>, flags| {
+        let mut interface = null_mut();
+        let mut version = version.map(|(major, minor)| CK_VERSION { major, minor });
+        let name = name.map_or(null_mut(), |name| name.as_ptr().cast_mut().cast());
+        let version = version.as_mut().map_or(null_mut(), |version| version);
+        match ck!(raw, C_GetInterface(name, version, &mut interface, flags)) {
+            // SAFETY: an interface that was found is the module's and is never freed.
+            CKR_OK => Ok(described(unsafe { &*interface })),
+            error => Err(error),
+        }
+    };
+    let name = Some(c"PKCS 11");
+    for (asked, expected) in [
+        ((None, None, 0), Ok((c"PKCS 11", (3, 2)))),
+        ((name, None, 0), Ok((c"PKCS 11", (3, 2)))),
+        ((name, Some((3, 0)), 0), Ok((c"PKCS 11", (3, 0)))),
+        ((name, Some((2, 40)), 0), Ok((c"PKCS 11", (2, 40)))),
+        ((name, Some((3, 1)), 0), Err(CKR_FUNCTION_FAILED)),
+        (
+            (name, None, CKF_INTERFACE_FORK_SAFE),
+            Err(CKR_FUNCTION_FAILED),
+        ),
+        (
+            (Some(c"Vendor NSS FIPS Interface"), None, 0),
+            Err(CKR_FUNCTION_FAILED),
+        ),
+    ] {
+        assert_eq!(get(asked.0, asked.1, asked.2), expected, "{asked:?}");
+    }
+}
+
+#[test]
+fn every_entry_of_every_function_list_is_filled() {
+    let raw = Raw::load();
+    let mut list_2_40 = null_mut();
+    assert_eq!(ck!(raw, C_GetFunctionList(&mut list_2_40)), CKR_OK);
+    // SAFETY: the list is the module's and is never freed.
+    let list_2_40 = unsafe { *list_2_40 };
+    assert_eq!((list_2_40.version.major, list_2_40.version.minor), (2, 40));
+    assert!(!format!("{list_2_40:?}").contains("None"));
+    assert!(!format!("{:?}", raw.functions()).contains("None"));
+}
+
+#[test]
+fn the_token_describes_itself_padded_with_blanks_and_always_alike() {
+    let raw = Raw::load();
+    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut info)), CKR_OK);
+    // gnupg-pkcs11-scd finds keys by these four: they must never change.
+    assert_eq!(&info.label, b"SignPath                        ");
+    assert_eq!(&info.manufacturerID, b"SignPath                        ");
+    assert_eq!(&info.model, b"Signing policies");
+    assert_eq!(&info.serialNumber, b"1               ");
+    let flags =
+        CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
+    assert_eq!(info.flags, flags);
+    assert!(info.ulMaxPinLen >= 128 && info.ulMinPinLen == 0);
+    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+}

@@ -1,0 +1,205 @@
+//! What the black-box tests share: the built module, a local service, and processes to load the
+//! module in.
+//!
+//! A module belongs to its process, and so do its environment, its stderr and its exit status. So
+//! a test starts itself again in a child process, where it loads the module; the parent runs the
+//! service and looks at what a user would see.
+
+// Each test program uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+pub mod raw;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
+use pkcs11_test::{Options, RequestRecord, Service};
+
+/// Set in the child to the name of its test.
+const CHILD: &str = "SIGNPATH_TEST_CHILD";
+
+/// What a child prints when it is through.
+const DONE: &str = "the child is done";
+
+/// The route of the list of signing policies in the service's log.
+pub const LIST: &str = "GET /Cryptoki/MySigningPolicies";
+/// The route of signing requests in the service's log.
+pub const SIGN: &str = "POST /SigningRequests";
+
+/// The built shared library, which cargo puts beside the test programs.
+pub fn module_path() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let path = program.with_file_name("libsignpath_pkcs11.so");
+    assert!(path.exists(), "{} has not been built", path.display());
+    path
+}
+
+/// A service with software keys that all tests share; the first start makes them.
+pub fn options() -> Options {
+    Options::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/service"))
+}
+
+/// Starts a service with the default policies.
+pub fn service() -> Service {
+    Service::start(options()).unwrap()
+}
+
+/// What a child process left behind.
+pub struct Run {
+    pub status: ExitStatus,
+    pub stderr: String,
+    pub stdout: String,
+}
+
+impl Run {
+    /// The module's lines on stderr.
+    pub fn lines(&self) -> Vec<&str> {
+        self.stderr
+            .lines()
+            .filter(|line| line.starts_with("signpath-pkcs11: "))
+            .collect()
+    }
+
+    /// The child passed, and the module had nothing to say.
+    pub fn assert_silent(&self) {
+        assert_eq!(self.lines(), Vec::<&str>::new());
+    }
+
+    /// The module said exactly one line, which contains all of `parts`.
+    pub fn assert_one_line(&self, parts: &[&str]) {
+        let lines = self.lines();
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        for part in parts {
+            assert!(lines[0].contains(part), "{part:?} is not in {:?}", lines[0]);
+        }
+    }
+}
+
+/// Runs `child` in a process of its own with nothing of SignPath's in its environment but
+/// `environment`; panics with its output unless it exits with status 0.
+///
+/// In the child, it runs `child` and gives [`None`]: the test is over there. `environment` is not
+/// called then, so it may start a service.
+pub fn in_child<S>(
+    test: &str,
+    environment: impl FnOnce() -> (S, Vec<(String, String)>),
+    child: impl FnOnce(),
+) -> Option<(S, Run)> {
+    if std::env::var(CHILD).as_deref() == Ok(test) {
+        end_if_hanging();
+        child();
+        done();
+        return None;
+    }
+    let (state, environment) = environment();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
+        command.env_remove(name);
+    }
+    let output = command.envs(environment).env(CHILD, test).output().unwrap();
+    let run = Run {
+        status: output.status,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+    };
+    assert!(
+        run.status.success() && run.stdout.contains(DONE),
+        "the child of {test} ended with {}:\n{}\n{}",
+        run.status,
+        run.stdout,
+        run.stderr
+    );
+    Some((state, run))
+}
+
+/// Has this process killed after two minutes, so that a hang is a test that fails. A forked child
+/// needs its own call.
+pub fn end_if_hanging() {
+    // SAFETY: it only sets a timer, whose signal ends the process.
+    unsafe { libc::alarm(120) };
+}
+
+/// In a child that does not return to its test: says that all of it went well.
+pub fn done() {
+    println!("\n{DONE}");
+}
+
+/// The name of the surrounding test, as its program takes it on the command line.
+#[macro_export]
+macro_rules! test_name {
+    () => {{
+        fn here() {}
+        let path = std::any::type_name_of_val(&here);
+        let path = path.strip_suffix("::here").unwrap();
+        path.split_once("::").unwrap().1
+    }};
+}
+
+/// The environment that leads a module to `service`, with `more` over it.
+pub fn environment(service: &Service, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let more = more
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    service
+        .environment()
+        .into_iter()
+        .chain(more)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// How often each of the two routes was asked, and over how many connections.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Traffic {
+    pub lists: usize,
+    pub signatures: usize,
+    pub connections: usize,
+}
+
+/// Counts requests.
+pub fn traffic(requests: &[RequestRecord]) -> Traffic {
+    let count = |route: &str| {
+        requests
+            .iter()
+            .filter(|request| request.route == route)
+            .count()
+    };
+    let connections: std::collections::BTreeSet<_> =
+        requests.iter().map(|request| request.connection).collect();
+    assert_eq!(count(LIST) + count(SIGN), requests.len(), "{requests:#?}");
+    Traffic {
+        lists: count(LIST),
+        signatures: count(SIGN),
+        connections: connections.len(),
+    }
+}
+
+/// In a child: the initialized module.
+pub fn initialized() -> Pkcs11 {
+    let module = Pkcs11::new(module_path()).unwrap();
+    module
+        .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+        .unwrap();
+    module
+}
+
+/// In a child: the slot of the token.
+pub fn slot(module: &Pkcs11) -> Slot {
+    let slots = module.get_slots_with_token().unwrap();
+    assert_eq!(slots.len(), 1);
+    slots[0]
+}
+
+/// In a child: a session in which the configured user is logged in.
+pub fn logged_in(module: &Pkcs11) -> Session {
+    let session = module.open_ro_session(slot(module)).unwrap();
+    session
+        .login(UserType::User, Some(&AuthPin::new("CONFIG".into())))
+        .unwrap();
+    session
+}

@@ -1,0 +1,112 @@
+//! The functions of the module as C sees them, for what a safe wrapper does not let through.
+
+use std::ptr;
+
+use cryptoki_sys::*;
+use libloading::Library;
+
+/// The loaded module. The functions are those of its 3.2 interface.
+pub struct Raw {
+    functions: *const CK_FUNCTION_LIST_3_2,
+    _library: Library,
+}
+
+impl Raw {
+    /// Loads the module.
+    pub fn load() -> Self {
+        let mut version = CK_VERSION { major: 3, minor: 2 };
+        let mut interface = ptr::null_mut();
+        // SAFETY: the library is the module's, which has C_GetInterface with this signature, and
+        // the interface of that version holds a list of that version.
+        unsafe {
+            let library = Library::new(super::module_path()).unwrap();
+            let get_interface = library
+                .get::<unsafe extern "C" fn(
+                    *mut CK_UTF8CHAR,
+                    *mut CK_VERSION,
+                    *mut *mut CK_INTERFACE,
+                    CK_FLAGS,
+                ) -> CK_RV>(b"C_GetInterface")
+                .unwrap();
+            let name = c"PKCS 11".as_ptr().cast_mut().cast();
+            assert_eq!(get_interface(name, &mut version, &mut interface, 0), CKR_OK);
+            Self {
+                functions: (*interface).pFunctionList.cast(),
+                _library: library,
+            }
+        }
+    }
+
+    /// The function list.
+    pub fn functions(&self) -> &CK_FUNCTION_LIST_3_2 {
+        // SAFETY: it lives as long as the library is loaded, which is as long as `self`.
+        unsafe { &*self.functions }
+    }
+}
+
+/// Calls a function of the list with the arguments that the standard gives it.
+macro_rules! ck {
+    ($raw:expr, $name:ident($($argument:expr),* $(,)?)) => {
+        // SAFETY: what a test hands over is as the standard demands, or what the test is about.
+        unsafe { ($raw.functions().$name.unwrap())($($argument),*) }
+    };
+}
+
+pub(crate) use ck;
+
+/// Initializes the module, opens a session and logs the configured user in.
+pub fn logged_in(raw: &Raw) -> CK_SESSION_HANDLE {
+    let mut session = 0;
+    assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
+    let flags = CKF_SERIAL_SESSION;
+    let opened = ck!(
+        raw,
+        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
+    );
+    assert_eq!(opened, CKR_OK);
+    assert_eq!(
+        ck!(raw, C_Login(session, CKU_USER, ptr::null_mut(), 0)),
+        CKR_OK
+    );
+    session
+}
+
+/// The handle of the one object of that class with that CKA_ID.
+pub fn object(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    mut class: CK_OBJECT_CLASS,
+    id: &str,
+) -> CK_OBJECT_HANDLE {
+    let mut template = [
+        CK_ATTRIBUTE {
+            type_: CKA_CLASS,
+            pValue: (&raw mut class).cast(),
+            ulValueLen: size_of::<CK_ULONG>() as CK_ULONG,
+        },
+        CK_ATTRIBUTE {
+            type_: CKA_ID,
+            pValue: id.as_ptr().cast_mut().cast(),
+            ulValueLen: id.len() as CK_ULONG,
+        },
+    ];
+    let (mut handle, mut count) = (0, 0);
+    let init = ck!(raw, C_FindObjectsInit(session, template.as_mut_ptr(), 2));
+    assert_eq!(init, CKR_OK);
+    assert_eq!(
+        ck!(raw, C_FindObjects(session, &mut handle, 1, &mut count)),
+        CKR_OK
+    );
+    assert_eq!(count, 1, "{id}");
+    assert_eq!(ck!(raw, C_FindObjectsFinal(session)), CKR_OK);
+    handle
+}
+
+/// A mechanism without parameter.
+pub fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM {
+    CK_MECHANISM {
+        mechanism: id,
+        pParameter: ptr::null_mut(),
+        ulParameterLen: 0,
+    }
+}

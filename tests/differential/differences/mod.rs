@@ -1,0 +1,69 @@
+//! Where the two sides differ, and why. Sections are those of PKCS #11 3.2; SoftHSM is 2.6.1.
+
+mod objects;
+mod signing;
+mod token;
+
+pub use objects::{ATTRIBUTES, FIND};
+pub use signing::{OPERATIONS, SIGNATURES, SIGNING};
+pub use token::{GENERAL, LOGIN, SESSIONS};
+
+use crate::report::Difference;
+
+const READ_ONLY: &str = "a read-only token that signs, and does nothing else";
+const NO_ECDSA_SHA: &str = "SoftHSM has CKM_ECDSA only; openssl verifies these signatures";
+const LOGOUT: &str =
+    "a session cannot be logged out unless it is logged in (CKR_USER_NOT_LOGGED_IN, section 5.1.6)";
+const KEY_TYPE: &str = "SoftHSM finds out in C_Sign that the key is of another type; \
+                        CKR_KEY_TYPE_INCONSISTENT is an answer of C_SignInit (section 5.13.1)";
+
+pub const UNSUPPORTED: &[Difference] = &[Difference {
+    reason: READ_ONLY,
+    cases: &[
+        ("objects: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("digest: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("random: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("verify: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        (
+            "encrypt and decrypt: C_*",
+            "*",
+            "CKR_FUNCTION_NOT_SUPPORTED",
+        ),
+        ("keys: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ("PINs: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+    ],
+}];
+
+pub const CLIENT: &[Difference] = &[
+    Difference {
+        reason: LOGOUT,
+        cases: &[(
+            "a program with mistakes: logout before login",
+            "CKR_OK",
+            "UserNotLoggedIn of Logout",
+        )],
+    },
+    Difference {
+        reason: KEY_TYPE,
+        cases: &[(
+            "a program with mistakes: RSA with an EC key",
+            "CKR_OK",
+            "KeyTypeInconsistent of SignInit",
+        )],
+    },
+    Difference {
+        reason: "the operation that SoftHSM should not have started is still active",
+        cases: &[
+            (
+                "a program with mistakes: AES",
+                "OperationActive of SignInit",
+                "MechanismInvalid of SignInit",
+            ),
+            (
+                "a program with mistakes: sign_init",
+                "OperationActive of SignInit",
+                "CKR_OK",
+            ),
+        ],
+    },
+];

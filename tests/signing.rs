@@ -1,0 +1,220 @@
+//! Every mechanism with every key, over TLS, each signature judged by openssl.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{Traffic, environment, in_child, initialized, logged_in, options, traffic};
+use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::session::Session;
+use pkcs11_test::{Options, Service};
+use sha2::Digest;
+
+const MESSAGE: &[u8] =
+    b"The quick brown fox jumps over the lazy dog, and signs what it finds there.";
+
+/// RFC 8017, section 9.2, note 1.
+const SHA256_PREFIX: &[u8] =
+    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+
+const RSA_KEYS: [&str; 3] = ["rsa-2048", "rsa-3072", "rsa-4096"];
+const EC_KEYS: [(&str, usize); 3] = [("p-256", 32), ("p-384", 48), ("p-521", 66)];
+
+fn pss(hash: MechanismType, mgf: PkcsMgfType, length: u64) -> PkcsPssParams {
+    PkcsPssParams {
+        hash_alg: hash,
+        mgf,
+        s_len: length.into(),
+    }
+}
+
+/// A mechanism, what it is given to sign [`MESSAGE`], and the digest for openssl.
+struct Row {
+    mechanism: Mechanism<'static>,
+    input: Vec<u8>,
+    digest: &'static str,
+}
+
+fn rows(keys: &str) -> Vec<Row> {
+    use Mechanism::*;
+    let message = |mechanism, digest| Row {
+        mechanism,
+        input: MESSAGE.to_vec(),
+        digest,
+    };
+    let sha256 = sha2::Sha256::digest(MESSAGE).to_vec();
+    let [sha1_pss, sha256_pss, sha384_pss, sha512_pss] = [
+        pss(MechanismType::SHA1, PkcsMgfType::MGF1_SHA1, 20),
+        pss(MechanismType::SHA256, PkcsMgfType::MGF1_SHA256, 32),
+        pss(MechanismType::SHA384, PkcsMgfType::MGF1_SHA384, 48),
+        pss(MechanismType::SHA512, PkcsMgfType::MGF1_SHA512, 64),
+    ];
+    match keys {
+        "rsa" => vec![
+            Row {
+                mechanism: RsaPkcs,
+                input: [SHA256_PREFIX, &sha256].concat(),
+                digest: "sha256",
+            },
+            message(Sha1RsaPkcs, "sha1"),
+            message(Sha256RsaPkcs, "sha256"),
+            message(Sha384RsaPkcs, "sha384"),
+            message(Sha512RsaPkcs, "sha512"),
+        ],
+        "rsa-pss" => vec![
+            Row {
+                mechanism: RsaPkcsPss(sha256_pss),
+                input: sha256,
+                digest: "sha256",
+            },
+            message(Sha1RsaPkcsPss(sha1_pss), "sha1"),
+            message(Sha256RsaPkcsPss(sha256_pss), "sha256"),
+            message(Sha384RsaPkcsPss(sha384_pss), "sha384"),
+            message(Sha512RsaPkcsPss(sha512_pss), "sha512"),
+        ],
+        _ => vec![
+            Row {
+                mechanism: Ecdsa,
+                input: sha256,
+                digest: "sha256",
+            },
+            message(EcdsaSha1, "sha1"),
+            message(EcdsaSha256, "sha256"),
+            message(EcdsaSha384, "sha384"),
+            message(EcdsaSha512, "sha512"),
+        ],
+    }
+}
+
+/// In the child: signs with each mechanism in one part and in three, and leaves the signatures as
+/// files `{index}.{part}` in the folder that stands for keys and their kind.
+fn sign_all(session: &Session, key_name: &str, kind: &str) {
+    let folder = Path::new(&std::env::var("SIGNPATH_TEST_OUTPUT").unwrap())
+        .join(format!("{key_name}.{kind}"));
+    std::fs::create_dir(&folder).unwrap();
+    let id = format!("demo/{key_name}").into_bytes();
+    let template = [
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::Id(id),
+    ];
+    let key = session.find_objects(&template).unwrap()[0];
+    for (index, row) in rows(kind).iter().enumerate() {
+        let one_part = session.sign(&row.mechanism, key, &row.input).unwrap();
+        session.sign_init(&row.mechanism, key).unwrap();
+        let (first, rest) = row.input.split_at(7);
+        session.sign_update(first).unwrap();
+        session.sign_update(&[]).unwrap();
+        session.sign_update(rest).unwrap();
+        let parts = session.sign_final().unwrap();
+        std::fs::write(folder.join(format!("{index}.one")), one_part).unwrap();
+        std::fs::write(folder.join(format!("{index}.parts")), parts).unwrap();
+    }
+}
+
+/// r‖s as the DER sequence that openssl wants (RFC 3279, section 2.2.3).
+fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let mut content = Vec::new();
+    for number in [r, s] {
+        let start = number.iter().position(|byte| *byte != 0).unwrap();
+        let sign = if number[start] >= 0x80 { &[0][..] } else { &[] };
+        let number = [sign, &number[start..]].concat();
+        content.extend([2, number.len() as u8]);
+        content.extend(number);
+    }
+    let length = match content.len() {
+        short @ ..=127 => vec![short as u8],
+        long => vec![0x81, long as u8],
+    };
+    [&[0x30][..], &length, &content].concat()
+}
+
+/// Lets openssl verify all signatures with the certificate, and gives their number.
+fn verify_all(folder: &Path, service: &Service, key_name: &str, kind: &str) -> usize {
+    let run = |command: &mut Command| {
+        let output = command.current_dir(folder).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{key_name} {kind}: {command:?}: {output:?}"
+        );
+    };
+    let openssl = || Command::new("openssl");
+    let certificate = service.certificate_der("demo", key_name).unwrap();
+    std::fs::write(folder.join("certificate.der"), certificate).unwrap();
+    std::fs::write(folder.join("message"), MESSAGE).unwrap();
+    run(openssl()
+        .args(["x509", "-inform", "DER", "-in", "certificate.der"])
+        .args(["-noout", "-pubkey", "-out", "key.pem"]));
+    let mut verified = 0;
+    for (index, row) in rows(kind).iter().enumerate() {
+        for part in ["one", "parts"] {
+            let name = format!("{index}.{part}");
+            let signature = std::fs::read(folder.join(&name)).unwrap();
+            if kind == "ec" {
+                std::fs::write(folder.join(&name), ecdsa_der(&signature)).unwrap();
+            }
+            let mut command = openssl();
+            command.args(["dgst", &format!("-{}", row.digest), "-verify", "key.pem"]);
+            if kind == "rsa-pss" {
+                command.args(["-sigopt", "rsa_padding_mode:pss"]);
+                command.args(["-sigopt", "rsa_pss_saltlen:digest"]);
+            }
+            run(command.args(["-signature", &name, "message"]));
+            verified += 1;
+        }
+    }
+    verified
+}
+
+#[test]
+fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees() {
+    let prepare = || {
+        let service = Service::start(Options {
+            tls: true,
+            ..options()
+        })
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().to_str().unwrap().to_owned();
+        let environment = environment(&service, &[("SIGNPATH_TEST_OUTPUT", &output)]);
+        ((service, folder), environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        for key in RSA_KEYS {
+            sign_all(&session, key, "rsa");
+            sign_all(&session, key, "rsa-pss");
+        }
+        for (key, _) in EC_KEYS {
+            sign_all(&session, key, "ec");
+        }
+    };
+    let Some(((service, folder), run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_silent();
+    let mut verified = 0;
+    for key in RSA_KEYS {
+        for kind in ["rsa", "rsa-pss"] {
+            let folder = folder.path().join(format!("{key}.{kind}"));
+            verified += verify_all(&folder, &service, key, kind);
+        }
+    }
+    for (key, field_length) in EC_KEYS {
+        let folder = folder.path().join(format!("{key}.ec"));
+        let signature = std::fs::read(folder.join("0.one")).unwrap();
+        assert_eq!(signature.len(), 2 * field_length, "{key}");
+        verified += verify_all(&folder, &service, key, "ec");
+    }
+    assert_eq!(verified, 90);
+    let expected = Traffic {
+        lists: 1,
+        signatures: verified,
+        connections: 1,
+    };
+    assert_eq!(traffic(&service.requests()), expected);
+}
