@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Signs real files with real tools through the module, against a local SignPath service, and has each signature verified by
+# another program. See --help.
+
+# shellcheck source-path=SCRIPTDIR/..
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. pkcs11-test/lib/setup.sh
+. pkcs11-test/lib/work.sh
+. pkcs11-test/lib/service.sh
+. pkcs11-test/lib/rows.sh
+. pkcs11-test/lib/scenarios.sh
+
+usage() {
+    cat <<'TEXT'
+Usage: pkcs11-test/demo.sh [--keep] [NAME ...]
+       pkcs11-test/demo.sh --list | --help
+
+Installs what is missing (Debian, with apt), builds the module and a local SignPath service, and signs files with openssl,
+osslsigncode, jarsigner, pkcs11-tool and gpg through the module. Each signature is verified by a program that is not part of
+this project, with the certificate that the service issued. The service keeps its keys in SoftHSM and speaks TLS.
+
+  NAME     run these rows only
+  --list   show the rows
+  --keep   leave the temporary folder with the service's state and log and the signed files
+
+The exit status is 0 if every row was verified.
+TEXT
+}
+
+main() {
+    local -a names=()
+    KEEP=no
+    while (($#)); do
+        case $1 in
+            --help | -h)
+                usage
+                exit
+                ;;
+            --list)
+                list_rows
+                exit
+                ;;
+            --keep) KEEP=yes ;;
+            -*) die "There is no option $1. See --help." ;;
+            *)
+                is_row "$1" || die "There is no row $1. See --list."
+                names+=("$1")
+                ;;
+        esac
+        shift
+    done
+
+    make_work_folder signpath-pkcs11-demo
+    install_requirements
+    say "Building the module and the local SignPath service ..."
+    build release
+    say "Starting the service ..."
+    start_service "$WORK/service" --tls --key-store softhsm
+    prepare_inputs "$WORK/inputs"
+    say "Signing ..."
+    run_rows "${names[@]}"
+    print_table
+    print_failures
+    say
+    say "$PASSED of $((PASSED + FAILED)) rows verified."
+    ((FAILED == 0))
+}
+
+main "$@"

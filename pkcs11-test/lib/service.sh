@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2034 # the other files use what this one sets
+# The local SignPath service: start and end it, and what its log says about the requests of a tool.
+
+SERVICE_START_SECONDS=120
+SERVICE_PID=
+
+# Starts the service that was built last, in a new folder, and exports what the module needs to find it.
+# Arguments: the folder, further options for `pkcs11-test serve`.
+start_service() {
+    local folder=$1
+    shift
+    mkdir -p "$folder"
+    STATE=$folder/state
+    REQUEST_LOG=$folder/requests.log
+    "$PROGRAMS/pkcs11-test" serve --listen 127.0.0.1:0 --state "$STATE" --log "$REQUEST_LOG" --env "$folder/env" "$@" \
+        >/dev/null 2>"$folder/errors" </dev/null &
+    SERVICE_PID=$!
+
+    local deadline=$((SECONDS + SERVICE_START_SECONDS))
+    until [[ -e $folder/env ]]; do
+        if ! kill -0 "$SERVICE_PID" 2>/dev/null || ((SECONDS > deadline)); then
+            tail -n 20 "$folder/errors" >&2
+            die "The local SignPath service did not start."
+        fi
+        sleep 0.1
+    done
+    unset "${!SIGNPATH_@}"
+    # shellcheck disable=SC1091
+    . "$folder/env"
+}
+
+stop_service() {
+    if [[ -n $SERVICE_PID ]]; then
+        kill "$SERVICE_PID" 2>/dev/null || true
+        wait "$SERVICE_PID" || true
+        SERVICE_PID=
+    fi
+}
+
+request_count() { wc -l <"$REQUEST_LOG"; }
+
+# Counts the requests that came after the first LINES of the log. Prints five numbers:
+# policy lists, signing requests, other requests, those answered with an error, connections.
+count_requests() {
+    tail -n "+$(($1 + 1))" "$REQUEST_LOG" | jq --slurp --raw-output '
+        def count(condition): map(select(condition)) | length;
+        "GET /Cryptoki/MySigningPolicies" as $list | "POST /SigningRequests" as $sign |
+        [count(.route == $list), count(.route == $sign), count(.route != $list and .route != $sign),
+         count(.status // 0 | . < 200 or . >= 300), (map(.connection) | unique | length)] | join(" ")'
+}

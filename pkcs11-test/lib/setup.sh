@@ -1,0 +1,128 @@
+# shellcheck shell=bash disable=SC2034 # the other files use what this one sets
+# What a machine needs for the demo and the tests, and the build. Sourced with the repository as the working folder.
+
+RUST_VERSION=1.85
+
+# The Debian packages, and what shows that one is not missing: a command, or a file if it starts with a slash.
+REQUIREMENTS=(
+    "ca-certificates            /etc/ssl/certs/ca-certificates.crt"
+    "gcc libc6-dev              cc"
+    "jq                         jq"
+    "openssl                    openssl"
+    "softhsm2                   softhsm2-util"
+    "libengine-pkcs11-openssl   /usr/lib/*/engines-3/pkcs11.so"
+    "opensc                     pkcs11-tool"
+    "osslsigncode               osslsigncode"
+    "systemd-boot-efi           /usr/lib/systemd/boot/efi/systemd-boot*.efi"
+    "default-jdk-headless       jarsigner"
+    "gnupg                      gpg"
+    "gnupg-pkcs11-scd           gnupg-pkcs11-scd"
+)
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# Runs a command and shows what it wrote only if it failed.
+quietly() {
+    local output status=0
+    output=$("$@" 2>&1) || status=$?
+    if ((status)); then
+        printf '%s\n' "$output" >&2
+        die "\"$*\" failed with status $status."
+    fi
+}
+
+# Whether VERSION is at least MINIMUM.
+at_least() {
+    [[ -n $1 && $(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1) == "$2" ]]
+}
+
+# Finds a Cargo and a rustc that are new enough, and puts them first in PATH if they are not.
+find_rust() {
+    local folder
+    for folder in "" /usr/bin/ "${HOME:-/root}/.cargo/bin/"; do
+        if at_least "$(rust_version "${folder}cargo")" "$RUST_VERSION" &&
+            at_least "$(rust_version "${folder}rustc")" "$RUST_VERSION"; then
+            [[ -z $folder ]] || PATH="$folder:$PATH"
+            return 0
+        fi
+    done
+    return 1
+}
+
+rust_version() {
+    { "$1" --version 2>/dev/null || true; } | awk '{ print $2; exit }'
+}
+
+# The packages that bring Rust: Debian 12 has a current one beside its old one, Debian 13 has only one.
+rust_packages() {
+    local candidate
+    candidate=$(LC_ALL=C apt-cache policy cargo 2>/dev/null | awk '$1 == "Candidate:" { print $2 }')
+    if at_least "$candidate" "$RUST_VERSION"; then
+        echo "cargo rustc"
+    else
+        echo "cargo-web rustc-web"
+    fi
+}
+
+# Prints the packages that are missing, Rust excepted.
+missing_packages() {
+    local requirement packages evidence
+    for requirement in "${REQUIREMENTS[@]}"; do
+        evidence=${requirement##* }
+        packages=${requirement%"$evidence"}
+        if [[ $evidence == /* ]]; then
+            compgen -G "$evidence" >/dev/null || echo "$packages"
+        else
+            command -v "$evidence" >/dev/null || echo "$packages"
+        fi
+    done
+}
+
+# Installs what is missing, with apt.
+install_requirements() {
+    local -a packages as_root=()
+    read -r -d '' -a packages < <(missing_packages) || true
+    local rust=yes
+    find_rust || rust=no
+    if ((${#packages[@]} == 0)) && [[ $rust == yes ]]; then
+        return
+    fi
+
+    command -v apt-get >/dev/null ||
+        die "There is no apt-get here. Install Rust $RUST_VERSION or later and what these Debian packages bring: ${packages[*]}"
+    if ((EUID != 0)); then
+        if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+            as_root=(sudo)
+        else
+            [[ $rust == yes ]] || read -r -a packages <<<"${packages[*]} $(rust_packages)"
+            die "Some packages are missing. Install them as root: apt-get update && apt-get install --no-install-recommends ${packages[*]}"
+        fi
+    fi
+
+    apt_get() {
+        quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get -o DPkg::Lock::Timeout=300 --quiet --yes "$@"
+    }
+    say "Updating the package lists ..."
+    apt_get update
+    [[ $rust == yes ]] || read -r -a packages <<<"${packages[*]} $(rust_packages)"
+    say "Installing ${packages[*]} ..."
+    apt_get install --no-install-recommends --no-remove "${packages[@]}"
+    find_rust || die "cargo and rustc $RUST_VERSION or later are still not found."
+}
+
+# Builds the module and the service. Sets PROGRAMS, the folder of the commands, and MODULE. Argument: "release" or "debug".
+build() {
+    local target
+    local -a options=()
+    [[ $1 != release ]] || options=(--release)
+    cargo build --workspace --locked --quiet "${options[@]}" || die "The build failed."
+    target=$(cargo metadata --format-version 1 --no-deps --locked | jq --raw-output .target_directory)
+    PROGRAMS=$target/$1
+    MODULE=$PROGRAMS/libsignpath_pkcs11.so
+}

@@ -1,0 +1,23 @@
+# shellcheck shell=bash disable=SC2034 # the other files use what this one sets
+# The temporary folder of a script, and what is left behind when the script ends: nothing.
+
+# Makes the folder WORK. However the script ends, the service is then stopped and the folder removed, unless KEEP is "yes".
+# Arguments: a name for the folder, a function that is to run last.
+make_work_folder() {
+    WORK=$(mktemp -d "${TMPDIR:-/tmp}/$1.XXXXXX")
+    # shellcheck disable=SC2064 # the function's name is to be put in now
+    trap "clean_up ${2:-}" EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
+clean_up() {
+    trap '' INT TERM HUP
+    stop_service
+    if [[ ${KEEP:-no} == yes ]]; then
+        say "The files are in $WORK."
+    else
+        rm -rf "$WORK"
+    fi
+    "$@"
+}

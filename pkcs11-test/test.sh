@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Runs every test: the checks of format and lints, the tests of both crates, and the demo's rows on both key stores of the local
+# SignPath service, with and without TLS. Installs what is missing, as demo.sh does. The last line says "N passed, N failed".
+
+# shellcheck source-path=SCRIPTDIR/..
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. pkcs11-test/lib/setup.sh
+. pkcs11-test/lib/work.sh
+. pkcs11-test/lib/service.sh
+. pkcs11-test/lib/rows.sh
+. pkcs11-test/lib/scenarios.sh
+
+COMPLETE=no
+
+# The last line, and the exit status, however the script ends.
+conclude() {
+    [[ $COMPLETE == yes ]] || FAILED=$((FAILED + 1))
+    say "$PASSED passed, $FAILED failed"
+    ((FAILED == 0 && PASSED > 0)) || exit 1
+    exit 0
+}
+
+# Runs a cargo command that checks the sources, if Cargo has it. A check that fails counts as one failed test.
+# Arguments: what is checked, the cargo command and its arguments.
+check() {
+    local subject=$1
+    shift
+    if cargo "$1" --version >/dev/null 2>&1; then
+        say "Checking $subject: cargo $*"
+        cargo "$@" || FAILED=$((FAILED + 1))
+    else
+        say "Not checking $subject: there is no cargo $1."
+    fi
+}
+
+# Adds up what cargo's tests say. Nothing may be skipped: an ignored test counts as a failed one.
+cargo_tests() {
+    local status=0 passed failed ignored
+    say "Running cargo test ..."
+    CARGO_TERM_COLOR=never cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$WORK/cargo-test" || status=$?
+    read -r passed failed ignored < <(awk '
+        /^test result:/ { passed += $4; failed += $6; ignored += $8 }
+        END { print passed + 0, failed + 0, ignored + 0 }' "$WORK/cargo-test")
+    ((ignored == 0)) || say "$ignored tests were ignored, which counts as failed."
+    # A test program that does not build or is ended by a signal says no result.
+    ((status == 0 || failed > 0)) || failed=1
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed + ignored))
+}
+
+# Runs the demo's rows. Arguments: the build, the key store of the service, further options for the service.
+demo_rows() {
+    local profile=$1 key_store=$2
+    shift 2
+    say "Signing with the $profile build and a service with the $key_store key store $* ..."
+    build "$profile"
+    start_service "$WORK/service-$key_store" --key-store "$key_store" "$@"
+    FAILURES=()
+    # shellcheck disable=SC2119 # all of them
+    run_rows
+    stop_service
+    print_failures
+}
+
+main() {
+    make_work_folder signpath-pkcs11-test conclude
+    install_requirements
+    check "the format" fmt --all --check
+    check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
+    cargo_tests
+    prepare_inputs "$WORK/inputs"
+    demo_rows debug software
+    demo_rows release softhsm --tls
+    COMPLETE=yes
+}
+
+main "$@"
