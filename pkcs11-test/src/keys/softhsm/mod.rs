@@ -31,6 +31,9 @@ pub use token::SoftHsmToken;
 pub(crate) struct SoftHsmStore {
     token: SoftHsmToken,
     sessions: Arc<Sessions>,
+    /// Held while an object is made: C_GenerateKeyPair of SoftHSM 2.6.1 fails now and then (CKR_GENERAL_ERROR,
+    /// CKR_TEMPLATE_INCONSISTENT) when another thread makes objects of the same token.
+    writing: Mutex<()>,
 }
 
 impl SoftHsmStore {
@@ -44,7 +47,15 @@ impl SoftHsmStore {
             pin,
             idle: Mutex::default(),
         });
-        Ok(Self { token, sessions })
+        Ok(Self {
+            token,
+            sessions,
+            writing: Mutex::default(),
+        })
+    }
+
+    fn write(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,6 +99,7 @@ impl Sessions {
 impl KeyStore for SoftHsmStore {
     fn open_or_generate(&self, label: &str, kind: KeyKind) -> Result<Arc<dyn PrivateKey>, Error> {
         let failure = format!("the key `{label}` in the SoftHSM token cannot be used");
+        let writing = self.write();
         let (private_key, public_key) = self
             .sessions
             .with(|session| {
@@ -103,6 +115,7 @@ impl KeyStore for SoftHsmStore {
                 })
             })
             .context(&failure)?;
+        drop(writing);
         let public_key = public_key.info().context(&failure)?;
         kind.check(label, &public_key)?;
         Ok(Arc::new(SoftHsmKey {
@@ -113,6 +126,7 @@ impl KeyStore for SoftHsmStore {
     }
 
     fn store_certificate(&self, label: &str, certificate: &Certificate) -> Result<(), Error> {
+        let _writing = self.write();
         let tbs = &certificate.tbs_certificate;
         let failure = format!("the certificate `{label}` cannot be stored in the SoftHSM token");
         let value = certificate.to_der().context(&failure)?;
