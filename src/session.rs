@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Request};
 use crate::object::{Attribute, Class};
 use crate::operation::{Find, Sign};
-use crate::token::Token;
+use crate::token::{Key, Token};
 
 /// An open session.
 pub struct Session {
@@ -93,14 +93,15 @@ impl Session {
                 ),
             )
         })?;
-        let (service, object) = token.key(key)?;
+        let Key { service, object } = token.key(key)?;
+        let cannot_sign = || Error::new(Kind::KeyFunction, "a public key cannot sign");
+        let (Some(service), Some(policy)) = (service, object.policy()) else {
+            return Err(cannot_sign());
+        };
         // A key of the wrong type comes before one that may not sign (PKCS #11 3.2, section 5.1.6).
-        let sign = Sign::new(service, object.policy.clone(), mechanism, request.parameter)?;
+        let sign = Sign::new(service, policy.clone(), mechanism, request.parameter)?;
         if object.class != Class::PrivateKey {
-            return Err(Error::new(
-                Kind::KeyFunction,
-                format!("the public key of {} cannot sign", object.policy.name),
-            ));
+            return Err(cannot_sign());
         }
         self.check_no_signature()?;
         self.operations.lock().sign = Some(sign);

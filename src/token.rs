@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Snapshot};
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
-use crate::object::{Attribute, Handles, Key, Object, may_be_public};
+use crate::object::{Attribute, Handles, Object, may_be_public};
 use crate::signpath::{Client, Service, Transport};
 
 /// The one slot.
@@ -52,6 +52,14 @@ struct State {
     handles: Handles,
     /// The name that was searched for last and is none of a signing policy.
     last_unknown: Option<Vec<u8>>,
+}
+
+/// A key that a caller named by its handle.
+pub struct Key {
+    /// What signs with it, if it is the key of a signing policy.
+    pub service: Option<Arc<dyn Service>>,
+    /// The object itself.
+    pub object: Arc<Object>,
 }
 
 /// Credentials, a client with them, and what they give access to.
@@ -198,11 +206,7 @@ impl Token {
             .objects
             .iter()
             .filter(|object| (sees_private || object.is_public()) && object.matches(template))
-            .map(|object| {
-                state
-                    .handles
-                    .handle(Key::new(identity.organization_id(), object))
-            })
+            .map(|object| state.handles.handle(identity.organization_id(), object))
             .collect())
     }
 
@@ -212,7 +216,7 @@ impl Token {
         let mut policies: Vec<_> = snapshot
             .objects
             .iter()
-            .map(|object| object.policy.name.to_string())
+            .filter_map(|object| Some(object.policy()?.name.to_string()))
             .collect();
         policies.dedup();
         let unknown = template
@@ -259,14 +263,17 @@ impl Token {
             })
     }
 
-    /// The visible key of a handle, and the service that signs with it.
+    /// The visible key of a handle, and the service that signs with it if it is a policy's.
     ///
     /// # Errors
     /// [`Kind::NotLoggedIn`], [`Kind::KeyHandle`].
-    pub fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<(Arc<dyn Service>, Arc<Object>)> {
+    pub fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<Key> {
         let visible = self.visible(handle).filter(|(_, object)| object.is_key());
         match visible {
-            Some((identity, object)) => Ok((identity.service.clone(), object)),
+            Some((identity, object)) => {
+                let service = object.policy().map(|_| identity.service.clone());
+                Ok(Key { service, object })
+            }
             None if !self.is_logged_in() => Err(Error::new(
                 Kind::NotLoggedIn,
                 "private keys can be used only after C_Login; give the tool the PIN, which may be \
@@ -281,14 +288,16 @@ impl Token {
 
     fn visible(&self, handle: CK_OBJECT_HANDLE) -> Option<(Arc<Identity>, Arc<Object>)> {
         let state = self.state.lock();
-        let key = state.handles.key(handle)?;
         let identity = state.user.as_ref().or(self.configured.as_ref())?;
+        let unique_id = state
+            .handles
+            .unique_id(handle, identity.organization_id())?;
         let snapshot = identity.catalog.known()?;
         let object = snapshot
             .objects
             .iter()
             .filter(|object| state.user.is_some() || object.is_public())
-            .find(|object| key.is_of(identity.organization_id(), object))?;
+            .find(|object| object.unique_id() == unique_id)?;
         Some((identity.clone(), object.clone()))
     }
 }

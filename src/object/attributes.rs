@@ -118,11 +118,6 @@ pub(super) fn private_key(policy: &Policy, key: &PublicKey) -> Attributes {
 /// What all token objects have (section 4.4). Copies are refused, which spares the OpenSSL
 /// provider an attempt.
 fn storage(policy: &Policy, class: Class) -> Attributes {
-    let kind = match class {
-        Class::Certificate => "certificate",
-        Class::PublicKey => "public-key",
-        Class::PrivateKey => "private-key",
-    };
     vec![
         (CKA_CLASS, Value::Bytes(ulong(class.id()))),
         (CKA_TOKEN, boolean(true)),
@@ -131,10 +126,6 @@ fn storage(policy: &Policy, class: Class) -> Attributes {
         (CKA_COPYABLE, boolean(false)),
         (CKA_DESTROYABLE, boolean(false)),
         (CKA_LABEL, bytes(policy.name.to_string().as_bytes())),
-        (
-            CKA_UNIQUE_ID,
-            bytes(format!("{kind}:{}", policy.name).as_bytes()),
-        ),
     ]
 }
 

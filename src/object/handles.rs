@@ -4,63 +4,63 @@ use std::collections::HashMap;
 
 use cryptoki_sys::CK_OBJECT_HANDLE;
 
-use super::{Class, Object};
-use crate::signpath::PolicyName;
+use super::Object;
 
-/// What a handle stands for.
+/// What a handle stands for: an object that never changes. A renewed certificate is another
+/// object; the keys of its policy stay the same ones if all their attributes do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+struct Key {
     organization_id: String,
-    policy: PolicyName,
-    class: Class,
-}
-
-impl Key {
-    /// What a handle of this object of an organization stands for.
-    pub fn new(organization_id: &str, object: &Object) -> Self {
-        Self {
-            organization_id: organization_id.to_owned(),
-            policy: object.policy.name.clone(),
-            class: object.class,
-        }
-    }
-
-    /// Whether a handle that stands for this is one of this object of an organization.
-    pub fn is_of(&self, organization_id: &str, object: &Object) -> bool {
-        self.class == object.class
-            && self.policy == object.policy.name
-            && self.organization_id == organization_id
-    }
+    unique_id: String,
 }
 
 /// All handles that have been given and are valid.
 #[derive(Debug, Default)]
 pub struct Handles {
     handles: HashMap<Key, CK_OBJECT_HANDLE>,
-    keys: HashMap<CK_OBJECT_HANDLE, Key>,
+    known: HashMap<CK_OBJECT_HANDLE, Known>,
     last: CK_OBJECT_HANDLE,
 }
 
+#[derive(Debug)]
+struct Known {
+    key: Key,
+    is_public: bool,
+}
+
 impl Handles {
-    /// The handle of `key`, the same each time.
-    pub fn handle(&mut self, key: Key) -> CK_OBJECT_HANDLE {
+    /// The handle of an object of an organization, the same each time.
+    pub fn handle(&mut self, organization_id: &str, object: &Object) -> CK_OBJECT_HANDLE {
+        let key = Key {
+            organization_id: organization_id.to_owned(),
+            unique_id: object.unique_id().to_owned(),
+        };
         if let Some(handle) = self.handles.get(&key) {
             return *handle;
         }
+        let handle = self.unused();
+        self.handles.insert(key.clone(), handle);
+        let is_public = object.is_public();
+        self.known.insert(handle, Known { key, is_public });
+        handle
+    }
+
+    /// A handle that stands for nothing here and is never given again.
+    pub fn unused(&mut self) -> CK_OBJECT_HANDLE {
         self.last += 1;
-        self.handles.insert(key.clone(), self.last);
-        self.keys.insert(self.last, key);
         self.last
     }
 
-    /// What a handle stands for.
-    pub fn key(&self, handle: CK_OBJECT_HANDLE) -> Option<&Key> {
-        self.keys.get(&handle)
+    /// CKA_UNIQUE_ID of the object of a handle, if it is one of this organization.
+    pub fn unique_id(&self, handle: CK_OBJECT_HANDLE, organization_id: &str) -> Option<&str> {
+        let key = &self.known.get(&handle)?.key;
+        (key.organization_id == organization_id).then_some(&*key.unique_id)
     }
 
     /// Makes the handles of private objects invalid, as C_Logout does (PKCS #11 3.2, section 5.6.10).
     pub fn forget_private(&mut self) {
-        self.handles.retain(|key, _| key.class != Class::PrivateKey);
-        self.keys.retain(|_, key| key.class != Class::PrivateKey);
+        self.known.retain(|_, known| known.is_public);
+        let known = &self.known;
+        self.handles.retain(|_, handle| known.contains_key(handle));
     }
 }

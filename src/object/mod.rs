@@ -1,4 +1,5 @@
-//! What a signing policy looks like to PKCS #11: a certificate, a public key and a private key.
+//! What there is to find: the certificate, public key and private key of each signing policy, and
+//! objects that belong to none.
 
 mod attributes;
 mod certificate;
@@ -10,9 +11,11 @@ use std::sync::Arc;
 pub use attributes::Value;
 pub use certificate::Certificate;
 use cryptoki_sys::*;
-pub use handles::{Handles, Key};
+pub use handles::Handles;
 pub use policy::Policy;
+use sha2::{Digest, Sha256};
 
+use crate::crypto::PublicKey;
 use crate::mechanism;
 
 /// The class of an object.
@@ -37,14 +40,14 @@ impl Class {
     }
 }
 
-/// A token object. It never changes.
+/// An object. It never changes: what changes is another object, with another [`Object::unique_id`].
 #[derive(Debug)]
 pub struct Object {
     /// Its class.
     pub class: Class,
-    /// What it is an object of.
-    pub policy: Arc<Policy>,
+    policy: Option<Arc<Policy>>,
     attributes: Vec<(CK_ATTRIBUTE_TYPE, Value)>,
+    unique_id: String,
 }
 
 /// An attribute of a search template.
@@ -57,32 +60,57 @@ pub struct Attribute {
 }
 
 impl Object {
+    fn new(
+        class: Class,
+        policy: Option<&Arc<Policy>>,
+        mut attributes: Vec<(CK_ATTRIBUTE_TYPE, Value)>,
+    ) -> Self {
+        let unique_id = unique_id(&attributes);
+        attributes.push((CKA_UNIQUE_ID, Value::Bytes(unique_id.clone().into_bytes())));
+        Self {
+            class,
+            policy: policy.cloned(),
+            attributes,
+            unique_id,
+        }
+    }
+
     /// The objects of a policy: a certificate if it has one, and its keys if the module can sign
     /// with them.
     pub fn of(policy: &Arc<Policy>) -> Vec<Self> {
         let mut objects = Vec::new();
+        let mut add = |class, attributes| objects.push(Self::new(class, Some(policy), attributes));
         if let Some(certificate) = &policy.certificate {
-            objects.push(Self {
-                class: Class::Certificate,
-                policy: policy.clone(),
-                attributes: attributes::certificate(policy, certificate),
-            });
+            add(
+                Class::Certificate,
+                attributes::certificate(policy, certificate),
+            );
         }
         if let Some(key) = &policy.public_key {
-            objects.push(Self {
-                class: Class::PublicKey,
-                policy: policy.clone(),
-                attributes: attributes::public_key(policy, key),
-            });
+            add(Class::PublicKey, attributes::public_key(policy, key));
             if mechanism::allowed_for(key).next().is_some() {
-                objects.push(Self {
-                    class: Class::PrivateKey,
-                    policy: policy.clone(),
-                    attributes: attributes::private_key(policy, key),
-                });
+                add(Class::PrivateKey, attributes::private_key(policy, key));
             }
         }
         objects
+    }
+
+    /// The signing policy that it shows, if it is one of a policy's objects.
+    pub fn policy(&self) -> Option<&Arc<Policy>> {
+        self.policy.as_ref()
+    }
+
+    /// The public key of a key object: its own, or the one that goes with the private key.
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        match self.class {
+            Class::PublicKey | Class::PrivateKey => self.policy.as_ref()?.public_key.as_ref(),
+            Class::Certificate => None,
+        }
+    }
+
+    /// CKA_UNIQUE_ID: the same as long as all other attributes are, in every process.
+    pub fn unique_id(&self) -> &str {
+        &self.unique_id
     }
 
     /// Whether it is seen before login.
@@ -119,6 +147,26 @@ impl Object {
             })
             .sum()
     }
+}
+
+/// A digest of all attributes, each with its length, so that no two objects have the same.
+fn unique_id(attributes: &[(CK_ATTRIBUTE_TYPE, Value)]) -> String {
+    let mut digest = Sha256::new();
+    for (id, value) in attributes {
+        let bytes = match value {
+            Value::Bytes(bytes) => bytes.as_slice(),
+            Value::Sensitive => b"",
+        };
+        digest.update(id.to_be_bytes());
+        digest.update(bytes.len().to_be_bytes());
+        digest.update(bytes);
+    }
+    digest
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether an object that is seen before login could match the template.
