@@ -2,13 +2,17 @@
 //! caller at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 use crate::object::{Object, Policy};
-use crate::signpath::{Service, SigningPolicy};
+use crate::signpath::{Cancellation, Service, SigningPolicy};
+
+/// How often a caller that waits for the answer to another looks whether it has been cancelled.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The objects of one user's signing policies.
 #[derive(Debug, Default)]
@@ -64,30 +68,32 @@ impl Catalog {
     ///
     /// # Errors
     /// Those of [`Service::signing_policies`].
-    pub fn get(&self, service: &dyn Service) -> Result<Arc<Snapshot>> {
+    pub fn get(&self, service: &dyn Service, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
         let mut state = self.state.lock();
+        while state.asking {
+            let round = state.round;
+            while state.round == round {
+                cancellation.check()?;
+                self.answered.wait_for(&mut state, PATIENCE);
+            }
+            // Who asked may have been cancelled; then the next one asks.
+            if let Some(failure) = state.last_failure.clone() {
+                return Err(failure);
+            }
+        }
         if let Some(known) = &state.known {
             return Ok(known.clone());
-        }
-        if state.asking {
-            let round = state.round;
-            self.answered
-                .wait_while(&mut state, |state| state.round == round);
-            return match (&state.known, &state.last_failure) {
-                (Some(known), _) => Ok(known.clone()),
-                (None, Some(failure)) => Err(failure.clone()),
-                (None, None) => Err(interrupted()),
-            };
         }
         state.asking = true;
         drop(state);
 
         let mut asking = Asking {
             catalog: self,
+            cancellation,
             answer: Err(interrupted()),
         };
         asking.answer = service
-            .signing_policies()
+            .signing_policies(cancellation)
             .map(|policies| Arc::new(Snapshot::new(policies)));
         asking.answer.clone()
     }
@@ -96,6 +102,7 @@ impl Catalog {
 /// Ends the waiting of the others however the asking ends.
 struct Asking<'a> {
     catalog: &'a Catalog,
+    cancellation: &'a Cancellation,
     answer: Result<Arc<Snapshot>>,
 }
 
@@ -105,7 +112,11 @@ impl Drop for Asking<'_> {
         state.asking = false;
         state.round += 1;
         match &self.answer {
-            Ok(snapshot) => state.known = Some(snapshot.clone()),
+            Ok(snapshot) => {
+                state.known = Some(snapshot.clone());
+                state.last_failure = None;
+            }
+            Err(_) if self.cancellation.check().is_err() => state.last_failure = None,
             Err(failure) => state.last_failure = Some(failure.clone()),
         }
         self.catalog.answered.notify_all();

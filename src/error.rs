@@ -91,6 +91,10 @@ kinds! {
     SlotId => CKR_SLOT_ID_INVALID, Failure;
     /// No session of that handle.
     SessionHandle => CKR_SESSION_HANDLE_INVALID, Failure;
+    /// The session was closed while a call in it waited for the service.
+    SessionClosed => CKR_SESSION_CLOSED, Answer;
+    /// Another thread cancelled the operation while it waited for the service.
+    FunctionCanceled => CKR_FUNCTION_CANCELED, Answer;
     /// C_OpenSession without CKF_SERIAL_SESSION.
     ParallelSession => CKR_SESSION_PARALLEL_NOT_SUPPORTED, Failure;
     /// CKU_SO while read-only sessions are open.

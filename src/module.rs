@@ -26,6 +26,15 @@ struct Sessions {
     last: CK_SESSION_HANDLE,
 }
 
+impl Sessions {
+    /// Closes all of them; calls in them that wait for the service end with `reason`.
+    fn close_all(&mut self, reason: &Error) {
+        for (_, session) in self.open.drain() {
+            session.cancellation().cancel(reason.clone());
+        }
+    }
+}
+
 /// How many sessions are open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionCount {
@@ -60,14 +69,17 @@ impl Module {
         Ok(())
     }
 
-    /// Forgets everything. Calls of other threads that are under way keep what they use.
+    /// Forgets everything, and ends the calls of other threads that wait for the service.
     ///
     /// # Errors
     /// [`Kind::NotInitialized`].
     pub fn finalize() -> Result<()> {
         let module = Generation::current().module.write().take();
         match module {
-            Some(_) => Ok(()),
+            Some(module) => {
+                module.sessions.lock().close_all(&not_initialized());
+                Ok(())
+            }
             None => Err(not_initialized()),
         }
     }
@@ -114,9 +126,11 @@ impl Module {
     /// [`Kind::SessionHandle`].
     pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
         let mut sessions = self.sessions.lock();
-        if sessions.open.remove(&handle).is_none() {
-            return Err(no_session(handle));
-        }
+        let session = sessions.open.remove(&handle);
+        session
+            .ok_or_else(|| no_session(handle))?
+            .cancellation()
+            .cancel(session_closed());
         let none_left = sessions.open.is_empty();
         drop(sessions);
         if none_left {
@@ -127,7 +141,7 @@ impl Module {
 
     /// Closes all sessions and logs the user out.
     pub fn close_all_sessions(&self) {
-        self.sessions.lock().open.clear();
+        self.sessions.lock().close_all(&session_closed());
         self.logout_if_logged_in();
     }
 
@@ -203,6 +217,13 @@ fn not_initialized() -> Error {
     Error::new(
         Kind::NotInitialized,
         "C_Initialize has not been called in this process",
+    )
+}
+
+fn session_closed() -> Error {
+    Error::new(
+        Kind::SessionClosed,
+        "the session was closed during the call",
     )
 }
 

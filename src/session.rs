@@ -11,12 +11,15 @@ use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Request};
 use crate::object::{Attribute, Class};
 use crate::operation::{Find, Sign};
+use crate::signpath::Cancellation;
 use crate::token::{Key, Token};
 
 /// An open session.
 pub struct Session {
     /// Whether it was opened with CKF_RW_SESSION.
     pub is_read_write: bool,
+    /// Cancelled when the session is closed.
+    cancellation: Cancellation,
     operations: Mutex<Operations>,
 }
 
@@ -24,6 +27,8 @@ pub struct Session {
 struct Operations {
     find: Option<Find>,
     sign: Option<Sign>,
+    /// The signature that the service is being asked for.
+    signing: Option<Cancellation>,
 }
 
 impl Session {
@@ -31,8 +36,14 @@ impl Session {
     pub fn new(is_read_write: bool) -> Self {
         Self {
             is_read_write,
+            cancellation: Cancellation::new(),
             operations: Mutex::default(),
         }
+    }
+
+    /// What ends the calls in this session that wait for the service.
+    pub fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     /// Starts a search; asks the service if the token's objects are not known yet.
@@ -41,7 +52,7 @@ impl Session {
     /// [`Kind::OperationActive`].
     pub fn find_objects_init(&self, token: &Token, template: &[Attribute]) -> Result<()> {
         self.check_no_search()?;
-        let found = Find::new(token.find(template)?);
+        let found = Find::new(token.find(template, &self.cancellation)?);
         self.check_no_search()?;
         self.operations.lock().find = Some(found);
         Ok(())
@@ -109,15 +120,29 @@ impl Session {
     }
 
     fn check_no_signature(&self) -> Result<()> {
-        match self.operations.lock().sign {
-            Some(_) => Err(active("a signature", "C_Sign or C_SignFinal")),
-            None => Ok(()),
+        let operations = self.operations.lock();
+        if operations.sign.is_some() || operations.signing.is_some() {
+            return Err(active("a signature", "C_Sign or C_SignFinal"));
         }
+        Ok(())
     }
 
-    /// Ends the active signature, and says whether there was one.
+    /// Ends the active signature, also one that the service is being asked for, and says whether
+    /// there was one.
     pub fn cancel_sign(&self) -> bool {
-        self.operations.lock().sign.take().is_some()
+        let mut operations = self.operations.lock();
+        let signing = operations.signing.take().inspect(|signing| {
+            signing.cancel(Error::new(
+                Kind::FunctionCanceled,
+                "the signature was cancelled",
+            ));
+        });
+        operations.sign.take().is_some() || signing.is_some()
+    }
+
+    /// Forgets the active signature after an error.
+    pub fn end_sign(&self) {
+        self.operations.lock().sign = None;
     }
 
     /// The length of the signature to come, in bytes.
@@ -145,7 +170,7 @@ impl Session {
             ));
         }
         sign.update(data)?;
-        signature(sign)
+        self.signature(sign)
     }
 
     /// Adds a part of the data. An error ends the operation.
@@ -165,7 +190,15 @@ impl Session {
     /// # Errors
     /// As for [`Session::sign`].
     pub fn sign_final(&self) -> Result<Vec<u8>> {
-        signature(self.take_sign()?)
+        self.signature(self.take_sign()?)
+    }
+
+    fn signature(&self, sign: Sign) -> Result<Vec<u8>> {
+        let cancellation = self.cancellation.part();
+        self.operations.lock().signing = Some(cancellation.clone());
+        let result = signature(sign, &cancellation);
+        self.operations.lock().signing = None;
+        result
     }
 
     fn take_sign(&self) -> Result<Sign> {
@@ -178,10 +211,12 @@ impl Session {
 }
 
 /// Asks the service for the signature, and verifies it with the policy's public key.
-fn signature(mut sign: Sign) -> Result<Vec<u8>> {
+fn signature(mut sign: Sign, cancellation: &Cancellation) -> Result<Vec<u8>> {
     let digest = sign.digest()?;
     let algorithm = sign.mechanism.algorithm;
-    let signature = sign.service.sign(&sign.policy.name, algorithm, &digest)?;
+    let signature = sign
+        .service
+        .sign(&sign.policy.name, algorithm, &digest, cancellation)?;
     if !verifies(&sign, &digest, &signature) {
         return Err(Error::new(
             Kind::SignatureInvalid,

@@ -10,7 +10,7 @@ use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 use crate::object::{Attribute, Handles, Object, may_be_public};
-use crate::signpath::{Client, Service, Transport};
+use crate::signpath::{Cancellation, Client, Service, Transport};
 
 /// The one slot.
 pub const SLOT_ID: CK_SLOT_ID = 1;
@@ -78,8 +78,8 @@ impl Identity {
         })
     }
 
-    fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        self.catalog.get(self.service.as_ref())
+    fn snapshot(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
+        self.catalog.get(self.service.as_ref(), cancellation)
     }
 
     fn organization_id(&self) -> &str {
@@ -112,11 +112,11 @@ impl Token {
     /// # Errors
     /// [`Kind::AlreadyLoggedIn`]; [`Kind::PinIncorrect`] for a PIN that brings no credentials and
     /// for credentials that the service refuses; those of the service.
-    pub fn login(&self, pin: &[u8]) -> Result<()> {
+    pub fn login(&self, pin: &[u8], cancellation: &Cancellation) -> Result<()> {
         self.check_logged_out()?;
         let credentials = Credentials::from_pin(pin, &self.config)?;
         let identity = self.identity(credentials);
-        let snapshot = identity.snapshot().map_err(pin_incorrect)?;
+        let snapshot = identity.snapshot(cancellation).map_err(pin_incorrect)?;
         self.check_logged_out()?;
         if snapshot.objects.is_empty() {
             self.warn_of_no_policies();
@@ -180,24 +180,31 @@ impl Token {
     ///
     /// # Errors
     /// Those of the service, after login.
-    pub fn find(&self, template: &[Attribute]) -> Result<Vec<CK_OBJECT_HANDLE>> {
+    pub fn find(
+        &self,
+        template: &[Attribute],
+        cancellation: &Cancellation,
+    ) -> Result<Vec<CK_OBJECT_HANDLE>> {
         let user = self.state.lock().user.clone();
         let (identity, snapshot) = match (user, &self.configured) {
             (Some(user), _) => {
-                let snapshot = user.snapshot()?;
+                let snapshot = user.snapshot(cancellation)?;
                 self.warn_of_unknown_name(&snapshot, template);
                 (user, snapshot)
             }
-            (None, Some(configured)) if may_be_public(template) => match configured.snapshot() {
-                Ok(snapshot) => (configured.clone(), snapshot),
-                Err(error) => {
-                    logging::write(
-                        Level::Warning,
-                        format_args!("no objects can be shown before login: {error}"),
-                    );
-                    return Ok(Vec::new());
+            (None, Some(configured)) if may_be_public(template) => {
+                match configured.snapshot(cancellation) {
+                    Ok(snapshot) => (configured.clone(), snapshot),
+                    Err(error) => {
+                        cancellation.check()?;
+                        logging::write(
+                            Level::Warning,
+                            format_args!("no objects can be shown before login: {error}"),
+                        );
+                        return Ok(Vec::new());
+                    }
                 }
-            },
+            }
             (None, _) => return Ok(Vec::new()),
         };
         let mut state = self.state.lock();

@@ -76,11 +76,11 @@ functions! {
         ulPinLen: CK_ULONG,
     ) {
         let module = Module::current()?;
-        module.session(hSession)?;
+        let session = module.session(hSession)?;
         check_user_type(&module, userType)?;
         // SAFETY: the caller's promise.
         let pin = unsafe { memory::bytes(pPin, ulPinLen, "pPin") }?;
-        module.token.login(pin)
+        module.token.login(pin, session.cancellation())
     }
 
     /// C_Logout (PKCS #11 3.2, section 5.6.10).

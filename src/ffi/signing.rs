@@ -88,7 +88,7 @@ unsafe fn answer(
 /// An error ends the operation, except for a buffer that is too small.
 fn end_on_error(session: &Session, result: Result<()>) -> Result<()> {
     if matches!(&result, Err(error) if error.kind != Kind::BufferTooSmall) {
-        session.cancel_sign();
+        session.end_sign();
     }
     result
 }

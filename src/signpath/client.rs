@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::metadata::metadata;
 use super::transport::{Answer, Transport};
 use super::wire::{self, MySigningPolicies, Payload};
-use super::{PolicyName, Service, SigningPolicy};
+use super::{Cancellation, PolicyName, Service, SigningPolicy};
 use crate::config::{Config, Credentials};
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::{Error, Kind, Result};
@@ -67,6 +67,7 @@ impl Client {
         &self,
         route: &str,
         subject: &str,
+        cancellation: &Cancellation,
         request: impl FnOnce(&HttpClient, Url) -> RequestBuilder,
     ) -> Result<Vec<u8>> {
         let authorization = self.authorization.clone()?;
@@ -74,9 +75,9 @@ impl Client {
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(route.split('/'));
         }
-        let answer = self
-            .transport
-            .send(|client| request(client, url).header(AUTHORIZATION, authorization))?;
+        let answer = self.transport.send(cancellation, |client| {
+            request(client, url).header(AUTHORIZATION, authorization)
+        })?;
         logging::write(
             Level::Info,
             format_args!("{route}: {} in {:?}", answer.status, answer.duration),
@@ -107,10 +108,11 @@ impl Client {
 }
 
 impl Service for Client {
-    fn signing_policies(&self) -> Result<Vec<SigningPolicy>> {
+    fn signing_policies(&self, cancellation: &Cancellation) -> Result<Vec<SigningPolicy>> {
         let body = self.call(
             MY_SIGNING_POLICIES,
             "the request for the signing policies",
+            cancellation,
             |client, mut url| {
                 if !self.filter.is_empty() {
                     url.query_pairs_mut().extend_pairs(&self.filter);
@@ -128,6 +130,7 @@ impl Service for Client {
         policy: &PolicyName,
         algorithm: SignatureAlgorithm,
         digest: &Digest,
+        cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
         let payload = Payload::new(algorithm, digest, metadata(&self.secrets));
         let artifact = serde_json::to_vec(&payload)
@@ -147,6 +150,7 @@ impl Service for Client {
         let body = self.call(
             SIGNING_REQUESTS,
             &format!("the signing request for {policy}"),
+            cancellation,
             |client, url| client.post(url).multipart(form),
         )?;
         wire::signature(&body).map_err(|reason| unintelligible("signed payload", &reason))

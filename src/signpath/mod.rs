@@ -2,11 +2,13 @@
 //!
 //! Nothing here knows PKCS #11.
 
+mod cancellation;
 mod client;
 mod metadata;
 mod transport;
 mod wire;
 
+pub use cancellation::Cancellation;
 pub use client::Client;
 pub use transport::Transport;
 
@@ -52,18 +54,19 @@ pub trait Service: Send + Sync {
     /// The signing policies for which the user is Submitter, one request.
     ///
     /// # Errors
-    /// A kind that begins with `Service`.
-    fn signing_policies(&self) -> Result<Vec<SigningPolicy>>;
+    /// A kind that begins with `Service`, and the reason of the cancellation.
+    fn signing_policies(&self, cancellation: &Cancellation) -> Result<Vec<SigningPolicy>>;
 
     /// A signature of `digest` with the key of `policy`, one signing request. An ECDSA signature
     /// is r‖s.
     ///
     /// # Errors
-    /// A kind that begins with `Service`.
+    /// A kind that begins with `Service`, and the reason of the cancellation.
     fn sign(
         &self,
         policy: &PolicyName,
         algorithm: SignatureAlgorithm,
         digest: &Digest,
+        cancellation: &Cancellation,
     ) -> Result<Vec<u8>>;
 }

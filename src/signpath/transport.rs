@@ -20,6 +20,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Builder, Runtime};
 
+use super::Cancellation;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
@@ -67,8 +68,13 @@ impl Transport {
     ///
     /// # Errors
     /// [`Kind::ServiceUnavailable`], [`Kind::ServiceUnintelligible`] for a connection that cannot
-    /// be trusted, or [`Kind::Configuration`] for certificates that cannot be read.
-    pub(super) fn send(&self, build: impl FnOnce(&HttpClient) -> RequestBuilder) -> Result<Answer> {
+    /// be trusted, [`Kind::Configuration`] for certificates that cannot be read, or the reason of
+    /// the cancellation.
+    pub(super) fn send(
+        &self,
+        cancellation: &Cancellation,
+        build: impl FnOnce(&HttpClient) -> RequestBuilder,
+    ) -> Result<Answer> {
         let started = Instant::now();
         let connection = self.connection()?;
         let request = build(&connection.client).timeout(self.time_limit());
@@ -78,10 +84,10 @@ impl Transport {
             // sockets, the second runs the connection that became ready.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            exchange(request).await
+            cancellation.unless_canceled(exchange(request)).await
         });
         self.put_back(connection);
-        let (status, body) = answer.map_err(|error| self.failure(&error))?;
+        let (status, body) = answer?.map_err(|error| self.failure(&error))?;
         Ok(Answer {
             status,
             body,
