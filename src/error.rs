@@ -113,6 +113,10 @@ kinds! {
     KeyHandle => CKR_KEY_HANDLE_INVALID, Failure;
     /// The mechanism does not go with the key's type.
     KeyType => CKR_KEY_TYPE_INCONSISTENT, Failure;
+    /// The mechanism does not go with the size of the key.
+    KeySize => CKR_KEY_SIZE_RANGE, Failure;
+    /// A key that no digest can be made of.
+    KeyIndigestible => CKR_KEY_INDIGESTIBLE, Answer;
     /// The key may not do this, as a public key may not sign.
     KeyFunction => CKR_KEY_FUNCTION_NOT_PERMITTED, Failure;
     /// An attribute that the object does not have.
@@ -135,6 +139,20 @@ kinds! {
     OperationActive => CKR_OPERATION_ACTIVE, Failure;
     /// No operation of this kind is active in the session.
     OperationNotInitialized => CKR_OPERATION_NOT_INITIALIZED, Failure;
+    /// C_GetOperationState without an operation that could be saved, which programs try.
+    NoStateToSave => CKR_OPERATION_NOT_INITIALIZED, Answer;
+    /// C_GetOperationState of an operation, which never leaves the module.
+    StateUnsaveable => CKR_STATE_UNSAVEABLE, Answer;
+    /// C_SetOperationState: no state was ever saved.
+    SavedState => CKR_SAVED_STATE_INVALID, Failure;
+    /// C_Verify: the signature is not one of the data. That is what the caller wanted to know.
+    NotVerified => CKR_SIGNATURE_INVALID, Answer;
+    /// C_Verify: no signature with that key has this length.
+    SignatureLength => CKR_SIGNATURE_LEN_RANGE, Answer;
+    /// The random number generator is seeded by the operating system alone.
+    RandomSeed => CKR_RANDOM_SEED_NOT_SUPPORTED, Answer;
+    /// The operating system has no random numbers.
+    RandomUnavailable => CKR_FUNCTION_FAILED, Failure;
     /// The configuration cannot be used.
     Configuration => CKR_GENERAL_ERROR, Failure;
     /// The service could not be reached, or is busy: another try may succeed.

@@ -2,18 +2,37 @@
 
 use cryptoki_sys::*;
 
-use crate::crypto::HashAlgorithm::{self, Md5, Sha1, Sha256, Sha384, Sha512};
+use crate::crypto::HashAlgorithm::{
+    self, Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512,
+    Sha512_224, Sha512_256,
+};
 use crate::crypto::SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss};
-use crate::crypto::{Curve, PublicKey};
+use crate::crypto::{Curve, PublicKey, Scheme};
 use crate::error::{Error, Kind, Result};
 
-/// A mechanism that signs.
+/// A mechanism of the token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mechanism {
     /// Its number.
     pub id: CK_MECHANISM_TYPE,
     /// Its name in the standard.
     pub name: &'static str,
+    /// What it does.
+    pub function: Function,
+}
+
+/// What a mechanism does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// Makes digests, here.
+    Digest(HashAlgorithm),
+    /// Makes signatures, in SignPath, and verifies them, here.
+    Signature(Signature),
+}
+
+/// How a mechanism makes signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
     /// What the service does with the digest.
     pub algorithm: SignatureAlgorithm,
     /// What the caller hands over.
@@ -34,18 +53,30 @@ pub enum Input {
 }
 
 macro_rules! row {
-    ($name:ident, $algorithm:ident, $input:expr) => {
+    ($name:ident, $function:expr) => {
         Mechanism {
             id: $name,
             name: stringify!($name),
-            algorithm: $algorithm,
-            input: $input,
+            function: $function,
         }
+    };
+    ($name:ident, $algorithm:ident, $input:expr) => {
+        row!(
+            $name,
+            Function::Signature(Signature {
+                algorithm: $algorithm,
+                input: $input,
+            })
+        )
     };
 }
 
 /// The mechanisms in the order of C_GetMechanismList. CKM_RSA_PKCS comes first, because
 /// pkcs11-tool takes the first one that signs when its user names none.
+///
+/// Only what SignPath signs is here as a signature mechanism. One that could verify and not sign,
+/// such as CKM_SHA224_RSA_PKCS, would be taken for one that signs by programs that look at the list
+/// alone.
 pub static MECHANISMS: &[Mechanism] = &[
     row!(CKM_RSA_PKCS, RsaPkcs1, Input::DigestInfo),
     row!(CKM_MD5_RSA_PKCS, RsaPkcs1, Input::Message(Md5)),
@@ -63,21 +94,43 @@ pub static MECHANISMS: &[Mechanism] = &[
     row!(CKM_ECDSA_SHA256, Ecdsa, Input::Message(Sha256)),
     row!(CKM_ECDSA_SHA384, Ecdsa, Input::Message(Sha384)),
     row!(CKM_ECDSA_SHA512, Ecdsa, Input::Message(Sha512)),
+    row!(CKM_MD5, Function::Digest(Md5)),
+    row!(CKM_SHA_1, Function::Digest(Sha1)),
+    row!(CKM_SHA224, Function::Digest(Sha224)),
+    row!(CKM_SHA256, Function::Digest(Sha256)),
+    row!(CKM_SHA384, Function::Digest(Sha384)),
+    row!(CKM_SHA512, Function::Digest(Sha512)),
+    row!(CKM_SHA512_224, Function::Digest(Sha512_224)),
+    row!(CKM_SHA512_256, Function::Digest(Sha512_256)),
+    row!(CKM_SHA3_224, Function::Digest(Sha3_224)),
+    row!(CKM_SHA3_256, Function::Digest(Sha3_256)),
+    row!(CKM_SHA3_384, Function::Digest(Sha3_384)),
+    row!(CKM_SHA3_512, Function::Digest(Sha3_512)),
 ];
 
-/// The hash algorithms of CK_RSA_PKCS_PSS_PARAMS with the mask generation function of the same
-/// digest (PKCS #11 3.2, section 6.1).
-const PSS_HASHES: [(CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 4] = [
-    (CKM_SHA_1, CKG_MGF1_SHA1, Sha1),
-    (CKM_SHA256, CKG_MGF1_SHA256, Sha256),
-    (CKM_SHA384, CKG_MGF1_SHA384, Sha384),
-    (CKM_SHA512, CKG_MGF1_SHA512, Sha512),
+/// The mask generation functions of CK_RSA_PKCS_PSS_PARAMS, and the digest each is made of
+/// (PKCS #11 3.2, section 6.1.8).
+const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
+    (CKG_MGF1_SHA1, Sha1),
+    (CKG_MGF1_SHA224, Sha224),
+    (CKG_MGF1_SHA256, Sha256),
+    (CKG_MGF1_SHA384, Sha384),
+    (CKG_MGF1_SHA512, Sha512),
+    (CKG_MGF1_SHA3_224, Sha3_224),
+    (CKG_MGF1_SHA3_256, Sha3_256),
+    (CKG_MGF1_SHA3_384, Sha3_384),
+    (CKG_MGF1_SHA3_512, Sha3_512),
 ];
 
 /// The moduli, in bits, that SignPath has keys of.
 const RSA_KEY_SIZES: (usize, usize) = (2048, 4096);
 
-/// A mechanism as the caller of C_SignInit gave it.
+/// What can be done with each mechanism for signatures, also message by message and in parts
+/// (PKCS #11 3.2, section 3.6).
+const SIGNATURE_FLAGS: CK_FLAGS =
+    CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
+
+/// A mechanism as the caller of a C_…Init function gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// Its number.
@@ -110,7 +163,86 @@ impl Mechanism {
         MECHANISMS.iter().find(|mechanism| mechanism.id == id)
     }
 
-    /// The type of key it signs with.
+    /// The mechanism of that number, if it is one for signatures, and how it makes them.
+    ///
+    /// # Errors
+    /// [`Kind::Mechanism`].
+    pub fn for_signatures(id: CK_MECHANISM_TYPE) -> Result<(&'static Self, Signature)> {
+        Self::find(id)
+            .and_then(|mechanism| Some((mechanism, mechanism.signature()?)))
+            .ok_or_else(|| {
+                Error::new(
+                    Kind::Mechanism,
+                    format!(
+                        "mechanism {id:#x} is not one that SignPath signs with; \
+                         C_GetMechanismList (pkcs11-tool -M) lists them"
+                    ),
+                )
+            })
+    }
+
+    /// The hash algorithm of the digest mechanism of that number.
+    ///
+    /// # Errors
+    /// [`Kind::Mechanism`], [`Kind::MechanismParameter`].
+    pub fn for_digests(request: Request) -> Result<HashAlgorithm> {
+        match Self::find(request.id) {
+            Some(Self {
+                function: Function::Digest(_),
+                name,
+                ..
+            }) if request.parameter != Parameter::None => {
+                Err(parameter_error(name, "takes no parameter"))
+            }
+            Some(Self {
+                function: Function::Digest(hash),
+                ..
+            }) => Ok(*hash),
+            _ => Err(Error::new(
+                Kind::Mechanism,
+                format!(
+                    "mechanism {:#x} is not one that makes digests here; C_GetMechanismList \
+                     (pkcs11-tool -M) lists them",
+                    request.id
+                ),
+            )),
+        }
+    }
+
+    /// How it makes signatures, if it does.
+    pub const fn signature(&self) -> Option<Signature> {
+        match self.function {
+            Function::Signature(signature) => Some(signature),
+            Function::Digest(_) => None,
+        }
+    }
+
+    /// What C_GetMechanismInfo says; key sizes are in bits. CKF_HW is SignPath's hardware: a
+    /// digest is made without it.
+    pub fn info(&self) -> CK_MECHANISM_INFO {
+        let ((min, max), flags) = match self.signature() {
+            None => ((0, 0), CKF_DIGEST),
+            Some(signature) => {
+                let (sizes, flags) = match signature.algorithm {
+                    RsaPkcs1 | RsaPss => (RSA_KEY_SIZES, 0),
+                    Ecdsa => (
+                        (Curve::P256.bits(), Curve::P521.bits()),
+                        CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS,
+                    ),
+                };
+                (sizes, SIGNATURE_FLAGS | flags)
+            }
+        };
+        CK_MECHANISM_INFO {
+            ulMinKeySize: min as CK_ULONG,
+            ulMaxKeySize: max as CK_ULONG,
+            flags,
+        }
+    }
+}
+
+impl Signature {
+    /// The type of key that it goes with.
     pub const fn key_type(&self) -> CK_KEY_TYPE {
         match self.algorithm {
             RsaPkcs1 | RsaPss => CKK_RSA,
@@ -118,42 +250,70 @@ impl Mechanism {
         }
     }
 
-    /// What C_GetMechanismInfo says; key sizes are in bits.
-    pub fn info(&self) -> CK_MECHANISM_INFO {
-        let ((min, max), flags) = match self.algorithm {
-            RsaPkcs1 | RsaPss => (RSA_KEY_SIZES, 0),
-            Ecdsa => (
-                (Curve::P256.bits(), Curve::P521.bits()),
-                CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS,
-            ),
-        };
-        CK_MECHANISM_INFO {
-            ulMinKeySize: min as CK_ULONG,
-            ulMaxKeySize: max as CK_ULONG,
-            flags: CKF_HW | CKF_SIGN | flags,
-        }
-    }
-
-    /// Checks the parameter and gives the hash algorithm that is known before the data is.
+    /// The hash algorithm that is known before the data is, if SignPath signs with that parameter.
+    /// `name` is that of the mechanism.
     ///
     /// # Errors
     /// [`Kind::MechanismParameter`] for a parameter where none belongs, and for PSS parameters
     /// that the service cannot sign with: it derives all of them from the digest.
-    pub fn hash(&self, parameter: Parameter) -> Result<Option<HashAlgorithm>> {
-        let refuse = |reason: String| {
-            Err(Error::new(
-                Kind::MechanismParameter,
-                format!("{}: {reason}", self.name),
-            ))
+    pub fn hash_to_sign(&self, name: &str, parameter: Parameter) -> Result<Option<HashAlgorithm>> {
+        let Some(pss) = self.pss(name, parameter)? else {
+            return Ok(self.input.hash());
         };
-        let fixed = match self.input {
-            Input::Message(hash) => Some(hash),
-            _ => None,
-        };
+        let expected = pss.hash.digest_length();
+        if !HashAlgorithm::SIGNED.contains(&pss.hash) {
+            return Err(parameter_error(
+                name,
+                &format!(
+                    "hash algorithm {:?} is none that SignPath signs; use SHA-256, SHA-384 or \
+                     SHA-512",
+                    pss.hash
+                ),
+            ));
+        }
+        if pss.salt_length != expected as CK_ULONG {
+            return Err(parameter_error(
+                name,
+                &format!(
+                    "SignPath signs only with a salt as long as the digest, {expected} bytes, not \
+                     {} (openssl: rsa_pss_saltlen:digest)",
+                    pss.salt_length
+                ),
+            ));
+        }
+        Ok(Some(pss.hash))
+    }
+
+    /// What signatures with that parameter verify as with `key`. `name` is that of the mechanism.
+    ///
+    /// # Errors
+    /// [`Kind::MechanismParameter`] for a parameter that the mechanism or the key cannot have.
+    pub fn scheme(&self, name: &str, parameter: Parameter, key: &PublicKey) -> Result<Scheme> {
+        if let Some(pss) = self.pss(name, parameter)? {
+            let salt_length = usize::try_from(pss.salt_length).unwrap_or(usize::MAX);
+            if key.longest_salt(pss.hash) < Some(salt_length) {
+                let reason = format!("the key has no room for a salt of {salt_length} bytes");
+                return Err(parameter_error(name, &reason));
+            }
+            return Ok(Scheme::RsaPss {
+                hash: pss.hash,
+                salt_length,
+            });
+        }
+        Ok(match (self.algorithm, self.input.hash()) {
+            (Ecdsa, _) => Scheme::Ecdsa,
+            (_, Some(hash)) => Scheme::RsaPkcs1(hash),
+            (_, None) => Scheme::RsaPkcs1Raw,
+        })
+    }
+
+    /// The parameters of PSS; none where the mechanism has none.
+    fn pss(&self, name: &str, parameter: Parameter) -> Result<Option<Pss>> {
+        let refuse = |reason: &str| Err(parameter_error(name, reason));
         if self.algorithm != RsaPss {
             return match parameter {
-                Parameter::None => Ok(fixed),
-                _ => refuse("takes no parameter".to_owned()),
+                Parameter::None => Ok(None),
+                _ => refuse("takes no parameter"),
             };
         }
         let Parameter::Pss {
@@ -162,50 +322,80 @@ impl Mechanism {
             salt_length,
         } = parameter
         else {
-            return refuse("needs CK_RSA_PKCS_PSS_PARAMS as its parameter".to_owned());
+            return refuse("needs CK_RSA_PKCS_PSS_PARAMS as its parameter");
         };
-        let Some((_, expected_mgf, hash)) =
-            PSS_HASHES.into_iter().find(|(known, _, _)| *known == hash)
-        else {
-            return refuse(format!(
-                "hash algorithm {hash:#x} is none that SignPath signs; use SHA-256, SHA-384 or SHA-512"
+        let known = Mechanism::find(hash).and_then(|mechanism| match mechanism.function {
+            Function::Digest(hash) => MASK_GENERATION.iter().find(|(_, known)| *known == hash),
+            Function::Signature(_) => None,
+        });
+        let Some((expected_mgf, hash)) = known.copied() else {
+            return refuse(&format!(
+                "hash algorithm {hash:#x} is none that PSS is signed with; use SHA-256, SHA-384 or \
+                 SHA-512"
             ));
         };
-        if fixed.is_some_and(|fixed| fixed != hash) {
-            return refuse(format!("the parameter names {hash:?} as the digest"));
+        if self.input.hash().is_some_and(|fixed| fixed != hash) {
+            return refuse(&format!("the parameter names {hash:?} as the digest"));
         }
         if mgf != expected_mgf {
-            return refuse(format!(
-                "SignPath signs only with MGF1 of the same digest, {hash:?}"
+            return refuse(&format!(
+                "the only mask generation function here is MGF1 of the same digest, {hash:?}"
             ));
         }
-        if salt_length != hash.digest_length() as CK_ULONG {
-            return refuse(format!(
-                "SignPath signs only with a salt as long as the digest, {} bytes, not {salt_length} \
-                 (openssl: rsa_pss_saltlen:digest)",
-                hash.digest_length()
-            ));
+        Ok(Some(Pss { hash, salt_length }))
+    }
+}
+
+/// CK_RSA_PKCS_PSS_PARAMS, with MGF1 of the same digest.
+struct Pss {
+    hash: HashAlgorithm,
+    salt_length: CK_ULONG,
+}
+
+impl Input {
+    /// The hash algorithm that the mechanism itself names.
+    const fn hash(self) -> Option<HashAlgorithm> {
+        match self {
+            Self::Message(hash) => Some(hash),
+            Self::DigestInfo | Self::DigestByParameter | Self::BareDigest => None,
         }
-        Ok(Some(hash))
+    }
+}
+
+fn parameter_error(name: &str, reason: &str) -> Error {
+    Error::new(Kind::MechanismParameter, format!("{name}: {reason}"))
+}
+
+/// Whether SignPath has keys of this size.
+pub fn has_size(key: &PublicKey) -> bool {
+    key.rsa().is_none() || (RSA_KEY_SIZES.0..=RSA_KEY_SIZES.1).contains(&key.bits())
+}
+
+/// The type of a key.
+pub fn key_type(key: &PublicKey) -> CK_KEY_TYPE {
+    match key.rsa() {
+        Some(_) => CKK_RSA,
+        None => CKK_EC,
     }
 }
 
 /// The mechanisms that `key` can sign with; none for a key of a size that SignPath does not have.
 pub fn allowed_for(key: &PublicKey) -> impl Iterator<Item = &'static Mechanism> {
-    let key_type = match key.rsa() {
-        Some(_) => CKK_RSA,
-        None => CKK_EC,
-    };
-    let bits = key.bits();
-    let fits = key_type != CKK_RSA || (RSA_KEY_SIZES.0..=RSA_KEY_SIZES.1).contains(&bits);
-    MECHANISMS
-        .iter()
-        .filter(move |mechanism| fits && mechanism.key_type() == key_type)
+    let (key_type, has_size) = (key_type(key), has_size(key));
+    MECHANISMS.iter().filter(move |mechanism| {
+        let signature = mechanism.signature();
+        has_size && signature.is_some_and(|signature| signature.key_type() == key_type)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hash_to_sign(id: CK_MECHANISM_TYPE, parameter: Parameter) -> Result<Option<HashAlgorithm>> {
+        let (mechanism, signature) = Mechanism::for_signatures(id).unwrap();
+        signature.hash_to_sign(mechanism.name, parameter)
+    }
 
     fn pss(hash: CK_ULONG, mgf: CK_ULONG, salt_length: CK_ULONG) -> Parameter {
         Parameter::Pss {
@@ -217,7 +407,6 @@ mod tests {
 
     #[test]
     fn pss_is_signed_with_one_digest_and_a_salt_as_long_as_it() {
-        let mechanism = Mechanism::find(CKM_RSA_PKCS_PSS).unwrap();
         for (hash, mgf, length, expected) in [
             (CKM_SHA_1, CKG_MGF1_SHA1, 20, Sha1),
             (CKM_SHA256, CKG_MGF1_SHA256, 32, Sha256),
@@ -225,7 +414,7 @@ mod tests {
             (CKM_SHA512, CKG_MGF1_SHA512, 64, Sha512),
         ] {
             assert_eq!(
-                mechanism.hash(pss(hash, mgf, length)).unwrap(),
+                hash_to_sign(CKM_RSA_PKCS_PSS, pss(hash, mgf, length)).unwrap(),
                 Some(expected)
             );
         }
@@ -233,12 +422,16 @@ mod tests {
 
     #[test]
     fn other_pss_parameters_are_refused() {
-        let raw = Mechanism::find(CKM_RSA_PKCS_PSS).unwrap();
-        let hashing = Mechanism::find(CKM_SHA256_RSA_PKCS_PSS).unwrap();
+        let (raw, hashing) = (CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS);
         for (mechanism, parameter, expected) in [
             (raw, Parameter::None, "needs CK_RSA_PKCS_PSS_PARAMS"),
             (raw, Parameter::Other, "needs CK_RSA_PKCS_PSS_PARAMS"),
             (raw, pss(CKM_MD5, CKG_MGF1_SHA1, 16), "0x210 is none"),
+            (
+                raw,
+                pss(CKM_SHA224, CKG_MGF1_SHA224, 28),
+                "Sha224 is none that SignPath signs",
+            ),
             (
                 raw,
                 pss(CKM_SHA256, CKG_MGF1_SHA1, 32),
@@ -260,7 +453,7 @@ mod tests {
                 "names Sha384",
             ),
         ] {
-            let error = mechanism.hash(parameter).unwrap_err();
+            let error = hash_to_sign(mechanism, parameter).unwrap_err();
             assert_eq!(error.kind, Kind::MechanismParameter);
             assert!(error.reason.contains(expected), "{}", error.reason);
         }
@@ -274,9 +467,8 @@ mod tests {
             CKM_ECDSA,
             CKM_ECDSA_SHA256,
         ] {
-            let mechanism = Mechanism::find(id).unwrap();
-            assert!(mechanism.hash(Parameter::None).is_ok());
-            let error = mechanism.hash(Parameter::Other).unwrap_err();
+            assert!(hash_to_sign(id, Parameter::None).is_ok());
+            let error = hash_to_sign(id, Parameter::Other).unwrap_err();
             assert_eq!(error.kind, Kind::MechanismParameter);
         }
     }

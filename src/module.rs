@@ -153,7 +153,7 @@ impl Module {
         self.token.logout()?;
         let sessions: Vec<_> = self.sessions.lock().open.values().cloned().collect();
         for session in sessions {
-            session.cancel_sign();
+            session.cancel(CKF_SIGN | CKF_MESSAGE_SIGN);
         }
         Ok(())
     }

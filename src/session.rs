@@ -1,18 +1,15 @@
 //! A session and its operations.
 //!
-//! An operation is taken out of its session before the service is asked, so that no lock is held
-//! meanwhile and no session waits for another.
+//! Each kind of operation has a slot of its own, so that a session searches, digests, signs and
+//! verifies at the same time.
 
 use cryptoki_sys::*;
-use parking_lot::Mutex;
 
-use crate::crypto::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{Mechanism, Request};
-use crate::object::{Attribute, Class};
-use crate::operation::{Find, Sign};
+use crate::object::Attribute;
+use crate::operation::{Digest, Find, MessageSign, MessageVerify, Sign, Slot, Verify};
 use crate::signpath::Cancellation;
-use crate::token::{Key, Token};
+use crate::token::Token;
 
 /// An open session.
 pub struct Session {
@@ -20,15 +17,17 @@ pub struct Session {
     pub is_read_write: bool,
     /// Cancelled when the session is closed.
     cancellation: Cancellation,
-    operations: Mutex<Operations>,
-}
-
-#[derive(Default)]
-struct Operations {
-    find: Option<Find>,
-    sign: Option<Sign>,
-    /// The signature that the service is being asked for.
-    signing: Option<Cancellation>,
+    find: Slot<Find>,
+    /// C_DigestInit.
+    pub digest: Slot<Digest>,
+    /// C_SignInit.
+    pub sign: Slot<Sign>,
+    /// C_VerifyInit and C_VerifySignatureInit.
+    pub verify: Slot<Verify>,
+    /// C_MessageSignInit.
+    pub message_sign: Slot<MessageSign>,
+    /// C_MessageVerifyInit.
+    pub message_verify: Slot<MessageVerify>,
 }
 
 impl Session {
@@ -37,7 +36,12 @@ impl Session {
         Self {
             is_read_write,
             cancellation: Cancellation::new(),
-            operations: Mutex::default(),
+            find: Slot::default(),
+            digest: Slot::default(),
+            sign: Slot::default(),
+            verify: Slot::default(),
+            message_sign: Slot::default(),
+            message_verify: Slot::default(),
         }
     }
 
@@ -51,18 +55,8 @@ impl Session {
     /// # Errors
     /// [`Kind::OperationActive`].
     pub fn find_objects_init(&self, token: &Token, template: &[Attribute]) -> Result<()> {
-        self.check_no_search()?;
-        let found = Find::new(token.find(template, &self.cancellation)?);
-        self.check_no_search()?;
-        self.operations.lock().find = Some(found);
-        Ok(())
-    }
-
-    fn check_no_search(&self) -> Result<()> {
-        match self.operations.lock().find {
-            Some(_) => Err(active("a search", "C_FindObjectsFinal")),
-            None => Ok(()),
-        }
+        self.find
+            .start(|| Ok(Find::new(token.find(template, &self.cancellation)?)))
     }
 
     /// The next handles of the search, at most `limit`.
@@ -70,10 +64,7 @@ impl Session {
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
     pub fn find_objects(&self, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        match &mut self.operations.lock().find {
-            Some(find) => Ok(find.next(limit)),
-            None => Err(not_initialized("C_FindObjectsInit")),
-        }
+        self.find.with(|find| find.next(limit))
     }
 
     /// Ends the search.
@@ -81,172 +72,41 @@ impl Session {
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
     pub fn find_objects_final(&self) -> Result<()> {
-        match self.operations.lock().find.take() {
-            Some(_) => Ok(()),
-            None => Err(not_initialized("C_FindObjectsInit")),
+        self.find.take().map(drop)
+    }
+
+    /// Ends the operations that the flags of C_SessionCancel name, also those that wait for the
+    /// service. Flags of operations that are not active are ignored (PKCS #11 3.2, section 5.6.5).
+    pub fn cancel(&self, flags: CK_FLAGS) {
+        let slots: [(CK_FLAGS, &dyn Fn() -> bool); 6] = [
+            (CKF_FIND_OBJECTS, &|| self.find.cancel()),
+            (CKF_DIGEST, &|| self.digest.cancel()),
+            (CKF_SIGN, &|| self.sign.cancel()),
+            (CKF_VERIFY, &|| self.verify.cancel()),
+            (CKF_MESSAGE_SIGN, &|| self.message_sign.cancel()),
+            (CKF_MESSAGE_VERIFY, &|| self.message_verify.cancel()),
+        ];
+        for (_, cancel) in slots.iter().filter(|(flag, _)| flags & flag != 0) {
+            cancel();
         }
     }
 
-    /// Starts a signature.
+    /// Says why the state of the active operations cannot be had: a signature is in the making in
+    /// SignPath, and the digests of the crates cannot be taken out (PKCS #11 3.2, section 5.6.6).
     ///
     /// # Errors
-    /// [`Kind::OperationActive`], [`Kind::NotLoggedIn`], [`Kind::KeyHandle`],
-    /// [`Kind::KeyFunction`], [`Kind::Mechanism`] and those of [`Sign::new`].
-    pub fn sign_init(&self, token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<()> {
-        self.check_no_signature()?;
-        let mechanism = Mechanism::find(request.id).ok_or_else(|| {
-            Error::new(
-                Kind::Mechanism,
-                format!(
-                    "mechanism {:#x} is not one that SignPath signs with; C_GetMechanismList \
-                     (pkcs11-tool -M) lists them",
-                    request.id
-                ),
-            )
-        })?;
-        let Key { service, object } = token.key(key)?;
-        let cannot_sign = || Error::new(Kind::KeyFunction, "a public key cannot sign");
-        let (Some(service), Some(policy)) = (service, object.policy()) else {
-            return Err(cannot_sign());
-        };
-        // A key of the wrong type comes before one that may not sign (PKCS #11 3.2, section 5.1.6).
-        let sign = Sign::new(service, policy.clone(), mechanism, request.parameter)?;
-        if object.class != Class::PrivateKey {
-            return Err(cannot_sign());
-        }
-        self.check_no_signature()?;
-        self.operations.lock().sign = Some(sign);
-        Ok(())
-    }
-
-    fn check_no_signature(&self) -> Result<()> {
-        let operations = self.operations.lock();
-        if operations.sign.is_some() || operations.signing.is_some() {
-            return Err(active("a signature", "C_Sign or C_SignFinal"));
-        }
-        Ok(())
-    }
-
-    /// Ends the active signature, also one that the service is being asked for, and says whether
-    /// there was one.
-    pub fn cancel_sign(&self) -> bool {
-        let mut operations = self.operations.lock();
-        let signing = operations.signing.take().inspect(|signing| {
-            signing.cancel(Error::new(
-                Kind::FunctionCanceled,
-                "the signature was cancelled",
-            ));
-        });
-        operations.sign.take().is_some() || signing.is_some()
-    }
-
-    /// Forgets the active signature after an error.
-    pub fn end_sign(&self) {
-        self.operations.lock().sign = None;
-    }
-
-    /// The length of the signature to come, in bytes.
-    ///
-    /// # Errors
-    /// [`Kind::OperationNotInitialized`].
-    pub fn signature_length(&self) -> Result<usize> {
-        match &self.operations.lock().sign {
-            Some(sign) => Ok(sign.signature_length),
-            None => Err(not_initialized("C_SignInit")),
-        }
-    }
-
-    /// Signs `data` in one part. The operation is over, whatever comes of it.
-    ///
-    /// # Errors
-    /// [`Kind::OperationNotInitialized`], also behind C_SignUpdate; [`Kind::Data`],
-    /// [`Kind::DataLength`], and those of the service.
-    pub fn sign(&self, data: &[u8]) -> Result<Vec<u8>> {
-        let mut sign = self.take_sign()?;
-        if sign.is_multi_part {
+    /// Always: [`Kind::StateUnsaveable`], or [`Kind::OperationNotInitialized`] if nothing is
+    /// active that could have a state to save.
+    pub fn operation_state(&self) -> Result<()> {
+        if self.digest.is_active() || self.sign.is_active() || self.verify.is_active() {
             return Err(Error::new(
-                Kind::OperationNotInitialized,
-                "C_SignUpdate began a signature in parts, which C_SignFinal ends",
+                Kind::StateUnsaveable,
+                "the state of operations cannot be saved",
             ));
         }
-        sign.update(data)?;
-        self.signature(sign)
+        Err(Error::new(
+            Kind::NoStateToSave,
+            "no operation is active whose state could be saved",
+        ))
     }
-
-    /// Adds a part of the data. An error ends the operation.
-    ///
-    /// # Errors
-    /// [`Kind::OperationNotInitialized`], [`Kind::DataLength`].
-    pub fn sign_update(&self, part: &[u8]) -> Result<()> {
-        let mut sign = self.take_sign()?;
-        sign.is_multi_part = true;
-        sign.update(part)?;
-        self.operations.lock().sign = Some(sign);
-        Ok(())
-    }
-
-    /// Signs what C_SignUpdate collected. The operation is over, whatever comes of it.
-    ///
-    /// # Errors
-    /// As for [`Session::sign`].
-    pub fn sign_final(&self) -> Result<Vec<u8>> {
-        self.signature(self.take_sign()?)
-    }
-
-    fn signature(&self, sign: Sign) -> Result<Vec<u8>> {
-        let cancellation = self.cancellation.part();
-        self.operations.lock().signing = Some(cancellation.clone());
-        let result = signature(sign, &cancellation);
-        self.operations.lock().signing = None;
-        result
-    }
-
-    fn take_sign(&self) -> Result<Sign> {
-        self.operations
-            .lock()
-            .sign
-            .take()
-            .ok_or_else(|| not_initialized("C_SignInit"))
-    }
-}
-
-/// Asks the service for the signature, and verifies it with the policy's public key.
-fn signature(mut sign: Sign, cancellation: &Cancellation) -> Result<Vec<u8>> {
-    let digest = sign.digest()?;
-    let algorithm = sign.mechanism.algorithm;
-    let signature = sign
-        .service
-        .sign(&sign.policy.name, algorithm, &digest, cancellation)?;
-    if !verifies(&sign, &digest, &signature) {
-        return Err(Error::new(
-            Kind::SignatureInvalid,
-            format!(
-                "the signature that SignPath returned for {} does not verify with its public key \
-                 and was thrown away; if its certificate was renewed just now, try again",
-                sign.policy.name
-            ),
-        ));
-    }
-    Ok(signature)
-}
-
-fn verifies(sign: &Sign, digest: &Digest, signature: &[u8]) -> bool {
-    sign.policy
-        .public_key
-        .as_ref()
-        .is_some_and(|key| key.verifies(sign.mechanism.algorithm, digest, signature))
-}
-
-fn active(what: &str, end: &str) -> Error {
-    Error::new(
-        Kind::OperationActive,
-        format!("{what} is active in this session; end it with {end}"),
-    )
-}
-
-fn not_initialized(init: &str) -> Error {
-    Error::new(
-        Kind::OperationNotInitialized,
-        format!("no operation is active in this session; call {init} first"),
-    )
 }

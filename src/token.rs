@@ -32,8 +32,11 @@ pub const MAX_PIN_LENGTH: CK_ULONG = 4096;
 const MAX_NAMES: usize = 10;
 
 /// The flags of the token. PINs are credentials that it neither sets nor counts.
-pub const FLAGS: CK_FLAGS =
-    CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
+pub const FLAGS: CK_FLAGS = CKF_RNG
+    | CKF_TOKEN_INITIALIZED
+    | CKF_USER_PIN_INITIALIZED
+    | CKF_LOGIN_REQUIRED
+    | CKF_WRITE_PROTECTED;
 
 /// The token, whose login state all sessions share.
 pub struct Token {
@@ -286,10 +289,18 @@ impl Token {
                 "private keys can be used only after C_Login; give the tool the PIN, which may be \
                  CONFIG",
             )),
-            None => Err(Error::new(
-                Kind::KeyHandle,
-                format!("no visible key has the handle {handle}"),
-            )),
+            None => Err(no_key(handle)),
+        }
+    }
+
+    /// The visible key of a handle, for what asks no service.
+    ///
+    /// # Errors
+    /// [`Kind::KeyHandle`].
+    pub fn visible_key(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        match self.visible(handle) {
+            Some((_, object)) if object.is_key() => Ok(object),
+            _ => Err(no_key(handle)),
         }
     }
 
@@ -315,4 +326,11 @@ fn pin_incorrect(error: Error) -> Error {
         Kind::ServiceUnauthorized => Error::new(Kind::PinIncorrect, error.reason),
         _ => error,
     }
+}
+
+fn no_key(handle: CK_OBJECT_HANDLE) -> Error {
+    Error::new(
+        Kind::KeyHandle,
+        format!("no visible key has the handle {handle}"),
+    )
 }

@@ -166,8 +166,11 @@ fn the_token_describes_itself_padded_with_blanks_and_always_alike() {
     assert_eq!(&info.manufacturerID, b"SignPath                        ");
     assert_eq!(&info.model, b"Signing policies");
     assert_eq!(&info.serialNumber, b"1               ");
-    let flags =
-        CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
+    let flags = CKF_RNG
+        | CKF_TOKEN_INITIALIZED
+        | CKF_USER_PIN_INITIALIZED
+        | CKF_LOGIN_REQUIRED
+        | CKF_WRITE_PROTECTED;
     assert_eq!(info.flags, flags);
     assert!(info.ulMaxPinLen >= 128 && info.ulMinPinLen == 0);
     assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);

@@ -496,10 +496,13 @@ fn attributes_are_written_within_their_buffers_and_one_that_fails_spoils_no_othe
 fn functions_that_the_token_does_not_have_say_so_only_after_c_initialize() {
     let child = || {
         let raw = Raw::load();
-        let mut random = [0xEE_u8; 4];
-        let random = random.as_mut_ptr();
+        let (mut text, mut length) = ([0xEE_u8; 4], 4);
+        let text = text.as_mut_ptr();
         let not_initialized = CKR_CRYPTOKI_NOT_INITIALIZED;
-        assert_eq!(ck!(raw, C_GenerateRandom(1, random, 4)), not_initialized);
+        assert_eq!(
+            ck!(raw, C_EncryptFinal(1, text, &mut length)),
+            not_initialized
+        );
         assert_eq!(ck!(raw, C_GetInfo(null_mut())), not_initialized);
         assert_eq!(ck!(raw, C_Finalize(null_mut())), not_initialized);
         assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
@@ -508,7 +511,7 @@ fn functions_that_the_token_does_not_have_say_so_only_after_c_initialize() {
             CKR_CRYPTOKI_ALREADY_INITIALIZED
         );
         assert_eq!(
-            ck!(raw, C_GenerateRandom(1, random, 4)),
+            ck!(raw, C_EncryptFinal(1, text, &mut length)),
             CKR_FUNCTION_NOT_SUPPORTED
         );
         assert_eq!(ck!(raw, C_GetFunctionStatus(1)), CKR_FUNCTION_NOT_PARALLEL);

@@ -47,7 +47,7 @@ pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
 
 fn bare_digest(data: &[u8]) -> Option<HashAlgorithm> {
     // A DigestInfo of these lengths would have no room for a digest.
-    HashAlgorithm::ALL
+    HashAlgorithm::SIGNED
         .into_iter()
         .find(|hash| hash.digest_length() == data.len() && decode(data).is_err())
 }

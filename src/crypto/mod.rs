@@ -20,6 +20,40 @@ pub enum SignatureAlgorithm {
     Ecdsa,
 }
 
+/// What a signature is verified as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// The padding of RSASSA-PKCS1-v1_5 (RFC 8017, section 9.2) around any bytes, which take the
+    /// place of the DigestInfo.
+    RsaPkcs1Raw,
+    /// RSASSA-PKCS1-v1_5 of a digest.
+    RsaPkcs1(HashAlgorithm),
+    /// RSASSA-PSS of a digest, MGF1 with the digest's algorithm.
+    RsaPss {
+        /// What made the digest.
+        hash: HashAlgorithm,
+        /// The length of the salt in bytes.
+        salt_length: usize,
+    },
+    /// ECDSA of a digest of any length.
+    Ecdsa,
+}
+
+impl SignatureAlgorithm {
+    /// As what a signature of `digest` by the service verifies; none where the algorithm needs to
+    /// know what made the digest.
+    pub fn scheme(self, digest: &Digest) -> Option<Scheme> {
+        match self {
+            Self::RsaPkcs1 => digest.algorithm.map(Scheme::RsaPkcs1),
+            Self::RsaPss => digest.algorithm.map(|hash| Scheme::RsaPss {
+                hash,
+                salt_length: hash.digest_length(),
+            }),
+            Self::Ecdsa => Some(Scheme::Ecdsa),
+        }
+    }
+}
+
 /// A digest that is to be signed, or was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {

@@ -9,7 +9,8 @@ use spki::der::asn1::{AnyRef, BitStringRef};
 use spki::der::{Decode, Encode};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use super::{Digest, HashAlgorithm, SignatureAlgorithm};
+use super::hash::with_type;
+use super::{HashAlgorithm, Scheme};
 
 /// The object identifier of an elliptic curve key (RFC 5480, section 2.1.1).
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -186,28 +187,39 @@ impl PublicKey {
         }
     }
 
-    /// Whether `signature` is one of `digest` with this key. An ECDSA signature is r‖s.
-    pub fn verifies(
-        &self,
-        algorithm: SignatureAlgorithm,
-        digest: &Digest,
-        signature: &[u8],
-    ) -> bool {
-        match (&self.key, algorithm, digest.algorithm) {
-            (Key::Rsa(key), SignatureAlgorithm::RsaPkcs1, Some(hash)) => {
-                key.verify(pkcs1(hash), &digest.value, signature).is_ok()
+    /// The longest salt of PSS that a signature with this key has room for beside a digest of
+    /// `hash`, in bytes (RFC 8017, section 9.1.1); none if not even the digest fits, or the key is
+    /// no RSA key.
+    pub fn longest_salt(&self, hash: HashAlgorithm) -> Option<usize> {
+        let encoded_length = (self.rsa()?.n().bits().checked_sub(1)?).div_ceil(8);
+        encoded_length.checked_sub(hash.digest_length() + 2)
+    }
+
+    /// Whether `signature` is one of `data` with this key in that scheme: of a digest, or of the
+    /// bytes that [`Scheme::RsaPkcs1Raw`] pads. An ECDSA signature is r‖s.
+    pub fn verifies(&self, scheme: Scheme, data: &[u8], signature: &[u8]) -> bool {
+        match (&self.key, scheme) {
+            (Key::Rsa(key), Scheme::RsaPkcs1Raw) => {
+                let padding = Pkcs1v15Sign::new_unprefixed();
+                key.verify(padding, data, signature).is_ok()
             }
-            (Key::Rsa(key), SignatureAlgorithm::RsaPss, Some(hash)) => {
-                key.verify(pss(hash), &digest.value, signature).is_ok()
+            (Key::Rsa(key), Scheme::RsaPkcs1(hash)) => {
+                let padding = with_type!(hash, Hash => Pkcs1v15Sign::new::<Hash>());
+                key.verify(padding, data, signature).is_ok()
             }
-            (Key::P256(key), SignatureAlgorithm::Ecdsa, _) => {
-                ecdsa_verifies::<_, p256::ecdsa::Signature>(key, Curve::P256, digest, signature)
+            (Key::Rsa(key), Scheme::RsaPss { hash, salt_length }) => {
+                let padding = with_type!(hash, Hash => Pss::new_with_salt::<Hash>(salt_length));
+                self.longest_salt(hash) >= Some(salt_length)
+                    && key.verify(padding, data, signature).is_ok()
             }
-            (Key::P384(key), SignatureAlgorithm::Ecdsa, _) => {
-                ecdsa_verifies::<_, p384::ecdsa::Signature>(key, Curve::P384, digest, signature)
+            (Key::P256(key), Scheme::Ecdsa) => {
+                ecdsa_verifies::<_, p256::ecdsa::Signature>(key, Curve::P256, data, signature)
             }
-            (Key::P521(key), SignatureAlgorithm::Ecdsa, _) => {
-                ecdsa_verifies::<_, p521::ecdsa::Signature>(key, Curve::P521, digest, signature)
+            (Key::P384(key), Scheme::Ecdsa) => {
+                ecdsa_verifies::<_, p384::ecdsa::Signature>(key, Curve::P384, data, signature)
+            }
+            (Key::P521(key), Scheme::Ecdsa) => {
+                ecdsa_verifies::<_, p521::ecdsa::Signature>(key, Curve::P521, data, signature)
             }
             _ => false,
         }
@@ -249,35 +261,57 @@ fn malformed<E>(_: E) -> PublicKeyError {
     PublicKeyError::Malformed
 }
 
-fn ecdsa_verifies<'a, K, S>(key: &K, curve: Curve, digest: &Digest, signature: &'a [u8]) -> bool
+fn ecdsa_verifies<'a, K, S>(key: &K, curve: Curve, digest: &[u8], signature: &'a [u8]) -> bool
 where
     K: PrehashVerifier<S>,
     S: TryFrom<&'a [u8]>,
 {
-    // A digest shorter than the order stands for the same number with zeros before it; the crates
-    // demand them where it is shorter than half the order.
-    let mut wide = vec![0; curve.field_length().saturating_sub(digest.value.len())];
-    wide.extend_from_slice(&digest.value);
-    S::try_from(signature).is_ok_and(|signature| key.verify_prehash(&wide, &signature).is_ok())
+    let number = leftmost_bits(curve, digest);
+    S::try_from(signature).is_ok_and(|signature| key.verify_prehash(&number, &signature).is_ok())
 }
 
-fn pkcs1(hash: HashAlgorithm) -> Pkcs1v15Sign {
-    match hash {
-        HashAlgorithm::Md5 => Pkcs1v15Sign::new::<md5::Md5>(),
-        HashAlgorithm::Sha1 => Pkcs1v15Sign::new::<sha1::Sha1>(),
-        HashAlgorithm::Sha256 => Pkcs1v15Sign::new::<sha2::Sha256>(),
-        HashAlgorithm::Sha384 => Pkcs1v15Sign::new::<sha2::Sha384>(),
-        HashAlgorithm::Sha512 => Pkcs1v15Sign::new::<sha2::Sha512>(),
+/// The number that ECDSA signs, as long as a field element: as many of the digest's leftmost bits
+/// as the order has (FIPS 186-5, section 6.4.1). The crates leave that to their caller, for
+/// digests that are shorter than half the order and for P-521.
+fn leftmost_bits(curve: Curve, digest: &[u8]) -> Vec<u8> {
+    let length = curve.field_length();
+    let Some(digest) = digest.get(..length) else {
+        let mut number = vec![0; length.saturating_sub(digest.len())];
+        number.extend_from_slice(digest);
+        return number;
+    };
+    let shift = 8 * length - curve.bits();
+    let mut carry = 0;
+    digest
+        .iter()
+        .map(|byte| {
+            let shifted = (carry | u16::from(*byte)) >> shift;
+            carry = u16::from(*byte) << 8;
+            (shifted & 0xFF) as u8
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_longer_than_the_order_of_p_521_loses_its_last_bits() {
+        let digest: Vec<u8> = [vec![0xFF; 66], vec![0x55; 10]].concat();
+        let number = leftmost_bits(Curve::P521, &digest);
+        assert_eq!(number, [vec![0x01], vec![0xFF; 65]].concat());
+        let digest: Vec<u8> = [vec![0x80], vec![0; 64], vec![0x80]].concat();
+        let number = leftmost_bits(Curve::P521, &digest);
+        assert_eq!(number, [vec![0x01], vec![0; 64], vec![0x01]].concat());
     }
-}
 
-fn pss(hash: HashAlgorithm) -> Pss {
-    let salt_length = hash.digest_length();
-    match hash {
-        HashAlgorithm::Md5 => Pss::new_with_salt::<md5::Md5>(salt_length),
-        HashAlgorithm::Sha1 => Pss::new_with_salt::<sha1::Sha1>(salt_length),
-        HashAlgorithm::Sha256 => Pss::new_with_salt::<sha2::Sha256>(salt_length),
-        HashAlgorithm::Sha384 => Pss::new_with_salt::<sha2::Sha384>(salt_length),
-        HashAlgorithm::Sha512 => Pss::new_with_salt::<sha2::Sha512>(salt_length),
+    #[test]
+    fn a_short_digest_is_the_same_number() {
+        assert_eq!(
+            leftmost_bits(Curve::P256, b"\x12\x34"),
+            [vec![0; 30], vec![0x12, 0x34]].concat()
+        );
+        assert_eq!(leftmost_bits(Curve::P256, &[0xA5; 40]), [0xA5; 32]);
     }
 }

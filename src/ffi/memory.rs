@@ -180,6 +180,40 @@ impl Output {
     }
 }
 
+/// Fills memory with what `produce` writes, piece by piece.
+///
+/// # Errors
+/// [`Kind::Arguments`], and those of `produce`.
+///
+/// # Safety
+/// `pointer` is NULL or has room for `length` bytes.
+pub(super) unsafe fn fill(
+    pointer: *mut CK_BYTE,
+    length: CK_ULONG,
+    name: &str,
+    mut produce: impl FnMut(&mut [u8]) -> Result<()>,
+) -> Result<()> {
+    not_null(pointer, name)?;
+    let length = checked_length::<CK_BYTE>(length, name)?;
+    let mut piece = [0; 4096];
+    let mut filled = 0;
+    while filled < length {
+        let Some(piece) = piece.get_mut(..(length - filled).min(4096)) else {
+            break;
+        };
+        produce(piece)?;
+        // SAFETY: `pointer` is not NULL and has room for `length` bytes as the caller promises,
+        // and `filled` and the piece together are no more.
+        unsafe {
+            pointer
+                .add(filled)
+                .copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+        }
+        filled += piece.len();
+    }
+    Ok(())
+}
+
 /// Reads a search template.
 ///
 /// # Safety
@@ -297,8 +331,9 @@ pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Request
     let mechanism = unsafe { read(mechanism, "pMechanism") }?;
     let id = mechanism.mechanism;
     let length = mechanism.ulParameterLen as usize;
-    let is_pss =
-        Mechanism::find(id).is_some_and(|known| known.algorithm == SignatureAlgorithm::RsaPss);
+    let is_pss = Mechanism::find(id)
+        .and_then(Mechanism::signature)
+        .is_some_and(|signature| signature.algorithm == SignatureAlgorithm::RsaPss);
     let parameter = if length == 0 {
         Parameter::None
     } else if mechanism.pParameter.is_null() {

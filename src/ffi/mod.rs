@@ -5,14 +5,18 @@
 //! else changes during the call. NULL, lengths and sizes are checked; the rest is the caller's
 //! promise, and what the SAFETY notes refer to as such.
 
+mod digesting;
 mod general;
 mod memory;
+mod messages;
 mod objects;
+mod random;
 mod sessions;
 mod signing;
 mod slots;
 mod tables;
 mod unsupported;
+mod verifying;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -22,13 +26,17 @@ use cryptoki_sys::{CK_RV, CKR_OK};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 
+pub use digesting::*;
 pub use general::*;
+pub use messages::*;
 pub use objects::*;
+pub use random::*;
 pub use sessions::*;
 pub use signing::*;
 pub use slots::*;
 pub use tables::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 pub use unsupported::*;
+pub use verifying::*;
 
 /// The way in and out of every function: no panic crosses it, and every error is said.
 fn call(function: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {

@@ -68,6 +68,39 @@ functions! {
         unsafe { memory::write(pInfo, info, "pInfo") }
     }
 
+    /// C_SessionCancel (PKCS #11 3.2, section 5.6.5). All that can be active can be cancelled.
+    fn C_SessionCancel(hSession: CK_SESSION_HANDLE, flags: CK_FLAGS) {
+        Module::current()?.session(hSession)?.cancel(flags);
+        Ok(())
+    }
+
+    /// C_GetOperationState (PKCS #11 3.2, section 5.6.6).
+    fn C_GetOperationState(
+        hSession: CK_SESSION_HANDLE,
+        _pOperationState: *mut CK_BYTE,
+        pulOperationStateLen: *mut CK_ULONG,
+    ) {
+        let session = Module::current()?.session(hSession)?;
+        memory::not_null(pulOperationStateLen, "pulOperationStateLen")?;
+        session.operation_state()
+    }
+
+    /// C_SetOperationState (PKCS #11 3.2, section 5.6.7). No state was ever given out.
+    fn C_SetOperationState(
+        hSession: CK_SESSION_HANDLE,
+        pOperationState: *mut CK_BYTE,
+        _ulOperationStateLen: CK_ULONG,
+        _hEncryptionKey: CK_OBJECT_HANDLE,
+        _hAuthenticationKey: CK_OBJECT_HANDLE,
+    ) {
+        Module::current()?.session(hSession)?;
+        memory::not_null(pOperationState, "pOperationState")?;
+        Err(Error::new(
+            Kind::SavedState,
+            "this module saves no state of operations, so there is none to go back to",
+        ))
+    }
+
     /// C_Login (PKCS #11 3.2, section 5.6.8). A NULL PIN asks for the configured credentials.
     fn C_Login(
         hSession: CK_SESSION_HANDLE,

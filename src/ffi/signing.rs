@@ -5,8 +5,11 @@ use cryptoki_sys::*;
 use super::functions;
 use super::memory;
 use crate::error::{Kind, Result};
+use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
-use crate::session::Session;
+use crate::operation::{Sign, Signer, Taken};
+use crate::signpath::Cancellation;
+use crate::token::Key;
 
 functions! {
     /// C_SignInit (PKCS #11 3.2, section 5.13.1). A NULL mechanism ends an active signature.
@@ -17,12 +20,16 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        if pMechanism.is_null() && session.cancel_sign() {
+        if pMechanism.is_null() && session.sign.cancel() {
             return Ok(());
         }
         // SAFETY: the caller's promise.
-        let mechanism = unsafe { memory::mechanism(pMechanism) }?;
-        session.sign_init(&module.token, mechanism, hKey)
+        let request = unsafe { memory::mechanism(pMechanism) }?;
+        session.sign.start(|| {
+            let signer = signer(&module, request, hKey)?;
+            let data = signer.data();
+            Ok(Sign { signer, data })
+        })
     }
 
     /// C_Sign (PKCS #11 3.2, section 5.13.2).
@@ -34,21 +41,24 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
+        let sign = session.sign.take()?;
         // SAFETY: the caller's promise.
-        let result = unsafe {
-            answer(&session, pSignature, pulSignatureLen, || {
-                session.sign(memory::bytes(pData, ulDataLen, "pData")?)
+        unsafe {
+            signature(sign, pSignature, pulSignatureLen, session.cancellation(), |sign| {
+                sign.data.set(memory::bytes(pData, ulDataLen, "pData")?)
             })
-        };
-        end_on_error(&session, result)
+        }
     }
 
     /// C_SignUpdate (PKCS #11 3.2, section 5.13.3).
     fn C_SignUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
+        let mut sign = session.sign.take()?;
         // SAFETY: the caller's promise.
-        let part = unsafe { memory::bytes(pPart, ulPartLen, "pPart") };
-        end_on_error(&session, part.and_then(|part| session.sign_update(part)))
+        let part = unsafe { memory::bytes(pPart, ulPartLen, "pPart") }?;
+        sign.operation.data.add(part)?;
+        sign.keep();
+        Ok(())
     }
 
     /// C_SignFinal (PKCS #11 3.2, section 5.13.4).
@@ -58,37 +68,69 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
+        let sign = session.sign.take()?;
         // SAFETY: the caller's promise.
-        let result =
-            unsafe { answer(&session, pSignature, pulSignatureLen, || session.sign_final()) };
-        end_on_error(&session, result)
+        unsafe { signature(sign, pSignature, pulSignatureLen, session.cancellation(), |_| Ok(())) }
     }
 }
 
-/// Signs, unless the caller only asks for the length or has too little room for the signature:
-/// then the service is not asked.
+/// The private key of a handle, ready to sign.
+pub(super) fn signer(module: &Module, request: Request, key: CK_OBJECT_HANDLE) -> Result<Signer> {
+    let mechanism = Mechanism::for_signatures(request.id)?;
+    let Key { service, object } = module.token.key(key)?;
+    Signer::new(service, &object, mechanism, request.parameter)
+}
+
+/// Answers with the signature, of which `prepare` adds what is missing.
 ///
 /// # Safety
 /// As for [`memory::output`].
-unsafe fn answer(
-    session: &Session,
-    signature: *mut CK_BYTE,
-    signature_len: *mut CK_ULONG,
-    sign: impl FnOnce() -> Result<Vec<u8>>,
+unsafe fn signature(
+    sign: Taken<'_, Sign>,
+    buffer: *mut CK_BYTE,
+    length: *mut CK_ULONG,
+    session: &Cancellation,
+    prepare: impl FnOnce(&mut Sign) -> Result<()>,
 ) -> Result<()> {
-    let needed = session.signature_length()?;
+    let needed = sign.operation.signer.signature_length();
     // SAFETY: as this function demands.
-    let output = unsafe { memory::output(signature, signature_len, needed, "pulSignatureLen") }?;
-    match output {
-        Some(output) => output.write(&sign()?),
-        None => Ok(()),
+    unsafe {
+        answer(
+            sign,
+            needed,
+            (buffer, length, "pulSignatureLen"),
+            |mut sign| {
+                prepare(&mut sign.operation)?;
+                let wait = sign.place.wait(session);
+                sign.operation.signer.sign(sign.operation.data, &wait)
+            },
+        )
     }
 }
 
-/// An error ends the operation, except for a buffer that is too small.
-fn end_on_error(session: &Session, result: Result<()>) -> Result<()> {
-    if matches!(&result, Err(error) if error.kind != Kind::BufferTooSmall) {
-        session.end_sign();
+/// Ends an operation and writes its output, unless the caller only asks for the length or has too
+/// little room: then the operation stays as it is, and `finish` is not called.
+///
+/// # Safety
+/// As for [`memory::output`], of a buffer, its length, and the name of that.
+pub(super) unsafe fn answer<T>(
+    taken: Taken<'_, T>,
+    needed: usize,
+    (buffer, length, length_name): (*mut CK_BYTE, *mut CK_ULONG, &str),
+    finish: impl FnOnce(Taken<'_, T>) -> Result<Vec<u8>>,
+) -> Result<()> {
+    // SAFETY: as this function demands.
+    match unsafe { memory::output(buffer, length, needed, length_name) } {
+        Ok(Some(output)) => output.write(&finish(taken)?),
+        Ok(None) => {
+            taken.keep();
+            Ok(())
+        }
+        Err(error) => {
+            if error.kind == Kind::BufferTooSmall {
+                taken.keep();
+            }
+            Err(error)
+        }
     }
-    result
 }

@@ -2,6 +2,8 @@
 
 use cryptoki_sys::CK_OBJECT_HANDLE;
 
+use super::Operation;
+
 /// The handles that a search found and has not handed out yet.
 #[derive(Debug)]
 pub struct Find {
@@ -20,4 +22,10 @@ impl Find {
     pub fn next(&mut self, limit: usize) -> Vec<CK_OBJECT_HANDLE> {
         self.handles.by_ref().take(limit).collect()
     }
+}
+
+impl Operation for Find {
+    const WHAT: &'static str = "a search";
+    const INIT: &'static str = "C_FindObjectsInit";
+    const END: &'static str = "C_FindObjectsFinal";
 }

@@ -1,7 +1,16 @@
-//! The operations of a session: state machines without I/O.
+//! The operations of a session: small state machines, each in a slot of its own. Only
+//! [`Signer::sign`] waits for anything.
 
+mod data;
+mod digest;
 mod find;
 mod sign;
+mod slot;
+mod verify;
 
+pub use data::Data;
+pub use digest::Digest;
 pub use find::Find;
-pub use sign::Sign;
+pub use sign::{MessageSign, Sign, Signer};
+pub use slot::{Operation, Slot, Taken};
+pub use verify::{MessageVerify, Verifier, Verify};

@@ -1,62 +1,83 @@
-//! A signature in the making: from the caller's data to the digest that the service signs.
+//! Signatures in the making: from the caller's data to the digest that the service signs.
 
 use std::sync::Arc;
 
-use crate::crypto::{Digest, HashAlgorithm, Hasher, parse_digest_info};
+use super::{Data, Operation};
+use crate::crypto::{Digest, HashAlgorithm, PublicKey, parse_digest_info};
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{Input, Mechanism, Parameter};
-use crate::object::Policy;
-use crate::signpath::Service;
+use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
+use crate::object::{Class, Object, Policy};
+use crate::signpath::{Cancellation, Service};
 
 /// The most bytes that a caller can hand over where a digest is expected: more than the longest
 /// DigestInfo. Beyond it the data is wrong whatever follows.
 const MAX_DIGEST_INPUT: usize = 1024;
 
 /// What PKCS #1 v1.5 adds to the data, at least, in bytes (RFC 8017, section 9.2).
-const PKCS1_OVERHEAD: usize = 11;
+pub(super) const PKCS1_OVERHEAD: usize = 11;
 
 /// The lengths of digests that CKM_ECDSA signs: those of SHA-1, SHA-256, SHA-384 and SHA-512.
 const BARE_DIGEST_LENGTHS: [usize; 4] = [20, 32, 48, 64];
 
-/// An initialized signature operation.
-pub struct Sign {
-    /// Signs the digest.
-    pub service: Arc<dyn Service>,
-    /// Whose key signs.
-    pub policy: Arc<Policy>,
-    /// How it signs.
-    pub mechanism: &'static Mechanism,
-    /// The length of the signature to come, in bytes.
-    pub signature_length: usize,
-    /// Whether C_SignUpdate has been called.
-    pub is_multi_part: bool,
+/// A private key and how it signs.
+pub struct Signer {
+    service: Arc<dyn Service>,
+    policy: Arc<Policy>,
+    key: PublicKey,
+    mechanism: &'static Mechanism,
+    signature: Signature,
     /// Known beforehand unless the data names it or nothing does.
     hash: Option<HashAlgorithm>,
-    data: Data,
 }
 
-enum Data {
-    Hashed(Hasher),
-    Collected(Vec<u8>),
+/// An initialized signature operation.
+pub struct Sign {
+    /// What signs.
+    pub signer: Signer,
+    /// What is signed.
+    pub data: Data,
 }
 
-impl Sign {
-    /// Starts a signature with the key of `policy`.
+/// An initialized message-based signature process (PKCS #11 3.2, section 5.14).
+pub struct MessageSign {
+    /// What signs each message.
+    pub signer: Signer,
+    /// The message that C_SignMessageBegin began.
+    pub message: Option<Data>,
+}
+
+impl Operation for Sign {
+    const WHAT: &'static str = "a signature";
+    const INIT: &'static str = "C_SignInit";
+    const END: &'static str = "C_Sign or C_SignFinal";
+}
+
+impl Operation for MessageSign {
+    const WHAT: &'static str = "message-based signing";
+    const INIT: &'static str = "C_MessageSignInit";
+    const END: &'static str = "C_MessageSignFinal";
+}
+
+impl Signer {
+    /// Makes ready to sign with the key `object`, which `service` has if it is that of a policy.
     ///
     /// # Errors
-    /// [`Kind::KeyType`] when the mechanism is not for this key, [`Kind::MechanismParameter`] for
-    /// a parameter that it cannot have.
+    /// [`Kind::KeyType`] when the mechanism is not for this key, [`Kind::KeyFunction`] when the key
+    /// cannot sign, [`Kind::MechanismParameter`] for a parameter that it cannot have.
     pub fn new(
-        service: Arc<dyn Service>,
-        policy: Arc<Policy>,
-        mechanism: &'static Mechanism,
+        service: Option<Arc<dyn Service>>,
+        object: &Object,
+        (mechanism, signature): (&'static Mechanism, Signature),
         parameter: Parameter,
     ) -> Result<Self> {
-        let allowed = policy
-            .public_key
-            .as_ref()
-            .filter(|key| crate::mechanism::allowed_for(key).any(|allowed| allowed == mechanism));
-        let Some(key) = allowed else {
+        let cannot_sign = || Error::new(Kind::KeyFunction, "a public key cannot sign");
+        let (Some(service), Some(policy), Some(key)) =
+            (service, object.policy(), object.public_key())
+        else {
+            return Err(cannot_sign());
+        };
+        // A key of the wrong type comes before one that may not sign (PKCS #11 3.2, section 5.1.6).
+        if !mechanism::allowed_for(key).any(|allowed| allowed == mechanism) {
             return Err(Error::new(
                 Kind::KeyType,
                 format!(
@@ -64,52 +85,60 @@ impl Sign {
                     mechanism.name, policy.name
                 ),
             ));
-        };
-        let signature_length = key.signature_length();
-        let hash = mechanism.hash(parameter)?;
-        let data = match mechanism.input {
-            Input::Message(hash) => Data::Hashed(hash.hasher()),
-            _ => Data::Collected(Vec::new()),
-        };
+        }
+        if object.class != Class::PrivateKey {
+            return Err(cannot_sign());
+        }
         Ok(Self {
             service,
-            policy,
+            policy: policy.clone(),
+            key: key.clone(),
+            hash: signature.hash_to_sign(mechanism.name, parameter)?,
             mechanism,
-            signature_length,
-            is_multi_part: false,
-            hash,
-            data,
+            signature,
         })
     }
 
-    /// Adds a part of the data.
-    ///
-    /// # Errors
-    /// [`Kind::DataLength`] when it is too much to be a digest.
-    pub fn update(&mut self, part: &[u8]) -> Result<()> {
-        match &mut self.data {
-            Data::Hashed(hasher) => hasher.update(part),
-            Data::Collected(data) if data.len() + part.len() > MAX_DIGEST_INPUT => {
-                return Err(self.wrong_length(&format!(
-                    "more than {MAX_DIGEST_INPUT} bytes; it signs a digest, not the message"
-                )));
-            }
-            Data::Collected(data) => data.extend_from_slice(part),
-        }
-        Ok(())
+    /// Room for what is to be signed.
+    pub fn data(&self) -> Data {
+        Data::of(self.mechanism, self.signature, MAX_DIGEST_INPUT)
     }
 
-    /// The digest of all data.
+    /// The length of each signature in bytes.
+    pub fn signature_length(&self) -> usize {
+        self.key.signature_length()
+    }
+
+    /// Asks the service for a signature, and verifies it with the policy's public key.
     ///
     /// # Errors
-    /// [`Kind::Data`] or [`Kind::DataLength`] for data that the mechanism does not sign.
-    pub fn digest(&mut self) -> Result<Digest> {
-        let data = match std::mem::replace(&mut self.data, Data::Collected(Vec::new())) {
-            Data::Hashed(hasher) => hasher.finish(),
-            Data::Collected(data) => data,
-        };
-        match self.mechanism.input {
-            Input::DigestInfo if data.len() + PKCS1_OVERHEAD > self.signature_length => Err(self
+    /// [`Kind::Data`] or [`Kind::DataLength`] for data that the mechanism does not sign; those of
+    /// the service; [`Kind::SignatureInvalid`].
+    pub fn sign(&self, data: Data, cancellation: &Cancellation) -> Result<Vec<u8>> {
+        let digest = self.digest(data.finish())?;
+        let algorithm = self.signature.algorithm;
+        let signature = self
+            .service
+            .sign(&self.policy.name, algorithm, &digest, cancellation)?;
+        let is_valid = algorithm
+            .scheme(&digest)
+            .is_some_and(|scheme| self.key.verifies(scheme, &digest.value, &signature));
+        if !is_valid {
+            return Err(Error::new(
+                Kind::SignatureInvalid,
+                format!(
+                    "the signature that SignPath returned for {} does not verify with its public \
+                     key and was thrown away; if its certificate was renewed just now, try again",
+                    self.policy.name
+                ),
+            ));
+        }
+        Ok(signature)
+    }
+
+    fn digest(&self, data: Vec<u8>) -> Result<Digest> {
+        match self.signature.input {
+            Input::DigestInfo if data.len() + PKCS1_OVERHEAD > self.signature_length() => Err(self
                 .wrong_length(&format!(
                     "{} bytes, more than the key has room for; it signs a DigestInfo",
                     data.len()

@@ -301,7 +301,6 @@ fn mechanisms(token: &Token, report: &mut Report) {
         .filter(|listed| !OURS.contains(listed))
         .count();
     report.note("others are listed", others > 0);
-    report.note("CKM_SHA256", rv(token.mechanism_info(slot, CKM_SHA256)));
     report.note(
         "an unknown one",
         rv(token.mechanism_info(slot, 0x7fff_0000)),
@@ -373,9 +372,22 @@ const OURS: &[CK_MECHANISM_TYPE] = &[
     CKM_ECDSA_SHA256,
     CKM_ECDSA_SHA384,
     CKM_ECDSA_SHA512,
+    CKM_MD5,
+    CKM_SHA_1,
+    CKM_SHA224,
+    CKM_SHA256,
+    CKM_SHA384,
+    CKM_SHA512,
+    CKM_SHA512_224,
+    CKM_SHA512_256,
+    CKM_SHA3_224,
+    CKM_SHA3_256,
+    CKM_SHA3_384,
+    CKM_SHA3_512,
 ];
 
-const FLAGS: [(&str, CK_FLAGS); 8] = [
+const FLAGS: [(&str, CK_FLAGS); 9] = [
+    ("CKF_DIGEST", CKF_DIGEST),
     ("CKF_HW", CKF_HW),
     ("CKF_SIGN", CKF_SIGN),
     ("CKF_VERIFY", CKF_VERIFY),

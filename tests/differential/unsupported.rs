@@ -10,9 +10,6 @@ use crate::token::{Token, boolean, call, ulong};
 
 pub const SCRIPTS: &[Script] = &[
     ("objects", objects),
-    ("digest", digest),
-    ("random", random),
-    ("verify", verify),
     ("encrypt and decrypt", encrypt_and_decrypt),
     ("keys", keys),
     ("PINs", pins),
@@ -74,80 +71,6 @@ fn objects(token: &Token, report: &mut Report) {
     report.fetched("nothing has changed", found, |found| {
         found.len().to_string()
     });
-}
-
-fn digest(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = token.object(session, CKO_PUBLIC_KEY, RSA_LABELS[0]);
-    let mut sha256 = mechanism(CKM_SHA256);
-    let (mut data, mut value, mut length) = (*b"data", [0; 32], 32);
-    let value = value.as_mut_ptr();
-    report.note(
-        "C_DigestInit",
-        call!(token, C_DigestInit(session, &mut sha256)),
-    );
-    report.note(
-        "C_Digest",
-        call!(
-            token,
-            C_Digest(session, data.as_mut_ptr(), 4, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_DigestInit again",
-        call!(token, C_DigestInit(session, &mut sha256)),
-    );
-    report.note(
-        "C_DigestUpdate",
-        call!(token, C_DigestUpdate(session, data.as_mut_ptr(), 4)),
-    );
-    report.note("C_DigestKey", call!(token, C_DigestKey(session, key)));
-    report.note(
-        "C_DigestFinal",
-        call!(token, C_DigestFinal(session, value, &mut length)),
-    );
-}
-
-fn random(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let mut bytes = [1; 16];
-    let bytes = bytes.as_mut_ptr();
-    report.note(
-        "C_SeedRandom",
-        call!(token, C_SeedRandom(session, bytes, 16)),
-    );
-    report.note(
-        "C_GenerateRandom",
-        call!(token, C_GenerateRandom(session, bytes, 16)),
-    );
-}
-
-fn verify(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = token.object(session, CKO_PUBLIC_KEY, RSA_LABELS[0]);
-    let mut rsa = mechanism(CKM_SHA256_RSA_PKCS);
-    let (mut data, mut signature) = (*b"data", [0x5a; 256]);
-    let (data, signature) = (data.as_mut_ptr(), signature.as_mut_ptr());
-    report.note(
-        "C_VerifyInit",
-        call!(token, C_VerifyInit(session, &mut rsa, key)),
-    );
-    report.note(
-        "C_Verify",
-        call!(token, C_Verify(session, data, 4, signature, 256)),
-    );
-    report.note(
-        "C_VerifyInit again",
-        call!(token, C_VerifyInit(session, &mut rsa, key)),
-    );
-    report.note(
-        "C_VerifyUpdate",
-        call!(token, C_VerifyUpdate(session, data, 4)),
-    );
-    report.note(
-        "C_VerifyFinal",
-        call!(token, C_VerifyFinal(session, signature, 256)),
-    );
 }
 
 fn encrypt_and_decrypt(token: &Token, report: &mut Report) {

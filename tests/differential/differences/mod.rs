@@ -10,29 +10,46 @@ pub use token::{GENERAL, LOGIN, SESSIONS};
 
 use crate::report::Difference;
 
-const READ_ONLY: &str = "a read-only token that signs, and does nothing else";
+const READ_ONLY: &str = "a read-only token that signs and verifies, and does nothing else";
 const NO_ECDSA_SHA: &str = "SoftHSM has CKM_ECDSA only; openssl verifies these signatures";
 const LOGOUT: &str =
     "a session cannot be logged out unless it is logged in (CKR_USER_NOT_LOGGED_IN, section 5.1.6)";
 const KEY_TYPE: &str = "SoftHSM finds out in C_Sign that the key is of another type; \
                         CKR_KEY_TYPE_INCONSISTENT is an answer of C_SignInit (section 5.13.1)";
 
-pub const UNSUPPORTED: &[Difference] = &[Difference {
-    reason: READ_ONLY,
+const STATE: Difference = Difference {
+    reason: "SoftHSM does not have the two functions; here they say why no state can be had or is \
+             good (sections 5.6.6 and 5.6.7)",
     cases: &[
-        ("objects: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
-        ("digest: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
-        ("random: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
-        ("verify: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
         (
-            "encrypt and decrypt: C_*",
-            "*",
+            "state: C_GetOperationState",
             "CKR_FUNCTION_NOT_SUPPORTED",
+            "CKR_OPERATION_NOT_INITIALIZED",
         ),
-        ("keys: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
-        ("PINs: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        (
+            "state: C_SetOperationState",
+            "CKR_FUNCTION_NOT_SUPPORTED",
+            "CKR_SAVED_STATE_INVALID",
+        ),
     ],
-}];
+};
+
+pub const UNSUPPORTED: &[Difference] = &[
+    STATE,
+    Difference {
+        reason: READ_ONLY,
+        cases: &[
+            ("objects: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+            (
+                "encrypt and decrypt: C_*",
+                "*",
+                "CKR_FUNCTION_NOT_SUPPORTED",
+            ),
+            ("keys: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+            ("PINs: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
+        ],
+    },
+];
 
 pub const CLIENT: &[Difference] = &[
     Difference {

@@ -1,0 +1,39 @@
+//! Random number generation functions (PKCS #11 3.2, section 5.19).
+
+use cryptoki_sys::*;
+
+use super::functions;
+use super::memory;
+use crate::error::{Error, Kind};
+use crate::module::Module;
+
+functions! {
+    /// C_SeedRandom (PKCS #11 3.2, section 5.19.1). The operating system sees to the seed.
+    fn C_SeedRandom(hSession: CK_SESSION_HANDLE, pSeed: *mut CK_BYTE, ulSeedLen: CK_ULONG) {
+        Module::current()?.session(hSession)?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::bytes(pSeed, ulSeedLen, "pSeed") }?;
+        Err(Error::new(
+            Kind::RandomSeed,
+            "the random numbers are the operating system's, which takes no seed",
+        ))
+    }
+
+    /// C_GenerateRandom (PKCS #11 3.2, section 5.19.2).
+    fn C_GenerateRandom(
+        hSession: CK_SESSION_HANDLE,
+        pRandomData: *mut CK_BYTE,
+        ulRandomLen: CK_ULONG,
+    ) {
+        Module::current()?.session(hSession)?;
+        // SAFETY: the caller's promise.
+        unsafe {
+            memory::fill(pRandomData, ulRandomLen, "pRandomData", |piece| {
+                getrandom::fill(piece).map_err(|error| {
+                    let reason = format!("the operating system gives no random numbers: {error}");
+                    Error::new(Kind::RandomUnavailable, reason)
+                })
+            })
+        }
+    }
+}

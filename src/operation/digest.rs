@@ -1,0 +1,28 @@
+//! A digest in the making.
+
+use super::{Data, Operation};
+use crate::crypto::HashAlgorithm;
+
+/// An initialized digest operation.
+pub struct Digest {
+    /// What is digested.
+    pub data: Data,
+    /// The length of the digest to come, in bytes.
+    pub length: usize,
+}
+
+impl Operation for Digest {
+    const WHAT: &'static str = "a digest";
+    const INIT: &'static str = "C_DigestInit";
+    const END: &'static str = "C_Digest or C_DigestFinal";
+}
+
+impl Digest {
+    /// Starts a digest.
+    pub fn new(hash: HashAlgorithm) -> Self {
+        Self {
+            data: Data::hashed(hash),
+            length: hash.digest_length(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The place that a session has for one operation of a kind.
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Kind, Result};
+use crate::signpath::Cancellation;
+
+/// What can be active in a [`Slot`], and how errors name it.
+pub trait Operation {
+    /// What it is, as in "… is active in this session".
+    const WHAT: &'static str;
+    /// The function that begins it.
+    const INIT: &'static str;
+    /// The function that ends it.
+    const END: &'static str;
+}
+
+/// Room for one operation.
+///
+/// A call takes the operation out while it works on it, so that no lock is held meanwhile, and the
+/// slot stays occupied. What is cancelled in the meantime does not come back.
+pub struct Slot<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    content: Content<T>,
+    /// How many calls have occupied the slot; the number of a call that does.
+    calls: u64,
+}
+
+enum Content<T> {
+    Nothing,
+    Operation(T),
+    /// A call has it, which may wait for the service.
+    InUse {
+        call: u64,
+        wait: Option<Cancellation>,
+    },
+}
+
+/// An operation that a call has taken. It is over when this is dropped.
+pub struct Taken<'a, T> {
+    /// The operation.
+    pub operation: T,
+    /// Where it belongs.
+    pub place: Place<'a, T>,
+}
+
+/// A slot that a call occupies, until this is dropped.
+pub struct Place<'a, T> {
+    slot: &'a Slot<T>,
+    call: u64,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                content: Content::Nothing,
+                calls: 0,
+            }),
+        }
+    }
+}
+
+impl<T: Operation> Slot<T> {
+    /// Begins the operation that `make` makes.
+    ///
+    /// # Errors
+    /// [`Kind::OperationActive`], and those of `make`.
+    pub fn start(&self, make: impl FnOnce() -> Result<T>) -> Result<()> {
+        let mut state = self.state.lock();
+        let place = match state.content {
+            Content::Nothing => self.occupy(&mut state).1,
+            _ => return Err(active::<T>()),
+        };
+        drop(state);
+        place.put(make()?);
+        Ok(())
+    }
+
+    /// Takes the operation, which is over unless it is [kept](Taken::keep).
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`]; [`Kind::OperationActive`] while another call has it.
+    pub fn take(&self) -> Result<Taken<'_, T>> {
+        let mut state = self.state.lock();
+        if let Content::InUse { .. } = state.content {
+            return Err(active::<T>());
+        }
+        let (content, place) = self.occupy(&mut state);
+        drop(state);
+        match content {
+            Content::Operation(operation) => Ok(Taken { operation, place }),
+            _ => Err(not_initialized::<T>()),
+        }
+    }
+
+    /// Works on the operation for a moment, and leaves it active.
+    ///
+    /// # Errors
+    /// As for [`Slot::take`].
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Result<R> {
+        let mut taken = self.take()?;
+        let result = work(&mut taken.operation);
+        taken.keep();
+        Ok(result)
+    }
+
+    fn occupy(&self, state: &mut State<T>) -> (Content<T>, Place<'_, T>) {
+        state.calls += 1;
+        let call = state.calls;
+        let in_use = Content::InUse { call, wait: None };
+        let content = std::mem::replace(&mut state.content, in_use);
+        (content, Place { slot: self, call })
+    }
+}
+
+impl<T> Slot<T> {
+    /// Ends the operation, also one that waits for the service, and says whether there was one.
+    pub fn cancel(&self) -> bool {
+        let content = std::mem::replace(&mut self.state.lock().content, Content::Nothing);
+        if let Content::InUse {
+            wait: Some(wait), ..
+        } = &content
+        {
+            wait.cancel(canceled());
+        }
+        !matches!(content, Content::Nothing)
+    }
+
+    /// Whether an operation is active.
+    pub fn is_active(&self) -> bool {
+        !matches!(self.state.lock().content, Content::Nothing)
+    }
+}
+
+impl<T> Taken<'_, T> {
+    /// Puts the operation back, unless it has been cancelled.
+    pub fn keep(self) {
+        self.place.put(self.operation);
+    }
+}
+
+impl<T> Place<'_, T> {
+    /// What ends a wait of this call for the service: a part of `whole`, cancelled with the
+    /// operation too.
+    pub fn wait(&self, whole: &Cancellation) -> Cancellation {
+        let part = whole.part();
+        match &mut self.slot.state.lock().content {
+            Content::InUse { call, wait } if *call == self.call => *wait = Some(part.clone()),
+            _ => part.cancel(canceled()),
+        }
+        part
+    }
+
+    fn put(self, operation: T) {
+        self.set(Content::Operation(operation));
+    }
+
+    fn set(&self, content: Content<T>) {
+        let mut state = self.slot.state.lock();
+        match state.content {
+            Content::InUse { call, .. } if call == self.call => state.content = content,
+            _ => {}
+        }
+    }
+}
+
+impl<T> Drop for Place<'_, T> {
+    fn drop(&mut self) {
+        self.set(Content::Nothing);
+    }
+}
+
+fn active<T: Operation>() -> Error {
+    Error::new(
+        Kind::OperationActive,
+        format!(
+            "{} is active in this session; end it with {}",
+            T::WHAT,
+            T::END
+        ),
+    )
+}
+
+fn not_initialized<T: Operation>() -> Error {
+    Error::new(
+        Kind::OperationNotInitialized,
+        format!(
+            "{} is not active in this session; call {} first",
+            T::WHAT,
+            T::INIT
+        ),
+    )
+}
+
+fn canceled() -> Error {
+    Error::new(Kind::FunctionCanceled, "the operation was cancelled")
+}

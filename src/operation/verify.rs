@@ -1,0 +1,142 @@
+//! Verification of signatures with a public key, without the service.
+
+use std::sync::Arc;
+
+use cryptoki_sys::{CK_TRUE, CKA_VERIFY};
+
+use super::sign::PKCS1_OVERHEAD;
+use super::{Data, Operation};
+use crate::crypto::{PublicKey, Scheme};
+use crate::error::{Error, Kind, Result};
+use crate::mechanism::{self, Mechanism, Parameter, Signature};
+use crate::object::{Object, Value};
+
+/// The most bytes that a digest can have.
+const MAX_DIGEST_LENGTH: usize = 64;
+
+/// A public key and how it verifies.
+pub struct Verifier {
+    object: Arc<Object>,
+    mechanism: &'static Mechanism,
+    signature: Signature,
+    scheme: Scheme,
+}
+
+/// An initialized verification.
+pub struct Verify {
+    /// What verifies.
+    pub verifier: Verifier,
+    /// What has been signed.
+    pub data: Data,
+    /// The signature, if C_VerifySignatureInit was told.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// An initialized message-based verification process (PKCS #11 3.2, section 5.16).
+pub struct MessageVerify {
+    /// What verifies each message.
+    pub verifier: Verifier,
+    /// The message that C_VerifyMessageBegin began.
+    pub message: Option<Data>,
+}
+
+impl Operation for Verify {
+    const WHAT: &'static str = "a verification";
+    const INIT: &'static str = "C_VerifyInit";
+    const END: &'static str = "C_Verify or C_VerifyFinal";
+}
+
+impl Operation for MessageVerify {
+    const WHAT: &'static str = "message-based verification";
+    const INIT: &'static str = "C_MessageVerifyInit";
+    const END: &'static str = "C_MessageVerifyFinal";
+}
+
+impl Verifier {
+    /// Makes ready to verify with the key `object`.
+    ///
+    /// # Errors
+    /// [`Kind::KeyType`] and [`Kind::KeySize`] when the mechanism is not for this key,
+    /// [`Kind::KeyFunction`] when it may not verify, as a private key may not,
+    /// [`Kind::MechanismParameter`].
+    pub fn new(
+        object: Arc<Object>,
+        (mechanism, signature): (&'static Mechanism, Signature),
+        parameter: Parameter,
+    ) -> Result<Self> {
+        let refuse =
+            |kind, reason: &str| Err(Error::new(kind, format!("{}: {reason}", mechanism.name)));
+        let Some(key) = object.public_key() else {
+            return refuse(Kind::KeyType, "the key is of a type that is not known here");
+        };
+        if mechanism::key_type(key) != signature.key_type() {
+            return refuse(Kind::KeyType, "the key is of another type");
+        }
+        if !mechanism::has_size(key) {
+            return refuse(Kind::KeySize, &format!("the key has {} bits", key.bits()));
+        }
+        if object.attribute(CKA_VERIFY) != Some(&Value::Bytes(vec![CK_TRUE])) {
+            return refuse(Kind::KeyFunction, "CKA_VERIFY of the key is not CK_TRUE");
+        }
+        let scheme = signature.scheme(mechanism.name, parameter, key)?;
+        Ok(Self {
+            object,
+            mechanism,
+            signature,
+            scheme,
+        })
+    }
+
+    /// Room for what has been signed.
+    pub fn data(&self) -> Data {
+        let limit = match self.scheme {
+            Scheme::RsaPkcs1Raw => self.signature_length().saturating_sub(PKCS1_OVERHEAD),
+            Scheme::RsaPkcs1(_) | Scheme::RsaPss { .. } => MAX_DIGEST_LENGTH,
+            Scheme::Ecdsa => usize::MAX,
+        };
+        Data::of(self.mechanism, self.signature, limit)
+    }
+
+    /// The length of each signature in bytes.
+    pub fn signature_length(&self) -> usize {
+        self.object
+            .public_key()
+            .map_or(0, PublicKey::signature_length)
+    }
+
+    /// Verifies a signature.
+    ///
+    /// # Errors
+    /// [`Kind::SignatureLength`], [`Kind::DataLength`], [`Kind::NotVerified`].
+    pub fn verify(&self, data: Data, signature: &[u8]) -> Result<()> {
+        let refuse = |kind, reason: String| {
+            Err(Error::new(
+                kind,
+                format!("{}: {reason}", self.mechanism.name),
+            ))
+        };
+        let expected = self.signature_length();
+        if signature.len() != expected {
+            let reason = format!("a signature with this key has {expected} bytes");
+            return refuse(Kind::SignatureLength, reason);
+        }
+        let data = data.finish();
+        if let Scheme::RsaPss { hash, .. } = self.scheme {
+            let (length, expected) = (data.len(), hash.digest_length());
+            if length != expected {
+                let reason =
+                    format!("the data has {length} bytes; a digest of {hash:?} has {expected}");
+                return refuse(Kind::DataLength, reason);
+            }
+        }
+        let is_valid = self
+            .object
+            .public_key()
+            .is_some_and(|key| key.verifies(self.scheme, &data, signature));
+        if !is_valid {
+            let reason = "the signature is not one of this data with this key".to_owned();
+            return refuse(Kind::NotVerified, reason);
+        }
+        Ok(())
+    }
+}
