@@ -11,6 +11,7 @@ mod common;
 mod attributes;
 mod client;
 mod differences;
+mod digesting;
 mod find;
 mod general;
 mod login;
@@ -23,6 +24,7 @@ mod signing;
 mod token;
 mod unsupported;
 mod verification;
+mod verifying;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -76,6 +78,16 @@ fn signing() {
 #[test]
 fn operations() {
     same(test_name!(), operations::SCRIPTS, differences::OPERATIONS);
+}
+
+#[test]
+fn verifying() {
+    same(test_name!(), verifying::SCRIPTS, differences::VERIFYING);
+}
+
+#[test]
+fn digesting() {
+    same(test_name!(), digesting::SCRIPTS, differences::DIGESTING);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn order(token: &Token, report: &mut Report) {
 }
 
 /// What a call with a buffer of some size gives.
-fn buffer_answer((rv, length, buffer): (Rv, CK_ULONG, Vec<u8>)) -> String {
+pub fn buffer_answer((rv, length, buffer): (Rv, CK_ULONG, Vec<u8>)) -> String {
     let untouched = buffer.iter().all(|byte| *byte == 0);
     let written = if untouched {
         "nothing written"

@@ -332,23 +332,33 @@ impl Token {
         rv.answer(buffer)
     }
 
-    /// Verifies in one part.
-    pub fn verify(
+    pub fn verify_init(
         &self,
         session: CK_SESSION_HANDLE,
         mechanism: &Mechanism,
         key: CK_OBJECT_HANDLE,
-        data: &[u8],
-        signature: &[u8],
     ) -> Rv {
-        let (mut data, mut signature) = (data.to_vec(), signature.to_vec());
-        let (data_length, length) = (data.len() as CK_ULONG, signature.len() as CK_ULONG);
         let mut parameter = mechanism.parameter.clone();
         let mut mechanism = mechanism.raw(&mut parameter);
-        let rv = call!(self, C_VerifyInit(session, &mut mechanism, key));
-        if rv != Rv(CKR_OK) {
-            return rv;
-        }
+        call!(self, C_VerifyInit(session, &mut mechanism, key))
+    }
+
+    pub fn verify_update(&self, session: CK_SESSION_HANDLE, part: &[u8]) -> Rv {
+        let mut part = part.to_vec();
+        let length = part.len() as CK_ULONG;
+        call!(self, C_VerifyUpdate(session, part.as_mut_ptr(), length))
+    }
+
+    pub fn verify_final(&self, session: CK_SESSION_HANDLE, signature: &[u8]) -> Rv {
+        let mut signature = signature.to_vec();
+        let length = signature.len() as CK_ULONG;
+        call!(self, C_VerifyFinal(session, signature.as_mut_ptr(), length))
+    }
+
+    /// Ends an initialized verification in one part.
+    pub fn verified(&self, session: CK_SESSION_HANDLE, data: &[u8], signature: &[u8]) -> Rv {
+        let (mut data, mut signature) = (data.to_vec(), signature.to_vec());
+        let (data_length, length) = (data.len() as CK_ULONG, signature.len() as CK_ULONG);
         call!(
             self,
             C_Verify(
@@ -359,6 +369,75 @@ impl Token {
                 length
             )
         )
+    }
+
+    /// Verifies in one part.
+    pub fn verify(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+        signature: &[u8],
+    ) -> Rv {
+        match self.verify_init(session, mechanism, key) {
+            Rv(CKR_OK) => self.verified(session, data, signature),
+            rv => rv,
+        }
+    }
+
+    pub fn digest_init(&self, session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> Rv {
+        let mut parameter = mechanism.parameter.clone();
+        let mut mechanism = mechanism.raw(&mut parameter);
+        call!(self, C_DigestInit(session, &mut mechanism))
+    }
+
+    pub fn digest_update(&self, session: CK_SESSION_HANDLE, part: &[u8]) -> Rv {
+        let mut part = part.to_vec();
+        let length = part.len() as CK_ULONG;
+        call!(self, C_DigestUpdate(session, part.as_mut_ptr(), length))
+    }
+
+    /// Digests into a buffer of `room` bytes ([`None`] for NULL), as [`Token::sign_into`] signs.
+    pub fn digest_into(
+        &self,
+        session: CK_SESSION_HANDLE,
+        data: &[u8],
+        room: Option<usize>,
+    ) -> (Rv, CK_ULONG, Vec<u8>) {
+        let mut data = data.to_vec();
+        let data_length = data.len() as CK_ULONG;
+        let (mut buffer, mut length) = buffer(room);
+        let pointer = match room {
+            Some(_) => buffer.as_mut_ptr(),
+            None => ptr::null_mut(),
+        };
+        let rv = call!(
+            self,
+            C_Digest(
+                session,
+                data.as_mut_ptr(),
+                data_length,
+                pointer,
+                &mut length
+            )
+        );
+        (rv, length, buffer)
+    }
+
+    /// Ends a digest in parts, as [`Token::digest_into`] does one in one part.
+    pub fn digest_final_into(
+        &self,
+        session: CK_SESSION_HANDLE,
+        room: Option<usize>,
+    ) -> (Rv, CK_ULONG, Vec<u8>) {
+        let (mut buffer, mut length) = buffer(room);
+        let pointer = match room {
+            Some(_) => buffer.as_mut_ptr(),
+            None => ptr::null_mut(),
+        };
+        let rv = call!(self, C_DigestFinal(session, pointer, &mut length));
+        (rv, length, buffer)
     }
 }
 

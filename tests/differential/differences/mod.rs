@@ -2,10 +2,12 @@
 
 mod objects;
 mod signing;
+mod software;
 mod token;
 
 pub use objects::{ATTRIBUTES, FIND};
 pub use signing::{OPERATIONS, SIGNATURES, SIGNING};
+pub use software::{DIGESTING, VERIFYING};
 pub use token::{GENERAL, LOGIN, SESSIONS};
 
 use crate::report::Difference;
