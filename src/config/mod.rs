@@ -2,13 +2,16 @@
 //! [`Credentials`].
 
 mod credentials;
+mod proxy;
 mod settings;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use credentials::Credentials;
+pub use proxy::Proxy;
 use reqwest::Url;
+use serde_json::{Map, Value};
 pub use settings::{SETTINGS, Setting};
 use settings::{Sources, setting};
 
@@ -18,6 +21,29 @@ use crate::secret::Secret;
 
 /// The API of SignPath's own service.
 pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
+
+/// The folder of the log file.
+pub const DEFAULT_LOG_DIRECTORY: &str = "/tmp/SignPathLogs";
+
+/// How signatures are asked for (REST documentation, "Signing a hash").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningApi {
+    /// By a fast signing request, and by SignHash where that route is gone.
+    Auto,
+    /// `POST /SigningRequests`.
+    FastSigningRequest,
+    /// `POST /SigningRequests/SignHash`.
+    SignHash,
+}
+
+/// A standard stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
 
 /// A configuration that has been checked.
 #[derive(Debug, Clone)]
@@ -38,8 +64,40 @@ pub struct Config {
     pub http_request_timeout: Duration,
     /// The longest that one call of the service may take in all.
     pub service_unavailable_timeout: Duration,
+    /// Whether an `http` API beyond this machine is accepted.
+    pub allow_insecure_http: bool,
+    /// The PEM certificate and key that the client shows in TLS.
+    pub tls_client_certificate: Option<PathBuf>,
+    /// The proxy for the API, unless [`Self::no_proxy`] exempts it.
+    pub http_proxy: Option<Proxy>,
+    /// Hosts that are reached without the proxy.
+    pub no_proxy: Option<String>,
+    /// The artifact configuration of signing requests.
+    pub artifact_configuration_slug: Option<String>,
+    /// The description of signing requests.
+    pub description: Option<String>,
+    /// What signing requests carry as metadata beside the process.
+    pub metadata: Option<Map<String, Value>>,
+    /// How signatures are asked for.
+    pub signing_api: SigningApi,
+    /// PEM certificates of authorities that become objects.
+    pub chain_certificates_file: Option<PathBuf>,
+    /// How long the list of signing policies is kept in a file; [`None`] where it is not.
+    pub policy_cache: Option<Duration>,
+    /// Whether a signing policy without certificate gets one made up.
+    pub include_dummy_x509_certificate_for_gpg_keys: bool,
+    /// Whether private keys show only after C_Login.
+    pub login_required: bool,
+    /// Whether read/write sessions are granted; [`None`] where nothing is said.
+    pub do_not_fail_on_read_write_sessions: Option<bool>,
     /// What the console shows.
     pub console_level: Level,
+    /// Where the console is.
+    pub log_console_stream: OutputStream,
+    /// What the log file shows.
+    pub log_file_level: Level,
+    /// The folder of the log file.
+    pub log_file_directory: PathBuf,
 }
 
 impl Config {
@@ -54,6 +112,7 @@ impl Config {
 
     fn from_sources(sources: &Sources) -> Result<Self> {
         let text = |name| sources.text(setting(name));
+        let flag = |name| sources.parsed(setting(name), parse_flag);
         Ok(Self {
             organization_id: text("OrganizationId")?,
             api_token: text("ApiToken")?.map(Secret::new),
@@ -70,10 +129,65 @@ impl Config {
             service_unavailable_timeout: sources
                 .parsed(setting("ServiceUnavailableTimeoutInSeconds"), parse_seconds)?
                 .unwrap_or(Duration::from_secs(600)),
+            allow_insecure_http: flag("AllowInsecureHttp")?.unwrap_or(false),
+            tls_client_certificate: sources.parsed(setting("TlsClientCertificate"), parse_file)?,
+            http_proxy: match sources.other(&["https_proxy", "HTTPS_PROXY"]) {
+                Some(text) => Some(Proxy::parse(&text).map_err(|expected| {
+                    let reason = format!("environment variable https_proxy: {expected}");
+                    Error::new(Kind::Configuration, reason)
+                })?),
+                None => sources.parsed(setting("HttpProxy"), Proxy::parse)?,
+            },
+            no_proxy: sources.other(&["no_proxy", "NO_PROXY"]),
+            artifact_configuration_slug: text("ArtifactConfigurationSlug")?,
+            description: text("Description")?,
+            metadata: sources.parsed(setting("Metadata"), parse_object)?,
+            signing_api: one_of(
+                sources,
+                "SigningApi",
+                &[
+                    ("Auto", SigningApi::Auto),
+                    ("FastSigningRequest", SigningApi::FastSigningRequest),
+                    ("SignHash", SigningApi::SignHash),
+                ],
+            )?
+            .unwrap_or(SigningApi::Auto),
+            chain_certificates_file: text("ChainCertificatesFile")?.map(PathBuf::from),
+            policy_cache: sources
+                .parsed(setting("PolicyCacheSeconds"), parse_seconds_or_none)?
+                .flatten(),
+            include_dummy_x509_certificate_for_gpg_keys: flag(
+                "IncludeDummyX509CertificateForGpgKeys",
+            )?
+            .unwrap_or(false),
+            login_required: flag("Cryptoki.LoginRequired")?.unwrap_or(true),
+            do_not_fail_on_read_write_sessions: flag("Cryptoki.DoNotFailOnReadWriteSessions")?,
             console_level: sources
                 .parsed(setting("Log.Console.Level"), parse_level)?
                 .unwrap_or(Level::Warning),
+            log_console_stream: one_of(
+                sources,
+                "Log.Console.OutputStream",
+                &[
+                    ("stderr", OutputStream::Stderr),
+                    ("stdout", OutputStream::Stdout),
+                ],
+            )?
+            .unwrap_or(OutputStream::Stderr),
+            log_file_level: sources
+                .parsed(setting("Log.File.Level"), parse_level)?
+                .unwrap_or(Level::Info),
+            log_file_directory: text("Log.File.Directory")?
+                .map_or_else(|| PathBuf::from(DEFAULT_LOG_DIRECTORY), PathBuf::from),
         })
+    }
+
+    /// The proxy for `url`, if one is to be used.
+    pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
+        let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
+        self.http_proxy
+            .as_ref()
+            .filter(|_| !proxy::is_exempt(no_proxy, url))
     }
 
     /// The identity that the configuration itself brings, if it is complete.
@@ -89,6 +203,50 @@ fn parse_url(text: &str) -> std::result::Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(format!("expected a URL such as {DEFAULT_API_URL}")),
+    }
+}
+
+fn one_of<T: Copy>(sources: &Sources, name: &str, values: &[(&str, T)]) -> Result<Option<T>> {
+    sources.parsed(setting(name), |text| {
+        let found = values
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(text));
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+            format!("expected one of {}", names.join(", "))
+        })
+    })
+}
+
+fn parse_flag(text: &str) -> std::result::Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+/// A file as the official library's settings would name one.
+fn parse_file(text: &str) -> std::result::Result<PathBuf, String> {
+    match text.strip_prefix("file:") {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ if text.starts_with("thumbprint:") => Err(
+            "thumbprint: names a certificate in the store of Windows, which is not here; expected \
+             file: and the path of a PEM file"
+                .to_owned(),
+        ),
+        _ => Err("expected file: and the path of a PEM file".to_owned()),
+    }
+}
+
+fn parse_object(text: &str) -> std::result::Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|_| "expected a JSON object".to_owned())
+}
+
+fn parse_seconds_or_none(text: &str) -> std::result::Result<Option<Duration>, String> {
+    match text {
+        "0" => Ok(None),
+        _ => parse_seconds(text).map(Some),
     }
 }
 

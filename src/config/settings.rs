@@ -10,6 +10,9 @@ use crate::logging::{self, Level};
 /// The variable that names the JSON file.
 const CONFIG_FILE: &str = "SIGNPATH_CONFIG_FILE";
 
+/// Variables of the proxy that many programs share.
+const OTHER_VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+
 /// One setting, by its names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -31,7 +34,28 @@ pub const SETTINGS: &[Setting] = &[
     row("ApiUrl", "SIGNPATH_API_URL"),
     row("ProjectSlug", "SIGNPATH_PROJECT_SLUG"),
     row("SigningPolicySlug", "SIGNPATH_SIGNING_POLICY_SLUG"),
+    row(
+        "ArtifactConfigurationSlug",
+        "SIGNPATH_ARTIFACT_CONFIGURATION_SLUG",
+    ),
+    row("Description", "SIGNPATH_DESCRIPTION"),
+    row("Metadata", "SIGNPATH_METADATA"),
+    row("SigningApi", "SIGNPATH_SIGNING_API"),
+    row("AllowInsecureHttp", "SIGNPATH_ALLOW_INSECURE_HTTP"),
     row("TlsCaFile", "SIGNPATH_TLS_CA_FILE"),
+    row("TlsClientCertificate", "SIGNPATH_TLS_CLIENT_CERTIFICATE"),
+    row("HttpProxy", "http_proxy"),
+    row("ChainCertificatesFile", "SIGNPATH_CHAIN_CERTIFICATES_FILE"),
+    row("PolicyCacheSeconds", "SIGNPATH_POLICY_CACHE_SECONDS"),
+    row(
+        "IncludeDummyX509CertificateForGpgKeys",
+        "SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS",
+    ),
+    row("Cryptoki.LoginRequired", "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED"),
+    row(
+        "Cryptoki.DoNotFailOnReadWriteSessions",
+        "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS",
+    ),
     row(
         "HttpRequestTimeoutInSeconds",
         "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS",
@@ -41,6 +65,12 @@ pub const SETTINGS: &[Setting] = &[
         "SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS",
     ),
     row("Log.Console.Level", "SIGNPATH_LOG_CONSOLE_LEVEL"),
+    row(
+        "Log.Console.OutputStream",
+        "SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM",
+    ),
+    row("Log.File.Level", "SIGNPATH_LOG_FILE_LEVEL"),
+    row("Log.File.Directory", "SIGNPATH_LOG_FILE_DIRECTORY"),
 ];
 
 const fn row(json: &'static str, variable: &'static str) -> Setting {
@@ -69,6 +99,7 @@ struct Found {
 /// The environment and the parsed file.
 pub(super) struct Sources {
     variables: Vec<(&'static str, OsString)>,
+    others: Vec<(&'static str, OsString)>,
     file: Option<File>,
 }
 
@@ -96,7 +127,20 @@ impl Sources {
                 .flatten()
                 .filter_map(|name| Some((name, get(name)?)))
                 .collect(),
+            others: OTHER_VARIABLES
+                .iter()
+                .filter_map(|name| Some((*name, get(name)?)))
+                .collect(),
             file: get(CONFIG_FILE).map(File::read).transpose()?,
+        })
+    }
+
+    /// A variable that is no setting of ours but read all the same, such as `no_proxy`: the first
+    /// name that has a value.
+    pub(super) fn other(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| {
+            let (_, value) = self.others.iter().find(|(known, _)| known == name)?;
+            value.clone().into_string().ok()
         })
     }
 
@@ -240,7 +284,15 @@ impl File {
                 text: number.to_string(),
                 place,
             })),
-            _ => Err(unusable(&place, "expected a text or a number")),
+            Value::Bool(value) => Ok(Some(Found {
+                text: value.to_string(),
+                place,
+            })),
+            Value::Object(_) => Ok(Some(Found {
+                text: value.to_string(),
+                place,
+            })),
+            Value::Array(_) => Err(unusable(&place, "expected a text or a number")),
         }
     }
 
@@ -251,7 +303,7 @@ impl File {
 
 fn collect_leaves(path: &str, value: Value, leaves: &mut Vec<(String, Value)>) {
     match value {
-        Value::Object(members) => {
+        Value::Object(members) if path != "Metadata" => {
             for (name, value) in members {
                 let path = if path.is_empty() {
                     name
