@@ -5,7 +5,8 @@ mod common;
 use std::net::TcpListener;
 
 use common::{
-    SIGN, Traffic, environment, in_child, initialized, logged_in, options, service, slot, traffic,
+    ONE_ATTEMPT, SIGN, Traffic, environment, in_child, initialized, logged_in, options, service,
+    slot, traffic,
 };
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -128,7 +129,7 @@ fn a_login_that_fails_says_why() {
                     .local_addr()
                     .unwrap();
                 let url = format!("http://{free}/Api");
-                environment(service, &[("SIGNPATH_API_URL", &url)])
+                environment(service, &[("SIGNPATH_API_URL", &url), ONE_ATTEMPT])
             },
             code: "CKR_FUNCTION_FAILED",
             line: &[
@@ -142,7 +143,10 @@ fn a_login_that_fails_says_why() {
             environment: |service| {
                 environment(
                     service,
-                    &[("SIGNPATH_API_URL", "http://signpath.invalid/Api")],
+                    &[
+                        ("SIGNPATH_API_URL", "http://signpath.invalid/Api"),
+                        ONE_ATTEMPT,
+                    ],
                 )
             },
             code: "CKR_FUNCTION_FAILED",
@@ -540,7 +544,11 @@ fn a_service_that_fails_gives_the_return_values_of_the_official_library() {
             "CKR_DEVICE_ERROR",
             "does not verify",
         ),
-        (Effect::Close, "CKR_FUNCTION_FAILED", "cannot be reached"),
+        (
+            Effect::Close,
+            "CKR_FUNCTION_FAILED",
+            "closed the connection without an answer",
+        ),
         (Effect::Hang, "CKR_FUNCTION_FAILED", "within 1 s"),
     ];
     let prepare = || {
@@ -549,7 +557,7 @@ fn a_service_that_fails_gives_the_return_values_of_the_official_library() {
             service.inject(Fault::on(SIGN, effect.clone())).unwrap();
         }
         let time_out = ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "1");
-        let environment = environment(&service, &[time_out]);
+        let environment = environment(&service, &[time_out, ONE_ATTEMPT]);
         (service, environment)
     };
     let child = || {

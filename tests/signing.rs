@@ -5,7 +5,9 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Traffic, environment, in_child, initialized, logged_in, options, traffic};
+use common::{
+    SIGN, SIGN_HASH, Traffic, environment, in_child, initialized, logged_in, options, traffic,
+};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, ObjectClass};
@@ -171,6 +173,15 @@ fn verify_all(folder: &Path, service: &Service, key_name: &str, kind: &str) -> u
 
 #[test]
 fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees() {
+    every_mechanism_signs(test_name!(), "Auto", SIGN);
+}
+
+#[test]
+fn every_mechanism_signs_with_sign_hash_too() {
+    every_mechanism_signs(test_name!(), "SignHash", SIGN_HASH);
+}
+
+fn every_mechanism_signs(test: &str, signing_api: &str, route: &str) {
     let prepare = || {
         let service = Service::start(Options {
             tls: true,
@@ -179,7 +190,13 @@ fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees()
         .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().to_str().unwrap().to_owned();
-        let environment = environment(&service, &[("SIGNPATH_TEST_OUTPUT", &output)]);
+        let environment = environment(
+            &service,
+            &[
+                ("SIGNPATH_TEST_OUTPUT", &output),
+                ("SIGNPATH_SIGNING_API", signing_api),
+            ],
+        );
         ((service, folder), environment)
     };
     let child = || {
@@ -193,7 +210,7 @@ fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees()
             sign_all(&session, key, "ec");
         }
     };
-    let Some(((service, folder), run)) = in_child(test_name!(), prepare, child) else {
+    let Some(((service, folder), run)) = in_child(test, prepare, child) else {
         return;
     };
     run.assert_silent();
@@ -216,5 +233,12 @@ fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees()
         signatures: verified,
         connections: 1,
     };
-    assert_eq!(traffic(&service.requests()), expected);
+    let requests = service.requests();
+    assert_eq!(traffic(&requests), expected);
+    assert!(
+        requests
+            .iter()
+            .skip(1)
+            .all(|request| request.route == route)
+    );
 }

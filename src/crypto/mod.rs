@@ -1,10 +1,12 @@
 //! Digests, public keys and signature verification. No I/O and no PKCS #11.
 
 mod digest_info;
+mod ecdsa_signature;
 mod hash;
 mod public_key;
 
 pub use digest_info::parse_digest_info;
+pub use ecdsa_signature::ieee_from_asn1;
 pub use hash::{HashAlgorithm, Hasher};
 pub use public_key::{Curve, PublicKey, PublicKeyError};
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Data, Operation};
-use crate::crypto::{Digest, HashAlgorithm, PublicKey, parse_digest_info};
+use crate::crypto::{
+    Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, ieee_from_asn1, parse_digest_info,
+};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
 use crate::object::{Class, Object, Policy};
@@ -120,6 +122,13 @@ impl Signer {
         let signature = self
             .service
             .sign(&self.policy.name, algorithm, &digest, cancellation)?;
+        let signature = match algorithm {
+            // A service that does not know the format it was asked for answers in the other one.
+            SignatureAlgorithm::Ecdsa if signature.len() != self.signature_length() => {
+                ieee_from_asn1(&signature, self.signature_length() / 2).unwrap_or(signature)
+            }
+            _ => signature,
+        };
         let is_valid = algorithm
             .scheme(&digest)
             .is_some_and(|scheme| self.key.verifies(scheme, &digest.value, &signature));

@@ -1,24 +1,28 @@
 //! The REST API of SignPath (`{ApiUrl}/v1/{OrganizationId}`) in the name of one user.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client as HttpClient, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use super::metadata::metadata;
+use super::failure::Failure;
+use super::metadata::Process;
+use super::retry::{Attempts, retry_after};
+use super::status::Verdict;
 use super::transport::{Answer, Transport};
-use super::wire::{self, MySigningPolicies, Payload};
+use super::wire::{self, MySigningPolicies, Payload, Reference, SignHash};
 use super::{Cancellation, PolicyName, Service, SigningPolicy};
-use crate::config::{Config, Credentials};
+use crate::config::{Config, Credentials, SigningApi};
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 use crate::secret::Secret;
-
-const MY_SIGNING_POLICIES: &str = "Cryptoki/MySigningPolicies";
-const SIGNING_REQUESTS: &str = "SigningRequests";
 
 /// The longest excerpt, in characters, of an error body that is not problem details.
 const EXCERPT: usize = 200;
@@ -28,11 +32,23 @@ pub struct Client {
     transport: Arc<Transport>,
     /// `{ApiUrl}/v1/{OrganizationId}`.
     base: Url,
-    authorization: Result<HeaderValue>,
-    /// Slugs that narrow the list, by query parameter.
-    filter: Vec<(&'static str, String)>,
+    token: Secret,
     /// What must not show in metadata or messages.
     secrets: Vec<Secret>,
+    /// Whether the service turned out to have `SignHash` only.
+    only_sign_hash: AtomicBool,
+}
+
+/// A route and what it is asked for.
+struct Call<'a> {
+    /// `GET` or `POST`.
+    method: &'static str,
+    /// Relative to the base.
+    route: &'static str,
+    /// What is asked for, as a part of a sentence.
+    subject: String,
+    /// The signing policy that signs, if one does.
+    policy: Option<&'a PolicyName>,
 }
 
 impl Client {
@@ -47,79 +63,231 @@ impl Client {
         Self {
             transport,
             base,
-            authorization: authorization(token),
-            filter: [
-                ("projectSlug", &config.project_slug),
-                ("signingPolicySlug", &config.signing_policy_slug),
-            ]
-            .into_iter()
-            .filter_map(|(name, slug)| Some((name, slug.clone()?)))
-            .collect(),
+            token: token.clone(),
             secrets: [Some(token.clone()), config.api_token.clone()]
                 .into_iter()
                 .flatten()
                 .collect(),
+            only_sign_hash: AtomicBool::new(false),
         }
     }
 
-    /// Sends a request to `route` and gives the body of a 200 answer.
+    fn config(&self) -> &Config {
+        self.transport.config()
+    }
+
+    /// Sends a request, again if it fails in a way that may pass, and gives the body of the answer.
     fn call(
         &self,
-        route: &str,
-        subject: &str,
+        call: &Call<'_>,
         cancellation: &Cancellation,
-        request: impl FnOnce(&HttpClient, Url) -> RequestBuilder,
-    ) -> Result<Vec<u8>> {
-        let authorization = self.authorization.clone()?;
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.extend(route.split('/'));
-        }
-        let answer = self.transport.send(cancellation, |client| {
-            request(client, url).header(AUTHORIZATION, authorization)
-        })?;
-        logging::write(
-            Level::Info,
-            format_args!("{route}: {} in {:?}", answer.status, answer.duration),
-        );
-        match answer.status {
-            StatusCode::OK => Ok(answer.body),
-            _ => Err(self.refusal(subject, &answer)),
+        request: impl Fn(&HttpClient, Url) -> RequestBuilder,
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let mut attempts = Attempts::new(self.config().service_unavailable_timeout);
+        loop {
+            let failure = match self.attempt(call, &attempts, cancellation, &request) {
+                Ok(body) => return Ok(body),
+                Err(failure) if failure.is_transient => failure,
+                Err(failure) => return Err(failure),
+            };
+            let attempt = attempts.number;
+            let Some(wait) = attempts.next_wait(failure.retry_after) else {
+                return Err(gave_up(failure, &attempts, attempt));
+            };
+            let doubt = if failure.may_be_done && call.policy.is_some() {
+                "; it may have been carried out all the same, so the next attempt can be a second \
+                 signing request"
+            } else {
+                ""
+            };
+            logging::write(
+                Level::Warning,
+                format_args!(
+                    "{}; attempt {attempt} of {} {}, the next one in {:.1} s{doubt}",
+                    failure.error.reason,
+                    call.method,
+                    call.route,
+                    wait.as_secs_f32(),
+                ),
+            );
+            self.transport.pause(wait, cancellation)?;
         }
     }
 
-    /// The error for an answer that is not 200.
-    fn refusal(&self, subject: &str, answer: &Answer) -> Error {
-        let (kind, remedy) = classify(answer.status);
-        let said = wire::problem(&answer.body).unwrap_or_else(|| excerpt(&answer.body));
+    fn attempt(
+        &self,
+        call: &Call<'_>,
+        attempts: &Attempts,
+        cancellation: &Cancellation,
+        request: impl Fn(&HttpClient, Url) -> RequestBuilder,
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let authorization = authorization(&self.token)?;
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(call.route.split('/'));
+        }
+        let time_limit = attempts.time_limit(self.config().http_request_timeout);
+        let answer = self.transport.send(time_limit, cancellation, |client| {
+            request(client, url).header(AUTHORIZATION, authorization)
+        });
+        log_exchange(call, attempts.number, &answer);
+        match answer? {
+            answer if answer.status == StatusCode::OK => Ok(answer.body),
+            answer => Err(self.refusal(call, &answer)),
+        }
+    }
+
+    /// The failure that an answer other than 200 is.
+    fn refusal(&self, call: &Call<'_>, answer: &Answer) -> Failure {
+        let verdict = Verdict::of(answer.status);
+        let problem = wire::problem(&answer.body);
+        let location = answer.headers.get(LOCATION).map(|location| {
+            let location = String::from_utf8_lossy(location.as_bytes());
+            format!("it leads to {location}, where the API token is not sent")
+        });
+        let said = match &problem {
+            _ if answer.status.is_redirection() => location.unwrap_or_default(),
+            Some(problem) => problem.text.clone(),
+            None => excerpt(&answer.body),
+        };
         let said = self
             .secrets
             .iter()
             .fold(said, |said, secret| secret.mask_in(&said));
         let colon = if said.is_empty() { "" } else { ": " };
-        Error::new(
-            kind,
-            format!(
-                "SignPath answered {} to {subject}{colon}{said}; {remedy}",
-                answer.status
-            ),
-        )
+        let who = if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            "the proxy"
+        } else {
+            "SignPath"
+        };
+        let reason = format!(
+            "{who} answered {} to {}{colon}{said}; {}",
+            answer.status, call.subject, verdict.remedy
+        );
+        Failure {
+            error: Error::new(verdict.kind, reason),
+            is_transient: verdict.is_transient,
+            may_be_done: verdict.may_be_done,
+            retry_after: answer
+                .headers
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|value| retry_after(value, SystemTime::now())),
+            is_route_gone: match answer.status.as_u16() {
+                405 | 410 => true,
+                // Where the route exists, the service says what in the request it does not find.
+                404 => !problem.is_some_and(|problem| problem.is_specific),
+                _ => false,
+            },
+        }
+    }
+
+    /// `POST /SigningRequests` (REST documentation, "Signing a hash: first generation").
+    fn fast_signing_request(
+        &self,
+        policy: &PolicyName,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        cancellation: &Cancellation,
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let config = self.config();
+        let metadata = Process::current(&self.secrets).creating_process(config.metadata.as_ref());
+        let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
+            .map_err(|error| unwritable(&error))?;
+        let artifact = |payload: &[u8]| {
+            Part::bytes(payload.to_vec())
+                .file_name("payload.json")
+                .mime_str("application/json")
+        };
+        artifact(&payload).map_err(|error| unwritable(&error))?;
+        let form = || {
+            let optional = [
+                (
+                    "ArtifactConfigurationSlug",
+                    &config.artifact_configuration_slug,
+                ),
+                ("Description", &config.description),
+            ];
+            let mut form = Form::new()
+                .text("ProjectSlug", policy.project_slug.clone())
+                .text("SigningPolicySlug", policy.signing_policy_slug.clone());
+            for (name, value) in optional {
+                if let Some(value) = value {
+                    form = form.text(name, value.clone());
+                }
+            }
+            form = form.text("IsFastSigningRequest", "true");
+            match artifact(&payload) {
+                Ok(artifact) => form.part("Artifact", artifact),
+                Err(_) => form,
+            }
+        };
+        let call = Call::sign("SigningRequests", policy);
+        let body = self.call(&call, cancellation, |client, url| {
+            client.post(url).multipart(form())
+        })?;
+        wire::signature(&body).map_err(|reason| unintelligible("signed payload", &reason).into())
+    }
+
+    /// `POST /SigningRequests/SignHash` (REST documentation, "Signing a hash: second generation").
+    fn sign_hash(
+        &self,
+        policy: &PolicyName,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        cancellation: &Cancellation,
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let config = self.config();
+        let metadata = Process::current(&self.secrets).source_process(config.metadata.as_ref());
+        let request = SignHash::new(policy, config, algorithm, digest, metadata);
+        let request = serde_json::to_vec(&request).map_err(|error| unwritable(&error))?;
+        let call = Call::sign("SigningRequests/SignHash", policy);
+        let body = self.call(&call, cancellation, |client, url| {
+            client
+                .post(url)
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .body(request.clone())
+        })?;
+        wire::sign_hash_signature(&body, digest)
+            .map_err(|reason| unintelligible("answer to SignHash", &reason).into())
+    }
+}
+
+impl<'a> Call<'a> {
+    fn sign(route: &'static str, policy: &'a PolicyName) -> Self {
+        Self {
+            method: "POST",
+            route,
+            subject: format!("the signing request for {policy}"),
+            policy: Some(policy),
+        }
     }
 }
 
 impl Service for Client {
     fn signing_policies(&self, cancellation: &Cancellation) -> Result<Vec<SigningPolicy>> {
-        let body = self.call(
-            MY_SIGNING_POLICIES,
-            "the request for the signing policies",
-            cancellation,
-            |client, mut url| {
-                if !self.filter.is_empty() {
-                    url.query_pairs_mut().extend_pairs(&self.filter);
+        let call = Call {
+            method: "GET",
+            route: "Cryptoki/MySigningPolicies",
+            subject: "the request for the signing policies".to_owned(),
+            policy: None,
+        };
+        let config = self.config();
+        let filter: Vec<_> = [
+            ("projectSlug", &config.project_slug),
+            ("signingPolicySlug", &config.signing_policy_slug),
+        ]
+        .into_iter()
+        .filter_map(|(name, slug)| Some((name, slug.as_ref()?)))
+        .collect();
+        let body = self
+            .call(&call, cancellation, |client, mut url| {
+                if !filter.is_empty() {
+                    url.query_pairs_mut().extend_pairs(&filter);
                 }
                 client.get(url)
-            },
-        )?;
+            })
+            .map_err(|failure| failure.error)?;
         let list: MySigningPolicies = serde_json::from_slice(&body)
             .map_err(|error| unintelligible("list of signing policies", &error.to_string()))?;
         Ok(list.signing_policies.iter().filter_map(usable).collect())
@@ -132,34 +300,36 @@ impl Service for Client {
         digest: &Digest,
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
-        let payload = Payload::new(algorithm, digest, metadata(&self.secrets));
-        let artifact = serde_json::to_vec(&payload)
-            .ok()
-            .and_then(|json| {
-                Part::bytes(json)
-                    .file_name("payload.json")
-                    .mime_str("application/json")
-                    .ok()
-            })
-            .ok_or_else(|| Error::new(Kind::Internal, "the signing request cannot be written"))?;
-        let form = Form::new()
-            .text("ProjectSlug", policy.project_slug.clone())
-            .text("SigningPolicySlug", policy.signing_policy_slug.clone())
-            .text("IsFastSigningRequest", "true")
-            .part("Artifact", artifact);
-        let body = self.call(
-            SIGNING_REQUESTS,
-            &format!("the signing request for {policy}"),
-            cancellation,
-            |client, url| client.post(url).multipart(form),
-        )?;
-        wire::signature(&body).map_err(|reason| unintelligible("signed payload", &reason))
+        let api = self.config().signing_api;
+        let fast_first = match api {
+            SigningApi::FastSigningRequest => true,
+            SigningApi::SignHash => false,
+            SigningApi::Auto => !self.only_sign_hash.load(Ordering::Relaxed),
+        };
+        if fast_first {
+            match self.fast_signing_request(policy, algorithm, digest, cancellation) {
+                Err(failure) if failure.is_route_gone && api == SigningApi::Auto => {
+                    logging::write(
+                        Level::Info,
+                        format_args!("{}; trying SignHash instead", failure.error.reason),
+                    );
+                }
+                result => return result.map_err(|failure| advised(failure, api)),
+            }
+        }
+        let signature = self
+            .sign_hash(policy, algorithm, digest, cancellation)
+            .map_err(|failure| advised(failure, api))?;
+        self.only_sign_hash.store(true, Ordering::Relaxed);
+        Ok(signature)
     }
 }
 
-/// The header that carries the token (RFC 6750, section 2.1).
+/// The header that carries the token (RFC 6750, section 2.1). Its memory is wiped when it is
+/// dropped.
 fn authorization(token: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()).into_bytes());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         Error::new(
             Kind::ServiceUnauthorized,
             "the API token holds a line break or another control character; check how it gets \
@@ -170,12 +340,73 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
+/// One line for each exchange, with what the service calls it.
+fn log_exchange(call: &Call<'_>, attempt: u32, answer: &std::result::Result<Answer, Failure>) {
+    if !logging::enabled(Level::Info) {
+        return;
+    }
+    let policy = call
+        .policy
+        .map(|policy| format!(", signing policy {policy}"))
+        .unwrap_or_default();
+    let outcome = match answer {
+        Ok(answer) => {
+            let reference = Reference::of(&answer.body);
+            format!("{} in {:?}{reference}", answer.status, answer.duration)
+        }
+        Err(failure) => format!("no answer ({})", failure.error.reason),
+    };
+    logging::write(
+        Level::Info,
+        format_args!(
+            "{} {}, attempt {attempt}{policy}: {outcome}",
+            call.method, call.route
+        ),
+    );
+}
+
+/// The error of the last attempt, with how long it was tried.
+fn gave_up(mut failure: Failure, attempts: &Attempts, attempt: u32) -> Failure {
+    let asked = match failure.retry_after {
+        Some(wait) => format!(", it wants {} s of quiet", wait.as_secs()),
+        None => String::new(),
+    };
+    failure.error.reason = format!(
+        "{}; gave up after attempt {attempt}, {:.1} s of the \
+         ServiceUnavailableTimeoutInSeconds had passed{asked}",
+        failure.error.reason,
+        attempts.elapsed().as_secs_f32()
+    )
+    .into();
+    failure
+}
+
+/// Where the service does not have the route of the configured API, another one may help.
+fn advised(failure: Failure, api: SigningApi) -> Error {
+    let mut error = failure.error;
+    if failure.is_route_gone {
+        let advice = match api {
+            SigningApi::Auto => "neither signing route exists there; check ApiUrl",
+            SigningApi::FastSigningRequest | SigningApi::SignHash => {
+                "the route may not exist there; set SigningApi to Auto"
+            }
+        };
+        error.reason = format!("{}; {advice}", error.reason).into();
+    }
+    error
+}
+
 fn usable(entry: &Value) -> Option<SigningPolicy> {
     SigningPolicy::from_entry(entry)
         .inspect_err(|reason| {
             logging::write(Level::Warning, format_args!("{reason}; it is left out"));
         })
         .ok()
+}
+
+fn unwritable(error: &dyn std::error::Error) -> Failure {
+    let reason = format!("the signing request cannot be written: {error}");
+    Error::new(Kind::Internal, reason).into()
 }
 
 fn unintelligible(expected: &str, reason: &str) -> Error {
@@ -188,34 +419,6 @@ fn unintelligible(expected: &str, reason: &str) -> Error {
     )
 }
 
-/// The return values of the official library's table, with what a user can do.
-fn classify(status: StatusCode) -> (Kind, &'static str) {
-    match status.as_u16() {
-        401 => (
-            Kind::ServiceUnauthorized,
-            "check that the API token is complete, not expired, and of this organization",
-        ),
-        403 => (
-            Kind::ServiceUnauthorized,
-            "check that the user of the API token is a Submitter of the signing policy",
-        ),
-        404 => (Kind::ServiceRefused, "check OrganizationId and ApiUrl"),
-        408 | 429 | 502..=504 => (Kind::ServiceUnavailable, "try again later"),
-        400..=499 => (
-            Kind::ServiceRefused,
-            "correct the request or the signing policy; trying again will not help",
-        ),
-        500..=599 => (
-            Kind::ServiceFailed,
-            "if it stays, tell SignPath's support the time and the trace id",
-        ),
-        _ => (
-            Kind::ServiceUnintelligible,
-            "check ApiUrl, and whether a proxy answers in its place",
-        ),
-    }
-}
-
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
@@ -223,24 +426,4 @@ fn excerpt(body: &[u8]) -> String {
         return "a web page instead of an API answer".to_owned();
     }
     text.chars().take(EXCERPT).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_have_the_return_values_of_the_official_library() {
-        for (status, name) in [
-            (400, "CKR_ARGUMENTS_BAD"),
-            (401, "CKR_ARGUMENTS_BAD"),
-            (404, "CKR_ARGUMENTS_BAD"),
-            (302, "CKR_GENERAL_ERROR"),
-            (500, "CKR_DEVICE_ERROR"),
-            (503, "CKR_FUNCTION_FAILED"),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(classify(status).0.name(), name, "{status}");
-        }
-    }
 }

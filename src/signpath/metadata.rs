@@ -1,55 +1,118 @@
-//! Who signs, for SignPath's audit log: the command line and the user of this process.
+//! Who signs, for SignPath's audit log: this process, its user and its machine.
 
-use serde_json::{Value, json};
+use std::path::Path;
 
-use crate::secret::{MASK, Secret};
+use serde_json::{Map, Value, json};
 
-/// Options whose next argument, or whose text behind `=` or `:`, is a secret. Leading dashes and
-/// case do not count.
-const SECRET_OPTIONS: &[&str] = &[
-    "pin",
-    "pass",
-    "storepass",
-    "keypass",
-    "passin",
-    "password",
-    "set-pin",
-    "so-pin",
-    "new-pin",
-    "puk",
-    "passphrase",
-    "ks-pass",
-    "key-pass",
-];
+use super::command_line;
+use crate::secret::Secret;
 
-/// Names whose value, wherever in an argument it starts, is a secret up to the next delimiter:
-/// `pin-value=` of a PKCS #11 URI (RFC 7512), and openssl's engine command `PIN` in both its forms.
-const SECRET_ATTRIBUTES: &[&str] = &["pin-value=", "pin=", "pin:"];
-
-/// The metadata of a signing request.
-pub(super) fn metadata(secrets: &[Secret]) -> Value {
-    json!({
-        "CreatingProcess": {
-            "CommandLine": command_line(&arguments(), secrets),
-            "User": user(),
-        }
-    })
+/// What the service is told about this process.
+pub(super) struct Process {
+    command_line: String,
+    name: String,
+    id: u32,
+    user: String,
+    host: String,
+    operating_system: OperatingSystem,
 }
 
-/// The arguments of the process. The standard library's own are empty in a library that a C
-/// program loads, unless the C library hands them to constructors.
-fn arguments() -> Vec<String> {
-    match std::fs::read("/proc/self/cmdline") {
-        Ok(content) => content
-            .strip_suffix(b"\0")
-            .unwrap_or(&content)
-            .split(|byte| *byte == 0)
-            .map(|argument| String::from_utf8_lossy(argument).into_owned())
-            .collect(),
-        Err(_) => std::env::args_os()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
+struct OperatingSystem {
+    /// `Linux`, for instance.
+    name: String,
+    /// The release of its kernel.
+    version: String,
+    /// The architecture of the processor as the compiler names it.
+    architecture: &'static str,
+}
+
+impl Process {
+    /// This process; `secrets` do not show in its command line.
+    pub(super) fn current(secrets: &[Secret]) -> Self {
+        let program = std::env::current_exe().unwrap_or_default();
+        Self {
+            command_line: command_line::masked(secrets),
+            name: program
+                .file_name()
+                .unwrap_or(Path::new("").as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+            id: std::process::id(),
+            user: user(),
+            host: text(nix::unistd::gethostname().unwrap_or_default()),
+            operating_system: OperatingSystem::current(),
+        }
     }
+
+    /// The metadata of a fast signing request, with `more` beside it (REST documentation, "Signing
+    /// a hash: first generation").
+    pub(super) fn creating_process(&self, more: Option<&Map<String, Value>>) -> Value {
+        let os = &self.operating_system;
+        merged(
+            more,
+            "CreatingProcess",
+            json!({
+                "CommandLine": self.command_line,
+                "User": self.user,
+                "Name": self.name,
+                "Id": self.id,
+                "Host": self.host,
+                "OperatingSystem": {
+                    "Type": os.name,
+                    "Version": os.version,
+                    "Architecture": os.architecture,
+                },
+            }),
+        )
+    }
+
+    /// The metadata of SignHash, with `more` beside it (REST documentation, "Signing a hash:
+    /// second generation").
+    pub(super) fn source_process(&self, more: Option<&Map<String, Value>>) -> Value {
+        let os = &self.operating_system;
+        merged(
+            more,
+            "sourceProcess",
+            json!({
+                "commandLine": self.command_line,
+                "user": self.user,
+                "name": self.name,
+                "id": self.id,
+                "host": self.host,
+                "operatingSystem": {
+                    "type": os.name,
+                    "version": os.version,
+                    "architecture": os.architecture,
+                },
+            }),
+        )
+    }
+}
+
+impl OperatingSystem {
+    fn current() -> Self {
+        let name = nix::sys::utsname::uname();
+        let text_of = |field: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
+            name.as_ref()
+                .map_or_else(|_| String::new(), |name| text(field(name).to_owned()))
+        };
+        Self {
+            name: text_of(|name| name.sysname()),
+            version: text_of(|name| name.release()),
+            architecture: std::env::consts::ARCH,
+        }
+    }
+}
+
+/// `more` with the process, which wins over an entry of the same name.
+fn merged(more: Option<&Map<String, Value>>, name: &str, process: Value) -> Value {
+    let mut metadata = more.cloned().unwrap_or_default();
+    metadata.insert(name.to_owned(), process);
+    Value::Object(metadata)
+}
+
+fn text(text: std::ffi::OsString) -> String {
+    text.to_string_lossy().into_owned()
 }
 
 fn user() -> String {
@@ -60,148 +123,37 @@ fn user() -> String {
     }
 }
 
-/// The command line as one text, without the secrets in it.
-fn command_line(arguments: &[String], secrets: &[Secret]) -> String {
-    let mut shown = Vec::with_capacity(arguments.len());
-    let mut is_secret = false;
-    for argument in arguments {
-        let known = secrets
-            .iter()
-            .fold(argument.clone(), |text, secret| secret.mask_in(&text));
-        let (masked, next_is_secret) = if is_secret {
-            (MASK.to_owned(), false)
-        } else {
-            mask_argument(&known)
-        };
-        is_secret = next_is_secret;
-        shown.push(quoted(masked));
-    }
-    shown.join(" ")
-}
-
-/// The argument without its secrets, and whether the next one is a secret.
-fn mask_argument(argument: &str) -> (String, bool) {
-    let dashless = argument.trim_start_matches('-');
-    if dashless.len() < argument.len() {
-        let end = dashless.find(['=', ':']).unwrap_or(dashless.len());
-        let (option, value) = dashless.split_at(end);
-        if SECRET_OPTIONS
-            .iter()
-            .any(|known| option.eq_ignore_ascii_case(known))
-        {
-            let Some(delimiter) = value.chars().next() else {
-                return (argument.to_owned(), true);
-            };
-            let dashes = argument.strip_suffix(dashless).unwrap_or_default();
-            return (format!("{dashes}{option}{delimiter}{MASK}"), false);
-        }
-    }
-    (mask_attributes(argument), false)
-}
-
-fn mask_attributes(argument: &str) -> String {
-    let mut masked = String::new();
-    let mut rest = argument;
-    while let Some(start) = value_of_first_attribute(rest) {
-        let (before, value) = rest.split_at(start);
-        let length = value.find([';', '&', '?', '\n']).unwrap_or(value.len());
-        masked.push_str(before);
-        masked.push_str(MASK);
-        rest = value.split_at(length).1;
-    }
-    masked.push_str(rest);
-    masked
-}
-
-/// Where the value of the first secret attribute begins.
-fn value_of_first_attribute(text: &str) -> Option<usize> {
-    let lower = text.to_ascii_lowercase();
-    SECRET_ATTRIBUTES
-        .iter()
-        .filter_map(|name| lower.find(name).map(|start| start + name.len()))
-        .min()
-}
-
-fn quoted(argument: String) -> String {
-    if argument.is_empty() || argument.contains(char::is_whitespace) {
-        format!("\"{argument}\"")
-    } else {
-        argument
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn masked(arguments: &[&str]) -> String {
-        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-        command_line(&arguments, &[Secret::new("t0ken/+=".to_owned())])
-    }
-
     #[test]
-    fn what_follows_a_secret_option_or_attribute_is_masked() {
-        for (arguments, expected) in [
-            (
-                &["pkcs11-tool", "--pin", "hunter2", "--sign"][..],
-                "pkcs11-tool --pin *** --sign",
-            ),
-            (&["pkcs11-tool", "--pin=hunter2"], "pkcs11-tool --pin=***"),
-            (
-                &["pkcs11-tool", "-p", "x t0ken/+= y"],
-                "pkcs11-tool -p \"x *** y\"",
-            ),
-            (
-                &["osslsigncode", "-pass", "hunter2", "-in", "a"],
-                "osslsigncode -pass *** -in a",
-            ),
-            (
-                &["jarsigner", "-storepass", "hunter2"],
-                "jarsigner -storepass ***",
-            ),
-            (
-                &["jarsigner", "-storepass:env", "NAME"],
-                "jarsigner -storepass:*** NAME",
-            ),
-            (
-                &[
-                    "openssl",
-                    "-sign",
-                    "pkcs11:id=a;pin-value=hunter2;type=private",
-                ],
-                "openssl -sign pkcs11:id=a;pin-value=***;type=private",
-            ),
-            (
-                &["openssl", "pkcs11:id=a?pin-value=hunter2&module-name=x"],
-                "openssl pkcs11:id=a?pin-value=***&module-name=x",
-            ),
-            (&["openssl", "-pre", "PIN=hunter2"], "openssl -pre PIN=***"),
-            (
-                &["openssl", "-pre", "PIN:1", "a;PIN-VALUE=h;pin-value=i"],
-                "openssl -pre PIN:*** a;PIN-VALUE=***;pin-value=***",
-            ),
-            (&["tool", "--url", "org:t0ken/+="], "tool --url org:***"),
-            (
-                &["tool", "--passive", "x", "--spin", "y", ""],
-                "tool --passive x --spin y \"\"",
-            ),
-            (&["tool", "--pin"], "tool --pin"),
-        ] {
-            assert_eq!(masked(arguments), expected);
-        }
-    }
-
-    #[test]
-    fn the_metadata_describes_this_process() {
-        let metadata = metadata(&[]);
-        let process = &metadata["CreatingProcess"];
+    fn the_metadata_describes_this_process_in_both_generations() {
+        let process = Process::current(&[]);
+        let (first, second) = (process.creating_process(None), process.source_process(None));
+        let (first, second) = (&first["CreatingProcess"], &second["sourceProcess"]);
         let program = std::env::args().next().unwrap();
-        assert!(
-            process["CommandLine"]
-                .as_str()
-                .unwrap()
-                .starts_with(&program)
-        );
-        assert!(!process["User"].as_str().unwrap().is_empty());
+        for command_line in [&first["CommandLine"], &second["commandLine"]] {
+            assert!(command_line.as_str().unwrap().starts_with(&program));
+        }
+        let os = (&first["OperatingSystem"], &second["operatingSystem"]);
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(os.0["Type"], "Linux");
+        assert_eq!(os.1["type"], "Linux");
+        assert_eq!(os.0["Version"], release.trim());
+        assert_eq!(os.1["version"], release.trim());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(first["Host"], host.trim());
+        assert_eq!(second["host"], host.trim());
+        assert_eq!(second["id"], std::process::id());
+        assert!(!first["User"].as_str().unwrap().is_empty());
+    }
+
+    #[test]
+    fn configured_metadata_stands_beside_the_process_and_does_not_replace_it() {
+        let more = json!({"build": {"number": 7}, "CreatingProcess": "forged"});
+        let metadata = Process::current(&[]).creating_process(more.as_object());
+        assert_eq!(metadata["build"]["number"], 7);
+        assert_eq!(metadata["CreatingProcess"]["Id"], std::process::id());
     }
 }

@@ -4,7 +4,12 @@
 
 mod cancellation;
 mod client;
+mod command_line;
+mod failure;
 mod metadata;
+mod retry;
+mod status;
+mod tls;
 mod transport;
 mod wire;
 

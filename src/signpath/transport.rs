@@ -5,8 +5,6 @@
 //! callers do not wait for each other, and nothing runs between calls. A forked child must not
 //! touch its parent's pool, not even to drop it: both share the epoll instance.
 
-use std::error::Error as StdError;
-use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,28 +12,35 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::HeaderMap;
 use reqwest::{Client as HttpClient, RequestBuilder, StatusCode, redirect};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 
-use super::Cancellation;
+use super::failure::{Exchange, Failure};
+use super::{Cancellation, tls};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 
 const USER_AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
 
 /// Idle connections that are kept.
 const MAX_IDLE: usize = 64;
 
+/// The share of an attempt's time that it may take to connect. What takes longer has certainly not
+/// reached the service.
+const CONNECT_SHARE: f32 = 0.75;
+
 /// The largest body that is read, in bytes: thousands of signing policies.
-const MAX_BODY: usize = 32 << 20;
+pub(super) const MAX_BODY: usize = 32 << 20;
+
+/// How much of the body of an error is read, in bytes.
+const MAX_ERROR_BODY: usize = 64 << 10;
 
 /// What the service sent back.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
     /// From the first byte out to the last byte in.
     pub(super) duration: Duration,
@@ -64,20 +69,24 @@ impl Transport {
         }
     }
 
-    /// Sends the request that `build` makes, and waits for the whole answer.
+    /// What it connects with.
+    pub(super) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Sends the request that `build` makes, and waits at most `time_limit` for the whole answer.
     ///
     /// # Errors
-    /// [`Kind::ServiceUnavailable`], [`Kind::ServiceUnintelligible`] for a connection that cannot
-    /// be trusted, [`Kind::Configuration`] for certificates that cannot be read, or the reason of
-    /// the cancellation.
+    /// See [`Failure`].
     pub(super) fn send(
         &self,
+        time_limit: Duration,
         cancellation: &Cancellation,
         build: impl FnOnce(&HttpClient) -> RequestBuilder,
-    ) -> Result<Answer> {
+    ) -> std::result::Result<Answer, Failure> {
         let started = Instant::now();
         let connection = self.connection()?;
-        let request = build(&connection.client).timeout(self.time_limit());
+        let request = build(&connection.client).timeout(time_limit);
         let answer = connection.runtime.block_on(async {
             // Nobody drove the runtime since the last request: let it see that the server closed
             // the connection before the client picks it for this one. The first yield polls the
@@ -87,12 +96,27 @@ impl Transport {
             cancellation.unless_canceled(exchange(request)).await
         });
         self.put_back(connection);
-        let (status, body) = answer?.map_err(|error| self.failure(&error))?;
+        let (status, headers, body) =
+            answer?.map_err(|error| Failure::of_exchange(&error, &self.config, time_limit))?;
         Ok(Answer {
             status,
+            headers,
             body,
             duration: started.elapsed(),
         })
+    }
+
+    /// Waits in the calling thread.
+    ///
+    /// # Errors
+    /// The reason of the cancellation.
+    pub(super) fn pause(&self, wait: Duration, cancellation: &Cancellation) -> Result<()> {
+        let connection = self.connection()?;
+        let result = connection
+            .runtime
+            .block_on(async { cancellation.unless_canceled(tokio::time::sleep(wait)).await });
+        self.put_back(connection);
+        result
     }
 
     fn connection(&self) -> Result<Connection> {
@@ -108,89 +132,59 @@ impl Transport {
     }
 
     fn connect(&self) -> Result<Connection> {
-        let tls = self.tls.get_or_try_init(|| client_config(&self.config))?;
+        let tls = self
+            .tls
+            .get_or_try_init(|| tls::client_config(&self.config))?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| internal(&error))?;
-        let client = HttpClient::builder()
+        let mut client = HttpClient::builder()
             .tls_backend_preconfigured(tls.clone())
             .dns_resolver(Arc::new(CallingThread))
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
+            .connect_timeout(self.config.http_request_timeout.mul_f32(CONNECT_SHARE))
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(None)
-            .user_agent(USER_AGENT)
-            .build()
-            .map_err(|error| internal(&error))?;
+            .user_agent(USER_AGENT);
+        if let Some(proxy) = self.config.proxy_for(&self.config.api_url) {
+            let mut all =
+                reqwest::Proxy::all(proxy.url.clone()).map_err(|error| internal(&error))?;
+            if let Some((user, password)) = &proxy.credentials {
+                all = all.basic_auth(user, password.expose());
+            }
+            client = client.proxy(all);
+        }
+        let client = client.build().map_err(|error| internal(&error))?;
         Ok(Connection { runtime, client })
     }
-
-    /// How long one request may take.
-    fn time_limit(&self) -> Duration {
-        self.config
-            .http_request_timeout
-            .min(self.config.service_unavailable_timeout)
-    }
-
-    fn failure(&self, error: &Failure) -> Error {
-        let url = &self.config.api_url;
-        match error {
-            Failure::TooLong => Error::new(
-                Kind::ServiceUnintelligible,
-                format!("the answer of {url} is longer than {MAX_BODY} bytes; check ApiUrl"),
-            ),
-            Failure::Http(error) if error.is_timeout() => Error::new(
-                Kind::ServiceUnavailable,
-                format!(
-                    "no answer from {url} within {} s; check the network and proxies, or raise \
-                     HttpRequestTimeoutInSeconds",
-                    self.time_limit().as_secs()
-                ),
-            ),
-            Failure::Http(error) => match certificate_error(error) {
-                Some(reason) => Error::new(
-                    Kind::ServiceUnintelligible,
-                    format!(
-                        "the certificate of {url} cannot be trusted ({reason}); if its \
-                         certification authority is your own, name it with TlsCaFile or \
-                         SIGNPATH_TLS_CA_FILE"
-                    ),
-                ),
-                None => Error::new(
-                    Kind::ServiceUnavailable,
-                    format!(
-                        "{url} cannot be reached ({}); check ApiUrl and the network",
-                        root_cause(error)
-                    ),
-                ),
-            },
-        }
-    }
 }
 
-enum Failure {
-    Http(reqwest::Error),
-    TooLong,
-}
-
-impl From<reqwest::Error> for Failure {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Http(error)
-    }
-}
-
-async fn exchange(request: RequestBuilder) -> std::result::Result<(StatusCode, Vec<u8>), Failure> {
-    let mut response = request.send().await?;
+async fn exchange(
+    request: RequestBuilder,
+) -> std::result::Result<(StatusCode, HeaderMap, Vec<u8>), Exchange> {
+    let mut response = request.send().await.map_err(Exchange::Http)?;
+    let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) if status == StatusCode::OK => return Err(Exchange::Body(error)),
+            // The status of a refusal says enough.
+            Err(_) => break,
+        }
+        if status != StatusCode::OK && body.len() >= MAX_ERROR_BODY {
+            body.truncate(MAX_ERROR_BODY);
+            break;
+        }
         if body.len() > MAX_BODY {
-            return Err(Failure::TooLong);
+            return Err(Exchange::TooLong);
         }
     }
-    Ok((response.status(), body))
+    Ok((status, headers, body))
 }
 
 /// Resolves names in the calling thread; the client's own resolver would start one.
@@ -205,79 +199,7 @@ impl Resolve for CallingThread {
     }
 }
 
-fn client_config(config: &Config) -> Result<ClientConfig> {
-    let mut client_config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| internal(&error))?
-            .with_root_certificates(root_certificates(config)?)
-            .with_no_client_auth();
-    client_config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(client_config)
-}
-
-fn root_certificates(config: &Config) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    if config.api_url.scheme() != "https" {
-        return Ok(roots);
-    }
-    let native = rustls_native_certs::load_native_certs();
-    for error in native.errors {
-        logging::write(
-            Level::Info,
-            format_args!("a root certificate of the system is skipped: {error}"),
-        );
-    }
-    roots.add_parsable_certificates(native.certs);
-    if let Some(path) = &config.tls_ca_file {
-        let unusable = |reason: String| {
-            Error::new(
-                Kind::Configuration,
-                format!("TlsCaFile {}: {reason}", path.display()),
-            )
-        };
-        let certificates = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-            .map_err(|error| unusable(format!("cannot be read as PEM ({error})")))?;
-        if certificates.is_empty() {
-            return Err(unusable("holds no PEM certificate".to_owned()));
-        }
-        for certificate in certificates {
-            roots
-                .add(certificate)
-                .map_err(|error| unusable(format!("holds an unusable certificate ({error})")))?;
-        }
-    }
-    Ok(roots)
-}
-
-/// What TLS has against the server's certificate, if that is the error.
-fn certificate_error(error: &reqwest::Error) -> Option<String> {
-    causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(reason) => Some(reason.to_string()),
-        _ => None,
-    })
-}
-
-fn root_cause(error: &reqwest::Error) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// The errors behind an error. The source of an [`io::Error`] is not what it wraps, but the source
-/// of that; both are wanted here.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let mut next = error.source();
-    std::iter::from_fn(move || {
-        let cause = next?;
-        let wrapped = cause.downcast_ref().and_then(io::Error::get_ref);
-        next = wrapped.map_or_else(|| cause.source(), |wrapped| Some(wrapped));
-        Some(cause)
-    })
-}
-
-fn internal(error: &dyn StdError) -> Error {
+fn internal(error: &dyn std::error::Error) -> Error {
     Error::new(
         Kind::Internal,
         format!("no HTTP client can be made: {error}"),

@@ -1,6 +1,7 @@
 //! The JSON of the REST API.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{PolicyName, SigningPolicy};
-use crate::crypto::{Digest, SignatureAlgorithm};
+use crate::config::Config;
+use crate::crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
 
 /// Answer of `GET /Cryptoki/MySigningPolicies`. The entries are read one by one, so that one
 /// which this version does not understand hides no other.
@@ -110,6 +112,163 @@ pub(super) fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|_| "Signature is not base64".to_owned())
 }
 
+/// The body of `POST /SigningRequests/SignHash`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SignHash<'a> {
+    project_slug: &'a str,
+    signing_policy_slug: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_configuration_slug: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    hash_signing_data: HashSigningData,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HashSigningData {
+    signature_algorithm: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rsa_options: Option<RsaOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ecdsa_options: Option<EcdsaOptions>,
+    hash: String,
+    metadata: Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RsaOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash_algorithm_name: Option<&'static str>,
+    /// For what has no name there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash_algorithm_oid: Option<String>,
+    padding_mode: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EcdsaOptions {
+    signature_format: &'static str,
+}
+
+impl<'a> SignHash<'a> {
+    pub(super) fn new(
+        policy: &'a PolicyName,
+        config: &'a Config,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        metadata: Value,
+    ) -> Self {
+        let rsa_options = |padding_mode| {
+            let name = digest.algorithm.and_then(hash_algorithm_name);
+            let oid = digest.algorithm.map(|hash| hash.oid().to_string());
+            Some(RsaOptions {
+                hash_algorithm_name: name,
+                hash_algorithm_oid: oid.filter(|_| name.is_none()),
+                padding_mode,
+            })
+        };
+        let (signature_algorithm, rsa_options) = match algorithm {
+            SignatureAlgorithm::RsaPkcs1 => ("Rsa", rsa_options("Pkcs1")),
+            SignatureAlgorithm::RsaPss => ("Rsa", rsa_options("Pss")),
+            SignatureAlgorithm::Ecdsa => ("Ecdsa", None),
+        };
+        let ecdsa_options = rsa_options.is_none().then_some(EcdsaOptions {
+            signature_format: "Ieee",
+        });
+        Self {
+            project_slug: &policy.project_slug,
+            signing_policy_slug: &policy.signing_policy_slug,
+            artifact_configuration_slug: config.artifact_configuration_slug.as_deref(),
+            description: config.description.as_deref(),
+            hash_signing_data: HashSigningData {
+                signature_algorithm,
+                rsa_options,
+                ecdsa_options,
+                hash: STANDARD.encode(&digest.value),
+                metadata,
+            },
+        }
+    }
+}
+
+/// The names of `rsaOptions.hashAlgorithmName`, which has none for MD5.
+const fn hash_algorithm_name(hash: HashAlgorithm) -> Option<&'static str> {
+    match hash {
+        HashAlgorithm::Sha1 => Some("Sha1"),
+        HashAlgorithm::Sha256 => Some("Sha256"),
+        HashAlgorithm::Sha384 => Some("Sha384"),
+        HashAlgorithm::Sha512 => Some("Sha512"),
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignHashAnswer {
+    hash_signing_data: Option<SignedData>,
+    hash_signing_result: SigningResult,
+}
+
+#[derive(Deserialize)]
+struct SignedData {
+    hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SigningResult {
+    signature: String,
+}
+
+/// The signature of `digest` in an answer to SignHash.
+///
+/// # Errors
+/// What is missing or wrong.
+pub(super) fn sign_hash_signature(body: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
+    let answer: SignHashAnswer = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let signed = answer.hash_signing_data.and_then(|data| data.hash);
+    if signed.is_some_and(|signed| signed != STANDARD.encode(&digest.value)) {
+        return Err("it signed another hash".to_owned());
+    }
+    STANDARD
+        .decode(answer.hash_signing_result.signature)
+        .map_err(|_| "hashSigningResult.signature is not base64".to_owned())
+}
+
+/// What the service calls an exchange, for the log: the ids and addresses in the body of an answer.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reference {
+    trace_id: Option<String>,
+    signing_request_id: Option<String>,
+    web_link: Option<String>,
+}
+
+impl Reference {
+    /// Those in `body`, if it is one.
+    pub(super) fn of(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in [
+            ("trace id", &self.trace_id),
+            ("signing request", &self.signing_request_id),
+            ("web link", &self.web_link),
+        ] {
+            if let Some(value) = value {
+                write!(formatter, ", {name} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// RFC 9110 problem details, as far as they help a user.
 #[derive(Deserialize)]
 struct ProblemDetails {
@@ -121,10 +280,19 @@ struct ProblemDetails {
     trace_id: Option<String>,
 }
 
-/// What the body of an error says to a user; [`None`] where it is no problem details.
-pub(super) fn problem(body: &[u8]) -> Option<String> {
+/// What the body of an error says.
+pub(super) struct Problem {
+    /// All messages, for a user.
+    pub(super) text: String,
+    /// Whether it says more than the status does.
+    pub(super) is_specific: bool,
+}
+
+/// What the body of an error says; [`None`] where it is no problem details.
+pub(super) fn problem(body: &[u8]) -> Option<Problem> {
     let problem: ProblemDetails = serde_json::from_slice(body).ok()?;
     let mut messages: Vec<String> = problem.errors.into_values().flatten().collect();
+    let is_specific = !messages.is_empty() || problem.detail.is_some();
     if messages.is_empty() {
         messages.extend(problem.detail.or(problem.title));
     }
@@ -133,7 +301,10 @@ pub(super) fn problem(body: &[u8]) -> Option<String> {
         .trace_id
         .map(|trace_id| format!(" (trace id {trace_id})"))
         .unwrap_or_default();
-    (!messages.is_empty()).then(|| format!("{messages}{trace_id}"))
+    (!messages.is_empty()).then(|| Problem {
+        text: format!("{messages}{trace_id}"),
+        is_specific,
+    })
 }
 
 #[cfg(test)]
@@ -193,13 +364,15 @@ mod tests {
             "traceId": "00-5465-5d5a-00"
         });
         assert_eq!(
-            problem(body.to_string().as_bytes()).unwrap(),
+            problem(body.to_string().as_bytes()).unwrap().text,
             "The file has an invalid format. The selected signing policy has an approval process. \
              (trace id 00-5465-5d5a-00)"
         );
-        assert_eq!(problem(br#"{"title": "Not Found"}"#).unwrap(), "Not Found");
-        assert_eq!(problem(b"<html>Bad Gateway</html>"), None);
-        assert_eq!(problem(b"{}"), None);
+        let not_found = problem(br#"{"title": "Not Found"}"#).unwrap();
+        assert_eq!(not_found.text, "Not Found");
+        assert!(!not_found.is_specific);
+        assert!(problem(b"<html>Bad Gateway</html>").is_none());
+        assert!(problem(b"{}").is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod raw;
+pub mod relay;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -29,6 +30,11 @@ const DONE: &str = "the child is done";
 pub const LIST: &str = "GET /Cryptoki/MySigningPolicies";
 /// The route of signing requests in the service's log.
 pub const SIGN: &str = "POST /SigningRequests";
+/// The same of the second generation.
+pub const SIGN_HASH: &str = "POST /SigningRequests/SignHash";
+
+/// The total time of a call of the service that has none left for a second attempt.
+pub const ONE_ATTEMPT: (&str, &str) = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2");
 
 /// The built shared library, which cargo puts beside the test programs.
 pub fn module_path() -> PathBuf {
@@ -153,7 +159,7 @@ pub fn environment(service: &Service, more: &[(&str, &str)]) -> Vec<(String, Str
         .collect()
 }
 
-/// How often each of the two routes was asked, and over how many connections.
+/// How often the list and signatures were asked for, and over how many connections.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traffic {
     pub lists: usize,
@@ -171,10 +177,11 @@ pub fn traffic(requests: &[RequestRecord]) -> Traffic {
     };
     let connections: std::collections::BTreeSet<_> =
         requests.iter().map(|request| request.connection).collect();
-    assert_eq!(count(LIST) + count(SIGN), requests.len(), "{requests:#?}");
+    let signatures = count(SIGN) + count(SIGN_HASH);
+    assert_eq!(count(LIST) + signatures, requests.len(), "{requests:#?}");
     Traffic {
         lists: count(LIST),
-        signatures: count(SIGN),
+        signatures,
         connections: connections.len(),
     }
 }

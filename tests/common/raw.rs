@@ -11,6 +11,11 @@ pub struct Raw {
     _library: Library,
 }
 
+// SAFETY: the functions of a module may be called from any thread, and the list is never written.
+unsafe impl Send for Raw {}
+// SAFETY: the same.
+unsafe impl Sync for Raw {}
+
 impl Raw {
     /// Loads the module.
     pub fn load() -> Self {

@@ -1,0 +1,47 @@
+//! The two encodings of an ECDSA signature.
+
+use spki::der::asn1::UintRef;
+use spki::der::{Decode, Reader, SliceReader};
+
+/// The r‖s form (IEEE 1363), each `length` bytes, of a DER `ECDSA-Sig-Value` (RFC 3279, section
+/// 2.2.3). [`None`] for anything else.
+pub fn ieee_from_asn1(der: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut reader = SliceReader::new(der).ok()?;
+    let (r, s) = reader
+        .sequence(|sequence| Ok((UintRef::decode(sequence)?, UintRef::decode(sequence)?)))
+        .ok()?;
+    let mut signature = Vec::with_capacity(2 * length);
+    for part in [r.as_bytes(), s.as_bytes()] {
+        let zeros = length.checked_sub(part.len())?;
+        signature.extend(std::iter::repeat_n(0, zeros));
+        signature.extend_from_slice(part);
+    }
+    reader.is_finished().then_some(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_filled_up_with_zeros_and_lose_the_sign_byte() {
+        let der = [0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x02];
+        assert_eq!(
+            ieee_from_asn1(&der, 4).unwrap(),
+            [0, 0, 0, 0x80, 0, 0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn what_is_no_such_signature_is_none() {
+        for der in [
+            &[0x30, 0x03, 0x02, 0x01, 0x01][..],
+            &[0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01, 0x00],
+            &[0x30, 0x06, 0x02, 0x01, 0x81, 0x02, 0x01, 0x01],
+            &[0x30, 0x07, 0x02, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01],
+            b"",
+        ] {
+            assert_eq!(ieee_from_asn1(der, 1), None, "{der:02x?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! TLS towards the service: whom it trusts, as whom it shows itself, and what its errors mean.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
+
+/// The configuration of all connections: TLS 1.2 and 1.3, the system's roots and those of
+/// `TlsCaFile`, and the client certificate if there is one.
+///
+/// # Errors
+/// [`Kind::Configuration`] for files that cannot be used.
+pub(super) fn client_config(config: &Config) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(Kind::Internal, format!("TLS cannot be set up: {error}")))?
+        .with_root_certificates(root_certificates(config)?);
+    let mut client_config = match &config.tls_client_certificate {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let unusable = |reason| unusable("TlsClientCertificate", path, reason);
+            let chain = certificates("TlsClientCertificate", path)?;
+            let key = PrivateKeyDer::from_pem_file(path).map_err(|error| {
+                // Other errors quote the file, which holds a secret.
+                unusable(match error {
+                    PemError::Io(error) => format!("cannot be read ({error})"),
+                    PemError::NoItemsFound => {
+                        "holds no unencrypted PEM private key beside the certificate".to_owned()
+                    }
+                    _ => "its private key is not valid PEM".to_owned(),
+                })
+            })?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| unusable(format!("cannot be used ({error})")))?
+        }
+    };
+    client_config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(client_config)
+}
+
+fn root_certificates(config: &Config) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    if config.api_url.scheme() != "https" {
+        return Ok(roots);
+    }
+    let native = rustls_native_certs::load_native_certs();
+    for error in native.errors {
+        logging::write(
+            Level::Info,
+            format_args!("a root certificate of the system is skipped: {error}"),
+        );
+    }
+    roots.add_parsable_certificates(native.certs);
+    if let Some(path) = &config.tls_ca_file {
+        for certificate in certificates("TlsCaFile", path)? {
+            roots.add(certificate).map_err(|error| {
+                let reason = format!("holds an unusable certificate ({error})");
+                unusable("TlsCaFile", path, reason)
+            })?;
+        }
+    }
+    Ok(roots)
+}
+
+fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+        .map_err(|error| unusable(setting, path, format!("cannot be read as PEM ({error})")))?;
+    if certificates.is_empty() {
+        let reason = "holds no PEM certificate".to_owned();
+        return Err(unusable(setting, path, reason));
+    }
+    Ok(certificates)
+}
+
+fn unusable(setting: &str, path: &Path, reason: String) -> Error {
+    Error::new(
+        Kind::Configuration,
+        format!("{setting} {}: {reason}", path.display()),
+    )
+}
+
+/// What a TLS error means and what a user can do, as the rest of a sentence that begins with the
+/// server's URL.
+pub(super) fn explain(error: &rustls::Error) -> String {
+    use CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidCertificate(reason) => match reason {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => format!(
+                "shows a certificate that has expired ({reason}); tell whoever runs it, or check \
+                 the clock of this machine"
+            ),
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => format!(
+                "shows a certificate that is not valid yet ({reason}); check the clock of this \
+                 machine"
+            ),
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => format!(
+                "shows a certificate for another name ({reason}); check the host name in ApiUrl"
+            ),
+            Certificate::Revoked => {
+                "shows a certificate that has been revoked; tell whoever runs it".to_owned()
+            }
+            reason => format!(
+                "shows a certificate that cannot be trusted ({reason}); if its certification \
+                 authority is your own, name it with TlsCaFile or SIGNPATH_TLS_CA_FILE"
+            ),
+        },
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        ) => format!(
+            "does not accept the client certificate, or the lack of one ({error}); check \
+             TlsClientCertificate"
+        ),
+        rustls::Error::InvalidMessage(_) => format!(
+            "does not speak TLS ({error}); check the scheme and the port in ApiUrl, and the proxy"
+        ),
+        _ => format!(
+            "and this module cannot agree on a TLS connection ({error}); it needs TLS 1.2 or 1.3"
+        ),
+    }
+}
