@@ -1,11 +1,13 @@
 //! NULL in each pointer argument of each function, and other arguments that cannot be.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod software;
 
 use std::ptr::{self, null_mut};
 
 use common::raw::{self, Raw, ck};
-use common::{environment, in_child, service, traffic};
+use common::{Run, environment, in_child, service, traffic};
 use cryptoki_sys::*;
 
 /// One call, what it returns, and the argument that its line on stderr names; none where a call is
@@ -25,6 +27,24 @@ fn check(cases: Vec<Case>) {
         if let Some(argument) = argument {
             println!("\nsaid: {name}: {argument}");
         }
+    }
+}
+
+/// Each case that named an argument has its line on stderr, in order, and there is no other.
+fn assert_said(run: &Run) {
+    let said: Vec<_> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("said: ")?.split_once(": "))
+        .collect();
+    let lines = run.lines();
+    assert_eq!(lines.len(), said.len(), "{lines:#?}");
+    for (line, (function, argument)) in lines.iter().zip(said) {
+        assert!(
+            line.starts_with(&format!("signpath-pkcs11: error: {function}: ")),
+            "{line}"
+        );
+        assert!(line.contains(argument), "{argument} is not in {line}");
     }
 }
 
@@ -270,20 +290,7 @@ fn null_is_refused_where_the_standard_wants_a_pointer_and_the_line_names_the_arg
     let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    let said: Vec<_> = run
-        .stdout
-        .lines()
-        .filter_map(|line| line.strip_prefix("said: ")?.split_once(": "))
-        .collect();
-    let lines = run.lines();
-    assert_eq!(lines.len(), said.len(), "{lines:#?}");
-    for (line, (function, argument)) in lines.iter().zip(said) {
-        assert!(
-            line.starts_with(&format!("signpath-pkcs11: error: {function}: ")),
-            "{line}"
-        );
-        assert!(line.contains(argument), "{argument} is not in {line}");
-    }
+    assert_said(&run);
     assert_eq!(traffic(&service.requests()).signatures, 0);
 }
 

@@ -1,0 +1,331 @@
+//! Signatures that openssl made, verified by the module: with the public key that is seen before
+//! login, and without a request to sign.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+use std::ptr::{self, null_mut};
+
+use common::raw::{self, Raw, ck};
+use common::{Traffic, environment, in_child, service, traffic};
+use cryptoki_sys::*;
+use spki::der::asn1::UintRef;
+use spki::der::{Decode, Reader, SliceReader};
+
+const MESSAGE: &[u8] =
+    b"The quick brown fox jumps over the lazy dog, and checks who signed for it.";
+
+/// Where the service keeps its keys.
+const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
+
+/// A mechanism, and how openssl makes its signatures of [`MESSAGE`].
+struct Row {
+    mechanism: CK_MECHANISM_TYPE,
+    pss: Option<CK_RSA_PKCS_PSS_PARAMS>,
+    /// What openssl calls the digest.
+    digest: &'static str,
+    /// Whether the module is given the digest instead of the message.
+    is_digested: bool,
+}
+
+const fn row(mechanism: CK_MECHANISM_TYPE, digest: &'static str) -> Row {
+    Row {
+        mechanism,
+        pss: None,
+        digest,
+        is_digested: false,
+    }
+}
+
+const fn pss(
+    mechanism: CK_MECHANISM_TYPE,
+    digest: &'static str,
+    hash: CK_MECHANISM_TYPE,
+    mgf: CK_RSA_PKCS_MGF_TYPE,
+    salt_length: CK_ULONG,
+) -> Row {
+    Row {
+        mechanism,
+        pss: Some(CK_RSA_PKCS_PSS_PARAMS {
+            hashAlg: hash,
+            mgf,
+            sLen: salt_length,
+        }),
+        digest,
+        is_digested: mechanism == CKM_RSA_PKCS_PSS,
+    }
+}
+
+const RSA_ROWS: &[Row] = &[
+    row(CKM_MD5_RSA_PKCS, "md5"),
+    row(CKM_SHA1_RSA_PKCS, "sha1"),
+    row(CKM_SHA256_RSA_PKCS, "sha256"),
+    row(CKM_SHA384_RSA_PKCS, "sha384"),
+    row(CKM_SHA512_RSA_PKCS, "sha512"),
+    pss(CKM_SHA1_RSA_PKCS_PSS, "sha1", CKM_SHA_1, CKG_MGF1_SHA1, 20),
+    pss(
+        CKM_SHA256_RSA_PKCS_PSS,
+        "sha256",
+        CKM_SHA256,
+        CKG_MGF1_SHA256,
+        32,
+    ),
+    pss(
+        CKM_SHA384_RSA_PKCS_PSS,
+        "sha384",
+        CKM_SHA384,
+        CKG_MGF1_SHA384,
+        0,
+    ),
+    pss(
+        CKM_SHA512_RSA_PKCS_PSS,
+        "sha512",
+        CKM_SHA512,
+        CKG_MGF1_SHA512,
+        190,
+    ),
+    pss(CKM_RSA_PKCS_PSS, "sha256", CKM_SHA256, CKG_MGF1_SHA256, 100),
+    // Only verification has these.
+    pss(CKM_RSA_PKCS_PSS, "sha224", CKM_SHA224, CKG_MGF1_SHA224, 28),
+    pss(
+        CKM_RSA_PKCS_PSS,
+        "sha3-224",
+        CKM_SHA3_224,
+        CKG_MGF1_SHA3_224,
+        28,
+    ),
+    pss(
+        CKM_RSA_PKCS_PSS,
+        "sha3-256",
+        CKM_SHA3_256,
+        CKG_MGF1_SHA3_256,
+        0,
+    ),
+    pss(
+        CKM_RSA_PKCS_PSS,
+        "sha3-384",
+        CKM_SHA3_384,
+        CKG_MGF1_SHA3_384,
+        48,
+    ),
+    pss(
+        CKM_RSA_PKCS_PSS,
+        "sha3-512",
+        CKM_SHA3_512,
+        CKG_MGF1_SHA3_512,
+        64,
+    ),
+];
+
+const EC_ROWS: &[Row] = &[
+    row(CKM_ECDSA_SHA1, "sha1"),
+    row(CKM_ECDSA_SHA256, "sha256"),
+    row(CKM_ECDSA_SHA384, "sha384"),
+    row(CKM_ECDSA_SHA512, "sha512"),
+    Row {
+        is_digested: true,
+        ..row(CKM_ECDSA, "sha224")
+    },
+    Row {
+        is_digested: true,
+        ..row(CKM_ECDSA, "sha3-512")
+    },
+];
+
+fn openssl(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new("openssl").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    output.stdout
+}
+
+/// r‖s, each of `length` bytes, of the DER sequence that openssl makes (RFC 3279, section 2.2.3).
+fn fixed_size(der: &[u8], length: usize) -> Vec<u8> {
+    let mut reader = SliceReader::new(der).unwrap();
+    reader
+        .sequence(|content| {
+            let numbers = [UintRef::decode(content)?, UintRef::decode(content)?];
+            Ok(numbers
+                .iter()
+                .flat_map(|number| {
+                    let bytes = number.as_bytes();
+                    [vec![0; length - bytes.len()], bytes.to_vec()].concat()
+                })
+                .collect())
+        })
+        .unwrap()
+}
+
+/// What the module is given, and the signature of openssl.
+fn signed(folder: &Path, key: &str, row: &Row) -> (Vec<u8>, Vec<u8>) {
+    let message = folder.join("message");
+    std::fs::write(&message, MESSAGE).unwrap();
+    let message = message.to_str().unwrap();
+    let digest = format!("-{}", row.digest);
+    let pem = format!("{KEYS}/{key}.pem");
+    let mut arguments = vec!["dgst", &digest, "-sign", &pem];
+    let salt = row.pss.map(|pss| format!("rsa_pss_saltlen:{}", pss.sLen));
+    if let Some(salt) = &salt {
+        arguments.extend(["-sigopt", "rsa_padding_mode:pss", "-sigopt", salt]);
+    }
+    arguments.push(message);
+    let signature = openssl(&arguments);
+    let signature = match key {
+        "p-256" => fixed_size(&signature, 32),
+        "p-384" => fixed_size(&signature, 48),
+        "p-521" => fixed_size(&signature, 66),
+        _ => signature,
+    };
+    let data = match row.is_digested {
+        true => openssl(&["dgst", &digest, "-binary", message]),
+        false => MESSAGE.to_vec(),
+    };
+    (data, signature)
+}
+
+/// All ways to verify, with the functions of 2.40, 3.0 and 3.2.
+fn verify_every_way(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    key: CK_OBJECT_HANDLE,
+    row: &Row,
+    data: &[u8],
+    signature: &[u8],
+) -> [CK_RV; 6] {
+    let mut pss = row.pss;
+    let mut mechanism = raw::mechanism(row.mechanism);
+    if let Some(pss) = &mut pss {
+        mechanism.pParameter = ptr::from_mut(pss).cast();
+        mechanism.ulParameterLen = size_of::<CK_RSA_PKCS_PSS_PARAMS>() as CK_ULONG;
+    }
+    let mechanism = &raw mut mechanism;
+    let bytes = |bytes: &[u8]| (bytes.as_ptr().cast_mut(), bytes.len() as CK_ULONG);
+    let (all, all_length) = bytes(data);
+    let parts = data.split_at(data.len() / 3);
+    let ((first, first_length), (rest, rest_length)) = (bytes(parts.0), bytes(parts.1));
+    let (signature, length) = bytes(signature);
+    let none: *mut CK_BYTE = null_mut();
+    let ok = |answer: CK_RV| assert_eq!(answer, CKR_OK);
+
+    ok(ck!(raw, C_VerifyInit(session, mechanism, key)));
+    let one_part = ck!(raw, C_Verify(session, all, all_length, signature, length));
+
+    ok(ck!(raw, C_VerifyInit(session, mechanism, key)));
+    ok(ck!(raw, C_VerifyUpdate(session, first, first_length)));
+    ok(ck!(raw, C_VerifyUpdate(session, rest, rest_length)));
+    let in_parts = ck!(raw, C_VerifyFinal(session, signature, length));
+
+    let init = || {
+        ok(ck!(
+            raw,
+            C_VerifySignatureInit(session, mechanism, key, signature, length)
+        ));
+    };
+    init();
+    let told = ck!(raw, C_VerifySignature(session, all, all_length));
+    init();
+    ok(ck!(
+        raw,
+        C_VerifySignatureUpdate(session, first, first_length)
+    ));
+    ok(ck!(
+        raw,
+        C_VerifySignatureUpdate(session, rest, rest_length)
+    ));
+    let told_in_parts = ck!(raw, C_VerifySignatureFinal(session));
+
+    ok(ck!(raw, C_MessageVerifyInit(session, mechanism, key)));
+    let message = ck!(
+        raw,
+        C_VerifyMessage(session, none.cast(), 0, all, all_length, signature, length)
+    );
+    ok(ck!(raw, C_VerifyMessageBegin(session, none.cast(), 0)));
+    ok(ck!(
+        raw,
+        C_VerifyMessageNext(session, none.cast(), 0, first, first_length, none, 0)
+    ));
+    let message_in_parts = ck!(
+        raw,
+        C_VerifyMessageNext(
+            session,
+            none.cast(),
+            0,
+            rest,
+            rest_length,
+            signature,
+            length
+        )
+    );
+    ok(ck!(raw, C_MessageVerifyFinal(session)));
+    [
+        one_part,
+        in_parts,
+        told,
+        told_in_parts,
+        message,
+        message_in_parts,
+    ]
+}
+
+#[test]
+fn signatures_of_openssl_verify_in_every_way_before_login_and_the_service_is_not_asked() {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+        let mut session = 0;
+        let flags = CKF_SERIAL_SESSION;
+        let opened = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
+        assert_eq!(opened, CKR_OK);
+        let folder = tempfile::tempdir().unwrap();
+        let keys = [
+            ("rsa-2048", RSA_ROWS),
+            ("rsa-4096", RSA_ROWS),
+            ("p-256", EC_ROWS),
+            ("p-384", EC_ROWS),
+            ("p-521", EC_ROWS),
+        ];
+        for (name, rows) in keys {
+            let key = raw::object(&raw, session, CKO_PUBLIC_KEY, &format!("demo/{name}"));
+            for row in rows {
+                let (data, signature) = signed(folder.path(), name, row);
+                let case = format!("{name} {:#x} {}", row.mechanism, row.digest);
+                let verify = |data: &[u8], signature: &[u8]| {
+                    verify_every_way(&raw, session, key, row, data, signature)
+                };
+                assert_eq!(verify(&data, &signature), [CKR_OK; 6], "{case}");
+                let mut other = data.clone();
+                other[0] ^= 0x80;
+                assert_eq!(
+                    verify(&other, &signature),
+                    [CKR_SIGNATURE_INVALID; 6],
+                    "{case}"
+                );
+                let mut other = signature.clone();
+                other[5] ^= 1;
+                assert_eq!(verify(&data, &other), [CKR_SIGNATURE_INVALID; 6], "{case}");
+                let shorter = &signature[1..];
+                assert_eq!(
+                    verify(&data, shorter),
+                    [CKR_SIGNATURE_LEN_RANGE; 6],
+                    "{case}"
+                );
+            }
+        }
+    };
+    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    // An answer that a program asked for is not a failure to tell its user about.
+    run.assert_silent();
+    let expected = Traffic {
+        lists: 1,
+        signatures: 0,
+        connections: 1,
+    };
+    assert_eq!(traffic(&service.requests()), expected);
+}
