@@ -35,6 +35,7 @@ pub mod ffi;
 pub mod logging;
 pub mod mechanism;
 pub mod module;
+pub mod names;
 pub mod object;
 pub mod operation;
 pub mod secret;

@@ -3,8 +3,9 @@
 //! A line is written with one `write` to file descriptor 2 and without a lock, so that a forked
 //! child can never wait for a thread that only its parent has.
 
+use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::error::{Error, Weight};
 
@@ -65,6 +66,19 @@ pub fn set_console_level(level: Level) {
 /// Whether the console shows lines of `level`.
 pub fn enabled(level: Level) -> bool {
     level as u8 <= CONSOLE.load(Ordering::Relaxed)
+}
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The number of the call that this thread is in. It has no destructor, so exit handlers may
+    /// come here too.
+    static CALL: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Gives the call that begins in this thread the next number of the process.
+pub fn begin_call() {
+    CALL.set(CALLS.fetch_add(1, Ordering::Relaxed) + 1);
 }
 
 /// Says how a call ended that failed.

@@ -6,7 +6,9 @@ use cryptoki_sys::*;
 
 use crate::crypto::SignatureAlgorithm;
 use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
 use crate::mechanism::{Mechanism, Parameter, Request};
+use crate::names;
 use crate::object::{Attribute, Object, Value};
 
 /// The longest that any object in memory can be, in bytes.
@@ -315,11 +317,32 @@ unsafe fn attributes(
         not_null(template, "pTemplate")?;
     }
     let count = checked_length::<CK_ATTRIBUTE>(count, "ulCount")?;
-    Ok((0..count).map(move |index| {
+    let entries = (0..count).map(move |index| {
         // SAFETY: `template` is not NULL if there is an index, and points to `count` attributes as
         // the caller promises.
         (index, unsafe { template.add(index).read_unaligned() })
-    }))
+    });
+    log_template(entries.clone());
+    Ok(entries)
+}
+
+/// Logs the types of a template, and at the highest level how long their values are.
+fn log_template(entries: impl Iterator<Item = (usize, CK_ATTRIBUTE)>) {
+    if !logging::enabled(Level::Debug) {
+        return;
+    }
+    let with_lengths = logging::enabled(Level::Verbose);
+    let described: Vec<_> = entries
+        .map(|(_, entry)| match names::attribute(entry.type_) {
+            name if with_lengths && entry.pValue.is_null() => format!("{name} (NULL)"),
+            name if with_lengths => format!("{name} ({} bytes)", entry.ulValueLen),
+            name => name.into_owned(),
+        })
+        .collect();
+    logging::write(
+        Level::Debug,
+        format_args!("pTemplate: {}", described.join(", ")),
+    );
 }
 
 /// Reads a mechanism and its parameter.
@@ -331,6 +354,13 @@ pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Request
     let mechanism = unsafe { read(mechanism, "pMechanism") }?;
     let id = mechanism.mechanism;
     let length = mechanism.ulParameterLen as usize;
+    logging::write(
+        Level::Debug,
+        format_args!(
+            "pMechanism: {}, ulParameterLen={length}",
+            names::mechanism(id)
+        ),
+    );
     let is_pss = Mechanism::find(id)
         .and_then(Mechanism::signature)
         .is_some_and(|signature| signature.algorithm == SignatureAlgorithm::RsaPss);

@@ -5,6 +5,7 @@
 //! else changes during the call. NULL, lengths and sizes are checked; the rest is the caller's
 //! promise, and what the SAFETY notes refer to as such.
 
+mod arguments;
 mod digesting;
 mod general;
 mod memory;
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 use cryptoki_sys::{CK_RV, CKR_OK};
 
+use self::arguments::{Argument, Arguments};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 
@@ -38,29 +40,54 @@ pub use tables::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 pub use unsupported::*;
 pub use verifying::*;
 
-/// The way in and out of every function: no panic crosses it, and every error is said.
-fn call(function: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
+/// The way in and out of every function: no panic crosses it, every error is said, and every call
+/// can be seen in a log.
+fn call(
+    function: &'static str,
+    arguments: &[Argument],
+    body: impl FnOnce() -> Result<()>,
+) -> CK_RV {
     let started = Instant::now();
+    logging::begin_call();
+    logging::write(
+        Level::Verbose,
+        format_args!("{function}({}) begins", Arguments(arguments)),
+    );
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(
             Kind::Internal,
             "a defect of signpath-pkcs11; please report it with the lines before this one",
         ))
     });
-    match result {
-        Ok(()) => {
-            logging::write(
-                Level::Debug,
-                format_args!("{function}: CKR_OK in {:?}", started.elapsed()),
-            );
-            CKR_OK
-        }
+    let (rv, name) = match result {
+        Ok(()) => (CKR_OK, "CKR_OK"),
         Err(error) => {
             logging::failure(function, &error);
-            error.kind.rv()
+            (error.kind.rv(), error.kind.name())
         }
-    }
+    };
+    logging::write(
+        Level::Debug,
+        format_args!(
+            "{function}({}): {name} in {:?}",
+            Arguments(arguments),
+            started.elapsed()
+        ),
+    );
+    rv
 }
+
+/// The arguments of a function, for its log.
+macro_rules! argument_list {
+    ($($argument:ident: $type:ty),*) => {
+        [$($crate::ffi::arguments::Argument::new(
+            stringify!($argument),
+            stringify!($type),
+            $argument,
+        )),*]
+    };
+}
+use argument_list;
 
 /// Defines exported functions whose body is a [`Result`].
 macro_rules! functions {
@@ -72,7 +99,8 @@ macro_rules! functions {
             /// The pointers are as the standard demands.
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
-                $crate::ffi::call(stringify!($name), || $body)
+                let arguments = $crate::ffi::argument_list!($($argument: $type),*);
+                $crate::ffi::call(stringify!($name), &arguments, || $body)
             }
         )*
     };

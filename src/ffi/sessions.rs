@@ -17,8 +17,8 @@ functions! {
     fn C_OpenSession(
         slotID: CK_SLOT_ID,
         flags: CK_FLAGS,
-        _pApplication: *mut c_void,
-        _Notify: CK_NOTIFY,
+        pApplication: *mut c_void,
+        Notify: CK_NOTIFY,
         phSession: *mut CK_SESSION_HANDLE,
     ) {
         let module = Module::current()?;
@@ -77,7 +77,7 @@ functions! {
     /// C_GetOperationState (PKCS #11 3.2, section 5.6.6).
     fn C_GetOperationState(
         hSession: CK_SESSION_HANDLE,
-        _pOperationState: *mut CK_BYTE,
+        pOperationState: *mut CK_BYTE,
         pulOperationStateLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
@@ -89,9 +89,9 @@ functions! {
     fn C_SetOperationState(
         hSession: CK_SESSION_HANDLE,
         pOperationState: *mut CK_BYTE,
-        _ulOperationStateLen: CK_ULONG,
-        _hEncryptionKey: CK_OBJECT_HANDLE,
-        _hAuthenticationKey: CK_OBJECT_HANDLE,
+        ulOperationStateLen: CK_ULONG,
+        hEncryptionKey: CK_OBJECT_HANDLE,
+        hAuthenticationKey: CK_OBJECT_HANDLE,
     ) {
         Module::current()?.session(hSession)?;
         memory::not_null(pOperationState, "pOperationState")?;

@@ -13,7 +13,7 @@ use crate::token;
 
 functions! {
     /// C_GetSlotList (PKCS #11 3.2, section 5.5.1). The token is always present.
-    fn C_GetSlotList(_tokenPresent: CK_BBOOL, pSlotList: *mut CK_SLOT_ID, pulCount: *mut CK_ULONG) {
+    fn C_GetSlotList(tokenPresent: CK_BBOOL, pSlotList: *mut CK_SLOT_ID, pulCount: *mut CK_ULONG) {
         Module::current()?;
         // SAFETY: the caller's promise.
         unsafe { memory::write_list(&[token::SLOT_ID], pSlotList, pulCount, "pulCount") }

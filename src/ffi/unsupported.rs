@@ -4,20 +4,21 @@ use std::ffi::c_void;
 
 use cryptoki_sys::*;
 
-use super::call;
+use super::{argument_list, call};
 use crate::error::{Error, Kind};
 use crate::module::Module;
 
 macro_rules! refusals {
-    ($kind:ident, $reason:literal: $($name:ident($($type:ty),* $(,)?);)*) => {
+    ($kind:ident, $reason:literal: $($name:ident($($argument:ident: $type:ty),* $(,)?);)*) => {
         $(
             #[doc = concat!(stringify!($name), ": ", $reason, ".")]
             ///
             /// # Safety
-            /// No argument is looked at.
+            /// No pointer is followed.
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $name($(_: $type),*) -> CK_RV {
-                call(stringify!($name), || {
+            pub unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
+                let arguments = argument_list!($($argument: $type),*);
+                call(stringify!($name), &arguments, || {
                     Module::current()?;
                     Err(Error::new(Kind::$kind, $reason))
                 })
@@ -28,102 +29,187 @@ macro_rules! refusals {
 
 refusals! {
     FunctionNotParallel, "there are no parallel sessions any more":
-    C_GetFunctionStatus(CK_SESSION_HANDLE);
-    C_CancelFunction(CK_SESSION_HANDLE);
+    C_GetFunctionStatus(hSession: CK_SESSION_HANDLE);
+    C_CancelFunction(hSession: CK_SESSION_HANDLE);
 }
 
 refusals! {
     FunctionNotSupported, "this token signs, and does nothing else":
-    C_InitToken(CK_SLOT_ID, *mut CK_UTF8CHAR, CK_ULONG, *mut CK_UTF8CHAR);
-    C_InitPIN(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, CK_ULONG);
-    C_SetPIN(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, CK_ULONG, *mut CK_UTF8CHAR, CK_ULONG);
-    C_CreateObject(CK_SESSION_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, *mut CK_OBJECT_HANDLE);
-    C_CopyObject(
-        CK_SESSION_HANDLE, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, *mut
-        CK_OBJECT_HANDLE
+    C_InitToken(
+        slotID: CK_SLOT_ID, pPin: *mut CK_UTF8CHAR, ulPinLen: CK_ULONG, pLabel: *mut CK_UTF8CHAR,
     );
-    C_DestroyObject(CK_SESSION_HANDLE, CK_OBJECT_HANDLE);
-    C_SetAttributeValue(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG);
-    C_EncryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-    C_Encrypt(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_EncryptUpdate(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_EncryptFinal(CK_SESSION_HANDLE, *mut CK_BYTE, *mut CK_ULONG);
-    C_DecryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-    C_Decrypt(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_DecryptUpdate(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_DecryptFinal(CK_SESSION_HANDLE, *mut CK_BYTE, *mut CK_ULONG);
-    C_SignRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-    C_SignRecover(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_VerifyRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-    C_VerifyRecover(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_DigestEncryptUpdate(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_DecryptDigestUpdate(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_SignEncryptUpdate(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
-    C_DecryptVerifyUpdate(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG);
+    C_InitPIN(hSession: CK_SESSION_HANDLE, pPin: *mut CK_UTF8CHAR, ulPinLen: CK_ULONG);
+    C_SetPIN(
+        hSession: CK_SESSION_HANDLE, pOldPin: *mut CK_UTF8CHAR, ulOldLen: CK_ULONG,
+        pNewPin: *mut CK_UTF8CHAR, ulNewLen: CK_ULONG,
+    );
+    C_CreateObject(
+        hSession: CK_SESSION_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG,
+        phObject: *mut CK_OBJECT_HANDLE,
+    );
+    C_CopyObject(
+        hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE,
+        ulCount: CK_ULONG, phNewObject: *mut CK_OBJECT_HANDLE,
+    );
+    C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE);
+    C_SetAttributeValue(
+        hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE,
+        ulCount: CK_ULONG,
+    );
+    C_EncryptInit(
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
+    );
+    C_Encrypt(
+        hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG,
+        pEncryptedData: *mut CK_BYTE, pulEncryptedDataLen: *mut CK_ULONG,
+    );
+    C_EncryptUpdate(
+        hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG,
+        pEncryptedPart: *mut CK_BYTE, pulEncryptedPartLen: *mut CK_ULONG,
+    );
+    C_EncryptFinal(
+        hSession: CK_SESSION_HANDLE, pLastEncryptedPart: *mut CK_BYTE,
+        pulLastEncryptedPartLen: *mut CK_ULONG,
+    );
+    C_DecryptInit(
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
+    );
+    C_Decrypt(
+        hSession: CK_SESSION_HANDLE, pEncryptedData: *mut CK_BYTE, ulEncryptedDataLen: CK_ULONG,
+        pData: *mut CK_BYTE, pulDataLen: *mut CK_ULONG,
+    );
+    C_DecryptUpdate(
+        hSession: CK_SESSION_HANDLE, pEncryptedPart: *mut CK_BYTE, ulEncryptedPartLen: CK_ULONG,
+        pPart: *mut CK_BYTE, pulPartLen: *mut CK_ULONG,
+    );
+    C_DecryptFinal(
+        hSession: CK_SESSION_HANDLE, pLastPart: *mut CK_BYTE, pulLastPartLen: *mut CK_ULONG,
+    );
+    C_SignRecoverInit(
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
+    );
+    C_SignRecover(
+        hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG,
+        pSignature: *mut CK_BYTE, pulSignatureLen: *mut CK_ULONG,
+    );
+    C_VerifyRecoverInit(
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
+    );
+    C_VerifyRecover(
+        hSession: CK_SESSION_HANDLE, pSignature: *mut CK_BYTE, ulSignatureLen: CK_ULONG,
+        pData: *mut CK_BYTE, pulDataLen: *mut CK_ULONG,
+    );
+    C_DigestEncryptUpdate(
+        hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG,
+        pEncryptedPart: *mut CK_BYTE, pulEncryptedPartLen: *mut CK_ULONG,
+    );
+    C_DecryptDigestUpdate(
+        hSession: CK_SESSION_HANDLE, pEncryptedPart: *mut CK_BYTE, ulEncryptedPartLen: CK_ULONG,
+        pPart: *mut CK_BYTE, pulPartLen: *mut CK_ULONG,
+    );
+    C_SignEncryptUpdate(
+        hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG,
+        pEncryptedPart: *mut CK_BYTE, pulEncryptedPartLen: *mut CK_ULONG,
+    );
+    C_DecryptVerifyUpdate(
+        hSession: CK_SESSION_HANDLE, pEncryptedPart: *mut CK_BYTE, ulEncryptedPartLen: CK_ULONG,
+        pPart: *mut CK_BYTE, pulPartLen: *mut CK_ULONG,
+    );
     C_GenerateKey(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, *mut CK_ATTRIBUTE, CK_ULONG, *mut
-        CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, pTemplate: *mut CK_ATTRIBUTE,
+        ulCount: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
     C_GenerateKeyPair(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, *mut CK_ATTRIBUTE, CK_ULONG, *mut
-        CK_ATTRIBUTE, CK_ULONG, *mut CK_OBJECT_HANDLE, *mut CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM,
+        pPublicKeyTemplate: *mut CK_ATTRIBUTE, ulPublicKeyAttributeCount: CK_ULONG,
+        pPrivateKeyTemplate: *mut CK_ATTRIBUTE, ulPrivateKeyAttributeCount: CK_ULONG,
+        phPublicKey: *mut CK_OBJECT_HANDLE, phPrivateKey: *mut CK_OBJECT_HANDLE,
     );
     C_WrapKey(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, *mut
-        CK_BYTE, *mut CK_ULONG
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hWrappingKey: CK_OBJECT_HANDLE,
+        hKey: CK_OBJECT_HANDLE, pWrappedKey: *mut CK_BYTE, pulWrappedKeyLen: *mut CK_ULONG,
     );
     C_UnwrapKey(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_BYTE, CK_ULONG, *mut
-        CK_ATTRIBUTE, CK_ULONG, *mut CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM,
+        hUnwrappingKey: CK_OBJECT_HANDLE, pWrappedKey: *mut CK_BYTE, ulWrappedKeyLen: CK_ULONG,
+        pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
     C_DeriveKey(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG,
-        *mut CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hBaseKey: CK_OBJECT_HANDLE,
+        pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
     C_LoginUser(
-        CK_SESSION_HANDLE, CK_USER_TYPE, *mut CK_UTF8CHAR, CK_ULONG, *mut CK_UTF8CHAR,
-        CK_ULONG
+        hSession: CK_SESSION_HANDLE, userType: CK_USER_TYPE, pPin: *mut CK_UTF8CHAR,
+        ulPinLen: CK_ULONG, pUsername: *mut CK_UTF8CHAR, ulUsernameLen: CK_ULONG,
     );
-    C_MessageEncryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+    C_MessageEncryptInit(
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
+    );
     C_EncryptMessage(
-        CK_SESSION_HANDLE, *mut c_void, CK_ULONG, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE,
-        CK_ULONG, *mut CK_BYTE, *mut CK_ULONG
+        hSession: CK_SESSION_HANDLE, pParameter: *mut c_void, ulParameterLen: CK_ULONG,
+        pAssociatedData: *mut CK_BYTE, ulAssociatedDataLen: CK_ULONG, pPlaintext: *mut CK_BYTE,
+        ulPlaintextLen: CK_ULONG, pCiphertext: *mut CK_BYTE, pulCiphertextLen: *mut CK_ULONG,
     );
-    C_EncryptMessageBegin(CK_SESSION_HANDLE, *mut c_void, CK_ULONG, *mut CK_BYTE, CK_ULONG);
+    C_EncryptMessageBegin(
+        hSession: CK_SESSION_HANDLE, pParameter: *mut c_void, ulParameterLen: CK_ULONG,
+        pAssociatedData: *mut CK_BYTE, ulAssociatedDataLen: CK_ULONG,
+    );
     C_EncryptMessageNext(
-        CK_SESSION_HANDLE, *mut c_void, CK_ULONG, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut
-        CK_ULONG, CK_FLAGS
+        hSession: CK_SESSION_HANDLE, pParameter: *mut c_void, ulParameterLen: CK_ULONG,
+        pPlaintextPart: *mut CK_BYTE, ulPlaintextPartLen: CK_ULONG, pCiphertextPart: *mut CK_BYTE,
+        pulCiphertextPartLen: *mut CK_ULONG, flags: CK_FLAGS,
     );
-    C_MessageEncryptFinal(CK_SESSION_HANDLE);
-    C_MessageDecryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+    C_MessageEncryptFinal(hSession: CK_SESSION_HANDLE);
+    C_MessageDecryptInit(
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
+    );
     C_DecryptMessage(
-        CK_SESSION_HANDLE, *mut c_void, CK_ULONG, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE,
-        CK_ULONG, *mut CK_BYTE, *mut CK_ULONG
+        hSession: CK_SESSION_HANDLE, pParameter: *mut c_void, ulParameterLen: CK_ULONG,
+        pAssociatedData: *mut CK_BYTE, ulAssociatedDataLen: CK_ULONG, pCiphertext: *mut CK_BYTE,
+        ulCiphertextLen: CK_ULONG, pPlaintext: *mut CK_BYTE, pulPlaintextLen: *mut CK_ULONG,
     );
-    C_DecryptMessageBegin(CK_SESSION_HANDLE, *mut c_void, CK_ULONG, *mut CK_BYTE, CK_ULONG);
+    C_DecryptMessageBegin(
+        hSession: CK_SESSION_HANDLE, pParameter: *mut c_void, ulParameterLen: CK_ULONG,
+        pAssociatedData: *mut CK_BYTE, ulAssociatedDataLen: CK_ULONG,
+    );
     C_DecryptMessageNext(
-        CK_SESSION_HANDLE, *mut c_void, CK_ULONG, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut
-        CK_ULONG, CK_FLAGS
+        hSession: CK_SESSION_HANDLE, pParameter: *mut c_void, ulParameterLen: CK_ULONG,
+        pCiphertextPart: *mut CK_BYTE, ulCiphertextPartLen: CK_ULONG, pPlaintextPart: *mut CK_BYTE,
+        pulPlaintextPartLen: *mut CK_ULONG, flags: CK_FLAGS,
     );
-    C_MessageDecryptFinal(CK_SESSION_HANDLE);
+    C_MessageDecryptFinal(hSession: CK_SESSION_HANDLE);
     C_EncapsulateKey(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG,
-        *mut CK_BYTE, *mut CK_ULONG, *mut CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hPublicKey: CK_OBJECT_HANDLE,
+        pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, pCiphertext: *mut CK_BYTE,
+        pulCiphertextLen: *mut CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
     C_DecapsulateKey(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG,
-        *mut CK_BYTE, CK_ULONG, *mut CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hPrivateKey: CK_OBJECT_HANDLE,
+        pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, pCiphertext: *mut CK_BYTE,
+        ulCiphertextLen: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
-    C_GetSessionValidationFlags(CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE, *mut CK_FLAGS);
-    C_AsyncComplete(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, *mut CK_ASYNC_DATA);
-    C_AsyncGetID(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, *mut CK_ULONG);
-    C_AsyncJoin(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, CK_ULONG, *mut CK_BYTE, CK_ULONG);
+    C_GetSessionValidationFlags(
+        hSession: CK_SESSION_HANDLE, type_: CK_SESSION_VALIDATION_FLAGS_TYPE, pFlags: *mut CK_FLAGS,
+    );
+    C_AsyncComplete(
+        hSession: CK_SESSION_HANDLE, pFunctionName: *mut CK_UTF8CHAR, pResult: *mut CK_ASYNC_DATA,
+    );
+    C_AsyncGetID(
+        hSession: CK_SESSION_HANDLE, pFunctionName: *mut CK_UTF8CHAR, pulID: *mut CK_ULONG,
+    );
+    C_AsyncJoin(
+        hSession: CK_SESSION_HANDLE, pFunctionName: *mut CK_UTF8CHAR, ulID: CK_ULONG,
+        pData: *mut CK_BYTE, ulData: CK_ULONG,
+    );
     C_WrapKeyAuthenticated(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, *mut
-        CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hWrappingKey: CK_OBJECT_HANDLE,
+        hKey: CK_OBJECT_HANDLE, pAssociatedData: *mut CK_BYTE, ulAssociatedDataLen: CK_ULONG,
+        pWrappedKey: *mut CK_BYTE, pulWrappedKeyLen: *mut CK_ULONG,
     );
     C_UnwrapKeyAuthenticated(
-        CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_BYTE, CK_ULONG, *mut
-        CK_ATTRIBUTE, CK_ULONG, *mut CK_BYTE, CK_ULONG, *mut CK_OBJECT_HANDLE
+        hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM,
+        hUnwrappingKey: CK_OBJECT_HANDLE, pWrappedKey: *mut CK_BYTE, ulWrappedKeyLen: CK_ULONG,
+        pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, pAssociatedData: *mut CK_BYTE,
+        ulAssociatedDataLen: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
 }
