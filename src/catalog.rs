@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
-use crate::object::{Object, Policy};
+use crate::object::{Object, Options, Policy};
 use crate::signpath::{Cancellation, Service, SigningPolicy};
 
 /// How often a caller that waits for the answer to another looks whether it has been cancelled.
@@ -24,26 +24,27 @@ pub struct Snapshot {
 impl Snapshot {
     /// Reads keys and certificates. A policy that cannot be used is left out with a warning, so
     /// that it hides no other.
-    pub fn new(policies: Vec<SigningPolicy>) -> Self {
-        let objects = policies
+    pub fn new(policies: Vec<SigningPolicy>, options: &Options) -> Self {
+        let policies = policies
             .into_iter()
             .filter_map(|policy| {
-                Policy::new(policy)
+                Policy::new(policy, options.stand_in_certificates)
                     .inspect_err(|reason| {
                         logging::write(Level::Warning, format_args!("{reason}; it is left out"));
                     })
                     .ok()
             })
-            .flat_map(|policy| Object::of(&Arc::new(policy)))
-            .map(Arc::new)
             .collect();
-        Self { objects }
+        let objects = Object::of(policies, options);
+        Self {
+            objects: objects.into_iter().map(Arc::new).collect(),
+        }
     }
 }
 
 /// The newest snapshot, and who is asking for it.
-#[derive(Default)]
 pub struct Catalog {
+    options: Arc<Options>,
     state: Mutex<State>,
     answered: Condvar,
 }
@@ -58,6 +59,15 @@ struct State {
 }
 
 impl Catalog {
+    /// A catalog that nobody has asked for yet.
+    pub fn new(options: Arc<Options>) -> Self {
+        Self {
+            options,
+            state: Mutex::default(),
+            answered: Condvar::new(),
+        }
+    }
+
     /// The snapshot, if the service has been asked before.
     pub fn known(&self) -> Option<Arc<Snapshot>> {
         self.state.lock().known.clone()
@@ -94,7 +104,7 @@ impl Catalog {
         };
         asking.answer = service
             .signing_policies(cancellation)
-            .map(|policies| Arc::new(Snapshot::new(policies)));
+            .map(|policies| Arc::new(Snapshot::new(policies, &self.options)));
         asking.answer.clone()
     }
 }

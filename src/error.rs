@@ -97,6 +97,10 @@ kinds! {
     FunctionCanceled => CKR_FUNCTION_CANCELED, Answer;
     /// C_OpenSession without CKF_SERIAL_SESSION.
     ParallelSession => CKR_SESSION_PARALLEL_NOT_SUPPORTED, Failure;
+    /// C_OpenSession with CKF_ASYNC_SESSION.
+    AsyncSession => CKR_SESSION_ASYNC_NOT_SUPPORTED, Failure;
+    /// Something would have to be written to the token.
+    TokenWriteProtected => CKR_TOKEN_WRITE_PROTECTED, Failure;
     /// CKU_SO while read-only sessions are open.
     ReadOnlySessionExists => CKR_SESSION_READ_ONLY_EXISTS, Failure;
     /// A user type that the token does not know.
@@ -105,6 +109,8 @@ kinds! {
     PinIncorrect => CKR_PIN_INCORRECT, Failure;
     /// The user is logged in already.
     AlreadyLoggedIn => CKR_USER_ALREADY_LOGGED_IN, Answer;
+    /// CKU_SO while the user is logged in.
+    AnotherLoggedIn => CKR_USER_ANOTHER_ALREADY_LOGGED_IN, Failure;
     /// A private object was asked for before C_Login.
     NotLoggedIn => CKR_USER_NOT_LOGGED_IN, Failure;
     /// No object of that handle is visible.
@@ -123,6 +129,18 @@ kinds! {
     AttributeType => CKR_ATTRIBUTE_TYPE_INVALID, Answer;
     /// An attribute that never leaves the token.
     AttributeSensitive => CKR_ATTRIBUTE_SENSITIVE, Answer;
+    /// An attribute that a template may not say.
+    AttributeReadOnly => CKR_ATTRIBUTE_READ_ONLY, Failure;
+    /// A value that an attribute cannot have.
+    AttributeValue => CKR_ATTRIBUTE_VALUE_INVALID, Failure;
+    /// A template that lacks an attribute.
+    TemplateIncomplete => CKR_TEMPLATE_INCOMPLETE, Failure;
+    /// A template whose attributes do not go together, or that the token cannot fulfil.
+    TemplateInconsistent => CKR_TEMPLATE_INCONSISTENT, Failure;
+    /// An EC key on a curve that the module does not know.
+    CurveNotSupported => CKR_CURVE_NOT_SUPPORTED, Failure;
+    /// An object that cannot be copied, changed or destroyed.
+    ActionProhibited => CKR_ACTION_PROHIBITED, Failure;
     /// The caller's buffer is too small.
     BufferTooSmall => CKR_BUFFER_TOO_SMALL, Answer;
     /// A mechanism that cannot sign here.

@@ -1,7 +1,8 @@
 //! What lives between C_Initialize and C_Finalize, once per process.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex as FutexMutex, PoisonError};
 
 use cryptoki_sys::*;
 use once_cell::race::OnceBox;
@@ -10,20 +11,49 @@ use parking_lot::{Mutex, RwLock};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::logging;
+use crate::object::Attribute;
 use crate::session::Session;
-use crate::token::Token;
+use crate::token::{Login, Token};
 
 /// The state of one process after C_Initialize.
 pub struct Module {
     /// The one token.
     pub token: Token,
     sessions: Mutex<Sessions>,
+    end: End,
 }
 
 #[derive(Default)]
 struct Sessions {
     open: HashMap<CK_SESSION_HANDLE, Arc<Session>>,
-    last: CK_SESSION_HANDLE,
+}
+
+/// The last handle of a session. It counts on behind C_Finalize and in a forked child, so that
+/// nobody takes a new session for one from before.
+static LAST_SESSION: AtomicUsize = AtomicUsize::new(0);
+
+/// What a thread in C_WaitForSlotEvent waits for.
+///
+/// A thread may wait here for hours while others fork. The standard library's locks are words of
+/// the process's own memory; those of parking_lot queue waiting threads in a table that a child
+/// inherits with the threads that it does not have.
+#[derive(Default)]
+struct End {
+    has_come: FutexMutex<bool>,
+    comes: Condvar,
+}
+
+impl End {
+    fn announce(&self) {
+        *self.has_come.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.comes.notify_all();
+    }
+
+    fn wait(&self) {
+        let has_come = self.has_come.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.comes.wait_while(has_come, |has_come| !*has_come);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl Sessions {
@@ -58,8 +88,9 @@ impl Module {
         let config = Config::load()?;
         logging::set_console_level(config.console_level);
         let module = Arc::new(Self {
-            token: Token::new(config),
+            token: Token::new(config)?,
             sessions: Mutex::default(),
+            end: End::default(),
         });
         let mut current = generation.module.write();
         if current.is_some() {
@@ -78,6 +109,7 @@ impl Module {
         match module {
             Some(module) => {
                 module.sessions.lock().close_all(&not_initialized());
+                module.end.announce();
                 Ok(())
             }
             None => Err(not_initialized()),
@@ -96,14 +128,20 @@ impl Module {
             .ok_or_else(not_initialized)
     }
 
-    /// Opens a session and gives its handle.
+    /// Waits for something to happen to the slot. Nothing ever does, so it waits for C_Finalize.
+    ///
+    /// # Errors
+    /// [`Kind::NotInitialized`], in the end.
+    pub fn wait_for_slot_event(&self) -> Result<()> {
+        self.end.wait();
+        Err(not_initialized())
+    }
+
+    /// Opens a session and gives its handle, which no other session ever had.
     pub fn open_session(&self, is_read_write: bool) -> CK_SESSION_HANDLE {
-        let mut sessions = self.sessions.lock();
-        sessions.last += 1;
-        let handle = sessions.last;
-        sessions
-            .open
-            .insert(handle, Arc::new(Session::new(is_read_write)));
+        let handle = LAST_SESSION.fetch_add(1, Ordering::Relaxed) as CK_SESSION_HANDLE + 1;
+        let session = Arc::new(Session::new(is_read_write));
+        self.sessions.lock().open.insert(handle, session);
         handle
     }
 
@@ -120,7 +158,8 @@ impl Module {
             .ok_or_else(|| no_session(handle))
     }
 
-    /// Closes a session. The last one logs the user out (PKCS #11 3.2, section 5.6.2).
+    /// Closes a session; its objects go with it. The last one logs the user out (PKCS #11 3.2,
+    /// section 5.6.2).
     ///
     /// # Errors
     /// [`Kind::SessionHandle`].
@@ -131,9 +170,9 @@ impl Module {
             .ok_or_else(|| no_session(handle))?
             .cancellation()
             .cancel(session_closed());
-        let none_left = sessions.open.is_empty();
-        drop(sessions);
-        if none_left {
+        // Under the lock, or a session opened and logged in meanwhile would be logged out again.
+        self.token.destroy_objects_of(handle);
+        if sessions.open.is_empty() {
             self.logout_if_logged_in();
         }
         Ok(())
@@ -141,8 +180,66 @@ impl Module {
 
     /// Closes all sessions and logs the user out.
     pub fn close_all_sessions(&self) {
-        self.sessions.lock().close_all(&session_closed());
+        let mut sessions = self.sessions.lock();
+        for handle in sessions.open.keys() {
+            self.token.destroy_objects_of(*handle);
+        }
+        sessions.close_all(&session_closed());
         self.logout_if_logged_in();
+    }
+
+    /// Logs a user in for all sessions, which is one request for the signing policies unless they
+    /// are known.
+    ///
+    /// # Errors
+    /// [`Kind::SessionHandle`], [`Kind::SessionClosed`], and those of [`Token::authenticate`] and
+    /// [`Token::log_in`].
+    pub fn login(&self, handle: CK_SESSION_HANDLE, login: &Login) -> Result<()> {
+        let session = self.session(handle)?;
+        let user = self.token.authenticate(login, session.cancellation())?;
+        let sessions = self.sessions.lock();
+        if !sessions.open.contains_key(&handle) {
+            return Err(session_closed());
+        }
+        self.token.log_in(user)
+    }
+
+    /// Creates a session object, which goes with its session.
+    ///
+    /// # Errors
+    /// [`Kind::SessionHandle`], and those of [`Token::create_object`].
+    pub fn create_object(
+        &self,
+        session: CK_SESSION_HANDLE,
+        template: &[Attribute],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        self.in_open_session(session, || self.token.create_object(session, template))
+    }
+
+    /// Copies a session object; the copy goes with its session.
+    ///
+    /// # Errors
+    /// [`Kind::SessionHandle`], and those of [`Token::copy_object`].
+    pub fn copy_object(
+        &self,
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        changes: &[Attribute],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        self.in_open_session(session, || self.token.copy_object(session, object, changes))
+    }
+
+    /// Does something that asks no one, during which the session is not closed.
+    fn in_open_session<T>(
+        &self,
+        session: CK_SESSION_HANDLE,
+        act: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let sessions = self.sessions.lock();
+        if !sessions.open.contains_key(&session) {
+            return Err(no_session(session));
+        }
+        act()
     }
 
     /// Logs the user out; operations with private keys end in all sessions.

@@ -59,12 +59,14 @@ impl Session {
             .start(|| Ok(Find::new(token.find(template, &self.cancellation)?)))
     }
 
-    /// The next handles of the search, at most `limit`.
+    /// The next handles of the search, at most `limit`. Those that have become invalid since it
+    /// began are left out.
     ///
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
-    pub fn find_objects(&self, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        self.find.with(|find| find.next(limit))
+    pub fn find_objects(&self, token: &Token, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        self.find
+            .with(|find| find.next(limit, |handle| token.is_valid(handle)))
     }
 
     /// Ends the search.

@@ -5,8 +5,8 @@ mod common;
 use std::net::TcpListener;
 
 use common::{
-    ONE_ATTEMPT, SIGN, Traffic, environment, in_child, initialized, logged_in, options, service,
-    slot, traffic,
+    ONE_ATTEMPT, SIGN, Traffic, environment, in_child, initialized, logged_in, objects, options,
+    service, slot, traffic,
 };
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -221,7 +221,7 @@ fn a_list_that_cannot_be_had_before_login_is_empty_and_a_warning() {
     let child = || {
         let module = initialized();
         let session = module.open_ro_session(slot(&module)).unwrap();
-        assert_eq!(session.find_objects(&[]).unwrap(), []);
+        assert_eq!(objects(&session), []);
     };
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
@@ -239,7 +239,7 @@ fn a_policy_that_is_not_there_is_said_at_login() {
     };
     let child = || {
         let module = initialized();
-        assert_eq!(logged_in(&module).find_objects(&[]).unwrap(), []);
+        assert_eq!(objects(&logged_in(&module)), []);
     };
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
@@ -284,7 +284,7 @@ fn slugs_in_the_configuration_narrow_the_list() {
     let child = || {
         let module = initialized();
         let session = logged_in(&module);
-        let found = session.find_objects(&[]).unwrap();
+        let found = objects(&session);
         assert_eq!(found.len(), 3);
         let id = Attribute::Id(b"demo/p-256".to_vec());
         assert_eq!(session.find_objects(&[id]).unwrap(), found);
@@ -339,7 +339,7 @@ fn a_policy_with_garbage_for_a_certificate_hides_no_other() {
         let module = initialized();
         let session = logged_in(&module);
         // A policy without certificate still shows its keys.
-        assert_eq!(session.find_objects(&[]).unwrap().len(), 3 + 2);
+        assert_eq!(objects(&session).len(), 3 + 2);
         for name in ["demo/p-256", "demo/p-521"] {
             let key = private_key(&session, name);
             say(&code(session.sign(&Mechanism::Ecdsa, key, &[7; 32])));

@@ -7,7 +7,8 @@ use std::ptr;
 
 use common::raw::{self, Raw, ck};
 use common::{
-    Traffic, environment, in_child, initialized, logged_in, options, service, slot, traffic,
+    Traffic, environment, in_child, initialized, logged_in, objects, options, service, slot,
+    traffic,
 };
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
@@ -68,12 +69,12 @@ fn one_list_serves_searches_before_login_the_login_and_later_logins() {
     let child = || {
         let module = initialized();
         let session = module.open_ro_session(slot(&module)).unwrap();
-        let found = session.find_objects(&[]).unwrap();
+        let found = objects(&session);
         assert_eq!(found.len(), 12, "six certificates and six public keys");
         for _ in 0..3 {
             let pin = AuthPin::new("CONFIG".into());
             session.login(UserType::User, Some(&pin)).unwrap();
-            assert_eq!(session.find_objects(&[]).unwrap().len(), 18);
+            assert_eq!(objects(&session).len(), 18);
             session.logout().unwrap();
         }
         let everything = AttributeType::Value;
@@ -110,7 +111,7 @@ fn another_identity_in_the_pin_is_asked_for_with_its_own_token() {
     let child = || {
         let module = initialized();
         let session = module.open_ro_session(slot(&module)).unwrap();
-        assert_eq!(session.find_objects(&[]).unwrap().len(), 4);
+        assert_eq!(objects(&session).len(), 4);
         let pin = AuthPin::new(std::env::var("SIGNPATH_TEST_PIN").unwrap().into());
         session.login(UserType::User, Some(&pin)).unwrap();
         let keys = session.find_objects(&[PRIVATE_KEY]).unwrap();
@@ -218,7 +219,7 @@ fn threads_do_not_wait_for_each_other_and_share_one_list() {
                 scope.spawn(|| {
                     let session = module.open_ro_session(slot(&module)).unwrap();
                     start.wait();
-                    assert_eq!(session.find_objects(&[]).unwrap().len(), 12);
+                    assert_eq!(objects(&session).len(), 12);
                 });
             }
         });

@@ -47,6 +47,42 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// What a user name and a PIN stand for: without a name the same as [`Self::from_pin`]; else
+    /// the name is the organization, and the PIN its token or one that stands for it.
+    ///
+    /// # Errors
+    /// As for [`Self::from_pin`]; [`Kind::PinIncorrect`] also for a PIN of another organization.
+    pub fn from_login(username: &[u8], pin: &[u8], config: &Config) -> Result<Self> {
+        if username.is_empty() {
+            return Self::from_pin(pin, config);
+        }
+        let named = || {
+            let organization_id = std::str::from_utf8(username).ok()?.to_owned();
+            let api_token = std::str::from_utf8(pin).ok()?;
+            let prefix = format!("{organization_id}:");
+            let api_token = api_token.strip_prefix(&prefix).unwrap_or(api_token);
+            (!api_token.is_empty()).then(|| Self {
+                organization_id,
+                api_token: Secret::new(api_token.to_owned()),
+            })
+        };
+        if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
+            let configured = Self::from_pin(pin, config)?;
+            if configured.organization_id.as_bytes() == username {
+                return Ok(configured);
+            }
+        } else if let Some(named) = named() {
+            return Ok(named);
+        }
+        Err(Error::new(
+            Kind::PinIncorrect,
+            "the user name has to be an OrganizationId and the PIN its API token, or CONFIG if it is \
+             the configured organization",
+        ))
+    }
+}
+
 fn missing(config: &Config) -> Error {
     let missing = match (&config.organization_id, &config.api_token) {
         (None, None) => {

@@ -7,6 +7,63 @@ use super::memory;
 use crate::module::Module;
 
 functions! {
+    /// C_CreateObject (PKCS #11 3.2, section 5.7.1): session objects, for verification.
+    fn C_CreateObject(
+        hSession: CK_SESSION_HANDLE,
+        pTemplate: *mut CK_ATTRIBUTE,
+        ulCount: CK_ULONG,
+        phObject: *mut CK_OBJECT_HANDLE,
+    ) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        memory::not_null(phObject, "phObject")?;
+        // SAFETY: the caller's promise.
+        let template = unsafe { memory::template(pTemplate, ulCount) }?;
+        let handle = module.create_object(hSession, &template)?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(phObject, handle, "phObject") }
+    }
+
+    /// C_CopyObject (PKCS #11 3.2, section 5.7.2).
+    fn C_CopyObject(
+        hSession: CK_SESSION_HANDLE,
+        hObject: CK_OBJECT_HANDLE,
+        pTemplate: *mut CK_ATTRIBUTE,
+        ulCount: CK_ULONG,
+        phNewObject: *mut CK_OBJECT_HANDLE,
+    ) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        memory::not_null(phNewObject, "phNewObject")?;
+        // SAFETY: the caller's promise.
+        let template = unsafe { memory::template(pTemplate, ulCount) }?;
+        let handle = module.copy_object(hSession, hObject, &template)?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(phNewObject, handle, "phNewObject") }
+    }
+
+    /// C_DestroyObject (PKCS #11 3.2, section 5.7.3).
+    fn C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        module.token.destroy_object(hObject)
+    }
+
+    /// C_SetAttributeValue (PKCS #11 3.2, section 5.7.6).
+    fn C_SetAttributeValue(
+        hSession: CK_SESSION_HANDLE,
+        hObject: CK_OBJECT_HANDLE,
+        pTemplate: *mut CK_ATTRIBUTE,
+        ulCount: CK_ULONG,
+    ) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        memory::not_null(pTemplate, "pTemplate")?;
+        // SAFETY: the caller's promise.
+        let template = unsafe { memory::template(pTemplate, ulCount) }?;
+        module.token.change_object(hObject, &template)
+    }
+
     /// C_GetObjectSize (PKCS #11 3.2, section 5.7.4).
     fn C_GetObjectSize(
         hSession: CK_SESSION_HANDLE,
@@ -56,10 +113,11 @@ functions! {
         ulMaxObjectCount: CK_ULONG,
         pulObjectCount: *mut CK_ULONG,
     ) {
-        let session = Module::current()?.session(hSession)?;
+        let module = Module::current()?;
+        let session = module.session(hSession)?;
         memory::not_null(phObject, "phObject")?;
         memory::not_null(pulObjectCount, "pulObjectCount")?;
-        let handles = session.find_objects(ulMaxObjectCount as usize)?;
+        let handles = session.find_objects(&module.token, ulMaxObjectCount as usize)?;
         let mut room = ulMaxObjectCount;
         // SAFETY: the caller's promise: room for `ulMaxObjectCount` handles, which are no fewer
         // than were found, and for their number.

@@ -9,11 +9,12 @@ use super::memory;
 use super::slots::check_slot;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
-use crate::token;
+use crate::token::{self, Login};
 
 functions! {
     /// C_OpenSession (PKCS #11 3.2, section 5.6.1). Read/write sessions are granted, although
-    /// nothing can be written: some programs open no others.
+    /// nothing can be written, because some programs open no others; the configuration may want
+    /// them refused.
     fn C_OpenSession(
         slotID: CK_SLOT_ID,
         flags: CK_FLAGS,
@@ -30,7 +31,21 @@ functions! {
                 "flags has to contain CKF_SERIAL_SESSION",
             ));
         }
-        let handle = module.open_session(flags & CKF_RW_SESSION != 0);
+        if flags & CKF_ASYNC_SESSION != 0 {
+            return Err(Error::new(
+                Kind::AsyncSession,
+                "the token has no asynchronous sessions (CKF_ASYNC_SESSION)",
+            ));
+        }
+        let is_read_write = flags & CKF_RW_SESSION != 0;
+        if is_read_write && module.token.refuses_read_write_sessions() {
+            return Err(Error::new(
+                Kind::TokenWriteProtected,
+                "read/write sessions are refused, because Cryptoki.DoNotFailOnReadWriteSessions is \
+                 false; set it to true, or leave it out",
+            ));
+        }
+        let handle = module.open_session(is_read_write);
         // SAFETY: the caller's promise.
         unsafe { memory::write(phSession, handle, "phSession") }
     }
@@ -109,11 +124,34 @@ functions! {
         ulPinLen: CK_ULONG,
     ) {
         let module = Module::current()?;
-        let session = module.session(hSession)?;
+        module.session(hSession)?;
         check_user_type(&module, userType)?;
         // SAFETY: the caller's promise.
         let pin = unsafe { memory::bytes(pPin, ulPinLen, "pPin") }?;
-        module.token.login(pin, session.cancellation())
+        module.login(hSession, &Login { username: &[], pin })
+    }
+
+    /// C_LoginUser (PKCS #11 3.2, section 5.6.9). The name of a user is the organization, and the
+    /// PIN then the API token.
+    fn C_LoginUser(
+        hSession: CK_SESSION_HANDLE,
+        userType: CK_USER_TYPE,
+        pPin: *mut CK_UTF8CHAR,
+        ulPinLen: CK_ULONG,
+        pUsername: *mut CK_UTF8CHAR,
+        ulUsernameLen: CK_ULONG,
+    ) {
+        let module = Module::current()?;
+        module.session(hSession)?;
+        check_user_type(&module, userType)?;
+        // SAFETY: the caller's promise.
+        let (username, pin) = unsafe {
+            (
+                memory::bytes(pUsername, ulUsernameLen, "pUsername")?,
+                memory::bytes(pPin, ulPinLen, "pPin")?,
+            )
+        };
+        module.login(hSession, &Login { username, pin })
     }
 
     /// C_Logout (PKCS #11 3.2, section 5.6.10).
@@ -121,6 +159,25 @@ functions! {
         let module = Module::current()?;
         module.session(hSession)?;
         module.logout()
+    }
+
+    /// C_GetSessionValidationFlags (PKCS #11 3.2, section 5.6.11). The token has no validation
+    /// objects, so that no operation has a flag of one.
+    fn C_GetSessionValidationFlags(
+        hSession: CK_SESSION_HANDLE,
+        type_: CK_SESSION_VALIDATION_FLAGS_TYPE,
+        pFlags: *mut CK_FLAGS,
+    ) {
+        Module::current()?.session(hSession)?;
+        memory::not_null(pFlags, "pFlags")?;
+        if type_ != CKS_LAST_VALIDATION_OK {
+            return Err(Error::new(
+                Kind::Arguments,
+                format!("there are no validation flags of type {type_}"),
+            ));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { memory::write(pFlags, 0, "pFlags") }
     }
 }
 
@@ -131,6 +188,10 @@ fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {
         CKU_SO if sessions.read_write < sessions.all => Err(Error::new(
             Kind::ReadOnlySessionExists,
             "the security officer cannot log in while a read-only session is open",
+        )),
+        CKU_SO if module.token.is_logged_in() => Err(Error::new(
+            Kind::AnotherLoggedIn,
+            "the user is logged in, so that the security officer cannot be",
         )),
         CKU_SO => Err(Error::new(
             Kind::PinIncorrect,

@@ -44,7 +44,7 @@ functions! {
             manufacturerID: padded(token::MANUFACTURER),
             model: padded(token::MODEL),
             serialNumber: padded(token::SERIAL_NUMBER),
-            flags: token::FLAGS,
+            flags: module.token.flags(),
             ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
             ulSessionCount: sessions.all as CK_ULONG,
             ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
@@ -63,16 +63,16 @@ functions! {
         unsafe { memory::write(pInfo, info, "pInfo") }
     }
 
-    /// C_WaitForSlotEvent (PKCS #11 3.2, section 5.5.4). Nothing ever happens to the slot.
+    /// C_WaitForSlotEvent (PKCS #11 3.2, section 5.5.4). Nothing ever happens to the slot, so that
+    /// it waits until C_Finalize.
     fn C_WaitForSlotEvent(flags: CK_FLAGS, pSlot: *mut CK_SLOT_ID, pReserved: *mut c_void) {
-        Module::current()?;
+        let module = Module::current()?;
         memory::not_null(pSlot, "pSlot")?;
         memory::null(pReserved, "pReserved")?;
-        Err(if flags & CKF_DONT_BLOCK != 0 {
-            Error::new(Kind::NoEvent, "the slot never changes")
-        } else {
-            Error::new(Kind::FunctionNotSupported, "the slot never changes, so there is no waiting")
-        })
+        if flags & CKF_DONT_BLOCK != 0 {
+            return Err(Error::new(Kind::NoEvent, "the slot never changes"));
+        }
+        module.wait_for_slot_event()
     }
 
     /// C_GetMechanismList (PKCS #11 3.2, section 5.5.5).

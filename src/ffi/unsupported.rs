@@ -1,4 +1,5 @@
-//! Functions that a read-only token for signing does not have. They say so.
+//! Functions that a read-only token for signing does not have. Each is the stub that the standard
+//! wants in its place, which looks at no argument (PKCS #11 3.2, section 5).
 
 use std::ffi::c_void;
 
@@ -42,19 +43,6 @@ refusals! {
     C_SetPIN(
         hSession: CK_SESSION_HANDLE, pOldPin: *mut CK_UTF8CHAR, ulOldLen: CK_ULONG,
         pNewPin: *mut CK_UTF8CHAR, ulNewLen: CK_ULONG,
-    );
-    C_CreateObject(
-        hSession: CK_SESSION_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG,
-        phObject: *mut CK_OBJECT_HANDLE,
-    );
-    C_CopyObject(
-        hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE,
-        ulCount: CK_ULONG, phNewObject: *mut CK_OBJECT_HANDLE,
-    );
-    C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE);
-    C_SetAttributeValue(
-        hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE,
-        ulCount: CK_ULONG,
     );
     C_EncryptInit(
         hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
@@ -138,10 +126,6 @@ refusals! {
         hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hBaseKey: CK_OBJECT_HANDLE,
         pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
     );
-    C_LoginUser(
-        hSession: CK_SESSION_HANDLE, userType: CK_USER_TYPE, pPin: *mut CK_UTF8CHAR,
-        ulPinLen: CK_ULONG, pUsername: *mut CK_UTF8CHAR, ulUsernameLen: CK_ULONG,
-    );
     C_MessageEncryptInit(
         hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE,
     );
@@ -187,9 +171,6 @@ refusals! {
         hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hPrivateKey: CK_OBJECT_HANDLE,
         pTemplate: *mut CK_ATTRIBUTE, ulAttributeCount: CK_ULONG, pCiphertext: *mut CK_BYTE,
         ulCiphertextLen: CK_ULONG, phKey: *mut CK_OBJECT_HANDLE,
-    );
-    C_GetSessionValidationFlags(
-        hSession: CK_SESSION_HANDLE, type_: CK_SESSION_VALIDATION_FLAGS_TYPE, pFlags: *mut CK_FLAGS,
     );
     C_AsyncComplete(
         hSession: CK_SESSION_HANDLE, pFunctionName: *mut CK_UTF8CHAR, pResult: *mut CK_ASYNC_DATA,

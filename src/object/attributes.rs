@@ -6,12 +6,12 @@ use sha1::{Digest, Sha1};
 use spki::der::Encode;
 use spki::der::asn1::OctetStringRef;
 
-use super::{Certificate, Class, Policy};
+use super::{Certificate, Class};
 use crate::crypto::PublicKey;
 use crate::mechanism;
 
 /// The value of an attribute.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// What C_GetAttributeValue returns.
     Bytes(Vec<u8>),
@@ -19,20 +19,40 @@ pub enum Value {
     Sensitive,
 }
 
-type Attributes = Vec<(CK_ATTRIBUTE_TYPE, Value)>;
+impl Value {
+    /// Whether it is shown and these are its bytes.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        matches!(self, Self::Bytes(value) if value == bytes)
+    }
+}
+
+/// The attributes of an object, each once.
+pub(super) type Attributes = Vec<(CK_ATTRIBUTE_TYPE, Value)>;
+
+/// How an object is called, and how its key pair is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Names<'a> {
+    /// CKA_LABEL.
+    pub label: &'a [u8],
+    /// CKA_ID.
+    pub id: &'a [u8],
+    /// CKA_SUBJECT of keys.
+    pub subject: &'a [u8],
+}
 
 /// The attributes of a certificate object.
-pub(super) fn certificate(policy: &Policy, certificate: &Certificate) -> Attributes {
+pub(super) fn certificate(
+    names: Names,
+    certificate: &Certificate,
+    category: CK_CERTIFICATE_CATEGORY,
+) -> Attributes {
     let (start, end) = certificate.validity();
     let fingerprint = Sha1::digest(certificate.der());
-    let mut attributes = storage(policy, Class::Certificate);
+    let mut attributes = storage(Class::Certificate, names.label, false);
     attributes.extend([
-        (CKA_CERTIFICATE_TYPE, Value::Bytes(ulong(CKC_X_509))),
+        (CKA_CERTIFICATE_TYPE, number(CKC_X_509)),
         (CKA_TRUSTED, boolean(false)),
-        (
-            CKA_CERTIFICATE_CATEGORY,
-            Value::Bytes(ulong(CK_CERTIFICATE_CATEGORY_TOKEN_USER)),
-        ),
+        (CKA_CERTIFICATE_CATEGORY, number(category)),
         // The first three bytes of the SHA-1 of the certificate (section 4.6.2).
         (
             CKA_CHECK_VALUE,
@@ -45,38 +65,46 @@ pub(super) fn certificate(policy: &Policy, certificate: &Certificate) -> Attribu
             bytes(certificate.subject_public_key_info()),
         ),
         (CKA_SUBJECT, bytes(certificate.subject())),
-        (CKA_ID, bytes(policy.name.to_string().as_bytes())),
+        (CKA_ID, bytes(names.id)),
         (CKA_ISSUER, bytes(certificate.issuer())),
         (CKA_SERIAL_NUMBER, bytes(certificate.serial_number())),
         (CKA_VALUE, bytes(certificate.der())),
+        // Only a certificate that is elsewhere needs the hashes.
         (CKA_URL, bytes(b"")),
         (CKA_HASH_OF_SUBJECT_PUBLIC_KEY, bytes(b"")),
         (CKA_HASH_OF_ISSUER_PUBLIC_KEY, bytes(b"")),
         (
             CKA_JAVA_MIDP_SECURITY_DOMAIN,
-            Value::Bytes(ulong(CK_SECURITY_DOMAIN_UNSPECIFIED)),
+            number(CK_SECURITY_DOMAIN_UNSPECIFIED),
         ),
-        (CKA_NAME_HASH_ALGORITHM, Value::Bytes(ulong(CKM_SHA_1))),
+        (CKA_NAME_HASH_ALGORITHM, number(CKM_SHA_1)),
     ]);
     attributes
 }
 
+/// The attributes of a profile object (section 4.13).
+pub(super) fn profile(label: &[u8], id: CK_PROFILE_ID) -> Attributes {
+    let mut attributes = storage(Class::Profile, label, false);
+    attributes.push((CKA_PROFILE_ID, number(id)));
+    attributes
+}
+
 /// The attributes of a public key object.
-pub(super) fn public_key(policy: &Policy, key: &PublicKey) -> Attributes {
-    let mut attributes = storage(policy, Class::PublicKey);
-    attributes.extend(common_key(policy, key));
+pub(super) fn public_key(names: Names, key: &PublicKey) -> Attributes {
+    let mut attributes = storage(Class::PublicKey, names.label, false);
+    attributes.extend(common_key(names, key));
     attributes.extend([
         (CKA_ENCRYPT, boolean(false)),
         (CKA_VERIFY, boolean(true)),
         (CKA_VERIFY_RECOVER, boolean(false)),
         (CKA_WRAP, boolean(false)),
+        (CKA_ENCAPSULATE, boolean(false)),
         (CKA_TRUSTED, boolean(false)),
+        (CKA_WRAP_TEMPLATE, bytes(b"")),
+        (CKA_ENCAPSULATE_TEMPLATE, bytes(b"")),
     ]);
     if let Some(rsa) = key.rsa() {
-        attributes.push((
-            CKA_MODULUS_BITS,
-            Value::Bytes(ulong(rsa.n().bits() as CK_ULONG)),
-        ));
+        attributes.push((CKA_MODULUS_BITS, number(rsa.n().bits() as CK_ULONG)));
     }
     if let Some((_, point)) = key.ec() {
         attributes.push((CKA_EC_POINT, der(OctetStringRef::new(&point))));
@@ -84,10 +112,10 @@ pub(super) fn public_key(policy: &Policy, key: &PublicKey) -> Attributes {
     attributes
 }
 
-/// The attributes of a private key object.
-pub(super) fn private_key(policy: &Policy, key: &PublicKey) -> Attributes {
-    let mut attributes = storage(policy, Class::PrivateKey);
-    attributes.extend(common_key(policy, key));
+/// The attributes of a private key object. It is private if only a user who is logged in sees it.
+pub(super) fn private_key(names: Names, key: &PublicKey, is_private: bool) -> Attributes {
+    let mut attributes = storage(Class::PrivateKey, names.label, is_private);
+    attributes.extend(common_key(names, key));
     attributes.extend([
         (CKA_SENSITIVE, boolean(true)),
         (CKA_ALWAYS_SENSITIVE, boolean(true)),
@@ -97,6 +125,10 @@ pub(super) fn private_key(policy: &Policy, key: &PublicKey) -> Attributes {
         (CKA_SIGN_RECOVER, boolean(false)),
         (CKA_DECRYPT, boolean(false)),
         (CKA_UNWRAP, boolean(false)),
+        (CKA_DECAPSULATE, boolean(false)),
+        (CKA_UNWRAP_TEMPLATE, bytes(b"")),
+        (CKA_DECAPSULATE_TEMPLATE, bytes(b"")),
+        (CKA_DERIVE_TEMPLATE, bytes(b"")),
         (CKA_WRAP_WITH_TRUSTED, boolean(false)),
         (CKA_ALWAYS_AUTHENTICATE, boolean(false)),
     ]);
@@ -117,53 +149,47 @@ pub(super) fn private_key(policy: &Policy, key: &PublicKey) -> Attributes {
 
 /// What all token objects have (section 4.4). Copies are refused, which spares the OpenSSL
 /// provider an attempt.
-fn storage(policy: &Policy, class: Class) -> Attributes {
+fn storage(class: Class, label: &[u8], is_private: bool) -> Attributes {
     vec![
-        (CKA_CLASS, Value::Bytes(ulong(class.id()))),
+        (CKA_CLASS, number(class.id())),
         (CKA_TOKEN, boolean(true)),
-        (CKA_PRIVATE, boolean(class == Class::PrivateKey)),
+        (CKA_PRIVATE, boolean(is_private)),
         (CKA_MODIFIABLE, boolean(false)),
         (CKA_COPYABLE, boolean(false)),
         (CKA_DESTROYABLE, boolean(false)),
-        (CKA_LABEL, bytes(policy.name.to_string().as_bytes())),
+        (CKA_LABEL, bytes(label)),
     ]
 }
 
 /// What public and private keys share (section 4), and the public parts of the key,
 /// which tools read from both.
-fn common_key(policy: &Policy, key: &PublicKey) -> Attributes {
+fn common_key(names: Names, key: &PublicKey) -> Attributes {
     let allowed = mechanism::allowed_for(key)
         .flat_map(|mechanism| ulong(mechanism.id))
         .collect();
-    let subject = policy
-        .certificate
-        .as_ref()
-        .map_or(&[][..], Certificate::subject);
     let mut attributes = vec![
-        (CKA_ID, bytes(policy.name.to_string().as_bytes())),
+        (CKA_ID, bytes(names.id)),
         (CKA_START_DATE, bytes(b"")),
         (CKA_END_DATE, bytes(b"")),
         (CKA_DERIVE, boolean(false)),
         // Where the key was made is SignPath's affair; the module cannot vouch for it.
         (CKA_LOCAL, boolean(false)),
-        (
-            CKA_KEY_GEN_MECHANISM,
-            Value::Bytes(ulong(CK_UNAVAILABLE_INFORMATION)),
-        ),
+        (CKA_KEY_GEN_MECHANISM, number(CK_UNAVAILABLE_INFORMATION)),
+        (CKA_OBJECT_VALIDATION_FLAGS, number(0)),
         (CKA_ALLOWED_MECHANISMS, Value::Bytes(allowed)),
-        (CKA_SUBJECT, bytes(subject)),
+        (CKA_SUBJECT, bytes(names.subject)),
         (CKA_PUBLIC_KEY_INFO, bytes(key.subject_public_key_info())),
     ];
     if let Some(rsa) = key.rsa() {
         attributes.extend([
-            (CKA_KEY_TYPE, Value::Bytes(ulong(CKK_RSA))),
+            (CKA_KEY_TYPE, number(CKK_RSA)),
             (CKA_MODULUS, Value::Bytes(rsa.n().to_bytes_be())),
             (CKA_PUBLIC_EXPONENT, Value::Bytes(rsa.e().to_bytes_be())),
         ]);
     }
     if let Some((curve, _)) = key.ec() {
         attributes.extend([
-            (CKA_KEY_TYPE, Value::Bytes(ulong(CKK_EC))),
+            (CKA_KEY_TYPE, number(CKK_EC)),
             (CKA_EC_PARAMS, der(Ok(curve.oid()))),
         ]);
     }
@@ -175,11 +201,15 @@ pub(super) fn ulong(value: CK_ULONG) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
 }
 
-fn boolean(value: bool) -> Value {
+fn number(value: CK_ULONG) -> Value {
+    Value::Bytes(ulong(value))
+}
+
+pub(super) fn boolean(value: bool) -> Value {
     Value::Bytes(vec![if value { CK_TRUE } else { CK_FALSE }])
 }
 
-fn bytes(value: &[u8]) -> Value {
+pub(super) fn bytes(value: &[u8]) -> Value {
     Value::Bytes(value.to_vec())
 }
 

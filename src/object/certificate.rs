@@ -1,8 +1,9 @@
 //! The parts of an X.509 certificate that are attributes of its object.
 
+use sha1::{Digest, Sha1};
 use spki::der::asn1::AnyRef;
 use spki::der::{Encode, Tag};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error};
 use x509_parser::time::ASN1Time;
 
 /// An X.509 certificate (RFC 5280). All parts are DER.
@@ -15,6 +16,9 @@ pub struct Certificate {
     subject_public_key_info: Vec<u8>,
     not_before: String,
     not_after: String,
+    title: String,
+    key_identifier: Vec<u8>,
+    authority_key_identifier: Option<Vec<u8>>,
 }
 
 impl Certificate {
@@ -40,6 +44,9 @@ impl Certificate {
             subject_public_key_info: certificate.public_key().raw.to_vec(),
             not_before: date(&validity.not_before),
             not_after: date(&validity.not_after),
+            title: title(&certificate),
+            key_identifier: key_identifier(&certificate),
+            authority_key_identifier: authority_key_identifier(&certificate),
         })
     }
 
@@ -68,10 +75,76 @@ impl Certificate {
         &self.subject_public_key_info
     }
 
+    /// What the subject is called: its common name, or all of its Name.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The subject key identifier, or, without that extension, the SHA-1 of the public key
+    /// (RFC 5280, section 4.2.1.2).
+    pub fn key_identifier(&self) -> &[u8] {
+        &self.key_identifier
+    }
+
+    /// Whether this is the certificate of who issued `other`: by name, key identifier, and
+    /// signature if it is made with an algorithm that can be verified here.
+    pub fn issued(&self, other: &Self) -> bool {
+        let fits_key = |id: &Vec<u8>| *id == self.key_identifier;
+        self.subject == other.issuer
+            && other.authority_key_identifier.as_ref().is_none_or(fits_key)
+            && self.may_have_signed(other)
+    }
+
+    fn may_have_signed(&self, other: &Self) -> bool {
+        let certificates = (
+            X509Certificate::from_der(&self.der),
+            X509Certificate::from_der(&other.der),
+        );
+        let (Ok((_, issuer)), Ok((_, other))) = certificates else {
+            return false;
+        };
+        matches!(
+            other.verify_signature(Some(issuer.public_key())),
+            Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm)
+        )
+    }
+
     /// The first and the last day of its validity, each as the eight digits of CK_DATE.
     pub fn validity(&self) -> (&str, &str) {
         (&self.not_before, &self.not_after)
     }
+}
+
+fn title(certificate: &X509Certificate) -> String {
+    let subject = certificate.subject();
+    let common_name = subject.iter_common_name().next();
+    common_name
+        .and_then(|name| name.as_str().ok())
+        .map_or_else(|| subject.to_string(), str::to_owned)
+}
+
+fn key_identifier(certificate: &X509Certificate) -> Vec<u8> {
+    let extension = |extension: &ParsedExtension| match extension {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        _ => None,
+    };
+    let mut extensions = certificate.extensions().iter();
+    extensions
+        .find_map(|known| extension(known.parsed_extension()))
+        .unwrap_or_else(|| {
+            let key = &certificate.public_key().subject_public_key;
+            Sha1::digest(&key.data).to_vec()
+        })
+}
+
+fn authority_key_identifier(certificate: &X509Certificate) -> Option<Vec<u8>> {
+    let mut extensions = certificate.extensions().iter();
+    extensions.find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(id) => {
+            id.key_identifier.as_ref().map(|id| id.0.to_vec())
+        }
+        _ => None,
+    })
 }
 
 fn date(time: &ASN1Time) -> String {

@@ -1,6 +1,7 @@
 //! The handles of objects: given once, never to another object.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cryptoki_sys::CK_OBJECT_HANDLE;
 
@@ -19,7 +20,14 @@ struct Key {
 pub struct Handles {
     handles: HashMap<Key, CK_OBJECT_HANDLE>,
     known: HashMap<CK_OBJECT_HANDLE, Known>,
-    last: CK_OBJECT_HANDLE,
+}
+
+/// The last handle given. It counts on behind C_Finalize and in a forked child.
+static LAST: AtomicUsize = AtomicUsize::new(0);
+
+/// A handle that no object ever had.
+pub fn unused_handle() -> CK_OBJECT_HANDLE {
+    LAST.fetch_add(1, Ordering::Relaxed) as CK_OBJECT_HANDLE + 1
 }
 
 #[derive(Debug)]
@@ -38,17 +46,16 @@ impl Handles {
         if let Some(handle) = self.handles.get(&key) {
             return *handle;
         }
-        let handle = self.unused();
+        let handle = unused_handle();
         self.handles.insert(key.clone(), handle);
         let is_public = object.is_public();
         self.known.insert(handle, Known { key, is_public });
         handle
     }
 
-    /// A handle that stands for nothing here and is never given again.
-    pub fn unused(&mut self) -> CK_OBJECT_HANDLE {
-        self.last += 1;
-        self.last
+    /// Whether a handle has been given and is still valid.
+    pub fn contains(&self, handle: CK_OBJECT_HANDLE) -> bool {
+        self.known.contains_key(&handle)
     }
 
     /// CKA_UNIQUE_ID of the object of a handle, if it is one of this organization.

@@ -3,19 +3,27 @@
 
 mod attributes;
 mod certificate;
+mod chain;
 mod handles;
 mod policy;
+mod session_objects;
+mod stand_in;
+mod template;
 
 use std::sync::Arc;
 
 pub use attributes::Value;
+use attributes::{Attributes, Names};
 pub use certificate::Certificate;
 use cryptoki_sys::*;
-pub use handles::Handles;
+pub use handles::{Handles, unused_handle};
 pub use policy::Policy;
+pub use session_objects::SessionObjects;
 use sha2::{Digest, Sha256};
 
+use crate::config::Config;
 use crate::crypto::PublicKey;
+use crate::error::Result;
 use crate::mechanism;
 
 /// The class of an object.
@@ -27,6 +35,8 @@ pub enum Class {
     PublicKey,
     /// CKO_PRIVATE_KEY.
     PrivateKey,
+    /// CKO_PROFILE.
+    Profile,
 }
 
 impl Class {
@@ -36,6 +46,7 @@ impl Class {
             Self::Certificate => CKO_CERTIFICATE,
             Self::PublicKey => CKO_PUBLIC_KEY,
             Self::PrivateKey => CKO_PRIVATE_KEY,
+            Self::Profile => CKO_PROFILE,
         }
     }
 }
@@ -46,8 +57,39 @@ pub struct Object {
     /// Its class.
     pub class: Class,
     policy: Option<Arc<Policy>>,
-    attributes: Vec<(CK_ATTRIBUTE_TYPE, Value)>,
+    /// The key of an object that is no policy's.
+    own_key: Option<PublicKey>,
+    attributes: Attributes,
     unique_id: String,
+}
+
+/// How the configuration wants signing policies to be shown.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Whether private keys are seen only after login.
+    pub private_keys_need_login: bool,
+    /// Whether a policy without certificate gets one that stands in for it.
+    pub stand_in_certificates: bool,
+    /// Certificates of authorities; those that lead up from a policy's certificate are shown.
+    pub chain_certificates: Vec<Certificate>,
+}
+
+impl Options {
+    /// Reads the chain certificates that the configuration names.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`](crate::error::Kind::Configuration).
+    pub fn new(config: &Config) -> Result<Self> {
+        let chain_certificates = match &config.chain_certificates_file {
+            Some(path) => chain::read(path)?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            private_keys_need_login: config.login_required || config.credentials().is_none(),
+            stand_in_certificates: config.include_dummy_x509_certificate_for_gpg_keys,
+            chain_certificates,
+        })
+    }
 }
 
 /// An attribute of a search template.
@@ -60,39 +102,72 @@ pub struct Attribute {
 }
 
 impl Object {
-    fn new(
-        class: Class,
-        policy: Option<&Arc<Policy>>,
-        mut attributes: Vec<(CK_ATTRIBUTE_TYPE, Value)>,
-    ) -> Self {
+    fn new(class: Class, policy: Option<&Arc<Policy>>, attributes: Attributes) -> Self {
         let unique_id = unique_id(&attributes);
-        attributes.push((CKA_UNIQUE_ID, Value::Bytes(unique_id.clone().into_bytes())));
+        Self {
+            policy: policy.cloned(),
+            ..Self::named(class, None, attributes, unique_id)
+        }
+    }
+
+    fn named(
+        class: Class,
+        own_key: Option<PublicKey>,
+        mut attributes: Attributes,
+        unique_id: String,
+    ) -> Self {
+        attributes.push((CKA_UNIQUE_ID, attributes::bytes(unique_id.as_bytes())));
         Self {
             class,
-            policy: policy.cloned(),
+            policy: None,
+            own_key,
             attributes,
             unique_id,
         }
     }
 
-    /// The objects of a policy: a certificate if it has one, and its keys if the module can sign
-    /// with them.
-    pub fn of(policy: &Arc<Policy>) -> Vec<Self> {
+    /// The objects of policies: of each a certificate if it has one, and its keys if the module
+    /// can sign with them. Chain certificates come last.
+    pub fn of(policies: Vec<Policy>, options: &Options) -> Vec<Self> {
+        let chain = chain::objects(&policies, &options.chain_certificates);
+        policies
+            .into_iter()
+            .map(Arc::new)
+            .flat_map(|policy| Self::of_policy(&policy, options))
+            .chain(chain)
+            .collect()
+    }
+
+    fn of_policy(policy: &Arc<Policy>, options: &Options) -> Vec<Self> {
+        let name = policy.name.to_string();
+        let subject = policy.certificate.as_ref().map(Certificate::subject);
+        let names = Names {
+            label: name.as_bytes(),
+            id: name.as_bytes(),
+            subject: subject.unwrap_or_default(),
+        };
         let mut objects = Vec::new();
         let mut add = |class, attributes| objects.push(Self::new(class, Some(policy), attributes));
         if let Some(certificate) = &policy.certificate {
-            add(
-                Class::Certificate,
-                attributes::certificate(policy, certificate),
-            );
+            let category = CK_CERTIFICATE_CATEGORY_TOKEN_USER;
+            let attributes = attributes::certificate(names, certificate, category);
+            add(Class::Certificate, attributes);
         }
         if let Some(key) = &policy.public_key {
-            add(Class::PublicKey, attributes::public_key(policy, key));
+            add(Class::PublicKey, attributes::public_key(names, key));
             if mechanism::allowed_for(key).next().is_some() {
-                add(Class::PrivateKey, attributes::private_key(policy, key));
+                let is_private = options.private_keys_need_login;
+                let attributes = attributes::private_key(names, key, is_private);
+                add(Class::PrivateKey, attributes);
             }
         }
         objects
+    }
+
+    /// An object that says that the token keeps to a profile (PKCS #11 Profiles 3.2, section 5).
+    pub fn profile(name: &str, id: CK_PROFILE_ID) -> Self {
+        let attributes = attributes::profile(name.as_bytes(), id);
+        Self::new(Class::Profile, None, attributes)
     }
 
     /// The signing policy that it shows, if it is one of a policy's objects.
@@ -102,25 +177,27 @@ impl Object {
 
     /// The public key of a key object: its own, or the one that goes with the private key.
     pub fn public_key(&self) -> Option<&PublicKey> {
-        match self.class {
-            Class::PublicKey | Class::PrivateKey => self.policy.as_ref()?.public_key.as_ref(),
-            Class::Certificate => None,
-        }
+        let of_policy = || self.policy.as_ref()?.public_key.as_ref();
+        self.own_key
+            .as_ref()
+            .or_else(of_policy)
+            .filter(|_| self.is_key())
     }
 
-    /// CKA_UNIQUE_ID: the same as long as all other attributes are, in every process.
+    /// CKA_UNIQUE_ID: of a token object the same as long as all other attributes are, in every
+    /// process.
     pub fn unique_id(&self) -> &str {
         &self.unique_id
     }
 
     /// Whether it is seen before login.
-    pub const fn is_public(&self) -> bool {
-        !matches!(self.class, Class::PrivateKey)
+    pub fn is_public(&self) -> bool {
+        self.attribute(CKA_PRIVATE) != Some(&attributes::boolean(true))
     }
 
     /// Whether it is a public or a private key.
     pub const fn is_key(&self) -> bool {
-        !matches!(self.class, Class::Certificate)
+        matches!(self.class, Class::PublicKey | Class::PrivateKey)
     }
 
     /// The value of an attribute, if the object has it.
@@ -133,7 +210,8 @@ impl Object {
     /// Whether each attribute of the template is one of the object's, with the same value.
     pub fn matches(&self, template: &[Attribute]) -> bool {
         template.iter().all(|wanted| {
-            matches!(self.attribute(wanted.id), Some(Value::Bytes(bytes)) if *bytes == wanted.value)
+            self.attribute(wanted.id)
+                .is_some_and(|value| value.is(&wanted.value))
         })
     }
 
@@ -150,7 +228,7 @@ impl Object {
 }
 
 /// A digest of all attributes, each with its length, so that no two objects have the same.
-fn unique_id(attributes: &[(CK_ATTRIBUTE_TYPE, Value)]) -> String {
+fn unique_id(attributes: &Attributes) -> String {
     let mut digest = Sha256::new();
     for (id, value) in attributes {
         let bytes = match value {
@@ -169,13 +247,18 @@ fn unique_id(attributes: &[(CK_ATTRIBUTE_TYPE, Value)]) -> String {
         .collect()
 }
 
-/// Whether an object that is seen before login could match the template.
-pub fn may_be_public(template: &[Attribute]) -> bool {
-    let public_classes =
-        [Class::Certificate, Class::PublicKey].map(|class| attributes::ulong(class.id()));
+/// Whether an object of a signing policy could match the template: its private key too, or only
+/// its certificate and its public key.
+pub fn may_match_policy(template: &[Attribute], with_private_keys: bool) -> bool {
+    let classes = [Class::Certificate, Class::PublicKey, Class::PrivateKey];
+    let visible = classes
+        .into_iter()
+        .filter(|class| with_private_keys || *class != Class::PrivateKey);
+    let visible: Vec<_> = visible.map(|class| attributes::ulong(class.id())).collect();
     template.iter().all(|wanted| match wanted.id {
-        CKA_CLASS => public_classes.contains(&wanted.value),
-        CKA_PRIVATE => wanted.value == [CK_FALSE],
+        CKA_CLASS => visible.contains(&wanted.value),
+        CKA_PRIVATE => with_private_keys || wanted.value == [CK_FALSE],
+        CKA_TOKEN => wanted.value == [CK_TRUE],
         _ => true,
     })
 }

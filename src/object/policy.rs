@@ -1,6 +1,6 @@
 //! A signing policy whose key and certificate have been understood.
 
-use super::Certificate;
+use super::{Certificate, stand_in};
 use crate::crypto::{Curve, PublicKey, PublicKeyError};
 use crate::logging::{self, Level};
 use crate::signpath::{PolicyName, SigningPolicy};
@@ -10,18 +10,19 @@ use crate::signpath::{PolicyName, SigningPolicy};
 pub struct Policy {
     /// Its name, which is CKA_ID and CKA_LABEL of its objects.
     pub name: PolicyName,
-    /// Its X.509 certificate.
+    /// Its X.509 certificate, or what stands in for it.
     pub certificate: Option<Certificate>,
     /// Its public key; none if it is of a type that the module does not sign with.
     pub public_key: Option<PublicKey>,
 }
 
 impl Policy {
-    /// Reads certificate and key. The certificate is the authority on the key.
+    /// Reads certificate and key. The certificate is the authority on the key. If there is none,
+    /// another may stand in for it.
     ///
     /// # Errors
     /// Why the policy cannot be used, as a sentence.
-    pub fn new(policy: SigningPolicy) -> Result<Self, String> {
+    pub fn new(policy: SigningPolicy, may_stand_in: bool) -> Result<Self, String> {
         let name = policy.name.clone();
         let certificate = policy
             .certificate
@@ -54,9 +55,13 @@ impl Policy {
                 ));
             }
         };
+        let stand_in = || {
+            let key = public_key.as_ref().filter(|_| may_stand_in)?;
+            stand_in::certificate(&name.to_string(), key)
+        };
         Ok(Self {
+            certificate: certificate.or_else(stand_in),
             name,
-            certificate,
             public_key,
         })
     }

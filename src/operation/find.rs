@@ -18,9 +18,14 @@ impl Find {
         }
     }
 
-    /// The next handles, at most `limit`.
-    pub fn next(&mut self, limit: usize) -> Vec<CK_OBJECT_HANDLE> {
-        self.handles.by_ref().take(limit).collect()
+    /// The next handles that are still valid, at most `limit`.
+    pub fn next(
+        &mut self,
+        limit: usize,
+        is_valid: impl Fn(CK_OBJECT_HANDLE) -> bool,
+    ) -> Vec<CK_OBJECT_HANDLE> {
+        let valid = self.handles.by_ref().filter(|handle| is_valid(*handle));
+        valid.take(limit).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
@@ -209,4 +210,13 @@ pub fn logged_in(module: &Pkcs11) -> Session {
         .login(UserType::User, Some(&AuthPin::new("CONFIG".into())))
         .unwrap();
     session
+}
+
+/// In a child: all objects that are seen in a session, without the token's profiles.
+pub fn objects(session: &Session) -> Vec<ObjectHandle> {
+    let profiles = [Attribute::Class(ObjectClass::PROFILE)];
+    let profiles = session.find_objects(&profiles).unwrap();
+    let mut objects = session.find_objects(&[]).unwrap();
+    objects.retain(|object| !profiles.contains(object));
+    objects
 }

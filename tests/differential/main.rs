@@ -18,6 +18,7 @@ mod login;
 mod names;
 mod operations;
 mod report;
+mod session_objects;
 mod sessions;
 mod signatures;
 mod signing;
@@ -63,6 +64,15 @@ fn find() {
 #[test]
 fn attributes() {
     same(test_name!(), attributes::SCRIPTS, differences::ATTRIBUTES);
+}
+
+#[test]
+fn session_objects() {
+    same(
+        test_name!(),
+        session_objects::SCRIPTS,
+        differences::SESSION_OBJECTS,
+    );
 }
 
 #[test]

@@ -6,10 +6,9 @@ use cryptoki_sys::*;
 
 use crate::RSA_LABELS;
 use crate::report::{Report, Script};
-use crate::token::{Token, boolean, call, ulong};
+use crate::token::{Token, call};
 
 pub const SCRIPTS: &[Script] = &[
-    ("objects", objects),
     ("encrypt and decrypt", encrypt_and_decrypt),
     ("keys", keys),
     ("PINs", pins),
@@ -25,52 +24,6 @@ fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM {
         pParameter: ptr::null_mut(),
         ulParameterLen: 0,
     }
-}
-
-fn objects(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let object = token.object(session, CKO_CERTIFICATE, RSA_LABELS[0]);
-    let (mut class, mut label) = (ulong(CKO_DATA), b"new".to_vec());
-    let mut template = [
-        CK_ATTRIBUTE {
-            type_: CKA_CLASS,
-            pValue: class.as_mut_ptr().cast(),
-            ulValueLen: class.len() as CK_ULONG,
-        },
-        CK_ATTRIBUTE {
-            type_: CKA_LABEL,
-            pValue: label.as_mut_ptr().cast(),
-            ulValueLen: label.len() as CK_ULONG,
-        },
-    ];
-    let mut new = 0;
-    let template = template.as_mut_ptr();
-    report.note(
-        "C_CreateObject",
-        call!(token, C_CreateObject(session, template, 2, &mut new)),
-    );
-    report.note(
-        "C_CopyObject",
-        call!(
-            token,
-            C_CopyObject(session, object, ptr::null_mut(), 0, &mut new)
-        ),
-    );
-    report.note(
-        "C_SetAttributeValue",
-        call!(
-            token,
-            C_SetAttributeValue(session, object, template.wrapping_add(1), 1)
-        ),
-    );
-    report.note(
-        "C_DestroyObject",
-        call!(token, C_DestroyObject(session, object)),
-    );
-    let found = token.find(session, &[(CKA_TOKEN, boolean(true))]);
-    report.fetched("nothing has changed", found, |found| {
-        found.len().to_string()
-    });
 }
 
 fn encrypt_and_decrypt(token: &Token, report: &mut Report) {

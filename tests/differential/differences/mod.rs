@@ -5,7 +5,7 @@ mod signing;
 mod software;
 mod token;
 
-pub use objects::{ATTRIBUTES, FIND};
+pub use objects::{ATTRIBUTES, FIND, SESSION_OBJECTS};
 pub use signing::{OPERATIONS, SIGNATURES, SIGNING};
 pub use software::{DIGESTING, VERIFYING};
 pub use token::{GENERAL, LOGIN, SESSIONS};
@@ -41,7 +41,6 @@ pub const UNSUPPORTED: &[Difference] = &[
     Difference {
         reason: READ_ONLY,
         cases: &[
-            ("objects: C_*", "*", "CKR_FUNCTION_NOT_SUPPORTED"),
             (
                 "encrypt and decrypt: C_*",
                 "*",

@@ -8,7 +8,14 @@ pub const FIND: &[Difference] = &[];
 pub const ATTRIBUTES: &[Difference] = &[
     Difference {
         reason: "SoftHSM knows no attribute that is newer than PKCS #11 2.40",
-        cases: &[("* CKA_UNIQUE_ID", "CKR_ATTRIBUTE_TYPE_INVALID", "CKR_OK, *")],
+        cases: &[
+            ("* CKA_UNIQUE_ID", "CKR_ATTRIBUTE_TYPE_INVALID", "CKR_OK, *"),
+            (
+                "private key: * CKA_DERIVE_TEMPLATE",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_OK, no bytes",
+            ),
+        ],
     },
     Difference {
         reason: "whoever stores an object in SoftHSM gives these, or has them empty; here they come \
@@ -74,16 +81,6 @@ pub const ATTRIBUTES: &[Difference] = &[
                 "CKR_OK, 1 bytes 01",
                 "CKR_OK, 1 bytes 00",
             ),
-            (
-                "public key: * CKA_WRAP_TEMPLATE",
-                "CKR_OK, no bytes",
-                "CKR_ATTRIBUTE_TYPE_INVALID",
-            ),
-            (
-                "private key: * CKA_UNWRAP_TEMPLATE",
-                "CKR_OK, no bytes",
-                "CKR_ATTRIBUTE_TYPE_INVALID",
-            ),
         ],
     },
     Difference {
@@ -123,6 +120,192 @@ pub const ATTRIBUTES: &[Difference] = &[
                 "mixed templates: unknown and sensitive",
                 "CKR_ATTRIBUTE_SENSITIVE: CK_UNAVAILABLE_INFORMATION; CK_UNAVAILABLE_INFORMATION",
                 "CKR_ATTRIBUTE_TYPE_INVALID: CK_UNAVAILABLE_INFORMATION; CK_UNAVAILABLE_INFORMATION",
+            ),
+        ],
+    },
+];
+
+pub const SESSION_OBJECTS: &[Difference] = &[
+    Difference {
+        reason: "an attribute of another class is known, and does not go with the others \
+                 (section 4.1.1)",
+        cases: &[
+            (
+                "public keys: that signs",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "public keys: with a private exponent",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "public keys: with a certificate's issuer",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "copies: with an issuer",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "changes: an issuer",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "certificates: with a modulus",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "public keys: of the wrong type",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "public keys: with two classes",
+                "CKR_TEMPLATE_INCOMPLETE",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+        ],
+    },
+    Difference {
+        reason: "SoftHSM knows no attribute that is newer than PKCS #11 2.40",
+        cases: &[
+            (
+                "public keys: with CKA_UNIQUE_ID",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_ATTRIBUTE_READ_ONLY",
+            ),
+            (
+                "changes: unique ID",
+                "CKR_ATTRIBUTE_TYPE_INVALID",
+                "CKR_ATTRIBUTE_READ_ONLY",
+            ),
+        ],
+    },
+    Difference {
+        reason: "SoftHSM looks at values when it uses them, and some it never looks at; here they \
+                 are understood when the object is made (CKR_ATTRIBUTE_VALUE_INVALID, \
+                 CKR_TEMPLATE_INCONSISTENT, section 4.1.1)",
+        cases: &[
+            (
+                "public keys: with a boolean of 2",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "public keys: with a modulus of no bytes",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "public keys: with a point *",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "public keys: with parameters that are none",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "public keys: with a class of 4 bytes",
+                "CKR_TEMPLATE_INCOMPLETE",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "certificates: with a value that is none",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "certificates: with another subject",
+                "CKR_OK",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "certificates: with a wrong checksum",
+                "CKR_GENERAL_ERROR",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "changes: a boolean of 3",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+        ],
+    },
+    Difference {
+        reason: "only curves that SignPath has are verified with (CKR_CURVE_NOT_SUPPORTED)",
+        cases: &[(
+            "public keys: on secp256k1",
+            "CKR_OK",
+            "CKR_CURVE_NOT_SUPPORTED",
+        )],
+    },
+    Difference {
+        reason: "only what can be verified with is created: certificates and public keys",
+        cases: &[
+            (
+                "other objects: data",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "other objects: an AES key",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "other objects: a private key",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+        ],
+    },
+    Difference {
+        reason: "nothing is written to the token, and CKR_TOKEN_WRITE_PROTECTED comes before \
+                 CKR_SESSION_READ_ONLY (section 5.1.6)",
+        cases: &[
+            (
+                "token objects: read-only",
+                "CKR_SESSION_READ_ONLY",
+                "CKR_TOKEN_WRITE_PROTECTED",
+            ),
+            (
+                "token objects: read/write",
+                "CKR_OK",
+                "CKR_TOKEN_WRITE_PROTECTED",
+            ),
+            (
+                "copies: on the token",
+                "CKR_SESSION_READ_ONLY",
+                "CKR_TOKEN_WRITE_PROTECTED",
+            ),
+        ],
+    },
+    Difference {
+        reason: "the token's objects say that they cannot be changed, copied or destroyed \
+                 (CKR_ACTION_PROHIBITED, sections 5.7.2, 5.7.3 and 5.7.6)",
+        cases: &[
+            (
+                "objects of the token: change *",
+                "CKR_SESSION_READ_ONLY",
+                "CKR_ACTION_PROHIBITED",
+            ),
+            (
+                "objects of the token: destroy *",
+                "CKR_SESSION_READ_ONLY",
+                "CKR_ACTION_PROHIBITED",
+            ),
+            (
+                "objects of the token: copy *",
+                "CKR_OK",
+                "CKR_ACTION_PROHIBITED",
             ),
         ],
     },

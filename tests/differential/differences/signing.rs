@@ -57,7 +57,7 @@ pub const SIGNING: &[Difference] = &[
             (
                 "before login: certificate",
                 "CKR_KEY_FUNCTION_NOT_PERMITTED",
-                "CKR_USER_NOT_LOGGED_IN",
+                "CKR_KEY_HANDLE_INVALID",
             ),
             (
                 "before login: no object",
@@ -411,7 +411,7 @@ pub const OPERATIONS: &[Difference] = &[
                 "CKR_OPERATION_ACTIVE",
                 "CKR_OK",
             ),
-            ("searching while signing: C_FindObjects", "0", "18"),
+            ("searching while signing: C_FindObjects", "0", "22"),
             (
                 "searching while signing: C_FindObjectsFinal",
                 "CKR_OPERATION_NOT_INITIALIZED",

@@ -1,0 +1,284 @@
+//! Slot 1 and its token: facts, and who is logged in.
+
+mod objects;
+
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+use parking_lot::Mutex;
+
+use crate::catalog::{Catalog, Snapshot};
+use crate::config::{Config, Credentials};
+use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
+use crate::object::{Handles, Object, Options, SessionObjects};
+use crate::signpath::{Cancellation, Client, Service, Transport};
+
+pub use objects::Key;
+
+/// The one slot.
+pub const SLOT_ID: CK_SLOT_ID = 1;
+
+/// The label of the token. gnupg-pkcs11-scd knows keys by this, the manufacturer, the model and
+/// the serial number, so none of them may ever change.
+pub const LABEL: &str = "SignPath";
+/// The manufacturer of the token.
+pub const MANUFACTURER: &str = "SignPath";
+/// The model of the token.
+pub const MODEL: &str = "Signing policies";
+/// The serial number of the token.
+pub const SERIAL_NUMBER: &str = "1";
+
+/// The longest PIN that the token says it takes, in bytes.
+pub const MAX_PIN_LENGTH: CK_ULONG = 4096;
+
+/// The flags that the token always has.
+const FLAGS: CK_FLAGS =
+    CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_WRITE_PROTECTED;
+
+/// The token, whose login state all sessions share.
+pub struct Token {
+    config: Config,
+    transport: Arc<Transport>,
+    /// Who is seen before login: the credentials of the configuration, if it has them.
+    configured: Option<Arc<Identity>>,
+    options: Arc<Options>,
+    /// Its profile objects, which everybody sees.
+    profiles: Vec<Arc<Object>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    user: Option<Arc<Identity>>,
+    /// Who was logged in last, so that the next login with the same PIN asks nothing again.
+    last_user: Option<Arc<Identity>>,
+    /// Whether a PIN has been refused since the last good login.
+    pin_was_refused: bool,
+    handles: Handles,
+    session_objects: SessionObjects,
+    /// The name that was searched for last and is none of a signing policy.
+    last_unknown: Option<Vec<u8>>,
+}
+
+/// What the caller of C_Login or C_LoginUser hands over.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The organization, or nothing.
+    pub username: &'a [u8],
+    /// The PIN.
+    pub pin: &'a [u8],
+}
+
+/// Someone whom the service knows, and who is not logged in yet.
+pub struct User(Arc<Identity>);
+
+/// Credentials, a client with them, and what they give access to.
+struct Identity {
+    credentials: Credentials,
+    service: Arc<dyn Service>,
+    catalog: Catalog,
+}
+
+impl Identity {
+    fn new(
+        transport: &Arc<Transport>,
+        config: &Config,
+        options: &Arc<Options>,
+        credentials: Credentials,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            service: Arc::new(Client::new(transport.clone(), config, &credentials)),
+            credentials,
+            catalog: Catalog::new(options.clone()),
+        })
+    }
+
+    fn snapshot(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
+        self.catalog.get(self.service.as_ref(), cancellation)
+    }
+
+    fn organization_id(&self) -> &str {
+        &self.credentials.organization_id
+    }
+}
+
+impl Token {
+    /// A token that asks nothing yet.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] for chain certificates that cannot be read.
+    pub fn new(config: Config) -> Result<Self> {
+        let options = Arc::new(Options::new(&config)?);
+        let transport = Arc::new(Transport::new(config.clone()));
+        let configured = config
+            .credentials()
+            .map(|credentials| Identity::new(&transport, &config, &options, credentials));
+        if !config.login_required && configured.is_none() {
+            logging::write(
+                Level::Warning,
+                format_args!(
+                    "Cryptoki.LoginRequired is false, but a login is required: the configuration \
+                     has no OrganizationId and ApiToken to sign with"
+                ),
+            );
+        }
+        Ok(Self {
+            profiles: profiles(configured.is_some()),
+            configured,
+            config,
+            options,
+            transport,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Whether a user is logged in.
+    pub fn is_logged_in(&self) -> bool {
+        self.state.lock().user.is_some()
+    }
+
+    /// The flags of the token (PKCS #11 3.2, section 3.2). PINs are credentials that it neither
+    /// sets nor counts, so it never locks one.
+    pub fn flags(&self) -> CK_FLAGS {
+        let login_required = match self.open_identity() {
+            None => CKF_LOGIN_REQUIRED,
+            Some(_) => 0,
+        };
+        let count_low = match self.state.lock().pin_was_refused {
+            true => CKF_USER_PIN_COUNT_LOW,
+            false => 0,
+        };
+        FLAGS | login_required | count_low
+    }
+
+    /// Who may sign without a login: the credentials of the configuration, if it wants that.
+    fn open_identity(&self) -> Option<&Arc<Identity>> {
+        self.configured
+            .as_ref()
+            .filter(|_| !self.config.login_required)
+    }
+
+    /// Whether the configuration wants read/write sessions to be refused.
+    pub fn refuses_read_write_sessions(&self) -> bool {
+        self.config.do_not_fail_on_read_write_sessions == Some(false)
+    }
+
+    /// Finds out who wants to log in, which is one request for the signing policies unless they
+    /// are known.
+    ///
+    /// # Errors
+    /// [`Kind::AlreadyLoggedIn`]; [`Kind::PinIncorrect`] for a PIN that brings no credentials and
+    /// for credentials that the service refuses; those of the service.
+    pub fn authenticate(&self, login: &Login, cancellation: &Cancellation) -> Result<User> {
+        self.check_logged_out()?;
+        let user = self.user(login, cancellation);
+        if matches!(&user, Err(error) if error.kind == Kind::PinIncorrect) {
+            self.state.lock().pin_was_refused = true;
+        }
+        user
+    }
+
+    fn user(&self, login: &Login, cancellation: &Cancellation) -> Result<User> {
+        let credentials = Credentials::from_login(login.username, login.pin, &self.config)?;
+        let identity = self.identity(credentials);
+        let snapshot = identity.snapshot(cancellation).map_err(pin_incorrect)?;
+        if snapshot.objects.is_empty() {
+            self.warn_of_no_policies();
+        }
+        Ok(User(identity))
+    }
+
+    /// Logs a user in.
+    ///
+    /// # Errors
+    /// [`Kind::AlreadyLoggedIn`], if another thread was faster.
+    pub fn log_in(&self, user: User) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.user.is_some() {
+            return Err(already_logged_in());
+        }
+        state.last_user = Some(user.0.clone());
+        state.user = Some(user.0);
+        state.pin_was_refused = false;
+        Ok(())
+    }
+
+    fn check_logged_out(&self) -> Result<()> {
+        if self.is_logged_in() {
+            return Err(already_logged_in());
+        }
+        Ok(())
+    }
+
+    fn identity(&self, credentials: Credentials) -> Arc<Identity> {
+        let last_user = self.state.lock().last_user.clone();
+        [self.configured.clone(), last_user]
+            .into_iter()
+            .flatten()
+            .find(|identity| identity.credentials == credentials)
+            .unwrap_or_else(|| {
+                Identity::new(&self.transport, &self.config, &self.options, credentials)
+            })
+    }
+
+    fn warn_of_no_policies(&self) {
+        let slug = |slug: &Option<String>| slug.clone().unwrap_or_else(|| "*".to_owned());
+        logging::write(
+            Level::Warning,
+            format_args!(
+                "no usable signing policy {}/{} in organization and token given; check ProjectSlug \
+                 and SigningPolicySlug, and that the token's user is a Submitter",
+                slug(&self.config.project_slug),
+                slug(&self.config.signing_policy_slug)
+            ),
+        );
+    }
+
+    /// Logs the user out. Handles of private objects become invalid, and private session objects
+    /// are destroyed (PKCS #11 3.2, section 5.6.10).
+    ///
+    /// # Errors
+    /// [`Kind::NotLoggedIn`].
+    pub fn logout(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        state.handles.forget_private();
+        state.session_objects.forget_private();
+        match state.user.take() {
+            Some(_) => Ok(()),
+            None => Err(Error::new(Kind::NotLoggedIn, "no user is logged in")),
+        }
+    }
+}
+
+/// The profiles that the token keeps to (PKCS #11 Profiles 3.2, section 5). Certificates are found
+/// without a login only with credentials in the configuration.
+fn profiles(shows_certificates: bool) -> Vec<Arc<Object>> {
+    let profiles = [
+        ("Baseline Provider", CKP_BASELINE_PROVIDER, true),
+        ("Extended Provider", CKP_EXTENDED_PROVIDER, true),
+        ("Authentication Token", CKP_AUTHENTICATION_TOKEN, true),
+        (
+            "Public Certificates Token",
+            CKP_PUBLIC_CERTIFICATES_TOKEN,
+            shows_certificates,
+        ),
+    ];
+    profiles
+        .into_iter()
+        .filter(|(.., holds)| *holds)
+        .map(|(name, id, _)| Arc::new(Object::profile(name, id)))
+        .collect()
+}
+
+fn already_logged_in() -> Error {
+    Error::new(Kind::AlreadyLoggedIn, "the user is logged in already")
+}
+
+/// A service that does not accept the token means that the PIN is wrong.
+fn pin_incorrect(error: Error) -> Error {
+    match error.kind {
+        Kind::ServiceUnauthorized => Error::new(Kind::PinIncorrect, error.reason),
+        _ => error,
+    }
+}

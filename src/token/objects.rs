@@ -1,0 +1,324 @@
+//! What is visible in the token, and to whom.
+
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+
+use super::{Identity, Token};
+use crate::catalog::Snapshot;
+use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
+use crate::object::{Attribute, Object, may_match_policy};
+use crate::signpath::{Cancellation, Service};
+
+/// How many names of signing policies a message lists.
+const MAX_NAMES: usize = 10;
+
+/// The organization of objects that belong to none.
+const NO_ORGANIZATION: &str = "";
+
+/// A key that a caller named by its handle.
+pub struct Key {
+    /// What signs with it, if it is the key of a signing policy.
+    pub service: Option<Arc<dyn Service>>,
+    /// The object itself.
+    pub object: Arc<Object>,
+}
+
+impl Token {
+    /// The handles of the visible objects that match a template.
+    ///
+    /// The list of the signing policies is only asked for if one of its objects could match.
+    /// Before login it is that of the configured credentials; if it cannot be had then, it is an
+    /// empty one, since the PIN may bring other credentials.
+    ///
+    /// # Errors
+    /// Those of the service, after login or where no login is required.
+    pub fn find(
+        &self,
+        template: &[Attribute],
+        cancellation: &Cancellation,
+    ) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        let of_policies = self.snapshot(template, cancellation)?;
+        let mut state = self.state.lock();
+        let sees_private = state.user.is_some();
+        let wanted = |object: &&Arc<Object>| {
+            (sees_private || object.is_public()) && object.matches(template)
+        };
+        let mut found: Vec<_> = self
+            .profiles
+            .iter()
+            .filter(wanted)
+            .map(|object| state.handles.handle(NO_ORGANIZATION, object))
+            .collect();
+        if let Some((identity, snapshot)) = &of_policies {
+            let objects = snapshot.objects.iter().filter(wanted);
+            found.extend(
+                objects.map(|object| state.handles.handle(identity.organization_id(), object)),
+            );
+        }
+        let session_objects = state.session_objects.iter();
+        found.extend(
+            session_objects
+                .filter(|(_, object)| wanted(object))
+                .map(|(handle, _)| handle),
+        );
+        Ok(found)
+    }
+
+    /// Whether a handle that a search found still is one: not if its object has been destroyed, or
+    /// is private and the user has logged out.
+    pub fn is_valid(&self, handle: CK_OBJECT_HANDLE) -> bool {
+        let state = self.state.lock();
+        state.handles.contains(handle) || state.session_objects.get(handle).is_some()
+    }
+
+    fn snapshot(
+        &self,
+        template: &[Attribute],
+        cancellation: &Cancellation,
+    ) -> Result<Option<(Arc<Identity>, Arc<Snapshot>)>> {
+        let user = self.state.lock().user.clone();
+        let is_certain = user.is_some() || self.open_identity().is_some();
+        if !may_match_policy(template, is_certain) {
+            return Ok(None);
+        }
+        let Some(identity) = user.or_else(|| self.configured.clone()) else {
+            return Ok(None);
+        };
+        match identity.snapshot(cancellation) {
+            Ok(snapshot) => {
+                if is_certain {
+                    self.warn_of_unknown_name(&snapshot, template);
+                }
+                Ok(Some((identity, snapshot)))
+            }
+            Err(error) if is_certain => Err(error),
+            Err(error) => {
+                cancellation.check()?;
+                logging::write(
+                    Level::Warning,
+                    format_args!("no objects can be shown before login: {error}"),
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Tells a user who mistyped the name of a key which names there are; a program that repeats
+    /// its search is not told again.
+    fn warn_of_unknown_name(&self, snapshot: &Snapshot, template: &[Attribute]) {
+        let has_value = |wanted: &&Attribute| {
+            let is_known = |object: &Arc<Object>| {
+                object
+                    .attribute(wanted.id)
+                    .is_some_and(|value| value.is(&wanted.value))
+            };
+            snapshot.objects.iter().any(is_known)
+        };
+        let unknown = template
+            .iter()
+            .filter(|wanted| matches!(wanted.id, CKA_ID | CKA_LABEL))
+            .find(|wanted| !has_value(wanted));
+        let Some(unknown) = unknown else { return };
+        let last_unknown = self
+            .state
+            .lock()
+            .last_unknown
+            .replace(unknown.value.clone());
+        if last_unknown.as_ref() == Some(&unknown.value) {
+            return;
+        }
+        let mut policies: Vec<_> = snapshot
+            .objects
+            .iter()
+            .filter_map(|object| Some(object.policy()?.name.to_string()))
+            .collect();
+        policies.dedup();
+        let more = match policies.len().checked_sub(MAX_NAMES) {
+            Some(more @ 1..) => format!(" and {more} more"),
+            _ => String::new(),
+        };
+        policies.truncate(MAX_NAMES);
+        logging::write(
+            Level::Warning,
+            format_args!(
+                "there is no signing policy {:?}, but {}{more}; a key is named \
+                 ProjectSlug/SigningPolicySlug",
+                String::from_utf8_lossy(&unknown.value),
+                policies.join(", ")
+            ),
+        );
+    }
+
+    /// The visible object of a handle, from memory.
+    ///
+    /// # Errors
+    /// [`Kind::ObjectHandle`].
+    pub fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        match self.visible(handle) {
+            Some(Visible { object, .. }) => Ok(object),
+            None => Err(no_object(handle)),
+        }
+    }
+
+    /// The visible key of a handle, and the service that signs with it if it is a policy's.
+    ///
+    /// # Errors
+    /// [`Kind::NotLoggedIn`], [`Kind::KeyHandle`].
+    pub fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<Key> {
+        match self.visible(handle) {
+            Some(Visible { object, identity }) if object.is_key() => Ok(Key {
+                service: identity.map(|identity| identity.service.clone()),
+                object,
+            }),
+            None if !self.is_logged_in() && self.open_identity().is_none() => Err(Error::new(
+                Kind::NotLoggedIn,
+                "private keys can be used only after C_Login; give the tool the PIN, which may be \
+                 CONFIG",
+            )),
+            _ => Err(no_key(handle)),
+        }
+    }
+
+    /// The visible key of a handle, for what asks no service.
+    ///
+    /// # Errors
+    /// [`Kind::KeyHandle`].
+    pub fn visible_key(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        match self.visible(handle) {
+            Some(Visible { object, .. }) if object.is_key() => Ok(object),
+            _ => Err(no_key(handle)),
+        }
+    }
+
+    fn visible(&self, handle: CK_OBJECT_HANDLE) -> Option<Visible> {
+        let state = self.state.lock();
+        if let Some(object) = state.session_objects.get(handle) {
+            let visible = state.user.is_some() || object.is_public();
+            return visible.then(|| Visible {
+                object: object.clone(),
+                identity: None,
+            });
+        }
+        let find = |objects: &[Arc<Object>], organization_id: &str| {
+            let unique_id = state.handles.unique_id(handle, organization_id)?;
+            let found = objects
+                .iter()
+                .find(|object| object.unique_id() == unique_id);
+            found.cloned()
+        };
+        if let Some(object) = find(&self.profiles, NO_ORGANIZATION) {
+            let identity = None;
+            return Some(Visible { object, identity });
+        }
+        let identity = state.user.as_ref().or(self.configured.as_ref())?;
+        let snapshot = identity.catalog.known()?;
+        let object = find(&snapshot.objects, identity.organization_id())?;
+        (state.user.is_some() || object.is_public()).then(|| Visible {
+            identity: object.policy().map(|_| identity.clone()),
+            object,
+        })
+    }
+
+    /// Creates a session object (PKCS #11 3.2, section 5.7.1).
+    ///
+    /// # Errors
+    /// [`Kind::TokenWriteProtected`] for a token object, [`Kind::NotLoggedIn`] for a private one
+    /// before login, and those of [`Object::from_template`].
+    pub fn create_object(
+        &self,
+        session: CK_SESSION_HANDLE,
+        template: &[Attribute],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        self.add_session_object(session, |unique_id| {
+            Object::from_template(template, unique_id)
+        })
+    }
+
+    /// Copies a session object (PKCS #11 3.2, section 5.7.2).
+    ///
+    /// # Errors
+    /// [`Kind::ObjectHandle`], [`Kind::ActionProhibited`], and those of [`Token::create_object`].
+    pub fn copy_object(
+        &self,
+        session: CK_SESSION_HANDLE,
+        handle: CK_OBJECT_HANDLE,
+        changes: &[Attribute],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let object = self.object(handle)?;
+        object.allows(CKA_COPYABLE)?;
+        self.add_session_object(session, |unique_id| object.copied(changes, unique_id))
+    }
+
+    fn add_session_object(
+        &self,
+        session: CK_SESSION_HANDLE,
+        make: impl FnOnce(String) -> Result<Object>,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let handle = crate::object::unused_handle();
+        let object = make(format!("session object {handle}"))?;
+        let mut state = self.state.lock();
+        if !object.is_public() && state.user.is_none() {
+            return Err(Error::new(
+                Kind::NotLoggedIn,
+                "private objects can be created only after C_Login",
+            ));
+        }
+        state
+            .session_objects
+            .insert(handle, session, Arc::new(object));
+        Ok(handle)
+    }
+
+    /// Changes attributes of a session object (PKCS #11 3.2, section 5.7.6).
+    ///
+    /// # Errors
+    /// [`Kind::ObjectHandle`], [`Kind::ActionProhibited`], and those of [`Object::changed`].
+    pub fn change_object(&self, handle: CK_OBJECT_HANDLE, changes: &[Attribute]) -> Result<()> {
+        let object = self.object(handle)?;
+        object.allows(CKA_MODIFIABLE)?;
+        let changed = object.changed(changes)?;
+        self.state
+            .lock()
+            .session_objects
+            .replace(handle, Arc::new(changed));
+        Ok(())
+    }
+
+    /// Destroys a session object (PKCS #11 3.2, section 5.7.3).
+    ///
+    /// # Errors
+    /// [`Kind::ObjectHandle`]; [`Kind::ActionProhibited`] for token objects, and for those created
+    /// so that they cannot be destroyed.
+    pub fn destroy_object(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        self.object(handle)?.allows(CKA_DESTROYABLE)?;
+        self.state.lock().session_objects.remove(handle);
+        Ok(())
+    }
+
+    /// Destroys the objects of a session that is closed.
+    pub fn destroy_objects_of(&self, session: CK_SESSION_HANDLE) {
+        self.state.lock().session_objects.forget_session(session);
+    }
+}
+
+/// An object that may be seen, and who it belongs to if it is a signing policy's.
+struct Visible {
+    object: Arc<Object>,
+    identity: Option<Arc<Identity>>,
+}
+
+fn no_object(handle: CK_OBJECT_HANDLE) -> Error {
+    Error::new(
+        Kind::ObjectHandle,
+        format!("no visible object has the handle {handle}"),
+    )
+}
+
+fn no_key(handle: CK_OBJECT_HANDLE) -> Error {
+    Error::new(
+        Kind::KeyHandle,
+        format!("no visible key has the handle {handle}"),
+    )
+}
