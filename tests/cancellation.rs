@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::raw::{self, Raw, ck, mechanism};
 use common::relay::{Relay, Watch};
-use common::{SIGN, environment, in_child, service};
+use common::{Run, SIGN, environment, in_child, service};
 use cryptoki_sys::*;
 use pkcs11_test::{Effect, Fault};
 
@@ -19,6 +19,25 @@ const PROMPT: Duration = Duration::from_secs(5);
 
 /// Starts a signature that waits once `watch` has come, ends it with `end`, and gives its return value.
 fn ended_by(watch: Watch, end: impl FnOnce(&Raw, CK_SESSION_HANDLE)) -> CK_RV {
+    let begin = |raw: &Raw, session, key| {
+        let mut ecdsa = mechanism(CKM_ECDSA);
+        ck!(raw, C_SignInit(session, &mut ecdsa, key))
+    };
+    let sign = |raw: &Raw, session| {
+        let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
+        let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
+        ck!(raw, C_Sign(session, data, 32, output, &mut length))
+    };
+    signing_ended_by(watch, begin, sign, end)
+}
+
+/// The same with other functions that sign.
+fn signing_ended_by(
+    watch: Watch,
+    begin: impl FnOnce(&Raw, CK_SESSION_HANDLE, CK_OBJECT_HANDLE) -> CK_RV,
+    sign: impl FnOnce(&Raw, CK_SESSION_HANDLE) -> CK_RV + Send,
+    end: impl FnOnce(&Raw, CK_SESSION_HANDLE),
+) -> CK_RV {
     let url = std::env::var("SIGNPATH_API_URL").unwrap();
     let service = url
         .strip_prefix("http://")
@@ -32,16 +51,9 @@ fn ended_by(watch: Watch, end: impl FnOnce(&Raw, CK_SESSION_HANDLE)) -> CK_RV {
     let raw = Raw::load();
     let session = raw::logged_in(&raw);
     let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-    let mut ecdsa = mechanism(CKM_ECDSA);
-    assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
-    let sign = || {
-        let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-        let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-        let rv = ck!(raw, C_Sign(session, data, 32, output, &mut length));
-        (rv, Instant::now())
-    };
+    assert_eq!(begin(&raw, session, key), CKR_OK);
     thread::scope(|scope| {
-        let signing = scope.spawn(sign);
+        let signing = scope.spawn(|| (sign(&raw, session), Instant::now()));
         relay.seen.recv().unwrap();
         let ended = Instant::now();
         end(&raw, session);
@@ -53,15 +65,20 @@ fn ended_by(watch: Watch, end: impl FnOnce(&Raw, CK_SESSION_HANDLE)) -> CK_RV {
     })
 }
 
+/// Runs `child`, which nothing is said about.
 fn with_service(test: &str, child: impl FnOnce()) {
+    if let Some(run) = run_with_service(test, child) {
+        run.assert_silent();
+    }
+}
+
+fn run_with_service(test: &str, child: impl FnOnce()) -> Option<Run> {
     let prepare = || {
         let service = service();
         let environment = environment(&service, &[]);
         (service, environment)
     };
-    if let Some((_, run)) = in_child(test, prepare, child) {
-        run.assert_silent();
-    }
+    in_child(test, prepare, child).map(|(_, run)| run)
 }
 
 #[test]
@@ -101,9 +118,59 @@ fn c_sign_init_without_a_mechanism_ends_a_signature_that_waits_and_the_session_g
             assert_eq!(ck!(raw, C_SignInit(session, ptr::null_mut(), 0)), CKR_OK);
             let key = raw::object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
             let mut ecdsa = mechanism(CKM_ECDSA);
+            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
+        });
+        assert_eq!(rv, CKR_FUNCTION_CANCELED);
+    });
+}
+
+#[test]
+fn c_session_cancel_ends_a_signature_that_waits_if_its_flags_name_it() {
+    run_with_service(test_name!(), || {
+        let rv = ended_by(SIGNING_REQUEST, |raw, session| {
+            let others = CKF_VERIFY | CKF_DIGEST | CKF_MESSAGE_SIGN | CKF_FIND_OBJECTS;
+            assert_eq!(ck!(raw, C_SessionCancel(session, others)), CKR_OK);
+            let mut ecdsa = mechanism(CKM_ECDSA);
+            let key = raw::object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
             let init = ck!(raw, C_SignInit(session, &mut ecdsa, key));
-            // The signature that was cancelled may be on its way out still.
-            assert!(matches!(init, CKR_OK | CKR_OPERATION_ACTIVE), "{init:#x}");
+            assert_eq!(init, CKR_OPERATION_ACTIVE, "it still waits");
+            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_SIGN)), CKR_OK);
+            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
+        });
+        assert_eq!(rv, CKR_FUNCTION_CANCELED);
+    });
+}
+
+#[test]
+fn c_logout_ends_a_signature_that_waits() {
+    with_service(test_name!(), || {
+        let rv = ended_by(SIGNING_REQUEST, |raw, session| {
+            assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+        });
+        assert_eq!(rv, CKR_FUNCTION_CANCELED);
+    });
+}
+
+#[test]
+fn c_session_cancel_ends_a_message_that_waits_and_its_process() {
+    run_with_service(test_name!(), || {
+        let begin = |raw: &Raw, session, key| {
+            let mut ecdsa = mechanism(CKM_ECDSA);
+            ck!(raw, C_MessageSignInit(session, &mut ecdsa, key))
+        };
+        let sign = |raw: &Raw, session| {
+            let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
+            let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
+            let none = ptr::null_mut();
+            ck!(
+                raw,
+                C_SignMessage(session, none, 0, data, 32, output, &mut length)
+            )
+        };
+        let rv = signing_ended_by(SIGNING_REQUEST, begin, sign, |raw, session| {
+            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_MESSAGE_SIGN)), CKR_OK);
+            let next = ck!(raw, C_SignMessageBegin(session, ptr::null_mut(), 0));
+            assert_eq!(next, CKR_OPERATION_NOT_INITIALIZED);
         });
         assert_eq!(rv, CKR_FUNCTION_CANCELED);
     });

@@ -59,9 +59,12 @@ fn pass(
     let seeing = seeing.clone();
     thread::spawn(move || {
         let mut buffer = [0; 1 << 16];
+        // The rest of a request may come in pieces of its own.
+        let mut is_held = false;
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             let is_watched = watched.is_some_and(|start| buffer.starts_with(start));
-            if !(is_watched && hold) && to.write_all(&buffer[..length]).is_err() {
+            is_held |= is_watched && hold;
+            if !is_held && to.write_all(&buffer[..length]).is_err() {
                 break;
             }
             if is_watched {
