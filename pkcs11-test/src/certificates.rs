@@ -2,18 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use p256::ecdsa::signature::{Keypair, Signer};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::{Signature, SigningKey};
-use rsa::pkcs8::{DecodePrivateKey, LineEnding};
+use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey, LineEnding};
 use sha2::Sha256;
 use uuid::Uuid;
 use x509_cert::Certificate;
 use x509_cert::builder::{Builder, CertificateBuilder, Profile};
 use x509_cert::der::asn1::{Ia5String, ObjectIdentifier};
 use x509_cert::der::referenced::OwnedToRef;
-use x509_cert::der::{DecodePem, EncodePem};
+use x509_cert::der::{DecodePem, Encode, EncodePem};
 use x509_cert::ext::AsExtension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
@@ -22,11 +23,15 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
-use x509_cert::time::Validity;
+use x509_cert::spki::{
+    DynSignatureAlgorithmIdentifier, SignatureBitStringEncoding, SubjectPublicKeyInfoOwned,
+    SubjectPublicKeyInfoRef,
+};
+use x509_cert::time::{Time, Validity};
 
 use crate::error::{Context, Error};
 use crate::keys::{KeyKind, SoftwareStore};
+use crate::options::ServerCertificate;
 use crate::state::{PUBLIC, StateFolder};
 
 /// id-kp-codeSigning: RFC 5280, section 4.2.1.12
@@ -34,6 +39,10 @@ const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5
 /// id-kp-serverAuth: RFC 5280, section 4.2.1.12
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
+/// id-kp-clientAuth: RFC 5280, section 4.2.1.12
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60 + 6 * 60 * 60);
 const FAILURE: &str = "cannot issue a certificate";
 
@@ -73,7 +82,8 @@ impl Authority {
             return Ok(Self { key, certificate });
         }
         let subject = Name::from_str(subject).context(FAILURE)?;
-        let mut builder = builder(None, subject, public_key.clone(), 20 * YEAR, &key)?;
+        let validity = Validity::from_now(20 * YEAR).context(FAILURE)?;
+        let mut builder = builder(None, subject, public_key.clone(), validity, &key)?;
         add(
             &mut builder,
             &BasicConstraints {
@@ -113,6 +123,7 @@ impl Authority {
         let extensions = Extensions {
             usage: CODE_SIGNING,
             alternative_names: None,
+            validity: Validity::from_now(10 * YEAR).context(FAILURE)?,
         };
         let certificate = self.issue(
             &format!("CN={common_name},OU=Release Engineering,O=Example Software GmbH,L=Wien,C=AT"),
@@ -123,32 +134,82 @@ impl Authority {
         Ok(certificate)
     }
 
-    /// The server certificate `tls.pem` for localhost, 127.0.0.1 and ::1.
+    /// The server certificate `tls.pem` for localhost, 127.0.0.1 and ::1; one that something is wrong with is not kept.
     pub fn server_certificate(
         &self,
         state: &StateFolder,
-        public_key: &SubjectPublicKeyInfoOwned,
+        key: &p256::SecretKey,
+        kind: ServerCertificate,
     ) -> Result<Certificate, Error> {
         let file = "tls.pem";
-        if let Some(certificate) = read(state, file, public_key)? {
+        let public_key = &SubjectPublicKeyInfoOwned::from_key(key.public_key()).context(FAILURE)?;
+        let is_good = kind == ServerCertificate::Good;
+        if let Some(certificate) = read(state, file, public_key)?.filter(|_| is_good) {
             return Ok(certificate);
         }
-        let names = SubjectAltName(vec![
-            GeneralName::DnsName(Ia5String::new("localhost").context(FAILURE)?),
-            GeneralName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            GeneralName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-        ]);
+        let dns_name = |name| {
+            Ia5String::new(name)
+                .map(GeneralName::DnsName)
+                .context(FAILURE)
+        };
+        let names = SubjectAltName(match kind {
+            ServerCertificate::OtherName => vec![dns_name("other.example")?],
+            _ => vec![
+                dns_name("localhost")?,
+                GeneralName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                GeneralName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            ],
+        });
+        let now = SystemTime::now();
+        let (from, until) = match kind {
+            ServerCertificate::Expired => (now - YEAR, now - DAY),
+            ServerCertificate::NotYetValid => (now + DAY, now + YEAR),
+            _ => (now, now + 10 * YEAR),
+        };
         let extensions = Extensions {
             usage: SERVER_AUTH,
             alternative_names: Some(names),
+            validity: lifetime(from, until)?,
         };
-        let certificate = self.issue(
-            "CN=localhost,O=Local SignPath Service,C=AT",
+        let subject = "CN=localhost,O=Local SignPath Service,C=AT";
+        if kind == ServerCertificate::SelfSigned {
+            let key = p256::ecdsa::SigningKey::from(key);
+            let issuer = Name::from_str(subject).context(FAILURE)?;
+            return issue::<_, p256::ecdsa::DerSignature>(
+                &key,
+                (&issuer, public_key),
+                subject,
+                public_key,
+                extensions,
+            );
+        }
+        let certificate = self.issue(subject, public_key, extensions)?;
+        if is_good {
+            write(state, file, &certificate)?;
+        }
+        Ok(certificate)
+    }
+
+    /// A client's certificate.
+    pub fn client_certificate(
+        &self,
+        public_key: &SubjectPublicKeyInfoOwned,
+    ) -> Result<Certificate, Error> {
+        let extensions = Extensions {
+            usage: CLIENT_AUTH,
+            alternative_names: None,
+            validity: Validity::from_now(10 * YEAR).context(FAILURE)?,
+        };
+        self.issue(
+            "CN=build agent,O=Example Software GmbH,C=AT",
             public_key,
             extensions,
-        )?;
-        write(state, file, &certificate)?;
-        Ok(certificate)
+        )
+    }
+
+    /// The authority's own certificate.
+    pub fn certificate_der(&self) -> x509_cert::der::Result<Vec<u8>> {
+        self.certificate.to_der()
     }
 
     fn issue(
@@ -157,37 +218,9 @@ impl Authority {
         public_key: &SubjectPublicKeyInfoOwned,
         extensions: Extensions,
     ) -> Result<Certificate, Error> {
-        let issuer = self.certificate.tbs_certificate.subject.clone();
-        let subject = Name::from_str(subject).context(FAILURE)?;
-        let issuer_key = reference(&self.certificate.tbs_certificate.subject_public_key_info);
-        let mut builder = builder(
-            Some(issuer),
-            subject,
-            public_key.clone(),
-            10 * YEAR,
-            &self.key,
-        )?;
-        add(
-            &mut builder,
-            &BasicConstraints {
-                ca: false,
-                path_len_constraint: None,
-            },
-        )?;
-        add(&mut builder, &KeyUsage(KeyUsages::DigitalSignature.into()))?;
-        add(&mut builder, &ExtendedKeyUsage(vec![extensions.usage]))?;
-        add(
-            &mut builder,
-            &SubjectKeyIdentifier::try_from(reference(public_key)).context(FAILURE)?,
-        )?;
-        add(
-            &mut builder,
-            &AuthorityKeyIdentifier::try_from(issuer_key).context(FAILURE)?,
-        )?;
-        if let Some(names) = extensions.alternative_names {
-            add(&mut builder, &names)?;
-        }
-        builder.build::<Signature>().context(FAILURE)
+        let issuer = &self.certificate.tbs_certificate;
+        let issuer = (&issuer.subject, &issuer.subject_public_key_info);
+        issue::<_, Signature>(&self.key, issuer, subject, public_key, extensions)
     }
 }
 
@@ -195,20 +228,68 @@ impl Authority {
 struct Extensions {
     usage: ObjectIdentifier,
     alternative_names: Option<SubjectAltName>,
+    validity: Validity,
 }
 
-fn builder<'a>(
+/// An end certificate. The issuer is a name and a public key.
+fn issue<S, Sig>(
+    signer: &S,
+    (issuer, issuer_key): (&Name, &SubjectPublicKeyInfoOwned),
+    subject: &str,
+    public_key: &SubjectPublicKeyInfoOwned,
+    extensions: Extensions,
+) -> Result<Certificate, Error>
+where
+    S: Keypair + DynSignatureAlgorithmIdentifier + Signer<Sig>,
+    S::VerifyingKey: EncodePublicKey,
+    Sig: SignatureBitStringEncoding,
+{
+    let subject = Name::from_str(subject).context(FAILURE)?;
+    let mut builder = builder(
+        Some(issuer.clone()),
+        subject,
+        public_key.clone(),
+        extensions.validity,
+        signer,
+    )?;
+    add(
+        &mut builder,
+        &BasicConstraints {
+            ca: false,
+            path_len_constraint: None,
+        },
+    )?;
+    add(&mut builder, &KeyUsage(KeyUsages::DigitalSignature.into()))?;
+    add(&mut builder, &ExtendedKeyUsage(vec![extensions.usage]))?;
+    add(
+        &mut builder,
+        &SubjectKeyIdentifier::try_from(reference(public_key)).context(FAILURE)?,
+    )?;
+    add(
+        &mut builder,
+        &AuthorityKeyIdentifier::try_from(reference(issuer_key)).context(FAILURE)?,
+    )?;
+    if let Some(names) = extensions.alternative_names {
+        add(&mut builder, &names)?;
+    }
+    builder.build::<Sig>().context(FAILURE)
+}
+
+fn builder<S>(
     issuer: Option<Name>,
     subject: Name,
     public_key: SubjectPublicKeyInfoOwned,
-    lifetime: Duration,
-    signer: &'a SigningKey<Sha256>,
-) -> Result<CertificateBuilder<'a, SigningKey<Sha256>>, Error> {
+    validity: Validity,
+    signer: &S,
+) -> Result<CertificateBuilder<'_, S>, Error>
+where
+    S: Keypair + DynSignatureAlgorithmIdentifier,
+    S::VerifyingKey: EncodePublicKey,
+{
     let mut serial_number = Uuid::new_v4().into_bytes();
     // Positive, and of the same length always: RFC 5280, section 4.1.2.2
     serial_number[0] = serial_number[0] & 0x7f | 0x40;
     let serial_number = SerialNumber::new(&serial_number).context(FAILURE)?;
-    let validity = Validity::from_now(lifetime).context(FAILURE)?;
     CertificateBuilder::new(
         Profile::Manual { issuer },
         serial_number,
@@ -220,11 +301,23 @@ fn builder<'a>(
     .context(FAILURE)
 }
 
-fn add(
-    builder: &mut CertificateBuilder<'_, SigningKey<Sha256>>,
+fn add<S>(
+    builder: &mut CertificateBuilder<'_, S>,
     extension: &impl AsExtension,
-) -> Result<(), Error> {
+) -> Result<(), Error>
+where
+    S: Keypair + DynSignatureAlgorithmIdentifier,
+    S::VerifyingKey: EncodePublicKey,
+{
     builder.add_extension(extension).context(FAILURE)
+}
+
+fn lifetime(from: SystemTime, until: SystemTime) -> Result<Validity, Error> {
+    let time = |time| Time::try_from(time).context(FAILURE);
+    Ok(Validity {
+        not_before: time(from)?,
+        not_after: time(until)?,
+    })
 }
 
 fn reference(public_key: &SubjectPublicKeyInfoOwned) -> SubjectPublicKeyInfoRef<'_> {

@@ -54,9 +54,11 @@ impl Digest {
         Self::ALL.into_iter().find(|digest| digest.oid == oid)
     }
 
+    /// By `hashAlgorithmName`, among which MD5 is not.
     pub fn by_name(name: &str) -> Option<&'static Digest> {
         Self::ALL
             .into_iter()
+            .filter(|digest| **digest != MD5)
             .find(|digest| digest.name.eq_ignore_ascii_case(name))
     }
 

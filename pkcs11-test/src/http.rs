@@ -2,12 +2,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
+use axum::http::response::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Uri};
 use axum::response::Response;
@@ -18,11 +21,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::bodies;
 use crate::fault::{Effect, FaultQueue};
 use crate::log::RequestLog;
 use crate::routes::{Call, CanonicalPath};
@@ -68,17 +72,23 @@ impl Server {
     }
 
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, connection: u64) {
-        let service = service_fn(|request| self.answer(request, connection));
+        let raw = Mutex::default();
+        let service = service_fn(|request| Box::pin(self.answer(request, connection, &raw)));
+        let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         // Clients go away as they like, and injected faults end a connection with an error.
-        let _ = http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
+        let ended = poll_fn(|context| http.poll_without_shutdown(context)).await;
+        let mut stream = http.into_parts().io.into_inner();
+        let raw = std::mem::take(&mut *raw.lock().unwrap_or_else(PoisonError::into_inner));
+        if ended.is_ok() || (stream.write_all(&raw).await.is_ok() && !raw.is_empty()) {
+            let _ = stream.shutdown().await;
+        }
     }
 
     async fn answer(
         &self,
         request: Request<Incoming>,
         connection: u64,
+        raw: &Mutex<Vec<u8>>,
     ) -> Result<Response, ConnectionClosed> {
         let time = OffsetDateTime::from(SystemTime::now())
             .format(&Rfc3339)
@@ -90,7 +100,6 @@ impl Server {
             .await
             .map_err(|_| ConnectionClosed)?
             .to_bytes();
-        let begin = Instant::now();
 
         let canonical = CanonicalPath::of(head.uri.path());
         let route = format!(
@@ -104,42 +113,121 @@ impl Server {
         if let Some(uri) = canonical.and_then(|canonical| with_path(&head.uri, &canonical.path)) {
             head.uri = uri;
         }
-        let call = Call {
-            fault: self.faults.take(&route, signs),
-            ..Call::default()
-        };
+        let fault = self.faults.take(&route, signs);
+        let gate = fault.as_ref().and_then(|fault| fault.gate.clone());
+        let effect = fault.map_or(Effect::Usual, |fault| fault.effect);
+        let call = Call::new(effect.clone());
         call.note(|record| {
             record.time = time;
             record.connection = connection;
             record.method = head.method.to_string();
             record.route = route;
+            record.user_agent = head
+                .headers
+                .get(USER_AGENT)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         });
         head.extensions.insert(call.clone());
-
+        // Also when the client goes away meanwhile, which drops what follows.
+        let mut recording = Recording {
+            log: &self.log,
+            call: &call,
+            begin: Instant::now(),
+            is_done: false,
+        };
+        if let Some(gate) = gate {
+            gate.pass().await;
+        }
         let Ok(response) = self
             .router
             .clone()
             .oneshot(Request::from_parts(head, Body::from(body)))
             .await;
-        let response = match &call.fault {
-            Some(Effect::Answer {
-                status,
-                headers,
-                body,
-            }) => Effect::answer(*status, headers, body).ok(),
-            Some(Effect::Close | Effect::Hang) => None,
-            Some(Effect::WrongSignature | Effect::SignatureLength(_)) | None => Some(response),
+        let response = match effect {
+            Effect::Usual
+            | Effect::WrongSignature
+            | Effect::SignatureLength(_)
+            | Effect::OtherEncoding => Some(response),
+            Effect::Answer { .. } | Effect::Long { .. } => effect.own_answer().ok().flatten(),
+            Effect::Trickle(pause) => {
+                let (head, body) = whole(response).await?;
+                Some(Response::from_parts(head, bodies::trickle(body, pause)))
+            }
+            Effect::Truncate => {
+                let (head, body) = whole(response).await?;
+                set(raw, written(&head, &body, body.len() / 2));
+                None
+            }
+            Effect::Raw(bytes) => {
+                set(raw, bytes);
+                None
+            }
+            Effect::Hang => {
+                recording.finish(None);
+                std::future::pending().await
+            }
+            Effect::Close | Effect::ProcessAndClose => None,
         };
-        call.note(|record| {
-            record.status = response.as_ref().map(|response| response.status().as_u16());
-            record.duration_ms = begin.elapsed().as_micros() as f64 / 1000.0;
-            self.log.add(record.clone());
-        });
-        if call.fault == Some(Effect::Hang) {
-            std::future::pending::<()>().await;
-        }
+        recording.finish(response.as_ref().map(|response| response.status().as_u16()));
         response.ok_or(ConnectionClosed)
     }
+}
+
+/// Puts a request's record into the log, once.
+struct Recording<'a> {
+    log: &'a RequestLog,
+    call: &'a Call,
+    begin: Instant,
+    is_done: bool,
+}
+
+impl Recording<'_> {
+    fn finish(&mut self, status: Option<u16>) {
+        if std::mem::replace(&mut self.is_done, true) {
+            return;
+        }
+        self.call.note(|record| {
+            record.status = status;
+            record.duration_ms = self.begin.elapsed().as_micros() as f64 / 1000.0;
+            self.log.add(record.clone());
+        });
+    }
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        self.finish(None);
+    }
+}
+
+async fn whole(response: Response) -> Result<(Parts, Bytes), ConnectionClosed> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map_err(|_| ConnectionClosed)?;
+    Ok((head, body.to_bytes()))
+}
+
+fn set(raw: &Mutex<Vec<u8>>, bytes: Vec<u8>) {
+    *raw.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+}
+
+/// An answer as it goes over the wire, with the first `sent` bytes of its body.
+fn written(head: &Parts, body: &Bytes, sent: usize) -> Vec<u8> {
+    let mut text = format!(
+        "HTTP/1.1 {}\r\ncontent-length: {}\r\n",
+        head.status,
+        body.len()
+    )
+    .into_bytes();
+    for (name, value) in head
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != CONTENT_LENGTH)
+    {
+        text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    text.extend(b"\r\n");
+    text.extend(&body[..sent]);
+    text
 }
 
 fn with_path(uri: &Uri, path: &str) -> Option<Uri> {

@@ -12,10 +12,12 @@
 //!
 //! The command `pkcs11-test serve` is the same thing for shells.
 
+mod bodies;
 mod certificates;
 mod digest;
 mod error;
 mod fault;
+mod gate;
 mod http;
 mod keys;
 mod log;
@@ -31,9 +33,10 @@ mod tls;
 
 pub use error::Error;
 pub use fault::{Effect, Fault};
+pub use gate::Gate;
 pub use keys::{KeyKind, KeyStoreKind, SoftHsmToken};
 pub use log::{Log, RequestRecord};
-pub use options::Options;
+pub use options::{Options, ServerCertificate, TlsOptions, TlsVersions};
 pub use policies::{CertificateKind, PolicyEntry, PolicyFile, Slug, UserEntry};
 pub use service::Service;
 pub use state::write_secret;

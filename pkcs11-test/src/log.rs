@@ -45,6 +45,16 @@ pub struct RequestRecord {
     pub algorithm: Option<String>,
     /// The name of the user whose token came with the request.
     pub user: Option<String>,
+    /// The client, as it calls itself.
+    pub user_agent: Option<String>,
+    /// The artifact configuration's slug.
+    pub artifact_configuration: Option<String>,
+    /// The description of the signing request.
+    pub description: Option<String>,
+    /// The format of an ECDSA signature as the request spells it.
+    pub ecdsa_format: Option<String>,
+    /// Whether a signature was made, which the real service would count, even if its client never got it.
+    pub is_signed: bool,
     /// The metadata as sent.
     pub metadata: Option<Value>,
 }

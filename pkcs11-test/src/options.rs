@@ -16,6 +16,8 @@ pub struct Options {
     pub policies: PolicyFile,
     /// HTTPS instead of HTTP, with a certificate of the service's own authority.
     pub tls: bool,
+    /// What is unusual about HTTPS.
+    pub tls_options: TlsOptions,
     /// Where the private keys live.
     pub key_store: KeyStoreKind,
     /// The SoftHSM library. `None` looks in the usual places.
@@ -32,9 +34,50 @@ impl Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             policies: PolicyFile::default(),
             tls: false,
+            tls_options: TlsOptions::default(),
             key_store: KeyStoreKind::Software,
             softhsm_module: None,
             log: Log::None,
         }
     }
+}
+
+/// What is unusual about HTTPS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// What is wrong with the server's certificate.
+    pub certificate: ServerCertificate,
+    /// The versions of TLS that are spoken.
+    pub versions: TlsVersions,
+    /// Clients have to show a certificate of the service's own authority, such as
+    /// [`Service::client_certificate`](crate::Service::client_certificate).
+    pub client_certificate: bool,
+}
+
+/// What is wrong with a server's certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ServerCertificate {
+    /// Nothing.
+    #[default]
+    Good,
+    /// It ended a day ago.
+    Expired,
+    /// It begins in a day.
+    NotYetValid,
+    /// It is for the host `other.example`.
+    OtherName,
+    /// No authority has signed it but its own key.
+    SelfSigned,
+}
+
+/// Versions of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersions {
+    /// TLS 1.2 and 1.3.
+    #[default]
+    All,
+    /// TLS 1.2.
+    Only12,
+    /// TLS 1.3.
+    Only13,
 }

@@ -1,7 +1,7 @@
 //! A running service.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -24,6 +24,7 @@ pub struct Service {
     faults: Arc<FaultQueue>,
     log: Arc<RequestLog>,
     tls_ca_file: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
     softhsm: Option<SoftHsmToken>,
     running: Option<Running>,
 }
@@ -46,7 +47,7 @@ impl Service {
         let keys = keys::open(options.key_store, &state, options.softhsm_module.as_deref())?;
         let organization = Organization::open(&options.policies, &state, keys.as_ref())?;
         let tls = if options.tls {
-            Some(tls::acceptor(&state)?)
+            Some(tls::acceptor(&state, options.tls_options)?)
         } else {
             None
         };
@@ -71,7 +72,7 @@ impl Service {
 
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_io()
+            .enable_all()
             .thread_name("signpath-service")
             .build();
         let runtime = runtime.context("cannot start threads")?;
@@ -90,6 +91,7 @@ impl Service {
             faults,
             log,
             tls_ca_file: options.tls.then(|| state.path(tls::AUTHORITY_FILE)),
+            client_certificate: options.tls.then(|| state.path(tls::CLIENT_FILE)),
             softhsm: keys.token().cloned(),
             running: Some(Running { stop, thread }),
         })
@@ -137,6 +139,11 @@ impl Service {
         environment
     }
 
+    /// The PEM file with a client's certificate and its private key, for a service with TLS.
+    pub fn client_certificate(&self) -> Option<&Path> {
+        self.client_certificate.as_deref()
+    }
+
     /// The DER certificate that a policy shows.
     pub fn certificate_der(&self, project: &str, policy: &str) -> Option<&[u8]> {
         self.api
@@ -151,12 +158,17 @@ impl Service {
         self.log.records()
     }
 
-    /// Lets something go wrong with the next request that matches. Faults for the same request wait in a queue.
+    /// Lets something go wrong with the next requests that match. Faults for the same request wait in a queue.
     ///
     /// # Errors
     /// The answer that the fault asks for cannot be sent by HTTP.
     pub fn inject(&self, fault: impl Into<Fault>) -> Result<(), Error> {
         self.faults.push(fault.into())
+    }
+
+    /// Takes back the faults that have met no request yet, or not all of theirs.
+    pub fn heal(&self) {
+        self.faults.clear();
     }
 
     /// The token that holds the keys, with [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).

@@ -108,6 +108,14 @@ impl SigningData {
         rsa == (self.scheme != Scheme::Ecdsa)
     }
 
+    /// The same with the ECDSA format that was not asked for.
+    pub fn in_the_other_encoding(self) -> Self {
+        Self {
+            asn1: self.scheme == Scheme::Ecdsa && !self.asn1,
+            ..self
+        }
+    }
+
     pub fn hash(&self) -> String {
         BASE64_STANDARD.encode(&self.hash)
     }

@@ -2,39 +2,79 @@
 
 use std::sync::Arc;
 
-use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
-use rustls::ServerConfig;
+use rsa::pkcs8::{DecodePrivateKey, LineEnding};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
-use x509_cert::der::Encode;
+use x509_cert::der::{Encode, EncodePem};
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::certificates::Authority;
 use crate::error::{Context, Error};
 use crate::keys::{KeyKind, SoftwareStore};
-use crate::state::StateFolder;
+use crate::options::{TlsOptions, TlsVersions};
+use crate::state::{SECRET, StateFolder};
 
 /// The authority that a client has to trust, in the state folder.
 pub(crate) const AUTHORITY_FILE: &str = "tls-ca.pem";
+/// A client's certificate and private key, in the state folder.
+pub(crate) const CLIENT_FILE: &str = "tls-client.pem";
 
-pub(crate) fn acceptor(state: &StateFolder) -> Result<TlsAcceptor, Error> {
-    const FAILURE: &str = "cannot set up TLS";
+const FAILURE: &str = "cannot set up TLS";
 
-    let pem = SoftwareStore::pem(state, "tls-key.pem", KeyKind::P256)?;
-    let public_key = p256::SecretKey::from_pkcs8_pem(&pem)
-        .and_then(|key| key.public_key().to_public_key_der().map_err(Into::into))
-        .context(FAILURE)?;
-    let public_key = public_key.decode_msg().context(FAILURE)?;
-    let certificate = Authority::tls(state)?.server_certificate(state, &public_key)?;
+pub(crate) fn acceptor(state: &StateFolder, options: TlsOptions) -> Result<TlsAcceptor, Error> {
+    let (key, pem) = private_key(state, "tls-key.pem")?;
+    let authority = Authority::tls(state)?;
+    let certificate = authority.server_certificate(state, &key, options.certificate)?;
+    write_client_file(state, &authority)?;
     let chain = vec![CertificateDer::from(certificate.to_der().context(FAILURE)?)];
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).context(FAILURE)?;
-    let mut configuration =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .context(FAILURE)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions: &[_] = match options.versions {
+        TlsVersions::All => &[&TLS12, &TLS13],
+        TlsVersions::Only12 => &[&TLS12],
+        TlsVersions::Only13 => &[&TLS13],
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .context(FAILURE)?;
+    let builder = if options.client_certificate {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(authority.certificate_der().context(FAILURE)?.into())
             .context(FAILURE)?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .context(FAILURE)?;
+        builder.with_client_cert_verifier(verifier)
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut configuration = builder.with_single_cert(chain, key).context(FAILURE)?;
     configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(configuration)))
+}
+
+/// A P-256 key of the state folder, and its PEM.
+fn private_key(state: &StateFolder, file: &str) -> Result<(p256::SecretKey, String), Error> {
+    let pem = SoftwareStore::pem(state, file, KeyKind::P256)?;
+    let key = p256::SecretKey::from_pkcs8_pem(&pem)
+        .context(format!("{} is damaged", state.path(file).display()))?;
+    Ok((key, pem))
+}
+
+fn write_client_file(state: &StateFolder, authority: &Authority) -> Result<(), Error> {
+    if state.read(CLIENT_FILE)?.is_some() {
+        return Ok(());
+    }
+    let (key, pem) = private_key(state, "tls-client-key.pem")?;
+    let public_key = SubjectPublicKeyInfoOwned::from_key(key.public_key()).context(FAILURE)?;
+    let certificate = authority
+        .client_certificate(&public_key)?
+        .to_pem(LineEnding::LF)
+        .context(FAILURE)?;
+    state.write(CLIENT_FILE, &format!("{certificate}{pem}"), SECRET)
 }

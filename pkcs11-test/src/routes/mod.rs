@@ -46,14 +46,21 @@ pub(crate) struct Api {
     pub url: String,
 }
 
-/// One request's record, which the routes fill in, and what is to be done to its signature.
-#[derive(Clone, Default)]
+/// One request's record, which the routes fill in, and what is to happen to it.
+#[derive(Clone)]
 pub(crate) struct Call {
-    pub record: Arc<Mutex<RequestRecord>>,
-    pub fault: Option<Effect>,
+    record: Arc<Mutex<RequestRecord>>,
+    pub effect: Effect,
 }
 
 impl Call {
+    pub fn new(effect: Effect) -> Self {
+        Self {
+            record: Arc::default(),
+            effect,
+        }
+    }
+
     pub fn note(&self, change: impl FnOnce(&mut RequestRecord)) {
         change(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
     }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Api, Call, SIGNING_REQUESTS, UserIndex};
+use crate::fault::Effect;
 use crate::organization::{SigningPolicy, User};
 use crate::problem::Problem;
 use crate::signing::{SigningData, property, text};
@@ -22,6 +23,8 @@ use crate::signing::{SigningData, property, text};
 struct Submission {
     project: Option<String>,
     policy: Option<String>,
+    artifact_configuration: Option<String>,
+    description: Option<String>,
     fast: bool,
     artifact: Option<Vec<u8>>,
 }
@@ -39,9 +42,11 @@ impl Submission {
             match name.as_str() {
                 "projectslug" => submission.project = Some(text()),
                 "signingpolicyslug" => submission.policy = Some(text()),
+                "artifactconfigurationslug" => submission.artifact_configuration = Some(text()),
+                "description" => submission.description = Some(text()),
                 "isfastsigningrequest" => submission.fast = text().eq_ignore_ascii_case("true"),
                 "artifact" => submission.artifact = Some(value.to_vec()),
-                // Optional or unknown: nothing here depends on them.
+                // Unknown: nothing here depends on them.
                 _ => {}
             }
         }
@@ -61,12 +66,15 @@ pub(super) async fn submit(
         .artifact
         .as_ref()
         .map(|artifact| serde_json::from_slice(artifact).unwrap_or_default());
-    if let Some(payload) = &payload {
-        call.note(|record| {
+    call.note(|record| {
+        record.artifact_configuration = submission.artifact_configuration;
+        record.description = submission.description;
+        if let Some(payload) = &payload {
             record.algorithm = text(payload, "SignatureAlgorithm").map(str::to_owned);
+            record.ecdsa_format = text(payload, "EcdsaSignatureFormat").map(str::to_owned);
             record.metadata = property(payload, "Metadata").cloned();
-        });
-    }
+        }
+    });
     let policy = selected_policy(
         &api,
         user.user(&api)?,
@@ -117,13 +125,18 @@ pub(super) async fn sign_hash(
         Problem::validation("$", format!("The request is not valid JSON: {error}"))
     })?;
     let data = property(&request, "hashSigningData");
-    if let Some(data) = data {
-        call.note(|record| {
-            record.algorithm = text(data, "signatureAlgorithm").map(str::to_owned);
-            record.metadata = property(data, "metadata").cloned();
-        });
-    }
     let slug = |name| text(&request, name).map(str::to_owned);
+    call.note(|record| {
+        record.artifact_configuration = slug("artifactConfigurationSlug");
+        record.description = slug("description");
+        if let Some(data) = data {
+            record.algorithm = text(data, "signatureAlgorithm").map(str::to_owned);
+            record.ecdsa_format = property(data, "ecdsaOptions")
+                .and_then(|options| text(options, "signatureFormat"))
+                .map(str::to_owned);
+            record.metadata = property(data, "metadata").cloned();
+        }
+    });
     let policy = selected_policy(
         &api,
         user.user(&api)?,
@@ -186,6 +199,13 @@ async fn sign(
     if !data.fits(policy.entry.key.is_rsa()) {
         return Err(Problem::invalid_format());
     }
+    if !call.effect.is_processed() {
+        return Ok(Vec::new());
+    }
+    let data = match call.effect {
+        Effect::OtherEncoding => data.in_the_other_encoding(),
+        _ => data,
+    };
     let policy = Arc::clone(policy);
     let signing = tokio::task::spawn_blocking(move || data.sign(policy.key.as_ref()));
     let mut signature = match signing.await {
@@ -196,8 +216,7 @@ async fn sign(
         }
         Err(_) => return Err(Problem::INTERNAL),
     };
-    if let Some(fault) = &call.fault {
-        fault.spoil(&mut signature);
-    }
+    call.note(|record| record.is_signed = true);
+    call.effect.spoil(&mut signature);
     Ok(signature)
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod client;
 mod command;
+mod faults;
 mod openssl;
 mod policies;
 mod signing;

@@ -1,0 +1,110 @@
+//! A gate that holds requests until a test lets them go on.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How long a test waits for requests that should come at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Holds requests until it is opened, so that a test can look at a client that waits without a guess at the time it takes.
+/// A copy is the same gate.
+#[derive(Clone)]
+pub struct Gate(Arc<Shared>);
+
+struct Shared {
+    open: watch::Sender<bool>,
+    arrived: Mutex<usize>,
+    arrival: Condvar,
+}
+
+impl Gate {
+    /// A closed gate.
+    pub fn new() -> Self {
+        Self(Arc::new(Shared {
+            open: watch::Sender::new(false),
+            arrived: Mutex::default(),
+            arrival: Condvar::new(),
+        }))
+    }
+
+    /// Lets go on what is held, and everything that comes later.
+    pub fn open(&self) {
+        self.0.open.send_replace(true);
+    }
+
+    /// Holds what comes from now on.
+    pub fn close(&self) {
+        self.0.open.send_replace(false);
+    }
+
+    /// How many requests have come to the gate, whether it held them or not.
+    pub fn arrived(&self) -> usize {
+        *self
+            .0
+            .arrived
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until that many requests have come to the gate in all.
+    ///
+    /// # Panics
+    /// They do not come within a minute.
+    pub fn wait_for(&self, requests: usize) {
+        let arrived = self
+            .0
+            .arrived
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (arrived, _) = self
+            .0
+            .arrival
+            .wait_timeout_while(arrived, PATIENCE, |arrived| *arrived < requests)
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            *arrived >= requests,
+            "{arrived} of {requests} requests came to the gate"
+        );
+    }
+
+    /// Held here until the gate is open.
+    pub(crate) async fn pass(&self) {
+        *self
+            .0
+            .arrived
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.arrival.notify_all();
+        // The sender is `self`'s own, so it is not gone.
+        let _ = self.0.open.subscribe().wait_for(|open| *open).await;
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Gates are equal if they are the same.
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if *self.0.open.borrow() {
+            "open"
+        } else {
+            "closed"
+        };
+        write!(formatter, "Gate({state}, {} arrived)", self.arrived())
+    }
+}
