@@ -329,3 +329,36 @@ fn signatures_of_openssl_verify_in_every_way_before_login_and_the_service_is_not
     };
     assert_eq!(traffic(&service.requests()), expected);
 }
+
+/// SunPKCS11 hands over signatures like these.
+#[test]
+fn an_ecdsa_signature_without_leading_zeros_in_r_and_s_verifies() {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
+        let key = raw::object(&raw, session, CKO_PUBLIC_KEY, "demo/p-521");
+        let folder = tempfile::tempdir().unwrap();
+        let row = row(CKM_ECDSA_SHA256, "sha256");
+        // One signature of four begins with a zero in both halves.
+        let (data, signature) = (0..1000)
+            .map(|_| signed(folder.path(), "p-521", &row))
+            .find(|(_, signature)| signature[0] == 0 && signature[1] != 0 && signature[66] == 0)
+            .unwrap();
+        let verify =
+            |signature: &[u8]| verify_every_way(&raw, session, key, &row, &data, signature);
+        let (r, s) = signature.split_at(66);
+        assert_eq!(verify(&[&r[1..], &s[1..]].concat()), [CKR_OK; 6]);
+        let too_short = [&r[2..], &s[2..]].concat();
+        assert_eq!(verify(&too_short), [CKR_SIGNATURE_INVALID; 6]);
+        for length in [0, 131, 133, 134] {
+            let other = [&signature[..], &[0; 2]].concat()[..length].to_vec();
+            assert_eq!(verify(&other), [CKR_SIGNATURE_LEN_RANGE; 6], "{length}");
+        }
+    };
+    in_child(test_name!(), prepare, child);
+}

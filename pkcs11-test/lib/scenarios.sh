@@ -20,6 +20,7 @@ ROWS=(
     "osslsigncode-rsa  | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | osslsigncode_pe sha256"
     "osslsigncode-ec   | osslsigncode    | demo/p-384    | ECDSA, SHA-384               | osslsigncode_pe sha384"
     "jarsigner-rsa     | jarsigner       | demo/rsa-3072 | SHA256_RSA_PKCS              | jarsigner_jar SHA256withRSA"
+    "jarsigner-pss     | jarsigner       | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | jarsigner_jar RSASSA-PSS"
     "jarsigner-ec      | jarsigner       | demo/p-256    | ECDSA_SHA256                 | jarsigner_jar SHA256withECDSA"
     "pkcs11-tool-rsa   | pkcs11-tool     | demo/rsa-3072 | RSA_PKCS, SHA-256            | pkcs11_tool RSA-PKCS digest-info"
     "pkcs11-tool-pss   | pkcs11-tool     | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | pkcs11_tool RSA-PKCS-PSS digest"

@@ -97,7 +97,7 @@ functions! {
             let verifier = verifier(&module, request, hKey)?;
             let data = verifier.data();
             // A signature of a wrong length is refused later, and not worth a copy.
-            let signature = match signature.len() == verifier.signature_length() {
+            let signature = match verifier.takes(signature.len()) {
                 true => signature.to_vec(),
                 false => Vec::new(),
             };

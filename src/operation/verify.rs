@@ -1,5 +1,6 @@
 //! Verification of signatures with a public key, without the service.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use cryptoki_sys::{CK_TRUE, CKA_VERIFY};
@@ -97,8 +98,17 @@ impl Verifier {
         Data::of(self.mechanism, self.signature, limit)
     }
 
-    /// The length of each signature in bytes.
-    pub fn signature_length(&self) -> usize {
+    /// Whether a signature can have that many bytes. One with an EC key may lack leading zeros of r
+    /// and s, as long as both have the same length (section 6.3.1).
+    pub fn takes(&self, length: usize) -> bool {
+        let longest = self.signature_length();
+        match self.scheme {
+            Scheme::Ecdsa => length > 0 && length <= longest && length % 2 == 0,
+            _ => length == longest,
+        }
+    }
+
+    fn signature_length(&self) -> usize {
         self.object
             .public_key()
             .map_or(0, PublicKey::signature_length)
@@ -115,9 +125,9 @@ impl Verifier {
                 format!("{}: {reason}", self.mechanism.name),
             ))
         };
-        let expected = self.signature_length();
-        if signature.len() != expected {
-            let reason = format!("a signature with this key has {expected} bytes");
+        let longest = self.signature_length();
+        if !self.takes(signature.len()) {
+            let reason = format!("a signature with this key has {longest} bytes");
             return refuse(Kind::SignatureLength, reason);
         }
         let data = data.finish();
@@ -132,11 +142,21 @@ impl Verifier {
         let is_valid = self
             .object
             .public_key()
-            .is_some_and(|key| key.verifies(self.scheme, &data, signature));
+            .is_some_and(|key| key.verifies(self.scheme, &data, &padded(signature, longest)));
         if !is_valid {
             let reason = "the signature is not one of this data with this key".to_owned();
             return refuse(Kind::NotVerified, reason);
         }
         Ok(())
     }
+}
+
+/// A signature of `length` bytes, with leading zeros in both halves of a shorter one.
+fn padded(signature: &[u8], length: usize) -> Cow<'_, [u8]> {
+    if signature.len() == length {
+        return Cow::Borrowed(signature);
+    }
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let zeros = vec![0; (length / 2).saturating_sub(r.len())];
+    Cow::Owned([&zeros, r, &zeros, s].concat())
 }
