@@ -86,7 +86,10 @@ impl Module {
             return Err(already());
         }
         let config = Config::load()?;
-        logging::set_console_level(config.console_level);
+        logging::configure(
+            (config.log_console_level, config.log_console_stream),
+            (config.log_file_level, &config.log_file_directory),
+        );
         let module = Arc::new(Self {
             token: Token::new(config)?,
             sessions: Mutex::default(),

@@ -25,6 +25,7 @@ start_service() {
         sleep 0.1
     done
     unset "${!SIGNPATH_@}"
+    export SIGNPATH_LOG_FILE_DIRECTORY=$WORK/logs
     # shellcheck disable=SC1091
     . "$folder/env"
 }

@@ -16,14 +16,11 @@ pub use settings::{SETTINGS, Setting};
 use settings::{Sources, setting};
 
 use crate::error::{Error, Kind, Result};
-use crate::logging::Level;
+use crate::logging::{self, Level, OutputStream};
 use crate::secret::Secret;
 
 /// The API of SignPath's own service.
 pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
-
-/// The folder of the log file.
-pub const DEFAULT_LOG_DIRECTORY: &str = "/tmp/SignPathLogs";
 
 /// How signatures are asked for (REST documentation, "Signing a hash").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +31,6 @@ pub enum SigningApi {
     FastSigningRequest,
     /// `POST /SigningRequests/SignHash`.
     SignHash,
-}
-
-/// A standard stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputStream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
 }
 
 /// A configuration that has been checked.
@@ -91,7 +79,7 @@ pub struct Config {
     /// Whether read/write sessions are granted; [`None`] where nothing is said.
     pub do_not_fail_on_read_write_sessions: Option<bool>,
     /// What the console shows.
-    pub console_level: Level,
+    pub log_console_level: Level,
     /// Where the console is.
     pub log_console_stream: OutputStream,
     /// What the log file shows.
@@ -162,7 +150,7 @@ impl Config {
             .unwrap_or(false),
             login_required: flag("Cryptoki.LoginRequired")?.unwrap_or(true),
             do_not_fail_on_read_write_sessions: flag("Cryptoki.DoNotFailOnReadWriteSessions")?,
-            console_level: sources
+            log_console_level: sources
                 .parsed(setting("Log.Console.Level"), parse_level)?
                 .unwrap_or(Level::Warning),
             log_console_stream: one_of(
@@ -178,7 +166,7 @@ impl Config {
                 .parsed(setting("Log.File.Level"), parse_level)?
                 .unwrap_or(Level::Info),
             log_file_directory: text("Log.File.Directory")?
-                .map_or_else(|| PathBuf::from(DEFAULT_LOG_DIRECTORY), PathBuf::from),
+                .map_or_else(|| PathBuf::from(logging::DEFAULT_DIRECTORY), PathBuf::from),
         })
     }
 
@@ -313,7 +301,7 @@ mod tests {
         assert_eq!(credentials.api_token.expose(), "file-token");
         assert_eq!(config.project_slug.as_deref(), Some("file-project"));
         assert_eq!(config.http_request_timeout, Duration::from_secs(7));
-        assert_eq!(config.console_level, Level::Info);
+        assert_eq!(config.log_console_level, Level::Info);
     }
 
     #[test]

@@ -24,6 +24,9 @@ use pkcs11_test::{Options, RequestRecord, Service};
 /// Set in the child to the name of its test.
 const CHILD: &str = "SIGNPATH_TEST_CHILD";
 
+/// Names the folder of the log file, so that no test writes into the one that all users share.
+pub const LOG_DIRECTORY: &str = "SIGNPATH_LOG_FILE_DIRECTORY";
+
 /// What a child prints when it is through.
 const DONE: &str = "the child is done";
 
@@ -87,7 +90,7 @@ impl Run {
 }
 
 /// Runs `child` in a process of its own with nothing of SignPath's in its environment but
-/// `environment`; panics with its output unless it exits with status 0.
+/// a folder for logs and `environment`; panics with its output unless it exits with status 0.
 ///
 /// In the child, it runs `child` and gives [`None`]: the test is over there. `environment` is not
 /// called then, so it may start a service.
@@ -108,6 +111,7 @@ pub fn in_child<S>(
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
         command.env_remove(name);
     }
+    command.env(LOG_DIRECTORY, concat!(env!("CARGO_TARGET_TMPDIR"), "/logs"));
     let output = command.envs(environment).env(CHILD, test).output().unwrap();
     let run = Run {
         status: output.status,

@@ -1,15 +1,19 @@
-//! Lines for people on stderr.
-//!
-//! A line is written with one `write` to file descriptor 2 and without a lock, so that a forked
-//! child can never wait for a thread that only its parent has.
+//! What the module says to people: on a standard stream, and in a file.
+
+mod console;
+mod file;
+mod folder;
+mod quiet;
+mod rotation;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Weight};
 
-/// How important a line is; a console shows its own level and all levels before it.
+/// How important a line is; a log shows its own level and all levels before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
@@ -56,16 +60,28 @@ impl Level {
     }
 }
 
-static CONSOLE: AtomicU8 = AtomicU8::new(Level::Warning as u8);
-
-/// Sets the level of the console for the whole process.
-pub fn set_console_level(level: Level) {
-    CONSOLE.store(level as u8, Ordering::Relaxed);
+/// A standard stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
-/// Whether the console shows lines of `level`.
+/// The folder of the log file unless another is configured.
+pub const DEFAULT_DIRECTORY: &str = "/tmp/SignPathLogs";
+
+/// Sets for the whole process what the console shows on which stream, and what the file shows in
+/// which folder. Before, the console shows warnings on stderr, and there is no file.
+pub fn configure(console: (Level, OutputStream), file: (Level, &Path)) {
+    console::configure(console.0, console.1);
+    file::configure(file.0, file.1);
+}
+
+/// Whether anybody sees lines of `level`.
 pub fn enabled(level: Level) -> bool {
-    level as u8 <= CONSOLE.load(Ordering::Relaxed)
+    console::shows(level) || file::shows(level)
 }
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -81,6 +97,28 @@ pub fn begin_call() {
     CALL.set(CALLS.fetch_add(1, Ordering::Relaxed) + 1);
 }
 
+/// Ties the lines of one call together: `[process.number]`.
+struct RequestId {
+    process_id: u32,
+    call: u64,
+}
+
+impl RequestId {
+    /// That of the call which this thread is in.
+    fn current() -> Self {
+        Self {
+            process_id: std::process::id(),
+            call: CALL.get(),
+        }
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "[{}.{}]", self.process_id, self.call)
+    }
+}
+
 /// Says how a call ended that failed.
 pub fn failure(function: &str, error: &Error) {
     let level = match error.kind.weight() {
@@ -90,24 +128,25 @@ pub fn failure(function: &str, error: &Error) {
     write(level, format_args!("{function}: {error}"));
 }
 
-/// Says something of `level`.
+/// Says something of `level`. Nothing that goes wrong with it is told to the caller.
 pub fn write(level: Level, message: fmt::Arguments<'_>) {
     if !enabled(level) {
         return;
     }
-    let line = one_line(&format!("signpath-pkcs11: {}: {message}", level.name()));
-    // A console that is gone must not fail a signature.
-    let _ = nix::unistd::write(std::io::stderr(), line.as_bytes());
+    let message = one_line(&message.to_string());
+    if console::shows(level) {
+        console::write(level, &message);
+    }
+    if file::shows(level) {
+        file::write(level, &message);
+    }
 }
 
 /// `text` as exactly one line: what a server or a file name brings along cannot start another.
 fn one_line(text: &str) -> String {
-    let mut line: String = text
-        .chars()
+    text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    line.push('\n');
-    line
+        .collect()
 }
 
 #[cfg(test)]
@@ -116,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_message_stays_on_one_line_whatever_is_in_it() {
-        assert_eq!(one_line("a\r\nb\u{1b}[31mc\u{85}"), "a  b [31mc \n");
+        assert_eq!(one_line("a\r\nb\u{1b}[31mc\u{85}"), "a  b [31mc ");
     }
 
     #[test]

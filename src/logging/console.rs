@@ -1,0 +1,38 @@
+//! Lines on a standard stream, for whoever runs the tool.
+//!
+//! A line is one `write` to the file descriptor and without a lock, so that a forked child can
+//! never wait for a thread that only its parent has.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use super::{Level, OutputStream, RequestId, quiet};
+
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Warning as u8);
+static STDOUT: AtomicBool = AtomicBool::new(false);
+
+/// Sets what the console shows, and where, for the whole process.
+pub(super) fn configure(level: Level, stream: OutputStream) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
+    STDOUT.store(stream == OutputStream::Stdout, Ordering::Relaxed);
+}
+
+/// Whether the console shows lines of `level`.
+pub(super) fn shows(level: Level) -> bool {
+    level as u8 <= LEVEL.load(Ordering::Relaxed)
+}
+
+/// Writes a message, which is one line. Only who asked for more than failures sees request IDs.
+pub(super) fn write(level: Level, message: &str) {
+    let id = if shows(Level::Info) {
+        format!("{} ", RequestId::current())
+    } else {
+        String::new()
+    };
+    let line = format!("signpath-pkcs11: {}: {id}{message}\n", level.name());
+    // A console that is gone must not fail a signature.
+    let _ = if STDOUT.load(Ordering::Relaxed) {
+        quiet::write(std::io::stdout(), line.as_bytes())
+    } else {
+        quiet::write(std::io::stderr(), line.as_bytes())
+    };
+}

@@ -1,0 +1,47 @@
+//! A write that fails with an error and not with a signal, which would end the program.
+
+use std::os::fd::AsFd;
+
+use nix::unistd;
+
+/// One `write`. A reader that is gone is [`nix::errno::Errno::EPIPE`] and a file beyond the limit
+/// of the process is [`nix::errno::Errno::EFBIG`], whatever the program makes of SIGPIPE and
+/// SIGXFSZ.
+#[cfg(target_os = "linux")]
+pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+
+    let mut raised = SigSet::empty();
+    raised.add(Signal::SIGPIPE);
+    raised.add(Signal::SIGXFSZ);
+    let before = raised.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let written = unistd::write(stream, line);
+    let signal = match written {
+        Err(nix::errno::Errno::EPIPE) => Some(Signal::SIGPIPE),
+        Err(nix::errno::Errno::EFBIG) => Some(Signal::SIGXFSZ),
+        _ => None,
+    };
+    // What the program itself had blocked may be a signal of its own.
+    if let Some(signal) = signal.filter(|signal| !before.contains(*signal)) {
+        discard(signal);
+    }
+    before.thread_set_mask()?;
+    written
+}
+
+/// Takes a signal that waits for this thread, so that unblocking does not deliver it.
+#[cfg(target_os = "linux")]
+fn discard(signal: nix::sys::signal::Signal) {
+    use nix::sys::signal::SigSet;
+    use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    let _ = SignalFd::with_flags(&SigSet::from(signal), flags)
+        .and_then(|pending| pending.read_signal());
+}
+
+/// One `write`.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
+    unistd::write(stream, line)
+}
