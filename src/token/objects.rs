@@ -108,18 +108,10 @@ impl Token {
     /// Tells a user who mistyped the name of a key which names there are; a program that repeats
     /// its search is not told again.
     fn warn_of_unknown_name(&self, snapshot: &Snapshot, template: &[Attribute]) {
-        let has_value = |wanted: &&Attribute| {
-            let is_known = |object: &Arc<Object>| {
-                object
-                    .attribute(wanted.id)
-                    .is_some_and(|value| value.is(&wanted.value))
-            };
-            snapshot.objects.iter().any(is_known)
-        };
         let unknown = template
             .iter()
             .filter(|wanted| matches!(wanted.id, CKA_ID | CKA_LABEL))
-            .find(|wanted| !has_value(wanted));
+            .find(|wanted| !self.is_known(snapshot, wanted));
         let Some(unknown) = unknown else { return };
         let last_unknown = self
             .state
@@ -149,6 +141,14 @@ impl Token {
                 policies.join(", ")
             ),
         );
+    }
+
+    fn is_known(&self, snapshot: &Snapshot, wanted: &Attribute) -> bool {
+        let has = |object: &Arc<Object>| object.matches(std::slice::from_ref(wanted));
+        let session_objects = &self.state.lock().session_objects;
+        snapshot.objects.iter().any(has)
+            || self.profiles.iter().any(has)
+            || session_objects.iter().any(|(_, object)| has(object))
     }
 
     /// The visible object of a handle, from memory.
