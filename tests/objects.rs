@@ -291,83 +291,32 @@ fn a_key_of_a_type_that_nobody_here_signs_with_shows_its_certificate_and_a_warni
     run.assert_one_line(&["warning", "demo/ed25519", "cannot sign with its key"]);
 }
 
-/// The value of an attribute, if the object has it and shows it.
-fn value(
-    raw: &Raw,
-    session: CK_SESSION_HANDLE,
-    object: CK_OBJECT_HANDLE,
-    id: CK_ATTRIBUTE_TYPE,
-) -> Option<Vec<u8>> {
-    let mut attribute = CK_ATTRIBUTE {
-        type_: id,
-        pValue: null_mut(),
-        ulValueLen: 0,
-    };
-    if ck!(raw, C_GetAttributeValue(session, object, &mut attribute, 1)) != CKR_OK {
-        return None;
-    }
-    let mut value = vec![0; attribute.ulValueLen as usize];
-    attribute.pValue = value.as_mut_ptr().cast();
-    let read = ck!(raw, C_GetAttributeValue(session, object, &mut attribute, 1));
-    assert_eq!(read, CKR_OK, "{id:#x}");
-    Some(value)
-}
-
-fn search(
-    raw: &Raw,
-    session: CK_SESSION_HANDLE,
-    attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)],
-) -> Vec<CK_OBJECT_HANDLE> {
-    let mut template: Vec<_> = attributes
-        .iter_mut()
-        .map(|(id, value)| CK_ATTRIBUTE {
-            type_: *id,
-            pValue: value.as_mut_ptr().cast(),
-            ulValueLen: value.len() as CK_ULONG,
-        })
-        .collect();
-    let (pointer, length) = (template.as_mut_ptr(), template.len() as CK_ULONG);
-    assert_eq!(
-        ck!(raw, C_FindObjectsInit(session, pointer, length)),
-        CKR_OK
-    );
-    let (mut handles, mut count) = (vec![0; 100], 0);
-    let found = ck!(
-        raw,
-        C_FindObjects(session, handles.as_mut_ptr(), 100, &mut count)
-    );
-    assert_eq!(found, CKR_OK);
-    assert_eq!(ck!(raw, C_FindObjectsFinal(session)), CKR_OK);
-    handles.truncate(count as usize);
-    handles
-}
-
 #[test]
 fn an_object_is_found_by_each_of_its_attributes_and_by_all_of_them() {
     let child = || {
         let raw = Raw::load();
         let session = raw::logged_in(&raw);
-        let all_objects = search(&raw, session, &mut []);
+        let all_objects = raw::search(&raw, session, &mut []);
         assert_eq!(all_objects.len(), 4 + 6 * 3);
         let mut unique_ids = std::collections::HashSet::new();
         for object in all_objects {
             // All that the standard defines, those with CKF_ARRAY_ATTRIBUTE too.
             let ids = (0..0x700).flat_map(|id| [id, CKF_ARRAY_ATTRIBUTE | id]);
             let mut attributes: Vec<_> = ids
-                .filter_map(|id| Some((id, value(&raw, session, object, id)?)))
+                .filter_map(|id| Some((id, raw::value(&raw, session, object, id)?)))
                 .collect();
             assert!(attributes.len() >= 9, "{attributes:x?}");
             for attribute in &attributes {
-                let found = search(&raw, session, &mut [attribute.clone()]);
+                let found = raw::search(&raw, session, &mut [attribute.clone()]);
                 assert!(found.contains(&object), "{attribute:x?}");
                 let mut another = attribute.clone();
                 another.1.push(0);
-                let found = search(&raw, session, &mut [another]);
+                let found = raw::search(&raw, session, &mut [another]);
                 assert!(!found.contains(&object), "{attribute:x?}");
             }
             attributes.reverse();
-            assert_eq!(search(&raw, session, &mut attributes), [object]);
-            assert!(unique_ids.insert(value(&raw, session, object, CKA_UNIQUE_ID).unwrap()));
+            assert_eq!(raw::search(&raw, session, &mut attributes), [object]);
+            assert!(unique_ids.insert(raw::value(&raw, session, object, CKA_UNIQUE_ID).unwrap()));
         }
     };
     let prepare = || {

@@ -115,3 +115,55 @@ pub fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM {
         ulParameterLen: 0,
     }
 }
+
+/// The value of an attribute, if the object has it and shows it.
+pub fn value(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    id: CK_ATTRIBUTE_TYPE,
+) -> Option<Vec<u8>> {
+    let mut attribute = CK_ATTRIBUTE {
+        type_: id,
+        pValue: ptr::null_mut(),
+        ulValueLen: 0,
+    };
+    if ck!(raw, C_GetAttributeValue(session, object, &mut attribute, 1)) != CKR_OK {
+        return None;
+    }
+    let mut value = vec![0; attribute.ulValueLen as usize];
+    attribute.pValue = value.as_mut_ptr().cast();
+    let read = ck!(raw, C_GetAttributeValue(session, object, &mut attribute, 1));
+    assert_eq!(read, CKR_OK, "{id:#x}");
+    Some(value)
+}
+
+/// The handles of all objects that have these attributes, up to 100.
+pub fn search(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)],
+) -> Vec<CK_OBJECT_HANDLE> {
+    let mut template: Vec<_> = attributes
+        .iter_mut()
+        .map(|(id, value)| CK_ATTRIBUTE {
+            type_: *id,
+            pValue: value.as_mut_ptr().cast(),
+            ulValueLen: value.len() as CK_ULONG,
+        })
+        .collect();
+    let (pointer, length) = (template.as_mut_ptr(), template.len() as CK_ULONG);
+    assert_eq!(
+        ck!(raw, C_FindObjectsInit(session, pointer, length)),
+        CKR_OK
+    );
+    let (mut handles, mut count) = (vec![0; 100], 0);
+    let found = ck!(
+        raw,
+        C_FindObjects(session, handles.as_mut_ptr(), 100, &mut count)
+    );
+    assert_eq!(found, CKR_OK);
+    assert_eq!(ck!(raw, C_FindObjectsFinal(session)), CKR_OK);
+    handles.truncate(count as usize);
+    handles
+}
