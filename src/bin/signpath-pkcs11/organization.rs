@@ -1,0 +1,93 @@
+//! The organization of the configured user, and its signing policies.
+
+use std::sync::Arc;
+
+use signpath_pkcs11::config::Config;
+use signpath_pkcs11::logging::{self, Level};
+use signpath_pkcs11::object::Policy;
+use signpath_pkcs11::signpath::{Cancellation, Client, Service, Transport};
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// What to do where the configuration names no user.
+pub const NO_CREDENTIALS: &str = "there are no credentials: set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
+     OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
+
+/// How many signing policies a message names.
+const NAMED: usize = 10;
+
+/// The organization that the configuration leads to.
+pub struct Organization {
+    /// The configuration.
+    pub config: Config,
+    /// The service in the name of the configured user.
+    pub service: Arc<dyn Service>,
+}
+
+impl Organization {
+    /// Reads the configuration; asks nothing yet.
+    pub fn configured() -> Result<Self, Failure> {
+        let config = Config::load()?;
+        logging::set_console_level(config.console_level);
+        let credentials = config.credentials().ok_or(NO_CREDENTIALS)?;
+        let transport = Arc::new(Transport::new(config.clone()));
+        Ok(Self {
+            service: Arc::new(Client::new(transport, &config, &credentials)),
+            config,
+        })
+    }
+
+    /// Asks for the signing policies. One that cannot be used is left out with a warning.
+    pub fn policies(&self) -> Result<Vec<Policy>, Failure> {
+        let _progress = Progress::start(format!(
+            "Asking {} for the signing policies",
+            self.config.api_url
+        ));
+        let policies = self.service.signing_policies(&Cancellation::new())?;
+        let usable = |policy| {
+            Policy::new(policy, false)
+                .inspect_err(|reason| {
+                    logging::write(Level::Warning, format_args!("{reason}; it is left out"));
+                })
+                .ok()
+        };
+        Ok(policies.into_iter().filter_map(usable).collect())
+    }
+
+    /// The signing policy of that name, or the only one there is.
+    pub fn policy(&self, name: Option<&str>) -> Result<Policy, Failure> {
+        let mut policies = self.policies()?;
+        let all = named(&policies);
+        match name {
+            Some(name) => policies
+                .into_iter()
+                .find(|policy| policy.name.to_string() == name)
+                .ok_or_else(|| {
+                    format!("no signing policy is called {name}; there are {all}").into()
+                }),
+            None if policies.len() > 1 => {
+                Err(format!("there is more than one signing policy; name one of {all}").into())
+            }
+            None => policies.pop().ok_or_else(|| NO_POLICIES.into()),
+        }
+    }
+}
+
+/// What to do where there is no signing policy.
+pub const NO_POLICIES: &str = "the user of the API token is Submitter of no signing policy that the configuration shows; add the \
+     user to the submitters of a signing policy, and check ProjectSlug and SigningPolicySlug";
+
+fn named(policies: &[Policy]) -> String {
+    let mut names: Vec<_> = policies
+        .iter()
+        .take(NAMED)
+        .map(|policy| policy.name.to_string())
+        .collect();
+    match policies.len().saturating_sub(NAMED) {
+        0 if names.is_empty() => return "none".to_owned(),
+        0 => {}
+        more => names.push(format!("{more} more")),
+    }
+    names.join(", ")
+}
