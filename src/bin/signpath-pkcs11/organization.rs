@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use signpath_pkcs11::config::Config;
-use signpath_pkcs11::logging::{self, Level};
+use signpath_pkcs11::logging::{self, Level, OutputStream};
 use signpath_pkcs11::object::Policy;
 use signpath_pkcs11::signpath::{Cancellation, Client, Service, Transport};
 
@@ -29,7 +29,7 @@ impl Organization {
     /// Reads the configuration; asks nothing yet.
     pub fn configured() -> Result<Self, Failure> {
         let config = Config::load()?;
-        logging::set_console_level(config.console_level);
+        start_logging(&config);
         let credentials = config.credentials().ok_or(NO_CREDENTIALS)?;
         let transport = Arc::new(Transport::new(config.clone()));
         Ok(Self {
@@ -72,6 +72,14 @@ impl Organization {
             None => policies.pop().ok_or_else(|| NO_POLICIES.into()),
         }
     }
+}
+
+/// Logs as the module does, but never to standard output, where the result goes.
+pub fn start_logging(config: &Config) {
+    logging::configure(
+        (config.log_console_level, OutputStream::Stderr),
+        (config.log_file_level, &config.log_file_directory),
+    );
 }
 
 /// What to do where there is no signing policy.
