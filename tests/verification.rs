@@ -8,7 +8,10 @@ use std::process::Command;
 use std::ptr::{self, null_mut};
 
 use common::raw::{self, Raw, ck};
-use common::{Traffic, environment, in_child, service, traffic};
+use common::{Traffic, environment, in_child, initialized, service, slot, traffic};
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki_sys::*;
 use spki::der::asn1::UintRef;
 use spki::der::{Decode, Reader, SliceReader};
@@ -361,4 +364,52 @@ fn an_ecdsa_signature_without_leading_zeros_in_r_and_s_verifies() {
         }
     };
     in_child(test_name!(), prepare, child);
+}
+
+#[test]
+fn a_key_that_a_program_restricts_verifies_only_what_it_may() {
+    let child = || {
+        let module = initialized();
+        let session = module.open_ro_session(slot(&module)).unwrap();
+        let create = |bits: usize, more: &[Attribute]| {
+            // Any odd number of that many bits will do where nothing is verified.
+            let modulus = vec![0xAB; bits / 8];
+            let mut template = vec![
+                Attribute::Class(ObjectClass::PUBLIC_KEY),
+                Attribute::KeyType(KeyType::RSA),
+                Attribute::Modulus(modulus),
+                Attribute::PublicExponent(vec![1, 0, 1]),
+            ];
+            template.extend_from_slice(more);
+            session.create_object(&template).unwrap()
+        };
+        let init = |mechanism: &Mechanism, key| {
+            let other = module.open_ro_session(slot(&module)).unwrap();
+            match other.verify_init(mechanism, key) {
+                Ok(()) => None,
+                Err(Error::Pkcs11(error, _)) => Some(error),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let free = create(2048, &[]);
+        assert_eq!(init(&Mechanism::Sha256RsaPkcs, free), None);
+        assert_eq!(
+            init(&Mechanism::Ecdsa, free),
+            Some(RvError::KeyTypeInconsistent)
+        );
+        let mute = create(2048, &[Attribute::Verify(false)]);
+        let refused = init(&Mechanism::Sha256RsaPkcs, mute);
+        assert_eq!(refused, Some(RvError::KeyFunctionNotPermitted));
+        let allowed = [MechanismType::SHA256_RSA_PKCS, MechanismType::RSA_PKCS];
+        let choosy = create(2048, &[Attribute::AllowedMechanisms(allowed.to_vec())]);
+        assert_eq!(init(&Mechanism::Sha256RsaPkcs, choosy), None);
+        assert_eq!(init(&Mechanism::RsaPkcs, choosy), None);
+        let refused = init(&Mechanism::Sha512RsaPkcs, choosy);
+        assert_eq!(refused, Some(RvError::MechanismInvalid));
+        for bits in [1024, 8192] {
+            let refused = init(&Mechanism::Sha256RsaPkcs, create(bits, &[]));
+            assert_eq!(refused, Some(RvError::KeySizeRange), "{bits}");
+        }
+    };
+    in_child(test_name!(), || ((), Vec::new()), child);
 }

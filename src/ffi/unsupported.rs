@@ -35,7 +35,7 @@ refusals! {
 }
 
 refusals! {
-    FunctionNotSupported, "this token signs, and does nothing else":
+    FunctionNotSupported, "this token signs and verifies, and does nothing else":
     C_InitToken(
         slotID: CK_SLOT_ID, pPin: *mut CK_UTF8CHAR, ulPinLen: CK_ULONG, pLabel: *mut CK_UTF8CHAR,
     );

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use cryptoki_sys::{CK_TRUE, CKA_VERIFY};
+use cryptoki_sys::{CK_TRUE, CKA_ALLOWED_MECHANISMS, CKA_VERIFY};
 
 use super::sign::PKCS1_OVERHEAD;
 use super::{Data, Operation};
@@ -58,8 +58,8 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Kind::KeyType`] and [`Kind::KeySize`] when the mechanism is not for this key,
-    /// [`Kind::KeyFunction`] when it may not verify, as a private key may not,
-    /// [`Kind::MechanismParameter`].
+    /// [`Kind::KeyFunction`] when it may not verify, as a private key may not, [`Kind::Mechanism`]
+    /// when it may not verify in this way, [`Kind::MechanismParameter`].
     pub fn new(
         object: Arc<Object>,
         (mechanism, signature): (&'static Mechanism, Signature),
@@ -78,6 +78,12 @@ impl Verifier {
         }
         if object.attribute(CKA_VERIFY) != Some(&Value::Bytes(vec![CK_TRUE])) {
             return refuse(Kind::KeyFunction, "CKA_VERIFY of the key is not CK_TRUE");
+        }
+        if !allows(&object, mechanism) {
+            return refuse(
+                Kind::Mechanism,
+                "CKA_ALLOWED_MECHANISMS of the key does not have it",
+            );
         }
         let scheme = signature.scheme(mechanism.name, parameter, key)?;
         Ok(Self {
@@ -149,6 +155,15 @@ impl Verifier {
         }
         Ok(())
     }
+}
+
+/// Whether CKA_ALLOWED_MECHANISMS has the mechanism. An empty list restricts nothing.
+fn allows(object: &Object, mechanism: &Mechanism) -> bool {
+    let Some(Value::Bytes(allowed)) = object.attribute(CKA_ALLOWED_MECHANISMS) else {
+        return true;
+    };
+    let id = mechanism.id.to_ne_bytes();
+    allowed.is_empty() || allowed.chunks(id.len()).any(|allowed| allowed == id)
 }
 
 /// A signature of `length` bytes, with leading zeros in both halves of a shorter one.
