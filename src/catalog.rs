@@ -1,18 +1,25 @@
 //! What the service showed us: an immutable snapshot of the signing policies, asked for by one
-//! caller at a time.
+//! caller at a time, kept on disk if the configuration wants it, and refreshed after a while.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 use crate::object::{Object, Options, Policy};
+use crate::policy_cache::PolicyCache;
 use crate::signpath::{Cancellation, Service, SigningPolicy};
 
 /// How often a caller that waits for the answer to another looks whether it has been cancelled.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The age from which a list is asked for again when it is used.
+const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The longest that a caller waits for a newer list than the one that is there.
+const REFRESH_LIMIT: Duration = Duration::from_secs(5);
 
 /// The objects of one user's signing policies.
 #[derive(Debug, Default)]
@@ -44,6 +51,8 @@ impl Snapshot {
 
 /// The newest snapshot, and who is asking for it.
 pub struct Catalog {
+    service: Arc<dyn Service>,
+    cache: Option<PolicyCache>,
     options: Arc<Options>,
     state: Mutex<State>,
     answered: Condvar,
@@ -51,36 +60,122 @@ pub struct Catalog {
 
 #[derive(Default)]
 struct State {
-    known: Option<Arc<Snapshot>>,
+    known: Option<Known>,
     asking: bool,
     /// Counts the answers, so that who waited for one sees that it came.
     round: u64,
     last_failure: Option<Error>,
 }
 
+#[derive(Clone)]
+struct Known {
+    snapshot: Arc<Snapshot>,
+    standing: Standing,
+    /// When the list came, or was asked for in vain.
+    since: Instant,
+}
+
+/// How far a list can be relied on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// The service sent it to this process, or has just failed to send a newer one.
+    Confirmed,
+    /// It was kept on disk.
+    Kept,
+    /// The service has contradicted it since.
+    Doubted,
+}
+
+/// What a caller wants of a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Any that is not too old.
+    Usable,
+    /// One that is not only from disk.
+    Confirmed,
+}
+
+impl Known {
+    fn is_enough(&self, need: Need, now: Instant) -> bool {
+        match need {
+            Need::Confirmed => self.standing == Standing::Confirmed,
+            Need::Usable => {
+                let age = now.saturating_duration_since(self.since);
+                self.standing != Standing::Doubted && age < REFRESH_AFTER
+            }
+        }
+    }
+}
+
 impl Catalog {
     /// A catalog that nobody has asked for yet.
-    pub fn new(options: Arc<Options>) -> Self {
+    pub fn new(
+        service: Arc<dyn Service>,
+        cache: Option<PolicyCache>,
+        options: Arc<Options>,
+    ) -> Self {
         Self {
+            service,
+            cache,
             options,
             state: Mutex::default(),
             answered: Condvar::new(),
         }
     }
 
-    /// The snapshot, if the service has been asked before.
+    /// The snapshot, if there is one.
     pub fn known(&self) -> Option<Arc<Snapshot>> {
-        self.state.lock().known.clone()
+        let state = self.state.lock();
+        state.known.as_ref().map(|known| known.snapshot.clone())
     }
 
-    /// The snapshot. The first caller asks the service; callers that come meanwhile wait for its
-    /// answer and share it, failure included.
+    /// The snapshot, at first from disk or from the service. The first caller asks the service;
+    /// callers that come meanwhile wait for its answer and share it, failure included. One that is
+    /// too old is asked for again by one caller, while the others go on with it; if that fails, all
+    /// of them do.
     ///
     /// # Errors
-    /// Those of [`Service::signing_policies`].
-    pub fn get(&self, service: &dyn Service, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
+    /// Those of [`Service::signing_policies`], while there is no snapshot.
+    pub fn get(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
+        self.obtain(Need::Usable, Instant::now(), cancellation)
+    }
+
+    /// The snapshot as the service itself has told it to this process, if it can be had.
+    ///
+    /// # Errors
+    /// As for [`Catalog::get`].
+    pub fn confirmed(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
+        self.obtain(Need::Confirmed, Instant::now(), cancellation)
+    }
+
+    /// Takes note that the service contradicts the snapshot: it is not kept on disk any more, and
+    /// its next use asks the service.
+    pub fn doubt(&self) {
+        if let Some(cache) = &self.cache {
+            cache.remove();
+        }
+        if let Some(known) = &mut self.state.lock().known {
+            known.standing = Standing::Doubted;
+        }
+    }
+
+    fn obtain(
+        &self,
+        need: Need,
+        now: Instant,
+        cancellation: &Cancellation,
+    ) -> Result<Arc<Snapshot>> {
         let mut state = self.state.lock();
-        while state.asking {
+        loop {
+            if let Some(known) = &state.known {
+                // Who only wants a newer one lets the other get it.
+                if known.is_enough(need, now) || (need == Need::Usable && state.asking) {
+                    return Ok(known.snapshot.clone());
+                }
+            }
+            if !state.asking {
+                break;
+            }
             let round = state.round;
             while state.round == round {
                 cancellation.check()?;
@@ -88,32 +183,66 @@ impl Catalog {
             }
             // Who asked may have been cancelled; then the next one asks.
             if let Some(failure) = state.last_failure.clone() {
-                return Err(failure);
+                let known = state.known.as_ref();
+                return known.map_or(Err(failure), |known| Ok(known.snapshot.clone()));
             }
         }
-        if let Some(known) = &state.known {
-            return Ok(known.clone());
-        }
         state.asking = true;
+        let known = state.known.clone();
         drop(state);
 
         let mut asking = Asking {
             catalog: self,
+            now,
             cancellation,
             answer: Err(interrupted()),
         };
-        asking.answer = service
-            .signing_policies(cancellation)
-            .map(|policies| Arc::new(Snapshot::new(policies, &self.options)));
-        asking.answer.clone()
+        asking.answer = self.ask(need, known.is_some(), cancellation);
+        match (&asking.answer, known) {
+            (Ok((snapshot, _)), _) => Ok(snapshot.clone()),
+            (Err(failure), Some(known)) => {
+                cancellation.check()?;
+                logging::write(
+                    Level::Warning,
+                    format_args!(
+                        "the list of signing policies cannot be refreshed, and the one from \
+                         before is used: {failure}"
+                    ),
+                );
+                Ok(known.snapshot)
+            }
+            (Err(failure), None) => Err(failure.clone()),
+        }
+    }
+
+    fn ask(
+        &self,
+        need: Need,
+        has_another: bool,
+        cancellation: &Cancellation,
+    ) -> Result<(Arc<Snapshot>, Standing)> {
+        if need == Need::Usable && !has_another {
+            if let Some(policies) = self.cache.as_ref().and_then(PolicyCache::read) {
+                let snapshot = Arc::new(Snapshot::new(policies, &self.options));
+                return Ok((snapshot, Standing::Kept));
+            }
+        }
+        let limit = (need == Need::Usable && has_another).then_some(REFRESH_LIMIT);
+        let policies = self.service.signing_policies(limit, cancellation)?;
+        if let Some(cache) = &self.cache {
+            cache.write(&policies);
+        }
+        let snapshot = Arc::new(Snapshot::new(policies, &self.options));
+        Ok((snapshot, Standing::Confirmed))
     }
 }
 
 /// Ends the waiting of the others however the asking ends.
 struct Asking<'a> {
     catalog: &'a Catalog,
+    now: Instant,
     cancellation: &'a Cancellation,
-    answer: Result<Arc<Snapshot>>,
+    answer: Result<(Arc<Snapshot>, Standing)>,
 }
 
 impl Drop for Asking<'_> {
@@ -121,13 +250,24 @@ impl Drop for Asking<'_> {
         let mut state = self.catalog.state.lock();
         state.asking = false;
         state.round += 1;
+        state.last_failure = None;
         match &self.answer {
-            Ok(snapshot) => {
-                state.known = Some(snapshot.clone());
-                state.last_failure = None;
+            Ok((snapshot, standing)) => {
+                state.known = Some(Known {
+                    snapshot: snapshot.clone(),
+                    standing: *standing,
+                    since: self.now,
+                });
             }
-            Err(_) if self.cancellation.check().is_err() => state.last_failure = None,
-            Err(failure) => state.last_failure = Some(failure.clone()),
+            Err(_) if self.cancellation.check().is_err() => {}
+            Err(failure) => {
+                state.last_failure = Some(failure.clone());
+                // Not asked for again by the very next caller.
+                if let Some(known) = &mut state.known {
+                    known.standing = Standing::Confirmed;
+                    known.since = self.now;
+                }
+            }
         }
         self.catalog.answered.notify_all();
     }
@@ -138,4 +278,125 @@ fn interrupted() -> Error {
         Kind::Internal,
         "the request for the signing policies was interrupted",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use pkcs11_test::{Effect, Fault, Gate, PolicyFile};
+
+    use super::*;
+    use crate::config::{Config, Credentials};
+    use crate::secret::Secret;
+    use crate::signpath::{Client, Transport};
+
+    const LIST: &str = "GET /Cryptoki/MySigningPolicies";
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    struct Bench {
+        service: pkcs11_test::Service,
+        catalog: Catalog,
+        started: Instant,
+        _state: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let state = tempfile::tempdir().unwrap();
+            let policies =
+                r#"{"policies": [{"project": "demo", "policy": "p-256", "key": "p-256"}]}"#;
+            let service = pkcs11_test::Service::start(pkcs11_test::Options {
+                policies: PolicyFile::parse(policies).unwrap(),
+                ..pkcs11_test::Options::new(state.path())
+            })
+            .unwrap();
+            let config = Config {
+                api_url: service.api_url().parse().unwrap(),
+                ..Config::load().unwrap()
+            };
+            let credentials = Credentials {
+                organization_id: service.organization_id(),
+                api_token: Secret::new(service.token().to_owned()),
+            };
+            let transport = Arc::new(Transport::new(config.clone()));
+            let client = Arc::new(Client::new(transport, &config, &credentials));
+            Self {
+                service,
+                catalog: Catalog::new(client, None, Arc::default()),
+                started: Instant::now(),
+                _state: state,
+            }
+        }
+
+        /// Uses the list that long after the start.
+        fn use_after(&self, time: Duration) -> Arc<Snapshot> {
+            self.catalog
+                .obtain(Need::Usable, self.started + time, &Cancellation::new())
+                .unwrap()
+        }
+
+        fn requests(&self) -> usize {
+            self.service.requests().len()
+        }
+    }
+
+    fn unique_ids(snapshot: &Snapshot) -> Vec<&str> {
+        let objects = snapshot.objects.iter();
+        objects.map(|object| object.unique_id()).collect()
+    }
+
+    #[test]
+    fn a_list_is_refreshed_at_its_first_use_after_five_minutes_and_its_objects_stay_the_same() {
+        let bench = Bench::new();
+        let first = bench.use_after(Duration::ZERO);
+        bench.use_after(5 * MINUTE - Duration::from_secs(1));
+        assert_eq!(bench.requests(), 1);
+        let second = bench.use_after(5 * MINUTE);
+        bench.use_after(9 * MINUTE);
+        assert_eq!(bench.requests(), 2);
+        assert_eq!(unique_ids(&first).len(), 3);
+        assert_eq!(unique_ids(&first), unique_ids(&second));
+    }
+
+    #[test]
+    fn a_refresh_that_fails_is_tried_once_and_keeps_the_list_for_another_five_minutes() {
+        let bench = Bench::new();
+        let first = bench.use_after(Duration::ZERO);
+        let failure = Fault::on(LIST, Effect::status(503)).always();
+        bench.service.inject(failure).unwrap();
+        for minutes in [6, 7, 10] {
+            assert!(Arc::ptr_eq(&first, &bench.use_after(minutes * MINUTE)));
+        }
+        assert_eq!(bench.requests(), 2);
+        bench.service.heal();
+        assert!(!Arc::ptr_eq(&first, &bench.use_after(12 * MINUTE)));
+        assert_eq!(bench.requests(), 3);
+    }
+
+    #[test]
+    fn one_caller_refreshes_while_the_others_go_on_with_the_list_that_they_have() {
+        let bench = Bench::new();
+        let first = bench.use_after(Duration::ZERO);
+        let gate = Gate::new();
+        bench.service.inject(Fault::hold(LIST, &gate)).unwrap();
+        std::thread::scope(|scope| {
+            let refreshing = scope.spawn(|| bench.use_after(6 * MINUTE));
+            gate.wait_for(1);
+            for _ in 0..4 {
+                assert!(Arc::ptr_eq(&first, &bench.use_after(6 * MINUTE)));
+            }
+            gate.open();
+            assert!(!Arc::ptr_eq(&first, &refreshing.join().unwrap()));
+        });
+        assert_eq!(bench.requests(), 2);
+    }
+
+    #[test]
+    fn a_list_that_the_service_contradicts_is_asked_for_at_its_next_use() {
+        let bench = Bench::new();
+        bench.use_after(Duration::ZERO);
+        bench.catalog.doubt();
+        bench.use_after(Duration::ZERO);
+        bench.use_after(Duration::ZERO);
+        assert_eq!(bench.requests(), 2);
+    }
 }

@@ -38,6 +38,7 @@ pub mod module;
 pub mod names;
 pub mod object;
 pub mod operation;
+pub mod policy_cache;
 pub mod secret;
 pub mod session;
 pub mod signpath;

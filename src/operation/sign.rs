@@ -133,6 +133,7 @@ impl Signer {
             .scheme(&digest)
             .is_some_and(|scheme| self.key.verifies(scheme, &digest.value, &signature));
         if !is_valid {
+            self.service.doubt_policies();
             return Err(Error::new(
                 Kind::SignatureInvalid,
                 format!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
@@ -49,6 +49,9 @@ struct Call<'a> {
     subject: String,
     /// The signing policy that signs, if one does.
     policy: Option<&'a PolicyName>,
+    /// The longest that it may take, in one attempt. Without, it is what the configuration says,
+    /// with as many attempts as fit.
+    limit: Option<Duration>,
 }
 
 impl Client {
@@ -87,7 +90,7 @@ impl Client {
         loop {
             let failure = match self.attempt(call, &attempts, cancellation, &request) {
                 Ok(body) => return Ok(body),
-                Err(failure) if failure.is_transient => failure,
+                Err(failure) if failure.is_transient && call.limit.is_none() => failure,
                 Err(failure) => return Err(failure),
             };
             let attempt = attempts.number;
@@ -126,7 +129,8 @@ impl Client {
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(call.route.split('/'));
         }
-        let time_limit = attempts.time_limit(self.config().http_request_timeout);
+        let one_attempt = self.config().http_request_timeout;
+        let time_limit = attempts.time_limit(call.limit.unwrap_or(one_attempt).min(one_attempt));
         let answer = self.transport.send(time_limit, cancellation, |client| {
             request(client, url).header(AUTHORIZATION, authorization)
         });
@@ -260,17 +264,23 @@ impl<'a> Call<'a> {
             route,
             subject: format!("the signing request for {policy}"),
             policy: Some(policy),
+            limit: None,
         }
     }
 }
 
 impl Service for Client {
-    fn signing_policies(&self, cancellation: &Cancellation) -> Result<Vec<SigningPolicy>> {
+    fn signing_policies(
+        &self,
+        limit: Option<Duration>,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<SigningPolicy>> {
         let call = Call {
             method: "GET",
             route: "Cryptoki/MySigningPolicies",
             subject: "the request for the signing policies".to_owned(),
             policy: None,
+            limit,
         };
         let config = self.config();
         let filter: Vec<_> = [

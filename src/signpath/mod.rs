@@ -17,6 +17,8 @@ pub use cancellation::Cancellation;
 pub use client::Client;
 pub use transport::Transport;
 
+use std::time::Duration;
+
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::Result;
 
@@ -40,7 +42,7 @@ impl std::fmt::Display for PolicyName {
 }
 
 /// A signing policy as the service lists it. Its key and certificate have not been looked at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningPolicy {
     /// Its name.
     pub name: PolicyName,
@@ -56,11 +58,16 @@ pub struct SigningPolicy {
 
 /// What the module asks of SignPath.
 pub trait Service: Send + Sync {
-    /// The signing policies for which the user is Submitter, one request.
+    /// The signing policies for which the user is Submitter, one request. With a `limit` there is
+    /// one attempt, which may take so long; without, it is sent again if it fails in passing.
     ///
     /// # Errors
     /// A kind that begins with `Service`, and the reason of the cancellation.
-    fn signing_policies(&self, cancellation: &Cancellation) -> Result<Vec<SigningPolicy>>;
+    fn signing_policies(
+        &self,
+        limit: Option<Duration>,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<SigningPolicy>>;
 
     /// A signature of `digest` with the key of `policy`, one signing request. An ECDSA signature
     /// is r‖s.
@@ -74,4 +81,7 @@ pub trait Service: Send + Sync {
         digest: &Digest,
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>>;
+
+    /// Takes note that a signature is not of the key that was listed for its policy.
+    fn doubt_policies(&self) {}
 }

@@ -20,7 +20,7 @@ pub(super) struct MySigningPolicies {
     pub(super) signing_policies: Vec<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
     project_slug: String,
@@ -37,7 +37,7 @@ impl SigningPolicy {
     ///
     /// # Errors
     /// What is wrong with it, as a sentence that names it if it can be named.
-    pub(super) fn from_entry(entry: &Value) -> Result<Self, String> {
+    pub fn from_entry(entry: &Value) -> Result<Self, String> {
         let entry = Entry::deserialize(entry).map_err(|error| {
             format!("an entry in the list of signing policies is unusable: {error}")
         })?;
@@ -58,6 +58,21 @@ impl SigningPolicy {
             key_size_in_bits: entry.key_size_in_bits,
             name,
         })
+    }
+
+    /// The entry of the list that it was read from, without what was not.
+    pub fn to_entry(&self) -> Value {
+        let encoded = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
+        let entry = Entry {
+            project_slug: self.name.project_slug.clone(),
+            signing_policy_slug: self.name.signing_policy_slug.clone(),
+            key_type: self.key_type.clone(),
+            key_size_in_bits: self.key_size_in_bits,
+            public_key_bytes: encoded(&self.public_key),
+            certificate_bytes: encoded(&self.certificate),
+        };
+        // Texts and a number can always be written.
+        serde_json::to_value(entry).unwrap_or_default()
     }
 }
 

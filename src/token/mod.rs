@@ -1,5 +1,6 @@
 //! Slot 1 and its token: facts, and who is logged in.
 
+mod identity;
 mod objects;
 
 use std::sync::Arc;
@@ -7,13 +8,13 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 use parking_lot::Mutex;
 
-use crate::catalog::{Catalog, Snapshot};
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 use crate::object::{Handles, Object, Options, SessionObjects};
-use crate::signpath::{Cancellation, Client, Service, Transport};
+use crate::signpath::{Cancellation, Transport};
 
+use identity::Identity;
 pub use objects::Key;
 
 /// The one slot.
@@ -72,36 +73,6 @@ pub struct Login<'a> {
 
 /// Someone whom the service knows, and who is not logged in yet.
 pub struct User(Arc<Identity>);
-
-/// Credentials, a client with them, and what they give access to.
-struct Identity {
-    credentials: Credentials,
-    service: Arc<dyn Service>,
-    catalog: Catalog,
-}
-
-impl Identity {
-    fn new(
-        transport: &Arc<Transport>,
-        config: &Config,
-        options: &Arc<Options>,
-        credentials: Credentials,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            service: Arc::new(Client::new(transport.clone(), config, &credentials)),
-            credentials,
-            catalog: Catalog::new(options.clone()),
-        })
-    }
-
-    fn snapshot(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
-        self.catalog.get(self.service.as_ref(), cancellation)
-    }
-
-    fn organization_id(&self) -> &str {
-        &self.credentials.organization_id
-    }
-}
 
 impl Token {
     /// A token that asks nothing yet.
@@ -182,7 +153,7 @@ impl Token {
     fn user(&self, login: &Login, cancellation: &Cancellation) -> Result<User> {
         let credentials = Credentials::from_login(login.username, login.pin, &self.config)?;
         let identity = self.identity(credentials);
-        let snapshot = identity.snapshot(cancellation).map_err(pin_incorrect)?;
+        let snapshot = identity.catalog.get(cancellation).map_err(pin_incorrect)?;
         if snapshot.objects.is_empty() {
             self.warn_of_no_policies();
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use cryptoki_sys::*;
 
-use super::{Identity, Token};
+use super::Token;
+use super::identity::Identity;
 use crate::catalog::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
@@ -86,7 +87,13 @@ impl Token {
         let Some(identity) = user.or_else(|| self.configured.clone()) else {
             return Ok(None);
         };
-        match identity.snapshot(cancellation) {
+        let known = identity.catalog.get(cancellation);
+        let snapshot = known.and_then(|known| match self.unknown_name(&known, template) {
+            // A name that is not in a list from disk may be in the service's own.
+            Some(_) => identity.catalog.confirmed(cancellation),
+            None => Ok(known),
+        });
+        match snapshot {
             Ok(snapshot) => {
                 if is_certain {
                     self.warn_of_unknown_name(&snapshot, template);
@@ -108,11 +115,9 @@ impl Token {
     /// Tells a user who mistyped the name of a key which names there are; a program that repeats
     /// its search is not told again.
     fn warn_of_unknown_name(&self, snapshot: &Snapshot, template: &[Attribute]) {
-        let unknown = template
-            .iter()
-            .filter(|wanted| matches!(wanted.id, CKA_ID | CKA_LABEL))
-            .find(|wanted| !self.is_known(snapshot, wanted));
-        let Some(unknown) = unknown else { return };
+        let Some(unknown) = self.unknown_name(snapshot, template) else {
+            return;
+        };
         let last_unknown = self
             .state
             .lock()
@@ -143,6 +148,18 @@ impl Token {
         );
     }
 
+    /// The name in a template that nothing has.
+    fn unknown_name<'a>(
+        &self,
+        snapshot: &Snapshot,
+        template: &'a [Attribute],
+    ) -> Option<&'a Attribute> {
+        template
+            .iter()
+            .filter(|wanted| matches!(wanted.id, CKA_ID | CKA_LABEL))
+            .find(|wanted| !self.is_known(snapshot, wanted))
+    }
+
     fn is_known(&self, snapshot: &Snapshot, wanted: &Attribute) -> bool {
         let has = |object: &Arc<Object>| object.matches(std::slice::from_ref(wanted));
         let session_objects = &self.state.lock().session_objects;
@@ -169,7 +186,7 @@ impl Token {
     pub fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<Key> {
         match self.visible(handle) {
             Some(Visible { object, identity }) if object.is_key() => Ok(Key {
-                service: identity.map(|identity| identity.service.clone()),
+                service: identity.map(|identity| identity as Arc<dyn Service>),
                 object,
             }),
             None if !self.is_logged_in() && self.open_identity().is_none() => Err(Error::new(

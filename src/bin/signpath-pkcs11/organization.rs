@@ -44,7 +44,7 @@ impl Organization {
             "Asking {} for the signing policies",
             self.config.api_url
         ));
-        let policies = self.service.signing_policies(&Cancellation::new())?;
+        let policies = self.service.signing_policies(None, &Cancellation::new())?;
         let usable = |policy| {
             Policy::new(policy, false)
                 .inspect_err(|reason| {

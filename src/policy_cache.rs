@@ -1,0 +1,351 @@
+//! The list of signing policies, kept in the user's cache folder so that the next process need not
+//! ask for it. It is public data: names, public keys and certificates.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::config::{Config, Credentials};
+use crate::logging::{self, Level};
+use crate::signpath::SigningPolicy;
+
+/// The folder in the user's cache folder.
+const FOLDER: &str = "signpath-pkcs11";
+
+/// The form of the files. Those of another form are not read.
+const VERSION: u32 = 1;
+
+/// The largest file that is read, in bytes.
+const MAX_LENGTH: u64 = 32 << 20;
+
+/// The kept list of one user with one filter.
+pub struct PolicyCache {
+    path: PathBuf,
+    max_age: Duration,
+}
+
+/// A kept list.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    version: u32,
+    /// When the service sent it, in seconds since 1970.
+    time: u64,
+    signing_policies: Vec<Value>,
+}
+
+impl PolicyCache {
+    /// Where the list of these credentials is kept, if the configuration wants it to be and the
+    /// user has a cache folder.
+    pub fn new(config: &Config, credentials: &Credentials) -> Option<Self> {
+        let max_age = config.policy_cache?;
+        let Some(folder) = cache_folder(|name| std::env::var_os(name)) else {
+            logging::write(
+                Level::Warning,
+                format_args!(
+                    "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME names a \
+                     folder"
+                ),
+            );
+            return None;
+        };
+        Some(Self {
+            path: folder.join(FOLDER).join(file_name(config, credentials)),
+            max_age,
+        })
+    }
+
+    /// The kept list, unless it is damaged, too old, or could be somebody else's.
+    pub fn read(&self) -> Option<Vec<SigningPolicy>> {
+        self.read_at(SystemTime::now())
+    }
+
+    fn read_at(&self, now: SystemTime) -> Option<Vec<SigningPolicy>> {
+        let usable = |content: Content| {
+            let age = now
+                .duration_since(UNIX_EPOCH + Duration::from_secs(content.time))
+                .map_err(|_| io::Error::other("it is from the future"))?;
+            if age > self.max_age {
+                return Err(io::Error::other("it is too old"));
+            }
+            let entries = content.signing_policies.iter();
+            let policies = entries.map(SigningPolicy::from_entry);
+            policies
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(io::Error::other)
+        };
+        match self.load().and_then(usable) {
+            Ok(policies) => {
+                self.say(Level::Info, &"is used, and the service not asked");
+                Some(policies)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.say(Level::Info, &format_args!("is not used: {error}"));
+                None
+            }
+        }
+    }
+
+    fn load(&self) -> io::Result<Content> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        check_private(&fs::symlink_metadata(folder)?)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+            .open(&self.path)?;
+        let metadata = file.metadata()?;
+        check_private(&metadata)?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        let mut text = String::new();
+        file.take(MAX_LENGTH).read_to_string(&mut text)?;
+        let damaged = || io::Error::other("it is damaged");
+        let (digest, json) = text.split_once('\n').ok_or_else(damaged)?;
+        if digest != hex_digest(json.as_bytes()) {
+            return Err(damaged());
+        }
+        let content: Content = serde_json::from_str(json)?;
+        if content.version != VERSION {
+            return Err(io::Error::other("it is of another version"));
+        }
+        Ok(content)
+    }
+
+    /// Keeps a list that the service has just sent. One without policies is not worth it: the next
+    /// process is to see at once that there are some. A failure is said, and costs nothing else.
+    pub fn write(&self, policies: &[SigningPolicy]) {
+        if policies.is_empty() {
+            return self.remove();
+        }
+        if let Err(error) = self.store(policies, SystemTime::now()) {
+            self.say(Level::Warning, &format_args!("cannot be kept: {error}"));
+        }
+    }
+
+    fn store(&self, policies: &[SigningPolicy], now: SystemTime) -> io::Result<()> {
+        let content = Content {
+            version: VERSION,
+            time: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            signing_policies: policies.iter().map(SigningPolicy::to_entry).collect(),
+        };
+        let json = serde_json::to_string(&content)?;
+        let folder = self.path.parent().unwrap_or(&self.path);
+        create_private(folder)?;
+
+        static UNFINISHED: AtomicU32 = AtomicU32::new(0);
+        let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
+        let unfinished = folder.join(format!(".{}-{number}.new", std::process::id()));
+        // Left by a process that was killed and had the same ID.
+        let _ = fs::remove_file(&unfinished);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        let written =
+            write_all(&mut file, &json).and_then(|()| fs::rename(&unfinished, &self.path));
+        if written.is_err() {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    /// Forgets the list, because the service contradicts it.
+    pub fn remove(&self) {
+        // There may be none, and a list that cannot be removed grows old.
+        let _ = fs::remove_file(&self.path);
+    }
+
+    fn say(&self, level: Level, what: &dyn std::fmt::Display) {
+        logging::write(
+            level,
+            format_args!(
+                "the list of signing policies in {} {what}",
+                self.path.display()
+            ),
+        );
+    }
+}
+
+fn write_all(file: &mut File, json: &str) -> io::Result<()> {
+    file.write_all(format!("{}\n{json}", hex_digest(json.as_bytes())).as_bytes())
+}
+
+/// The user's cache folder (XDG Base Directory Specification, which has relative paths ignored).
+fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |name| {
+        variable(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+}
+
+/// A name that tells lists apart. It is one digest of everything they depend on, so that it says
+/// nothing of the token to somebody who does not know all the rest, and little to one who does: a
+/// token is too long to be guessed.
+fn file_name(config: &Config, credentials: &Credentials) -> String {
+    let parts = [
+        config.api_url.as_str(),
+        &credentials.organization_id,
+        credentials.api_token.expose(),
+        config.project_slug.as_deref().unwrap_or_default(),
+        config.signing_policy_slug.as_deref().unwrap_or_default(),
+    ];
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    hex(&digest.finalize())
+}
+
+fn hex_digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn create_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    check_private(&fs::symlink_metadata(folder)?)
+}
+
+/// Whether only this user can have written it.
+fn check_private(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_symlink() {
+        return Err(io::Error::other("a symbolic link is not followed"));
+    }
+    if metadata.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(io::Error::other("it is another user's"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others may write it"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::signpath::PolicyName;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn cache(folder: &Path) -> PolicyCache {
+        PolicyCache {
+            path: folder.join("list"),
+            max_age: MINUTE,
+        }
+    }
+
+    fn policies() -> Vec<SigningPolicy> {
+        vec![SigningPolicy {
+            name: PolicyName {
+                project_slug: "demo".to_owned(),
+                signing_policy_slug: "release".to_owned(),
+            },
+            key_type: "Rsa".to_owned(),
+            key_size_in_bits: Some(2048),
+            public_key: Some(b"key".to_vec()),
+            certificate: None,
+        }]
+    }
+
+    #[test]
+    fn a_list_is_used_until_it_is_as_old_as_it_may_be_and_not_from_the_future() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path());
+        let now = UNIX_EPOCH + 1_000_000 * MINUTE;
+        cache.store(&policies(), now).unwrap();
+        assert_eq!(cache.read_at(now).unwrap(), policies());
+        assert_eq!(cache.read_at(now + MINUTE).unwrap(), policies());
+        assert_eq!(cache.read_at(now + MINUTE + Duration::from_secs(1)), None);
+        assert_eq!(cache.read_at(now - Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_file_that_lost_or_changed_a_byte_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path());
+        cache.write(&policies());
+        let good = fs::read(&cache.path).unwrap();
+        for position in (0..good.len()).step_by(7) {
+            fs::write(&cache.path, good.get(..position).unwrap()).unwrap();
+            assert_eq!(cache.read(), None, "cut off at {position}");
+            let mut changed = good.clone();
+            *changed.get_mut(position).unwrap() ^= 1;
+            fs::write(&cache.path, changed).unwrap();
+            assert_eq!(cache.read(), None, "changed at {position}");
+        }
+        fs::write(&cache.path, good).unwrap();
+        assert_eq!(cache.read().unwrap(), policies());
+    }
+
+    #[test]
+    fn the_folder_is_that_of_the_xdg_base_directory_specification() {
+        for (xdg, home, expected) in [
+            (Some("/x"), Some("/home/u"), Some("/x")),
+            (None, Some("/home/u"), Some("/home/u/.cache")),
+            (Some(""), Some("/home/u"), Some("/home/u/.cache")),
+            (Some("relative"), Some("/home/u"), Some("/home/u/.cache")),
+            (None, Some(""), None),
+            (None, None, None),
+        ] {
+            let variable = |name: &str| {
+                let value = if name == "HOME" { home } else { xdg };
+                value.map(OsString::from)
+            };
+            assert_eq!(cache_folder(variable), expected.map(PathBuf::from));
+        }
+    }
+
+    #[test]
+    fn lists_that_can_differ_have_different_names_without_token_or_its_digest() {
+        let config = Config::load().unwrap();
+        let credentials = |organization: &str, token: &str| Credentials {
+            organization_id: organization.to_owned(),
+            api_token: Secret::new(token.to_owned()),
+        };
+        let narrowed = Config {
+            project_slug: Some("demo".to_owned()),
+            ..config.clone()
+        };
+        let elsewhere = Config {
+            api_url: "https://example.org/Api".parse().unwrap(),
+            ..config.clone()
+        };
+        let names = [
+            file_name(&config, &credentials("a", "bc")),
+            file_name(&config, &credentials("ab", "c")),
+            file_name(&config, &credentials("a", "bd")),
+            file_name(&narrowed, &credentials("a", "bc")),
+            file_name(&elsewhere, &credentials("a", "bc")),
+        ];
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+        assert!(
+            names
+                .iter()
+                .all(|name| name.len() == 64 && *name != hex_digest(b"bc"))
+        );
+    }
+}

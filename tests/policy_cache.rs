@@ -1,0 +1,290 @@
+//! The list of signing policies that is kept on disk: when it spares a request, and when not.
+
+mod common;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use common::{Run, Traffic, environment, in_child, initialized, logged_in, options, traffic};
+use cryptoki::error::Error;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass};
+use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service};
+use tempfile::TempDir;
+
+/// What the child signs with.
+const KEY: &str = "SIGNPATH_TEST_KEY";
+
+/// A service and an empty cache folder.
+struct Bench {
+    service: Service,
+    folder: TempDir,
+    /// How many requests have been looked at.
+    seen: usize,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(common::service())
+    }
+
+    fn with(service: Service) -> Self {
+        Self {
+            service,
+            folder: tempfile::tempdir().unwrap(),
+            seen: 0,
+        }
+    }
+
+    /// A run of a tool that logs in, looks for a key and signs; [`None`] in its child.
+    fn sign(&self, test: &str, more: &[(&str, &str)]) -> Option<Run> {
+        let prepare = || {
+            let folder = self.folder.path().to_str().unwrap();
+            let mut all = vec![
+                ("XDG_CACHE_HOME", folder),
+                ("SIGNPATH_POLICY_CACHE_SECONDS", "3600"),
+                // No second attempt.
+                ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2"),
+                (KEY, "demo/p-256"),
+            ];
+            all.extend(more);
+            ((), environment(&self.service, &all))
+        };
+        in_child(test, prepare, sign).map(|((), run)| run)
+    }
+
+    /// Lists asked for and signing requests since the last question.
+    fn traffic(&mut self) -> (usize, usize) {
+        let requests = self.service.requests();
+        let Traffic {
+            lists, signatures, ..
+        } = traffic(&requests[self.seen..]);
+        self.seen = requests.len();
+        (lists, signatures)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.folder.path().join("signpath-pkcs11")) else {
+            return Vec::new();
+        };
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+/// In the child: says the return value, or that there is no such key.
+fn sign() {
+    let module = initialized();
+    let session = logged_in(&module);
+    let id = Attribute::Id(std::env::var(KEY).unwrap().into_bytes());
+    let keys = session
+        .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), id])
+        .unwrap();
+    let answer = match keys.first() {
+        None => "no key".to_owned(),
+        Some(key) => match session.sign(&Mechanism::Ecdsa, *key, &[7; 32]) {
+            Ok(_) => "signed".to_owned(),
+            Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
+            Err(other) => other.to_string(),
+        },
+    };
+    println!("\nsaid: {answer}");
+}
+
+fn said(run: &Run) -> &str {
+    let said = run
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("said: "));
+    said.unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn with_a_kept_list_a_run_is_one_request() {
+    let mut bench = Bench::new();
+    for expected in [(1, 1), (0, 1), (0, 1)] {
+        let Some(run) = bench.sign(test_name!(), &[]) else {
+            return;
+        };
+        assert_eq!(said(&run), "signed");
+        run.assert_silent();
+        assert_eq!(bench.traffic(), expected);
+    }
+    let [file] = &bench.files()[..] else {
+        panic!("{:?}", bench.files())
+    };
+    assert_eq!(mode(file), 0o600);
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    let content = fs::read_to_string(file).unwrap();
+    let token = bench.service.token();
+    assert!(content.contains("demo") && !content.contains(token));
+}
+
+#[test]
+fn without_the_setting_nothing_is_kept() {
+    let mut bench = Bench::new();
+    for _ in 0..2 {
+        if bench
+            .sign(test_name!(), &[("SIGNPATH_POLICY_CACHE_SECONDS", "0")])
+            .is_none()
+        {
+            return;
+        }
+        assert_eq!(bench.traffic(), (1, 1));
+    }
+    assert_eq!(bench.files(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn another_token_or_filter_does_not_find_the_list() {
+    let mut bench = Bench::new();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    assert_eq!(bench.traffic(), (1, 1));
+    let filter = [
+        ("SIGNPATH_PROJECT_SLUG", "demo"),
+        ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256"),
+    ];
+    for expected in [(1, 1), (0, 1)] {
+        bench.sign(test_name!(), &filter).unwrap();
+        assert_eq!(bench.traffic(), expected);
+    }
+    assert_eq!(bench.files().len(), 2);
+}
+
+#[test]
+fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
+    let damages: [fn(&Path); 4] = [
+        |file| {
+            let content = fs::read(file).unwrap();
+            fs::write(file, &content[..content.len() / 2]).unwrap();
+        },
+        |file| fs::set_permissions(file, Permissions::from_mode(0o622)).unwrap(),
+        |file| {
+            let elsewhere = file.with_file_name("elsewhere");
+            fs::rename(file, &elsewhere).unwrap();
+            symlink(elsewhere, file).unwrap();
+        },
+        |file| {
+            // The first line is the SHA-256 of the rest, as `sha256sum` has it.
+            let content = fs::read_to_string(file).unwrap();
+            let (_, json) = content.split_once('\n').unwrap();
+            let mut list: serde_json::Value = serde_json::from_str(json).unwrap();
+            list["time"] = 1.into();
+            let json = list.to_string();
+            fs::write(file, &json).unwrap();
+            let digest = std::process::Command::new("sha256sum")
+                .arg(file)
+                .output()
+                .unwrap();
+            let digest = String::from_utf8(digest.stdout).unwrap();
+            let digest = digest.split(' ').next().unwrap();
+            fs::write(file, format!("{digest}\n{json}")).unwrap();
+        },
+    ];
+    let mut bench = Bench::new();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    let file = bench.files()[0].clone();
+    bench.traffic();
+    for (index, damage) in damages.iter().enumerate() {
+        damage(&file);
+        for expected in [(1, 1), (0, 1)] {
+            bench.sign(test_name!(), &[]).unwrap().assert_silent();
+            assert_eq!(bench.traffic(), expected, "damage {index}");
+        }
+        assert_eq!(mode(&file), 0o600);
+    }
+}
+
+#[test]
+fn a_policy_that_is_not_in_the_kept_list_is_looked_for_in_the_services_own() {
+    let one = r#"{"project": "demo", "policy": "p-256", "key": "p-256"}"#;
+    let two = r#"{"project": "demo", "policy": "p-384", "key": "p-384"}"#;
+    let start = |listen, policies: &str| {
+        Service::start(Options {
+            listen,
+            policies: PolicyFile::parse(&format!(r#"{{"policies": [{policies}]}}"#)).unwrap(),
+            ..options()
+        })
+        .unwrap()
+    };
+    let mut bench = Bench::with(start(([127, 0, 0, 1], 0).into(), one));
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    let url = bench.service.api_url().to_owned();
+    let address = url.trim_start_matches("http://").trim_end_matches("/Api");
+    bench.service.stop();
+    bench.service = start(address.parse().unwrap(), &format!("{one}, {two}"));
+    bench.seen = 0;
+    for expected in [(1, 1), (0, 1)] {
+        let run = bench.sign(test_name!(), &[(KEY, "demo/p-384")]).unwrap();
+        assert_eq!(said(&run), "signed");
+        run.assert_silent();
+        assert_eq!(bench.traffic(), expected);
+    }
+    // A name that nobody has costs one request in each run, and is said.
+    let run = bench.sign(test_name!(), &[(KEY, "demo/p-999")]).unwrap();
+    assert_eq!(said(&run), "no key");
+    run.assert_one_line(&["no signing policy \"demo/p-999\", but demo/p-256, demo/p-384"]);
+    assert_eq!(bench.traffic(), (1, 0));
+}
+
+#[test]
+fn a_refusal_or_a_signature_of_another_key_makes_the_next_run_ask_again() {
+    let cases = [
+        (Effect::problem(400, &["No."]), "ArgumentsBad", false),
+        (Effect::status(401), "ArgumentsBad", false),
+        (Effect::status(403), "ArgumentsBad", false),
+        (Effect::problem(404, &["No."]), "ArgumentsBad", false),
+        (Effect::WrongSignature, "DeviceError", false),
+        (Effect::status(503), "FunctionFailed", true),
+        (Effect::Close, "FunctionFailed", true),
+    ];
+    let mut bench = Bench::new();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    bench.traffic();
+    for (effect, code, is_kept) in cases {
+        bench
+            .service
+            .inject(Fault::on(common::SIGN, effect.clone()))
+            .unwrap();
+        let run = bench.sign(test_name!(), &[]).unwrap();
+        assert_eq!(said(&run), code, "{effect:?}");
+        assert_eq!(bench.traffic(), (0, 1), "{effect:?}");
+        assert_eq!(bench.files().len(), usize::from(is_kept), "{effect:?}");
+        let run = bench.sign(test_name!(), &[]).unwrap();
+        assert_eq!(said(&run), "signed");
+        assert_eq!(bench.traffic(), (usize::from(!is_kept), 1), "{effect:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_costs_a_warning_and_nothing_else() {
+    let mut bench = Bench::new();
+    let taken = bench.folder.path().join("signpath-pkcs11");
+    fs::write(&taken, "a file").unwrap();
+    let Some(run) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    assert_eq!(said(&run), "signed");
+    run.assert_one_line(&["warning", "cannot be kept", "signpath-pkcs11"]);
+    assert_eq!(bench.traffic(), (1, 1));
+
+    fs::remove_file(&taken).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), &taken).unwrap();
+    let run = bench.sign(test_name!(), &[]).unwrap();
+    assert_eq!(said(&run), "signed");
+    run.assert_one_line(&["warning", "cannot be kept", "symbolic link"]);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
