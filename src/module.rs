@@ -90,6 +90,7 @@ impl Module {
             (config.log_console_level, config.log_console_stream),
             (config.log_file_level, &config.log_file_directory),
         );
+        config.say_notices();
         let module = Arc::new(Self {
             token: Token::new(config)?,
             sessions: Mutex::default(),

@@ -145,6 +145,7 @@ fn a_login_that_fails_says_why() {
                     service,
                     &[
                         ("SIGNPATH_API_URL", "http://signpath.invalid/Api"),
+                        ("SIGNPATH_ALLOW_INSECURE_HTTP", "true"),
                         ONE_ATTEMPT,
                     ],
                 )

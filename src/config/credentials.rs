@@ -22,10 +22,10 @@ impl Credentials {
     ///
     /// # Errors
     /// [`Kind::PinIncorrect`] for any other PIN, and when the configuration lacks what the PIN
-    /// asks of it.
+    /// asks of it; [`Kind::Configuration`] when the file with its token cannot be read.
     pub fn from_pin(pin: &[u8], config: &Config) -> Result<Self> {
         if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
-            return config.credentials().ok_or_else(|| missing(config));
+            return config.credentials()?.ok_or_else(|| missing(config));
         }
         let (organization_id, api_token) = std::str::from_utf8(pin)
             .ok()
@@ -110,11 +110,12 @@ fn missing(config: &Config) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ApiToken;
 
     fn config(organization_id: Option<&str>, api_token: Option<&str>) -> Config {
         Config {
             organization_id: organization_id.map(str::to_owned),
-            api_token: api_token.map(|token| Secret::new(token.to_owned())),
+            api_token: api_token.map(|token| ApiToken::Given(Secret::new(token.to_owned()))),
             ..Config::load().unwrap()
         }
     }

@@ -1,37 +1,34 @@
 //! From the environment and the configuration file to one validated [`Config`], and from a PIN to
 //! [`Credentials`].
 
+mod api_token;
 mod credentials;
+mod file;
 mod proxy;
+mod report;
 mod settings;
+mod sources;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use credentials::Credentials;
-pub use proxy::Proxy;
 use reqwest::Url;
 use serde_json::{Map, Value};
-pub use settings::{SETTINGS, Setting};
-use settings::{Sources, setting};
 
-use crate::error::{Error, Kind, Result};
+pub use api_token::ApiToken;
+pub use credentials::Credentials;
+pub use proxy::Proxy;
+pub use report::{Described, Report};
+pub use settings::{DEFAULT_API_URL, Form, SETTINGS, Setting};
+use settings::{HTTPS_PROXY, NO_PROXY, setting};
+use sources::Sources;
+pub use sources::{Misspelt, Origin};
+pub use values::SigningApi;
+use values::{OUTPUT_STREAMS, SIGNING_APIS, named};
+
+use crate::error::Result;
 use crate::logging::{self, Level, OutputStream};
-use crate::secret::Secret;
-
-/// The API of SignPath's own service.
-pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
-
-/// How signatures are asked for (REST documentation, "Signing a hash").
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SigningApi {
-    /// By a fast signing request, and by SignHash where that route is gone.
-    Auto,
-    /// `POST /SigningRequests`.
-    FastSigningRequest,
-    /// `POST /SigningRequests/SignHash`.
-    SignHash,
-}
 
 /// A configuration that has been checked.
 #[derive(Debug, Clone)]
@@ -39,7 +36,7 @@ pub struct Config {
     /// The organization that the configured token belongs to.
     pub organization_id: Option<String>,
     /// The token to use with the PIN `CONFIG`, and before login.
-    pub api_token: Option<Secret>,
+    pub api_token: Option<ApiToken>,
     /// The base URL of the API, without the version.
     pub api_url: Url,
     /// Only signing policies of this project are shown.
@@ -76,8 +73,8 @@ pub struct Config {
     pub include_dummy_x509_certificate_for_gpg_keys: bool,
     /// Whether private keys show only after C_Login.
     pub login_required: bool,
-    /// Whether read/write sessions are granted; [`None`] where nothing is said.
-    pub do_not_fail_on_read_write_sessions: Option<bool>,
+    /// Whether read/write sessions are granted.
+    pub do_not_fail_on_read_write_sessions: bool,
     /// What the console shows.
     pub log_console_level: Level,
     /// Where the console is.
@@ -86,88 +83,79 @@ pub struct Config {
     pub log_file_level: Level,
     /// The folder of the log file.
     pub log_file_directory: PathBuf,
+    /// What a user should know although it stops nothing, a line each.
+    pub notices: Vec<String>,
 }
 
 impl Config {
     /// Reads the environment of the process and the file that `SIGNPATH_CONFIG_FILE` names.
     ///
     /// # Errors
-    /// [`Kind::Configuration`] for a file that cannot be read or is not JSON, and for a value that
-    /// its setting cannot have; the reason names the setting and where it came from.
+    /// [`crate::error::Kind::Configuration`] for a file that cannot be read or is not JSON, for a
+    /// name that is no setting's, and for a value that its setting cannot have; the reason names
+    /// the place, the setting and what is expected.
     pub fn load() -> Result<Self> {
-        Self::from_sources(&Sources::read(|name| std::env::var_os(name))?)
+        let mut sources = Sources::environment(std::env::vars_os());
+        sources.read_file()?;
+        Self::from_sources(&sources)
     }
 
     fn from_sources(sources: &Sources) -> Result<Self> {
-        let text = |name| sources.text(setting(name));
-        let flag = |name| sources.parsed(setting(name), parse_flag);
+        let text = |name| sources.set(name, |text| Some(text.to_owned()));
+        let path = |name| sources.set(name, |text| Some(PathBuf::from(text)));
+        let flag = |name| sources.in_force(name, values::flag);
+        let seconds = |name| sources.in_force(name, |text| values::seconds(1, text));
+        let level = |name| sources.in_force(name, Level::from_name);
+        let allow_insecure_http = flag("AllowInsecureHttp")?;
+        let api_url = api_url(sources, allow_insecure_http)?;
         Ok(Self {
             organization_id: text("OrganizationId")?,
-            api_token: text("ApiToken")?.map(Secret::new),
-            api_url: sources
-                .parsed(setting("ApiUrl"), parse_url)?
-                .map_or_else(|| parse_url(DEFAULT_API_URL), Ok)
-                .map_err(|reason| Error::new(Kind::Internal, reason))?,
+            api_token: sources
+                .find(setting("ApiToken"))?
+                .map(|found| ApiToken::parse(&found.text).map_err(|reason| found.unusable(&reason)))
+                .transpose()?,
             project_slug: text("ProjectSlug")?,
             signing_policy_slug: text("SigningPolicySlug")?,
-            tls_ca_file: text("TlsCaFile")?.map(PathBuf::from),
-            http_request_timeout: sources
-                .parsed(setting("HttpRequestTimeoutInSeconds"), parse_seconds)?
-                .unwrap_or(Duration::from_secs(30)),
-            service_unavailable_timeout: sources
-                .parsed(setting("ServiceUnavailableTimeoutInSeconds"), parse_seconds)?
-                .unwrap_or(Duration::from_secs(600)),
-            allow_insecure_http: flag("AllowInsecureHttp")?.unwrap_or(false),
-            tls_client_certificate: sources.parsed(setting("TlsClientCertificate"), parse_file)?,
-            http_proxy: match sources.other(&["https_proxy", "HTTPS_PROXY"]) {
-                Some(text) => Some(Proxy::parse(&text).map_err(|expected| {
-                    let reason = format!("environment variable https_proxy: {expected}");
-                    Error::new(Kind::Configuration, reason)
-                })?),
-                None => sources.parsed(setting("HttpProxy"), Proxy::parse)?,
-            },
-            no_proxy: sources.other(&["no_proxy", "NO_PROXY"]),
+            tls_ca_file: path("TlsCaFile")?,
+            http_request_timeout: seconds("HttpRequestTimeoutInSeconds")?,
+            service_unavailable_timeout: seconds("ServiceUnavailableTimeoutInSeconds")?,
+            allow_insecure_http,
+            tls_client_certificate: tls_client_certificate(sources)?,
+            http_proxy: proxy(sources, &api_url)?,
+            api_url,
+            no_proxy: sources
+                .other(&NO_PROXY)?
+                .map(|found| found.text.as_str().to_owned()),
             artifact_configuration_slug: text("ArtifactConfigurationSlug")?,
             description: text("Description")?,
-            metadata: sources.parsed(setting("Metadata"), parse_object)?,
-            signing_api: one_of(
-                sources,
-                "SigningApi",
-                &[
-                    ("Auto", SigningApi::Auto),
-                    ("FastSigningRequest", SigningApi::FastSigningRequest),
-                    ("SignHash", SigningApi::SignHash),
-                ],
-            )?
-            .unwrap_or(SigningApi::Auto),
-            chain_certificates_file: text("ChainCertificatesFile")?.map(PathBuf::from),
-            policy_cache: sources
-                .parsed(setting("PolicyCacheSeconds"), parse_seconds_or_none)?
-                .flatten(),
+            metadata: sources.set("Metadata", values::object)?,
+            signing_api: sources.in_force("SigningApi", |text| named(&SIGNING_APIS, text))?,
+            chain_certificates_file: path("ChainCertificatesFile")?,
+            policy_cache: Some(
+                sources.in_force("PolicyCacheSeconds", |text| values::seconds(0, text))?,
+            )
+            .filter(|time| !time.is_zero()),
             include_dummy_x509_certificate_for_gpg_keys: flag(
                 "IncludeDummyX509CertificateForGpgKeys",
-            )?
-            .unwrap_or(false),
-            login_required: flag("Cryptoki.LoginRequired")?.unwrap_or(true),
+            )?,
+            login_required: flag("Cryptoki.LoginRequired")?,
             do_not_fail_on_read_write_sessions: flag("Cryptoki.DoNotFailOnReadWriteSessions")?,
-            log_console_level: sources
-                .parsed(setting("Log.Console.Level"), parse_level)?
-                .unwrap_or(Level::Warning),
-            log_console_stream: one_of(
-                sources,
-                "Log.Console.OutputStream",
-                &[
-                    ("stderr", OutputStream::Stderr),
-                    ("stdout", OutputStream::Stdout),
-                ],
-            )?
-            .unwrap_or(OutputStream::Stderr),
-            log_file_level: sources
-                .parsed(setting("Log.File.Level"), parse_level)?
-                .unwrap_or(Level::Info),
-            log_file_directory: text("Log.File.Directory")?
-                .map_or_else(|| PathBuf::from(logging::DEFAULT_DIRECTORY), PathBuf::from),
+            log_console_level: level("Log.Console.Level")?,
+            log_console_stream: sources.in_force("Log.Console.OutputStream", |text| {
+                named(&OUTPUT_STREAMS, text)
+            })?,
+            log_file_level: level("Log.File.Level")?,
+            log_file_directory: sources
+                .in_force("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
+            notices: notices(sources)?,
         })
+    }
+
+    /// Says the [`Self::notices`], once the log is where the configuration wants it.
+    pub fn say_notices(&self) {
+        for notice in &self.notices {
+            logging::write(Level::Warning, format_args!("{notice}"));
+        }
     }
 
     /// The proxy for `url`, if one is to be used.
@@ -178,78 +166,75 @@ impl Config {
             .filter(|_| !proxy::is_exempt(no_proxy, url))
     }
 
-    /// The identity that the configuration itself brings, if it is complete.
-    pub fn credentials(&self) -> Option<Credentials> {
-        Some(Credentials {
-            organization_id: self.organization_id.clone()?,
-            api_token: self.api_token.clone()?,
+    /// The identity that the configuration itself brings, if it is complete. A token in a file is
+    /// read anew each time.
+    ///
+    /// # Errors
+    /// Those of [`ApiToken::read`].
+    pub fn credentials(&self) -> Result<Option<Credentials>> {
+        let Some((organization_id, api_token)) =
+            self.organization_id.as_ref().zip(self.api_token.as_ref())
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Credentials {
+            organization_id: organization_id.clone(),
+            api_token: api_token.read()?,
+        }))
+    }
+}
+
+fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
+    let url = sources.in_force("ApiUrl", values::api_url)?;
+    if let Some(found) = sources.find(setting("ApiUrl"))? {
+        if url.scheme() == "http" && !values::is_loopback(&url) && !allow_insecure_http {
+            return Err(found.unusable(&format!(
+                "{url} would send the API token unencrypted over the network; expected an https URL, \
+                 or AllowInsecureHttp or SIGNPATH_ALLOW_INSECURE_HTTP with true"
+            )));
+        }
+    }
+    Ok(url)
+}
+
+fn tls_client_certificate(sources: &Sources) -> Result<Option<PathBuf>> {
+    let setting = setting("TlsClientCertificate");
+    let Some(found) = sources.find(setting)? else {
+        return Ok(None);
+    };
+    values::pem_file(&found.text)
+        .map(Some)
+        .map_err(|reason| match reason {
+            Some(reason) => found.unusable(reason),
+            None => found.not_expected(setting.form),
         })
+}
+
+/// The proxy for `api_url`: for https the one that all programs use for it, else the one of ours.
+fn proxy(sources: &Sources, api_url: &Url) -> Result<Option<Proxy>> {
+    let for_https = match api_url.scheme() {
+        "https" => sources.other(&HTTPS_PROXY)?,
+        _ => None,
+    };
+    let Some(found) = for_https.map_or_else(
+        || sources.find(setting("HttpProxy")),
+        |found| Ok(Some(found)),
+    )?
+    else {
+        return Ok(None);
+    };
+    Proxy::parse(&found.text)
+        .map(Some)
+        .ok_or_else(|| found.not_expected(Form::Proxy))
+}
+
+fn notices(sources: &Sources) -> Result<Vec<String>> {
+    let misspelt = sources.misspelt.iter().map(ToString::to_string);
+    let mut notices: Vec<_> = misspelt.collect();
+    for setting in SETTINGS {
+        notices.extend(sources.find(setting)?.and_then(|found| found.notice()));
     }
-}
-
-fn parse_url(text: &str) -> std::result::Result<Url, String> {
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err(format!("expected a URL such as {DEFAULT_API_URL}")),
-    }
-}
-
-fn one_of<T: Copy>(sources: &Sources, name: &str, values: &[(&str, T)]) -> Result<Option<T>> {
-    sources.parsed(setting(name), |text| {
-        let found = values
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(text));
-        found.map(|(_, value)| *value).ok_or_else(|| {
-            let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-            format!("expected one of {}", names.join(", "))
-        })
-    })
-}
-
-fn parse_flag(text: &str) -> std::result::Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("expected true or false".to_owned()),
-    }
-}
-
-/// A file as the official library's settings would name one.
-fn parse_file(text: &str) -> std::result::Result<PathBuf, String> {
-    match text.strip_prefix("file:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ if text.starts_with("thumbprint:") => Err(
-            "thumbprint: names a certificate in the store of Windows, which is not here; expected \
-             file: and the path of a PEM file"
-                .to_owned(),
-        ),
-        _ => Err("expected file: and the path of a PEM file".to_owned()),
-    }
-}
-
-fn parse_object(text: &str) -> std::result::Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|_| "expected a JSON object".to_owned())
-}
-
-fn parse_seconds_or_none(text: &str) -> std::result::Result<Option<Duration>, String> {
-    match text {
-        "0" => Ok(None),
-        _ => parse_seconds(text).map(Some),
-    }
-}
-
-fn parse_seconds(text: &str) -> std::result::Result<Duration, String> {
-    match text.parse::<u32>() {
-        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
-        _ => Err("expected a whole number of seconds, at least 1".to_owned()),
-    }
-}
-
-fn parse_level(text: &str) -> std::result::Result<Level, String> {
-    Level::from_name(text).ok_or_else(|| {
-        let names = Level::NAMES.map(|(name, _)| name).join(", ");
-        format!("expected one of {names}")
-    })
+    Ok(notices)
 }
 
 #[cfg(test)]
@@ -257,14 +242,15 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
+    use crate::error::Kind;
 
     fn load(environment: &[(&str, &str)]) -> Result<Config> {
-        Config::from_sources(&Sources::read(|name| {
-            environment
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| OsString::from(value))
-        })?)
+        let variables = environment
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let mut sources = Sources::environment(variables);
+        sources.read_file()?;
+        Config::from_sources(&sources)
     }
 
     fn file(content: &str) -> (tempfile::TempDir, String) {
@@ -281,7 +267,7 @@ mod tests {
         assert_eq!(config.api_url.as_str(), "https://app.signpath.io/Api");
         assert_eq!(config.http_request_timeout, Duration::from_secs(30));
         assert_eq!(config.service_unavailable_timeout, Duration::from_secs(600));
-        assert!(config.credentials().is_none());
+        assert!(config.credentials().unwrap().is_none());
     }
 
     #[test]
@@ -296,7 +282,7 @@ mod tests {
             ("SIGNPATH_PROJECT_SLUG", ""),
         ])
         .unwrap();
-        let credentials = config.credentials().unwrap();
+        let credentials = config.credentials().unwrap().unwrap();
         assert_eq!(credentials.organization_id, "env-org");
         assert_eq!(credentials.api_token.expose(), "file-token");
         assert_eq!(config.project_slug.as_deref(), Some("file-project"));
@@ -307,10 +293,13 @@ mod tests {
     #[test]
     fn the_older_names_of_the_token_still_work() {
         let config = load(&[("SIGNPATH_CI_USER_TOKEN", "older")]).unwrap();
-        assert_eq!(config.api_token.unwrap().expose(), "older");
+        assert_eq!(config.api_token.unwrap().read().unwrap().expose(), "older");
         let (_folder, path) = file(r#"{"CIUserToken": "older in the file"}"#);
         let config = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap();
-        assert_eq!(config.api_token.unwrap().expose(), "older in the file");
+        assert_eq!(
+            config.api_token.unwrap().read().unwrap().expose(),
+            "older in the file"
+        );
     }
 
     #[test]
@@ -348,14 +337,64 @@ mod tests {
         for (content, expected) in [
             (
                 "{\n  \"ApiToken\": \"s3cret\"\n  \"x\": 1}",
-                "not valid JSON: expected `,` or `}` at line 3",
+                "line 3: not valid JSON: expected `,` or `}`",
             ),
-            ("[\"s3cret\"]", "expected a JSON object"),
-            ("{\"ApiToken\": [\"s3cret\"]}", "ApiToken: expected a text"),
-            ("{\"Log\": \"s3cret\"}", "Log: expected a JSON object"),
+            ("\n[\"s3cret\"]", "line 2: expected a JSON object"),
             (
-                "{\"HttpRequestTimeoutInSeconds\": \"s3cret\"}",
-                "expected a whole number",
+                "{\"ApiToken\": [\"s3cret\"]}",
+                "line 1, setting ApiToken: expected a text",
+            ),
+            (
+                "{\"ApiToken\": \"s3cret\\ud800\"}",
+                "line 1, setting ApiToken: ",
+            ),
+            (
+                "{\n\"Log\":\n\"s3cret\"}",
+                "line 2, setting Log: expected a JSON object",
+            ),
+            (
+                "{\"Log\": {\"File\": {\n\"Level\": true}}}",
+                "line 2, setting Log.File.Level: expected one of none, fatal",
+            ),
+            (
+                "{\"HttpRequestTimeoutInSeconds\":\n \"s3cret\"}",
+                "line 1, setting HttpRequestTimeoutInSeconds: expected a whole number of seconds",
+            ),
+            (
+                "{\"Metadata\": \"{\\\"s3cret\\\": 1}\"}",
+                "setting Metadata: expected a JSON object",
+            ),
+            (
+                "{\"ApiToken\": \"s3cret\",\n\n\"ApiToken\": \"\"}",
+                "line 3, setting ApiToken: expected only once",
+            ),
+            (
+                "{\"Log\": {},\n\"Log\": {}}",
+                "line 2, setting Log: expected only once",
+            ),
+            (
+                "{\"Api\u{54}oken\": 1, \"apitoken\": \"s3cret\"}",
+                "setting ApiToken: expected a text",
+            ),
+            (
+                "{\"Apitokn\": \"s3cret\"}",
+                "line 1, setting Apitokn: not a setting; expected ApiToken?",
+            ),
+            (
+                "{\"LoginRequired\": false}",
+                "not a setting; expected Cryptoki.LoginRequired?",
+            ),
+            (
+                "{\"Log\": {\"Fil\": {}}}",
+                "setting Log.Fil: not a setting; expected Log.File?",
+            ),
+            (
+                "{\"Log.File.Level\": \"info\"}",
+                "expected an object for each level",
+            ),
+            (
+                "{\"Sth\": 1}",
+                "setting Sth: not a setting; expected one of those",
             ),
         ] {
             let (_folder, path) = file(content);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Url;
 
-use crate::secret::Secret;
+use crate::secret::{MASK, Secret};
 
 /// An HTTP proxy.
 #[derive(Debug, Clone)]
@@ -18,18 +18,16 @@ pub struct Proxy {
 impl Proxy {
     /// Reads `host:port` or `http://[user:password@]host:port`.
     ///
-    /// # Errors
-    /// What is expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let expected = || "expected host:port or http://[user:password@]host:port".to_owned();
+    /// [`None`] for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
         let with_scheme = if text.contains("://") {
             text.to_owned()
         } else {
             format!("http://{text}")
         };
-        let mut url = Url::parse(&with_scheme).map_err(|_| expected())?;
+        let mut url = Url::parse(&with_scheme).ok()?;
         if url.scheme() != "http" || !url.has_host() {
-            return Err(expected());
+            return None;
         }
         let decoded = |text: &str| {
             percent_encoding::percent_decode_str(text)
@@ -40,9 +38,20 @@ impl Proxy {
             let password = url.password().map(decoded).unwrap_or_default();
             (decoded(url.username()), Secret::new(password))
         });
-        url.set_username("").map_err(|()| expected())?;
-        url.set_password(None).map_err(|()| expected())?;
-        Ok(Self { url, credentials })
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        Some(Self { url, credentials })
+    }
+
+    /// Its URL with the user and a mask for the password.
+    pub(super) fn masked(&self) -> String {
+        let mut url = self.url.clone();
+        match &self.credentials {
+            Some((user, _)) if url.set_username(user).is_ok() => {
+                url.as_str().replacen('@', &format!(":{MASK}@"), 1)
+            }
+            _ => url.into(),
+        }
     }
 }
 
@@ -91,7 +100,7 @@ mod tests {
         assert!(!format!("{proxy:?} {proxy}").contains("s3cr"));
         assert!(Proxy::parse("proxy:3128").unwrap().credentials.is_none());
         for text in ["https://proxy", "socks5://proxy", "http://", ":", ""] {
-            assert!(Proxy::parse(text).is_err(), "{text}");
+            assert!(Proxy::parse(text).is_none(), "{text}");
         }
     }
 

@@ -85,7 +85,7 @@ impl Options {
             None => Vec::new(),
         };
         Ok(Self {
-            private_keys_need_login: config.login_required || config.credentials().is_none(),
+            private_keys_need_login: config.login_required || config.credentials()?.is_none(),
             stand_in_certificates: config.include_dummy_x509_certificate_for_gpg_keys,
             chain_certificates,
         })

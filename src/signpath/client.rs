@@ -58,6 +58,10 @@ impl Client {
     /// A client for `credentials`; asks nothing yet.
     pub fn new(transport: Arc<Transport>, config: &Config, credentials: &Credentials) -> Self {
         let token = &credentials.api_token;
+        let configured = config
+            .api_token
+            .as_ref()
+            .and_then(|token| token.read().ok());
         let mut base = config.api_url.clone();
         if let Ok(mut path) = base.path_segments_mut() {
             path.pop_if_empty()
@@ -67,7 +71,7 @@ impl Client {
             transport,
             base,
             token: token.clone(),
-            secrets: [Some(token.clone()), config.api_token.clone()]
+            secrets: [Some(token.clone()), configured]
                 .into_iter()
                 .flatten()
                 .collect(),

@@ -83,7 +83,7 @@ impl Token {
         let options = Arc::new(Options::new(&config)?);
         let transport = Arc::new(Transport::new(config.clone()));
         let configured = config
-            .credentials()
+            .credentials()?
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));
         if !config.login_required && configured.is_none() {
             logging::write(
@@ -132,7 +132,7 @@ impl Token {
 
     /// Whether the configuration wants read/write sessions to be refused.
     pub fn refuses_read_write_sessions(&self) -> bool {
-        self.config.do_not_fail_on_read_write_sessions == Some(false)
+        !self.config.do_not_fail_on_read_write_sessions
     }
 
     /// Finds out who wants to log in, which is one request for the signing policies unless they

@@ -30,7 +30,7 @@ impl Organization {
     pub fn configured() -> Result<Self, Failure> {
         let config = Config::load()?;
         start_logging(&config);
-        let credentials = config.credentials().ok_or(NO_CREDENTIALS)?;
+        let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
         let transport = Arc::new(Transport::new(config.clone()));
         Ok(Self {
             service: Arc::new(Client::new(transport, &config, &credentials)),
@@ -80,6 +80,7 @@ pub fn start_logging(config: &Config) {
         (config.log_console_level, OutputStream::Stderr),
         (config.log_file_level, &config.log_file_directory),
     );
+    config.say_notices();
 }
 
 /// What to do where there is no signing policy.

@@ -1,0 +1,241 @@
+//! Where values come from: the environment first, then the JSON file, then the defaults.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::file::{self, File};
+use super::settings::{
+    CONFIG_FILE, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, nearest, setting,
+};
+use crate::error::{Error, Kind, Result};
+
+/// What the variables of our own begin with.
+const PREFIX: &str = "SIGNPATH_";
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything else.
+    Default,
+    /// The environment variable of that name.
+    Variable(&'static str),
+    /// The configuration file.
+    File {
+        /// Its path, as `SIGNPATH_CONFIG_FILE` has it.
+        path: String,
+        /// The line, the first being 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::Variable(name) => write!(formatter, "environment variable {name}"),
+            Self::File { path, line } => formatter.write_str(&file::place(path, *line)),
+        }
+    }
+}
+
+/// A value and where it was found.
+pub(super) struct Found {
+    pub(super) text: Zeroizing<String>,
+    pub(super) origin: Origin,
+    /// The name of the setting in the file, if it came from there.
+    name: Option<String>,
+    /// The name that the setting has now, if this is an older one.
+    newer: Option<&'static str>,
+}
+
+impl Found {
+    /// The error of a value that cannot be used.
+    pub(super) fn unusable(&self, reason: &str) -> Error {
+        Error::new(Kind::Configuration, format!("{}: {reason}", self.place()))
+    }
+
+    /// The error of a value of another form.
+    pub(super) fn not_expected(&self, form: Form) -> Error {
+        self.unusable(&format!("expected {}", form.expected()))
+    }
+
+    fn place(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{}, setting {name}", self.origin),
+            None => self.origin.to_string(),
+        }
+    }
+
+    /// What to tell a user who wrote an older name.
+    pub(super) fn notice(&self) -> Option<String> {
+        let newer = self.newer?;
+        Some(format!(
+            "{}: this name is deprecated, use {newer}",
+            self.place()
+        ))
+    }
+}
+
+/// A variable that no program of ours reads, but whose name is almost that of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misspelt {
+    /// The name that is set.
+    pub variable: String,
+    /// The name that it was probably meant to be.
+    pub nearest: &'static str,
+}
+
+impl fmt::Display for Misspelt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "environment variable {}: not a setting, ignored; {} was probably meant",
+            self.variable, self.nearest
+        )
+    }
+}
+
+/// The environment and the parsed file.
+pub(super) struct Sources {
+    /// The variables that are set, and their text if it is UTF-8.
+    variables: Vec<(&'static str, Option<Zeroizing<String>>)>,
+    /// What `SIGNPATH_CONFIG_FILE` names.
+    pub(super) path: Option<OsString>,
+    file: Option<File>,
+    /// Variables with unknown names.
+    pub(super) misspelt: Vec<Misspelt>,
+}
+
+impl Sources {
+    /// Takes what the environment knows of the settings, and no file yet.
+    pub(super) fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut sources = Self {
+            variables: Vec::new(),
+            path: None,
+            file: None,
+            misspelt: Vec::new(),
+        };
+        for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
+            let Some(name) = name.to_str() else {
+                continue;
+            };
+            if let Some(name) = known_variables().find(|known| *known == name) {
+                let text = value.into_string().ok().map(Zeroizing::new);
+                sources.variables.push((name, text));
+            } else if name == CONFIG_FILE {
+                sources.path = Some(value);
+            } else if name.starts_with(PREFIX) {
+                let names = known_variables().chain([CONFIG_FILE]);
+                sources
+                    .misspelt
+                    .extend(nearest(name, names).map(|nearest| Misspelt {
+                        variable: name.to_owned(),
+                        nearest,
+                    }));
+            }
+        }
+        sources
+    }
+
+    /// Reads the file that `SIGNPATH_CONFIG_FILE` names, if it names one.
+    ///
+    /// # Errors
+    /// Those of [`File::read`].
+    pub(super) fn read_file(&mut self) -> Result<()> {
+        self.file = self.path.as_ref().map(File::read).transpose()?;
+        Ok(())
+    }
+
+    /// The value of a variable that is no setting of ours but read all the same: that of the first
+    /// name that has one.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] when it is not UTF-8.
+    pub(super) fn other(&self, names: &[&'static str]) -> Result<Option<Found>> {
+        let mut found = names
+            .iter()
+            .filter_map(|name| self.variable(name).transpose());
+        found.next().transpose()
+    }
+
+    /// The value of a setting that somebody set.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] when it is not UTF-8.
+    pub(super) fn find(&self, setting: &'static Setting) -> Result<Option<Found>> {
+        for name in setting.variables() {
+            if let Some(found) = self.variable(name)? {
+                let newer = (name != setting.variable).then_some(setting.variable);
+                return Ok(Some(Found { newer, ..found }));
+            }
+        }
+        let Some(file) = &self.file else {
+            return Ok(None);
+        };
+        let found = setting.paths().find_map(|name| {
+            let entry = file.entry(name)?;
+            Some(Found {
+                text: entry.text.clone(),
+                origin: Origin::File {
+                    path: file.path.clone(),
+                    line: entry.line,
+                },
+                name: Some(entry.name.clone()),
+                newer: (name != setting.json).then_some(setting.json),
+            })
+        });
+        Ok(found)
+    }
+
+    fn variable(&self, name: &'static str) -> Result<Option<Found>> {
+        let Some((_, text)) = self.variables.iter().find(|(known, _)| *known == name) else {
+            return Ok(None);
+        };
+        let found = Found {
+            text: text.clone().unwrap_or_default(),
+            origin: Origin::Variable(name),
+            name: None,
+            newer: None,
+        };
+        match text {
+            Some(_) => Ok(Some(found)),
+            None => Err(found.unusable("expected UTF-8")),
+        }
+    }
+
+    /// The value of a setting that `parse` understands, if it is set.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] with what was expected.
+    pub(super) fn set<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let setting = setting(name);
+        self.find(setting)?
+            .map(|found| parse(&found.text).ok_or_else(|| found.not_expected(setting.form)))
+            .transpose()
+    }
+
+    /// The value of a setting that has a default.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] with what was expected.
+    pub(super) fn in_force<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let default = || setting(name).default.and_then(&parse);
+        self.set(name, &parse)?
+            .or_else(default)
+            .ok_or_else(|| Error::new(Kind::Internal, format!("{name} has no usable default")))
+    }
+}
+
+fn known_variables() -> impl Iterator<Item = &'static str> {
+    SETTINGS
+        .iter()
+        .flat_map(Setting::variables)
+        .chain(HTTPS_PROXY)
+        .chain(NO_PROXY)
+}
