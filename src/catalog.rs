@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Credentials};
     use crate::secret::Secret;
-    use crate::signpath::{Client, Transport};
+    use crate::signpath::{Client, Threads, Transport};
 
     const LIST: &str = "GET /Cryptoki/MySigningPolicies";
     const MINUTE: Duration = Duration::from_secs(60);
@@ -317,7 +317,7 @@ mod tests {
                 organization_id: service.organization_id(),
                 api_token: Secret::new(service.token().to_owned()),
             };
-            let transport = Arc::new(Transport::new(config.clone()));
+            let transport = Arc::new(Transport::new(config.clone(), Threads::Allowed));
             let client = Arc::new(Client::new(transport, &config, &credentials));
             Self {
                 service,

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::logging;
 use crate::object::Attribute;
 use crate::session::Session;
+use crate::signpath::Threads;
 use crate::token::{Login, Token};
 
 /// The state of one process after C_Initialize.
@@ -79,7 +80,7 @@ impl Module {
     ///
     /// # Errors
     /// [`Kind::AlreadyInitialized`], [`Kind::Configuration`].
-    pub fn initialize() -> Result<()> {
+    pub fn initialize(threads: Threads) -> Result<()> {
         let generation = Generation::current();
         let already = || Error::new(Kind::AlreadyInitialized, "C_Initialize was called before");
         if generation.module.read().is_some() {
@@ -92,7 +93,7 @@ impl Module {
         );
         config.say_notices();
         let module = Arc::new(Self {
-            token: Token::new(config)?,
+            token: Token::new(config, threads)?,
             sessions: Mutex::default(),
             end: End::default(),
         });

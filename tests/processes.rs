@@ -6,8 +6,9 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::fork::fork;
 use common::raw::{self, Raw, ck};
-use common::{done, end_if_hanging, environment, in_child, options, traffic};
+use common::{done, environment, in_child, options, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::{Options, Service};
 
@@ -35,26 +36,6 @@ fn sign(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
     let (mut hash, mut signature, mut length) = ([7; 32], [0; 64], 64);
     let (hash, signature) = (hash.as_mut_ptr(), signature.as_mut_ptr());
     ck!(raw, C_Sign(session, hash, 32, signature, &mut length))
-}
-
-/// Forks, runs `child` in the child, and waits for it to end well.
-fn fork(child: impl FnOnce()) {
-    // SAFETY: the child calls only the module, which is made for this, and exits without unwinding
-    // into the test harness.
-    match unsafe { libc::fork() } {
-        0 => {
-            end_if_hanging();
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-            // SAFETY: ends the process at once.
-            unsafe { libc::_exit(i32::from(result.is_err())) }
-        }
-        child => {
-            let mut status = 0;
-            // SAFETY: the pointer is to a local of that type.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            assert_eq!(status, 0, "the forked child failed");
-        }
-    }
 }
 
 #[test]
@@ -147,6 +128,17 @@ fn the_library_can_be_unloaded_with_and_without_c_finalize() {
             }
             drop(raw);
         }
+    };
+    with_service(test_name!(), child);
+}
+
+#[test]
+fn a_library_that_is_unloaded_stays_mapped_for_a_thread_that_may_still_be_in_it() {
+    let child = || {
+        drop(Raw::load());
+        let path = common::module_path().canonicalize().unwrap();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        assert!(maps.contains(path.to_str().unwrap()), "{maps}");
     };
     with_service(test_name!(), child);
 }

@@ -9,16 +9,23 @@ use super::memory;
 use super::slots::{library_version, padded};
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
+use crate::signpath::Threads;
 
 functions! {
     /// C_Initialize (PKCS #11 3.2, section 5.4.1). The module locks with the operating system's
-    /// means and makes no threads.
+    /// means. A thread of its own waits for the system to resolve a host name, and for nothing else;
+    /// with CKF_LIBRARY_CANT_CREATE_OS_THREADS there is none.
     fn C_Initialize(pInitArgs: *mut c_void) {
+        let mut threads = Threads::Allowed;
         if !pInitArgs.is_null() {
             // SAFETY: the caller's promise.
-            check(&unsafe { memory::read(pInitArgs.cast::<CK_C_INITIALIZE_ARGS>(), "pInitArgs") }?)?;
+            let arguments = unsafe { memory::read(pInitArgs.cast::<CK_C_INITIALIZE_ARGS>(), "pInitArgs") }?;
+            check(&arguments)?;
+            if arguments.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0 {
+                threads = Threads::Forbidden;
+            }
         }
-        Module::initialize()
+        Module::initialize(threads)
     }
 
     /// C_Finalize (PKCS #11 3.2, section 5.4.2).

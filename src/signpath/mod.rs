@@ -6,6 +6,7 @@ mod cancellation;
 mod client;
 mod command_line;
 mod failure;
+mod lookup;
 mod metadata;
 mod retry;
 mod status;
@@ -15,6 +16,7 @@ mod wire;
 
 pub use cancellation::Cancellation;
 pub use client::Client;
+pub use lookup::Threads;
 pub use transport::Transport;
 
 use std::time::Duration;

@@ -1,23 +1,22 @@
 //! HTTP connections to the service.
 //!
 //! A pool of {current-thread runtime, client} pairs: a request checks one out, drives it in the
-//! calling thread, and puts it back with its connection alive. So there is no thread of our own,
-//! callers do not wait for each other, and nothing runs between calls. A forked child must not
+//! calling thread, and puts it back with its connection alive. So there is no thread of our own but
+//! for [`Lookup`], callers do not wait for each other, and nothing runs between calls. A forked child must not
 //! touch its parent's pool, not even to drop it: both share the epoll instance.
 
-use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use reqwest::{Client as HttpClient, RequestBuilder, StatusCode, redirect};
 use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use super::failure::{Exchange, Failure};
+use super::lookup::{Lookup, Threads};
 use super::{Cancellation, tls};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -49,6 +48,7 @@ pub(super) struct Answer {
 /// The connections of one configuration.
 pub struct Transport {
     config: Config,
+    threads: Threads,
     /// Built at the first request and shared by all connections, so that new ones resume sessions.
     tls: OnceCell<ClientConfig>,
     idle: Mutex<Vec<Connection>>,
@@ -61,9 +61,10 @@ struct Connection {
 
 impl Transport {
     /// Connects to nothing yet.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, threads: Threads) -> Self {
         Self {
             config,
+            threads,
             tls: OnceCell::new(),
             idle: Mutex::new(Vec::new()),
         }
@@ -141,7 +142,7 @@ impl Transport {
             .map_err(|error| internal(&error))?;
         let mut client = HttpClient::builder()
             .tls_backend_preconfigured(tls.clone())
-            .dns_resolver(Arc::new(CallingThread))
+            .dns_resolver(Arc::new(Lookup(self.threads)))
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
@@ -185,18 +186,6 @@ async fn exchange(
         }
     }
     Ok((status, headers, body))
-}
-
-/// Resolves names in the calling thread; the client's own resolver would start one.
-struct CallingThread;
-
-impl Resolve for CallingThread {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let addresses: Vec<_> = (name.as_str(), 0).to_socket_addrs()?.collect();
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
 }
 
 fn internal(error: &dyn std::error::Error) -> Error {

@@ -12,7 +12,7 @@ use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 use crate::object::{Handles, Object, Options, SessionObjects};
-use crate::signpath::{Cancellation, Transport};
+use crate::signpath::{Cancellation, Threads, Transport};
 
 use identity::Identity;
 pub use objects::Key;
@@ -79,9 +79,9 @@ impl Token {
     ///
     /// # Errors
     /// [`Kind::Configuration`] for chain certificates that cannot be read.
-    pub fn new(config: Config) -> Result<Self> {
+    pub fn new(config: Config, threads: Threads) -> Result<Self> {
         let options = Arc::new(Options::new(&config)?);
-        let transport = Arc::new(Transport::new(config.clone()));
+        let transport = Arc::new(Transport::new(config.clone(), threads));
         let configured = config
             .credentials()?
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));

@@ -8,6 +8,7 @@
 // Each test program uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod fork;
 pub mod raw;
 pub mod relay;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use signpath_pkcs11::config::Config;
 use signpath_pkcs11::logging::{self, Level, OutputStream};
 use signpath_pkcs11::object::Policy;
-use signpath_pkcs11::signpath::{Cancellation, Client, Service, Transport};
+use signpath_pkcs11::signpath::{Cancellation, Client, Service, Threads, Transport};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -31,7 +31,7 @@ impl Organization {
         let config = Config::load()?;
         start_logging(&config);
         let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
-        let transport = Arc::new(Transport::new(config.clone()));
+        let transport = Arc::new(Transport::new(config.clone(), Threads::Allowed));
         Ok(Self {
             service: Arc::new(Client::new(transport, &config, &credentials)),
             config,
