@@ -7,6 +7,7 @@ use crate::crypto::{
     Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, ieee_from_asn1, parse_digest_info,
 };
 use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
 use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
 use crate::object::{Class, Object, Policy};
 use crate::signpath::{Cancellation, Service};
@@ -123,10 +124,7 @@ impl Signer {
             .service
             .sign(&self.policy.name, algorithm, &digest, cancellation)?;
         let signature = match algorithm {
-            // A service that does not know the format it was asked for answers in the other one.
-            SignatureAlgorithm::Ecdsa if signature.len() != self.signature_length() => {
-                ieee_from_asn1(&signature, self.signature_length() / 2).unwrap_or(signature)
-            }
+            SignatureAlgorithm::Ecdsa => self.as_ieee(signature),
             _ => signature,
         };
         let is_valid = algorithm
@@ -134,16 +132,48 @@ impl Signer {
             .is_some_and(|scheme| self.key.verifies(scheme, &digest.value, &signature));
         if !is_valid {
             self.service.doubt_policies();
-            return Err(Error::new(
-                Kind::SignatureInvalid,
-                format!(
-                    "the signature that SignPath returned for {} does not verify with its public \
-                     key and was thrown away; if its certificate was renewed just now, try again",
-                    self.policy.name
-                ),
-            ));
+            return Err(self.not_valid(&signature));
         }
         Ok(signature)
+    }
+
+    /// An ECDSA signature as r‖s. A service that does not know the format it was asked for answers
+    /// in the other one.
+    fn as_ieee(&self, signature: Vec<u8>) -> Vec<u8> {
+        if signature.len() == self.signature_length() {
+            return signature;
+        }
+        match ieee_from_asn1(&signature, self.signature_length() / 2) {
+            Some(ieee) => {
+                logging::write(
+                    Level::Info,
+                    format_args!(
+                        "SignPath returned a DER signature for {} where r and s side by side were \
+                         asked for; it is converted",
+                        self.policy.name
+                    ),
+                );
+                ieee
+            }
+            None => signature,
+        }
+    }
+
+    fn not_valid(&self, signature: &[u8]) -> Error {
+        let what = match signature.len() {
+            length if length == self.signature_length() => {
+                "does not verify with its public key".to_owned()
+            }
+            length => format!("has {length} bytes instead of {}", self.signature_length()),
+        };
+        Error::new(
+            Kind::SignatureInvalid,
+            format!(
+                "the signature that SignPath returned for {} {what}, and was thrown away; if its \
+                 certificate was renewed just now, try again",
+                self.policy.name
+            ),
+        )
     }
 
     fn digest(&self, data: Vec<u8>) -> Result<Digest> {
