@@ -27,6 +27,10 @@ use crate::secret::Secret;
 /// The longest excerpt, in characters, of an error body that is not problem details.
 const EXCERPT: usize = 200;
 
+/// What to do where a web page refuses a request, which SignPath itself would not send.
+const NOT_SIGNPATH: &str = "check ApiUrl, TlsClientCertificate, and whether a proxy answers in \
+    SignPath's place";
+
 /// A client with the credentials of one user.
 pub struct Client {
     transport: Arc<Transport>,
@@ -71,10 +75,14 @@ impl Client {
             transport,
             base,
             token: token.clone(),
-            secrets: [Some(token.clone()), configured]
-                .into_iter()
-                .flatten()
-                .collect(),
+            secrets: [
+                Some(token.clone()),
+                configured,
+                proxy_password(config).cloned(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             only_sign_hash: AtomicBool::new(false),
         }
     }
@@ -153,10 +161,15 @@ impl Client {
             let location = String::from_utf8_lossy(location.as_bytes());
             format!("it leads to {location}, where the API token is not sent")
         });
+        let page = web_page(&answer.body);
+        let remedy = match &page {
+            Some(_) if verdict.kind == Kind::ServiceRefused => NOT_SIGNPATH,
+            _ => verdict.remedy,
+        };
         let said = match &problem {
             _ if answer.status.is_redirection() => location.unwrap_or_default(),
             Some(problem) => problem.text.clone(),
-            None => excerpt(&answer.body),
+            None => page.unwrap_or_else(|| excerpt(&answer.body)),
         };
         let said = self
             .secrets
@@ -170,7 +183,7 @@ impl Client {
         };
         let reason = format!(
             "{who} answered {} to {}{colon}{said}; {}",
-            answer.status, call.subject, verdict.remedy
+            answer.status, call.subject, remedy
         );
         Failure {
             error: Error::new(verdict.kind, reason),
@@ -339,6 +352,11 @@ impl Service for Client {
     }
 }
 
+fn proxy_password(config: &Config) -> Option<&Secret> {
+    let (_, password) = config.http_proxy.as_ref()?.credentials.as_ref()?;
+    Some(password)
+}
+
 /// The header that carries the token (RFC 6750, section 2.1). Its memory is wiped when it is
 /// dropped.
 fn authorization(token: &Secret) -> Result<HeaderValue> {
@@ -433,11 +451,29 @@ fn unintelligible(expected: &str, reason: &str) -> Error {
     )
 }
 
+/// The beginning of a text.
 fn excerpt(body: &[u8]) -> String {
+    String::from_utf8_lossy(body)
+        .trim()
+        .chars()
+        .take(EXCERPT)
+        .collect()
+}
+
+/// What there is to say of a body that is HTML: its title, in which a proxy tells what it wants.
+fn web_page(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    if text.starts_with('<') {
-        return "a web page instead of an API answer".to_owned();
+    let text = text.trim_start();
+    if !text.starts_with('<') {
+        return None;
     }
-    text.chars().take(EXCERPT).collect()
+    let title = text
+        .split_once("<title>")
+        .or_else(|| text.split_once("<TITLE>"))
+        .and_then(|(_, rest)| rest.split('<').next())
+        .map(str::trim)
+        .filter(|title| !title.is_empty())
+        .map(|title| format!(" with the title \"{}\"", excerpt(title.as_bytes())))
+        .unwrap_or_default();
+    Some(format!("a web page{title} instead of an API answer"))
 }

@@ -4,10 +4,20 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
+use reqwest::StatusCode;
+
+use super::status::PROXY_CREDENTIALS;
 use super::tls;
 use super::transport::MAX_BODY;
 use crate::config::Config;
 use crate::error::{Error, Kind};
+
+/// What the HTTP client says when a proxy answers CONNECT with status 407.
+const PROXY_WANTS_CREDENTIALS: &str = "proxy authorization required";
+/// What the HTTP client says when a proxy answers CONNECT with another status than 200 and 407.
+const PROXY_REFUSES: &str = "unsuccessful";
+/// What the HTTP client says of a connection that took too long.
+const CONNECT_TIMED_OUT: &str = "operation timed out";
 
 /// The end of an attempt without an answer that can be used.
 #[derive(Debug)]
@@ -65,18 +75,27 @@ impl Failure {
         }
         let cause = root_cause(error);
         let proxy = config.proxy_for(url);
-        let through = proxy
-            .as_ref()
-            .map(|proxy| format!(" through the proxy {}", proxy.url))
-            .unwrap_or_default();
-        if proxy.is_some() && cause.contains("proxy auth") {
+        let (through, remedy) = match proxy {
+            Some(proxy) => (
+                format!(" through the proxy {proxy}"),
+                "check HttpProxy or http_proxy, ApiUrl and the network",
+            ),
+            None => (String::new(), "check ApiUrl and the network"),
+        };
+        if let Some(proxy) = proxy.filter(|_| cause == PROXY_WANTS_CREDENTIALS) {
             let reason = format!(
-                "the proxy{} wants credentials; write them into HttpProxy or http_proxy as \
-                 http://user:password@host:port",
-                through.trim_start_matches(" through the proxy")
+                "the proxy {proxy} answered {}; {PROXY_CREDENTIALS}",
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED
             );
             return Error::new(Kind::ServiceUnintelligible, reason).into();
         }
+        let cause = match cause.as_str() {
+            PROXY_REFUSES => "the proxy does not connect to it",
+            CONNECT_TIMED_OUT => {
+                "no connection within three quarters of HttpRequestTimeoutInSeconds"
+            }
+            cause => cause,
+        };
         let reason = if error.is_timeout() && !error.is_connect() {
             format!(
                 "no answer from {url}{through} within {} s; check the network and proxies, or \
@@ -84,7 +103,7 @@ impl Failure {
                 time_limit.as_secs_f32().ceil()
             )
         } else if error.is_connect() {
-            format!("{url} cannot be reached{through} ({cause}); check ApiUrl and the network")
+            format!("{url} cannot be reached{through} ({cause}); {remedy}")
         } else if matches!(exchange, Exchange::Body(_)) {
             format!("the answer of {url}{through} broke off ({cause}); check the network")
         } else {

@@ -46,10 +46,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     ),
     (
         407..=407,
-        refused(
-            Kind::ServiceUnintelligible,
-            "write its credentials into HttpProxy or http_proxy as http://user:password@host:port",
-        ),
+        refused(Kind::ServiceUnintelligible, PROXY_CREDENTIALS),
     ),
     (
         408..=408,
@@ -81,6 +78,10 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
         ),
     ),
 ];
+
+/// What to do about a proxy that wants to know who comes.
+pub(super) const PROXY_CREDENTIALS: &str = "check user and password in HttpProxy or http_proxy: \
+    http://user:password@host:port, with %3A, %2F and %40 for : / and @ in them";
 
 const BUSY: &str = "try again later";
 
