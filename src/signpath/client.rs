@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
@@ -91,6 +91,13 @@ impl Client {
         self.transport.config()
     }
 
+    /// What somebody else said, without our secrets if they are in it.
+    fn masked(&self, text: &str) -> String {
+        self.secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| secret.mask_in(&text))
+    }
+
     /// Sends a request, again if it fails in a way that may pass, and gives the body of the answer.
     fn call(
         &self,
@@ -143,10 +150,11 @@ impl Client {
         }
         let one_attempt = self.config().http_request_timeout;
         let time_limit = attempts.time_limit(call.limit.unwrap_or(one_attempt).min(one_attempt));
+        let started = Instant::now();
         let answer = self.transport.send(time_limit, cancellation, |client| {
             request(client, url).header(AUTHORIZATION, authorization)
         });
-        log_exchange(call, attempts.number, &answer);
+        self.log_exchange(call, attempts.number, &answer, started.elapsed());
         match answer? {
             answer if answer.status == StatusCode::OK => Ok(answer.body),
             answer => Err(self.refusal(call, &answer)),
@@ -171,10 +179,7 @@ impl Client {
             Some(problem) => problem.text.clone(),
             None => page.unwrap_or_else(|| excerpt(&answer.body)),
         };
-        let said = self
-            .secrets
-            .iter()
-            .fold(said, |said, secret| secret.mask_in(&said));
+        let said = self.masked(&said);
         let colon = if said.is_empty() { "" } else { ": " };
         let who = if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             "the proxy"
@@ -247,7 +252,8 @@ impl Client {
         let body = self.call(&call, cancellation, |client, url| {
             client.post(url).multipart(form())
         })?;
-        wire::signature(&body).map_err(|reason| unintelligible("signed payload", &reason).into())
+        wire::signature(&body)
+            .map_err(|reason| self.unintelligible("signed payload", &reason).into())
     }
 
     /// `POST /SigningRequests/SignHash` (REST documentation, "Signing a hash: second generation").
@@ -270,7 +276,60 @@ impl Client {
                 .body(request.clone())
         })?;
         wire::sign_hash_signature(&body, digest)
-            .map_err(|reason| unintelligible("answer to SignHash", &reason).into())
+            .map_err(|reason| self.unintelligible("answer to SignHash", &reason).into())
+    }
+
+    /// The signing policy of an entry, if there is one that can be used.
+    fn usable(&self, entry: &Value) -> Option<SigningPolicy> {
+        SigningPolicy::from_entry(entry)
+            .inspect_err(|reason| {
+                let reason = self.masked(reason);
+                logging::write(Level::Warning, format_args!("{reason}; it is left out"));
+            })
+            .ok()
+    }
+
+    /// The error for an answer that is not what it should be.
+    fn unintelligible(&self, expected: &str, reason: &str) -> Error {
+        let reason = self.masked(reason);
+        Error::new(
+            Kind::ServiceUnintelligible,
+            format!(
+                "the answer is not SignPath's {expected} ({reason}); check ApiUrl, and whether a \
+                 proxy answers in its place"
+            ),
+        )
+    }
+
+    /// One line for each exchange, with what the service calls it.
+    fn log_exchange(
+        &self,
+        call: &Call<'_>,
+        attempt: u32,
+        answer: &std::result::Result<Answer, Failure>,
+        duration: Duration,
+    ) {
+        if !logging::enabled(Level::Info) {
+            return;
+        }
+        let policy = call
+            .policy
+            .map(|policy| format!(", signing policy {policy}"))
+            .unwrap_or_default();
+        let outcome = match answer {
+            Ok(answer) => {
+                let reference = self.masked(&Reference::of(&answer.body).to_string());
+                format!("{} in {duration:.1?}{reference}", answer.status)
+            }
+            Err(failure) => format!("no answer in {duration:.1?} ({})", failure.error.reason),
+        };
+        logging::write(
+            Level::Info,
+            format_args!(
+                "{} {}, attempt {attempt}{policy}: {outcome}",
+                call.method, call.route
+            ),
+        );
     }
 }
 
@@ -316,7 +375,8 @@ impl Service for Client {
             })
             .map_err(|failure| failure.error)?;
         let list: MySigningPolicies = serde_json::from_slice(&body)
-            .map_err(|error| unintelligible("list of signing policies", &error.to_string()))?;
+            .map_err(|error| self.unintelligible("list of signing policies", &error.to_string()))?;
+        let usable = |entry| self.usable(entry);
         Ok(list.signing_policies.iter().filter_map(usable).collect())
     }
 
@@ -372,31 +432,6 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// One line for each exchange, with what the service calls it.
-fn log_exchange(call: &Call<'_>, attempt: u32, answer: &std::result::Result<Answer, Failure>) {
-    if !logging::enabled(Level::Info) {
-        return;
-    }
-    let policy = call
-        .policy
-        .map(|policy| format!(", signing policy {policy}"))
-        .unwrap_or_default();
-    let outcome = match answer {
-        Ok(answer) => {
-            let reference = Reference::of(&answer.body);
-            format!("{} in {:?}{reference}", answer.status, answer.duration)
-        }
-        Err(failure) => format!("no answer ({})", failure.error.reason),
-    };
-    logging::write(
-        Level::Info,
-        format_args!(
-            "{} {}, attempt {attempt}{policy}: {outcome}",
-            call.method, call.route
-        ),
-    );
-}
-
 /// The error of the last attempt, with how long it was tried.
 fn gave_up(mut failure: Failure, attempts: &Attempts, attempt: u32) -> Failure {
     let asked = match failure.retry_after {
@@ -428,27 +463,9 @@ fn advised(failure: Failure, api: SigningApi) -> Error {
     error
 }
 
-fn usable(entry: &Value) -> Option<SigningPolicy> {
-    SigningPolicy::from_entry(entry)
-        .inspect_err(|reason| {
-            logging::write(Level::Warning, format_args!("{reason}; it is left out"));
-        })
-        .ok()
-}
-
 fn unwritable(error: &dyn std::error::Error) -> Failure {
     let reason = format!("the signing request cannot be written: {error}");
     Error::new(Kind::Internal, reason).into()
-}
-
-fn unintelligible(expected: &str, reason: &str) -> Error {
-    Error::new(
-        Kind::ServiceUnintelligible,
-        format!(
-            "the answer is not SignPath's {expected} ({reason}); check ApiUrl, and whether a \
-             proxy answers in its place"
-        ),
-    )
 }
 
 /// The beginning of a text.

@@ -6,7 +6,7 @@
 //! touch its parent's pool, not even to drop it: both share the epoll instance.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
@@ -41,8 +41,6 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// From the first byte out to the last byte in.
-    pub(super) duration: Duration,
 }
 
 /// The connections of one configuration.
@@ -85,7 +83,6 @@ impl Transport {
         cancellation: &Cancellation,
         build: impl FnOnce(&HttpClient) -> RequestBuilder,
     ) -> std::result::Result<Answer, Failure> {
-        let started = Instant::now();
         let connection = self.connection()?;
         let request = build(&connection.client).timeout(time_limit);
         let answer = connection.runtime.block_on(async {
@@ -103,7 +100,6 @@ impl Transport {
             status,
             headers,
             body,
-            duration: started.elapsed(),
         })
     }
 
