@@ -1,6 +1,7 @@
 //! The arguments of a call as a log shows them: under the standard's names, numbers by value or
 //! name, and of a pointer only whether it is NULL, since what it points to may be a PIN.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use cryptoki_sys::*;
@@ -15,8 +16,10 @@ pub(super) struct Argument {
 }
 
 /// What is known of an argument without looking at the caller's memory.
+#[derive(Clone, Copy)]
 pub(super) enum Value {
     Number(CK_ULONG),
+    Boolean(CK_BBOOL),
     Pointer { is_null: bool },
 }
 
@@ -43,8 +46,8 @@ impl From<CK_ULONG> for Value {
 }
 
 impl From<CK_BBOOL> for Value {
-    fn from(number: CK_BBOOL) -> Self {
-        Self::Number(number.into())
+    fn from(boolean: CK_BBOOL) -> Self {
+        Self::Boolean(boolean)
     }
 }
 
@@ -64,29 +67,34 @@ impl From<CK_NOTIFY> for Value {
     }
 }
 
-impl fmt::Display for Argument {
+/// A call: the name of its function, and its arguments with commas between them.
+pub(super) struct Call<'a> {
+    pub(super) function: &'static str,
+    pub(super) arguments: &'a [Argument],
+}
+
+impl fmt::Display for Call<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}=", self.name)?;
-        match (&self.value, self.type_name) {
-            (Value::Pointer { is_null: true }, _) => formatter.write_str("NULL"),
-            (Value::Pointer { is_null: false }, _) => formatter.write_str("not NULL"),
-            (Value::Number(flags), "CK_FLAGS") => write!(formatter, "{flags:#x}"),
-            (Value::Number(id), "CK_MECHANISM_TYPE") => formatter.write_str(&names::mechanism(*id)),
-            (Value::Number(id), "CK_USER_TYPE") => formatter.write_str(&names::user_type(*id)),
-            (Value::Number(number), _) => write!(formatter, "{number}"),
+        write!(formatter, "{}(", self.function)?;
+        for (index, argument) in self.arguments.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            let value = self.value(argument);
+            write!(formatter, "{comma}{}={value}", argument.name)?;
         }
+        formatter.write_str(")")
     }
 }
 
-/// All arguments of a call, with commas between them.
-pub(super) struct Arguments<'a>(pub(super) &'a [Argument]);
-
-impl fmt::Display for Arguments<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, argument) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(formatter, "{comma}{argument}")?;
+impl Call<'_> {
+    fn value(&self, argument: &Argument) -> Cow<'static, str> {
+        match (argument.value, argument.type_name) {
+            (Value::Pointer { is_null: true }, _) => "NULL".into(),
+            (Value::Pointer { is_null: false }, _) => "not NULL".into(),
+            (Value::Boolean(boolean), _) => names::boolean(boolean),
+            (Value::Number(flags), "CK_FLAGS") => names::flags(self.function, flags).into(),
+            (Value::Number(id), "CK_MECHANISM_TYPE") => names::mechanism(id),
+            (Value::Number(id), "CK_USER_TYPE") => names::user_type(id),
+            (Value::Number(number), _) => number.to_string().into(),
         }
-        Ok(())
     }
 }

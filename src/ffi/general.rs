@@ -8,7 +8,9 @@ use super::functions;
 use super::memory;
 use super::slots::{library_version, padded};
 use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
 use crate::module::Module;
+use crate::names;
 use crate::signpath::Threads;
 
 functions! {
@@ -50,6 +52,13 @@ functions! {
 }
 
 fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
+    logging::write(
+        Level::Debug,
+        format_args!(
+            "pInitArgs: flags={}",
+            names::flags("C_Initialize", arguments.flags)
+        ),
+    );
     memory::null(arguments.pReserved, "pReserved in pInitArgs")?;
     let mutexes = [
         arguments.CreateMutex.is_some(),

@@ -1,5 +1,6 @@
 //! Every read and write of the caller's memory.
 
+use std::borrow::Cow;
 use std::mem::size_of;
 
 use cryptoki_sys::*;
@@ -55,6 +56,25 @@ pub(super) unsafe fn write<T: Copy>(pointer: *mut T, value: T, name: &str) -> Re
     Ok(())
 }
 
+/// Writes a handle, a count or a length, which the log shows.
+///
+/// # Safety
+/// As for [`write`].
+pub(super) unsafe fn write_number(
+    pointer: *mut CK_ULONG,
+    number: CK_ULONG,
+    name: &str,
+) -> Result<()> {
+    // SAFETY: as this function demands.
+    unsafe { write(pointer, number, name) }?;
+    log_number(name, number);
+    Ok(())
+}
+
+fn log_number(name: &str, number: CK_ULONG) {
+    logging::write(Level::Debug, format_args!("{name}: {number}"));
+}
+
 /// Borrows bytes. NULL is no bytes if the length is 0.
 ///
 /// # Safety
@@ -99,15 +119,31 @@ pub(super) unsafe fn write_list<T: Copy>(
     // SAFETY: the caller's promise about `count`.
     let room = unsafe { read(count, count_name) }?;
     // SAFETY: the same.
-    unsafe { write(count, values.len() as CK_ULONG, count_name) }?;
+    unsafe { write_number(count, values.len() as CK_ULONG, count_name) }?;
     if list.is_null() {
         return Ok(());
     }
+    // SAFETY: the caller's promise about `list`.
+    unsafe { write_values(values, list, room) }
+}
+
+/// Writes all of `values`, or none.
+///
+/// # Errors
+/// [`Kind::BufferTooSmall`].
+///
+/// # Safety
+/// `list` has room for `room` values.
+pub(super) unsafe fn write_values<T: Copy>(
+    values: &[T],
+    list: *mut T,
+    room: CK_ULONG,
+) -> Result<()> {
     if room < values.len() as CK_ULONG {
         return Err(too_small());
     }
     for (index, value) in values.iter().enumerate() {
-        // SAFETY: `list` is not NULL and has room for at least `values.len()` values.
+        // SAFETY: `list` has room for at least `values.len()` values.
         unsafe { list.add(index).write_unaligned(*value) };
     }
     Ok(())
@@ -117,6 +153,7 @@ pub(super) unsafe fn write_list<T: Copy>(
 pub(super) struct Output {
     pointer: *mut CK_BYTE,
     length: *mut CK_ULONG,
+    length_name: &'static str,
     room: usize,
 }
 
@@ -133,14 +170,14 @@ pub(super) unsafe fn output(
     pointer: *mut CK_BYTE,
     length: *mut CK_ULONG,
     needed: usize,
-    length_name: &str,
+    length_name: &'static str,
 ) -> Result<Option<Output>> {
     // SAFETY: the caller's promise about `length`.
     let room = unsafe { read(length, length_name) }?;
     let is_question = pointer.is_null();
     if is_question || room < needed as CK_ULONG {
         // SAFETY: the same.
-        unsafe { write(length, needed as CK_ULONG, length_name) }?;
+        unsafe { write_number(length, needed as CK_ULONG, length_name) }?;
     }
     if is_question {
         return Ok(None);
@@ -151,6 +188,7 @@ pub(super) unsafe fn output(
     Ok(Some(Output {
         pointer,
         length,
+        length_name,
         room: needed,
     }))
 }
@@ -178,6 +216,7 @@ impl Output {
                 .copy_from_nonoverlapping(value.as_ptr(), value.len());
             self.length.write_unaligned(value.len() as CK_ULONG);
         }
+        log_number(self.length_name, value.len() as CK_ULONG);
         Ok(())
     }
 }
@@ -227,7 +266,7 @@ pub(super) unsafe fn template(
 ) -> Result<Vec<Attribute>> {
     // SAFETY: the caller's promise.
     let attributes = unsafe { attributes(template, count) }?;
-    attributes
+    let attributes: Vec<_> = attributes
         .map(|(_, attribute)| {
             // SAFETY: the caller's promise about the values.
             let value = unsafe {
@@ -242,7 +281,32 @@ pub(super) unsafe fn template(
                 value: value.to_vec(),
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    log_template(attributes.iter().map(|Attribute { id, value }| {
+        let name = names::attribute(*id);
+        match shown(*id, value) {
+            Some(value) => format!("{name}={value}"),
+            None => format!("{name} ({} bytes)", value.len()),
+        }
+    }));
+    Ok(attributes)
+}
+
+/// The value of an attribute that says what kind of object it is and nothing of which one.
+fn shown(id: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Option<Cow<'static, str>> {
+    match (id, value) {
+        (CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY, [boolean]) => {
+            Some(names::boolean(*boolean))
+        }
+        (CKA_CLASS | CKA_KEY_TYPE, _) => {
+            let number = CK_ULONG::from_ne_bytes(value.try_into().ok()?);
+            Some(match id {
+                CKA_CLASS => names::object_class(number),
+                _ => names::key_type(number),
+            })
+        }
+        _ => None,
+    }
 }
 
 /// Fills a template with the attributes of an object (PKCS #11 3.2, section 5.7.5). All entries
@@ -261,6 +325,7 @@ pub(super) unsafe fn write_attributes(
 ) -> Result<()> {
     not_null(template, "pTemplate")?;
     let mut result = Ok(());
+    let mut described = Vec::new();
     // SAFETY: the caller's promise.
     for (index, mut attribute) in unsafe { attributes(template, count) }? {
         // SAFETY: the caller's promise about the values.
@@ -268,7 +333,16 @@ pub(super) unsafe fn write_attributes(
         // SAFETY: `attributes` read the entry at this index just now.
         unsafe { template.add(index).write_unaligned(attribute) };
         result = result.and(written);
+        if logging::enabled(Level::Debug) {
+            let name = names::attribute(attribute.type_);
+            described.push(match attribute.ulValueLen {
+                CK_UNAVAILABLE_INFORMATION => format!("{name} (CK_UNAVAILABLE_INFORMATION)"),
+                length if attribute.pValue.is_null() => format!("{name} (NULL, {length} bytes)"),
+                length => format!("{name} ({length} bytes)"),
+            });
+        }
     }
+    log_template(described);
     result
 }
 
@@ -317,32 +391,22 @@ unsafe fn attributes(
         not_null(template, "pTemplate")?;
     }
     let count = checked_length::<CK_ATTRIBUTE>(count, "ulCount")?;
-    let entries = (0..count).map(move |index| {
+    Ok((0..count).map(move |index| {
         // SAFETY: `template` is not NULL if there is an index, and points to `count` attributes as
         // the caller promises.
         (index, unsafe { template.add(index).read_unaligned() })
-    });
-    log_template(entries.clone());
-    Ok(entries)
+    }))
 }
 
-/// Logs the types of a template, and at the highest level how long their values are.
-fn log_template(entries: impl Iterator<Item = (usize, CK_ATTRIBUTE)>) {
-    if !logging::enabled(Level::Debug) {
-        return;
+/// Logs what a template holds: types and lengths, and no value that may be anybody's data.
+fn log_template(attributes: impl IntoIterator<Item = String>) {
+    if logging::enabled(Level::Debug) {
+        let attributes: Vec<_> = attributes.into_iter().collect();
+        logging::write(
+            Level::Debug,
+            format_args!("pTemplate: {}", attributes.join(", ")),
+        );
     }
-    let with_lengths = logging::enabled(Level::Verbose);
-    let described: Vec<_> = entries
-        .map(|(_, entry)| match names::attribute(entry.type_) {
-            name if with_lengths && entry.pValue.is_null() => format!("{name} (NULL)"),
-            name if with_lengths => format!("{name} ({} bytes)", entry.ulValueLen),
-            name => name.into_owned(),
-        })
-        .collect();
-    logging::write(
-        Level::Debug,
-        format_args!("pTemplate: {}", described.join(", ")),
-    );
 }
 
 /// Reads a mechanism and its parameter.
@@ -354,13 +418,6 @@ pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Request
     let mechanism = unsafe { read(mechanism, "pMechanism") }?;
     let id = mechanism.mechanism;
     let length = mechanism.ulParameterLen as usize;
-    logging::write(
-        Level::Debug,
-        format_args!(
-            "pMechanism: {}, ulParameterLen={length}",
-            names::mechanism(id)
-        ),
-    );
     let is_pss = Mechanism::find(id)
         .and_then(Mechanism::signature)
         .is_some_and(|signature| signature.algorithm == SignatureAlgorithm::RsaPss);
@@ -387,6 +444,25 @@ pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Request
     } else {
         Parameter::Other
     };
+    let described = match parameter {
+        Parameter::Pss {
+            hash,
+            mgf,
+            salt_length,
+        } => format!(
+            ", hashAlg={}, mgf={}, sLen={salt_length}",
+            names::mechanism(hash),
+            names::mask_generation_function(mgf)
+        ),
+        Parameter::None | Parameter::Other => String::new(),
+    };
+    logging::write(
+        Level::Debug,
+        format_args!(
+            "pMechanism: {}, ulParameterLen={length}{described}",
+            names::mechanism(id)
+        ),
+    );
     Ok(Request { id, parameter })
 }
 

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use cryptoki_sys::{CK_RV, CKR_OK};
 
-use self::arguments::{Argument, Arguments};
+use self::arguments::{Argument, Call};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 
@@ -48,11 +48,12 @@ fn call(
     body: impl FnOnce() -> Result<()>,
 ) -> CK_RV {
     let started = Instant::now();
+    let call = Call {
+        function,
+        arguments,
+    };
     logging::begin_call();
-    logging::write(
-        Level::Verbose,
-        format_args!("{function}({}) begins", Arguments(arguments)),
-    );
+    logging::write(Level::Verbose, format_args!("{call} begins"));
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(
             Kind::Internal,
@@ -68,11 +69,7 @@ fn call(
     };
     logging::write(
         Level::Debug,
-        format_args!(
-            "{function}({}): {name} in {:?}",
-            Arguments(arguments),
-            started.elapsed()
-        ),
+        format_args!("{call}: {name} in {:.1?}", started.elapsed()),
     );
     rv
 }

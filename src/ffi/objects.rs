@@ -4,6 +4,7 @@ use cryptoki_sys::*;
 
 use super::functions;
 use super::memory;
+use crate::logging::{self, Level};
 use crate::module::Module;
 
 functions! {
@@ -21,7 +22,7 @@ functions! {
         let template = unsafe { memory::template(pTemplate, ulCount) }?;
         let handle = module.create_object(hSession, &template)?;
         // SAFETY: the caller's promise.
-        unsafe { memory::write(phObject, handle, "phObject") }
+        unsafe { memory::write_number(phObject, handle, "phObject") }
     }
 
     /// C_CopyObject (PKCS #11 3.2, section 5.7.2).
@@ -39,7 +40,7 @@ functions! {
         let template = unsafe { memory::template(pTemplate, ulCount) }?;
         let handle = module.copy_object(hSession, hObject, &template)?;
         // SAFETY: the caller's promise.
-        unsafe { memory::write(phNewObject, handle, "phNewObject") }
+        unsafe { memory::write_number(phNewObject, handle, "phNewObject") }
     }
 
     /// C_DestroyObject (PKCS #11 3.2, section 5.7.3).
@@ -75,7 +76,7 @@ functions! {
         memory::not_null(pulSize, "pulSize")?;
         let object = module.token.object(hObject)?;
         // SAFETY: the caller's promise.
-        unsafe { memory::write(pulSize, object.size() as CK_ULONG, "pulSize") }
+        unsafe { memory::write_number(pulSize, object.size() as CK_ULONG, "pulSize") }
     }
 
     /// C_GetAttributeValue (PKCS #11 3.2, section 5.7.5).
@@ -118,12 +119,12 @@ functions! {
         memory::not_null(phObject, "phObject")?;
         memory::not_null(pulObjectCount, "pulObjectCount")?;
         let handles = session.find_objects(&module.token, ulMaxObjectCount as usize)?;
-        let mut room = ulMaxObjectCount;
+        logging::write(Level::Debug, format_args!("phObject: {handles:?}"));
         // SAFETY: the caller's promise: room for `ulMaxObjectCount` handles, which are no fewer
         // than were found, and for their number.
         unsafe {
-            memory::write_list(&handles, phObject, &mut room, "ulMaxObjectCount")?;
-            memory::write(pulObjectCount, room, "pulObjectCount")
+            memory::write_values(&handles, phObject, ulMaxObjectCount)?;
+            memory::write_number(pulObjectCount, handles.len() as CK_ULONG, "pulObjectCount")
         }
     }
 

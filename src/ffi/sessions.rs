@@ -47,7 +47,7 @@ functions! {
         }
         let handle = module.open_session(is_read_write);
         // SAFETY: the caller's promise.
-        unsafe { memory::write(phSession, handle, "phSession") }
+        unsafe { memory::write_number(phSession, handle, "phSession") }
     }
 
     /// C_CloseSession (PKCS #11 3.2, section 5.6.2).

@@ -116,7 +116,7 @@ unsafe fn signature(
 pub(super) unsafe fn answer<T>(
     taken: Taken<'_, T>,
     needed: usize,
-    (buffer, length, length_name): (*mut CK_BYTE, *mut CK_ULONG, &str),
+    (buffer, length, length_name): (*mut CK_BYTE, *mut CK_ULONG, &'static str),
     finish: impl FnOnce(Taken<'_, T>) -> Result<Vec<u8>>,
 ) -> Result<()> {
     // SAFETY: as this function demands.
