@@ -52,6 +52,7 @@ fn call(
         function,
         arguments,
     };
+    logging::report_panics();
     logging::begin_call();
     logging::write(Level::Verbose, format_args!("{call} begins"));
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
@@ -103,3 +104,40 @@ macro_rules! functions {
     };
 }
 use functions;
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Set where the test runs itself again, in a process whose stderr and panics are its own.
+    const CHILD: &str = "SIGNPATH_TEST_PANIC";
+
+    #[test]
+    fn a_panic_is_a_return_value_and_says_where_it_was_but_not_its_message() {
+        if std::env::var_os(CHILD).is_some() {
+            let rv = call("C_Test", &[], || panic!("with the token s3cret"));
+            std::process::exit(i32::try_from(rv).unwrap());
+        }
+        let name =
+            "ffi::tests::a_panic_is_a_return_value_and_says_where_it_was_but_not_its_message";
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(5), "CKR_GENERAL_ERROR");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<_> = stderr.lines().collect();
+        let [place, end] = lines[..] else {
+            panic!("{stderr}");
+        };
+        assert!(
+            place.starts_with(concat!("signpath-pkcs11: fatal: a panic at ", file!())),
+            "{place}"
+        );
+        assert!(end.contains("C_Test: a defect of signpath-pkcs11"), "{end}");
+        assert!(end.ends_with("[CKR_GENERAL_ERROR]"), "{end}");
+    }
+}

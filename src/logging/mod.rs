@@ -3,6 +3,7 @@
 mod console;
 mod file;
 mod folder;
+mod panics;
 mod quiet;
 mod rotation;
 
@@ -10,6 +11,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use panics::report_panics;
 
 use crate::error::{Error, Weight};
 
@@ -19,7 +22,7 @@ use crate::error::{Error, Weight};
 pub enum Level {
     /// Nothing is shown.
     None,
-    /// The module cannot go on.
+    /// A defect of the module ended a call.
     Fatal,
     /// A call failed.
     Error,
