@@ -3,6 +3,8 @@
 //! A line is one `write` to the file descriptor and without a lock, so that a forked child can
 //! never wait for a thread that only its parent has.
 
+use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::{Level, OutputStream, RequestId, quiet};
@@ -29,10 +31,25 @@ pub(super) fn write(level: Level, message: &str) {
         String::new()
     };
     let line = format!("signpath-pkcs11: {}: {id}{message}\n", level.name());
-    // A console that is gone must not fail a signature.
-    let _ = if STDOUT.load(Ordering::Relaxed) {
-        quiet::write(std::io::stdout(), line.as_bytes())
+    if STDOUT.load(Ordering::Relaxed) {
+        write_line(std::io::stdout(), line.as_bytes());
     } else {
-        quiet::write(std::io::stderr(), line.as_bytes())
-    };
+        write_line(std::io::stderr(), line.as_bytes());
+    }
+}
+
+/// A console that is gone must not fail a signature.
+fn write_line(stream: impl AsFd, line: &[u8]) {
+    if !is_connection(&stream) {
+        let _ = quiet::write(stream, line);
+    }
+}
+
+/// Whether the stream is a connection to somebody. In a program that closed its standard streams
+/// their numbers go to what is opened next, which may be our connection to the service.
+fn is_connection(stream: &impl AsFd) -> bool {
+    stream
+        .as_fd()
+        .try_clone_to_owned()
+        .is_ok_and(|copy| TcpStream::from(copy).local_addr().is_ok())
 }

@@ -127,29 +127,31 @@ fn timestamp(time: OffsetDateTime) -> String {
 fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Failure> {
     let refusal = match append(configured, lines) {
         Err(Failure::Refused(refusal)) => refusal,
-        result => return result,
+        result => return result.map(drop),
     };
     for path in folder::private() {
         match append(&path, lines) {
             Err(Failure::Refused(_)) => {}
             result => {
-                say_folder(configured, &refusal, &path);
-                return result;
+                let file = result.as_ref().copied().unwrap_or(Found::Begun);
+                say_folder(configured, &refusal, &path, file);
+                return result.map(drop);
             }
         }
     }
     Err(Failure::Refused(refusal))
 }
 
-/// Says once where the log is, if not where it should be. That other users of the machine were
-/// first in the default folder is nothing to warn of.
-fn say_folder(configured: &Path, refusal: &Refusal, used: &Path) {
+/// Says once where the log is, if not where it should be. That another user of the machine was
+/// first in the default folder stays so, and need not be a warning in each run.
+fn say_folder(configured: &Path, refusal: &Refusal, used: &Path, file: Found) {
     if FOLDER_SAID.swap(true, Ordering::Relaxed) {
         return;
     }
-    let is_expected =
-        configured == Path::new(DEFAULT_DIRECTORY) && matches!(refusal, Refusal::Foreign(_));
-    let level = if is_expected {
+    let is_known = configured == Path::new(DEFAULT_DIRECTORY)
+        && matches!(refusal, Refusal::Foreign(_))
+        && file == Found::Begun;
+    let level = if is_known {
         Level::Info
     } else {
         Level::Warning
@@ -187,8 +189,17 @@ impl From<Refusal> for Failure {
     }
 }
 
+/// What the file was before a line came into it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Empty, or not there.
+    Empty,
+    /// There were lines in it.
+    Begun,
+}
+
 /// Appends to the file in a folder.
-fn append(folder: &Path, lines: &[u8]) -> Result<(), Failure> {
+fn append(folder: &Path, lines: &[u8]) -> Result<Found, Failure> {
     let folder = folder::open_or_make(folder)?;
     let (mut file, mut state) = folder::open_file(&folder, NAME)?;
     let is_full = state.size > 0 && state.size + lines.len() as u64 > rotation::MAX_SIZE;
@@ -200,7 +211,10 @@ fn append(folder: &Path, lines: &[u8]) -> Result<(), Failure> {
         lines.to_mut().insert(0, b'\n');
     }
     match quiet::write(&file, &lines) {
-        Ok(length) if length == lines.len() => Ok(()),
+        Ok(length) if length == lines.len() => Ok(match state.size {
+            0 => Found::Empty,
+            _ => Found::Begun,
+        }),
         Ok(_) => Err(Failure::NotWritten(Errno::ENOSPC)),
         Err(error) => Err(Failure::NotWritten(error)),
     }

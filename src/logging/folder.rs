@@ -6,14 +6,20 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
+use nix::unistd::mkdir;
+
+/// What only this user can look into.
+const FOLDER_MODE: Mode = Mode::S_IRWXU;
+/// What only this user can read and write.
+const FILE_MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// Why a folder is not used.
 #[derive(Debug)]
@@ -54,17 +60,38 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// Opens the folder, or makes it, readable and writable by this user alone.
+/// Opens the folder, or makes it, readable and writable by this user alone whatever the umask of
+/// the program is.
 ///
 /// # Errors
 /// A [`Refusal`] when it is not this user's own.
 pub(super) fn open_or_make(path: &Path) -> Result<File, Refusal> {
     match open_own(path) {
         Err(Refusal::Failed(error)) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            make(path)?;
             open_own(path)
         }
         result => result,
+    }
+}
+
+/// Makes the folder and those above it that are missing.
+fn make(path: &Path) -> Result<(), Errno> {
+    let made = match (mkdir(path, FOLDER_MODE), path.parent()) {
+        (Err(Errno::ENOENT), Some(parent)) => {
+            make(parent)?;
+            mkdir(path, FOLDER_MODE)
+        }
+        (made, _) => made,
+    };
+    match made {
+        // Another process was faster.
+        Err(Errno::EEXIST) => Ok(()),
+        // A umask can only take from the mode, so nobody came in before this.
+        Ok(()) => fchmodat(AT_FDCWD, path, FOLDER_MODE, FchmodatFlags::NoFollowSymlink)
+            // What there is of the mode may be enough, where the system cannot do this.
+            .or(Ok(())),
+        Err(error) => Err(error),
     }
 }
 
@@ -92,8 +119,8 @@ pub(super) struct State {
     pub(super) size: u64,
 }
 
-/// Opens the file of that name for appending, or makes it, readable and writable by this user
-/// alone.
+/// Opens the file of that name for appending, or makes it. Either way it is then readable and
+/// writable by this user alone.
 ///
 /// # Errors
 /// A [`Refusal`] when it is no file of this user's own.
@@ -106,7 +133,7 @@ pub(super) fn open_file(folder: &File, name: &str) -> Result<(File, State), Refu
         | OFlag::O_NONBLOCK
         | OFlag::O_NOCTTY
         | OFlag::O_CLOEXEC;
-    let file = match openat(folder, name, flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+    let file = match openat(folder, name, flags, FILE_MODE) {
         Err(Errno::ELOOP | Errno::EISDIR) => return Err(Refusal::NoFile),
         result => File::from(result?),
     };
@@ -116,6 +143,10 @@ pub(super) fn open_file(folder: &File, name: &str) -> Result<(File, State), Refu
     }
     if metadata.uid() != nix::unistd::geteuid().as_raw() {
         return Err(Refusal::Foreign(metadata.uid()));
+    }
+    if metadata.mode() & 0o777 != FILE_MODE.bits() {
+        // A file system without modes has none to set.
+        let _ = fchmod(&file, FILE_MODE);
     }
     let state = State {
         identity: (metadata.dev(), metadata.ino()),

@@ -2,10 +2,11 @@
 
 use std::os::fd::AsFd;
 
+use nix::errno::Errno;
 use nix::unistd;
 
-/// One `write`. A reader that is gone is [`nix::errno::Errno::EPIPE`] and a file beyond the limit
-/// of the process is [`nix::errno::Errno::EFBIG`], whatever the program makes of SIGPIPE and
+/// One `write`. A reader that is gone is [`Errno::EPIPE`] and a file beyond the limit
+/// of the process is [`Errno::EFBIG`], whatever the program makes of SIGPIPE and
 /// SIGXFSZ.
 #[cfg(target_os = "linux")]
 pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
@@ -15,10 +16,10 @@ pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
     raised.add(Signal::SIGPIPE);
     raised.add(Signal::SIGXFSZ);
     let before = raised.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let written = unistd::write(stream, line);
+    let written = uninterrupted(&stream, line);
     let signal = match written {
-        Err(nix::errno::Errno::EPIPE) => Some(Signal::SIGPIPE),
-        Err(nix::errno::Errno::EFBIG) => Some(Signal::SIGXFSZ),
+        Err(Errno::EPIPE) => Some(Signal::SIGPIPE),
+        Err(Errno::EFBIG) => Some(Signal::SIGXFSZ),
         _ => None,
     };
     // What the program itself had blocked may be a signal of its own.
@@ -43,5 +44,15 @@ fn discard(signal: nix::sys::signal::Signal) {
 /// One `write`.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
-    unistd::write(stream, line)
+    uninterrupted(&stream, line)
+}
+
+/// A `write` that a signal interrupts has written nothing.
+fn uninterrupted(stream: &impl AsFd, line: &[u8]) -> nix::Result<usize> {
+    loop {
+        match unistd::write(stream, line) {
+            Err(Errno::EINTR) => {}
+            written => return written,
+        }
+    }
 }
