@@ -17,6 +17,8 @@ REQUIREMENTS=(
     "default-jdk-headless       jarsigner"
     "gnupg                      gpg"
     "gnupg-pkcs11-scd           gnupg-pkcs11-scd"
+    "tinyproxy-bin              tinyproxy"
+    "nginx-light                /usr/sbin/nginx"
 )
 
 say() { printf '%s\n' "$*"; }

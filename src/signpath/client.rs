@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::metadata::Process;
 use super::retry::{Attempts, retry_after};
-use super::status::Verdict;
+use super::status::{REFUSED, Verdict};
 use super::transport::{Answer, Transport};
 use super::wire::{self, MySigningPolicies, Payload, Reference, SignHash};
 use super::{Cancellation, PolicyName, Service, SigningPolicy};
@@ -164,31 +164,42 @@ impl Client {
     /// The failure that an answer other than 200 is.
     fn refusal(&self, call: &Call<'_>, answer: &Answer) -> Failure {
         let verdict = Verdict::of(answer.status);
-        let problem = wire::problem(&answer.body);
-        let location = answer.headers.get(LOCATION).map(|location| {
-            let location = String::from_utf8_lossy(location.as_bytes());
-            format!("it leads to {location}, where the API token is not sent")
-        });
+        let problem = wire::problem(&answer.body, answer.status);
+        let says_what_is_missing = problem.as_ref().is_some_and(|problem| problem.is_specific);
+        let is_route_gone = match answer.status.as_u16() {
+            405 | 410 => true,
+            // Where the route exists, the service says what in the request it does not find.
+            404 => !says_what_is_missing,
+            _ => false,
+        };
         let page = web_page(&answer.body);
-        let remedy = match &page {
-            Some(_) if verdict.kind == Kind::ServiceRefused => NOT_SIGNPATH,
+        let remedy = match call.policy {
+            _ if page.is_some() && verdict.kind == Kind::ServiceRefused => NOT_SIGNPATH,
+            // What there is to do depends on the other route.
+            Some(_) if is_route_gone => "",
+            Some(_) if verdict.kind == Kind::ServiceRefused => REFUSED,
             _ => verdict.remedy,
         };
-        let said = match &problem {
-            _ if answer.status.is_redirection() => location.unwrap_or_default(),
-            Some(problem) => problem.text.clone(),
+        let said = match problem {
+            _ if answer.status.is_redirection() => location(answer).unwrap_or_default(),
+            Some(problem) => problem.text,
             None => page.unwrap_or_else(|| excerpt(&answer.body)),
         };
         let said = self.masked(&said);
-        let colon = if said.is_empty() { "" } else { ": " };
+        let colon = match said.chars().next() {
+            None => "",
+            Some('(') => " ",
+            Some(_) => ": ",
+        };
+        let semicolon = if remedy.is_empty() { "" } else { "; " };
         let who = if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             "the proxy"
         } else {
             "SignPath"
         };
         let reason = format!(
-            "{who} answered {} to {}{colon}{said}; {}",
-            answer.status, call.subject, remedy
+            "{who} answered {} to {}{colon}{said}{semicolon}{remedy}",
+            answer.status, call.subject
         );
         Failure {
             error: Error::new(verdict.kind, reason),
@@ -199,12 +210,7 @@ impl Client {
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok())
                 .and_then(|value| retry_after(value, SystemTime::now())),
-            is_route_gone: match answer.status.as_u16() {
-                405 | 410 => true,
-                // Where the route exists, the service says what in the request it does not find.
-                404 => !problem.is_some_and(|problem| problem.is_specific),
-                _ => false,
-            },
+            is_route_gone,
         }
     }
 
@@ -253,7 +259,7 @@ impl Client {
             client.post(url).multipart(form())
         })?;
         wire::signature(&body)
-            .map_err(|reason| self.unintelligible("signed payload", &reason).into())
+            .map_err(|reason| self.unintelligible("signed payload", &body, &reason).into())
     }
 
     /// `POST /SigningRequests/SignHash` (REST documentation, "Signing a hash: second generation").
@@ -275,8 +281,10 @@ impl Client {
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
                 .body(request.clone())
         })?;
-        wire::sign_hash_signature(&body, digest)
-            .map_err(|reason| self.unintelligible("answer to SignHash", &reason).into())
+        wire::sign_hash_signature(&body, digest).map_err(|reason| {
+            self.unintelligible("answer to SignHash", &body, &reason)
+                .into()
+        })
     }
 
     /// The signing policy of an entry, if there is one that can be used.
@@ -289,9 +297,15 @@ impl Client {
             .ok()
     }
 
-    /// The error for an answer that is not what it should be.
-    fn unintelligible(&self, expected: &str, reason: &str) -> Error {
-        let reason = self.masked(reason);
+    /// The error for an answer that is not what it should be. `reason` is what is wrong with a body
+    /// that is JSON.
+    fn unintelligible(&self, expected: &str, body: &[u8], reason: &str) -> Error {
+        let reason = match web_page(body) {
+            Some(page) => page,
+            None if body.is_empty() => "it is empty".to_owned(),
+            None => reason.to_owned(),
+        };
+        let reason = self.masked(&reason);
         Error::new(
             Kind::ServiceUnintelligible,
             format!(
@@ -374,8 +388,9 @@ impl Service for Client {
                 client.get(url)
             })
             .map_err(|failure| failure.error)?;
-        let list: MySigningPolicies = serde_json::from_slice(&body)
-            .map_err(|error| self.unintelligible("list of signing policies", &error.to_string()))?;
+        let list: MySigningPolicies = serde_json::from_slice(&body).map_err(|error| {
+            self.unintelligible("list of signing policies", &body, &error.to_string())
+        })?;
         let usable = |entry| self.usable(entry);
         Ok(list.signing_policies.iter().filter_map(usable).collect())
     }
@@ -432,17 +447,16 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// The error of the last attempt, with how long it was tried.
+/// The error of the last attempt, with why there is no other.
 fn gave_up(mut failure: Failure, attempts: &Attempts, attempt: u32) -> Failure {
     let asked = match failure.retry_after {
-        Some(wait) => format!(", it wants {} s of quiet", wait.as_secs()),
+        Some(wait) => format!(", and it wants {} s of quiet", wait.as_secs()),
         None => String::new(),
     };
     failure.error.reason = format!(
-        "{}; gave up after attempt {attempt}, {:.1} s of the \
-         ServiceUnavailableTimeoutInSeconds had passed{asked}",
+        "{}; gave up after attempt {attempt}, since ServiceUnavailableTimeoutInSeconds is {}{asked}",
         failure.error.reason,
-        attempts.elapsed().as_secs_f32()
+        attempts.total.as_secs()
     )
     .into();
     failure
@@ -466,6 +480,15 @@ fn advised(failure: Failure, api: SigningApi) -> Error {
 fn unwritable(error: &dyn std::error::Error) -> Failure {
     let reason = format!("the signing request cannot be written: {error}");
     Error::new(Kind::Internal, reason).into()
+}
+
+/// Where a redirect leads.
+fn location(answer: &Answer) -> Option<String> {
+    let location = String::from_utf8_lossy(answer.headers.get(LOCATION)?.as_bytes());
+    let location: String = location.chars().take(EXCERPT).collect();
+    Some(format!(
+        "it leads to {location}, where the API token is not sent"
+    ))
 }
 
 /// The beginning of a text.

@@ -8,16 +8,16 @@ use reqwest::StatusCode;
 
 use super::status::PROXY_CREDENTIALS;
 use super::tls;
-use super::transport::MAX_BODY;
+use super::transport::{MAX_BODY, connect_timeout};
 use crate::config::Config;
 use crate::error::{Error, Kind};
 
 /// What the HTTP client says when a proxy answers CONNECT with status 407.
-const PROXY_WANTS_CREDENTIALS: &str = "proxy authorization required";
+const PROXY_WANTS_CREDENTIALS: &str = "tunnel error: proxy authorization required";
 /// What the HTTP client says when a proxy answers CONNECT with another status than 200 and 407.
-const PROXY_REFUSES: &str = "unsuccessful";
+const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
 /// What the HTTP client says of a connection that took too long.
-const CONNECT_TIMED_OUT: &str = "operation timed out";
+const CONNECT_TIMED_OUT: &str = "deadline has elapsed";
 
 /// The end of an attempt without an answer that can be used.
 #[derive(Debug)]
@@ -63,8 +63,10 @@ impl Failure {
         let url = &config.api_url;
         let error = match exchange {
             Exchange::TooLong => {
-                let reason =
-                    format!("the answer of {url} is longer than {MAX_BODY} bytes; check ApiUrl");
+                let reason = format!(
+                    "the answer of {url} is longer than {} MiB; check ApiUrl",
+                    MAX_BODY >> 20
+                );
                 return Error::new(Kind::ServiceUnintelligible, reason).into();
             }
             Exchange::Http(error) | Exchange::Body(error) => error,
@@ -78,7 +80,7 @@ impl Failure {
         let (through, remedy) = match proxy {
             Some(proxy) => (
                 format!(" through the proxy {proxy}"),
-                "check HttpProxy or http_proxy, ApiUrl and the network",
+                "check HttpProxy or http_proxy with user and password, ApiUrl and the network",
             ),
             None => (String::new(), "check ApiUrl and the network"),
         };
@@ -90,12 +92,17 @@ impl Failure {
             return Error::new(Kind::ServiceUnintelligible, reason).into();
         }
         let cause = match cause.as_str() {
-            PROXY_REFUSES => "the proxy does not connect to it",
+            PROXY_REFUSES => "the proxy refuses to connect".to_owned(),
             CONNECT_TIMED_OUT => {
-                "no connection within three quarters of HttpRequestTimeoutInSeconds"
+                let seconds = connect_timeout(config).as_secs_f32().ceil();
+                format!("no connection within {seconds} s")
             }
-            cause => cause,
+            _ => cause,
         };
+        if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+            let reason = format!("{url}{through} does not answer with HTTP ({cause}); {remedy}");
+            return Error::new(Kind::ServiceUnintelligible, reason).into();
+        }
         let reason = if error.is_timeout() && !error.is_connect() {
             format!(
                 "no answer from {url}{through} within {} s; check the network and proxies, or \

@@ -12,7 +12,8 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// The attempts of one call of the service.
 pub(super) struct Attempts {
     started: Instant,
-    total: Duration,
+    /// How long the call may take in all.
+    pub(super) total: Duration,
     /// The attempt that is under way, from 1.
     pub(super) number: u32,
 }
@@ -40,13 +41,8 @@ impl Attempts {
         (wait < self.remaining()).then_some(wait)
     }
 
-    /// The time that the call has taken.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     fn remaining(&self) -> Duration {
-        self.total.saturating_sub(self.elapsed())
+        self.total.saturating_sub(self.started.elapsed())
     }
 }
 

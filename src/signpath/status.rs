@@ -53,13 +53,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
         refused(Kind::ServiceUnavailable, "try again later"),
     ),
     (429..=429, transient(Kind::ServiceUnavailable, false, BUSY)),
-    (
-        400..=499,
-        refused(
-            Kind::ServiceRefused,
-            "correct the request or the signing policy; trying again will not help",
-        ),
-    ),
+    (400..=499, refused(Kind::ServiceRefused, REFUSED)),
     (503..=503, transient(Kind::ServiceUnavailable, false, BUSY)),
     (502..=504, transient(Kind::ServiceUnavailable, true, BUSY)),
     (
@@ -82,6 +76,10 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
 /// What to do about a proxy that wants to know who comes.
 pub(super) const PROXY_CREDENTIALS: &str = "check user and password in HttpProxy or http_proxy: \
     http://user:password@host:port, with %3A, %2F and %40 for : / and @ in them";
+
+/// What to do about a request that the service has understood.
+pub(super) const REFUSED: &str =
+    "correct the request or the signing policy; trying again will not help";
 
 const BUSY: &str = "try again later";
 

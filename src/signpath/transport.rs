@@ -142,7 +142,7 @@ impl Transport {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
-            .connect_timeout(self.config.http_request_timeout.mul_f32(CONNECT_SHARE))
+            .connect_timeout(connect_timeout(&self.config))
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(None)
             .user_agent(USER_AGENT);
@@ -157,6 +157,11 @@ impl Transport {
         let client = client.build().map_err(|error| internal(&error))?;
         Ok(Connection { runtime, client })
     }
+}
+
+/// How long it may take to connect.
+pub(super) fn connect_timeout(config: &Config) -> Duration {
+    config.http_request_timeout.mul_f32(CONNECT_SHARE)
 }
 
 async fn exchange(

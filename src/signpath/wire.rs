@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -284,7 +285,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// RFC 9110 problem details, as far as they help a user.
+/// Problem details (RFC 9457), as far as they help a user.
 #[derive(Deserialize)]
 struct ProblemDetails {
     title: Option<String>,
@@ -303,21 +304,26 @@ pub(super) struct Problem {
     pub(super) is_specific: bool,
 }
 
-/// What the body of an error says; [`None`] where it is no problem details.
-pub(super) fn problem(body: &[u8]) -> Option<Problem> {
+/// What the body of an error says; [`None`] where it is no problem details. A title that only
+/// repeats the `status` says nothing.
+pub(super) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
     let problem: ProblemDetails = serde_json::from_slice(body).ok()?;
     let mut messages: Vec<String> = problem.errors.into_values().flatten().collect();
     let is_specific = !messages.is_empty() || problem.detail.is_some();
     if messages.is_empty() {
-        messages.extend(problem.detail.or(problem.title));
+        messages.extend(
+            problem.detail.or(problem
+                .title
+                .filter(|title| status.canonical_reason() != Some(title.as_str()))),
+        );
     }
-    let messages = messages.join(" ");
-    let trace_id = problem
-        .trace_id
-        .map(|trace_id| format!(" (trace id {trace_id})"))
-        .unwrap_or_default();
+    messages.extend(
+        problem
+            .trace_id
+            .map(|trace_id| format!("(trace id {trace_id})")),
+    );
     (!messages.is_empty()).then(|| Problem {
-        text: format!("{messages}{trace_id}"),
+        text: messages.join(" "),
         is_specific,
     })
 }
@@ -379,15 +385,21 @@ mod tests {
             "traceId": "00-5465-5d5a-00"
         });
         assert_eq!(
-            problem(body.to_string().as_bytes()).unwrap().text,
+            problem(body.to_string().as_bytes(), StatusCode::BAD_REQUEST)
+                .unwrap()
+                .text,
             "The file has an invalid format. The selected signing policy has an approval process. \
              (trace id 00-5465-5d5a-00)"
         );
-        let not_found = problem(br#"{"title": "Not Found"}"#).unwrap();
-        assert_eq!(not_found.text, "Not Found");
+        let missing = |body: &str| problem(body.as_bytes(), StatusCode::NOT_FOUND);
+        let not_found = missing(r#"{"title": "Not Found", "traceId": "00-1"}"#).unwrap();
+        assert_eq!(not_found.text, "(trace id 00-1)");
         assert!(!not_found.is_specific);
-        assert!(problem(b"<html>Bad Gateway</html>").is_none());
-        assert!(problem(b"{}").is_none());
+        let other = missing(r#"{"title": "No such route"}"#).unwrap();
+        assert_eq!(other.text, "No such route");
+        for body in ["<html>Not Found</html>", "{}", r#"{"title": "Not Found"}"#] {
+            assert!(missing(body).is_none(), "{body}");
+        }
     }
 
     #[test]

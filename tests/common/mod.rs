@@ -9,6 +9,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod fork;
+pub mod programs;
 pub mod raw;
 pub mod relay;
 
@@ -16,11 +17,12 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::Error;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use pkcs11_test::{Options, RequestRecord, Service};
+use pkcs11_test::{Options, RequestRecord, Service, TlsOptions};
 
 /// Set in the child to the name of its test.
 const CHILD: &str = "SIGNPATH_TEST_CHILD";
@@ -57,6 +59,16 @@ pub fn options() -> Options {
 /// Starts a service with the default policies.
 pub fn service() -> Service {
     Service::start(options()).unwrap()
+}
+
+/// Starts a service with the default policies over TLS.
+pub fn tls_service(tls_options: TlsOptions) -> Service {
+    Service::start(Options {
+        tls: true,
+        tls_options,
+        ..options()
+    })
+    .unwrap()
 }
 
 /// What a child process left behind.
@@ -111,6 +123,9 @@ pub fn in_child<S>(
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
         command.env_remove(name);
+    }
+    for name in ["http_proxy", "https_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
     }
     command.env(LOG_DIRECTORY, concat!(env!("CARGO_TARGET_TMPDIR"), "/logs"));
     let output = command.envs(environment).env(CHILD, test).output().unwrap();
@@ -224,4 +239,41 @@ pub fn objects(session: &Session) -> Vec<ObjectHandle> {
     let mut objects = session.find_objects(&[]).unwrap();
     objects.retain(|object| !profiles.contains(object));
     objects
+}
+
+/// In a child: the private key of that name, `project/policy`.
+pub fn private_key(session: &Session, name: &str) -> ObjectHandle {
+    let id = Attribute::Id(name.as_bytes().to_vec());
+    session
+        .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), id])
+        .unwrap()[0]
+}
+
+/// The name of a return value in PKCS #11.
+pub fn code<T>(result: Result<T, Error>) -> String {
+    let name = match result {
+        Ok(_) => return "CKR_OK".to_owned(),
+        Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
+        Err(other) => return format!("{other:?}"),
+    };
+    name.chars().fold("CKR".to_owned(), |mut code, c| {
+        if c.is_uppercase() {
+            code.push('_');
+        }
+        code.push(c.to_ascii_uppercase());
+        code
+    })
+}
+
+/// In a child: prints an answer for the parent.
+pub fn say(answer: &str) {
+    println!("\nsaid: {answer}");
+}
+
+/// The answers that a child printed with [`say`].
+pub fn said(stdout: &str) -> Vec<&str> {
+    stdout
+        .lines()
+        .filter_map(|line| line.split_once("said: ").map(|(_, said)| said))
+        .collect()
 }

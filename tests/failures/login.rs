@@ -1,0 +1,121 @@
+//! The PIN, the credentials, and what they give access to.
+
+use pkcs11_test::Effect;
+
+use crate::scene::{WRONG_TOKEN, login, login_with, search};
+use crate::{Situation, situation};
+
+pub const SITUATIONS: &[Situation] = &[
+    situation(
+        "the PIN is `CONFIG`, and the configuration has no credentials",
+        |scene| {
+            scene.set("SIGNPATH_ORGANIZATION_ID", "");
+            scene.set("SIGNPATH_API_TOKEN", "");
+        },
+        login,
+        "CKR_PIN_INCORRECT",
+        &["C_Login", "SIGNPATH_ORGANIZATION_ID", "SIGNPATH_API_TOKEN"],
+    ),
+    situation(
+        "the PIN is of another kind",
+        |_| {},
+        |module| login_with(module, "1234"),
+        "CKR_PIN_INCORRECT",
+        &["the PIN has to be CONFIG", "{OrganizationId}:{ApiToken}"],
+    ),
+    situation(
+        "the service does not know the API token",
+        |scene| scene.set("SIGNPATH_API_TOKEN", WRONG_TOKEN),
+        login,
+        "CKR_PIN_INCORRECT",
+        &["401 Unauthorized", "check that the API token is complete"],
+    ),
+    situation(
+        "the API token holds a line break",
+        |scene| scene.set("SIGNPATH_API_TOKEN", &format!("{WRONG_TOKEN}\nx")),
+        login,
+        "CKR_PIN_INCORRECT",
+        &["a line break or another control character"],
+    ),
+    situation(
+        "the service forbids the request for the list",
+        |scene| scene.fail_list(Effect::status(403)),
+        login,
+        "CKR_PIN_INCORRECT",
+        &["403 Forbidden", "Submitter"],
+    ),
+    situation(
+        "the organization does not exist",
+        |scene| {
+            let unknown = "00000000-0000-0000-0000-000000000000";
+            scene.set("SIGNPATH_ORGANIZATION_ID", unknown);
+        },
+        login,
+        "CKR_ARGUMENTS_BAD",
+        &["404", "check OrganizationId and ApiUrl"],
+    ),
+    situation(
+        "no signing policy is left for the user",
+        |scene| scene.set("SIGNPATH_PROJECT_SLUG", "nope"),
+        login,
+        "CKR_OK",
+        &["warning", "no usable signing policy nope/*", "Submitter"],
+    ),
+    situation(
+        "one signing policy of several has an unusable certificate",
+        |scene| {
+            scene.serve(
+                r#"{"policies": [
+                    {"project": "demo", "policy": "p-384", "key": "p-384", "certificate": "Garbage"},
+                    {"project": "demo", "policy": "p-256", "key": "p-256"}]}"#,
+            );
+        },
+        login,
+        "CKR_OK",
+        &["warning", "signing policy demo/p-384", "left out"],
+    ),
+    situation(
+        "a search before login cannot have the list",
+        |scene| scene.set("SIGNPATH_API_TOKEN", WRONG_TOKEN),
+        search,
+        "CKR_OK",
+        &["warning", "before login", "401", "check that the API token"],
+    ),
+    situation(
+        "another server answers with a web page",
+        |scene| scene.fail_list(Effect::web_page(200)),
+        login,
+        "CKR_GENERAL_ERROR",
+        &["not SignPath's list of signing policies", "check ApiUrl"],
+    ),
+    situation(
+        "another server answers with other JSON",
+        |scene| scene.fail_list(json(r#"{"status": "UP"}"#)),
+        login,
+        "CKR_GENERAL_ERROR",
+        &["not SignPath's list of signing policies", "signingPolicies"],
+    ),
+    situation(
+        "the answer is empty",
+        |scene| scene.fail_list(json("")),
+        login,
+        "CKR_GENERAL_ERROR",
+        &["not SignPath's list of signing policies"],
+    ),
+    situation(
+        "the list does not end",
+        |scene| {
+            scene.fail_list(Effect::Long {
+                status: 200,
+                length: 100 << 20,
+            });
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["longer than 32 MiB", "check ApiUrl"],
+    ),
+];
+
+fn json(body: &str) -> Effect {
+    Effect::answer(200, &[("Content-Type", "application/json")], body)
+}

@@ -1,0 +1,147 @@
+//! Everything outside of the module that can go wrong: the return value, the line on stderr, and `docs/failures.md`, which tells
+//! both to its users.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod configuration;
+mod login;
+mod network;
+mod page;
+mod requests;
+mod scene;
+mod signing;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use common::{code, in_child, said, say};
+use cryptoki::context::Pkcs11;
+use cryptoki::error::Error;
+use page::Row;
+use scene::Scene;
+
+/// Names the situation that a child is to be in.
+const SITUATION: &str = "SIGNPATH_TEST_SITUATION";
+
+/// Situations that are tried at the same time; most of them wait.
+const WORKERS: usize = 4;
+
+/// Something that goes wrong, and what comes of it.
+struct Situation {
+    /// What is wrong, for the page.
+    what: &'static str,
+    /// Brings it about.
+    prepare: fn(&mut Scene),
+    /// What a program then calls, and what is given back to it.
+    act: fn(&Pkcs11) -> Result<(), Error>,
+    /// The return value, as the standard or the documentation of the official library has it.
+    code: &'static str,
+    /// What the line on stderr has to hold.
+    line: &'static [&'static str],
+}
+
+const fn situation(
+    what: &'static str,
+    prepare: fn(&mut Scene),
+    act: fn(&Pkcs11) -> Result<(), Error>,
+    code: &'static str,
+    line: &'static [&'static str],
+) -> Situation {
+    Situation {
+        what,
+        prepare,
+        act,
+        code,
+        line,
+    }
+}
+
+/// The parts of the page.
+const PARTS: &[(&str, &[Situation])] = &[
+    ("Configuration", configuration::SITUATIONS),
+    ("Login and the list of signing policies", login::SITUATIONS),
+    ("Network and proxies", network::SITUATIONS),
+    ("TLS", network::TLS),
+    ("What the service refuses", requests::REFUSED),
+    ("What passes, and is tried again", requests::TRANSIENT),
+    ("Answers that cannot be used", requests::UNUSABLE),
+    ("What cannot be signed", signing::SITUATIONS),
+];
+
+#[test]
+fn each_failure_has_its_return_value_and_its_line_and_the_page_is_current() {
+    let test = test_name!();
+    let situations: Vec<_> = PARTS.iter().flat_map(|(_, part)| *part).collect();
+    if let Ok(index) = std::env::var(SITUATION) {
+        let situation = situations[index.parse::<usize>().unwrap()];
+        let child = || {
+            let module = Pkcs11::new(common::module_path()).unwrap();
+            say(&code((situation.act)(&module)));
+        };
+        in_child(test, || ((), Vec::new()), child);
+        return;
+    }
+    let rows = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(situation) = situations.get(index) else {
+                        break;
+                    };
+                    let row = try_out(test, situation, index);
+                    let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+                    rows.push((index, row));
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().unwrap();
+    rows.sort_by_key(|(index, _)| *index);
+    let (rows, wrong): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .map(|(_, row)| row)
+        .partition(Result::is_ok);
+    let wrong: Vec<_> = wrong.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    page::assert_current(rows.into_iter().flatten());
+}
+
+/// Brings the situation about in a process of its own and looks at what a user would see. An error
+/// is what is not as it should be.
+fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, String> {
+    let mut scene = Scene::new();
+    (situation.prepare)(&mut scene);
+    let prepare = || {
+        let mut environment = scene.environment.clone();
+        environment.push((SITUATION.to_owned(), index.to_string()));
+        ((), environment)
+    };
+    let Some(((), run)) = in_child(test, prepare, || {}) else {
+        unreachable!("this is no child");
+    };
+    let what = situation.what;
+    let lines = run.lines();
+    let [line] = lines[..] else {
+        return Err(format!("{what}: not one line: {lines:#?}"));
+    };
+    if said(&run.stdout) != [situation.code] {
+        return Err(format!("{what}: not {}: {line}", situation.code));
+    }
+    if let Some(part) = situation.line.iter().find(|part| !line.contains(**part)) {
+        return Err(format!("{what}: {part:?} is not in {line:?}"));
+    }
+    let is_shown = |secret: &String| run.stderr.contains(secret) || run.stdout.contains(secret);
+    if scene.secrets().iter().any(is_shown) {
+        return Err(format!("{what}: a secret is shown in {line:?}"));
+    }
+    Ok(Row {
+        what,
+        code: situation.code,
+        line: scene.without_chance(line),
+        requests: scene.requests(),
+    })
+}

@@ -1,0 +1,226 @@
+//! What a situation is made of, and the calls of a program in it.
+
+use std::any::Any;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::Error;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::session::UserType;
+use cryptoki::types::AuthPin;
+use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service, TlsOptions};
+
+use crate::common::{
+    LIST, ONE_ATTEMPT, SIGN, environment, objects, options, private_key, service, slot,
+    tls_service, traffic,
+};
+
+/// The password of a proxy's user.
+pub const PROXY_PASSWORD: &str = "pr0xy-passw0rd";
+
+/// A token that the service does not know.
+pub const WRONG_TOKEN: &str = "wr0ng-t0ken";
+
+/// A local service, which the configuration leads to with one attempt for each request, until a
+/// situation makes it otherwise.
+pub struct Scene {
+    /// The service.
+    pub service: Service,
+    /// The variables of the module's process.
+    pub environment: Vec<(String, String)>,
+    folder: tempfile::TempDir,
+    /// Texts that differ from run to run, and how the page calls them.
+    names: Vec<(String, String)>,
+    /// What has to be there until the module has ended.
+    others: Vec<Box<dyn Any>>,
+}
+
+impl Scene {
+    /// Nothing is wrong yet.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut scene = Self {
+            service: service(),
+            environment: Vec::new(),
+            names: Vec::new(),
+            others: Vec::new(),
+            folder,
+        };
+        let folder = scene.folder.path().to_str().unwrap().to_owned();
+        scene.call(&folder, "/path");
+        scene.use_service();
+        scene
+    }
+
+    fn use_service(&mut self) {
+        self.environment = environment(&self.service, &[ONE_ATTEMPT]);
+        let url = self.service.api_url().to_owned();
+        let scheme = url.split(':').next().unwrap_or_default();
+        self.call(&url, &format!("{scheme}://signpath.example/Api"));
+    }
+
+    /// Another service than the usual one, with these policies.
+    pub fn serve(&mut self, policies: &str) {
+        let policies = PolicyFile::parse(policies).unwrap();
+        self.service = Service::start(Options {
+            policies,
+            ..options()
+        })
+        .unwrap();
+        self.use_service();
+    }
+
+    /// A service with TLS.
+    pub fn serve_tls(&mut self, tls_options: TlsOptions) {
+        self.service = tls_service(tls_options);
+        self.use_service();
+    }
+
+    /// Sets a variable; an empty one counts as unset.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// What the page says instead of `text`.
+    pub fn call(&mut self, text: &str, name: &str) {
+        self.names.push((text.to_owned(), name.to_owned()));
+    }
+
+    /// Sets the URL of the API, which the page calls by the usual name with the scheme `scheme`.
+    pub fn lead_to(&mut self, scheme: &str, address: &str) {
+        let url = format!("{scheme}://{address}/Api");
+        self.set("SIGNPATH_API_URL", &url);
+        self.call(&url, &format!("{scheme}://signpath.example/Api"));
+    }
+
+    /// Keeps something running, or open, until the module has ended.
+    pub fn keep(&mut self, other: impl Any) {
+        self.others.push(Box::new(other));
+    }
+
+    /// A file with this content; its path.
+    pub fn file(&mut self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Happens to every request for the list.
+    pub fn fail_list(&mut self, effect: Effect) {
+        self.service
+            .inject(Fault::on(LIST, effect).always())
+            .unwrap();
+    }
+
+    /// Happens to every fast signing request.
+    pub fn fail_sign(&mut self, effect: Effect) {
+        self.service
+            .inject(Fault::on(SIGN, effect).always())
+            .unwrap();
+    }
+
+    /// Leaves time for as many attempts as the configuration's default does.
+    pub fn try_again(&mut self) {
+        self.set(ONE_ATTEMPT.0, "");
+    }
+
+    /// One attempt ends after a second.
+    pub fn hurry(&mut self) {
+        self.set("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "1");
+    }
+
+    /// What no output may show.
+    pub fn secrets(&self) -> Vec<String> {
+        [self.service.token(), PROXY_PASSWORD, WRONG_TOKEN]
+            .map(str::to_owned)
+            .into()
+    }
+
+    /// `line` as it is in every run: names instead of ports and folders, and numbers of five and
+    /// more digits, trace ids and times left out.
+    pub fn without_chance(&self, line: &str) -> String {
+        let line = line.strip_prefix("signpath-pkcs11: ").unwrap_or(line);
+        let mut line = line.to_owned();
+        for (text, name) in &self.names {
+            line = line.replace(text, name);
+        }
+        let words: Vec<_> = line.split(' ').collect();
+        let words = words.iter().enumerate().map(|(index, word)| {
+            let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
+            let is_number = bare.bytes().all(|byte| byte.is_ascii_digit());
+            let is_seconds = words
+                .get(index + 1)
+                .is_some_and(|next| next.trim_end_matches([';', ',']) == "s")
+                && bare.contains('.')
+                && bare.parse::<f64>().is_ok();
+            let is_trace_id = bare.starts_with("00-");
+            if (bare.len() >= 5 && is_number) || is_seconds || is_trace_id {
+                word.replace(bare, "…")
+            } else {
+                (*word).to_owned()
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// How many requests came to the service.
+    pub fn requests(&self) -> String {
+        let traffic = traffic(&self.service.requests());
+        let counts = [(traffic.lists, "GET"), (traffic.signatures, "POST")];
+        let counts: Vec<_> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, method)| format!("{count} {method}"))
+            .collect();
+        match counts.is_empty() {
+            true => "none".to_owned(),
+            false => counts.join(", "),
+        }
+    }
+}
+
+/// C_Initialize.
+pub fn initialize(module: &Pkcs11) -> Result<(), Error> {
+    module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+}
+
+/// C_Login with the PIN `CONFIG`.
+pub fn login(module: &Pkcs11) -> Result<(), Error> {
+    login_with(module, "CONFIG")
+}
+
+/// C_Login with another PIN.
+pub fn login_with(module: &Pkcs11, pin: &str) -> Result<(), Error> {
+    initialize(module).unwrap();
+    let session = module.open_ro_session(slot(module)).unwrap();
+    session.login(UserType::User, Some(&AuthPin::new(pin.into())))
+}
+
+/// C_FindObjectsInit before C_Login.
+pub fn search(module: &Pkcs11) -> Result<(), Error> {
+    initialize(module).unwrap();
+    let session = module.open_ro_session(slot(module)).unwrap();
+    assert_eq!(objects(&session), []);
+    Ok(())
+}
+
+/// C_Sign with a key of P-256.
+pub fn sign(module: &Pkcs11) -> Result<(), Error> {
+    sign_with(module, &Mechanism::Ecdsa, "demo/p-256", 32)
+}
+
+/// C_Sign, or C_SignInit if that fails, with so many bytes of data.
+pub fn sign_with(
+    module: &Pkcs11,
+    mechanism: &Mechanism,
+    key: &str,
+    length: usize,
+) -> Result<(), Error> {
+    initialize(module).unwrap();
+    let session = module.open_ro_session(slot(module)).unwrap();
+    session
+        .login(UserType::User, Some(&AuthPin::new("CONFIG".into())))
+        .unwrap();
+    let key = private_key(&session, key);
+    session.sign(mechanism, key, &vec![7; length]).map(drop)
+}

@@ -1,0 +1,98 @@
+//! Which signing policies are shown, and what is said about the others.
+
+mod common;
+
+use common::{
+    code, environment, in_child, initialized, logged_in, objects, options, private_key, said, say,
+    service,
+};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass};
+use pkcs11_test::{Options, PolicyFile, Service};
+
+/// Starts a service whose policies are those of a policies file.
+fn service_with(policies: &str) -> Service {
+    let policies: PolicyFile = serde_json::from_str(policies).unwrap();
+    Service::start(Options {
+        policies,
+        ..options()
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_search_for_a_name_that_no_policy_has_names_those_there_are_once() {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, &[("SIGNPATH_PROJECT_SLUG", "demo")]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        let unknown = Attribute::Id(b"demo/rsa2048".to_vec());
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::CERTIFICATE] {
+            let template = [Attribute::Class(class), unknown.clone()];
+            assert_eq!(session.find_objects(&template).unwrap(), []);
+        }
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_one_line(&[
+        "warning",
+        "no signing policy \"demo/rsa2048\", but demo/rsa-2048, demo/rsa-3072",
+        "ProjectSlug/SigningPolicySlug",
+    ]);
+}
+
+#[test]
+fn slugs_in_the_configuration_narrow_the_list() {
+    let prepare = || {
+        let service = service();
+        let slug = ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256");
+        let environment = environment(&service, &[("SIGNPATH_PROJECT_SLUG", "demo"), slug]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        let found = objects(&session);
+        assert_eq!(found.len(), 3);
+        let id = Attribute::Id(b"demo/p-256".to_vec());
+        assert_eq!(session.find_objects(&[id]).unwrap(), found);
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_silent();
+}
+
+#[test]
+fn a_policy_with_garbage_for_a_certificate_hides_no_other() {
+    let prepare = || {
+        let service = service_with(
+            r#"{"policies": [
+                {"project": "demo", "policy": "p-384", "key": "p-384", "certificate": "Garbage"},
+                {"project": "demo", "policy": "p-256", "key": "p-256"},
+                {"project": "demo", "policy": "p-521", "key": "p-521", "certificate": "None"}]}"#,
+        );
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        // A policy without certificate still shows its keys.
+        assert_eq!(objects(&session).len(), 3 + 2);
+        for name in ["demo/p-256", "demo/p-521"] {
+            let key = private_key(&session, name);
+            say(&code(session.sign(&Mechanism::Ecdsa, key, &[7; 32])));
+        }
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    assert_eq!(said(&run.stdout), ["CKR_OK", "CKR_OK"]);
+    run.assert_one_line(&["warning", "signing policy demo/p-384", "left out"]);
+}
