@@ -10,13 +10,12 @@ use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::Session;
 use pkcs11_test::{Effect, Fault, Service};
 
+/// What is said of a retry that may make another signature.
+const DOUBT: &str = "can be a second signing request";
+
 /// An answer after which the next attempt may come soon.
 fn soon(status: u16) -> Effect {
-    Effect::Answer {
-        status,
-        headers: vec![("Retry-After".to_owned(), "0".to_owned())],
-        body: Vec::new(),
-    }
+    Effect::retry_after(status, 0)
 }
 
 fn sign(session: &Session) -> Result<Vec<u8>, cryptoki::error::Error> {
@@ -40,117 +39,145 @@ fn with_faults(faults: Vec<Fault>, more: &[(&str, &str)]) -> (Service, Vec<(Stri
 
 #[test]
 fn what_passes_is_tried_again_and_each_attempt_is_said() {
+    // Status, attempt, and whether the request may have been carried out.
+    let refused = [
+        (429, 1, false),
+        (500, 2, true),
+        (502, 1, true),
+        (503, 1, false),
+        (504, 1, true),
+    ];
     let prepare = || {
-        let faults = vec![
-            Fault::on(LIST, soon(503)),
-            Fault::on(SIGN, soon(429)),
-            Fault::on(SIGN, soon(500)),
-        ];
+        let statuses = refused.map(|(status, ..)| Fault::on(SIGN, soon(status)));
+        let mut faults = vec![Fault::on(LIST, soon(503))];
+        // Between two signatures there has to be one request that is well.
+        for (index, fault) in statuses.into_iter().enumerate() {
+            if index > 1 {
+                faults.push(Fault::on(SIGN, Effect::Usual));
+            }
+            faults.push(fault);
+        }
         with_faults(faults, &[])
     };
     let child = || {
-        sign(&logged_in(&initialized())).unwrap();
+        let session = logged_in(&initialized());
+        for _ in 0..4 {
+            sign(&session).unwrap();
+        }
     };
     let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
     let traffic = traffic(&service.requests());
-    assert_eq!((traffic.lists, traffic.signatures), (2, 3));
+    assert_eq!((traffic.lists, traffic.signatures), (2, 4 + refused.len()));
     let lines = run.lines();
-    assert_eq!(lines.len(), 3, "{lines:#?}");
-    let doubt = "can be a second signing request";
-    for (line, status, attempt, has_doubt) in [
-        (
-            lines[0],
-            "503 Service Unavailable",
-            "attempt 1 of GET",
-            false,
-        ),
-        (
-            lines[1],
-            "429 Too Many Requests",
-            "attempt 1 of POST",
-            false,
-        ),
-        (
-            lines[2],
-            "500 Internal Server Error",
-            "attempt 2 of POST",
-            true,
-        ),
-    ] {
+    let expected: Vec<_> = std::iter::once(("GET", (503, 1, false)))
+        .chain(refused.map(|refused| ("POST", refused)))
+        .collect();
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (method, (status, attempt, has_doubt))) in lines.into_iter().zip(expected) {
         assert!(line.starts_with("signpath-pkcs11: warning: "), "{line}");
-        for part in [status, attempt, "the next one in 0."] {
-            assert!(line.contains(part), "{part:?} is not in {line:?}");
+        for part in [
+            format!("SignPath answered {status} "),
+            format!("attempt {attempt} of {method} "),
+            "the next one in 0.".to_owned(),
+        ] {
+            assert!(line.contains(&part), "{part:?} is not in {line:?}");
         }
-        assert_eq!(line.contains(doubt), has_doubt, "{line}");
+        assert_eq!(line.contains(DOUBT), has_doubt, "{line}");
     }
 }
 
 #[test]
-fn a_connection_that_breaks_after_the_request_may_mean_a_second_signing_request() {
+fn a_request_that_may_have_reached_the_service_can_become_a_second_signing_request() {
+    let effects = [
+        Effect::Close,
+        Effect::ProcessAndClose,
+        Effect::Truncate,
+        Effect::Hang,
+    ];
     let prepare = || {
-        // A short time-out would make the wait before the second attempt too long.
-        with_faults(vec![Fault::on(SIGN, Effect::Close)], &[])
+        let faults = effects.clone().map(|effect| Fault::on(SIGN, effect));
+        let time_out = ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "4");
+        with_faults(faults.into(), &[time_out])
     };
     let child = || {
-        sign(&logged_in(&initialized())).unwrap();
+        let module = initialized();
+        let session = logged_in(&module);
+        std::thread::scope(|scope| {
+            for _ in &effects {
+                scope.spawn(|| sign(&module.open_ro_session(slot(&module)).unwrap()).unwrap());
+            }
+        });
+        drop(session);
     };
     let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    assert_eq!(traffic(&service.requests()).signatures, 2);
-    run.assert_one_line(&[
-        "closed the connection without an answer",
-        "can be a second signing request",
-    ]);
+    let requests = service.requests();
+    assert_eq!(traffic(&requests).signatures, 2 * effects.len());
+    let signed = requests.iter().filter(|request| request.is_signed).count();
+    assert_eq!(signed, 2 * effects.len() - 1, "all but the one of Close");
+    let lines = run.lines();
+    assert_eq!(lines.len(), effects.len(), "{lines:#?}");
+    assert!(lines.iter().all(|line| line.contains(DOUBT)), "{lines:#?}");
 }
 
 #[test]
-fn no_attempt_follows_when_the_service_wants_more_time_than_is_left() {
+fn a_request_that_did_not_reach_the_service_is_no_second_signing_request() {
     let prepare = || {
-        let later = Effect::Answer {
-            status: 503,
-            headers: vec![("Retry-After".to_owned(), "3600".to_owned())],
-            body: Vec::new(),
-        };
-        with_faults(vec![Fault::on(SIGN, later)], &[])
+        let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5");
+        ((), vec![(total.0.to_owned(), total.1.to_owned())])
     };
     let child = || {
-        sign(&logged_in(&initialized())).unwrap_err();
+        let mut service = service();
+        for (name, value) in service.environment() {
+            // SAFETY: only threads of the service run beside this one, which do not read it.
+            unsafe { std::env::set_var(name, value) };
+        }
+        let session = logged_in(&initialized());
+        service.stop();
+        sign(&session).unwrap_err();
     };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+    let Some(((), run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    assert_eq!(traffic(&service.requests()).signatures, 1);
-    run.assert_one_line(&[
-        "CKR_FUNCTION_FAILED",
-        "it wants 3600 s of quiet",
-        "ServiceUnavailableTimeoutInSeconds",
-    ]);
+    // The second wait is longer than what is left of the time.
+    let [warning, error] = run.lines()[..] else {
+        panic!("{}", run.stderr);
+    };
+    for part in ["cannot be reached", "attempt 1 of POST", "the next one in "] {
+        assert!(warning.contains(part), "{part:?} is not in {warning:?}");
+    }
+    assert!(!run.stderr.contains(DOUBT), "{}", run.stderr);
+    assert!(error.contains("gave up after attempt 2"), "{error}");
 }
 
 #[test]
-fn a_retry_after_that_is_a_date_is_honoured() {
+fn a_retry_after_is_seconds_or_a_date() {
+    let far = "Fri, 31 Dec 9999 23:59:59 GMT";
+    let past = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
     let prepare = || {
-        let later = Effect::Answer {
-            status: 429,
-            headers: vec![(
-                "Retry-After".to_owned(),
-                "Fri, 31 Dec 9999 23:59:59 GMT".to_owned(),
-            )],
-            body: Vec::new(),
-        };
-        with_faults(vec![Fault::on(SIGN, later)], &[])
+        let never = Effect::answer(429, &[("Retry-After", far)], "");
+        let faults = [Effect::retry_at(503, past), Effect::Usual, never];
+        with_faults(faults.map(|effect| Fault::on(SIGN, effect)).into(), &[])
     };
     let child = || {
-        sign(&logged_in(&initialized())).unwrap_err();
+        let session = logged_in(&initialized());
+        sign(&session).unwrap();
+        sign(&session).unwrap_err();
     };
     let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    assert_eq!(traffic(&service.requests()).signatures, 1);
-    run.assert_one_line(&["CKR_FUNCTION_FAILED", "429"]);
+    assert_eq!(traffic(&service.requests()).signatures, 3);
+    let [warning, error] = run.lines()[..] else {
+        panic!("{}", run.stderr);
+    };
+    // Without the header it would be 2 s at least.
+    assert!(warning.contains("the next one in 0."), "{warning}");
+    assert!(error.contains("gave up after attempt 1"), "{error}");
+    assert!(error.contains("CKR_FUNCTION_FAILED"), "{error}");
 }
 
 #[test]
@@ -168,11 +195,13 @@ fn what_the_service_refuses_is_not_tried_again() {
         for _ in statuses {
             sign(&session).unwrap_err();
         }
+        // A failure leaves nothing behind.
+        sign(&session).unwrap();
     };
     let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    assert_eq!(traffic(&service.requests()).signatures, statuses.len());
+    assert_eq!(traffic(&service.requests()).signatures, statuses.len() + 1);
     assert_eq!(run.lines().len(), statuses.len(), "{}", run.stderr);
 }
 

@@ -12,7 +12,7 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::Session;
-use pkcs11_test::{Options, Service};
+use pkcs11_test::{Effect, Fault, Options, Service};
 use sha2::Digest;
 
 const MESSAGE: &[u8] =
@@ -174,6 +174,47 @@ fn verify_all(folder: &Path, service: &Service, key_name: &str, kind: &str) -> u
 #[test]
 fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees() {
     every_mechanism_signs(test_name!(), "Auto", SIGN);
+}
+
+#[test]
+fn an_ecdsa_signature_in_der_is_converted_and_openssl_agrees() {
+    for (signing_api, route) in [("Auto", SIGN), ("SignHash", SIGN_HASH)] {
+        let prepare = || {
+            let service = Service::start(options()).unwrap();
+            let fault = Fault::on(route, Effect::OtherEncoding).always();
+            service.inject(fault).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let output = folder.path().to_str().unwrap().to_owned();
+            let more = [
+                ("SIGNPATH_TEST_OUTPUT", output.as_str()),
+                ("SIGNPATH_SIGNING_API", signing_api),
+                ("SIGNPATH_LOG_CONSOLE_LEVEL", "info"),
+            ];
+            let environment = environment(&service, &more);
+            ((service, folder), environment)
+        };
+        let child = || {
+            let module = initialized();
+            let session = logged_in(&module);
+            for (key, _) in EC_KEYS {
+                sign_all(&session, key, "ec");
+            }
+        };
+        let Some(((service, folder), run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        let mut verified = 0;
+        for (key, field_length) in EC_KEYS {
+            let folder = folder.path().join(format!("{key}.ec"));
+            let signature = std::fs::read(folder.join("0.one")).unwrap();
+            assert_eq!(signature.len(), 2 * field_length, "{key}");
+            verified += verify_all(&folder, &service, key, "ec");
+        }
+        assert_eq!(traffic(&service.requests()).signatures, verified);
+        let lines = run.lines();
+        let converted = |line: &&&str| line.contains("SignPath returned a DER signature");
+        assert_eq!(lines.iter().filter(converted).count(), verified);
+    }
 }
 
 #[test]

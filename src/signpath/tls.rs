@@ -58,7 +58,15 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
             format_args!("a root certificate of the system is skipped: {error}"),
         );
     }
-    roots.add_parsable_certificates(native.certs);
+    let (_, unusable_roots) = roots.add_parsable_certificates(native.certs);
+    if unusable_roots > 0 {
+        logging::write(
+            Level::Info,
+            format_args!(
+                "{unusable_roots} root certificates of the system are no X.509 and skipped"
+            ),
+        );
+    }
     if let Some(path) = &config.tls_ca_file {
         for certificate in certificates("TlsCaFile", path)? {
             roots.add(certificate).map_err(|error| {

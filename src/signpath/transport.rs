@@ -169,6 +169,10 @@ async fn exchange(
 ) -> std::result::Result<(StatusCode, HeaderMap, Vec<u8>), Exchange> {
     let mut response = request.send().await.map_err(Exchange::Http)?;
     let (status, headers) = (response.status(), response.headers().clone());
+    let announced = response.content_length().unwrap_or_default();
+    if status == StatusCode::OK && announced > MAX_BODY as u64 {
+        return Err(Exchange::TooLong);
+    }
     let mut body = Vec::new();
     loop {
         match response.chunk().await {

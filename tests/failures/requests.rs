@@ -329,6 +329,17 @@ pub const UNUSABLE: &[Situation] = &[
         &["demo/p-256", "does not verify", "thrown away"],
     ),
     situation(
+        "a signature in DER that does not verify",
+        |scene| {
+            // The sequence of 1 and 1.
+            let body = r#"{"Signature": "MAYCAQECAQE="}"#;
+            scene.fail_sign(Effect::answer(200, &[], body));
+        },
+        sign,
+        "CKR_DEVICE_ERROR",
+        &["demo/p-256", "does not verify", "thrown away"],
+    ),
+    situation(
         "a signature that is too short",
         |scene| scene.fail_sign(Effect::SignatureLength(63)),
         sign,
