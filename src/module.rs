@@ -10,7 +10,6 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::logging;
 use crate::object::Attribute;
 use crate::session::Session;
 use crate::signpath::Threads;
@@ -76,7 +75,7 @@ pub struct SessionCount {
 }
 
 impl Module {
-    /// Reads the configuration and makes the module ready. Asks the network nothing.
+    /// Reads the configuration, starts the log and makes the module ready. Asks the network nothing.
     ///
     /// # Errors
     /// [`Kind::AlreadyInitialized`], [`Kind::Configuration`].
@@ -86,11 +85,7 @@ impl Module {
         if generation.module.read().is_some() {
             return Err(already());
         }
-        let config = Config::load()?;
-        logging::configure(
-            (config.log_console_level, config.log_console_stream),
-            (config.log_file_level, &config.log_file_directory),
-        );
+        let config = Config::load_and_log()?;
         config.say_notices();
         let module = Arc::new(Self {
             token: Token::new(config, threads)?,

@@ -100,6 +100,18 @@ impl Config {
         Self::from_sources(&sources)
     }
 
+    /// The same, with the log where it is wanted, so that it tells of an error too.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`].
+    pub fn load_and_log() -> Result<Self> {
+        let mut sources = Sources::environment(std::env::vars_os());
+        let read = sources.read_file();
+        configure_logging(&sources);
+        read?;
+        Self::from_sources(&sources)
+    }
+
     fn from_sources(sources: &Sources) -> Result<Self> {
         let text = |name| sources.set(name, |text| Some(text.to_owned()));
         let path = |name| sources.set(name, |text| Some(PathBuf::from(text)));
@@ -182,6 +194,35 @@ impl Config {
             api_token: api_token.read()?,
         }))
     }
+}
+
+/// Has the log where the environment and the configuration file want it, for calls that come before
+/// C_Initialize. What is wrong with them is C_Initialize's to say.
+pub fn start_logging() {
+    let mut sources = Sources::environment(std::env::vars_os());
+    let _ = sources.read_file();
+    configure_logging(&sources);
+}
+
+/// Of settings that cannot be used, the defaults hold.
+fn configure_logging(sources: &Sources) {
+    let level = |name| sources.usable(name, Level::from_name);
+    logging::configure(
+        (
+            level("Log.Console.Level").unwrap_or(Level::Warning),
+            sources
+                .usable("Log.Console.OutputStream", |text| {
+                    named(&OUTPUT_STREAMS, text)
+                })
+                .unwrap_or(OutputStream::Stderr),
+        ),
+        (
+            level("Log.File.Level").unwrap_or(Level::Info),
+            &sources
+                .usable("Log.File.Directory", |text| Some(PathBuf::from(text)))
+                .unwrap_or_default(),
+        ),
+    );
 }
 
 fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {

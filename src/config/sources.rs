@@ -230,6 +230,12 @@ impl Sources {
             .or_else(default)
             .ok_or_else(|| Error::new(Kind::Internal, format!("{name} has no usable default")))
     }
+
+    /// The value of a setting that has a default, which also holds where another cannot be used.
+    pub(super) fn usable<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let set = self.set(name, &parse).ok().flatten();
+        set.or_else(|| setting(name).default.and_then(parse))
+    }
 }
 
 fn known_variables() -> impl Iterator<Item = &'static str> {

@@ -351,15 +351,15 @@ pub(super) unsafe fn write_attributes(
 unsafe fn write_attribute(value: Option<&Value>, attribute: &mut CK_ATTRIBUTE) -> Result<()> {
     let room = attribute.ulValueLen;
     attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
-    let name = attribute.type_;
+    let name = names::attribute(attribute.type_);
     match value {
         None => Err(Error::new(
             Kind::AttributeType,
-            format!("the object has no attribute {name:#x}"),
+            format!("the object has no attribute {name}"),
         )),
         Some(Value::Sensitive) => Err(Error::new(
             Kind::AttributeSensitive,
-            format!("attribute {name:#x} never leaves SignPath"),
+            format!("attribute {name} never leaves SignPath"),
         )),
         Some(Value::Bytes(value)) => {
             if !attribute.pValue.is_null() {

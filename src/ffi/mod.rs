@@ -20,11 +20,13 @@ mod unsupported;
 mod verifying;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use cryptoki_sys::{CK_RV, CKR_OK};
 
 use self::arguments::{Argument, Call};
+use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
 
@@ -52,7 +54,7 @@ fn call(
         function,
         arguments,
     };
-    logging::report_panics();
+    prepare();
     logging::begin_call();
     logging::write(Level::Verbose, format_args!("{call} begins"));
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
@@ -73,6 +75,15 @@ fn call(
         format_args!("{call}: {name} in {:.1?}", started.elapsed()),
     );
     rv
+}
+
+/// What comes before the first call of the process, which may come before C_Initialize.
+fn prepare() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Ordering::Relaxed) {
+        logging::report_panics();
+        config::start_logging();
+    }
 }
 
 /// The arguments of a function, for its log.

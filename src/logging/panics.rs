@@ -1,15 +1,14 @@
 //! What is said of a panic, in place of the standard library's words.
 
 use std::panic::{self, PanicHookInfo};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Level;
 
 /// Has panics of this library, and of no other, said in one line. It tells where the defect is,
 /// and not the message, which may quote anything: a secret, for instance.
 pub fn report_panics() {
-    static DONE: AtomicBool = AtomicBool::new(false);
-    if !DONE.swap(true, Ordering::Relaxed) && !std::thread::panicking() {
+    // A thread that panics cannot set what panics do.
+    if !std::thread::panicking() {
         panic::set_hook(Box::new(say));
     }
 }
