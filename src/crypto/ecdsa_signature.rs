@@ -1,7 +1,7 @@
 //! The two encodings of an ECDSA signature.
 
 use spki::der::asn1::UintRef;
-use spki::der::{Decode, Reader, SliceReader};
+use spki::der::{Decode, Encode, Reader, SliceReader};
 
 /// The r‖s form (IEEE 1363), each `length` bytes, of a DER `ECDSA-Sig-Value` (RFC 3279, section
 /// 2.2.3). [`None`] for anything else.
@@ -19,6 +19,17 @@ pub fn ieee_from_asn1(der: &[u8], length: usize) -> Option<Vec<u8>> {
     reader.is_finished().then_some(signature)
 }
 
+/// The DER `ECDSA-Sig-Value` (RFC 3279, section 2.2.3) of r‖s. [`None`] if the two are not of the
+/// same length.
+pub fn asn1_from_ieee(signature: &[u8]) -> Option<Vec<u8>> {
+    let (r, s) = signature.split_at_checked(signature.len() / 2)?;
+    if r.len() != s.len() {
+        return None;
+    }
+    let parts = [UintRef::new(r).ok()?, UintRef::new(s).ok()?];
+    parts.to_vec().to_der().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +41,16 @@ mod tests {
             ieee_from_asn1(&der, 4).unwrap(),
             [0, 0, 0, 0x80, 0, 0, 1, 2]
         );
+    }
+
+    #[test]
+    fn the_two_encodings_turn_into_each_other() {
+        let der = [0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x02];
+        assert_eq!(
+            asn1_from_ieee(&[0, 0, 0, 0x80, 0, 0, 1, 2]).unwrap(),
+            der.to_vec()
+        );
+        assert_eq!(asn1_from_ieee(&[1, 2, 3]), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod hash;
 mod public_key;
 
 pub use digest_info::parse_digest_info;
-pub use ecdsa_signature::ieee_from_asn1;
+pub use ecdsa_signature::{asn1_from_ieee, ieee_from_asn1};
 pub use hash::{HashAlgorithm, Hasher};
 pub use public_key::{Curve, PublicKey, PublicKeyError};
 

@@ -1,10 +1,11 @@
 //! The operations of a session: small state machines, each in a slot of its own. Only
-//! [`Signer::sign`] waits for anything.
+//! [`Signer::sign`] waits for anything, in [`verified_signature`].
 
 mod data;
 mod digest;
 mod find;
 mod sign;
+mod signature;
 mod slot;
 mod verify;
 
@@ -12,5 +13,6 @@ pub use data::Data;
 pub use digest::Digest;
 pub use find::Find;
 pub use sign::{MessageSign, Sign, Signer};
+pub use signature::verified_signature;
 pub use slot::{Operation, Slot, Taken};
 pub use verify::{MessageVerify, Verifier, Verify};

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Data, Operation};
-use crate::crypto::{
-    Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, ieee_from_asn1, parse_digest_info,
-};
+use super::{Data, Operation, verified_signature};
+use crate::crypto::{Digest, HashAlgorithm, PublicKey, parse_digest_info};
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
 use crate::object::{Class, Object, Policy};
 use crate::signpath::{Cancellation, Service};
@@ -120,59 +117,12 @@ impl Signer {
     pub fn sign(&self, data: Data, cancellation: &Cancellation) -> Result<Vec<u8>> {
         let digest = self.digest(data.finish())?;
         let algorithm = self.signature.algorithm;
-        let signature = self
-            .service
-            .sign(&self.policy.name, algorithm, &digest, cancellation)?;
-        let signature = match algorithm {
-            SignatureAlgorithm::Ecdsa => self.as_ieee(signature),
-            _ => signature,
-        };
-        let is_valid = algorithm
-            .scheme(&digest)
-            .is_some_and(|scheme| self.key.verifies(scheme, &digest.value, &signature));
-        if !is_valid {
-            self.service.doubt_policies();
-            return Err(self.not_valid(&signature));
-        }
-        Ok(signature)
-    }
-
-    /// An ECDSA signature as r‖s. A service that does not know the format it was asked for answers
-    /// in the other one.
-    fn as_ieee(&self, signature: Vec<u8>) -> Vec<u8> {
-        if signature.len() == self.signature_length() {
-            return signature;
-        }
-        match ieee_from_asn1(&signature, self.signature_length() / 2) {
-            Some(ieee) => {
-                logging::write(
-                    Level::Info,
-                    format_args!(
-                        "SignPath returned a DER signature for {} where r and s side by side were \
-                         asked for; it is converted",
-                        self.policy.name
-                    ),
-                );
-                ieee
-            }
-            None => signature,
-        }
-    }
-
-    fn not_valid(&self, signature: &[u8]) -> Error {
-        let what = match signature.len() {
-            length if length == self.signature_length() => {
-                "does not verify with its public key".to_owned()
-            }
-            length => format!("has {length} bytes instead of {}", self.signature_length()),
-        };
-        Error::new(
-            Kind::SignatureInvalid,
-            format!(
-                "the signature that SignPath returned for {} {what}, and was thrown away; if its \
-                 certificate was renewed just now, try again",
-                self.policy.name
-            ),
+        verified_signature(
+            self.service.as_ref(),
+            (&self.policy.name, &self.key),
+            algorithm,
+            &digest,
+            cancellation,
         )
     }
 

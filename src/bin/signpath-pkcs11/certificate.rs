@@ -10,7 +10,7 @@ use signpath_pkcs11::object::{Certificate, Options};
 
 use crate::failure::Failure;
 use crate::organization::Organization;
-use crate::output;
+use crate::output::Target;
 use crate::policy::PolicySummary;
 
 /// The width of the base64 in PEM (RFC 7468, section 2).
@@ -62,6 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Err("--chain needs --format pem: a DER file holds one certificate".into());
     }
     let organization = Organization::configured()?;
+    let output = Target::open(arguments.output.as_deref(), is_text)?;
     let options = Options::new(&organization.config)?;
     if arguments.chain && options.chain_certificates.is_empty() {
         return Err("--chain needs the certificates of the authorities: put them into a PEM file, and name it with \
@@ -92,7 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Format::Pem => chain.into_iter().map(pem).collect::<String>().into_bytes(),
         Format::Der => certificate.der().to_vec(),
     };
-    output::write(arguments.output.as_deref(), &content, is_text)?;
+    output.write(&content)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -15,6 +15,7 @@ mod organization;
 mod output;
 mod policy;
 mod progress;
+mod sign;
 
 use std::process::ExitCode;
 
@@ -45,12 +46,14 @@ struct Arguments {
 enum Command {
     List(list::Arguments),
     Certificate(certificate::Arguments),
+    Sign(sign::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::List(arguments) => list::run(&arguments),
         Command::Certificate(arguments) => certificate::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
     };
     result.unwrap_or_else(|failure| failure.report())
 }

@@ -1,7 +1,8 @@
 //! Where results go.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use serde::Serialize;
@@ -23,23 +24,78 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }
 
-/// Writes `content` to a file, or to standard output. Bytes that are no text are not written to a
-/// terminal.
-pub fn write(path: Option<&Path>, content: &[u8], is_text: bool) -> Result<(), Failure> {
-    if let Some(path) = path {
-        let name = path.display().to_string();
-        return std::fs::write(path, content).map_err(|error| Failure::write(&name, &error));
+/// A file or standard output, found usable before there is something to write.
+pub struct Target {
+    /// [`None`] is standard output.
+    file: Option<OpenFile>,
+}
+
+struct OpenFile {
+    file: File,
+    path: PathBuf,
+    /// Whether it was made for this and still is empty.
+    is_unused: bool,
+}
+
+impl Target {
+    /// Opens the file, and leaves its content as it is. Bytes that are no text are not for a
+    /// terminal.
+    pub fn open(path: Option<&Path>, is_text: bool) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            if !is_text && io::stdout().is_terminal() {
+                return Err("the result is binary and standard output a terminal; name a file with --output".into());
+            }
+            return Ok(Self { file: None });
+        };
+        let is_unused = !path.exists();
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|error| Failure::write(&path.display().to_string(), &error))?;
+        Ok(Self {
+            file: Some(OpenFile {
+                file,
+                path: path.to_owned(),
+                is_unused,
+            }),
+        })
     }
-    let mut stdout = io::stdout();
-    if !is_text && stdout.is_terminal() {
-        return Err(
-            "the result is binary and standard output a terminal; name a file with --output".into(),
-        );
+
+    /// Writes `content` in the place of what was there.
+    pub fn write(mut self, content: &[u8]) -> Result<(), Failure> {
+        let Some(open) = &mut self.file else {
+            let mut stdout = io::stdout();
+            return stdout
+                .write_all(content)
+                .and_then(|()| stdout.flush())
+                .map_err(|error| Failure::write("standard output", &error));
+        };
+        open.replace(content)
+            .map_err(|error| Failure::write(&open.path.display().to_string(), &error))
     }
-    stdout
-        .write_all(content)
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::write("standard output", &error))
+}
+
+impl OpenFile {
+    fn replace(&mut self, content: &[u8]) -> io::Result<()> {
+        // A device or a pipe has no length.
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(content)?;
+        self.is_unused = false;
+        Ok(())
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if self.is_unused {
+            // An empty file that stays behind does no harm.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Rows under a heading, each column as wide as it needs to be.

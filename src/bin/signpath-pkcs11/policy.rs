@@ -1,5 +1,6 @@
 //! What there is to say of a signing policy.
 
+use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use signpath_pkcs11::crypto::{Curve, PublicKey};
@@ -154,11 +155,6 @@ pub fn percent(bytes: &[u8]) -> String {
 
 fn percent_all(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
-}
-
-/// In hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn rfc3339(time: &ASN1Time) -> String {

@@ -1,0 +1,18 @@
+//! The program `signpath-pkcs11`: what it prints, its exit status, and what it asks the service.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod policies;
+mod program;
+mod sign;
+
+#[test]
+fn nothing_of_the_command_line_is_in_the_module() {
+    let module = std::fs::read(common::module_path()).unwrap();
+    let library = b"clap_builder";
+    assert!(
+        !module
+            .windows(library.len())
+            .any(|window| window == library)
+    );
+}
