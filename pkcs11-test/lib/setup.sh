@@ -19,6 +19,9 @@ REQUIREMENTS=(
     "gnupg-pkcs11-scd           gnupg-pkcs11-scd"
     "tinyproxy-bin              tinyproxy"
     "nginx-light                /usr/sbin/nginx"
+    "gnutls-bin                 p11tool"
+    "libnss3-tools              modutil"
+    "p11-kit                    p11-kit"
 )
 
 say() { printf '%s\n' "$*"; }

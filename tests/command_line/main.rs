@@ -4,6 +4,7 @@
 mod common;
 mod policies;
 mod program;
+mod setup;
 mod sign;
 
 #[test]

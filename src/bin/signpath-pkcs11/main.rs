@@ -11,10 +11,13 @@
 mod certificate;
 mod failure;
 mod list;
+mod module;
 mod organization;
 mod output;
 mod policy;
+mod program;
 mod progress;
+mod setup;
 mod sign;
 
 use std::process::ExitCode;
@@ -47,6 +50,7 @@ enum Command {
     List(list::Arguments),
     Certificate(certificate::Arguments),
     Sign(sign::Arguments),
+    Setup(setup::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::List(arguments) => list::run(&arguments),
         Command::Certificate(arguments) => certificate::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
     };
     result.unwrap_or_else(|failure| failure.report())
 }

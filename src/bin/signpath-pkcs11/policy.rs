@@ -5,7 +5,6 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use signpath_pkcs11::crypto::{Curve, PublicKey};
 use signpath_pkcs11::object::Policy;
-use signpath_pkcs11::signpath::PolicyName;
 use signpath_pkcs11::token::LABEL;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
@@ -74,7 +73,7 @@ impl PolicySummary {
         Self {
             project_slug: policy.name.project_slug.clone(),
             signing_policy_slug: policy.name.signing_policy_slug.clone(),
-            uri: key_uri(&policy.name),
+            uri: uri(&name),
             id_uri: format!(
                 "pkcs11:token={LABEL};id={};type=private",
                 percent_all(name.as_bytes())
@@ -135,9 +134,9 @@ impl CertificateSummary {
     }
 }
 
-/// The URI of a signing policy's private key (RFC 7512).
-pub fn key_uri(name: &PolicyName) -> String {
-    let object = percent(name.to_string().as_bytes());
+/// The URI of the private key of the signing policy of that name (RFC 7512).
+pub fn uri(name: &str) -> String {
+    let object = percent(name.as_bytes());
     format!("pkcs11:token={LABEL};object={object};type=private")
 }
 

@@ -1,0 +1,48 @@
+//! The file of the PKCS #11 module.
+
+use std::env::consts::{ARCH, DLL_PREFIX, DLL_SUFFIX};
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Where modules are installed, beside the folders around the program.
+const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib64", "/usr/lib"];
+
+/// The named file, or the one that is installed: beside the program, in the folders of libraries around it, or in those of
+/// the system. The path is absolute; symbolic links in it are kept, since they outlive an update.
+pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let file = match named {
+        Some(path) if path.is_file() => path.to_owned(),
+        Some(path) => return Err(format!("there is no file {}", path.display()).into()),
+        None => candidates().into_iter().find(|path| path.is_file()).ok_or_else(|| {
+            format!("{} is neither beside this program nor in a folder of libraries; name it with --module", file_name())
+        })?,
+    };
+    std::path::absolute(&file)
+        .map_err(|error| format!("{} cannot be used ({error})", file.display()).into())
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let program = std::env::current_exe().ok();
+    let beside = program.as_deref().and_then(Path::parent);
+    let around = beside
+        .and_then(Path::parent)
+        .map(|folder| folder.join("lib"));
+    let libraries = around.into_iter().chain(FOLDERS.map(PathBuf::from));
+    let folders = libraries.flat_map(|folder| {
+        // Debian's multiarch folders.
+        let of_architecture = folder.join(format!("{ARCH}-linux-gnu"));
+        [folder, of_architecture]
+    });
+    let folders = folders.flat_map(|folder| [folder.join("pkcs11"), folder]);
+    let beside = beside.map(Path::to_owned);
+    beside
+        .into_iter()
+        .chain(folders)
+        .map(|folder| folder.join(file_name()))
+        .collect()
+}
+
+fn file_name() -> String {
+    format!("{DLL_PREFIX}signpath_pkcs11{DLL_SUFFIX}")
+}
