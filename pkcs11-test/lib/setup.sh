@@ -22,6 +22,9 @@ REQUIREMENTS=(
     "gnutls-bin                 p11tool"
     "libnss3-tools              modutil"
     "p11-kit                    p11-kit"
+    "groff-base                 groff"
+    "zsh                        zsh"
+    "fish                       fish"
 )
 
 say() { printf '%s\n' "$*"; }

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod documentation;
 mod policies;
 mod program;
 mod setup;

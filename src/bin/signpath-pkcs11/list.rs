@@ -10,6 +10,10 @@ use crate::output;
 use crate::policy::{CertificateSummary, KeySummary, PolicySummary};
 
 const JSON_HELP: &str = "\
+Examples:
+  signpath-pkcs11 list
+  signpath-pkcs11 list --json | jq -r '.signingPolicies[] | select(.certificate.daysLeft < 30) | .name'
+
 JSON (--json): { \"signingPolicies\": [ {
     \"name\": \"app/release\", \"projectSlug\": \"app\", \"signingPolicySlug\": \"release\",
     \"uri\": PKCS #11 URI by label, \"idUri\": the same by CKA_ID, \"id\": CKA_ID in hexadecimal,

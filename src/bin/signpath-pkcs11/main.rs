@@ -9,8 +9,10 @@
 )]
 
 mod certificate;
+mod completions;
 mod failure;
 mod list;
+mod man;
 mod module;
 mod organization;
 mod output;
@@ -22,7 +24,9 @@ mod sign;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use failure::Failure;
 
 const ABOUT: &str = "\
 Lists SignPath signing policies, exports their certificates, signs, configures signing tools for the PKCS #11 module, and \
@@ -31,15 +35,16 @@ finds out what is wrong.
 Organization and API token come from the environment (SIGNPATH_ORGANIZATION_ID, SIGNPATH_API_TOKEN) or from the JSON file \
 that SIGNPATH_CONFIG_FILE names, as for the module itself.";
 
-const AFTER_HELP: &str = "\
+/// The same for all commands.
+const EXIT_STATUS: &str = "\
 Exit status:
   0  done
-  1  it failed, or `doctor` found a problem
+  1  it failed, or `doctor` found a problem; no file has been replaced
   2  the command line is wrong";
 
 /// The command line of the PKCS #11 module that signs with SignPath
 #[derive(Parser)]
-#[command(name = "signpath-pkcs11", version, long_about = ABOUT, after_help = AFTER_HELP)]
+#[command(name = "signpath-pkcs11", version, long_about = ABOUT, disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -51,14 +56,42 @@ enum Command {
     Certificate(certificate::Arguments),
     Sign(sign::Arguments),
     Setup(setup::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let result = match Arguments::from_arg_matches(&command().get_matches()) {
+        Ok(arguments) => run(arguments.command),
+        Err(error) => error.exit(),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+fn run(command_to_run: Command) -> Result<ExitCode, Failure> {
+    match command_to_run {
         Command::List(arguments) => list::run(&arguments),
         Command::Certificate(arguments) => certificate::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, &mut command()),
+        Command::Man(arguments) => man::run(&arguments, command()),
+    }
+}
+
+/// The command line, with the exit statuses at the end of each help.
+fn command() -> clap::Command {
+    with_exit_status(Arguments::command()).mut_subcommands(with_exit_status)
+}
+
+fn with_exit_status(command: clap::Command) -> clap::Command {
+    let short = command.get_after_help().map(ToString::to_string);
+    let long = command.get_after_long_help().map(ToString::to_string);
+    let with = |help: Option<String>| {
+        let help = help.map(|help| format!("{help}\n\n"));
+        format!("{}{EXIT_STATUS}", help.unwrap_or_default())
     };
-    result.unwrap_or_else(|failure| failure.report())
+    command
+        .after_long_help(with(long.or_else(|| short.clone())))
+        .after_help(with(short))
 }

@@ -33,12 +33,7 @@ Examples:
   signpath-pkcs11 sign app/release --digest \"$digest\" --pss --output app.sig
   openssl dgst -sha512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -verify app.pub ...
 
-  tar -c build | signpath-pkcs11 sign app/release --file - --base64
-
-Exit status:
-  0  the signature has been written
-  1  there is no signature; nothing has been written
-  2  the command line is wrong";
+  tar -c build | signpath-pkcs11 sign app/release --file - --base64";
 
 /// Sign one file or digest
 ///

@@ -20,12 +20,7 @@ Examples:
   signpath-pkcs11 setup openssl-engine --output signpath.cnf
   signpath-pkcs11 setup gpg app/release --directory ~/.gnupg
   signpath-pkcs11 setup osslsigncode app/release --offline --module /opt/signpath/libsignpath_pkcs11.so
-  signpath-pkcs11 setup p11-kit --directory /etc/pkcs11/modules
-
-Exit status:
-  0  done
-  1  it failed; no file has been replaced
-  2  the command line is wrong";
+  signpath-pkcs11 setup p11-kit --directory /etc/pkcs11/modules";
 
 /// Configure a signing tool for the module
 ///
