@@ -34,13 +34,25 @@ use crate::keys::{KeyKind, SoftwareStore};
 use crate::options::ServerCertificate;
 use crate::state::{PUBLIC, StateFolder};
 
-/// id-kp-codeSigning: RFC 5280, section 4.2.1.12
-const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
-/// id-kp-serverAuth: RFC 5280, section 4.2.1.12
-const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+/// What an end certificate is for: RFC 5280, section 4.2.1.12
+#[derive(Clone, Copy)]
+pub(crate) enum Usage {
+    ServerAuth,
+    ClientAuth,
+    CodeSigning,
+    EmailProtection,
+}
 
-/// id-kp-clientAuth: RFC 5280, section 4.2.1.12
-const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+impl Usage {
+    fn key_purpose_id(self) -> ObjectIdentifier {
+        ObjectIdentifier::new_unwrap(match self {
+            Self::ServerAuth => "1.3.6.1.5.5.7.3.1",
+            Self::ClientAuth => "1.3.6.1.5.5.7.3.2",
+            Self::CodeSigning => "1.3.6.1.5.5.7.3.3",
+            Self::EmailProtection => "1.3.6.1.5.5.7.3.4",
+        })
+    }
+}
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60 + 6 * 60 * 60);
@@ -104,12 +116,13 @@ impl Authority {
         Ok(Self { key, certificate })
     }
 
-    /// The code-signing certificate `certificates/{label}.pem` of a key. Issued when it is missing or is of another key.
-    pub fn code_signing_certificate(
+    /// The certificate `certificates/{label}.pem` of a policy's key. Issued when it is missing or is of another key.
+    pub fn policy_certificate(
         &self,
         state: &StateFolder,
         label: &str,
         public_key: &SubjectPublicKeyInfoOwned,
+        usage: Usage,
     ) -> Result<Certificate, Error> {
         let file = certificate_file(label);
         if let Some(certificate) = read(state, &file, public_key)? {
@@ -121,7 +134,7 @@ impl Authority {
             .take(64)
             .collect();
         let extensions = Extensions {
-            usage: CODE_SIGNING,
+            usage,
             alternative_names: None,
             validity: Validity::from_now(10 * YEAR).context(FAILURE)?,
         };
@@ -167,7 +180,7 @@ impl Authority {
             _ => (now, now + 10 * YEAR),
         };
         let extensions = Extensions {
-            usage: SERVER_AUTH,
+            usage: Usage::ServerAuth,
             alternative_names: Some(names),
             validity: lifetime(from, until)?,
         };
@@ -196,7 +209,7 @@ impl Authority {
         public_key: &SubjectPublicKeyInfoOwned,
     ) -> Result<Certificate, Error> {
         let extensions = Extensions {
-            usage: CLIENT_AUTH,
+            usage: Usage::ClientAuth,
             alternative_names: None,
             validity: Validity::from_now(10 * YEAR).context(FAILURE)?,
         };
@@ -226,7 +239,7 @@ impl Authority {
 
 /// What tells one kind of end certificate from the other.
 struct Extensions {
-    usage: ObjectIdentifier,
+    usage: Usage,
     alternative_names: Option<SubjectAltName>,
     validity: Validity,
 }
@@ -260,7 +273,10 @@ where
         },
     )?;
     add(&mut builder, &KeyUsage(KeyUsages::DigitalSignature.into()))?;
-    add(&mut builder, &ExtendedKeyUsage(vec![extensions.usage]))?;
+    add(
+        &mut builder,
+        &ExtendedKeyUsage(vec![extensions.usage.key_purpose_id()]),
+    )?;
     add(
         &mut builder,
         &SubjectKeyIdentifier::try_from(reference(public_key)).context(FAILURE)?,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use x509_cert::Certificate;
 use x509_cert::der::Encode;
 
-use crate::certificates::{self, Authority};
+use crate::certificates::{self, Authority, Usage};
 use crate::error::{Context, Error};
 use crate::keys::{KeyStore, PrivateKey, rsa_public_key};
 use crate::policies::{CertificateKind, PolicyEntry, PolicyFile};
@@ -88,7 +88,7 @@ impl Organization {
                 let owner = key_owner(&file.policies, entry);
                 let certificate = certificates
                     .get(&owner)
-                    .filter(|_| entry.certificate == CertificateKind::X509);
+                    .filter(|_| usage(entry.certificate).is_some());
                 signing_policy(entry, id, Arc::clone(&pairs[&owner]), certificate).map(Arc::new)
             })
             .collect::<Result<_, _>>()?;
@@ -151,13 +151,13 @@ fn issue_certificates(
 ) -> Result<HashMap<String, Certificate>, Error> {
     let authority = Authority::code_signing(state)?;
     let mut certificates = HashMap::new();
-    for entry in policies
-        .iter()
-        .filter(|entry| entry.certificate == CertificateKind::X509)
-    {
+    for entry in policies {
+        let Some(usage) = usage(entry.certificate) else {
+            continue;
+        };
         let owner = key_owner(policies, entry);
-        let certificate =
-            authority.code_signing_certificate(state, &owner, pairs[&owner].public_key())?;
+        let public_key = pairs[&owner].public_key();
+        let certificate = authority.policy_certificate(state, &owner, public_key, usage)?;
         keys.store_certificate(&owner, &certificate)?;
         if entry.label() != owner {
             certificates::write(
@@ -169,6 +169,15 @@ fn issue_certificates(
         certificates.insert(owner, certificate);
     }
     Ok(certificates)
+}
+
+/// What a policy's certificate is for, if it is an X.509 certificate.
+fn usage(kind: CertificateKind) -> Option<Usage> {
+    match kind {
+        CertificateKind::X509 => Some(Usage::CodeSigning),
+        CertificateKind::Email => Some(Usage::EmailProtection),
+        CertificateKind::None | CertificateKind::Garbage => None,
+    }
 }
 
 fn signing_policy(
@@ -208,7 +217,7 @@ fn signing_policy(
             .into();
     }
     let (certificate_type, certificate_bytes) = match entry.certificate {
-        CertificateKind::X509 => (
+        CertificateKind::X509 | CertificateKind::Email => (
             "X509",
             certificate.as_ref().map(|der| BASE64_STANDARD.encode(der)),
         ),

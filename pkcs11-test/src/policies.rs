@@ -66,9 +66,11 @@ impl PolicyEntry {
 /// What the service shows as a policy's certificate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum CertificateKind {
-    /// An X.509 certificate.
+    /// An X.509 certificate for code.
     #[default]
     X509,
+    /// An X.509 certificate for e-mail (S/MIME), which NSS wants of a CMS signer.
+    Email,
     /// None, as for a GPG key.
     None,
     /// Text that is no certificate.

@@ -164,6 +164,24 @@ fn certificates_are_for_code_signing_and_chain_to_the_authority() {
 }
 
 #[test]
+fn certificates_are_for_code_unless_the_file_says_email() {
+    let policies = r#"{ "policies": [
+        { "project": "demo", "policy": "code", "key": "p-256" },
+        { "project": "demo", "policy": "mail", "key": "p-256", "certificate": "Email" } ] }"#;
+    let service = start("usages", |options| {
+        options.policies = PolicyFile::parse(policies).expect("policies");
+    });
+    for (slug, usage) in [("code", "Code Signing"), ("mail", "E-mail Protection")] {
+        let der = service.certificate_der("demo", slug).expect("certificate");
+        let arguments = "x509 -inform DER -noout -ext extendedKeyUsage";
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let text = openssl::run(&arguments, der);
+        let text = String::from_utf8_lossy(&text);
+        assert_eq!(text.lines().last().map(str::trim), Some(usage), "{text}");
+    }
+}
+
+#[test]
 fn shared_missing_and_broken_certificates_are_shown_as_the_file_says() {
     let policies = r#"{ "policies": [
         { "project": "demo", "policy": "one", "key": "p-256", "keyName": "shared" },
