@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'TEXT'
-Usage: pkcs11-test/demo.sh [--keep] [NAME ...]
+Usage: pkcs11-test/demo.sh [--keep] [--all | NAME ...]
        pkcs11-test/demo.sh --list | --help
 
 Installs what is missing (Debian, with apt), builds the module and a local SignPath service, and signs files with openssl,
@@ -22,7 +22,8 @@ osslsigncode, jarsigner, pkcs11-tool and gpg through the module. Each signature 
 this project, with the certificate that the service issued. The service keeps its keys in SoftHSM and speaks TLS.
 
   NAME     run these rows only
-  --list   show the rows
+  --all    run the rows of further tools too: GnuTLS, NSS, OpenSSH, p11-kit, Python, nginx and others
+  --list   show all rows, those of the demo first
   --keep   leave the temporary folder with the service's state and log and the signed files
 
 The exit status is 0 if every row was verified.
@@ -30,7 +31,8 @@ TEXT
 }
 
 main() {
-    local -a names=()
+    local -a rows=()
+    local row
     KEEP=no
     while (($#)); do
         case $1 in
@@ -39,17 +41,26 @@ main() {
                 exit
                 ;;
             --list)
-                list_rows
+                list_rows "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
                 exit
                 ;;
             --keep) KEEP=yes ;;
+            --all) rows=("${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}") ;;
             -*) die "There is no option $1. See --help." ;;
             *)
-                is_row "$1" || die "There is no row $1. See --list."
-                names+=("$1")
+                row=$(find_row "$1") || die "There is no row $1. See --list."
+                rows+=("$row")
                 ;;
         esac
         shift
+    done
+
+    ((${#rows[@]})) || rows=("${DEMO_ROWS[@]}")
+    for row in "${rows[@]}"; do
+        if [[ " ${TOOL_ROWS[*]} " == *" $row "* ]]; then
+            REQUIREMENTS+=("${TOOL_REQUIREMENTS[@]}")
+            break
+        fi
     done
 
     make_work_folder signpath-pkcs11-demo
@@ -57,10 +68,10 @@ main() {
     say "Building the module and the local SignPath service ..."
     build release
     say "Starting the service ..."
-    start_service "$WORK/service" --tls --key-store softhsm
+    start_service "$WORK/service" --key-store softhsm --tls
     prepare_inputs "$WORK/inputs"
     say "Signing ..."
-    run_rows "${names[@]}"
+    run_rows "${rows[@]}"
     print_table
     print_failures
     say

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: the checks of format and lints, the tests of both crates, and the demo's rows on both key stores of the local
-# SignPath service, with and without TLS. Installs what is missing, as demo.sh does. The last line says "N passed, N failed".
+# Runs every test: the checks of format and lints, the tests of both crates, and the rows of all tools on both key stores of
+# the local SignPath service, with and without TLS. Installs what is missing, as demo.sh does. The last line says "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -50,29 +50,29 @@ cargo_tests() {
     FAILED=$((FAILED + failed + ignored))
 }
 
-# Runs the demo's rows. Arguments: the build, the key store of the service, further options for the service.
-demo_rows() {
+# Runs all rows. Arguments: the build, the key store of the service, further options for the service.
+tool_rows() {
     local profile=$1 key_store=$2
     shift 2
     say "Signing with the $profile build and a service with the $key_store key store $* ..."
     build "$profile"
     start_service "$WORK/service-$key_store" --key-store "$key_store" "$@"
     FAILURES=()
-    # shellcheck disable=SC2119 # all of them
-    run_rows
+    run_rows "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
     stop_service
     print_failures
 }
 
 main() {
     make_work_folder signpath-pkcs11-test conclude
+    REQUIREMENTS+=("${TOOL_REQUIREMENTS[@]}")
     install_requirements
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
     cargo_tests
     prepare_inputs "$WORK/inputs"
-    demo_rows debug software
-    demo_rows release softhsm --tls
+    tool_rows debug software
+    tool_rows release softhsm --tls
     COMPLETE=yes
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-# Runs the rows of scenarios.sh against the service that is running, and shows them as a table.
+# Runs rows of scenarios.sh against the service that is running, and shows them as a table.
 
 shopt -s extglob
 
@@ -39,15 +39,44 @@ exit_status_is() {
     fi
 }
 
-# Runs a tool that is to make exactly COUNT signing requests.
+# Says what a row does that the service notices, besides what the row said before. Only inside a row.
+# Arguments: "signatures", "processes" that ask the service, or requests that it refuses ("refusals"); how many.
+expect() { echo "$2" >>"expected-$1"; }
+
+# Prints how many are expected in all. Arguments: the row's folder, what, the number if the row does not say.
+expected() {
+    if [[ -e $1/expected-$2 ]]; then
+        echo $(($(paste -sd+ "$1/expected-$2")))
+    else
+        echo "$3"
+    fi
+}
+
+# Runs a tool that is to make exactly COUNT signing requests; "some" are one or more.
 signs() {
     local count=$1 before posts
     shift
     before=$(request_count)
     run "$@"
     read -r _ posts _ < <(count_requests "$before")
-    ((posts == count)) || fail "$1 made $posts signing requests instead of $count"
-    echo "$posts" >>expected-posts
+    if [[ $count == some ]]; then
+        ((posts > 0)) || fail "$1 made no signing request"
+    else
+        ((posts == count)) || fail "$1 made $posts signing requests instead of $count"
+    fi
+    expect signatures "$posts"
+}
+
+# Whether what a tool wrote into the file "said" has lines that match an extended regular expression.
+# Arguments: how many, or "some"; the expression.
+says() {
+    local count
+    count=$(grep -cE -- "$2" said) || true
+    if [[ $1 == some ]]; then
+        ((count > 0)) || fail "the output has nothing like \"$2\""
+    else
+        ((count == $1)) || fail "the output has $count lines like \"$2\" instead of $1"
+    fi
 }
 
 # Runs one row in a folder of its own and adds its result. Argument: the row.
@@ -57,7 +86,6 @@ run_row() {
     local folder=$WORK/rows/$name
     rm -rf "$folder"
     mkdir -p "$folder"
-    echo 0 >"$folder/expected-posts"
     before=$(request_count)
     printf '%-20s ' "$name"
 
@@ -73,18 +101,21 @@ run_row() {
     status=$?
     set -e
 
-    local lists posts others errors connections reason=''
+    local lists posts others errors connections signatures processes refusals reason=''
     read -r lists posts others errors connections < <(count_requests "$before")
+    signatures=$(expected "$folder" signatures 0)
+    processes=$(expected "$folder" processes 1)
+    refusals=$(expected "$folder" refusals 0)
     if ((status)); then
         reason=$(cat "$folder/reason" 2>/dev/null || echo "a command exited with status $status")
-    elif ((others || errors)); then
+    elif ((others || errors != refusals)); then
         reason="$others requests besides those for the list and for signing, $errors answered with an error"
-    elif ((posts != $(paste -sd+ "$folder/expected-posts"))); then
+    elif ((posts != signatures)); then
         reason="$posts signing requests in all, some of them not from the signing tool"
-    elif ((lists > 1)); then
-        reason="the list of signing policies was asked for $lists times"
-    elif ((connections != 1)); then
-        reason="the requests came on $connections connections"
+    elif ((lists > processes)); then
+        reason="the list of signing policies was asked for $lists times by $processes processes"
+    elif ((connections != processes)); then
+        reason="the requests of $processes processes came on $connections connections"
     fi
 
     local result=verified seconds
@@ -92,7 +123,7 @@ run_row() {
     if [[ -n $reason ]]; then
         result=FAILED
         FAILED=$((FAILED + 1))
-        FAILURES+=("$name: $reason"$'\n'"$(tail -n 15 "$folder/output" | sed 's/^/    /')")
+        FAILURES+=("$name: $reason"$'\n'"$(tail --quiet --lines 15 "$folder"/@(output|said) | sed 's/^/    /')")
         printf '%s%s%s (%s): %s\n' "$RED" "$result" "$PLAIN" "$seconds" "$reason"
     else
         PASSED=$((PASSED + 1))
@@ -101,24 +132,22 @@ run_row() {
     RESULTS+=("$tool|$key|$mechanism|$lists GET, $posts POST|$result")
 }
 
-is_row() { printf '%s\n' "${ROWS[@]}" | grep -q "^$1 "; }
+# Prints the rows of this name, whichever table they are in. Argument: the name.
+find_row() { printf '%s\n' "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}" | grep "^$1 "; }
 
 list_rows() {
     local row name tool key mechanism
-    for row in "${ROWS[@]}"; do
+    for row in "$@"; do
         IFS='|' read -r name tool key mechanism _ <<<"$row"
         printf '%s %s %s %s\n' "$name" "$tool" "$key" "$mechanism"
     done
 }
 
-# Runs the rows that are named, or all of them.
+# Arguments: the rows.
 run_rows() {
-    local row name
-    for row in "${ROWS[@]}"; do
-        name=${row%%[ |]*}
-        if (($# == 0)) || [[ " $* " == *" $name "* ]]; then
-            run_row "$row"
-        fi
+    local row
+    for row in "$@"; do
+        run_row "$row"
     done
 }
 

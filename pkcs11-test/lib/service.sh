@@ -2,6 +2,7 @@
 # The local SignPath service: start and end it, and what its log says about the requests of a tool.
 
 SERVICE_START_SECONDS=120
+POLICIES=$PWD/pkcs11-test/lib/policies.json
 SERVICE_PID=
 
 # Starts the service that was built last, in a new folder, and exports what the module needs to find it.
@@ -12,8 +13,8 @@ start_service() {
     mkdir -p "$folder"
     STATE=$folder/state
     REQUEST_LOG=$folder/requests.log
-    "$PROGRAMS/pkcs11-test" serve --listen 127.0.0.1:0 --state "$STATE" --log "$REQUEST_LOG" --env "$folder/env" "$@" \
-        >/dev/null 2>"$folder/errors" </dev/null &
+    "$PROGRAMS/pkcs11-test" serve --listen 127.0.0.1:0 --policies "$POLICIES" --state "$STATE" \
+        --log "$REQUEST_LOG" --env "$folder/env" "$@" >/dev/null 2>"$folder/errors" </dev/null &
     SERVICE_PID=$!
 
     local deadline=$((SECONDS + SERVICE_START_SECONDS))

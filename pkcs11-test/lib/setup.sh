@@ -3,7 +3,7 @@
 
 RUST_VERSION=1.85
 
-# The Debian packages, and what shows that one is not missing: a command, or a file if it starts with a slash.
+# The Debian packages of the demo, and what shows that one is not missing: a command, or a file if it starts with a slash.
 REQUIREMENTS=(
     "ca-certificates            /etc/ssl/certs/ca-certificates.crt"
     "gcc libc6-dev              cc"
@@ -25,6 +25,18 @@ REQUIREMENTS=(
     "groff-base                 groff"
     "zsh                        zsh"
     "fish                       fish"
+)
+
+# The same for the further rows, which the tests run.
+TOOL_REQUIREMENTS=(
+    "apksigner                  apksigner"
+    "gnutls-bin                 certtool"
+    "libnss3-tools              cmsutil"
+    "openssh-client             ssh-agent"
+    "p11-kit                    p11-kit"
+    "p11-kit-modules            /usr/lib/*/p11-kit-proxy.so"
+    "pesign                     pesign"
+    "sbsigntool                 sbsign"
 )
 
 say() { printf '%s\n' "$*"; }
