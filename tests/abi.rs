@@ -144,6 +144,23 @@ fn interfaces_are_found_by_name_version_and_flags() {
 }
 
 #[test]
+fn a_wrapper_can_write_to_the_interface_that_it_was_given() {
+    let raw = Raw::load();
+    let mut interface: *mut CK_INTERFACE = null_mut();
+    let found = ck!(
+        raw,
+        C_GetInterface(null_mut(), null_mut(), &mut interface, 0)
+    );
+    assert_eq!(found, CKR_OK);
+    // SAFETY: OpenSC's pkcs11-spy writes its own list there; here it is the same one, since other
+    // tests of this process use it.
+    unsafe {
+        let list = &raw mut (*interface).pFunctionList;
+        list.write_volatile(list.read_volatile());
+    }
+}
+
+#[test]
 fn every_entry_of_every_function_list_is_filled() {
     let raw = Raw::load();
     let mut list_2_40 = null_mut();

@@ -1,6 +1,6 @@
 //! The function lists of PKCS #11 2.40, 3.0 and 3.2, all from one list of functions.
 
-use std::ptr;
+use std::cell::UnsafeCell;
 
 use cryptoki_sys::*;
 
@@ -63,16 +63,27 @@ const NAME: &[u8] = b"PKCS 11\0";
 
 /// The interfaces, the one that is chosen by default first. None is fork safe as
 /// CKF_INTERFACE_FORK_SAFE means it: a child starts afresh, without its parent's sessions.
-static INTERFACES: Interfaces = Interfaces([
+static INTERFACES: Interfaces = Interfaces(ALL);
+
+const ALL: [CK_INTERFACE; 3] = [
     interface(&raw const FUNCTION_LIST_3_2),
     interface(&raw const FUNCTION_LIST_3_0),
     interface(&raw const FUNCTION_LIST),
-]);
+];
 
 struct Interfaces([CK_INTERFACE; 3]);
 
 // SAFETY: the pointers lead to statics that are never written.
 unsafe impl Sync for Interfaces {}
+
+/// The interfaces as C_GetInterface gives them away, in memory that can be written: the standard
+/// does not say `const`, and OpenSC's pkcs11-spy puts its own list of functions there.
+static GIVEN_AWAY: GivenAway = GivenAway(UnsafeCell::new(ALL));
+
+struct GivenAway(UnsafeCell<[CK_INTERFACE; 3]>);
+
+// SAFETY: nothing here reads or writes it.
+unsafe impl Sync for GivenAway {}
 
 const fn interface<T>(function_list: *const T) -> CK_INTERFACE {
     CK_INTERFACE {
@@ -113,7 +124,7 @@ functions! {
             // SAFETY: the caller's promise.
             false => Some(unsafe { memory::read(pVersion, "pVersion") }?),
         };
-        let interface = INTERFACES.0.iter().find(|interface| {
+        let position = INTERFACES.0.iter().position(|interface| {
             // SAFETY: each list of functions begins with its version.
             let provided = unsafe { interface.pFunctionList.cast::<CK_VERSION>().read() };
             fits_name
@@ -122,10 +133,11 @@ functions! {
                 })
                 && flags & !interface.flags == 0
         });
-        let interface = interface.ok_or_else(|| {
+        let position = position.ok_or_else(|| {
             Error::new(Kind::NoSuchInterface, "there is no interface of this name, version and flags")
         })?;
+        let interface = GIVEN_AWAY.0.get().cast::<CK_INTERFACE>().wrapping_add(position);
         // SAFETY: the caller's promise.
-        unsafe { memory::write(ppInterface, ptr::from_ref(interface).cast_mut(), "ppInterface") }
+        unsafe { memory::write(ppInterface, interface, "ppInterface") }
     }
 }
