@@ -112,7 +112,7 @@ run_row() {
         reason="$others requests besides those for the list and for signing, $errors answered with an error"
     elif ((posts != signatures)); then
         reason="$posts signing requests in all, some of them not from the signing tool"
-    elif ((lists > processes)); then
+    elif ((lists - refusals > processes)); then
         reason="the list of signing policies was asked for $lists times by $processes processes"
     elif ((connections != processes)); then
         reason="the requests of $processes processes came on $connections connections"

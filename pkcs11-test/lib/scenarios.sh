@@ -13,6 +13,9 @@
 . pkcs11-test/lib/scenarios/gnutls.sh
 . pkcs11-test/lib/scenarios/nss.sh
 . pkcs11-test/lib/scenarios/openssh.sh
+. pkcs11-test/lib/scenarios/python.sh
+. pkcs11-test/lib/scenarios/tls.sh
+. pkcs11-test/lib/scenarios/refusal.sh
 
 # What the demo shows.
 DEMO_ROWS=(
@@ -76,4 +79,20 @@ TOOL_ROWS=(
     "ssh-keygen-ec        | ssh-keygen      | demo/p-384    | none                         | ssh_keygen_list"
     "ssh-agent-rsa        | ssh-agent       | demo/rsa-3072 | RSA_PKCS, SHA-512            | ssh_agent_sign"
     "ssh-agent-ec         | ssh-agent       | demo/p-256    | ECDSA, SHA-256               | ssh_agent_sign"
+    "pykcs11              | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pykcs11 CKM_SHA256_RSA_PKCS"
+    "python-pkcs11-rsa    | python-pkcs11   | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11 SHA256_RSA_PKCS"
+    "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
+    "nginx                | nginx           | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_nginx"
+    "curl-rsa             | curl            | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_curl"
+    "curl-ec              | curl            | demo/p-256    | ECDSA, SHA-256               | tls_curl"
+    "spy                  | pkcs11-spy      | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11_spied"
+    "refused-openssl      | openssl         | demo/rsa-3072 | none                         | refused_openssl"
+    "refused-osslsigncode | osslsigncode    | demo/rsa-3072 | none                         | refused_osslsigncode"
+    "refused-sbsign       | sbsign          | demo/rsa-3072 | none                         | refused_sbsign"
+    "refused-java         | jarsigner       | demo/rsa-3072 | none                         | refused_java"
+    "refused-pkcs11-tool  | pkcs11-tool     | demo/rsa-3072 | none                         | refused_pkcs11_tool"
+    "refused-gnutls       | p11tool         | demo/rsa-3072 | none                         | refused_gnutls"
+    "refused-nss          | certutil        | demo/rsa-3072 | none                         | refused_nss"
+    "refused-ssh-agent    | ssh-agent       | demo/rsa-3072 | none                         | refused_ssh_agent"
+    "refused-python       | PyKCS11         | demo/rsa-3072 | none                         | refused_python"
 )

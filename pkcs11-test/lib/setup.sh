@@ -30,12 +30,16 @@ REQUIREMENTS=(
 # The same for the further rows, which the tests run.
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
+    "curl                       curl"
     "gnutls-bin                 certtool"
     "libnss3-tools              cmsutil"
+    "nginx-light                /usr/sbin/nginx"
     "openssh-client             ssh-agent"
     "p11-kit                    p11-kit"
     "p11-kit-modules            /usr/lib/*/p11-kit-proxy.so"
     "pesign                     pesign"
+    "python3-pykcs11            /usr/lib/python3/dist-packages/PyKCS11/__init__.py"
+    "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
     "sbsigntool                 sbsign"
 )
 

@@ -11,15 +11,19 @@ ssh_keygen_list() {
     grep -qxF "$(ssh_public_key) $KEY" said || fail "ssh-keygen does not show the key"
 }
 
-# The agent's helper keeps the module and the login.
-ssh_agent_sign() {
+# Starts an agent that may load the module, and makes a program that knows the PIN.
+start_ssh_agent() {
     printf '#!/bin/sh\necho %s\n' "$PIN" >askpass
     chmod +x askpass
-    cp "$INPUTS/short" file
-    echo "signer $(ssh_public_key)" >allowed-signers
     eval "$(ssh-agent -s -P "$(realpath "$MODULE")")"
     trap 'ssh-agent -k' EXIT
+}
 
+# The agent's helper keeps the module and the login.
+ssh_agent_sign() {
+    start_ssh_agent
+    cp "$INPUTS/short" file
+    echo "signer $(ssh_public_key)" >allowed-signers
     SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force signs 0 ssh-add -s "$MODULE"
     run ssh-add -L >said
     grep " $KEY\$" said >key.pub

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Python's two bindings. PyKCS11 is a Debian package; python-pkcs11 comes from PyPI.
+
+SCENARIOS=$PWD/pkcs11-test/lib/scenarios
+
+# Argument: the mechanism as PyKCS11 names it.
+python_pykcs11() {
+    signs 1 /usr/bin/python3 "$SCENARIOS/pykcs11_sign.py" "$MODULE" "$PIN" "$KEY" "$1" "$INPUTS/long" signature
+    verify_signature "$INPUTS/long" sha256
+}
+
+# Argument: the mechanism as python-pkcs11 names it.
+python_pkcs11() {
+    prepare_python
+    signs 1 "$PYTHON" "$SCENARIOS/python_pkcs11_sign.py" "$MODULE" "$PIN" "$KEY" "$1" "$INPUTS/long" signature
+    verify_signature "$INPUTS/long" sha256
+}
+
+# The same with OpenSC's pkcs11-spy before the module, which shows all calls. It writes to the interface that it gets.
+python_pkcs11_spied() {
+    local -a spies=(/usr/lib/*/pkcs11-spy.so)
+    export PKCS11SPY=$MODULE PKCS11SPY_OUTPUT=$PWD/said
+    MODULE=${spies[0]}
+    python_pkcs11 SHA256_RSA_PKCS
+    says some '^[0-9]+: C_Sign$'
+}
+
+# Sets PYTHON, which has python-pkcs11. What PyPI gave is kept until other versions are required.
+prepare_python() {
+    local environment=${PROGRAMS%/*}/python
+    PYTHON=$environment/bin/python
+    if ! cmp --quiet "$SCENARIOS/requirements.txt" "$environment/requirements.txt"; then
+        run /usr/bin/python3 -m venv --clear "$environment"
+        run "$environment/bin/pip" install --quiet --disable-pip-version-check --requirement "$SCENARIOS/requirements.txt"
+        cp "$SCENARIOS/requirements.txt" "$environment"
+    fi
+}
