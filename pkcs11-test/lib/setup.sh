@@ -17,22 +17,16 @@ REQUIREMENTS=(
     "default-jdk-headless       jarsigner"
     "gnupg                      gpg"
     "gnupg-pkcs11-scd           gnupg-pkcs11-scd"
-    "tinyproxy-bin              tinyproxy"
-    "nginx-light                /usr/sbin/nginx"
-    "gnutls-bin                 p11tool"
-    "libnss3-tools              modutil"
-    "p11-kit                    p11-kit"
-    "groff-base                 groff"
-    "zsh                        zsh"
-    "fish                       fish"
 )
 
-# The same for the further rows, which the tests run.
+# The same for the tests, with their further rows.
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
     "curl                       curl"
-    "gnutls-bin                 certtool"
-    "libnss3-tools              cmsutil"
+    "fish                       fish"
+    "gnutls-bin                 p11tool"
+    "groff-base                 groff"
+    "libnss3-tools              modutil"
     "nginx-light                /usr/sbin/nginx"
     "openssh-client             ssh-agent"
     "p11-kit                    p11-kit"
@@ -41,6 +35,8 @@ TOOL_REQUIREMENTS=(
     "python3-pykcs11            /usr/lib/python3/dist-packages/PyKCS11/__init__.py"
     "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
     "sbsigntool                 sbsign"
+    "tinyproxy-bin              tinyproxy"
+    "zsh                        zsh"
 )
 
 say() { printf '%s\n' "$*"; }
