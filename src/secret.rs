@@ -1,5 +1,6 @@
-//! The one type that API tokens and PINs live in.
+//! The one type that API tokens and PINs live in, and what becomes of their copies elsewhere.
 
+use std::alloc::System;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -8,6 +9,13 @@ use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
+use zeroizing_alloc::ZeroAlloc;
+
+/// All memory is wiped when it is given back. A secret passes through buffers that no type of ours
+/// owns: those of the HTTP client, of TLS and of the JSON parser, and what a growing text leaves
+/// behind.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// What stands in a log or in metadata where a secret was.
 pub const MASK: &str = "***";
