@@ -25,7 +25,9 @@ impl Credentials {
     /// asks of it; [`Kind::Configuration`] when the file with its token cannot be read.
     pub fn from_pin(pin: &[u8], config: &Config) -> Result<Self> {
         if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
-            return config.credentials()?.ok_or_else(|| missing(config));
+            return config
+                .credentials()?
+                .ok_or_else(|| missing(config, pin.is_empty()));
         }
         let (organization_id, api_token) = std::str::from_utf8(pin)
             .ok()
@@ -33,13 +35,7 @@ impl Credentials {
             .filter(|(organization_id, api_token)| {
                 !organization_id.is_empty() && !api_token.is_empty()
             })
-            .ok_or_else(|| {
-                Error::new(
-                    Kind::PinIncorrect,
-                    "the PIN has to be CONFIG, which takes the credentials from the environment \
-                     or the configuration file, or {OrganizationId}:{ApiToken}",
-                )
-            })?;
+            .ok_or_else(|| Error::new(Kind::PinIncorrect, misunderstood(pin)))?;
         Ok(Self {
             organization_id: organization_id.to_owned(),
             api_token: Secret::new(api_token.to_owned()),
@@ -83,27 +79,57 @@ impl Credentials {
     }
 }
 
-fn missing(config: &Config) -> Error {
+/// What a tool may have done to a PIN that is neither.
+fn misunderstood(pin: &[u8]) -> String {
+    if is_stump(pin) {
+        return format!(
+            "the PIN is the first {} bytes of an OrganizationId: the tool has cut {{OrganizationId}}:{{ApiToken}}, as \
+             the libp11 engine does with a PIN of more than 32 bytes; use the PIN CONFIG, which takes \
+             the credentials from the environment or the configuration file",
+            pin.len()
+        );
+    }
+    "the PIN has to be CONFIG, which takes the credentials from the environment or the \
+     configuration file, or {OrganizationId}:{ApiToken}"
+        .to_owned()
+}
+
+/// Whether a PIN is what libp11 leaves of a longer one that begins with a UUID: 31 bytes of the
+/// file that `pin-source` names, 32 of other sources.
+fn is_stump(pin: &[u8]) -> bool {
+    let fits = |(index, byte): (usize, &u8)| match index {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    matches!(pin.len(), 31 | 32) && pin.iter().enumerate().all(fits)
+}
+
+fn missing(config: &Config, is_empty: bool) -> Error {
     let missing = match (&config.organization_id, &config.api_token) {
         (None, None) => {
             "an organization and an API token (SIGNPATH_ORGANIZATION_ID and \
-                         SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the file that \
-                         SIGNPATH_CONFIG_FILE names)"
+             SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the file that \
+             SIGNPATH_CONFIG_FILE names)"
         }
         (None, _) => {
-            "an organization (SIGNPATH_ORGANIZATION_ID, or OrganizationId in the file \
-                      that SIGNPATH_CONFIG_FILE names)"
+            "an organization (SIGNPATH_ORGANIZATION_ID, or OrganizationId in the file that \
+             SIGNPATH_CONFIG_FILE names)"
         }
         (_, _) => {
             "an API token (SIGNPATH_API_TOKEN, or ApiToken in the file that \
-                   SIGNPATH_CONFIG_FILE names)"
+             SIGNPATH_CONFIG_FILE names)"
+        }
+    };
+    let asks = match is_empty {
+        false => "the PIN asks for the configured credentials",
+        true => {
+            "the PIN came empty, as the libp11 engine makes it of one that is too long for it, \
+             which asks for the configured credentials"
         }
     };
     Error::new(
         Kind::PinIncorrect,
-        format!(
-            "the PIN asks for the configured credentials, but the configuration lacks {missing}"
-        ),
+        format!("{asks}, but the configuration lacks {missing}"),
     )
 }
 
