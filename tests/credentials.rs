@@ -279,3 +279,57 @@ fn what_libp11_leaves_of_a_long_pin_is_told_from_a_wrong_one() {
         run.assert_one_line(&["C_Login: ", expected, "CONFIG", "CKR_PIN_INCORRECT"]);
     }
 }
+
+#[test]
+fn a_token_in_a_file_is_read_again_at_each_login_and_search_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let token = format!("file:{}", path.display());
+    let prepare = || {
+        let service = two_users();
+        std::fs::write(&path, format!("{}\n", service.token())).unwrap();
+        let other = service.token_of("other").unwrap();
+        let more = [("SIGNPATH_API_TOKEN", &*token), (OTHER_TOKEN, other)];
+        let environment = environment(&service, &more);
+        (service, environment)
+    };
+    let child = || {
+        let raw = initialized();
+        let session = open(&raw);
+        assert_eq!(login(&raw, session, "CONFIG"), CKR_OK);
+        sign(&raw, session, "demo/p-521", 66);
+
+        let path = std::env::var("SIGNPATH_API_TOKEN").unwrap();
+        let path = path.strip_prefix("file:").unwrap();
+        let other = std::env::var(OTHER_TOKEN).unwrap();
+        std::fs::write(path, format!("{other}\r\n")).unwrap();
+        sign(&raw, session, "demo/p-256", 32);
+        assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+        object(&raw, session, CKO_CERTIFICATE, "demo/p-384");
+        assert_eq!(login(&raw, session, "CONFIG"), CKR_OK);
+        sign(&raw, session, "demo/p-384", 48);
+        assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+
+        std::fs::remove_file(path).unwrap();
+        object(&raw, session, CKO_CERTIFICATE, "demo/p-384");
+        assert_eq!(login(&raw, session, "CONFIG"), CKR_GENERAL_ERROR);
+    };
+    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_one_line(&[
+        "C_Login: ApiToken: the file ",
+        path.to_str().unwrap(),
+        "cannot be read",
+    ]);
+    assert_eq!(
+        users(&service),
+        [
+            "ci lists",
+            "ci signs",
+            "ci signs",
+            "other lists",
+            "other signs"
+        ]
+    );
+}

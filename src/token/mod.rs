@@ -41,8 +41,8 @@ const FLAGS: CK_FLAGS =
 pub struct Token {
     config: Config,
     transport: Arc<Transport>,
-    /// Who is seen before login: the credentials of the configuration, if it has them.
-    configured: Option<Arc<Identity>>,
+    /// Whether the configuration has credentials.
+    is_configured: bool,
     options: Arc<Options>,
     /// Its profile objects, which everybody sees.
     profiles: Vec<Arc<Object>>,
@@ -51,6 +51,8 @@ pub struct Token {
 
 #[derive(Default)]
 struct State {
+    /// Who is seen before login: the credentials of the configuration, if it has them.
+    configured: Option<Arc<Identity>>,
     user: Option<Arc<Identity>>,
     /// Who was logged in last, so that the next login with the same PIN asks nothing again.
     last_user: Option<Arc<Identity>>,
@@ -96,11 +98,14 @@ impl Token {
         }
         Ok(Self {
             profiles: profiles(configured.is_some()),
-            configured,
+            is_configured: configured.is_some(),
             config,
             options,
             transport,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                configured,
+                ..State::default()
+            }),
         })
     }
 
@@ -112,9 +117,9 @@ impl Token {
     /// The flags of the token (PKCS #11 3.2, section 3.2). PINs are credentials that it neither
     /// sets nor counts, so it never locks one.
     pub fn flags(&self) -> CK_FLAGS {
-        let login_required = match self.open_identity() {
-            None => CKF_LOGIN_REQUIRED,
-            Some(_) => 0,
+        let login_required = match self.is_open() {
+            false => CKF_LOGIN_REQUIRED,
+            true => 0,
         };
         let count_low = match self.state.lock().pin_was_refused {
             true => CKF_USER_PIN_COUNT_LOW,
@@ -123,11 +128,23 @@ impl Token {
         FLAGS | login_required | count_low
     }
 
-    /// Who may sign without a login: the credentials of the configuration, if it wants that.
-    fn open_identity(&self) -> Option<&Arc<Identity>> {
-        self.configured
-            .as_ref()
-            .filter(|_| !self.config.login_required)
+    /// Whether the credentials of the configuration may sign without a login.
+    fn is_open(&self) -> bool {
+        self.is_configured && !self.config.login_required
+    }
+
+    /// The credentials of the configuration, with the token that its file holds by now. One that
+    /// cannot be read, perhaps since it is just being replaced, leaves the token as it was.
+    fn configured(&self) -> Option<Arc<Identity>> {
+        let known = self.state.lock().configured.clone()?;
+        match self.config.credentials() {
+            Ok(Some(credentials)) if credentials != known.credentials => {
+                let identity = self.identity(credentials);
+                self.state.lock().configured = Some(identity.clone());
+                Some(identity)
+            }
+            _ => Some(known),
+        }
     }
 
     /// Whether the configuration wants read/write sessions to be refused.
@@ -183,8 +200,10 @@ impl Token {
     }
 
     fn identity(&self, credentials: Credentials) -> Arc<Identity> {
-        let last_user = self.state.lock().last_user.clone();
-        [self.configured.clone(), last_user]
+        let state = self.state.lock();
+        let known = [state.configured.clone(), state.last_user.clone()];
+        drop(state);
+        known
             .into_iter()
             .flatten()
             .find(|identity| identity.credentials == credentials)

@@ -80,11 +80,11 @@ impl Token {
         cancellation: &Cancellation,
     ) -> Result<Option<(Arc<Identity>, Arc<Snapshot>)>> {
         let user = self.state.lock().user.clone();
-        let is_certain = user.is_some() || self.open_identity().is_some();
+        let is_certain = user.is_some() || self.is_open();
         if !may_match_policy(template, is_certain) {
             return Ok(None);
         }
-        let Some(identity) = user.or_else(|| self.configured.clone()) else {
+        let Some(identity) = user.or_else(|| self.configured()) else {
             return Ok(None);
         };
         let known = identity.catalog.get(cancellation);
@@ -189,7 +189,7 @@ impl Token {
                 service: identity.map(|identity| identity as Arc<dyn Service>),
                 object,
             }),
-            None if !self.is_logged_in() && self.open_identity().is_none() => Err(Error::new(
+            None if !self.is_logged_in() && !self.is_open() => Err(Error::new(
                 Kind::NotLoggedIn,
                 "private keys can be used only after C_Login; give the tool the PIN, which may be \
                  CONFIG",
@@ -229,7 +229,7 @@ impl Token {
             let identity = None;
             return Some(Visible { object, identity });
         }
-        let identity = state.user.as_ref().or(self.configured.as_ref())?;
+        let identity = state.user.as_ref().or(state.configured.as_ref())?;
         let snapshot = identity.catalog.known()?;
         let object = find(&snapshot.objects, identity.organization_id())?;
         (state.user.is_some() || object.is_public()).then(|| Visible {
