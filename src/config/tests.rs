@@ -1,0 +1,350 @@
+//! From sources to a configuration.
+
+use std::ffi::OsString;
+
+use super::*;
+use crate::error::Kind;
+
+fn load(environment: &[(&str, &str)]) -> Result<Config> {
+    let variables = environment
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let mut sources = Sources::environment(variables);
+    sources.read_file()?;
+    Config::from_sources(&sources)
+}
+
+fn file(content: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signpath.json");
+    std::fs::write(&path, content).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+#[test]
+fn without_any_setting_the_defaults_of_the_official_library_hold() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.api_url.as_str(), "https://app.signpath.io/Api");
+    assert_eq!(config.http_request_timeout, Duration::from_secs(30));
+    assert_eq!(config.service_unavailable_timeout, Duration::from_secs(600));
+    assert!(config.credentials().unwrap().is_none());
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_an_empty_variable_is_none() {
+    let (_folder, path) = file(
+        r#"{"OrganizationId": "file-org", "ApiToken": "file-token", "ProjectSlug": "file-project",
+            "HttpRequestTimeoutInSeconds": 7, "Log": {"Console": {"Level": "Info"}}}"#,
+    );
+    let config = load(&[
+        ("SIGNPATH_CONFIG_FILE", &path),
+        ("SIGNPATH_ORGANIZATION_ID", "env-org"),
+        ("SIGNPATH_PROJECT_SLUG", ""),
+    ])
+    .unwrap();
+    let credentials = config.credentials().unwrap().unwrap();
+    assert_eq!(credentials.organization_id, "env-org");
+    assert_eq!(credentials.api_token.expose(), "file-token");
+    assert_eq!(config.project_slug.as_deref(), Some("file-project"));
+    assert_eq!(config.http_request_timeout, Duration::from_secs(7));
+    assert_eq!(config.log_console_level, Level::Info);
+}
+
+#[test]
+fn the_older_names_of_the_token_still_work() {
+    let config = load(&[("SIGNPATH_CI_USER_TOKEN", "older")]).unwrap();
+    assert_eq!(config.api_token.unwrap().read().unwrap().expose(), "older");
+    let (_folder, path) = file(r#"{"CIUserToken": "older in the file"}"#);
+    let config = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap();
+    assert_eq!(
+        config.api_token.unwrap().read().unwrap().expose(),
+        "older in the file"
+    );
+}
+
+#[test]
+fn a_value_that_a_setting_cannot_have_names_the_setting_and_what_is_expected() {
+    for (name, value, expected) in [
+        (
+            "SIGNPATH_API_URL",
+            "app.signpath.io",
+            "SIGNPATH_API_URL: expected a URL such as",
+        ),
+        (
+            "SIGNPATH_API_URL",
+            "file:///etc/passwd",
+            "expected a URL such as",
+        ),
+        (
+            "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS",
+            "0",
+            "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS: expected a whole number of seconds",
+        ),
+        (
+            "SIGNPATH_LOG_CONSOLE_LEVEL",
+            "loud",
+            "expected one of none, fatal",
+        ),
+    ] {
+        let error = load(&[(name, value)]).unwrap_err();
+        assert_eq!(error.kind, Kind::Configuration);
+        assert!(error.reason.contains(expected), "{}", error.reason);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_says_where_and_why_and_shows_none_of_its_secrets() {
+    for (content, expected) in [
+        (
+            "{\n  \"ApiToken\": \"s3cret\"\n  \"x\": 1}",
+            "line 3: not valid JSON: expected `,` or `}`",
+        ),
+        ("\n[\"s3cret\"]", "line 2: expected a JSON object"),
+        (
+            "{\"ApiToken\": [\"s3cret\"]}",
+            "line 1, setting ApiToken: expected a text",
+        ),
+        (
+            "{\"ApiToken\": \"s3cret\\ud800\"}",
+            "line 1, setting ApiToken: ",
+        ),
+        (
+            "{\n\"Log\":\n\"s3cret\"}",
+            "line 2, setting Log: expected a JSON object",
+        ),
+        (
+            "{\"Log\": {\"File\": {\n\"Level\": true}}}",
+            "line 2, setting Log.File.Level: expected one of none, fatal",
+        ),
+        (
+            "{\"HttpRequestTimeoutInSeconds\":\n \"s3cret\"}",
+            "line 1, setting HttpRequestTimeoutInSeconds: expected a whole number of seconds",
+        ),
+        (
+            "{\"Metadata\": \"{\\\"s3cret\\\": 1}\"}",
+            "setting Metadata: expected a JSON object",
+        ),
+        (
+            "{\"ApiToken\": \"s3cret\",\n\n\"ApiToken\": \"\"}",
+            "line 3, setting ApiToken: expected only once",
+        ),
+        (
+            "{\"Log\": {},\n\"Log\": {}}",
+            "line 2, setting Log: expected only once",
+        ),
+        (
+            "{\"Api\u{54}oken\": 1, \"apitoken\": \"s3cret\"}",
+            "setting ApiToken: expected a text",
+        ),
+        (
+            "{\"Apitokn\": \"s3cret\"}",
+            "line 1, setting Apitokn: not a setting; expected ApiToken?",
+        ),
+        (
+            "{\"LoginRequired\": false}",
+            "not a setting; expected Cryptoki.LoginRequired?",
+        ),
+        (
+            "{\"Log\": {\"Fil\": {}}}",
+            "setting Log.Fil: not a setting; expected Log.File?",
+        ),
+        (
+            "{\"Log.File.Level\": \"info\"}",
+            "expected an object for each level",
+        ),
+        (
+            "{\"Sth\": 1}",
+            "setting Sth: not a setting; expected one of those",
+        ),
+    ] {
+        let (_folder, path) = file(content);
+        let error = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap_err();
+        assert_eq!(error.kind, Kind::Configuration);
+        assert!(error.reason.contains(&path), "{}", error.reason);
+        assert!(error.reason.contains(expected), "{}", error.reason);
+        assert!(!error.reason.contains("s3cret"), "{}", error.reason);
+    }
+    let error = load(&[("SIGNPATH_CONFIG_FILE", "/nonexistent/signpath.json")]).unwrap_err();
+    assert!(
+        error.reason.contains("/nonexistent/signpath.json"),
+        "{}",
+        error.reason
+    );
+}
+
+#[test]
+fn a_byte_order_mark_does_not_make_a_file_unreadable() {
+    let (_folder, path) = file("\u{feff}{\"ProjectSlug\": \"p\"}");
+    let config = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap();
+    assert_eq!(config.project_slug.as_deref(), Some("p"));
+}
+
+/// Of each setting two values that are not its default: in the file, in its variable, and another
+/// one in its variable.
+const VALUES: &[(&str, &str, &str, &str)] = &[
+    ("OrganizationId", "\"one\"", "one", "two"),
+    ("ApiToken", "\"one\"", "one", "two"),
+    (
+        "ApiUrl",
+        "\"https://one/Api\"",
+        "https://one/Api",
+        "http://[::1]/",
+    ),
+    ("ProjectSlug", "\"one\"", "one", "two"),
+    ("SigningPolicySlug", "\"one\"", "one", "two"),
+    ("ArtifactConfigurationSlug", "\"one\"", "one", "two"),
+    ("Description", "\"one\"", "one", "two"),
+    (
+        "Metadata",
+        "{\"a\": {\"b\": [1]}}",
+        "{\"a\": {\"b\": [1]}}",
+        "{}",
+    ),
+    (
+        "SigningApi",
+        "\"SignHash\"",
+        "signhash",
+        "FastSigningRequest",
+    ),
+    ("AllowInsecureHttp", "true", "True", "false"),
+    ("TlsCaFile", "\"/one\"", "/one", "/two"),
+    (
+        "TlsClientCertificate",
+        "\"file:/one\"",
+        "file:/one",
+        "file:/two",
+    ),
+    ("HttpProxy", "\"one:1\"", "http://one:1", "http://u:p@two"),
+    ("ChainCertificatesFile", "\"/one\"", "/one", "/two"),
+    ("PolicyCacheSeconds", "1", "1", "2"),
+    (
+        "IncludeDummyX509CertificateForGpgKeys",
+        "true",
+        "TRUE",
+        "false",
+    ),
+    ("Cryptoki.LoginRequired", "false", "False", "true"),
+    (
+        "Cryptoki.DoNotFailOnReadWriteSessions",
+        "false",
+        "false",
+        "true",
+    ),
+    ("HttpRequestTimeoutInSeconds", "1", "1", "2"),
+    ("ServiceUnavailableTimeoutInSeconds", "\"1\"", "1", "2"),
+    ("Log.Console.Level", "\"Info\"", "info", "none"),
+    ("Log.Console.OutputStream", "\"stdout\"", "StdOut", "stderr"),
+    ("Log.File.Level", "\"Verbose\"", "verbose", "none"),
+    ("Log.File.Directory", "\"/one\"", "/one", "/two"),
+];
+
+/// A configuration as text, with the token that its Debug output hides.
+fn shown(environment: &[(&str, &str)]) -> String {
+    let config = load(environment).unwrap();
+    let token = config.api_token.as_ref().map(|token| token.read().unwrap());
+    format!(
+        "{config:#?} {:?}",
+        token.as_ref().map(|token| token.expose())
+    )
+}
+
+#[test]
+fn every_setting_is_read_from_the_file_and_from_its_variable_which_wins() {
+    let names: Vec<_> = VALUES.iter().map(|(name, ..)| *name).collect();
+    let settings: Vec<_> = SETTINGS.iter().map(|setting| setting.json).collect();
+    assert_eq!(names, settings);
+    for (setting, (name, in_file, same, other)) in SETTINGS.iter().zip(VALUES) {
+        let nested = name
+            .rsplit('.')
+            .fold((*in_file).to_owned(), |value, level| {
+                format!("{{\"{level}\": {value}}}")
+            });
+        let (_folder, path) = file(&nested);
+        let path = ("SIGNPATH_CONFIG_FILE", &*path);
+        let of_file = shown(&[path]);
+        assert_ne!(of_file, shown(&[]), "{name}");
+        assert_eq!(of_file, shown(&[(setting.variable, same)]), "{name}");
+        assert_eq!(of_file, shown(&[path, (setting.variable, "")]), "{name}");
+        let of_both = shown(&[path, (setting.variable, other)]);
+        assert_eq!(of_both, shown(&[(setting.variable, other)]), "{name}");
+        assert_ne!(of_both, of_file, "{name}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+
+    for name in ["SIGNPATH_API_TOKEN", "https_proxy", "NO_PROXY"] {
+        let value = OsString::from_vec(b"s3cret\xff".to_vec());
+        let sources = Sources::environment([(name.into(), value)].into_iter());
+        let error = Config::from_sources(&sources).unwrap_err();
+        let expected = format!("environment variable {name}: expected UTF-8");
+        assert_eq!(error.reason, expected);
+    }
+}
+
+#[test]
+fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
+    let http = ("http_proxy", "one:1");
+    let https = ("HTTPS_PROXY", "us%40er:p%2Fw@two:2");
+    let local = ("SIGNPATH_API_URL", "http://localhost/Api");
+    let none = ("no_proxy", "signpath.io");
+    let (_folder, path) = file("{\"HttpProxy\": \"three:3\"}");
+    let in_file = ("SIGNPATH_CONFIG_FILE", &*path);
+    for (environment, expected) in [
+        (&[http][..], Some("http://one:1/")),
+        (&[http, https], Some("http://two:2/")),
+        (&[http, ("https_proxy", ""), https], Some("http://two:2/")),
+        (&[https, in_file], Some("http://two:2/")),
+        (&[http, in_file], Some("http://one:1/")),
+        (&[in_file], Some("http://three:3/")),
+        (&[https, local], None),
+        (&[http, https, local], Some("http://one:1/")),
+        (&[https, none], None),
+        (&[], None),
+    ] {
+        let config = load(environment).unwrap();
+        let proxy = config.proxy_for(&config.api_url);
+        let url = proxy.map(|proxy| proxy.url.as_str());
+        assert_eq!(url, expected, "{environment:?}");
+    }
+}
+
+#[test]
+fn only_an_http_url_of_this_machine_needs_no_permission() {
+    for (url, is_accepted) in [
+        ("http://127.0.0.1:8080/Api", true),
+        ("http://127.9.9.9/Api", true),
+        ("http://[::1]:8080/Api", true),
+        ("http://localhost/Api", true),
+        ("http://LOCALHOST./Api", true),
+        ("http://signpath.localhost/Api", true),
+        ("https://signpath.example.com/Api", true),
+        ("http://signpath.example.com/Api", false),
+        ("http://notlocalhost/Api", false),
+        ("http://localhost.example.com/Api", false),
+        ("http://10.0.0.1/Api", false),
+        ("http://0.0.0.0/Api", false),
+        ("http://[::]/Api", false),
+    ] {
+        let url = ("SIGNPATH_API_URL", url);
+        assert_eq!(load(&[url]).is_ok(), is_accepted, "{url:?}");
+        let permission = ("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
+        load(&[url, permission]).unwrap();
+    }
+}
+
+#[test]
+fn no_secret_is_in_the_debug_output_of_a_configuration() {
+    let config = load(&[
+        ("SIGNPATH_ORGANIZATION_ID", "org"),
+        ("SIGNPATH_API_TOKEN", "s3cret"),
+        ("https_proxy", "http://user:s3cret@proxy"),
+    ])
+    .unwrap();
+    let credentials = config.credentials().unwrap();
+    let shown = format!("{config:?} {config:#?} {credentials:?}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
