@@ -249,38 +249,6 @@ fn a_list_that_is_kept_on_disk_is_shown_to_its_own_user_only() {
 }
 
 #[test]
-fn what_libp11_leaves_of_a_long_pin_is_told_from_a_wrong_one() {
-    const ORGANIZATION: &str = "c3e1b8f0-5d2a-4a3c-9a51-000000000000";
-    for (pin, expected) in [
-        (
-            &ORGANIZATION[..31],
-            "the PIN is the first 31 bytes of an OrganizationId",
-        ),
-        (
-            &ORGANIZATION[..32],
-            "the PIN is the first 32 bytes of an OrganizationId",
-        ),
-        (&ORGANIZATION[..30], "the PIN has to be CONFIG"),
-        ("", "the PIN came empty, as the libp11 engine makes it"),
-        (
-            "CONFIG",
-            "the PIN asks for the configured credentials, but the configuration lacks",
-        ),
-    ] {
-        let prepare = || ((), vec![("SIGNPATH_TEST_PIN".to_owned(), pin.to_owned())]);
-        let child = || {
-            let raw = initialized();
-            let pin = std::env::var("SIGNPATH_TEST_PIN").unwrap();
-            assert_eq!(login(&raw, open(&raw), &pin), CKR_PIN_INCORRECT);
-        };
-        let Some(((), run)) = in_child(test_name!(), prepare, child) else {
-            return;
-        };
-        run.assert_one_line(&["C_Login: ", expected, "CONFIG", "CKR_PIN_INCORRECT"]);
-    }
-}
-
-#[test]
 fn a_token_in_a_file_is_read_again_at_each_login_and_search_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");

@@ -123,8 +123,8 @@ fn missing(config: &Config, is_empty: bool) -> Error {
     let asks = match is_empty {
         false => "the PIN asks for the configured credentials",
         true => {
-            "the PIN came empty, as the libp11 engine makes it of one that is too long for it, \
-             which asks for the configured credentials"
+            "the PIN came empty, as the libp11 engine passes one that is too long for it; an empty \
+             one asks for the configured credentials"
         }
     };
     Error::new(
@@ -176,6 +176,25 @@ mod tests {
         ] {
             let error =
                 Credentials::from_pin(b"CONFIG", &config(organization_id, api_token)).unwrap_err();
+            assert_eq!(error.kind, Kind::PinIncorrect);
+            assert!(error.reason.contains(expected), "{}", error.reason);
+        }
+    }
+
+    #[test]
+    fn what_libp11_leaves_of_a_long_pin_is_told_from_a_wrong_one() {
+        let organization_id = "C3e1b8f0-5d2a-4a3c-9a51-000000000000";
+        for (pin, expected) in [
+            (&organization_id[..31], "the first 31 bytes of an"),
+            (&organization_id[..32], "the first 32 bytes of an"),
+            (&organization_id[..30], "the PIN has to be CONFIG"),
+            (organization_id, "the PIN has to be CONFIG"),
+            (
+                "c3e1b8f0+5d2a+4a3c+9a51+00000000",
+                "the PIN has to be CONFIG",
+            ),
+        ] {
+            let error = Credentials::from_pin(pin.as_bytes(), &config(None, None)).unwrap_err();
             assert_eq!(error.kind, Kind::PinIncorrect);
             assert!(error.reason.contains(expected), "{}", error.reason);
         }

@@ -239,7 +239,7 @@ fn not_a_setting(path: &str) -> String {
         .iter()
         .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
     match nearest(path, paths.chain(levels)) {
-        Some(nearest) => format!("not a setting; expected {nearest}?"),
+        Some(nearest) => format!("not a setting; {nearest} was probably meant"),
         None => "not a setting; expected one of those that the documentation lists".to_owned(),
     }
 }

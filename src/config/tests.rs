@@ -86,10 +86,36 @@ fn a_value_that_a_setting_cannot_have_names_the_setting_and_what_is_expected() {
             "loud",
             "expected one of none, fatal",
         ),
+        (
+            "SIGNPATH_METADATA",
+            "[\"s3cret\"]",
+            "SIGNPATH_METADATA: expected a JSON object",
+        ),
+        (
+            "SIGNPATH_CI_USER_TOKEN",
+            "registry:s3cret",
+            "SIGNPATH_CI_USER_TOKEN: registry: is a token in the registry",
+        ),
+        (
+            "https_proxy",
+            "socks5://user:s3cret@proxy",
+            "https_proxy: expected host:port or http://[user:password@]host:port",
+        ),
+        (
+            "SIGNPATH_API_URL",
+            "https://user:s3cret@signpath.example.com/",
+            "without user, password, query and fragment",
+        ),
+        (
+            "SIGNPATH_ALLOW_INSECURE_HTTP",
+            "s3cret",
+            "expected true or false",
+        ),
     ] {
         let error = load(&[(name, value)]).unwrap_err();
         assert_eq!(error.kind, Kind::Configuration);
         assert!(error.reason.contains(expected), "{}", error.reason);
+        assert!(!error.reason.contains("s3cret"), "{}", error.reason);
     }
 }
 
@@ -139,15 +165,15 @@ fn a_file_that_cannot_be_used_says_where_and_why_and_shows_none_of_its_secrets()
         ),
         (
             "{\"Apitokn\": \"s3cret\"}",
-            "line 1, setting Apitokn: not a setting; expected ApiToken?",
+            "line 1, setting Apitokn: not a setting; ApiToken was probably meant",
         ),
         (
             "{\"LoginRequired\": false}",
-            "not a setting; expected Cryptoki.LoginRequired?",
+            "not a setting; Cryptoki.LoginRequired was probably meant",
         ),
         (
             "{\"Log\": {\"Fil\": {}}}",
-            "setting Log.Fil: not a setting; expected Log.File?",
+            "setting Log.Fil: not a setting; Log.File was probably meant",
         ),
         (
             "{\"Log.File.Level\": \"info\"}",

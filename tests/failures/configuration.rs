@@ -1,17 +1,13 @@
 //! What is wrong with the settings shows at C_Initialize; what is wrong with the files of TLS, where they are needed.
 
-use crate::scene::{initialize, login};
+use crate::scene::{Scene, initialize, login};
 use crate::{Situation, situation};
 use pkcs11_test::TlsOptions;
 
 pub const SITUATIONS: &[Situation] = &[
     situation(
         "the configuration file is not JSON",
-        |scene| {
-            let content = "{\n  \"OrganizationId\": \"x\",\n}";
-            let path = scene.file("signpath.json", content);
-            scene.set("SIGNPATH_CONFIG_FILE", &path);
-        },
+        |scene| configure(scene, "{\n  \"OrganizationId\": \"x\",\n}"),
         initialize,
         "CKR_GENERAL_ERROR",
         &["C_Initialize", "signpath.json", "not valid JSON", "line 3"],
@@ -28,6 +24,36 @@ pub const SITUATIONS: &[Situation] = &[
         &["signpath.json", "No such file", "SIGNPATH_CONFIG_FILE"],
     ),
     situation(
+        "a name in the configuration file is no setting's",
+        |scene| configure(scene, "{\n  \"TlsCAFile\": \"ca.pem\"\n}"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &[
+            "line 2",
+            "setting TlsCAFile",
+            "TlsCaFile was probably meant",
+        ],
+    ),
+    situation(
+        "a setting stands twice in the configuration file",
+        |scene| configure(scene, "{\n  \"ApiToken\": \"a\",\n  \"ApiToken\": \"b\"\n}"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["line 3", "setting ApiToken", "only once"],
+    ),
+    situation(
+        "a setting in the configuration file has another type",
+        |scene| {
+            configure(
+                scene,
+                "{\n  \"Log\": {\n    \"File\": { \"Level\": 3 }\n  }\n}",
+            )
+        },
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["line 3", "setting Log.File.Level", "expected one of none"],
+    ),
+    situation(
         "a setting has a value that it cannot have",
         |scene| scene.set("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "soon"),
         initialize,
@@ -40,6 +66,76 @@ pub const SITUATIONS: &[Situation] = &[
         initialize,
         "CKR_GENERAL_ERROR",
         &["SIGNPATH_API_URL", "expected a URL"],
+    ),
+    situation(
+        "the API's URL is http, and not of this machine",
+        |scene| scene.set("SIGNPATH_API_URL", "http://signpath.example.com/Api"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["unencrypted", "https", "AllowInsecureHttp"],
+    ),
+    situation(
+        "the API's URL has a user and a password",
+        |scene| {
+            scene.set(
+                "SIGNPATH_API_URL",
+                "https://user:password@signpath.example.com/Api",
+            )
+        },
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["SIGNPATH_API_URL", "without user, password"],
+    ),
+    situation(
+        "the API token is protected by DPAPI",
+        |scene| scene.set("SIGNPATH_API_TOKEN", "encrypted:AQAAANCMnd8B"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &[
+            "SIGNPATH_API_TOKEN",
+            "encrypted:",
+            "only Windows has",
+            "file:",
+        ],
+    ),
+    situation(
+        "the API token is in the registry",
+        |scene| scene.set("SIGNPATH_API_TOKEN", "registry:HKCU\\SignPath"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &[
+            "SIGNPATH_API_TOKEN",
+            "registry:",
+            "only Windows has",
+            "file:",
+        ],
+    ),
+    situation(
+        "there is no such file with the API token",
+        |scene| scene.set("SIGNPATH_API_TOKEN", "file:/run/secrets/none"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["SIGNPATH_API_TOKEN", "/run/secrets/none", "No such file"],
+    ),
+    situation(
+        "the file with the API token is empty",
+        |scene| {
+            let path = scene.file("token", "\n");
+            scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"));
+        },
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &[
+            "SIGNPATH_API_TOKEN",
+            "token has to hold the API token in one line",
+        ],
+    ),
+    situation(
+        "the metadata is no JSON object",
+        |scene| scene.set("SIGNPATH_METADATA", "build 7"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["SIGNPATH_METADATA", "a JSON object"],
     ),
     situation(
         "the proxy is none that speaks HTTP",
@@ -84,3 +180,8 @@ pub const SITUATIONS: &[Situation] = &[
         &["TlsCaFile", "empty.pem", "no PEM certificate"],
     ),
 ];
+
+fn configure(scene: &mut Scene, content: &str) {
+    let path = scene.file("signpath.json", content);
+    scene.set("SIGNPATH_CONFIG_FILE", &path);
+}

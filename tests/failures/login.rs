@@ -24,6 +24,26 @@ pub const SITUATIONS: &[Situation] = &[
         &["the PIN has to be CONFIG", "{OrganizationId}:{ApiToken}"],
     ),
     situation(
+        "the PIN is what the libp11 engine leaves of a longer one",
+        |_| {},
+        |module| login_with(module, "c3e1b8f0-5d2a-4a3c-9a51-0000000"),
+        "CKR_PIN_INCORRECT",
+        &[
+            "the first 31 bytes of an OrganizationId",
+            "use the PIN CONFIG",
+        ],
+    ),
+    situation(
+        "the PIN is empty, and the configuration has no credentials",
+        |scene| {
+            scene.set("SIGNPATH_ORGANIZATION_ID", "");
+            scene.set("SIGNPATH_API_TOKEN", "");
+        },
+        |module| login_with(module, ""),
+        "CKR_PIN_INCORRECT",
+        &["the PIN came empty", "libp11", "SIGNPATH_API_TOKEN"],
+    ),
+    situation(
         "the service does not know the API token",
         |scene| scene.set("SIGNPATH_API_TOKEN", WRONG_TOKEN),
         login,
