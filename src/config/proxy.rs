@@ -1,7 +1,9 @@
 //! The HTTP proxy, and for which URLs it is used.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use reqwest::Url;
 
 use crate::secret::{MASK, Secret};
@@ -61,30 +63,39 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Whether `no_proxy`, a list with commas, names the host of `url`: `*`, a name with all below it,
-/// or an address.
+/// Whether `no_proxy`, a list with commas, names the host of `url`: `*`; a name with all below it; an
+/// address; a network (RFC 4632, section 3.1); each of them perhaps with the port that is meant.
 pub(super) fn is_exempt(no_proxy: &str, url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    no_proxy
-        .split(',')
-        .map(|entry| {
-            entry
-                .trim()
-                .trim_start_matches("*.")
-                .trim_start_matches('.')
-        })
-        .filter(|entry| !entry.is_empty())
-        .any(|entry| {
-            let below = host
-                .len()
-                .checked_sub(entry.len())
-                .and_then(|start| host.get(..start).zip(host.get(start..)));
-            entry == "*"
-                || below.is_some_and(|(before, end)| {
-                    end.eq_ignore_ascii_case(entry) && (before.is_empty() || before.ends_with('.'))
-                })
-        })
+    let port = url.port_or_known_default();
+    no_proxy.split(',').map(str::trim).any(|entry| {
+        covers(entry, host)
+            || entry.rsplit_once(':').is_some_and(|(entry, only)| {
+                only.parse().ok() == port && port.is_some() && covers(entry, host)
+            })
+    })
+}
+
+fn covers(entry: &str, host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(network) = bare
+        .parse::<IpNet>()
+        .or_else(|_| bare.parse::<IpAddr>().map(IpNet::from))
+    {
+        return address.is_ok_and(|address| network.contains(&address));
+    }
+    let name = entry.trim_start_matches("*.").trim_start_matches('.');
+    let below = host
+        .len()
+        .checked_sub(name.len())
+        .and_then(|start| host.get(..start).zip(host.get(start..)));
+    entry == "*"
+        || !name.is_empty()
+            && below.is_some_and(|(before, end)| {
+                end.eq_ignore_ascii_case(name) && (before.is_empty() || before.ends_with('.'))
+            })
 }
 
 #[cfg(test)]
@@ -118,7 +129,27 @@ mod tests {
         ] {
             assert_eq!(is_exempt(list, &url), expected, "{list}");
         }
-        let local = Url::parse("http://[::1]:80/").unwrap();
-        assert!(is_exempt("127.0.0.1,::1", &local));
+    }
+
+    #[test]
+    fn no_proxy_names_addresses_networks_and_ports() {
+        for (url, list, expected) in [
+            ("http://[::1]:80/", "127.0.0.1,::1", true),
+            ("http://[::1]:80/", "[::1]", true),
+            ("http://[::1]:80/", "[::1]:80", true),
+            ("http://[::1]:80/", "[::1]:81", false),
+            ("https://10.1.2.3/", "10.0.0.0/8", true),
+            ("https://10.1.2.3/", "10.1.2.3", true),
+            ("https://11.1.2.3/", "10.0.0.0/8", false),
+            ("https://110.1.2.3/", "10.1.2.3", false),
+            ("https://[fd00::1]/", "fd00::/8", true),
+            ("https://ten.example/", "10.0.0.0/8", false),
+            ("https://sign.example/", "sign.example:443", true),
+            ("https://sign.example/", "example:8443", false),
+            ("https://sign.example:8443/", ".example:8443", true),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(is_exempt(list, &url), expected, "{url} {list}");
+        }
     }
 }
