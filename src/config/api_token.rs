@@ -1,12 +1,9 @@
 //! The configured API token: itself, or the file that holds it.
 
-use std::fs;
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
-
 use crate::error::{Error, Kind, Result};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// What the official library takes on Windows, and why not here.
 const OF_WINDOWS: [(&str, &str); 2] = [
@@ -65,8 +62,7 @@ impl ApiToken {
             Self::Given(token) => return Ok(token.clone()),
             Self::File(path) => path,
         };
-        let bytes = fs::read(path)
-            .map(Zeroizing::new)
+        let bytes = secret::read_file(path)
             .map_err(|error| format!("the file {} cannot be read ({error})", path.display()))?;
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
         // What an editor or echo appends.

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::settings::{CONFIG_FILE, Form, SETTINGS, Setting, nearest};
 use crate::error::{Error, Kind, Result};
+use crate::secret;
 
 /// What an editor reads to know the schema of the file.
 const SCHEMA: &str = "$schema";
@@ -46,7 +47,7 @@ impl File {
             path: path.to_string_lossy().into_owned(),
             entries: Vec::new(),
         };
-        let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        let bytes = secret::read_file(path.as_ref()).map_err(|error| {
             let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
             Error::new(
                 Kind::Configuration,
