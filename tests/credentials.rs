@@ -249,6 +249,39 @@ fn a_list_that_is_kept_on_disk_is_shown_to_its_own_user_only() {
 }
 
 #[test]
+fn where_no_login_is_required_a_pin_wins_until_the_logout() {
+    let child = || {
+        let raw = initialized();
+        let session = open(&raw);
+        let other = std::env::var(OTHER_PIN).unwrap();
+        sign(&raw, session, "demo/p-521", 66);
+        let key = object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
+        assert_eq!(login(&raw, session, &other), CKR_OK);
+        sign(&raw, session, "demo/p-521", 66);
+        assert_eq!(private_keys(&raw, session), 2);
+        let mut mechanism = common::raw::mechanism(CKM_ECDSA);
+        let mut sign_init = || ck!(raw, C_SignInit(session, &mut mechanism, key));
+        assert_eq!(sign_init(), CKR_KEY_HANDLE_INVALID);
+        assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+        sign(&raw, session, "demo/p-256", 32);
+    };
+    let open = [("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false")];
+    let Some((service, _)) = with_two_users(test_name!(), &open, child) else {
+        return;
+    };
+    assert_eq!(
+        users(&service),
+        [
+            "ci lists",
+            "ci signs",
+            "other lists",
+            "other signs",
+            "ci signs"
+        ]
+    );
+}
+
+#[test]
 fn a_token_in_a_file_is_read_again_at_each_login_and_search_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
