@@ -13,6 +13,7 @@ pub mod programs;
 pub mod raw;
 pub mod relay;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
@@ -102,6 +103,19 @@ impl Run {
     }
 }
 
+/// A program that finds nothing of SignPath's in its environment but a folder for logs.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
+        command.env_remove(name);
+    }
+    for name in ["http_proxy", "https_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    command.env(LOG_DIRECTORY, concat!(env!("CARGO_TARGET_TMPDIR"), "/logs"));
+    command
+}
+
 /// Runs `child` in a process of its own with nothing of SignPath's in its environment but
 /// a folder for logs and `environment`; panics with its output unless it exits with status 0.
 ///
@@ -119,15 +133,8 @@ pub fn in_child<S>(
         return None;
     }
     let (state, environment) = environment();
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = command(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
-        command.env_remove(name);
-    }
-    for name in ["http_proxy", "https_proxy", "no_proxy"] {
-        command.env_remove(name).env_remove(name.to_uppercase());
-    }
-    command.env(LOG_DIRECTORY, concat!(env!("CARGO_TARGET_TMPDIR"), "/logs"));
     let output = command.envs(environment).env(CHILD, test).output().unwrap();
     let run = Run {
         status: output.status,
