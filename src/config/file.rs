@@ -92,28 +92,34 @@ impl File {
                 level => format!("{level}.{name}"),
             };
             if name.contains('.') {
-                let reason = "expected an object for each level, as in {\"Log\": {\"File\": {\"Level\": ...}}}";
+                let reason =
+                    r#"expected an object for each level, as in {"Log": {"File": {"Level": ...}}}"#;
                 return Err(self.unusable(line, Some(&path), reason));
             }
             let before = self.entries.iter().find(|entry| entry.name == path);
             if before.is_some() || levels.contains(&path) {
                 return Err(self.unusable(line, Some(&path), "expected only once in the file"));
             }
-            if let Some(setting) = known(&path) {
-                let text = self.text(line, setting, &path, value)?;
-                self.entries.push(Entry {
-                    name: path,
-                    line,
-                    text,
-                });
-            } else if path == SCHEMA {
-            } else if !is_level(&path) {
-                return Err(self.unusable(line, Some(&path), &not_a_setting(&path)));
-            } else if is_object(value) {
-                self.read_level(text, &path, value)?;
-                levels.push(path);
-            } else {
-                return Err(self.unusable(line, Some(&path), "expected a JSON object"));
+            match known(&path) {
+                Some(setting) => {
+                    let text = self.text(line, setting, &path, value)?;
+                    self.entries.push(Entry {
+                        name: path,
+                        line,
+                        text,
+                    });
+                }
+                None if path == SCHEMA => {}
+                None if !is_level(&path) => {
+                    return Err(self.unusable(line, Some(&path), &not_a_setting(&path)));
+                }
+                None if !is_object(value) => {
+                    return Err(self.unusable(line, Some(&path), "expected a JSON object"));
+                }
+                None => {
+                    self.read_level(text, &path, value)?;
+                    levels.push(path);
+                }
             }
         }
         Ok(())
