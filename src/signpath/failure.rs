@@ -16,8 +16,6 @@ use crate::error::{Error, Kind};
 const PROXY_WANTS_CREDENTIALS: &str = "tunnel error: proxy authorization required";
 /// What the HTTP client says when a proxy answers CONNECT with another status than 200 and 407.
 const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
-/// What the HTTP client says of a connection that took too long.
-const CONNECT_TIMED_OUT: &str = "deadline has elapsed";
 
 /// The end of an attempt without an answer that can be used.
 #[derive(Debug)]
@@ -91,13 +89,13 @@ impl Failure {
             );
             return Error::new(Kind::ServiceUnintelligible, reason).into();
         }
-        let cause = match cause.as_str() {
-            PROXY_REFUSES => "the proxy refuses to connect".to_owned(),
-            CONNECT_TIMED_OUT => {
-                let seconds = connect_timeout(config).as_secs_f32().ceil();
-                format!("no connection within {seconds} s")
-            }
-            _ => cause,
+        let cause = if error.is_connect() && error.is_timeout() {
+            let seconds = connect_timeout(config).as_secs_f32().ceil();
+            format!("no connection within {seconds} s")
+        } else if cause == PROXY_REFUSES {
+            "the proxy refuses to connect".to_owned()
+        } else {
+            cause
         };
         if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
             let reason = format!("{url}{through} does not answer with HTTP ({cause}); {remedy}");

@@ -71,7 +71,17 @@ pub const REFUSED: &[Situation] = &[
         &["neither signing route exists there", "check ApiUrl"],
     ),
     situation(
-        "the configured signing route does not exist",
+        "the configured route for fast signing requests does not exist",
+        |scene| {
+            scene.service.inject(Fault::gone(SIGN, 410)).unwrap();
+            scene.set("SIGNPATH_SIGNING_API", "FastSigningRequest");
+        },
+        sign,
+        "CKR_ARGUMENTS_BAD",
+        &["410 Gone", "set SigningApi to Auto"],
+    ),
+    situation(
+        "the configured route SignHash does not exist",
         |scene| {
             scene.service.inject(Fault::gone(SIGN_HASH, 404)).unwrap();
             scene.set("SIGNPATH_SIGNING_API", "SignHash");
