@@ -44,6 +44,21 @@ pub const SITUATIONS: &[Situation] = &[
         &["cannot be reached (no connection within"],
     ),
     situation(
+        "the server closes each connection at once",
+        |scene| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            std::thread::spawn(move || listener.incoming().for_each(drop));
+            scene.lead_to("https", &address);
+            for other in OTHER_ENDS {
+                scene.call(other, "tls handshake eof");
+            }
+        },
+        login,
+        "CKR_FUNCTION_FAILED",
+        &["cannot be reached", "check ApiUrl and the network"],
+    ),
+    situation(
         "the API's URL says https, and the server speaks http",
         |scene| {
             let url = scene.service.api_url().replace("http:", "https:");
@@ -259,6 +274,12 @@ pub const TLS: &[Situation] = &[
         "CKR_GENERAL_ERROR",
         &["TlsClientCertificate", "cannot be used"],
     ),
+];
+
+/// How a connection ends that is closed before all has been read or written.
+const OTHER_ENDS: [&str; 2] = [
+    "Connection reset by peer (os error 104)",
+    "Broken pipe (os error 32)",
 ];
 
 /// Where nobody listens.

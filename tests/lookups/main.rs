@@ -29,10 +29,10 @@ fn library() -> &'static str {
     static BUILT: OnceLock<String> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lookups/getaddrinfo.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lookups/system.c");
         // Another run of the tests may load the library while this one builds it.
         let built = tempfile::NamedTempFile::new_in(folder).unwrap();
-        let library = folder.join("getaddrinfo.so");
+        let library = folder.join("lookups.so");
         let status = Command::new("cc")
             .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
             .args([built.path().as_os_str(), source.as_ref()])
@@ -117,6 +117,11 @@ fn initialized(raw: &Raw, flags: CK_FLAGS) -> CK_SESSION_HANDLE {
 
 fn login(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
     ck!(raw, C_Login(session, CKU_USER, ptr::null_mut(), 0))
+}
+
+fn this_thread() -> i32 {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::gettid() }
 }
 
 fn number_of_threads() -> usize {
@@ -216,11 +221,7 @@ fn a_lookup_has_a_thread_of_its_own_without_signals_and_none_is_left_after_it() 
         let session = initialized(&raw, 0);
         let threads = number_of_threads();
         let report = thread::scope(|scope| {
-            let login = scope.spawn(|| {
-                // SAFETY: it has no preconditions.
-                let thread = unsafe { libc::gettid() };
-                (thread, login(&raw, session))
-            });
+            let login = scope.spawn(|| (this_thread(), login(&raw, session)));
             let report = lookups.next();
             lookups.release();
             let (thread, rv) = login.join().unwrap();
@@ -243,11 +244,7 @@ fn a_program_that_forbids_threads_gets_none() {
         let raw = Raw::load();
         let session = initialized(&raw, CKF_LIBRARY_CANT_CREATE_OS_THREADS);
         thread::scope(|scope| {
-            let login = scope.spawn(|| {
-                // SAFETY: it has no preconditions.
-                let thread = unsafe { libc::gettid() };
-                (thread, login(&raw, session))
-            });
+            let login = scope.spawn(|| (this_thread(), login(&raw, session)));
             let report = lookups.next();
             lookups.release();
             let (thread, rv) = login.join().unwrap();
@@ -256,6 +253,24 @@ fn a_program_that_forbids_threads_gets_none() {
         });
     };
     with_hanging_lookup(test_name!(), &[], child);
+}
+
+#[test]
+fn a_system_without_threads_gets_none() {
+    let child = || {
+        let mut lookups = Lookups::watch();
+        let raw = Raw::load();
+        let session = initialized(&raw, 0);
+        lookups.release();
+        // SAFETY: no other thread of this process reads the environment now.
+        unsafe { std::env::set_var("SIGNPATH_TEST_NO_THREADS", "yes") };
+        assert_eq!(login(&raw, session), CKR_OK);
+        assert_eq!(lookups.next().thread, this_thread());
+    };
+    let Some(run) = with_hanging_lookup(test_name!(), &[], child) else {
+        return;
+    };
+    run.assert_silent();
 }
 
 #[test]

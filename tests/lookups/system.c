@@ -1,11 +1,17 @@
-/* A getaddrinfo that hangs for the host name "hanging.test", as the system's does while no name server answers.
+/* A system without name servers, and one without threads.
+ *
+ * A getaddrinfo that hangs for the host name "hanging.test", as the system's does while no name server answers.
  *
  * SIGNPATH_TEST_LOOKUP is the descriptor of a socket. Each lookup of that name writes a report to it, waits until the other
  * end sends a byte or goes away, and then finds 127.0.0.1.
+ *
+ * With SIGNPATH_TEST_NO_THREADS no thread can be created.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,4 +42,14 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
         return EAI_SYSTEM;
     }
     return system_lookup("127.0.0.1", port, hints, addresses);
+}
+
+typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
+    create *system_create = (create *)dlsym(RTLD_NEXT, "pthread_create");
+    if (getenv("SIGNPATH_TEST_NO_THREADS") != NULL) {
+        return EAGAIN;
+    }
+    return system_create(thread, attributes, start, argument);
 }
