@@ -27,9 +27,15 @@ use crate::secret::Secret;
 /// The longest excerpt, in characters, of an error body that is not problem details.
 const EXCERPT: usize = 200;
 
+/// The longest excerpt, in characters, of the messages in problem details.
+const MESSAGES: usize = 2000;
+
 /// What to do where a web page refuses a request, which SignPath itself would not send.
 const NOT_SIGNPATH: &str = "check ApiUrl, TlsClientCertificate, and whether a proxy answers in \
     SignPath's place";
+/// The same where it could be a matter of the API token after all.
+const NOT_SIGNPATH_OR_TOKEN: &str = "check whether a proxy or a firewall answers in SignPath's \
+    place, and the API token";
 
 /// A client with the credentials of one user.
 pub struct Client {
@@ -175,6 +181,9 @@ impl Client {
         let page = web_page(&answer.body);
         let remedy = match call.policy {
             _ if page.is_some() && verdict.kind == Kind::ServiceRefused => NOT_SIGNPATH,
+            _ if page.is_some() && verdict.kind == Kind::ServiceUnauthorized => {
+                NOT_SIGNPATH_OR_TOKEN
+            }
             // What there is to do depends on the other route.
             Some(_) if is_route_gone => "",
             Some(_) if verdict.kind == Kind::ServiceRefused => REFUSED,
@@ -182,8 +191,10 @@ impl Client {
         };
         let said = match problem {
             _ if answer.status.is_redirection() => location(answer).unwrap_or_default(),
-            Some(problem) => problem.text,
-            None => page.unwrap_or_else(|| excerpt(&answer.body)),
+            Some(problem) => excerpt(&problem.text, MESSAGES),
+            None => {
+                page.unwrap_or_else(|| excerpt(&String::from_utf8_lossy(&answer.body), EXCERPT))
+            }
         };
         let said = self.masked(&said);
         let colon = match said.chars().next() {
@@ -485,19 +496,19 @@ fn unwritable(error: &dyn std::error::Error) -> Failure {
 /// Where a redirect leads.
 fn location(answer: &Answer) -> Option<String> {
     let location = String::from_utf8_lossy(answer.headers.get(LOCATION)?.as_bytes());
-    let location: String = location.chars().take(EXCERPT).collect();
     Some(format!(
-        "it leads to {location}, where the API token is not sent"
+        "it leads to {}, where the API token is not sent",
+        excerpt(&location, EXCERPT)
     ))
 }
 
-/// The beginning of a text.
-fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(body)
-        .trim()
-        .chars()
-        .take(EXCERPT)
-        .collect()
+/// The beginning of a text, up to `length` characters.
+fn excerpt(text: &str, length: usize) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(length) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// What there is to say of a body that is HTML: its title, in which a proxy tells what it wants.
@@ -513,7 +524,7 @@ fn web_page(body: &[u8]) -> Option<String> {
         .and_then(|(_, rest)| rest.split('<').next())
         .map(str::trim)
         .filter(|title| !title.is_empty())
-        .map(|title| format!(" with the title \"{}\"", excerpt(title.as_bytes())))
+        .map(|title| format!(" with the title \"{}\"", excerpt(title, EXCERPT)))
         .unwrap_or_default();
     Some(format!("a web page{title} instead of an API answer"))
 }

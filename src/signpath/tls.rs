@@ -75,6 +75,13 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
             })?;
         }
     }
+    if roots.is_empty() {
+        return Err(Error::new(
+            Kind::Configuration,
+            "there is no authority to trust a server by: the system has no root certificates \
+             (install ca-certificates), and TlsCaFile and SIGNPATH_TLS_CA_FILE name none",
+        ));
+    }
     Ok(roots)
 }
 

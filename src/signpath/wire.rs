@@ -1,6 +1,5 @@
 //! The JSON of the REST API.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
@@ -291,7 +290,7 @@ struct ProblemDetails {
     title: Option<String>,
     detail: Option<String>,
     #[serde(default)]
-    errors: BTreeMap<String, Vec<String>>,
+    errors: Value,
     #[serde(rename = "traceId")]
     trace_id: Option<String>,
 }
@@ -308,7 +307,7 @@ pub(super) struct Problem {
 /// repeats the `status` says nothing.
 pub(super) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
     let problem: ProblemDetails = serde_json::from_slice(body).ok()?;
-    let mut messages: Vec<String> = problem.errors.into_values().flatten().collect();
+    let mut messages = messages(problem.errors);
     let is_specific = !messages.is_empty() || problem.detail.is_some();
     if messages.is_empty() {
         messages.extend(
@@ -326,6 +325,23 @@ pub(super) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
         text: messages.join(" "),
         is_specific,
     })
+}
+
+/// The texts in `errors`: lists by field, as SignPath has them, or objects with a `detail` each (RFC
+/// 9457, section 3).
+fn messages(errors: Value) -> Vec<String> {
+    match errors {
+        Value::String(message) => vec![message],
+        Value::Array(errors) => errors.into_iter().flat_map(messages).collect(),
+        Value::Object(mut errors) => match errors.remove("detail") {
+            Some(detail) => messages(detail),
+            None => errors
+                .into_iter()
+                .flat_map(|(_, errors)| messages(errors))
+                .collect(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -391,6 +407,22 @@ mod tests {
             "The file has an invalid format. The selected signing policy has an approval process. \
              (trace id 00-5465-5d5a-00)"
         );
+        // The example of RFC 9457, section 3.
+        let body = json!({
+            "type": "https://example.net/validation-error",
+            "title": "Your request is not valid.",
+            "errors": [
+                {"detail": "must be a positive integer", "pointer": "#/age"},
+                {"detail": "must be 'green', 'red' or 'blue'", "pointer": "#/profile/color"}
+            ]
+        });
+        let problem_of =
+            |body: Value| problem(body.to_string().as_bytes(), StatusCode::BAD_REQUEST);
+        assert_eq!(
+            problem_of(body).unwrap().text,
+            "must be a positive integer must be 'green', 'red' or 'blue'"
+        );
+        assert_eq!(problem_of(json!({"errors": "No."})).unwrap().text, "No.");
         let missing = |body: &str| problem(body.as_bytes(), StatusCode::NOT_FOUND);
         let not_found = missing(r#"{"title": "Not Found", "traceId": "00-1"}"#).unwrap();
         assert_eq!(not_found.text, "(trace id 00-1)");

@@ -65,6 +65,13 @@ pub const SITUATIONS: &[Situation] = &[
         &["403 Forbidden", "Submitter"],
     ),
     situation(
+        "a firewall forbids the request for the list",
+        |scene| scene.fail_list(Effect::web_page(403)),
+        login,
+        "CKR_PIN_INCORRECT",
+        &["403 Forbidden", "a web page", "a firewall"],
+    ),
+    situation(
         "the organization does not exist",
         |scene| {
             let unknown = "00000000-0000-0000-0000-000000000000";

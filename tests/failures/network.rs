@@ -136,6 +136,18 @@ pub const TLS: &[Situation] = &[
         &["cannot be trusted", "UnknownIssuer", "SIGNPATH_TLS_CA_FILE"],
     ),
     situation(
+        "the system has no root certificates",
+        |scene| {
+            scene.serve_tls(TlsOptions::default());
+            scene.set("SIGNPATH_TLS_CA_FILE", "");
+            scene.set("SSL_CERT_FILE", "/none.pem");
+            scene.set("SSL_CERT_DIR", "");
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["no root certificates", "ca-certificates", "TlsCaFile"],
+    ),
+    situation(
         "the server's certificate is self-signed",
         |scene| serve_with(scene, ServerCertificate::SelfSigned),
         login,

@@ -34,6 +34,17 @@ pub const REFUSED: &[Situation] = &[
         &["The first. The second. (trace id 00-"],
     ),
     situation(
+        "problem details without end",
+        |scene| {
+            let message = "x".repeat(2000);
+            scene.call(&message, "xxx");
+            scene.fail_sign(Effect::problem(400, &[&message, "And more."]));
+        },
+        sign,
+        "CKR_ARGUMENTS_BAD",
+        &["xxx...; correct"],
+    ),
+    situation(
         "the API token is not valid any more",
         |scene| scene.fail_sign(Effect::status(401)),
         sign,
@@ -127,7 +138,7 @@ pub const REFUSED: &[Situation] = &[
     situation(
         "a refusal of 100 MB",
         |scene| {
-            scene.call(&"x".repeat(200), "xxx…");
+            scene.call(&"x".repeat(200), "xxx");
             scene.fail_sign(Effect::Long {
                 status: 400,
                 length: 100_000_000,
@@ -135,7 +146,7 @@ pub const REFUSED: &[Situation] = &[
         },
         sign,
         "CKR_ARGUMENTS_BAD",
-        &["400", "xxx; "],
+        &["400", "xxx...; "],
     ),
     situation(
         "a refusal that repeats the API token",
