@@ -2,10 +2,15 @@
 
 mod common;
 
-use common::{LIST, SIGN, environment, in_child, initialized, logged_in, service, slot, traffic};
+use std::time::{Duration, Instant, SystemTime};
+
+use common::{
+    LIST, SIGN, environment, in_child, initialized, logged_in, private_key, service, slot, traffic,
+};
+use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
-use cryptoki::session::Session;
+use cryptoki::session::{Session, UserType};
+use cryptoki::types::AuthPin;
 use pkcs11_test::{Effect, Fault, Service};
 
 /// What is said of a retry that may make another signature.
@@ -16,12 +21,8 @@ fn soon(status: u16) -> Effect {
     Effect::retry_after(status, 0)
 }
 
-fn sign(session: &Session) -> Result<Vec<u8>, cryptoki::error::Error> {
-    let template = [
-        Attribute::Class(ObjectClass::PRIVATE_KEY),
-        Attribute::Id(b"demo/p-256".to_vec()),
-    ];
-    let key = session.find_objects(&template).unwrap()[0];
+fn sign(session: &Session) -> Result<Vec<u8>, Error> {
+    let key = private_key(session, "demo/p-256");
     session.sign(&Mechanism::Ecdsa, key, &[7; 32])
 }
 
@@ -152,9 +153,56 @@ fn a_request_that_did_not_reach_the_service_is_no_second_signing_request() {
 }
 
 #[test]
+fn all_attempts_together_stay_within_the_total_time() {
+    const TOTAL: Duration = Duration::from_secs(3);
+    let prepare = || {
+        // First many attempts, then one that does not end, although it alone might take 30 s.
+        let faults = vec![
+            Fault::on(LIST, Effect::Usual),
+            Fault::on(LIST, Effect::Hang).always(),
+            Fault::on(SIGN, soon(503)).always(),
+        ];
+        let total = TOTAL.as_secs().to_string();
+        let total = (
+            "SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS",
+            total.as_str(),
+        );
+        with_faults(faults, &[total])
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        let key = private_key(&session, "demo/p-256");
+        let begun = Instant::now();
+        session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap_err();
+        assert!(begun.elapsed() < 2 * TOTAL, "{:?}", begun.elapsed());
+        drop(session);
+        module.finalize().unwrap();
+        let module = initialized();
+        let session = module.open_ro_session(slot(&module)).unwrap();
+        let begun = Instant::now();
+        let pin = AuthPin::new("CONFIG".into());
+        session.login(UserType::User, Some(&pin)).unwrap_err();
+        assert!(begun.elapsed() < 2 * TOTAL, "{:?}", begun.elapsed());
+    };
+    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    let traffic = traffic(&service.requests());
+    assert!(traffic.signatures > 2, "{traffic:?}");
+    assert_eq!(traffic.lists, 2);
+    let [.., last_attempt, hanging] = run.lines()[..] else {
+        panic!("{}", run.stderr);
+    };
+    let gave_up = format!("gave up after attempt {}", traffic.signatures);
+    assert!(last_attempt.contains(&gave_up), "{last_attempt}");
+    assert!(hanging.contains("within 3 s"), "{hanging}");
+}
+
+#[test]
 fn a_retry_after_is_seconds_or_a_date() {
     let far = "Fri, 31 Dec 9999 23:59:59 GMT";
-    let past = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let past = SystemTime::now() - Duration::from_secs(60);
     let prepare = || {
         let never = Effect::answer(429, &[("Retry-After", far)], "");
         let faults = [Effect::retry_at(503, past), Effect::Usual, never];
