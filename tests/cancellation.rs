@@ -10,7 +10,7 @@ use common::raw::{self, Raw, ck, mechanism};
 use common::relay::{Relay, Watch};
 use common::{Run, SIGN, environment, in_child, service};
 use cryptoki_sys::*;
-use pkcs11_test::{Effect, Fault};
+use pkcs11_test::{Effect, Fault, Gate};
 
 const SIGNING_REQUEST: Watch = Watch::Request(b"POST ");
 
@@ -196,4 +196,41 @@ fn closing_the_session_ends_a_retry_that_is_waiting() {
         assert_eq!(rv, CKR_SESSION_CLOSED);
     };
     in_child(test_name!(), prepare, child);
+}
+
+#[test]
+fn the_next_signature_is_not_the_late_answer_to_a_call_that_was_ended() {
+    let child = || {
+        let service = service();
+        let gate = Gate::new();
+        service.inject(Fault::hold(SIGN, &gate)).unwrap();
+        for (name, value) in service.environment() {
+            // SAFETY: only threads of the service run beside this one, which do not read it.
+            unsafe { std::env::set_var(name, value) };
+        }
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
+        let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
+        let sign = |byte| {
+            let mut ecdsa = mechanism(CKM_ECDSA);
+            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
+            let (mut digest, mut signature, mut length) = ([byte; 32], [0; 64], 64);
+            let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
+            ck!(raw, C_Sign(session, data, 32, output, &mut length))
+        };
+        thread::scope(|scope| {
+            let signing = scope.spawn(|| sign(1));
+            gate.wait_for(1);
+            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_SIGN)), CKR_OK);
+            assert_eq!(signing.join().unwrap(), CKR_FUNCTION_CANCELED);
+        });
+        gate.open();
+        // The module verifies what it returns, so an answer for the other digest would not do.
+        for byte in [2, 3] {
+            assert_eq!(sign(byte), CKR_OK);
+        }
+    };
+    if let Some(((), run)) = in_child(test_name!(), || ((), Vec::new()), child) {
+        run.assert_silent();
+    }
 }

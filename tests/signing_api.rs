@@ -141,6 +141,7 @@ fn the_metadata_of_both_generations_names_process_user_host_and_system() {
             command_line.starts_with(program.to_str().unwrap()),
             "{command_line}"
         );
+        assert!(command_line.contains(test_name!()), "{command_line}");
     }
 }
 

@@ -7,8 +7,7 @@ use std::ptr;
 
 use common::raw::{self, Raw, ck};
 use common::{
-    Traffic, environment, in_child, initialized, logged_in, objects, options, service, slot,
-    traffic,
+    Traffic, environment, in_child, initialized, objects, options, service, slot, traffic,
 };
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
@@ -294,37 +293,4 @@ fn a_connection_that_the_service_closed_meanwhile_is_replaced_before_the_request
         return;
     };
     run.assert_silent();
-}
-
-#[test]
-fn the_audit_metadata_names_process_and_user_and_none_of_the_secrets() {
-    let prepare = || {
-        let service = service();
-        let environment = environment(&service, &[]);
-        (service, environment)
-    };
-    let child = || {
-        let module = initialized();
-        let session = logged_in(&module);
-        let key = session
-            .find_objects(&[PRIVATE_KEY, id("demo/p-256")])
-            .unwrap()[0];
-        session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap();
-    };
-    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    let requests = service.requests();
-    let metadata = requests.last().unwrap().metadata.as_ref().unwrap();
-    let process = &metadata["CreatingProcess"];
-    let command_line = process["CommandLine"].as_str().unwrap();
-    assert!(command_line.contains(test_name!()), "{command_line}");
-    let user = std::process::Command::new("id")
-        .arg("-un")
-        .output()
-        .unwrap();
-    assert_eq!(
-        process["User"],
-        String::from_utf8_lossy(&user.stdout).trim()
-    );
 }
