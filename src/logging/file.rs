@@ -5,10 +5,8 @@
 //! that was renamed is not written to for long. A line is one `write` that appends, which the
 //! kernel does not mix with others.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
@@ -142,28 +140,29 @@ fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Failure> {
     Err(Failure::Refused(refusal))
 }
 
-/// Says once where the log is, if not where it should be. That another user of the machine was
-/// first in the default folder stays so, and need not be a warning in each run.
+/// Says once where the log is, if not where it should be.
 fn say_folder(configured: &Path, refusal: &Refusal, used: &Path, file: Found) {
     if FOLDER_SAID.swap(true, Ordering::Relaxed) {
         return;
     }
-    let is_known = configured == Path::new(DEFAULT_DIRECTORY)
-        && matches!(refusal, Refusal::Foreign(_))
-        && file == Found::Begun;
-    let level = if is_known {
-        Level::Info
-    } else {
-        Level::Warning
-    };
     super::write(
-        level,
+        say_folder_at(configured, refusal, file),
         format_args!(
             "the log file is in {}, because {} {refusal}",
             used.display(),
             configured.display()
         ),
     );
+}
+
+/// That another user of the machine was first in the default folder stays so, and need not be a
+/// warning in each run.
+fn say_folder_at(configured: &Path, refusal: &Refusal, file: Found) -> Level {
+    let is_default = configured == Path::new(DEFAULT_DIRECTORY);
+    match (refusal, file) {
+        (Refusal::Foreign(_), Found::Begun) if is_default => Level::Info,
+        _ => Level::Warning,
+    }
 }
 
 /// Why a line is not in the file.
@@ -190,7 +189,7 @@ impl From<Refusal> for Failure {
 }
 
 /// What the file was before a line came into it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     /// Empty, or not there.
     Empty,
@@ -198,38 +197,60 @@ enum Found {
     Begun,
 }
 
-/// Appends to the file in a folder.
+/// Appends to the file in a folder, or to a new one if that is full.
 fn append(folder: &Path, lines: &[u8]) -> Result<Found, Failure> {
     let folder = folder::open_or_make(folder)?;
-    let (mut file, mut state) = folder::open_file(&folder, NAME)?;
-    let is_full = state.size > 0 && state.size + lines.len() as u64 > rotation::MAX_SIZE;
-    if is_full && rotation::rotate(&folder, NAME, &state) {
-        (file, state) = folder::open_file(&folder, NAME)?;
+    let (file, state) = folder::open_file(&folder, NAME)?;
+    let found = match state.size {
+        0 => Found::Empty,
+        _ => Found::Begun,
+    };
+    let fits = found == Found::Empty || state.size + lines.len() as u64 <= rotation::MAX_SIZE;
+    if fits || !rotation::rotate(&folder, NAME, &state) {
+        match write_whole(&file, lines) {
+            // Nothing may come behind a line that was cut. A process that may not make large files
+            // gets so far with the next one.
+            Err(Errno::EFBIG) if found == Found::Begun => {
+                rotation::rotate(&folder, NAME, &state);
+            }
+            written => return written.map(|()| found).map_err(Failure::NotWritten),
+        }
     }
-    let mut lines = Cow::Borrowed(lines);
-    if is_cut(&file, state.size) {
-        lines.to_mut().insert(0, b'\n');
-    }
-    match quiet::write(&file, &lines) {
-        Ok(length) if length == lines.len() => Ok(match state.size {
-            0 => Found::Empty,
-            _ => Found::Begun,
-        }),
-        Ok(_) => Err(Failure::NotWritten(Errno::ENOSPC)),
-        Err(error) => Err(Failure::NotWritten(error)),
-    }
+    let (file, _) = folder::open_file(&folder, NAME)?;
+    write_whole(&file, lines)
+        .map(|()| found)
+        .map_err(Failure::NotWritten)
 }
 
-/// Whether the file ends within a line, because there was no room for more then.
-fn is_cut(file: &File, size: u64) -> bool {
-    let mut last = [b'\n'];
-    size.checked_sub(1)
-        .is_some_and(|place| file.read_exact_at(&mut last, place).is_ok() && last != [b'\n'])
+/// A line that is cut is [`Errno::EFBIG`], also where the disk became full within it.
+fn write_whole(file: &File, lines: &[u8]) -> nix::Result<()> {
+    match quiet::write(file, lines)? {
+        length if length == lines.len() => Ok(()),
+        _ => Err(Errno::EFBIG),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_user_in_the_default_folder_is_a_warning_until_the_private_file_is_begun() {
+        let default = Path::new(DEFAULT_DIRECTORY);
+        for (folder, refusal, file, level) in [
+            (default, Refusal::Foreign(1), Found::Empty, Level::Warning),
+            (default, Refusal::Foreign(1), Found::Begun, Level::Info),
+            (default, Refusal::Symlink, Found::Begun, Level::Warning),
+            (
+                Path::new("/logs"),
+                Refusal::Foreign(1),
+                Found::Begun,
+                Level::Warning,
+            ),
+        ] {
+            assert_eq!(say_folder_at(folder, &refusal, file), level, "{refusal}");
+        }
+    }
 
     #[test]
     fn a_time_is_utc_with_milliseconds_as_in_rfc_3339() {

@@ -6,6 +6,8 @@ mod common;
 mod calls;
 mod exchanges;
 mod levels;
+mod places;
+mod rotation;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

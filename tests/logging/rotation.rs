@@ -1,0 +1,123 @@
+//! One file for many processes: whole lines, and none lost when it is rotated under load.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+
+use super::*;
+use crate::common::{self, in_child};
+use crate::test_name;
+
+/// The largest size of the file, in bytes.
+const MAX_SIZE: u64 = 10 << 20;
+
+/// The file and its copies, the youngest first.
+fn files(folder: &LogFolder) -> Vec<PathBuf> {
+    let copies = (1..).map(|number| format!("{FILE}.{number}"));
+    std::iter::once(FILE.to_owned())
+        .chain(copies)
+        .map(|name| folder.path().join(name))
+        .take_while(|path| path.exists())
+        .collect()
+}
+
+/// Calls C_GetInfo so many times. A thread or process of its own does.
+fn call(raw: &Raw, times: usize) {
+    let mut info = CK_INFO::default();
+    for _ in 0..times {
+        ck!(raw, C_GetInfo(&mut info));
+    }
+}
+
+/// How often each process ended a C_GetInfo, over all lines of the file and its copies.
+fn ends(files: &[PathBuf]) -> BTreeMap<u32, BTreeSet<u64>> {
+    let mut ends: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for line in files.iter().flat_map(|path| lines_of(path)) {
+        if line.message.starts_with("C_GetInfo(pInfo=not NULL): ") {
+            let is_new = ends.entry(line.process).or_default().insert(line.call);
+            assert!(is_new, "twice: {line:?}");
+        }
+    }
+    ends
+}
+
+#[test]
+fn processes_threads_and_forked_children_lose_no_line_when_the_file_is_rotated() {
+    const PROCESSES: usize = 4;
+    const THREADS: usize = 2;
+    // In three lines each, so that a process writes more than 10 MB.
+    const CALLS: usize = 16_000;
+    let prepare = || {
+        let folder = LogFolder::new();
+        let environment = folder.environment("verbose");
+        (folder, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        std::thread::scope(|scope| {
+            for _ in 1..PROCESSES {
+                scope.spawn(|| {
+                    common::fork::fork(|| {
+                        for _ in 0..THREADS {
+                            call(&raw, CALLS);
+                        }
+                    });
+                });
+            }
+            for _ in 0..THREADS {
+                scope.spawn(|| call(&raw, CALLS));
+            }
+        });
+    };
+    let Some((folder, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_silent();
+    let files = files(&folder);
+    let written: u64 = files
+        .iter()
+        .map(|path| path.metadata().unwrap().len())
+        .sum();
+    assert!(written > PROCESSES as u64 * MAX_SIZE, "{written}");
+    let ends = ends(&files);
+    let counts: Vec<_> = ends.values().map(BTreeSet::len).collect();
+    assert_eq!(counts, [THREADS * CALLS; PROCESSES]);
+    assert!((3..=5).contains(&files.len()), "{files:#?}");
+    for path in &files[1..] {
+        let size = path.metadata().unwrap().len();
+        // Who had it open when it was renamed still ends a line in it.
+        assert!(
+            (MAX_SIZE - 4096..MAX_SIZE + 65536).contains(&size),
+            "{size}"
+        );
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn five_copies_are_kept_and_the_oldest_goes() {
+    let prepare = || {
+        let folder = LogFolder::new();
+        std::fs::create_dir(folder.path()).unwrap();
+        let full = std::fs::File::create(folder.path().join(FILE)).unwrap();
+        full.set_len(MAX_SIZE).unwrap();
+        for number in 1..=5 {
+            let path = folder.path().join(format!("{FILE}.{number}"));
+            std::fs::write(path, format!("copy {number}")).unwrap();
+        }
+        let environment = folder.environment("debug");
+        (folder, environment)
+    };
+    let Some((folder, run)) = in_child(test_name!(), prepare, || call(&Raw::load(), 1)) else {
+        return;
+    };
+    run.assert_silent();
+    let files = files(&folder);
+    assert_eq!(files.len(), 6, "{files:#?}");
+    let last = lines_of(&files[0]).pop().unwrap();
+    assert!(last.message.starts_with("C_GetInfo"), "{last:?}");
+    assert_eq!(files[1].metadata().unwrap().len(), MAX_SIZE);
+    for (number, path) in files.iter().enumerate().skip(2) {
+        let before = format!("copy {}", number - 1);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), before);
+    }
+}
