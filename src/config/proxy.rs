@@ -28,7 +28,12 @@ impl Proxy {
             format!("http://{text}")
         };
         let mut url = Url::parse(&with_scheme).ok()?;
-        if url.scheme() != "http" || !url.has_host() {
+        // What is more than that may be a secret that went astray.
+        let is_origin = url.has_host()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if url.scheme() != "http" || !is_origin {
             return None;
         }
         let decoded = |text: &str| {
@@ -110,7 +115,16 @@ mod tests {
         assert_eq!((user.as_str(), password.expose()), ("us@er", "s3cr/et"));
         assert!(!format!("{proxy:?} {proxy}").contains("s3cr"));
         assert!(Proxy::parse("proxy:3128").unwrap().credentials.is_none());
-        for text in ["https://proxy", "socks5://proxy", "http://", ":", ""] {
+        for text in [
+            "https://proxy",
+            "socks5://proxy",
+            "http://",
+            ":",
+            "",
+            "a/b+c=",
+            "proxy/?a",
+            "proxy/#a",
+        ] {
             assert!(Proxy::parse(text).is_none(), "{text}");
         }
     }
