@@ -8,6 +8,7 @@ mod exchanges;
 mod levels;
 mod places;
 mod rotation;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
