@@ -156,7 +156,7 @@ pub(super) fn open_file(folder: &File, name: &str) -> Result<(File, State), Refu
 }
 
 /// Folders of this user, for when the configured one cannot be used: in the folder for state that
-/// outlives a program (XDG Base Directory Specification), and in `/tmp`.
+/// outlives a program (XDG Base Directory Specification), and in that for temporary files.
 pub(super) fn private() -> impl Iterator<Item = PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let state = std::env::var_os("XDG_STATE_HOME")
@@ -165,9 +165,9 @@ pub(super) fn private() -> impl Iterator<Item = PathBuf> {
             let home = std::env::var_os("HOME").and_then(absolute)?;
             Some(home.join(".local/state"))
         });
-    let temporary = format!("/tmp/SignPathLogs-{}", nix::unistd::geteuid());
+    let temporary = format!("SignPathLogs-{}", nix::unistd::geteuid());
     state
         .map(|state| state.join("signpath-pkcs11"))
         .into_iter()
-        .chain([PathBuf::from(temporary)])
+        .chain([std::env::temp_dir().join(temporary)])
 }

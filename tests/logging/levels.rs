@@ -135,13 +135,16 @@ fn the_console_can_be_standard_output() {
 fn a_configuration_that_cannot_be_used_is_in_the_log_that_it_asks_for() {
     let prepare = || {
         let folder = LogFolder::new();
-        let mut environment = folder.environment("error");
+        let mut environment = folder.environment("none");
         environment.push(("SIGNPATH_API_URL".to_owned(), "nonsense".to_owned()));
         environment.push((CONSOLE_LEVEL.to_owned(), "loud".to_owned()));
         (folder, environment)
     };
     let child = || {
         let raw = Raw::load();
+        // The module has been called already, and C_Initialize looks again.
+        // SAFETY: no other thread of this process reads the environment now.
+        unsafe { std::env::set_var(FILE_LEVEL, "error") };
         let initialized = ck!(raw, C_Initialize(ptr::null_mut()));
         assert_eq!(initialized, CKR_GENERAL_ERROR);
     };

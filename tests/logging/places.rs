@@ -26,17 +26,29 @@ fn sign_with_log(
     prepare: impl FnOnce(&Path) -> PathBuf,
     child: impl FnOnce(),
 ) -> Option<(TempDir, Run)> {
+    sign_with_state(test, |folder| (prepare(folder), state_in(folder)), child)
+}
+
+/// The variable of the private folder for state.
+fn state_in(folder: &Path) -> Vec<(&'static str, PathBuf)> {
+    vec![("XDG_STATE_HOME", folder.join("state"))]
+}
+
+/// The same, where `prepare` also says where private folders may be.
+fn sign_with_state(
+    test: &str,
+    prepare: impl FnOnce(&Path) -> (PathBuf, Vec<(&'static str, PathBuf)>),
+    child: impl FnOnce(),
+) -> Option<(TempDir, Run)> {
     let prepare = || {
         let (service, folder) = (service(), tempfile::tempdir().unwrap());
         service.inject(Fault::on(SIGN, busy())).unwrap();
-        let directory = prepare(folder.path());
-        let state = folder.path().join("state");
-        let more = [
-            (FILE_LEVEL, "debug"),
-            (LOG_DIRECTORY, directory.to_str().unwrap()),
-            ("XDG_STATE_HOME", state.to_str().unwrap()),
-        ];
-        let environment = environment(&service, &more);
+        let (directory, mut more) = prepare(folder.path());
+        more.push((LOG_DIRECTORY, directory));
+        let mut environment = environment(&service, &[(FILE_LEVEL, "debug")]);
+        let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+        let more = more.into_iter();
+        environment.extend(more.map(|(name, path)| (name.to_owned(), text(path))));
         ((service, folder), environment)
     };
     let ((_, folder), run) = in_child(test, prepare, child)?;
@@ -244,6 +256,64 @@ fn where_there_can_be_no_folder_a_private_one_is_used() {
     }
 }
 
+/// Not even root can make anything there.
+const NOWHERE: &str = "/proc/nowhere";
+
+#[test]
+fn the_private_folder_is_one_for_state_or_temporary_files() {
+    type Variables = fn(&Path) -> Vec<(&'static str, PathBuf)>;
+    // SAFETY: it only looks at the process.
+    let user = unsafe { libc::geteuid() };
+    let places: [(Variables, String); 4] = [
+        (state_in, PRIVATE.to_owned()),
+        // What is not absolute does not count (XDG Base Directory Specification).
+        (
+            |folder| {
+                vec![
+                    ("XDG_STATE_HOME", "relative".into()),
+                    ("HOME", folder.into()),
+                ]
+            },
+            ".local/state/signpath-pkcs11".to_owned(),
+        ),
+        (
+            |folder| vec![("XDG_STATE_HOME", "".into()), ("HOME", folder.into())],
+            ".local/state/signpath-pkcs11".to_owned(),
+        ),
+        (
+            |folder| {
+                vec![
+                    ("XDG_STATE_HOME", NOWHERE.into()),
+                    ("TMPDIR", folder.into()),
+                ]
+            },
+            format!("SignPathLogs-{user}"),
+        ),
+    ];
+    for (variables, private) in places {
+        let prepare = |folder: &Path| (PathBuf::from(NOWHERE), variables(folder));
+        let Some((folder, _)) = sign_with_state(test_name!(), prepare, sign_well) else {
+            return;
+        };
+        assert_complete(&folder.path().join(private));
+    }
+}
+
+#[test]
+fn a_log_that_can_be_nowhere_is_said_once_and_the_signature_is_made() {
+    let prepare = |_: &Path| {
+        let nowhere = ["XDG_STATE_HOME", "TMPDIR"].map(|name| (name, PathBuf::from(NOWHERE)));
+        (PathBuf::from(NOWHERE), nowhere.into())
+    };
+    let Some((_, run)) = sign_with_state(test_name!(), prepare, sign_well) else {
+        return;
+    };
+    let lines = run.lines();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let said = "cannot be written: /proc/nowhere cannot be used";
+    assert!(lines[0].contains(said), "{}", lines[0]);
+}
+
 /// Limits the size of files that this process writes, in bytes. The signal that comes with it ends
 /// a program that does not expect it.
 fn limit_file_size(limit: libc::rlim_t) {
@@ -346,10 +416,11 @@ fn a_stderr_that_is_closed_ends_nothing_even_if_the_connection_gets_its_number()
         return;
     };
     assert_complete(&folder.path());
-    let statuses: Vec<_> = service
+    // A server that reads a line of ours between two requests closes the connection.
+    let exchanges: Vec<_> = service
         .requests()
         .into_iter()
-        .map(|request| request.status)
+        .map(|request| (request.connection, request.status.unwrap()))
         .collect();
-    assert_eq!(statuses, [Some(200), Some(503), Some(503), Some(200)]);
+    assert_eq!(exchanges, [(1, 200), (1, 503), (2, 503), (2, 200)]);
 }
