@@ -82,6 +82,17 @@ pub fn configure(console: (Level, OutputStream), file: (Level, &Path)) {
     file::configure(file.0, file.1);
 }
 
+/// Opens the folder of the log file, or makes it.
+///
+/// # Errors
+/// Why the log file will be in another one, as the end of a sentence that begins with its name.
+pub fn check_directory(directory: &Path) -> Result<(), String> {
+    match folder::open_or_make(directory) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(refusal.to_string()),
+    }
+}
+
 /// Whether anybody sees lines of `level`.
 pub fn enabled(level: Level) -> bool {
     console::shows(level) || file::shows(level)

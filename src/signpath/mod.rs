@@ -6,16 +6,18 @@ mod cancellation;
 mod client;
 mod command_line;
 mod failure;
+mod health;
 mod lookup;
 mod metadata;
 mod retry;
 mod status;
-mod tls;
+pub mod tls;
 mod transport;
 mod wire;
 
 pub use cancellation::Cancellation;
 pub use client::Client;
+pub use health::{Health, health};
 pub use lookup::Threads;
 pub use transport::Transport;
 

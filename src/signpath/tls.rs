@@ -16,7 +16,7 @@ use crate::logging::{self, Level};
 ///
 /// # Errors
 /// [`Kind::Configuration`] for files that cannot be used.
-pub(super) fn client_config(config: &Config) -> Result<ClientConfig> {
+pub fn client_config(config: &Config) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -105,7 +105,7 @@ fn unusable(setting: &str, path: &Path, reason: String) -> Error {
 
 /// What a TLS error means and what a user can do, as the rest of a sentence that begins with the
 /// server's URL.
-pub(super) fn explain(error: &rustls::Error) -> String {
+pub fn explain(error: &rustls::Error) -> String {
     use CertificateError as Certificate;
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {

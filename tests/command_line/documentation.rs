@@ -5,7 +5,15 @@ use std::process::Command;
 use crate::program::{Run, program, text};
 
 /// All commands.
-const COMMANDS: [&str; 6] = ["list", "certificate", "sign", "setup", "completions", "man"];
+const COMMANDS: [&str; 7] = [
+    "list",
+    "certificate",
+    "sign",
+    "setup",
+    "doctor",
+    "completions",
+    "man",
+];
 
 /// What a run prints that ends well.
 fn printed(arguments: &[&str]) -> String {

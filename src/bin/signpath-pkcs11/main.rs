@@ -7,9 +7,11 @@
     clippy::panic,
     clippy::unwrap_used
 )]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod certificate;
 mod completions;
+mod doctor;
 mod failure;
 mod list;
 mod man;
@@ -56,8 +58,11 @@ enum Command {
     Certificate(certificate::Arguments),
     Sign(sign::Arguments),
     Setup(setup::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    #[command(name = doctor::module::LOAD, hide = true)]
+    LoadModule(doctor::module::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -74,8 +79,10 @@ fn run(command_to_run: Command) -> Result<ExitCode, Failure> {
         Command::Certificate(arguments) => certificate::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut command()),
         Command::Man(arguments) => man::run(&arguments, command()),
+        Command::LoadModule(arguments) => doctor::module::load(&arguments),
     }
 }
 

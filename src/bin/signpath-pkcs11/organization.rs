@@ -29,7 +29,8 @@ impl Organization {
     /// Reads the configuration; asks nothing yet.
     pub fn configured() -> Result<Self, Failure> {
         let config = Config::load()?;
-        start_logging(&config);
+        configure_logging(&config);
+        config.say_notices();
         let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
         let transport = Arc::new(Transport::new(config.clone(), Threads::Allowed));
         Ok(Self {
@@ -75,12 +76,11 @@ impl Organization {
 }
 
 /// Logs as the module does, but never to standard output, where the result goes.
-pub fn start_logging(config: &Config) {
+pub fn configure_logging(config: &Config) {
     logging::configure(
         (config.log_console_level, OutputStream::Stderr),
         (config.log_file_level, &config.log_file_directory),
     );
-    config.say_notices();
 }
 
 /// What to do where there is no signing policy.

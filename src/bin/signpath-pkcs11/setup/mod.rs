@@ -1,6 +1,6 @@
 //! `setup`: configurations of signing tools.
 
-mod template;
+pub mod template;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

@@ -1,0 +1,95 @@
+//! Programs that are given some time, and what they wrote.
+
+use std::io::{self, Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use wait_timeout::ChildExt;
+
+/// The most of what a program wrote that is read, in bytes.
+const MAX_OUTPUT: u64 = 64 << 10;
+
+/// How a program ended.
+pub struct Outcome {
+    pub end: End,
+    /// What it wrote to standard output and stderr, in the order in which it did.
+    pub output: String,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Status(i32),
+    /// As a crash is.
+    Signal,
+    /// It was ended, with all that it had started, because its time was over.
+    TooLong,
+}
+
+/// Runs a program without anything to read, for at most `time_limit`.
+pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
+    // A file takes all that comes without anybody who reads along.
+    let mut written = tempfile::tempfile()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(written.try_clone()?)
+        .stderr(written.try_clone()?)
+        .process_group(0)
+        .spawn()?;
+    let end = match child.wait_timeout(time_limit)? {
+        Some(status) => status.code().map_or(End::Signal, End::Status),
+        None => {
+            if let Ok(group) = i32::try_from(child.id()) {
+                // A group that is gone needs no end.
+                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            }
+            child.wait()?;
+            End::TooLong
+        }
+    };
+    written.rewind()?;
+    let mut output = Vec::new();
+    written.take(MAX_OUTPUT).read_to_end(&mut output)?;
+    Ok(Outcome {
+        end,
+        output: String::from_utf8_lossy(&output).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended_with_all_that_it_has_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec 3>\"$PIPE\"; sleep 1000 & sleep 1000"]);
+        shell.env("PIPE", &pipe);
+        // This ends when no process holds the pipe any more.
+        let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+        let started = std::time::Instant::now();
+        let outcome = run(&mut shell, Duration::from_secs(1)).unwrap();
+        assert_eq!(outcome.end, End::TooLong);
+        assert_eq!(reader.join().unwrap(), b"");
+        assert!(started.elapsed() < Duration::from_secs(500));
+    }
+
+    #[test]
+    fn what_a_program_writes_and_how_it_ends_is_kept() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo one; echo two >&2; exit 3"]);
+        let outcome = run(&mut shell, Duration::from_secs(60)).unwrap();
+        assert_eq!(outcome.end, End::Status(3));
+        assert_eq!(outcome.output, "one\ntwo\n");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "kill -SEGV $$"]);
+        let outcome = run(&mut shell, Duration::from_secs(60)).unwrap();
+        assert_eq!(outcome.end, End::Signal);
+    }
+}

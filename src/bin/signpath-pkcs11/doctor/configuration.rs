@@ -1,0 +1,109 @@
+//! What is configured, where it comes from, and whether it can be used on this machine.
+
+use signpath_pkcs11::config::{Config, Origin, Report};
+use signpath_pkcs11::logging::{self, Level};
+use signpath_pkcs11::object::Options;
+
+use super::finding::{Detail, Finding, Status};
+use super::report::counted;
+use crate::organization::NO_CREDENTIALS;
+
+/// The settings, each with its value and where that comes from, and the configuration if it can be used.
+pub fn settings() -> (Finding, Option<Config>) {
+    const CHECK: &str = "configuration";
+    let report = Report::new();
+    let is_set = |origin: &Origin| *origin != Origin::Default;
+    let set = report
+        .settings
+        .iter()
+        .filter(|setting| is_set(&setting.origin));
+    let message = format!("{} set", counted(set.count(), "setting"));
+    let rows = report.settings.iter().filter_map(|setting| {
+        Some(Detail(vec![
+            (
+                "setting",
+                setting.json.unwrap_or(setting.variable).to_owned(),
+            ),
+            ("value", setting.value.clone()?),
+            ("origin", setting.origin.to_string()),
+        ]))
+    });
+    let details = rows.collect();
+    let config = match report.problem {
+        Some(problem) => Err(problem),
+        None => Config::load(),
+    };
+    let (finding, config) = match config {
+        Err(problem) => (Finding::error(CHECK, &problem.reason), None),
+        Ok(config) => {
+            let misspelt = report.misspelt.iter().map(ToString::to_string);
+            // The notices tell of misspelt variables too.
+            let notices = config.notices.iter().cloned();
+            let mut notices: Vec<_> = notices.chain(misspelt).collect();
+            notices.sort();
+            notices.dedup();
+            let finding = match notices.is_empty() {
+                true => Finding::ok(CHECK, message),
+                false => Finding::warning(
+                    CHECK,
+                    notices.join("; "),
+                    "correct the names, which are all in the README",
+                ),
+            };
+            (finding, Some(config))
+        }
+    };
+    (finding.with_details(details), config)
+}
+
+/// Whether there are an organization and a token.
+pub fn credentials(config: &Config) -> Finding {
+    const CHECK: &str = "credentials";
+    match config.credentials() {
+        Ok(Some(credentials)) => Finding::ok(
+            CHECK,
+            format!(
+                "there is a token for the organization {}",
+                credentials.organization_id
+            ),
+        ),
+        Ok(None) => match NO_CREDENTIALS.split_once(": ") {
+            Some((message, remedy)) => Finding::failed(CHECK, message, remedy),
+            None => Finding::error(CHECK, NO_CREDENTIALS),
+        },
+        Err(error) => Finding::from((CHECK, &error)),
+    }
+}
+
+/// Whether the certificates of authorities can be read, if there are any.
+pub fn chain(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "chain certificates";
+    let path = config.chain_certificates_file.as_ref()?;
+    Some(match Options::new(config) {
+        Ok(options) => {
+            let count = counted(options.chain_certificates.len(), "certificate");
+            Finding::ok(CHECK, format!("{count} in {}", path.display()))
+        }
+        Err(error) => Finding::from((CHECK, &error)),
+    })
+}
+
+/// Whether the log file can be written where it is to be.
+pub fn log(config: &Config) -> Finding {
+    const CHECK: &str = "log file";
+    let folder = config.log_file_directory.display();
+    if config.log_file_level == Level::None {
+        return Finding::skipped(CHECK, "there is none, since Log.File.Level is none");
+    }
+    match logging::check_directory(&config.log_file_directory) {
+        Ok(()) => Finding::ok(CHECK, format!("in the folder {folder}")),
+        Err(reason) => Finding {
+            status: Status::Warning,
+            ..Finding::failed(
+                CHECK,
+                format!("the folder {folder} {reason}, so another one is used"),
+                "name a folder of your own with SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory",
+            )
+        },
+    }
+}

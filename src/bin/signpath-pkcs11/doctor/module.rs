@@ -1,0 +1,98 @@
+//! Whether the module can be loaded: by a process of its own, since it may crash.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+
+use super::child::{self, End};
+use super::finding::Finding;
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::Progress;
+
+const CHECK: &str = "module";
+
+/// The name of the command that loads a module, which is for [`check`] alone.
+pub const LOAD: &str = "load-module";
+
+/// The longest that loading may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Loads a PKCS #11 module and says what it calls itself
+#[derive(clap::Args)]
+pub struct Arguments {
+    module: std::path::PathBuf,
+}
+
+/// Loads and initializes the module, and prints its version as `MAJOR.MINOR`.
+pub fn load(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let in_words = |error: cryptoki::error::Error| Failure::from(error.to_string());
+    let module = Pkcs11::new(&arguments.module).map_err(in_words)?;
+    let flags = CInitializeFlags::OS_LOCKING_OK;
+    module
+        .initialize(CInitializeArgs::new(flags))
+        .map_err(in_words)?;
+    let version = module
+        .get_library_info()
+        .map_err(in_words)?
+        .library_version();
+    module.finalize().map_err(in_words)?;
+    output::print(&format!("{}.{}\n", version.major(), version.minor()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Loads the module in another process.
+pub fn check(path: &Path) -> Finding {
+    let shown = path.display();
+    let outcome = {
+        let _progress = Progress::start(format!("Loading {shown}"));
+        std::env::current_exe().and_then(|program| {
+            let mut command = Command::new(program);
+            child::run(command.arg(LOAD).arg(path), PATIENCE)
+        })
+    };
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Finding::skipped(CHECK, format!("{shown} cannot be tried ({error})")),
+    };
+    let said = outcome.output.trim();
+    let said = said
+        .strip_prefix("signpath-pkcs11: error: ")
+        .unwrap_or(said);
+    let own = concat!(
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        ".",
+        env!("CARGO_PKG_VERSION_MINOR")
+    );
+    match outcome.end {
+        End::Status(0) if said == own => Finding::ok(CHECK, format!("{shown} can be loaded")),
+        End::Status(0) => Finding::warning(
+            CHECK,
+            format!("{shown} has the version {said}, and this program {own}"),
+            "install both from the same package",
+        ),
+        End::Status(_) => Finding::failed(
+            CHECK,
+            format!(
+                "{shown} cannot be loaded ({})",
+                said.lines().last().unwrap_or_default()
+            ),
+            "install the module for this processor architecture and C library",
+        ),
+        End::Signal => Finding::failed(
+            CHECK,
+            format!("{shown} crashes when it is loaded"),
+            "report it to the project",
+        ),
+        End::TooLong => Finding::failed(
+            CHECK,
+            format!(
+                "{shown} takes longer than {} s to be loaded",
+                PATIENCE.as_secs()
+            ),
+            "check the file system it is on",
+        ),
+    }
+}
