@@ -8,6 +8,7 @@ mod policies;
 mod program;
 mod setup;
 mod sign;
+mod terminal;
 
 #[test]
 fn nothing_of_the_command_line_is_in_the_module() {

@@ -183,6 +183,16 @@ fn osslsigncode_signs_with_the_script() {
     assert_eq!(traffic(&service.requests()).signatures, 1);
 }
 
+#[test]
+fn a_new_home_folder_of_gnupg_is_for_its_owner_alone() {
+    let (work, module) = (Work::new(), module_path());
+    let home = work.path("gnupg");
+    let to = ["--module", text(&module), "--directory", text(&home)];
+    let setup = ["setup", "gpg", "--offline"];
+    Run::of(&mut program(&[&setup[..], &to].concat())).assert_ok();
+    assert_eq!(fs::metadata(&home).unwrap().mode() & 0o777, 0o700);
+}
+
 /// Ends the agent and what it has started.
 struct Agent(PathBuf);
 
@@ -310,13 +320,14 @@ fn the_configuration_names_the_signing_policies_and_no_secret() {
 
 #[test]
 fn the_module_is_found_where_it_is_installed() {
-    let folder = tempfile::tempdir().unwrap();
+    // A link needs the same file system, and unlike a copy is not open for writing when it is run.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for library in ["bin", "lib", "lib/pkcs11"] {
         let installation = folder.path().join(library.replace('/', "-"));
         fs::create_dir_all(installation.join("bin")).unwrap();
         fs::create_dir_all(installation.join(library)).unwrap();
         let binary = installation.join("bin/signpath-pkcs11");
-        fs::copy(env!("CARGO_BIN_EXE_signpath-pkcs11"), &binary).unwrap();
+        fs::hard_link(env!("CARGO_BIN_EXE_signpath-pkcs11"), &binary).unwrap();
         let module = installation.join(library).join("libsignpath_pkcs11.so");
         fs::write(&module, "").unwrap();
         let setup = ["setup", "p11-kit", "--offline"];

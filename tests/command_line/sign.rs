@@ -219,6 +219,11 @@ fn what_cannot_be_signed_or_written_is_no_signing_request() {
             1,
             "no signing policy is called demo/none",
         ),
+        (
+            &["demo/p-256", "--file", file, "--output", file],
+            1,
+            "--output is the file that is signed",
+        ),
         (&["--file", file], 1, "more than one signing policy"),
         (
             &["demo/p-256", "--file", file, "--output", "/nonexistent/x"],
@@ -228,12 +233,12 @@ fn what_cannot_be_signed_or_written_is_no_signing_request() {
         (
             &["demo/p-256", "--digest", "00ff"],
             1,
-            "the digest has 2 bytes, but a digest of SHA-256 has 32",
+            "the digest has 2 bytes, but one of SHA-256 has 32, one of SHA-384 has 48",
         ),
         (
             &["demo/p-256", "--digest", &digest, "--hash", "sha512"],
             1,
-            "32 bytes, but --hash says Sha512, which has 64",
+            "the digest has 32 bytes, but one of SHA-512 has 64",
         ),
         (
             &["demo/p-256", "--digest", "xyz"],
@@ -266,4 +271,5 @@ fn what_cannot_be_signed_or_written_is_no_signing_request() {
         );
     }
     assert_eq!(traffic(&service.requests()).signatures, 0);
+    assert_eq!(fs::read(&message).unwrap(), MESSAGE);
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -111,11 +112,13 @@ impl Hash {
         }
     }
 
-    fn of_length(length: usize) -> Option<Self> {
-        Self::value_variants()
-            .iter()
-            .copied()
-            .find(|hash| hash.algorithm().digest_length() == length)
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
+        }
     }
 }
 
@@ -130,6 +133,11 @@ enum Format {
 /// Makes a signature: one request for the list of signing policies, and one signing request.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let organization = Organization::configured()?;
+    if let (Some(file), Some(output)) = (&arguments.file, &arguments.output) {
+        if is_same(file, output) {
+            return Err("--output is the file that is signed, which would be lost".into());
+        }
+    }
     let output = Target::open(arguments.output.as_deref(), arguments.base64)?;
     let digest = arguments.digest()?;
     let policy = organization.policy(arguments.policy.as_deref())?;
@@ -181,23 +189,20 @@ impl Arguments {
                 value,
             });
         };
-        let bytes = value.len();
-        let hash = match self.hash {
-            None => Hash::of_length(bytes).ok_or_else(|| {
-                format!(
-                    "the digest has {bytes} bytes, but a digest of SHA-256 has 32, of SHA-384 48, of SHA-512 64 and of SHA-1 20"
-                )
-            })?,
-            Some(hash) => hash,
+        let fits = |hash: &Hash| hash.algorithm().digest_length() == value.len();
+        let possible = match &self.hash {
+            Some(hash) => std::slice::from_ref(hash),
+            None => Hash::value_variants(),
+        };
+        let Some(hash) = possible.iter().find(|hash| fits(hash)) else {
+            let lengths = possible.iter().map(|hash| {
+                let length = hash.algorithm().digest_length();
+                format!("of {} has {length}", hash.name())
+            });
+            let lengths = lengths.collect::<Vec<_>>().join(", one ");
+            return Err(format!("the digest has {} bytes, but one {lengths}", value.len()).into());
         };
         let algorithm = hash.algorithm();
-        let expected = algorithm.digest_length();
-        if bytes != expected {
-            return Err(format!(
-                "the digest has {bytes} bytes, but --hash says {algorithm:?}, which has {expected}"
-            )
-            .into());
-        }
         Ok(Digest {
             algorithm: Some(algorithm),
             value: value.clone(),
@@ -218,6 +223,16 @@ impl Arguments {
             (false, false, _) => Ok(SignatureAlgorithm::Ecdsa),
         }
     }
+}
+
+/// Whether both name the same file.
+fn is_same(file: &Path, other: &Path) -> bool {
+    let identity = |path| {
+        std::fs::metadata(path)
+            .map(|file| (file.dev(), file.ino()))
+            .ok()
+    };
+    identity(file).is_some_and(|file| Some(file) == identity(other))
 }
 
 fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> {

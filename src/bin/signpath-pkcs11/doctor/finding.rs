@@ -77,6 +77,10 @@ impl Finding {
         }
     }
 
+    pub fn is_failed(&self) -> bool {
+        self.status == Status::Failed
+    }
+
     pub fn with_details(self, details: Vec<Detail>) -> Self {
         Self { details, ..self }
     }

@@ -74,7 +74,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
     configure_logging(config);
     report.add(configuration::credentials(config))?;
-    if let Some(chain) = configuration::chain(config) {
+    let chain = configuration::chain(config);
+    let starts = !chain.as_ref().is_some_and(Finding::is_failed);
+    if let Some(chain) = chain {
         report.add(chain)?;
     }
     report.add(configuration::log(config))?;
@@ -89,6 +91,10 @@ fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<
             Vec::new()
         }
     };
+    if !starts {
+        let message = "not tried, since it does not start without the chain certificates";
+        return report.add(Finding::skipped("module", message));
+    }
     match crate::module::find(arguments.module.as_deref()) {
         Ok(path) => check_module(config, &path, policies, arguments, report),
         Err(Failure::Reason(reason)) => report.add(Finding::error("module", &reason)),
@@ -104,7 +110,7 @@ fn is_reachable(config: &Config, report: &mut Report) -> Result<bool, Failure> {
         return Ok(true);
     }
     let tls = tls::check(config, &way);
-    let is_trusted = tls.status != finding::Status::Failed;
+    let is_trusted = !tls.is_failed();
     report.add(tls)?;
     Ok(is_trusted)
 }
@@ -117,7 +123,7 @@ fn check_module(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let module = module::check(path);
-    let is_loaded = module.status != finding::Status::Failed;
+    let is_loaded = !module.is_failed();
     report.add(module)?;
     if !is_loaded || arguments.no_tools {
         return Ok(());

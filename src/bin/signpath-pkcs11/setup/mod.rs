@@ -2,9 +2,9 @@
 
 pub mod template;
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -94,6 +94,14 @@ impl Tool {
         }
     }
 
+    /// The permissions of the folder, if it has to be made: gpg wants its own for itself.
+    fn folder_mode(self) -> u32 {
+        match self {
+            Self::Gpg => 0o700,
+            _ => 0o755,
+        }
+    }
+
     fn is_for_one_policy(self) -> bool {
         self == Self::Osslsigncode
     }
@@ -149,9 +157,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .into());
     }
     let several = files.len() > 1;
+    let modes = |template: &Template| (arguments.tool.folder_mode(), template.mode);
     for (template, path, content) in files {
         match path {
-            Some(path) => write(&path, template.mode, &content)
+            Some(path) => write(&path, modes(template), &content)
                 .map_err(|error| Failure::write(&path.display().to_string(), &error))?,
             None if several => {
                 output::print(&format!("# ===== {} =====\n{content}\n", template.name))?
@@ -162,9 +171,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
+fn write(path: &Path, (folder_mode, mode): (u32, u32), content: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(folder_mode).create(folder)?;
     }
     OpenOptions::new()
         .write(true)
