@@ -12,14 +12,17 @@ use crate::policy_cache::PolicyCache;
 use crate::signpath::{Cancellation, Client, PolicyName, Service, SigningPolicy, Transport};
 
 /// Credentials, a client with them, and what they give access to.
-pub(super) struct Identity {
-    pub(super) credentials: Credentials,
-    pub(super) catalog: Catalog,
+pub struct Identity {
+    /// Who it is.
+    pub credentials: Credentials,
+    /// The signing policies.
+    pub catalog: Catalog,
     service: Arc<dyn Service>,
 }
 
 impl Identity {
-    pub(super) fn new(
+    /// Asks nothing yet.
+    pub fn new(
         transport: &Arc<Transport>,
         config: &Config,
         options: &Arc<Options>,

@@ -14,7 +14,7 @@ use crate::logging::{self, Level};
 use crate::object::{Handles, Object, Options, SessionObjects};
 use crate::signpath::{Cancellation, Threads, Transport};
 
-use identity::Identity;
+pub use identity::Identity;
 pub use objects::Key;
 
 /// The one slot.

@@ -82,6 +82,8 @@ fn openssl_verifies_the_signature_of_a_file_with_each_key_and_hash() {
         let (service, work) = (service(), Work::new());
         let (message, signature) = (work.path("message"), work.path("signature"));
         let name = format!("demo/{policy}");
+        // It replaces all of what was there.
+        fs::write(&signature, [0; 4096]).unwrap();
         let files = ["--file", text(&message), "--output", text(&signature)];
         let signed = run(&service, &[&["sign", &name], *options, &files].concat()).assert_ok();
         assert_eq!(signed.stdout, "");
@@ -272,4 +274,37 @@ fn what_cannot_be_signed_or_written_is_no_signing_request() {
     }
     assert_eq!(traffic(&service.requests()).signatures, 0);
     assert_eq!(fs::read(&message).unwrap(), MESSAGE);
+}
+
+#[test]
+fn with_a_kept_list_a_signature_is_one_request() {
+    let (service, work) = (service(), Work::new());
+    let message = work.path("message");
+    let cache = work.path("cache");
+    let more = [
+        ("SIGNPATH_POLICY_CACHE_SECONDS", "3600"),
+        ("XDG_CACHE_HOME", text(&cache)),
+    ];
+    let sign = |name: &str| {
+        let arguments = ["sign", name, "--file", text(&message), "--base64"];
+        run_with(&service, &arguments, &more)
+    };
+    let counted = || {
+        let traffic = traffic(&service.requests());
+        (traffic.lists, traffic.signatures)
+    };
+    sign("demo/p-256").assert_ok();
+    assert_eq!(counted(), (1, 1));
+    sign("demo/p-384").assert_ok();
+    assert_eq!(counted(), (1, 2));
+    // A name that the kept list does not have may be new.
+    let unknown = sign("demo/none");
+    assert!(
+        unknown
+            .stderr
+            .contains("no signing policy is called demo/none"),
+        "{}",
+        unknown.stderr
+    );
+    assert_eq!(counted(), (2, 2));
 }

@@ -1,11 +1,14 @@
 //! The organization of the configured user, and its signing policies.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
+use signpath_pkcs11::catalog::Snapshot;
 use signpath_pkcs11::config::Config;
 use signpath_pkcs11::logging::{self, Level, OutputStream};
-use signpath_pkcs11::object::Policy;
-use signpath_pkcs11::signpath::{Cancellation, Client, Service, Threads, Transport};
+use signpath_pkcs11::object::{Options, Policy};
+use signpath_pkcs11::signpath::{Cancellation, Service, Threads, Transport};
+use signpath_pkcs11::token::Identity;
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -21,8 +24,8 @@ const NAMED: usize = 10;
 pub struct Organization {
     /// The configuration.
     pub config: Config,
-    /// The service in the name of the configured user.
-    pub service: Arc<dyn Service>,
+    /// The configured user, in whose name the service is asked.
+    pub identity: Arc<Identity>,
 }
 
 impl Organization {
@@ -33,19 +36,17 @@ impl Organization {
         config.say_notices();
         let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
         let transport = Arc::new(Transport::new(config.clone(), Threads::Allowed));
+        let options = Arc::new(Options::default());
         Ok(Self {
-            service: Arc::new(Client::new(transport, &config, &credentials)),
+            identity: Identity::new(&transport, &config, &options, credentials),
             config,
         })
     }
 
     /// Asks for the signing policies. One that cannot be used is left out with a warning.
     pub fn policies(&self) -> Result<Vec<Policy>, Failure> {
-        let _progress = Progress::start(format!(
-            "Asking {} for the signing policies",
-            self.config.api_url
-        ));
-        let policies = self.service.signing_policies(None, &Cancellation::new())?;
+        let _progress = self.progress();
+        let policies = self.identity.signing_policies(None, &Cancellation::new())?;
         let usable = |policy| {
             Policy::new(policy, false)
                 .inspect_err(|reason| {
@@ -58,21 +59,43 @@ impl Organization {
 
     /// The signing policy of that name, or the only one there is.
     pub fn policy(&self, name: Option<&str>) -> Result<Policy, Failure> {
-        let mut policies = self.policies()?;
-        let all = named(&policies);
-        match name {
-            Some(name) => policies
-                .into_iter()
-                .find(|policy| policy.name.to_string() == name)
-                .ok_or_else(|| {
-                    format!("no signing policy is called {name}; there are {all}").into()
-                }),
-            None if policies.len() > 1 => {
-                Err(format!("there is more than one signing policy; name one of {all}").into())
-            }
-            None => policies.pop().ok_or_else(|| NO_POLICIES.into()),
-        }
+        choose(self.policies()?, name)
     }
+
+    /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that.
+    pub fn policy_to_sign(&self, name: Option<&str>) -> Result<Arc<Policy>, Failure> {
+        let _progress = self.progress();
+        let (catalog, cancellation) = (&self.identity.catalog, Cancellation::new());
+        choose(policies_of(&*catalog.get(&cancellation)?), name)
+            .or_else(|_| choose(policies_of(&*catalog.confirmed(&cancellation)?), name))
+    }
+
+    fn progress(&self) -> Progress {
+        let url = &self.config.api_url;
+        Progress::start(format!("Asking {url} for the signing policies"))
+    }
+}
+
+/// The signing policy of that name, or the only one.
+fn choose<P: Borrow<Policy>>(mut policies: Vec<P>, name: Option<&str>) -> Result<P, Failure> {
+    let all = named(&policies);
+    match name {
+        Some(name) => policies
+            .into_iter()
+            .find(|policy| policy.borrow().name.to_string() == name)
+            .ok_or_else(|| format!("no signing policy is called {name}; there are {all}").into()),
+        None if policies.len() > 1 => {
+            Err(format!("there is more than one signing policy; name one of {all}").into())
+        }
+        None => policies.pop().ok_or_else(|| NO_POLICIES.into()),
+    }
+}
+
+fn policies_of(snapshot: &Snapshot) -> Vec<Arc<Policy>> {
+    let policies = snapshot.objects.iter().filter_map(|object| object.policy());
+    let mut policies: Vec<_> = policies.cloned().collect();
+    policies.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    policies
 }
 
 /// Logs as the module does, but never to standard output, where the result goes.
@@ -87,11 +110,11 @@ pub fn configure_logging(config: &Config) {
 pub const NO_POLICIES: &str = "the user of the API token is Submitter of no signing policy that the configuration shows; add the \
      user to the submitters of a signing policy, and check ProjectSlug and SigningPolicySlug";
 
-fn named(policies: &[Policy]) -> String {
+fn named<P: Borrow<Policy>>(policies: &[P]) -> String {
     let mut names: Vec<_> = policies
         .iter()
         .take(NAMED)
-        .map(|policy| policy.name.to_string())
+        .map(|policy| policy.borrow().name.to_string())
         .collect();
     match policies.len().saturating_sub(NAMED) {
         0 if names.is_empty() => return "none".to_owned(),

@@ -130,7 +130,7 @@ enum Format {
     Der,
 }
 
-/// Makes a signature: one request for the list of signing policies, and one signing request.
+/// Makes a signature: one request for the list of signing policies, unless it is kept on disk, and one signing request.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let organization = Organization::configured()?;
     if let (Some(file), Some(output)) = (&arguments.file, &arguments.output) {
@@ -140,7 +140,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let output = Target::open(arguments.output.as_deref(), arguments.base64)?;
     let digest = arguments.digest()?;
-    let policy = organization.policy(arguments.policy.as_deref())?;
+    let policy = organization.policy_to_sign(arguments.policy.as_deref())?;
     let name = policy.name.to_string();
     let key = policy
         .public_key
@@ -153,7 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let signature = {
         let _progress = Progress::start(format!("Waiting for the signature of {name}"));
         verified_signature(
-            organization.service.as_ref(),
+            organization.identity.as_ref(),
             (&policy.name, key),
             algorithm,
             &digest,
