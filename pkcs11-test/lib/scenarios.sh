@@ -16,6 +16,8 @@
 . pkcs11-test/lib/scenarios/python.sh
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
+. pkcs11-test/lib/scenarios/official.sh
+. pkcs11-test/lib/scenarios/readme.sh
 
 # What the demo shows.
 DEMO_ROWS=(
@@ -95,4 +97,34 @@ TOOL_ROWS=(
     "refused-nss          | certutil        | demo/rsa-3072 | none                         | refused_nss"
     "refused-ssh-agent    | ssh-agent       | demo/rsa-3072 | none                         | refused_ssh_agent"
     "refused-python       | PyKCS11         | demo/rsa-3072 | none                         | refused_python"
+    "readme-certificate   | pkcs11-tool     | app/release   | none                         | readme_certificate"
+    "readme-openssl       | openssl         | app/release   | RSA_PKCS, SHA-256            | readme_openssl"
+    "readme-osslsigncode  | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | readme_osslsigncode"
+    "readme-efi           | pesign          | app/release   | RSA_PKCS, SHA-256            | readme_efi"
+    "readme-java          | jarsigner       | app/release   | SHA256_RSA_PKCS              | readme_java"
+    "readme-pkcs11-tool   | pkcs11-tool     | app/release   | SHA256_RSA_PKCS              | readme_pkcs11_tool"
+    "readme-gnutls        | certtool        | app/release   | RSA_PKCS, SHA-256            | readme_gnutls"
+    "readme-openssh       | ssh-agent       | app/release   | RSA_PKCS, SHA-512            | readme_openssh"
+    "readme-p11-kit       | p11-kit         | app/release   | RSA_PKCS, SHA-256            | readme_p11_kit"
+    "readme-python        | PyKCS11         | app/release   | SHA256_RSA_PKCS              | readme_python"
+    "pss-salts            | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | openssl_salts"
+    "osslsigncode-names   | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | osslsigncode_names"
+    "keytool-slots        | keytool         | demo/rsa-3072 | none                         | keytool_slots"
+    "pkcs11-tool-slots    | pkcs11-tool     | demo/rsa-3072 | SHA256_RSA_PKCS, multi-part  | pkcs11_tool_slots"
+    "json-dgst            | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_json openssl_dgst sha256"
+    "json-pkeyutl         | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_json openssl_pkeyutl"
+    "json-pkeyutl-pss     | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | with_json openssl_pkeyutl pss"
+    "json-cms             | openssl cms     | demo/p-256    | ECDSA, SHA-256               | with_json openssl_cms"
+    "json-osslsigncode    | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_json osslsigncode_pe sha256"
+    "json-pkcs11-tool     | pkcs11-tool     | demo/rsa-3072 | SHA256_RSA_PKCS, multi-part  | with_json pkcs11_tool SHA256-RSA-PKCS long"
+    "json-jarsigner       | jarsigner       | demo/rsa-3072 | SHA256_RSA_PKCS              | with_json jarsigner_jar SHA256withRSA"
+    "json-gpg             | gpg             | demo/rsa-3072 | RSA_PKCS, SHA-512            | with_json gpg_detached"
+    "pin-osslsigncode     | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_full_pin osslsigncode_pe sha256"
+    "pin-pkcs11-tool      | pkcs11-tool     | demo/rsa-3072 | SHA256_RSA_PKCS, multi-part  | with_full_pin pkcs11_tool SHA256-RSA-PKCS long"
+    "pin-jarsigner        | jarsigner       | demo/rsa-3072 | SHA256_RSA_PKCS              | with_full_pin jarsigner_jar SHA256withRSA"
+    "pin-p11tool          | p11tool         | demo/p-256    | ECDSA, SHA-256               | with_full_pin p11tool_test_sign"
+    "pin-cmsutil          | cmsutil         | demo/email    | ECDSA, SHA-256               | with_full_pin nss_cmsutil"
+    "pin-ssh-agent        | ssh-agent       | demo/p-256    | ECDSA, SHA-256               | with_full_pin ssh_agent_sign"
+    "pin-pykcs11          | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | with_full_pin python_pykcs11 CKM_SHA256_RSA_PKCS"
+    "older-name           | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_older_name openssl_dgst sha256"
 )

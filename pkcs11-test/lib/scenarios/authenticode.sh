@@ -3,9 +3,22 @@
 
 # Argument: the digest. `osslsigncode verify` exits with 1 if the signature, the file's hash or the chain to the CA is wrong.
 osslsigncode_pe() {
-    signs 1 osslsigncode sign -pkcs11module "$MODULE" -key "$KEY_URI" -pass "$PIN" \
-        -pkcs11cert "${KEY_URI/type=private/type=cert}" -h "$1" -in "$INPUTS/program.efi" -out signed.efi
+    local uri=${KEY_URI%;pin-value=*}
+    signs 1 osslsigncode sign -pkcs11module "$MODULE" -key "$uri" -pass "$PIN" \
+        -pkcs11cert "${uri/type=private/type=cert}" -h "$1" -in "$INPUTS/program.efi" -out signed.efi
     run osslsigncode verify -CAfile "$CA" -in signed.efi
+}
+
+# With the certificate from a file, and the other names that the key may have.
+osslsigncode_names() {
+    local name
+    expect processes 3
+    for name in "id_$KEY_HEX" "pkcs11:object=${KEY/\//%2F}" "$KEY_URI"; do
+        signs 1 osslsigncode sign -pkcs11module "$MODULE" -key "$name" -pass "$PIN" -certs "$CERTIFICATE" -h sha256 \
+            -in "$INPUTS/program.efi" -out signed.efi
+        run osslsigncode verify -CAfile "$CA" -in signed.efi
+        rm signed.efi
+    done
 }
 
 sbsign_efi() {

@@ -35,6 +35,18 @@ keytool_list() {
     says 1 "$(openssl x509 -in "$CERTIFICATE" -noout -fingerprint -sha256 | cut -d = -f 2)"
 }
 
+# A slot by its index, and none at all, which is the first.
+keytool_slots() {
+    local slot
+    expect processes 2
+    for slot in 'slotListIndex = 0' ''; do
+        printf 'name = SignPath\nlibrary = %s\n%s\n' "$MODULE" "$slot" >provider.cfg
+        run keytool -list -storetype PKCS11 -keystore NONE -storepass "$PIN" -providerClass sun.security.pkcs11.SunPKCS11 \
+            -providerArg provider.cfg -alias "$KEY" >said
+        says 1 "^$KEY, PrivateKeyEntry"
+    done
+}
+
 # apksigner cannot load a provider with an argument in Java 17, so that SunPKCS11 has to be one of Java's own. It signs once for
 # each of the schemes v1, v2 and v3, and once for the index of v4.
 apksigner_apk() {

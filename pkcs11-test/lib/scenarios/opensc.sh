@@ -74,3 +74,17 @@ pkcs11_tool_read() {
     run pkcs11-tool --module "$MODULE" --read-object --type pubkey --id "$KEY_HEX" --output-file public-key.der
     openssl pkey -pubin -in public-key -outform DER | cmp - public-key.der
 }
+
+# Every way to name the slot, and the PIN from a variable.
+pkcs11_tool_slots() {
+    local -a slots=("--slot 1" "--slot 0x1" "--slot-index 0" "--token-label SignPath")
+    local slot
+    expect processes ${#slots[@]}
+    export SIGNING_PIN=$PIN
+    for slot in "${slots[@]}"; do
+        # shellcheck disable=SC2086 # the option and its value
+        signs 1 pkcs11-tool --module "$MODULE" $slot --login --pin env:SIGNING_PIN --id "$KEY_HEX" --sign \
+            --mechanism SHA256-RSA-PKCS --input-file "$INPUTS/long" --output-file signature
+        verify_signature "$INPUTS/long" sha256
+    done
+}

@@ -49,6 +49,24 @@ openssl_key_names() {
     done
 }
 
+# The salt is as long as the digest, whatever the number is called. Other lengths are refused before anything is sent.
+openssl_salts() {
+    local -a options=(-engine pkcs11 -keyform engine -inkey "$KEY_URI" -sign -pkeyopt digest:sha256
+        -pkeyopt rsa_padding_mode:pss -in "$INPUTS/digest" -out signature)
+    local salt status
+    expect processes 6
+    for salt in digest -1 32; do
+        signs 1 openssl pkeyutl "${options[@]}" -pkeyopt "rsa_pss_saltlen:$salt"
+        verify_signature "$INPUTS/long" sha256 pss
+    done
+    for salt in auto max 20; do
+        status=0
+        openssl pkeyutl "${options[@]}" -pkeyopt "rsa_pss_saltlen:$salt" &>said || status=$?
+        exit_status_is 1 "$status" openssl
+        says 1 '^signpath-pkcs11: error: C_SignInit: CKM_RSA_PKCS_PSS: .*(openssl: rsa_pss_saltlen:digest).*MECHANISM_PARAM_INVALID'
+    done
+}
+
 # With the module and a PIN of organization and token in the configuration, where it is not cut, the environment needs neither.
 openssl_configuration() {
     cat >openssl.cnf <<CONF
