@@ -116,6 +116,9 @@ run_row() {
         reason="the list of signing policies was asked for $lists times by $processes processes"
     elif ((connections != processes)); then
         reason="the requests of $processes processes came on $connections connections"
+    elif grep --recursive --quiet --no-messages --fixed-strings -e "$SIGNPATH_API_TOKEN" \
+        "$REQUEST_LOG" "$SIGNPATH_LOG_FILE_DIRECTORY" "$folder"/@(logs|said); then
+        reason="the API token is in the service's log, the module's, or what the tool showed"
     fi
 
     local result=verified seconds

@@ -27,7 +27,7 @@ TOOL_REQUIREMENTS=(
     "gnutls-bin                 p11tool"
     "groff-base                 groff"
     "libnss3-tools              modutil"
-    "nginx-light                /usr/sbin/nginx"
+    "nginx                      /usr/sbin/nginx"
     "openssh-client             ssh-agent"
     "p11-kit                    p11-kit"
     "p11-kit-modules            /usr/lib/*/p11-kit-proxy.so"

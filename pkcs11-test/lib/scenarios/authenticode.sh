@@ -30,7 +30,7 @@ sbsign_efi() {
 pesign_efi() {
     make_nss_database
     SIGNPATH_CRYPTOKI_LOGIN_REQUIRED=false signs 2 pesign --sign --in "$INPUTS/program.efi" --out signed.efi --certdir nss \
-        --nss-token SignPath --certficate "$KEY"
+        --nss-token SignPath -c "$KEY"
     verify_efi
 }
 

@@ -17,10 +17,10 @@ readme_block() {
     sed "s#/usr/local/lib/libsignpath_pkcs11.so#$MODULE#g" <<<"$block"
 }
 
-# Runs such a block. Arguments: how many signing requests, the heading, the block, a line to run after it.
+# Runs such a block. Arguments: how many signing requests, the heading, the block, a command to run first.
 readme_commands() {
-    readme_block "$2" "$3" >commands
-    echo "${4:-}" >>commands
+    echo "${4:-}" >commands
+    readme_block "$2" "$3" >>commands
     cat commands
     signs "$1" bash -euo pipefail commands
 }
@@ -98,7 +98,7 @@ readme_openssh() {
     chmod +x askpass
     echo "signer $(ssh_public_key)" >allowed-signers
     export SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force
-    readme_commands 1 '### OpenSSH' 1 'ssh-agent -k'
+    readme_commands 1 '### OpenSSH' 1 "trap 'ssh-agent -k' EXIT"
     run ssh-keygen -Y verify -f allowed-signers -I signer -n file -s file.sig <"$INPUTS/long"
 }
 
