@@ -113,6 +113,8 @@ kinds! {
     AnotherLoggedIn => CKR_USER_ANOTHER_ALREADY_LOGGED_IN, Failure;
     /// A private object was asked for before C_Login.
     NotLoggedIn => CKR_USER_NOT_LOGGED_IN, Failure;
+    /// C_Logout although no user is logged in, which gnupg-pkcs11-scd calls before each login.
+    NobodyToLogOut => CKR_USER_NOT_LOGGED_IN, Answer;
     /// No object of that handle is visible.
     ObjectHandle => CKR_OBJECT_HANDLE_INVALID, Failure;
     /// No key of that handle is visible.

@@ -245,7 +245,7 @@ impl Module {
     /// Logs the user out; operations with private keys end in all sessions.
     ///
     /// # Errors
-    /// [`Kind::NotLoggedIn`].
+    /// [`Kind::NobodyToLogOut`].
     pub fn logout(&self) -> Result<()> {
         self.token.logout()?;
         let sessions: Vec<_> = self.sessions.lock().open.values().cloned().collect();

@@ -43,6 +43,9 @@ exit_status_is() {
 # Arguments: "signatures", "processes" that ask the service, or requests that it refuses ("refusals"); how many.
 expect() { echo "$2" >>"expected-$1"; }
 
+# Lets the module say on stderr or in its log that something is wrong. Only inside a row.
+may_complain() { touch complaints; }
+
 # Prints how many are expected in all. Arguments: the row's folder, what, the number if the row does not say.
 expected() {
     if [[ -e $1/expected-$2 ]]; then
@@ -94,6 +97,7 @@ run_row() {
     (
         set -e
         cd "$folder"
+        export SIGNPATH_LOG_FILE_DIRECTORY=$folder/logs
         use_key "$key"
         # shellcheck disable=SC2086 # the command is a function and its arguments
         $command
@@ -101,7 +105,7 @@ run_row() {
     status=$?
     set -e
 
-    local lists posts others errors connections signatures processes refusals reason=''
+    local lists posts others errors connections signatures processes refusals complaint reason=''
     read -r lists posts others errors connections < <(count_requests "$before")
     signatures=$(expected "$folder" signatures 0)
     processes=$(expected "$folder" processes 1)
@@ -117,8 +121,11 @@ run_row() {
     elif ((connections != processes)); then
         reason="the requests of $processes processes came on $connections connections"
     elif grep --recursive --quiet --no-messages --fixed-strings -e "$SIGNPATH_API_TOKEN" \
-        "$REQUEST_LOG" "$SIGNPATH_LOG_FILE_DIRECTORY" "$folder"/@(logs|said); then
+        "$REQUEST_LOG" "$folder"/@(logs|said); then
         reason="the API token is in the service's log, the module's, or what the tool showed"
+    elif [[ ! -e $folder/complaints ]] && complaint=$(grep --recursive --no-filename --no-messages -m 1 -E \
+        '\] (fatal|error|warning): ' "$folder/logs"); then
+        reason="the module complains: $complaint"
     fi
 
     local result=verified seconds

@@ -229,14 +229,14 @@ impl Token {
     /// are destroyed (PKCS #11 3.2, section 5.6.10).
     ///
     /// # Errors
-    /// [`Kind::NotLoggedIn`].
+    /// [`Kind::NobodyToLogOut`].
     pub fn logout(&self) -> Result<()> {
         let mut state = self.state.lock();
         state.handles.forget_private();
         state.session_objects.forget_private();
         match state.user.take() {
             Some(_) => Ok(()),
-            None => Err(Error::new(Kind::NotLoggedIn, "no user is logged in")),
+            None => Err(Error::new(Kind::NobodyToLogOut, "no user is logged in")),
         }
     }
 }

@@ -32,6 +32,7 @@ with_full_pin() {
 # Runs a scenario with the variable that came before SIGNPATH_API_TOKEN. The module says so and goes on.
 # Arguments: the scenario and its arguments.
 with_older_name() {
+    may_complain
     export SIGNPATH_CI_USER_TOKEN=$SIGNPATH_API_TOKEN
     unset SIGNPATH_API_TOKEN
     "$@"

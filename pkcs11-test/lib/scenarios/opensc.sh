@@ -18,8 +18,10 @@ pkcs11_tool() {
     verify_signature "$message" sha256 "$padding"
 }
 
-# What --test expects and does not get it marks with ERR and goes on, and its last line counts the errors. It tries each RSA key.
+# What --test expects and does not get it marks with ERR and goes on, and its last line counts the errors. It tries each RSA key,
+# also with mechanisms that are not in the list.
 pkcs11_tool_test() {
+    may_complain
     export SIGNPATH_PROJECT_SLUG=${KEY%/*} SIGNPATH_SIGNING_POLICY_SLUG=${KEY#*/}
     signs some pkcs11-tool --module "$MODULE" --login --pin "$PIN" --test >said
     says 1 'all 4 digest functions seem to work'

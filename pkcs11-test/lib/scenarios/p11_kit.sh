@@ -8,7 +8,6 @@ register_module() {
     unset XDG_CONFIG_HOME
     mkdir -p home/.config/pkcs11/modules
     echo "$1" >home/.config/pkcs11/modules/signpath.module
-    export SIGNPATH_LOG_FILE_DIRECTORY=$PWD/home/logs
     AS_USER=()
     if ((EUID == 0)); then
         AS_USER=(setpriv --reuid=nobody --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override)

@@ -13,6 +13,7 @@ refuses() {
     read -r _ _ _ errors _ < <(count_requests "$before")
     ((errors == count)) || fail "$1 made $errors requests instead of $count"
     expect refusals "$count"
+    may_complain
 }
 
 # The module's line is among what the tool shows.
@@ -100,4 +101,13 @@ refused_python() {
     refuses 1 "$PYTHON" "$SCENARIOS/python_pkcs11_sign.py" "$MODULE" "$PIN" "$KEY" SHA256_RSA_PKCS "$INPUTS/long" signature
     says_why
     says 1 '^pkcs11.exceptions.PinIncorrect'
+}
+
+# gnupg-pkcs11-scd asks for the PIN, and logs in, up to three times.
+refused_gpg() {
+    make_openpgp_key
+    run gpgconf --kill all
+    export SIGNPATH_API_TOKEN=revoked
+    expect processes 2
+    refuses 3 gpg --local-user "$KEY" --output signature --detach-sign "$INPUTS/short"
 }
