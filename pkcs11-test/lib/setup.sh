@@ -23,6 +23,7 @@ REQUIREMENTS=(
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
     "curl                       curl"
+    "debsigs                    debsigs"
     "fish                       fish"
     "gnutls-bin                 p11tool"
     "groff-base                 groff"
@@ -34,6 +35,7 @@ TOOL_REQUIREMENTS=(
     "pesign                     pesign"
     "python3-pykcs11            /usr/lib/python3/dist-packages/PyKCS11/__init__.py"
     "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
+    "rpm                        rpmsign"
     "sbsigntool                 sbsign"
     "tinyproxy-bin              tinyproxy"
     "zsh                        zsh"

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # GnuPG, with gnupg-pkcs11-scd.
 
-# gpg-agent and gnupg-pkcs11-scd stay, with one login and one connection, until they are told to end. A new OpenPGP key is
-# two signatures, one for the key's user ID and one for its revocation certificate, and a signed file is one.
-gpg_detached() {
+# Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
+# gpg-agent and gnupg-pkcs11-scd stay, with one login and one connection, until they are told to end.
+make_openpgp_key() {
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
     echo "scdaemon-program $(command -v gnupg-pkcs11-scd)" >gnupg/gpg-agent.conf
     printf 'providers signpath\nprovider-signpath-library %s\n' "$MODULE" >gnupg/gnupg-pkcs11-scd.conf
+    printf 'batch\npinentry-mode loopback\npassphrase %s\n' "$PIN" >gnupg/gpg.conf
     trap 'gpgconf --kill all' EXIT
 
     # The keygrip of an RSA key is the SHA-1 digest of its modulus, which shows that the key is the certificate's.
@@ -18,7 +19,6 @@ gpg_detached() {
     signs 0 gpg-connect-agent "SCD LEARN" /bye
     signs 0 gpg-connect-agent LEARN /bye
 
-    local -a gpg=(gpg --batch --pinentry-mode loopback --passphrase "$PIN")
     cat >parameters <<KEY
 %no-protection
 Key-Type: RSA
@@ -27,9 +27,13 @@ Key-Usage: sign
 Name-Real: $KEY
 Expire-Date: 0
 KEY
-    signs 2 "${gpg[@]}" --full-generate-key parameters
-    signs 1 "${gpg[@]}" --local-user "$KEY" --output signature --detach-sign "$INPUTS/long"
-    run gpg --batch --verify signature "$INPUTS/long"
+    signs 2 gpg --full-generate-key parameters
+}
+
+gpg_detached() {
+    make_openpgp_key
+    signs 1 gpg --local-user "$KEY" --output signature --detach-sign "$INPUTS/long"
+    run gpg --verify signature "$INPUTS/long"
 }
 
 # A policy without certificate, as SignPath has them for GPG keys. Its key is also that of demo/rsa-4096, whose certificate tells
@@ -37,4 +41,41 @@ KEY
 gpg_without_certificate() {
     export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true SIGNPATH_SIGNING_POLICY_SLUG=gpg
     gpg_detached
+}
+
+# An RPM package, signed in its header. rpm would look for gpg under the name gpg2.
+gpg_rpm() {
+    make_openpgp_key
+    cat >demo.spec <<'SPEC'
+Name: demo
+Version: 1
+Release: 1
+Summary: A package without files
+License: MIT
+BuildArch: noarch
+%description
+A package without files.
+%files
+SPEC
+    run rpmbuild --quiet --define "_topdir $PWD/rpm" -bb demo.spec
+    cp rpm/RPMS/noarch/demo-1-1.noarch.rpm demo.rpm
+    signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $KEY" --addsign demo.rpm
+
+    gpg --armor --export >key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
+    says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
+}
+
+# A Debian package. Its signature is a member of the archive, over the three members before it.
+gpg_deb() {
+    make_openpgp_key
+    mkdir -p package/DEBIAN
+    printf 'Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: demo\nDescription: none\n' >package/DEBIAN/control
+    run dpkg-deb --build -Zgzip package demo.deb
+    signs 1 debsigs --sign=origin --default-key="$KEY" demo.deb
+
+    ar p demo.deb _gpgorigin >signature
+    ar p demo.deb debian-binary control.tar.gz data.tar.gz >signed
+    run gpg --verify signature signed
 }
