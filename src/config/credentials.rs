@@ -45,11 +45,16 @@ impl Credentials {
 
 impl Credentials {
     /// What a user name and a PIN stand for: without a name the same as [`Self::from_pin`]; else
-    /// the name is the organization, and the PIN its token or one that stands for it.
+    /// the name is the organization, and the PIN its token or one that stands for it. The end of a
+    /// line is not part of a PIN: the libp11 engine leaves it at the PIN of a file (`pin-source`).
     ///
     /// # Errors
     /// As for [`Self::from_pin`]; [`Kind::PinIncorrect`] also for a PIN of another organization.
     pub fn from_login(username: &[u8], pin: &[u8], config: &Config) -> Result<Self> {
+        let pin = match pin {
+            [line @ .., b'\r', b'\n'] | [line @ .., b'\n'] => line,
+            pin => pin,
+        };
         if username.is_empty() {
             return Self::from_pin(pin, config);
         }
@@ -161,6 +166,22 @@ mod tests {
             let credentials = Credentials::from_pin(pin, &complete).unwrap();
             assert_eq!(credentials.api_token.expose(), "token");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_not_part_of_a_pin() {
+        let config = config(Some("org"), Some("token"));
+        for (pin, expected) in [
+            ("CONFIG\n", "token"),
+            ("CONFIG\r\n", "token"),
+            ("\n", "token"),
+            ("other:1234\n", "1234"),
+        ] {
+            let credentials = Credentials::from_login(b"", pin.as_bytes(), &config).unwrap();
+            assert_eq!(credentials.api_token.expose(), expected);
+        }
+        let credentials = Credentials::from_login(b"named", b"5678\n", &config).unwrap();
+        assert_eq!(credentials.api_token.expose(), "5678");
     }
 
     #[test]

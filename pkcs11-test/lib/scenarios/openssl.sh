@@ -28,19 +28,22 @@ openssl_cms() {
     verify_cms DER -content "$INPUTS/long"
 }
 
-# Every form of a key's name that the libp11 engine knows, and both ways to give it the PIN.
+# Every form of a key's name that the libp11 engine knows, and every way to give it the PIN. An empty PIN means CONFIG.
 openssl_key_names() {
     local object=${KEY/\//%2F} name
     local -a names=(
         "$KEY_URI"
         "pkcs11:object=$object;type=private;pin-value=$PIN"
         "pkcs11:token=SignPath;object=$object;pin-value=$PIN"
+        "pkcs11:object=$object;pin-source=file:$PWD/pin"
+        "pkcs11:object=$object;pin-value="
         "label_$KEY"
         "id_$KEY_HEX"
         "slot_1-id_$KEY_HEX"
         "slot_1-label_$KEY"
         "1:$KEY_HEX"
     )
+    echo "$PIN" >pin
     expect processes ${#names[@]}
     for name in "${names[@]}"; do
         signs 1 openssl dgst -engine pkcs11 -keyform engine -sign "$name" -passin "pass:$PIN" -sha256 -out signature \
