@@ -66,6 +66,7 @@ TOOL_ROWS=(
     "pkcs11-tool-read-ec  | pkcs11-tool     | demo/p-256    | none                         | pkcs11_tool_read"
     "p11-kit-module       | p11-kit         | demo/p-256    | ECDSA_SHA256, multi-part     | p11_kit_module"
     "p11-kit-remote       | p11-kit         | demo/rsa-3072 | SHA256_RSA_PKCS, multi-part  | p11_kit_remote"
+    "p11-kit-engine       | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | p11_kit_engine"
     "gpg-stand-in         | gpg             | demo/rsa-4096 | RSA_PKCS, SHA-512            | gpg_without_certificate"
     "rpmsign              | rpmsign         | demo/rsa-3072 | RSA_PKCS, SHA-512            | gpg_rpm"
     "debsigs              | debsigs         | demo/rsa-3072 | RSA_PKCS, SHA-512            | gpg_deb"

@@ -9,12 +9,13 @@ osslsigncode_pe() {
     run osslsigncode verify -CAfile "$CA" -in signed.efi
 }
 
-# With the certificate from a file, and the other names that the key may have.
+# With the certificate and the PIN from files, and the other names that the key may have.
 osslsigncode_names() {
     local name
+    echo "$PIN" >pin
     expect processes 3
     for name in "id_$KEY_HEX" "pkcs11:object=${KEY/\//%2F}" "$KEY_URI"; do
-        signs 1 osslsigncode sign -pkcs11module "$MODULE" -key "$name" -pass "$PIN" -certs "$CERTIFICATE" -h sha256 \
+        signs 1 osslsigncode sign -pkcs11module "$MODULE" -key "$name" -readpass pin -certs "$CERTIFICATE" -h sha256 \
             -in "$INPUTS/program.efi" -out signed.efi
         run osslsigncode verify -CAfile "$CA" -in signed.efi
         rm signed.efi

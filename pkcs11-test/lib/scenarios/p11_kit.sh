@@ -14,11 +14,18 @@ register_module() {
     fi
 }
 
-# Signs through p11-kit's proxy. Arguments: the setting in the module's file, the mechanism.
-p11_kit_proxy() {
+# Makes p11-kit's proxy the module, which shows the tokens of all registered modules.
+use_proxy() {
     local -a proxies=(/usr/lib/*/p11-kit-proxy.so)
+    MODULE=${proxies[0]}
+    use_key "$KEY"
+}
+
+# Signs through the proxy. Arguments: the setting in the module's file, the mechanism.
+p11_kit_proxy() {
     register_module "$1"
-    signs 1 "${AS_USER[@]}" pkcs11-tool --module "${proxies[0]}" --token-label SignPath --login --pin "$PIN" \
+    use_proxy
+    signs 1 "${AS_USER[@]}" pkcs11-tool --module "$MODULE" --token-label SignPath --login --pin "$PIN" \
         --id "$KEY_HEX" --sign --mechanism "$2" --signature-format openssl --input-file "$INPUTS/long" --output-file signature
     verify_signature "$INPUTS/long" sha256
 }
@@ -32,3 +39,11 @@ p11_kit_module() {
 
 # The module in a process of its own. p11-kit 0.24 cannot send all mechanisms to it, CKM_ECDSA_SHA256 among them.
 p11_kit_remote() { p11_kit_proxy "remote: |p11-kit remote $MODULE" SHA256-RSA-PKCS; }
+
+p11_kit_engine() {
+    register_module "module: $MODULE"
+    use_proxy
+    signs 1 "${AS_USER[@]}" openssl dgst -engine pkcs11 -keyform engine -sign "${KEY_URI/pkcs11:/pkcs11:token=SignPath;}" -sha256 \
+        -out signature "$INPUTS/long"
+    verify_signature "$INPUTS/long" sha256
+}
