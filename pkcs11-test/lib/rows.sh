@@ -32,7 +32,7 @@ run() {
 exit_status_is() {
     if (($2 == 124)); then
         fail "$3 did not end within $TOOL_SECONDS seconds"
-    elif (($2 > 128)); then
+    elif (($2 > 128 && $2 <= 192)); then
         fail "$3 was ended by SIG$(kill -l $(($2 - 128))) (status $2)"
     elif (($2 != $1)); then
         fail "$3 exited with status $2"
