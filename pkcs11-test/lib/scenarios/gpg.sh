@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # GnuPG, with gnupg-pkcs11-scd.
 
+# Further lines of gnupg-pkcs11-scd.conf.
+SCD_SETTINGS=()
+
 # Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
 # gpg-agent and gnupg-pkcs11-scd stay, with one login and one connection, until they are told to end.
 make_openpgp_key() {
@@ -8,26 +11,45 @@ make_openpgp_key() {
     mkdir -m 700 gnupg
     echo "scdaemon-program $(command -v gnupg-pkcs11-scd)" >gnupg/gpg-agent.conf
     printf 'providers signpath\nprovider-signpath-library %s\n' "$MODULE" >gnupg/gnupg-pkcs11-scd.conf
-    printf 'batch\npinentry-mode loopback\npassphrase %s\n' "$PIN" >gnupg/gpg.conf
+    printf '%s\n' "${SCD_SETTINGS[@]}" >>gnupg/gnupg-pkcs11-scd.conf
+    echo batch >gnupg/gpg.conf
+    make_pinentry
+    echo "pinentry-program $PWD/pinentry" >>gnupg/gpg-agent.conf
     trap 'gpgconf --kill all' EXIT
 
-    # The keygrip of an RSA key is the SHA-1 digest of its modulus, which shows that the key is the certificate's.
-    local modulus keygrip
-    modulus=$(openssl x509 -in "$CERTIFICATE" -noout -modulus | sed 's/^Modulus=/00/; s/../\\x&/g')
-    keygrip=$(printf %b "$modulus" | sha1sum | cut -d ' ' -f 1)
-    keygrip=${keygrip^^}
     signs 0 gpg-connect-agent "SCD LEARN" /bye
     signs 0 gpg-connect-agent LEARN /bye
 
     cat >parameters <<KEY
 %no-protection
 Key-Type: RSA
-Key-Grip: $keygrip
+Key-Grip: $(keygrip)
 Key-Usage: sign
 Name-Real: $KEY
 Expire-Date: 0
 KEY
     signs 2 gpg --full-generate-key parameters
+}
+
+# The keygrip of an RSA key is the SHA-1 digest of its modulus, which shows that the key is the certificate's.
+keygrip() {
+    local modulus
+    modulus=$(openssl x509 -in "$CERTIFICATE" -noout -modulus | sed 's/^Modulus=/00/; s/../\\x&/g')
+    printf %b "$modulus" | sha1sum | cut -d ' ' -f 1 | tr '[:lower:]' '[:upper:]'
+}
+
+# Makes a program that knows the PIN in place of the window that asks for it.
+make_pinentry() {
+    cat >pinentry <<SCRIPT
+#!/bin/sh
+echo OK
+while read -r command argument; do
+    [ "\$command" != GETPIN ] || echo "D $PIN"
+    echo OK
+    [ "\$command" != BYE ] || exit 0
+done
+SCRIPT
+    chmod +x pinentry
 }
 
 gpg_detached() {
@@ -40,6 +62,13 @@ gpg_detached() {
 # what to expect.
 gpg_without_certificate() {
     export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true SIGNPATH_SIGNING_POLICY_SLUG=gpg
+    gpg_detached
+}
+
+# Without organization and token in the configuration there are no certificates before login. The setting makes
+# gnupg-pkcs11-scd log in for them.
+gpg_private_certificates() {
+    SCD_SETTINGS+=(provider-signpath-cert-private)
     gpg_detached
 }
 

@@ -83,6 +83,21 @@ readme_pkcs11_tool() {
     run openssl dgst -sha256 -verify public-key -signature file.sig file
 }
 
+readme_gpg() {
+    prepare_readme
+    export GNUPGHOME=$PWD/gnupg
+    mkdir -m 700 gnupg
+    trap 'gpgconf --kill all' EXIT
+    make_pinentry
+    readme_block '### gpg' 1 >gnupg/gpg-agent.conf
+    echo "pinentry-program $PWD/pinentry" >>gnupg/gpg-agent.conf
+    readme_block '### gpg' 2 >gnupg/gnupg-pkcs11-scd.conf
+    readme_commands 0 '### gpg' 3
+    readme_block '### gpg' 4 | sed "s/THE KEYGRIP/$(keygrip)/" >key
+    readme_commands 3 '### gpg' 5
+    run gpg --verify file.sig file
+}
+
 readme_gnutls() {
     expect processes 3
     prepare_readme
