@@ -5,9 +5,8 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use nix::unistd;
 
-/// One `write`. A reader that is gone is [`Errno::EPIPE`] and a file beyond the limit
-/// of the process is [`Errno::EFBIG`], whatever the program makes of SIGPIPE and
-/// SIGXFSZ.
+/// One `write`. A reader that is gone is [`Errno::EPIPE`] and a file beyond the limit of the process
+/// is [`Errno::EFBIG`], whatever the program makes of SIGPIPE and SIGXFSZ.
 #[cfg(target_os = "linux")]
 pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
     use nix::sys::signal::{SigSet, SigmaskHow, Signal};
@@ -22,23 +21,29 @@ pub(super) fn write(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
         Err(Errno::EFBIG) => Some(Signal::SIGXFSZ),
         _ => None,
     };
+    let mut after = before;
     // What the program itself had blocked may be a signal of its own.
-    if let Some(signal) = signal.filter(|signal| !before.contains(*signal)) {
-        discard(signal);
+    let signal = signal.filter(|signal| !before.contains(*signal));
+    if let Some(signal) = signal.filter(|signal| discard(*signal).is_err()) {
+        // It goes on waiting, which is better than that the program ends.
+        after.add(signal);
     }
-    before.thread_set_mask()?;
+    after.thread_set_mask()?;
     written
 }
 
 /// Takes a signal that waits for this thread, so that unblocking does not deliver it.
+///
+/// # Errors
+/// Where the process has no descriptor left for that.
 #[cfg(target_os = "linux")]
-fn discard(signal: nix::sys::signal::Signal) {
+fn discard(signal: nix::sys::signal::Signal) -> nix::Result<()> {
     use nix::sys::signal::SigSet;
     use nix::sys::signalfd::{SfdFlags, SignalFd};
 
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-    let _ = SignalFd::with_flags(&SigSet::from(signal), flags)
-        .and_then(|pending| pending.read_signal());
+    let pending = SignalFd::with_flags(&SigSet::from(signal), flags)?;
+    pending.read_signal().map(drop)
 }
 
 /// One `write`.

@@ -314,16 +314,20 @@ fn a_log_that_can_be_nowhere_is_said_once_and_the_signature_is_made() {
     assert!(lines[0].contains(said), "{}", lines[0]);
 }
 
-/// Limits the size of files that this process writes, in bytes. The signal that comes with it ends
-/// a program that does not expect it.
-fn limit_file_size(limit: libc::rlim_t) {
+/// Limits what this process may use.
+fn set_limit(resource: libc::__rlimit_resource_t, limit: libc::rlim_t) {
     let limit = libc::rlimit {
         rlim_cur: limit,
         rlim_max: limit,
     };
     // SAFETY: the pointer is to a local of that type.
-    let set = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) };
-    assert_eq!(set, 0);
+    assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
+}
+
+/// Limits the size of files that this process writes, in bytes. The signal that comes with it ends
+/// a program that does not expect it.
+fn limit_file_size(limit: libc::rlim_t) {
+    set_limit(libc::RLIMIT_FSIZE, limit);
 }
 
 #[test]
@@ -366,19 +370,23 @@ fn where_files_must_stay_small_the_log_goes_on_in_the_next_one() {
     assert!(logs.join(format!("{FILE}.5")).exists());
 }
 
+/// Has stderr lead to nobody, in a process that SIGPIPE ends as it ends a program of C.
+fn break_stderr() {
+    let mut pipe = [0; 2];
+    // SAFETY: the pointer is to two descriptors, which are then this function's own.
+    unsafe {
+        assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+        assert_eq!(libc::dup2(pipe[1], 2), 2);
+        assert_eq!(libc::close(pipe[0]), 0);
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}
+
 #[test]
 fn a_reader_of_stderr_that_is_gone_ends_nothing() {
     let prepare = |folder: &Path| folder.join("logs");
     let child = || {
-        let mut pipe = [0; 2];
-        // SAFETY: the pointer is to two descriptors, which are then this function's own. A program
-        // of C has the default action for SIGPIPE, which ends it.
-        unsafe {
-            assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
-            assert_eq!(libc::dup2(pipe[1], 2), 2);
-            assert_eq!(libc::close(pipe[0]), 0);
-            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        }
+        break_stderr();
         sign_well();
     };
     let Some((folder, run)) = sign_with_log(test_name!(), prepare, child) else {
@@ -386,6 +394,26 @@ fn a_reader_of_stderr_that_is_gone_ends_nothing() {
     };
     assert_eq!(run.stderr, "");
     assert_complete(&folder.path().join("logs"));
+}
+
+#[test]
+fn a_process_without_descriptors_to_spare_signs_over_its_connection() {
+    let prepare = |folder: &Path| folder.join("logs");
+    let child = || {
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
+        break_stderr();
+        set_limit(libc::RLIMIT_NOFILE, 0);
+        assert_eq!(sign(&raw, session), CKR_OK);
+        finalize(&raw);
+    };
+    let Some((folder, _)) = sign_with_log(test_name!(), prepare, child) else {
+        return;
+    };
+    let last = lines_of(&folder.path().join("logs").join(FILE))
+        .pop()
+        .unwrap();
+    assert!(last.message.starts_with("C_Login("), "{last:?}");
 }
 
 #[test]
