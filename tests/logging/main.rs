@@ -115,6 +115,27 @@ fn sign(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
     ck!(raw, C_Sign(session, hash, 32, signature, &mut length))
 }
 
+/// What pkcs11-tool has to be told to sign the file `data` in `folder` with demo/rsa-2048.
+fn pkcs11_tool_arguments(pin: &str, folder: &Path) -> Vec<String> {
+    let path = |path: PathBuf| path.into_os_string().into_string().unwrap();
+    let id: String = "demo/rsa-2048"
+        .bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let (data, signature) = (folder.join("data"), folder.join("signature"));
+    std::fs::write(&data, "data").unwrap();
+    [
+        ["--module".to_owned(), path(common::module_path())],
+        ["--pin".to_owned(), pin.to_owned()],
+        ["--login".to_owned(), "--sign".to_owned()],
+        ["--id".to_owned(), id],
+        ["--mechanism".to_owned(), "SHA256-RSA-PKCS".to_owned()],
+        ["--input-file".to_owned(), path(data)],
+        ["--output-file".to_owned(), path(signature)],
+    ]
+    .concat()
+}
+
 fn finalize(raw: &Raw) {
     assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
 }

@@ -452,3 +452,26 @@ fn a_stderr_that_is_closed_ends_nothing_even_if_the_connection_gets_its_number()
         .collect();
     assert_eq!(exchanges, [(1, 200), (1, 503), (2, 503), (2, 200)]);
 }
+
+#[test]
+fn a_tool_without_standard_streams_signs() {
+    let (service, folder) = (service(), LogFolder::new());
+    let signature = folder.0.path().join("signature");
+    for streams in ["2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"] {
+        service.inject(Fault::on(SIGN, busy())).unwrap();
+        let status = command("sh")
+            .args(["-c", &format!("exec pkcs11-tool \"$@\" {streams}"), "sh"])
+            .args(pkcs11_tool_arguments("CONFIG", folder.0.path()))
+            .envs(environment(&service, &[(CONSOLE_LEVEL, "verbose")]))
+            .envs(folder.environment("verbose"))
+            .status()
+            .unwrap();
+        assert!(status.success(), "{streams} {status}");
+        assert_eq!(signature.metadata().unwrap().len(), 256, "{streams}");
+        std::fs::remove_file(&signature).unwrap();
+    }
+    // Each C_Sign met the service when it was busy.
+    let lines = folder.lines().into_iter();
+    let warnings = lines.filter(|line| line.level == "warning");
+    assert_eq!(warnings.count(), 3);
+}

@@ -432,22 +432,10 @@ fn not_when_the_configuration_file_is_malformed_at_the_token() {
 #[test]
 fn not_when_a_tool_has_it_in_its_command_line() {
     let (service, folder) = (service(), LogFolder::new());
-    let data = folder.0.path().join("data");
-    std::fs::write(&data, "data").unwrap();
     for level in LEVELS {
         let pin = format!("{}:{}", service.organization_id(), service.token());
-        let id: String = "demo/rsa-2048"
-            .bytes()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         let output = command("pkcs11-tool")
-            .arg("--module")
-            .arg(common::module_path())
-            .args(["--login", "--pin", &pin, "--id", &id])
-            .args(["--sign", "--mechanism", "SHA256-RSA-PKCS", "--input-file"])
-            .arg(&data)
-            .arg("--output-file")
-            .arg(folder.0.path().join("signature"))
+            .args(pkcs11_tool_arguments(&pin, folder.0.path()))
             .env("SIGNPATH_API_URL", service.api_url())
             .env(CONSOLE_LEVEL, level)
             .envs(folder.environment(level))
@@ -465,6 +453,6 @@ fn not_when_a_tool_has_it_in_its_command_line() {
             },
         };
         traces.assert_hidden(&[service.token()]);
-        assert!(traces.told.contains("--pin *** --id"), "{}", traces.told);
+        assert!(traces.told.contains("--pin *** --login"), "{}", traces.told);
     }
 }
