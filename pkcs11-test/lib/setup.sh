@@ -28,6 +28,7 @@ TOOL_REQUIREMENTS=(
     "gnutls-bin                 p11tool"
     "groff-base                 groff"
     "libnss3-tools              modutil"
+    "libp11-kit-dev             /usr/include/p11-kit-1/p11-kit/pkcs11.h"
     "nginx                      /usr/sbin/nginx"
     "openssh-client             ssh-agent"
     "p11-kit                    p11-kit"

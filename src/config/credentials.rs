@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
 /// The PIN that stands for the credentials of the configuration.
-const PIN_CONFIG: &str = "CONFIG";
+pub const PIN_CONFIG: &str = "CONFIG";
 
 /// An identity at the service.
 #[derive(Debug, Clone, PartialEq, Eq)]

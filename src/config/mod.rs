@@ -21,10 +21,10 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 
 pub use api_token::ApiToken;
-pub use credentials::Credentials;
+pub use credentials::{Credentials, PIN_CONFIG};
 pub use proxy::Proxy;
 pub use report::{Described, Report};
-pub use settings::{DEFAULT_API_URL, Form, SETTINGS, Setting};
+pub use settings::{CONFIG_FILE, DEFAULT_API_URL, Form, SETTINGS, Setting};
 use settings::{HTTPS_PROXY, NO_PROXY, setting};
 use sources::Sources;
 pub use sources::{Misspelt, Origin};

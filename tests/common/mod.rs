@@ -14,7 +14,7 @@ pub mod raw;
 pub mod relay;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -31,6 +31,12 @@ const CHILD: &str = "SIGNPATH_TEST_CHILD";
 /// Names the folder of the log file, so that no test writes into the one that all users share.
 pub const LOG_DIRECTORY: &str = "SIGNPATH_LOG_FILE_DIRECTORY";
 
+/// Has the files that tests hold current written anew.
+const UPDATE: &str = "SIGNPATH_TEST_UPDATE";
+
+/// Names another build of the module to test.
+const MODULE: &str = "SIGNPATH_TEST_MODULE";
+
 /// What a child prints when it is through.
 const DONE: &str = "the child is done";
 
@@ -44,12 +50,33 @@ pub const SIGN_HASH: &str = "POST /SigningRequests/SignHash";
 /// The total time of a call of the service that has none left for a second attempt.
 pub const ONE_ATTEMPT: (&str, &str) = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2");
 
-/// The built shared library, which cargo puts beside the test programs.
+/// The built shared library: the one that `SIGNPATH_TEST_MODULE` names, or that cargo puts beside the
+/// test programs.
 pub fn module_path() -> PathBuf {
+    if let Some(path) = std::env::var_os(MODULE) {
+        return path.into();
+    }
     let program = std::env::current_exe().unwrap();
     let path = program.with_file_name("libsignpath_pkcs11.so");
     assert!(path.exists(), "{} has not been built", path.display());
     path
+}
+
+/// Panics unless a file of the repository has this content. With `SIGNPATH_TEST_UPDATE=1` in the
+/// environment, writes it instead.
+pub fn assert_current(path: &str, content: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var(UPDATE).as_deref() == Ok("1") {
+        std::fs::write(&file, content).unwrap();
+        return;
+    }
+    let current = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut lines = current.lines().zip(content.lines());
+    let difference = lines.find(|(is, has_to_be)| is != has_to_be);
+    assert!(
+        current == content,
+        "{path} is not current; {UPDATE}=1 cargo test rewrites it. First difference: {difference:#?}"
+    );
 }
 
 /// A service with software keys that all tests share; the first start makes them.
@@ -107,7 +134,9 @@ impl Run {
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
-        command.env_remove(name);
+        if ![MODULE, UPDATE].contains(&&*name) {
+            command.env_remove(name);
+        }
     }
     for name in ["http_proxy", "https_proxy", "no_proxy"] {
         command.env_remove(name).env_remove(name.to_uppercase());

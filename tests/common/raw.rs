@@ -49,6 +49,16 @@ impl Raw {
     }
 }
 
+/// The names of all functions of PKCS #11 3.2, in the order of its function list, which is how
+/// cryptoki-sys renders the header of the standard.
+pub fn function_names() -> Vec<String> {
+    let list = format!("{:?}", CK_FUNCTION_LIST_3_2::default());
+    list.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("C_"))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Calls a function of the list with the arguments that the standard gives it.
 macro_rules! ck {
     ($raw:expr, $name:ident($($argument:expr),* $(,)?)) => {
