@@ -32,6 +32,7 @@ functions! {
 
     /// C_Finalize (PKCS #11 3.2, section 5.4.2).
     fn C_Finalize(pReserved: *mut c_void) {
+        Module::current()?;
         memory::null(pReserved, "pReserved")?;
         Module::finalize()
     }
