@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test: the checks of format and lints, the tests of both crates, and the rows of all tools on both key stores of
-# the local SignPath service, with and without TLS. Installs what is missing, as demo.sh does. The last line says "N passed, N failed".
+# Runs every test: the checks of format and lints, the tests of both crates, those of robustness under AddressSanitizer, and the
+# rows of all tools on both key stores of the local SignPath service, with and without TLS. Installs what is missing, as demo.sh
+# does. The last line says "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -35,19 +36,51 @@ check() {
     fi
 }
 
-# Adds up what cargo's tests say. Nothing may be skipped: an ignored test counts as a failed one.
-cargo_tests() {
+# Runs a command and adds up what its tests say. Nothing may be skipped: an ignored test counts as a failed one.
+count_tests() {
     local status=0 passed failed ignored
-    say "Running cargo test ..."
-    CARGO_TERM_COLOR=never cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$WORK/cargo-test" || status=$?
+    "$@" 2>&1 | tee "$WORK/tests" || status=$?
     read -r passed failed ignored < <(awk '
         /^test result:/ { passed += $4; failed += $6; ignored += $8 }
-        END { print passed + 0, failed + 0, ignored + 0 }' "$WORK/cargo-test")
+        END { print passed + 0, failed + 0, ignored + 0 }' "$WORK/tests")
     ((ignored == 0)) || say "$ignored tests were ignored, which counts as failed."
     # A test program that does not build or is ended by a signal says no result.
     ((status == 0 || failed > 0)) || failed=1
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed + ignored))
+}
+
+cargo_tests() {
+    say "Running cargo test ..."
+    CARGO_TERM_COLOR=never count_tests cargo test --workspace --locked --no-fail-fast
+}
+
+# Runs the tests of robustness on a build of the module in which AddressSanitizer looks after every access to memory. Only the
+# module is built anew. The program that loads it is the usual one, with the sanitizer's runtime of GCC: not every rustc brings
+# one, and what both compilers make calls the same functions.
+robustness_tests() {
+    local host runtime program
+    host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
+    runtime=$(cc -print-file-name=libasan.so)
+    if [[ ! -e $runtime ]]; then
+        say "cc has no libasan.so; install libasan8 or what else brings the AddressSanitizer of $(cc -dumpmachine) GCC $(cc -dumpversion)."
+        FAILED=$((FAILED + 1))
+        return
+    fi
+    say "Building the module with AddressSanitizer ..."
+    # The option is an unstable one. C and assembly of the dependencies are instrumented as well.
+    if ! env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "CFLAGS_${host//-/_}=-fsanitize=address" \
+        CARGO_PROFILE_DEV_DEBUG=line-tables-only \
+        cargo build --package signpath-pkcs11 --lib --locked --quiet --target "$host" --target-dir target/asan; then
+        say "The build with AddressSanitizer failed."
+        FAILED=$((FAILED + 1))
+        return
+    fi
+    program=$(cargo test --test robustness --locked --quiet --no-run --message-format json |
+        jq --raw-output 'select(.executable and .target.name == "robustness").executable')
+    # What lives as long as the process is not freed, so that leaks are no defects.
+    count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 \
+        SIGNPATH_TEST_MODULE="$PWD/target/asan/$host/debug/libsignpath_pkcs11.so" "$program"
 }
 
 # Runs all rows. Arguments: the build, the key store of the service, further options for the service.
@@ -70,6 +103,7 @@ main() {
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
     cargo_tests
+    robustness_tests
     prepare_inputs "$WORK/inputs"
     tool_rows debug software
     tool_rows release softhsm --tls
