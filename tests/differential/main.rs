@@ -16,12 +16,15 @@ mod find;
 mod general;
 mod login;
 mod names;
+mod newer;
 mod operations;
 mod report;
+mod sections;
 mod session_objects;
 mod sessions;
 mod signatures;
 mod signing;
+mod table;
 mod token;
 mod unsupported;
 mod verification;
@@ -30,8 +33,10 @@ mod verifying;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::raw::Raw;
 use pkcs11_test::{KeyStoreKind, Options, Service, SoftHsmToken};
 use report::{Difference, Report, Script, compare};
+use table::Part;
 use token::Token;
 
 /// The service's folder with the SoftHSM token; the first start makes the keys.
@@ -41,68 +46,34 @@ const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/softhsm");
 const RSA_LABELS: [&str; 3] = ["demo/rsa-2048", "demo/rsa-3072", "demo/rsa-4096"];
 const EC_LABELS: [&str; 3] = ["demo/p-256", "demo/p-384", "demo/p-521"];
 
-#[test]
-fn general() {
-    same(test_name!(), general::SCRIPTS, differences::GENERAL);
+/// Makes a test of each group of scripts, and the list of them.
+macro_rules! groups {
+    ($($name:ident: $differences:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                same(test_name!(), $name::SCRIPTS, differences::$differences);
+            }
+        )*
+
+        const GROUPS: &[(&[Script], &[Difference])] =
+            &[$(($name::SCRIPTS, differences::$differences)),*];
+    };
 }
 
-#[test]
-fn sessions() {
-    same(test_name!(), sessions::SCRIPTS, differences::SESSIONS);
-}
-
-#[test]
-fn login() {
-    same(test_name!(), login::SCRIPTS, differences::LOGIN);
-}
-
-#[test]
-fn find() {
-    same(test_name!(), find::SCRIPTS, differences::FIND);
-}
-
-#[test]
-fn attributes() {
-    same(test_name!(), attributes::SCRIPTS, differences::ATTRIBUTES);
-}
-
-#[test]
-fn session_objects() {
-    same(
-        test_name!(),
-        session_objects::SCRIPTS,
-        differences::SESSION_OBJECTS,
-    );
-}
-
-#[test]
-fn signatures() {
-    same(test_name!(), signatures::SCRIPTS, differences::SIGNATURES);
-}
-
-#[test]
-fn signing() {
-    same(test_name!(), signing::SCRIPTS, differences::SIGNING);
-}
-
-#[test]
-fn operations() {
-    same(test_name!(), operations::SCRIPTS, differences::OPERATIONS);
-}
-
-#[test]
-fn verifying() {
-    same(test_name!(), verifying::SCRIPTS, differences::VERIFYING);
-}
-
-#[test]
-fn digesting() {
-    same(test_name!(), digesting::SCRIPTS, differences::DIGESTING);
-}
-
-#[test]
-fn unsupported() {
-    same(test_name!(), unsupported::SCRIPTS, differences::UNSUPPORTED);
+groups! {
+    general: GENERAL;
+    sessions: SESSIONS;
+    login: LOGIN;
+    find: FIND;
+    attributes: ATTRIBUTES;
+    session_objects: SESSION_OBJECTS;
+    signatures: SIGNATURES;
+    signing: SIGNING;
+    operations: OPERATIONS;
+    verifying: VERIFYING;
+    digesting: DIGESTING;
+    unsupported: UNSUPPORTED;
 }
 
 #[test]
@@ -110,8 +81,46 @@ fn a_rust_client() {
     same(test_name!(), client::SCRIPTS, differences::CLIENT);
 }
 
-/// Runs scripts on both sides, in a process of their own, and compares.
+#[test]
+fn the_table_of_return_values_is_current() {
+    on_both_sides(test_name!(), |softhsm, ours| {
+        let reports: Vec<_> = GROUPS
+            .iter()
+            .map(|(scripts, _)| {
+                // Together they take longer than a test should.
+                common::end_if_hanging();
+                (Report::of(softhsm, scripts), Report::of(ours, scripts))
+            })
+            .collect();
+        let newer = newer::report(&Raw::load());
+        let mut parts: Vec<_> = reports
+            .iter()
+            .zip(GROUPS)
+            .map(|((softhsm, ours), (_, differences))| Part {
+                ours,
+                softhsm: Some((softhsm, differences)),
+            })
+            .collect();
+        parts.push(Part {
+            ours: &newer,
+            softhsm: None,
+        });
+        common::assert_current("docs/return-values.md", &table::table(&parts));
+    });
+}
+
+/// Runs scripts on both sides and compares.
 fn same(test: &str, scripts: &[Script], differences: &[Difference]) {
+    on_both_sides(test, |softhsm, ours| {
+        let by_softhsm = Report::of(softhsm, scripts);
+        let by_us = Report::of(ours, scripts);
+        verify(softhsm, &[&by_softhsm, &by_us]);
+        compare(&by_softhsm, &by_us, differences);
+    });
+}
+
+/// Does something with SoftHSM and with our module, in a process of its own.
+fn on_both_sides(test: &str, act: impl FnOnce(&Token, &Token)) {
     common::in_child(
         test,
         || {
@@ -129,10 +138,7 @@ fn same(test: &str, scripts: &[Script], differences: &[Difference]) {
             let token = softhsm();
             let softhsm = Token::load(&token.module, &token.user_pin);
             let ours = Token::load(&common::module_path(), "CONFIG");
-            let by_softhsm = Report::of(&softhsm, scripts);
-            let by_us = Report::of(&ours, scripts);
-            verify(&softhsm, &[&by_softhsm, &by_us]);
-            compare(&by_softhsm, &by_us, differences);
+            act(&softhsm, &ours);
         },
     );
 }

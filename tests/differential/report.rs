@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::token::{Answer, Token};
+use crate::token::{Answer, Token, last_called};
 use crate::verification::Signed;
 
 /// A script of calls, by its name. It starts with an initialized module.
@@ -12,9 +12,25 @@ pub type Script = (&'static str, fn(&Token, &mut Report));
 #[derive(Default)]
 pub struct Report {
     script: &'static str,
-    answers: Vec<(String, String)>,
+    pub answers: Vec<Noted>,
     /// All signatures that were made.
     pub signatures: Vec<Signed>,
+}
+
+/// An answer that was noted.
+pub struct Noted {
+    pub script: &'static str,
+    pub case: String,
+    /// The function that gave it.
+    pub function: &'static str,
+    pub answer: String,
+}
+
+impl Noted {
+    /// The full name of the case.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.script, self.case)
+    }
 }
 
 impl Report {
@@ -22,7 +38,7 @@ impl Report {
     pub fn of(token: &Token, scripts: &[Script]) -> Self {
         let mut report = Self::default();
         for (name, script) in scripts {
-            report.script = name;
+            report.begin(name);
             token.initialize();
             script(token, &mut report);
             token.finalize();
@@ -30,17 +46,35 @@ impl Report {
         report
     }
 
+    /// What is noted from now on is of another script.
+    pub fn begin(&mut self, script: &'static str) {
+        self.script = script;
+    }
+
     /// The full name of a case of the running script.
     pub fn case(&self, case: impl Display) -> String {
         format!("{}: {case}", self.script)
     }
 
-    /// Notes an answer. A case has one.
+    /// Notes an answer of the function that was called last. A case has one.
     pub fn note(&mut self, case: impl Display, answer: impl Display) {
-        let case = self.case(case);
-        let taken = self.answers.iter().any(|(noted, _)| *noted == case);
-        assert!(!taken, "two cases are called {case:?}");
-        self.answers.push((case, answer.to_string()));
+        self.note_of(last_called(), case, answer);
+    }
+
+    fn note_of(&mut self, function: &'static str, case: impl Display, answer: impl Display) {
+        let case = case.to_string();
+        let is_this = |noted: &Noted| (noted.script, &noted.case) == (self.script, &case);
+        assert!(
+            !self.answers.iter().any(is_this),
+            "two cases are called {:?}",
+            self.case(&case)
+        );
+        self.answers.push(Noted {
+            script: self.script,
+            case,
+            function,
+            answer: answer.to_string(),
+        });
     }
 
     /// Notes what a call fetched, or why it did not.
@@ -50,9 +84,14 @@ impl Report {
         answer: Answer<T>,
         describe: impl Fn(&T) -> String,
     ) {
+        // To describe it may take other calls.
+        let function = last_called();
         match answer {
-            Ok(value) => self.note(case, format!("CKR_OK, {}", describe(&value))),
-            Err(rv) => self.note(case, rv),
+            Ok(value) => {
+                let description = describe(&value);
+                self.note_of(function, case, format!("CKR_OK, {description}"));
+            }
+            Err(rv) => self.note_of(function, case, rv),
         }
     }
 }
@@ -70,9 +109,7 @@ pub struct Difference {
 /// that it says and that are not so.
 pub fn compare(softhsm: &Report, ours: &Report, differences: &[Difference]) {
     let (softhsm, ours) = (&softhsm.answers, &ours.answers);
-    let names = |answers: &[(String, String)]| -> Vec<String> {
-        answers.iter().map(|(case, _)| case.clone()).collect()
-    };
+    let names = |answers: &[Noted]| -> Vec<String> { answers.iter().map(Noted::name).collect() };
     assert_eq!(names(softhsm), names(ours), "the sides ran other cases");
 
     let listed: Vec<_> = differences
@@ -80,7 +117,8 @@ pub fn compare(softhsm: &Report, ours: &Report, differences: &[Difference]) {
         .flat_map(|difference| difference.cases.iter().map(|row| (row, difference.reason)))
         .collect();
     let mut wrong = Vec::new();
-    for ((case, softhsm), (_, ours)) in softhsm.iter().zip(ours) {
+    for (softhsm, ours) in softhsm.iter().zip(ours) {
+        let (case, softhsm, ours) = (&softhsm.name(), &softhsm.answer, &ours.answer);
         let rows: Vec<_> = listed
             .iter()
             .filter(|((pattern, ..), _)| fits(pattern, case))
@@ -100,7 +138,7 @@ pub fn compare(softhsm: &Report, ours: &Report, differences: &[Difference]) {
         ));
     }
     for ((pattern, ..), reason) in &listed {
-        if !softhsm.iter().any(|(case, _)| fits(pattern, case)) {
+        if !softhsm.iter().any(|noted| fits(pattern, &noted.name())) {
             wrong.push(format!("{pattern}\n  is no case, and is listed: {reason}"));
         }
     }
@@ -114,7 +152,7 @@ pub fn compare(softhsm: &Report, ours: &Report, differences: &[Difference]) {
 }
 
 /// Whether `text` is `pattern`, in which each `*` stands for anything.
-fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
@@ -191,10 +229,8 @@ fn a_listed_difference_is_one_of_a_case() {
 
 #[cfg(test)]
 fn report(answer: &str) -> Report {
-    let mut report = Report {
-        script: "a script",
-        ..Report::default()
-    };
+    let mut report = Report::default();
+    report.begin("a script");
     report.note("one", answer);
     report
 }

@@ -1,5 +1,6 @@
 //! A module seen from C: every call with every argument, also those that safe wrappers hide.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
@@ -30,10 +31,26 @@ macro_rules! call {
         let function = $token.functions.$function.unwrap();
         // SAFETY: every pointer here is NULL or points to what the standard asks for, and lives
         // until the function returns.
-        $crate::names::Rv(unsafe { function($($argument),*) })
+        let rv = unsafe { function($($argument),*) };
+        $crate::token::called(stringify!($function));
+        $crate::names::Rv(rv)
     }};
 }
 pub(crate) use call;
+
+thread_local! {
+    static LAST_CALLED: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// Tells which function is the one that gives the next answer.
+pub fn called(function: &'static str) {
+    LAST_CALLED.set(function);
+}
+
+/// The function that was called last.
+pub fn last_called() -> &'static str {
+    LAST_CALLED.get()
+}
 
 impl Token {
     /// Loads a module, and does not initialize it.
@@ -194,6 +211,7 @@ impl Token {
         self.find_init(session, template).answer(())?;
         let found = self.find_next(session, 100);
         self.find_final(session).answer(())?;
+        called("C_FindObjects");
         found
     }
 

@@ -1,0 +1,215 @@
+//! The table of return values: each function in each situation that the scripts know.
+
+use std::fmt::Write;
+
+use crate::report::{Difference, Report, fits};
+use crate::sections::SECTIONS;
+
+const INTRODUCTION: &str = "\
+# Return values
+
+What each function returns in each situation, as the tests find it: section by section of PKCS #11 3.2, which says what the values
+mean (section 5.1). *SoftHSM* is what SoftHSM 2.6.1 answers to the same call on a token with the same keys: the same, another value
+with the number of the [reason](#where-softhsm-differs), or a dash, where it does not have the function.
+
+A situation is the part of the test that it is from, and the case in it. Data, keys and mechanisms are in `tests/differential`.
+
+Written by a test, which fails when it is not current; `SIGNPATH_TEST_UPDATE=1 cargo test --test differential` writes it anew.
+";
+
+/// What scripts found.
+pub struct Part<'a> {
+    pub ours: &'a Report,
+    /// What SoftHSM answered, and why it differs; none where it does not have the functions.
+    pub softhsm: Option<(&'a Report, &'static [Difference])>,
+}
+
+/// The cases of a script in which a function returns the same.
+struct Row {
+    function: &'static str,
+    script: &'static str,
+    rv: String,
+    softhsm: String,
+    cases: Vec<String>,
+}
+
+impl Row {
+    /// The script, and the cases that do not say it all by themselves.
+    fn situation(&self) -> String {
+        let cases: Vec<_> = self.cases.iter().map(String::as_str).collect();
+        match cases[..] {
+            [""] => self.script.to_owned(),
+            _ => format!("{}: {}", self.script, by_key(&cases)),
+        }
+    }
+}
+
+/// The cases; those that begin with the name of a key under the keys that they have in common.
+fn by_key(cases: &[&str]) -> String {
+    let (of_keys, others): (Vec<&str>, Vec<&str>) =
+        cases.iter().partition(|case| key(case).is_some());
+    let mut lines = Vec::new();
+    if !others.is_empty() {
+        lines.push(others.join("; "));
+    }
+    for (keys, cases) in grouped(of_keys.into_iter().filter_map(key)) {
+        lines.push(format!("{}: {}", keys.join(", "), by_variant(&cases)));
+    }
+    lines.join("<br>")
+}
+
+/// The name of the key that a case begins with, and the rest.
+fn key(case: &str) -> Option<(&str, &str)> {
+    case.split_once(' ')
+        .filter(|(key, _)| key.starts_with("demo/"))
+}
+
+/// Many cases that differ in what stands behind the comma: what is before it, for each of these.
+fn by_variant(cases: &[&str]) -> String {
+    let variants: Option<Vec<_>> = cases.iter().map(|case| case.rsplit_once(", ")).collect();
+    match variants {
+        Some(variants) if variants.len() > 8 => grouped(variants)
+            .into_iter()
+            .map(|(cases, variants)| format!("{}, each: {}", cases.join("; "), variants.join("; ")))
+            .collect::<Vec<_>>()
+            .join("<br>"),
+        _ => cases.join("; "),
+    }
+}
+
+/// Pairs, gathered by the first ones that the second ones have in common.
+fn grouped<'a>(
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<(Vec<&'a str>, Vec<&'a str>)> {
+    let mut by_second: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (first, second) in pairs {
+        match by_second.iter_mut().find(|(known, _)| *known == second) {
+            Some((_, firsts)) => firsts.push(first),
+            None => by_second.push((second, vec![first])),
+        }
+    }
+    let mut groups: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (second, firsts) in by_second {
+        match groups.iter_mut().find(|(known, _)| *known == firsts) {
+            Some((_, seconds)) => seconds.push(second),
+            None => groups.push((firsts, vec![second])),
+        }
+    }
+    groups
+}
+
+/// The table.
+pub fn table(parts: &[Part]) -> String {
+    let mut reasons = Vec::new();
+    let rows: Vec<_> = parts
+        .iter()
+        .flat_map(|part| rows(part, &mut reasons))
+        .collect();
+    let mut text = INTRODUCTION.to_owned();
+    for (section, title, functions) in SECTIONS {
+        write!(text, "\n## {title} ({section})\n").unwrap();
+        for (number, function) in (1..).zip(*functions) {
+            write!(text, "\n### {function} ({section}.{number})\n\n").unwrap();
+            text.push_str("| situation | return value | SoftHSM |\n|---|---|---|\n");
+            let rows: Vec<_> = rows
+                .iter()
+                .filter(|row| row.function == *function)
+                .collect();
+            assert!(!rows.is_empty(), "no script calls {function}");
+            for row in rows {
+                let (rv, softhsm) = (&row.rv, &row.softhsm);
+                writeln!(text, "| {} | {rv} | {softhsm} |", row.situation()).unwrap();
+            }
+        }
+    }
+    text.push_str("\n## Where SoftHSM differs\n\n");
+    for (number, reason) in (1..).zip(reasons) {
+        writeln!(text, "{number}. {reason}").unwrap();
+    }
+    text
+}
+
+fn rows(part: &Part, reasons: &mut Vec<&'static str>) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for (index, answer) in part.ours.answers.iter().enumerate() {
+        let Some(rv) = return_value(&answer.answer) else {
+            continue;
+        };
+        let softhsm = match part.softhsm {
+            None => "–".to_owned(),
+            Some((report, differences)) => {
+                let theirs = &report.answers[index].answer;
+                match return_value(theirs).unwrap_or("another answer") {
+                    theirs if theirs == rv => "the same".to_owned(),
+                    theirs => format!(
+                        "{theirs} ({})",
+                        reason(&answer.name(), differences, reasons)
+                    ),
+                }
+            }
+        };
+        let is_like = |row: &&mut Row| {
+            (row.function, row.script, &*row.rv, &*row.softhsm)
+                == (answer.function, answer.script, rv, &*softhsm)
+        };
+        let case = situation(answer.function, &answer.case);
+        match rows.iter_mut().find(is_like) {
+            Some(row) => row.cases.push(case),
+            None => rows.push(Row {
+                function: answer.function,
+                script: answer.script,
+                rv: rv.to_owned(),
+                softhsm,
+                cases: vec![case],
+            }),
+        }
+    }
+    rows
+}
+
+/// The case without the name of the function, under which it stands.
+fn situation(function: &str, case: &str) -> String {
+    let rest = case.strip_prefix(function).unwrap_or(case);
+    match rest.chars().next() {
+        Some(':' | ',' | ' ') => rest[1..].trim().to_owned(),
+        None => String::new(),
+        // Another function, whose name begins in the same way.
+        Some(_) => case.to_owned(),
+    }
+}
+
+/// The number of the reason for a difference, in the list of those that were needed.
+fn reason(
+    case: &str,
+    differences: &'static [Difference],
+    reasons: &mut Vec<&'static str>,
+) -> usize {
+    let difference = differences
+        .iter()
+        .find(|difference| {
+            difference
+                .cases
+                .iter()
+                .any(|(pattern, ..)| fits(pattern, case))
+        })
+        .unwrap_or_else(|| panic!("{case} differs, and is not listed"));
+    let known = reasons
+        .iter()
+        .position(|reason| *reason == difference.reason);
+    let index = known.unwrap_or_else(|| {
+        reasons.push(difference.reason);
+        reasons.len() - 1
+    });
+    index + 1
+}
+
+/// The return value in an answer, if it is one.
+fn return_value(answer: &str) -> Option<&str> {
+    if answer == "Ok(())" || answer.starts_with("Ok([") {
+        return Some("CKR_OK");
+    }
+    let answer = answer.strip_prefix("Err(").unwrap_or(answer);
+    let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let end = answer.find(|c| !is_of_name(c)).unwrap_or(answer.len());
+    answer.get(..end).filter(|name| name.starts_with("CKR_"))
+}
