@@ -10,7 +10,6 @@ use crate::report::{Report, Script};
 use crate::token::{Token, call};
 
 pub const SCRIPTS: &[Script] = &[
-    ("before C_Initialize", before_initialize),
     ("C_Initialize and C_Finalize", initialize_and_finalize),
     ("arguments of C_Initialize", initialize_arguments),
     ("another C_Initialize", another_initialize),
@@ -24,56 +23,6 @@ pub const SCRIPTS: &[Script] = &[
 
 /// A slot that neither side has.
 const NO_SLOT: CK_SLOT_ID = 0x7fff_fff0;
-
-/// Every function without state answers that there is none.
-fn before_initialize(token: &Token, report: &mut Report) {
-    token.finalize();
-    all_functions(token, report);
-    report.note("C_Finalize", token.finalize());
-}
-
-fn all_functions(token: &Token, report: &mut Report) {
-    let mut count = 0;
-    let mut handle = 0;
-    report.note(
-        "C_GetInfo",
-        call!(token, C_GetInfo(&mut CK_INFO::default())),
-    );
-    report.note(
-        "C_GetSlotList",
-        call!(token, C_GetSlotList(CK_TRUE, ptr::null_mut(), &mut count)),
-    );
-    report.note("C_GetSlotInfo", rv(token.slot_info(1)));
-    report.note("C_GetTokenInfo", rv(token.token_info(1)));
-    report.note(
-        "C_GetMechanismList",
-        call!(token, C_GetMechanismList(1, ptr::null_mut(), &mut count)),
-    );
-    report.note("C_GetMechanismInfo", rv(token.mechanism_info(1, CKM_ECDSA)));
-    report.note("C_OpenSession", rv(token.open(1, CKF_SERIAL_SESSION)));
-    report.note("C_CloseSession", token.close(1));
-    report.note("C_CloseAllSessions", call!(token, C_CloseAllSessions(1)));
-    report.note("C_GetSessionInfo", rv(token.session_info(1)));
-    report.note("C_Login", token.login(1));
-    report.note("C_Logout", token.logout(1));
-    report.note("C_FindObjectsInit", token.find_init(1, &[]));
-    report.note("C_FindObjects", rv(token.find_next(1, 1)));
-    report.note("C_FindObjectsFinal", token.find_final(1));
-    report.note("C_GetAttributeValue", rv(token.attribute(1, 1, CKA_ID)));
-    report.note(
-        "C_GetObjectSize",
-        call!(token, C_GetObjectSize(1, 1, &mut handle)),
-    );
-    report.note(
-        "C_SignInit without a mechanism",
-        call!(token, C_SignInit(1, ptr::null_mut(), 1)),
-    );
-    report.note("C_Sign", rv(token.sign(1, b"data")));
-    report.note("C_SignUpdate", token.sign_update(1, b"data"));
-    report.note("C_SignFinal", rv(token.sign_final(1)));
-    report.note("C_GetFunctionStatus", call!(token, C_GetFunctionStatus(1)));
-    report.note("C_CancelFunction", call!(token, C_CancelFunction(1)));
-}
 
 fn initialize_and_finalize(token: &Token, report: &mut Report) {
     report.note("C_Initialize, twice", token.initialize());

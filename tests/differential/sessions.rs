@@ -15,7 +15,6 @@ pub const SCRIPTS: &[Script] = &[
     ("session states", states),
     ("the last session", last),
     ("one session of two", one_of_two),
-    ("an invalid session", invalid),
 ];
 
 const RW: CK_FLAGS = CKF_SERIAL_SESSION | CKF_RW_SESSION;
@@ -166,36 +165,4 @@ fn one_of_two(token: &Token, report: &mut Report) {
     report.fetched("private keys in the other", keys, |keys| {
         keys.len().to_string()
     });
-}
-
-fn invalid(token: &Token, report: &mut Report) {
-    let session = 0x7fff_fff0;
-    note_state(token, report, "C_GetSessionInfo", session);
-    report.note("C_Login", token.login(session));
-    report.note("C_Logout", token.logout(session));
-    report.note("C_FindObjectsInit", token.find_init(session, &[]));
-    report.note(
-        "C_FindObjects",
-        format!("{:?}", token.find_next(session, 1)),
-    );
-    report.note("C_FindObjectsFinal", token.find_final(session));
-    report.note(
-        "C_GetAttributeValue",
-        format!("{:?}", token.attribute(session, 1, CKA_ID)),
-    );
-    let mut size = 0;
-    report.note(
-        "C_GetObjectSize",
-        call!(token, C_GetObjectSize(session, 1, &mut size)),
-    );
-    let mechanism = crate::token::Mechanism::new(CKM_RSA_PKCS);
-    report.note("C_SignInit", token.sign_init(session, &mechanism, 1));
-    report.note("C_Sign", format!("{:?}", token.sign(session, b"data")));
-    report.note("C_SignUpdate", token.sign_update(session, b"data"));
-    report.note("C_SignFinal", format!("{:?}", token.sign_final(session)));
-    report.note(
-        "C_GetFunctionStatus",
-        call!(token, C_GetFunctionStatus(session)),
-    );
-    report.note("C_CancelFunction", call!(token, C_CancelFunction(session)));
 }

@@ -10,7 +10,8 @@ const INTRODUCTION: &str = "\
 
 What each function returns in each situation, as the tests find it: section by section of PKCS #11 3.2, which says what the values
 mean (section 5.1). *SoftHSM* is what SoftHSM 2.6.1 answers to the same call on a token with the same keys: the same, another value
-with the number of the [reason](#where-softhsm-differs), or a dash, where it does not have the function.
+with the number of the [reason](#where-softhsm-differs), or a dash, where it was not asked: it does not have the function, or does
+not look at such lengths.
 
 A situation is the part of the test that it is from, and the case in it. Data, keys and mechanisms are in `tests/differential`.
 

@@ -16,6 +16,7 @@ const READ_ONLY: &str = "a read-only token that signs and verifies, and does not
 const NO_ECDSA_SHA: &str = "SoftHSM has CKM_ECDSA only; openssl verifies these signatures";
 const LOGOUT: &str =
     "a session cannot be logged out unless it is logged in (CKR_USER_NOT_LOGGED_IN, section 5.1.6)";
+const PARALLEL: &str = "a legacy function that simply returns CKR_FUNCTION_NOT_PARALLEL";
 const KEY_TYPE: &str = "SoftHSM finds out in C_Sign that the key is of another type; \
                         CKR_KEY_TYPE_INCONSISTENT is an answer of C_SignInit (section 5.13.1)";
 
@@ -35,6 +36,65 @@ const STATE: Difference = Difference {
         ),
     ],
 };
+
+pub const EVERY_FUNCTION: &[Difference] = &[
+    Difference {
+        reason: READ_ONLY,
+        cases: &[
+            stub("no session of that handle: C_InitPIN"),
+            stub("no session of that handle: C_SetPIN"),
+            stub("no session of that handle: C_Encrypt*"),
+            stub("no session of that handle: C_Decrypt*"),
+            stub("no session of that handle: C_SignRecover*"),
+            stub("no session of that handle: C_VerifyRecover*"),
+            stub("no session of that handle: C_*EncryptUpdate"),
+            stub("no session of that handle: C_GenerateKey*"),
+            stub("no session of that handle: C_WrapKey"),
+            stub("no session of that handle: C_UnwrapKey"),
+            stub("no session of that handle: C_DeriveKey"),
+        ],
+    },
+    Difference {
+        reason: PARALLEL,
+        cases: &[
+            (
+                "no session of that handle: C_GetFunctionStatus",
+                "CKR_SESSION_HANDLE_INVALID",
+                "CKR_FUNCTION_NOT_PARALLEL",
+            ),
+            (
+                "no session of that handle: C_CancelFunction",
+                "CKR_SESSION_HANDLE_INVALID",
+                "CKR_FUNCTION_NOT_PARALLEL",
+            ),
+        ],
+    },
+    Difference {
+        reason: "pReserved is reserved, and has to be NULL (section 5.5.4)",
+        cases: &[(
+            "NULL: C_WaitForSlotEvent: not in pReserved",
+            "CKR_NO_EVENT",
+            "CKR_ARGUMENTS_BAD",
+        )],
+    },
+    Difference {
+        reason: "two errors apply, and either may be returned (section 5.1.7)",
+        cases: &[(
+            "no session of that handle: C_SignInit: no mechanism",
+            "CKR_ARGUMENTS_BAD",
+            "CKR_SESSION_HANDLE_INVALID",
+        )],
+    },
+];
+
+/// A function that looks at none of its arguments.
+const fn stub(case: &'static str) -> (&'static str, &'static str, &'static str) {
+    (
+        case,
+        "CKR_SESSION_HANDLE_INVALID",
+        "CKR_FUNCTION_NOT_SUPPORTED",
+    )
+}
 
 pub const UNSUPPORTED: &[Difference] = &[
     STATE,

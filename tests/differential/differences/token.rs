@@ -111,31 +111,14 @@ pub const GENERAL: &[Difference] = &[
     },
 ];
 
-pub const SESSIONS: &[Difference] = &[
-    Difference {
-        reason: LOGOUT,
-        cases: &[(
-            "the last session: logout",
-            "CKR_OK",
-            "CKR_USER_NOT_LOGGED_IN",
-        )],
-    },
-    Difference {
-        reason: "a legacy function that simply returns CKR_FUNCTION_NOT_PARALLEL",
-        cases: &[
-            (
-                "an invalid session: C_GetFunctionStatus",
-                "CKR_SESSION_HANDLE_INVALID",
-                "CKR_FUNCTION_NOT_PARALLEL",
-            ),
-            (
-                "an invalid session: C_CancelFunction",
-                "CKR_SESSION_HANDLE_INVALID",
-                "CKR_FUNCTION_NOT_PARALLEL",
-            ),
-        ],
-    },
-];
+pub const SESSIONS: &[Difference] = &[Difference {
+    reason: LOGOUT,
+    cases: &[(
+        "the last session: logout",
+        "CKR_OK",
+        "CKR_USER_NOT_LOGGED_IN",
+    )],
+}];
 
 pub const LOGIN: &[Difference] = &[
     Difference {
