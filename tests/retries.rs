@@ -4,14 +4,16 @@ mod common;
 
 use std::time::{Duration, Instant, SystemTime};
 
+use common::programs::free_address;
 use common::{
-    LIST, SIGN, environment, in_child, initialized, logged_in, private_key, service, slot, traffic,
+    LIST, SIGN, environment, in_child, initialized, logged_in, options, private_key, service, slot,
+    traffic,
 };
 use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
-use pkcs11_test::{Effect, Fault, Service};
+use pkcs11_test::{Effect, Fault, Options, Service};
 
 /// What is said of a retry that may make another signature.
 const DOUBT: &str = "can be a second signing request";
@@ -129,7 +131,13 @@ fn a_request_that_did_not_reach_the_service_is_no_second_signing_request() {
         ((), vec![(total.0.to_owned(), total.1.to_owned())])
     };
     let child = || {
-        let mut service = service();
+        // Nobody else comes to that port when the service is gone.
+        let listen = free_address().parse().unwrap();
+        let mut service = Service::start(Options {
+            listen,
+            ..options()
+        })
+        .unwrap();
         for (name, value) in service.environment() {
             // SAFETY: only threads of the service run beside this one, which do not read it.
             unsafe { std::env::set_var(name, value) };

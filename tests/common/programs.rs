@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pkcs11_test::{Service, TlsOptions};
 
@@ -21,46 +22,46 @@ impl Program {
     }
 
     /// Writes the configuration that `configuration` makes of address and folder, and starts the
-    /// program with it. The port is free when it is chosen; should another program be faster, then
-    /// the next one is tried.
+    /// program with it.
     fn start(
         program: &str,
         arguments: &[&str],
         configuration: impl Fn(&str, &Path) -> String,
     ) -> Self {
-        for _ in 0..5 {
-            let folder = tempfile::tempdir().unwrap();
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = free.local_addr().unwrap().to_string();
-            drop(free);
-            let file = folder.path().join("configuration");
-            std::fs::write(&file, configuration(&address, folder.path())).unwrap();
-            let process = Command::new(program)
-                .args(arguments)
-                .arg(&file)
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap_or_else(|error| panic!("{program}: {error}"));
-            let mut program = Self {
-                process,
-                address,
-                folder,
-            };
-            if program.listens() {
-                return program;
-            }
-        }
-        panic!("{program} does not start");
-    }
-
-    fn listens(&mut self) -> bool {
-        while self.process.try_wait().unwrap().is_none() {
-            if TcpStream::connect(&self.address).is_ok() {
-                return true;
-            }
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let file = folder.path().join("configuration");
+        std::fs::write(&file, configuration(&address, folder.path())).unwrap();
+        let process = Command::new(program)
+            .args(arguments)
+            .arg(&file)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program}: {error}"));
+        let mut running = Self {
+            process,
+            address,
+            folder,
+        };
+        while TcpStream::connect(&running.address).is_err() {
+            let ended = running.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{program} ended with {ended:?}");
             std::thread::yield_now();
         }
-        false
+        running
+    }
+}
+
+/// An address that no other program takes before the one that it is for: the system gives none of
+/// these ports to those who ask for any.
+pub fn free_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let offset = 7 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = format!("127.0.0.1:{}", 20_000 + offset % 10_000);
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
     }
 }
 

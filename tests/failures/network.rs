@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::process::Command;
 
 use pkcs11_test::{ServerCertificate, TlsOptions, TlsVersions};
+use tokio::net::TcpSocket;
 
 use crate::common::programs::{nginx, tinyproxy};
 use crate::scene::{PROXY_PASSWORD, Scene, login};
@@ -13,7 +14,10 @@ use crate::{Situation, situation};
 pub const SITUATIONS: &[Situation] = &[
     situation(
         "nobody listens",
-        |scene| scene.lead_to("http", &free_address()),
+        |scene| {
+            let nobody = silent_address(scene);
+            scene.lead_to("http", &nobody);
+        },
         login,
         "CKR_FUNCTION_FAILED",
         &["cannot be reached (Connection refused", "check ApiUrl"],
@@ -71,7 +75,8 @@ pub const SITUATIONS: &[Situation] = &[
         "the proxy does not listen",
         |scene| {
             scene.serve_tls(TlsOptions::default());
-            through(scene, &free_address(), "");
+            let nobody = silent_address(scene);
+            through(scene, &nobody, "");
         },
         login,
         "CKR_FUNCTION_FAILED",
@@ -292,10 +297,13 @@ const OTHER_ENDS: [&str; 2] = [
     "Broken pipe (os error 32)",
 ];
 
-/// Where nobody listens.
-fn free_address() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().to_string()
+/// Where nobody listens, although the port is taken.
+fn silent_address(scene: &mut Scene) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    scene.keep(socket);
+    address.to_string()
 }
 
 /// Where somebody listens, but has more connections waiting than it takes.
