@@ -2,9 +2,10 @@
 
 mod common;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ptr;
 
+use common::programs::free_address;
 use common::raw::{self, Raw, ck};
 use common::{
     Traffic, environment, in_child, initialized, objects, options, service, slot, traffic,
@@ -250,15 +251,9 @@ fn threads_do_not_wait_for_each_other_and_share_one_list() {
 #[test]
 fn a_connection_that_the_service_closed_meanwhile_is_replaced_before_the_request() {
     let prepare = || {
-        let free = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let free = free_address();
         let url = ("SIGNPATH_API_URL".to_owned(), format!("http://{free}/Api"));
-        (
-            (),
-            vec![url, ("SIGNPATH_TEST_LISTEN".to_owned(), free.to_string())],
-        )
+        ((), vec![url, ("SIGNPATH_TEST_LISTEN".to_owned(), free)])
     };
     let child = || {
         let listen: SocketAddr = std::env::var("SIGNPATH_TEST_LISTEN")
