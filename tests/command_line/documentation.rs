@@ -33,6 +33,10 @@ fn shell(name: &str, script: &str, commands: &str) -> String {
 #[test]
 fn each_command_has_a_help_with_examples_and_exit_statuses() {
     let all = printed(&["--help"]);
+    assert!(
+        all.contains("\nExamples:\n  signpath-pkcs11 doctor\n"),
+        "{all}"
+    );
     for command in COMMANDS {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = printed(&[command, "--help"]);

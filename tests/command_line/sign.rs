@@ -252,7 +252,7 @@ fn what_cannot_be_signed_or_written_is_no_signing_request() {
             2,
             "cannot be used with",
         ),
-        (&["demo/p-256"], 2, "--file <FILE>"),
+        (&["demo/p-256"], 2, "<--file <FILE>|--digest <HEX>>"),
         (
             &["demo/p-256", "--file", file, "--hash", "md5"],
             2,

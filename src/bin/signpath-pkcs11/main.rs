@@ -37,6 +37,12 @@ finds out what is wrong.
 Organization and API token come from the environment (SIGNPATH_ORGANIZATION_ID, SIGNPATH_API_TOKEN) or from the JSON file \
 that SIGNPATH_CONFIG_FILE names, as for the module itself.";
 
+const EXAMPLES: &str = "\
+Examples:
+  signpath-pkcs11 doctor
+  signpath-pkcs11 list
+  signpath-pkcs11 setup openssl-engine --output signpath.cnf";
+
 /// The same for all commands.
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -46,7 +52,7 @@ Exit status:
 
 /// The command line of the PKCS #11 module that signs with SignPath
 #[derive(Parser)]
-#[command(name = "signpath-pkcs11", version, long_about = ABOUT, disable_help_subcommand = true)]
+#[command(name = "signpath-pkcs11", version, long_about = ABOUT, after_help = EXAMPLES, disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clap::ValueEnum;
+use clap::{ArgGroup, ValueEnum};
 use signpath_pkcs11::crypto::{
     Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee,
 };
@@ -42,19 +42,14 @@ Examples:
 /// key of the signing policy. Everything that can be wrong here is found before the request: an output file that cannot be
 /// written, a digest of the wrong length, an option that does not go with the key.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("input").required(true).args(["file", "digest"]))]
 pub struct Arguments {
     /// Signing policy, as `list` shows it; may be left out if there is exactly one
     #[arg(value_name = "PROJECT/POLICY")]
     policy: Option<String>,
 
     /// File to sign, `-` for standard input; only its digest leaves this machine
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "digest",
-        conflicts_with = "digest"
-    )]
+    #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 
     /// Digest to sign, in hexadecimal

@@ -8,8 +8,8 @@ use std::process::Command;
 use pkcs11_test::TlsOptions;
 
 use super::{HEALTH, assert_failed, assert_says};
-use crate::common::{LIST, module_path, service, tls_service};
-use crate::program::{run_with, text};
+use crate::common::{LIST, environment, module_path, service, tls_service};
+use crate::program::{Run, program, run_with, text};
 
 #[test]
 fn where_all_is_well_each_check_says_so_and_each_tool_loads_the_module() {
@@ -70,6 +70,30 @@ fn where_all_is_well_each_check_says_so_and_each_tool_loads_the_module() {
             .iter()
             .all(|request| [LIST, HEALTH].contains(&request.route.as_str()))
     );
+}
+
+/// What the configuration names may be relative to the folder that the doctor is run in.
+#[test]
+fn tools_are_tried_in_the_folder_of_the_user() {
+    let (service, folder) = (
+        tls_service(TlsOptions::default()),
+        tempfile::tempdir().unwrap(),
+    );
+    let environment = environment(&service, &[]);
+    let (_, authority) = environment
+        .iter()
+        .find(|(name, _)| name == "SIGNPATH_TLS_CA_FILE")
+        .unwrap();
+    fs::copy(authority, folder.path().join("ca.pem")).unwrap();
+    std::os::unix::fs::symlink(module_path(), folder.path().join("module.so")).unwrap();
+    let mut program = program(&["doctor", "--json", "--module", "module.so"]);
+    program
+        .envs(environment)
+        .env("SIGNPATH_TLS_CA_FILE", "ca.pem")
+        .current_dir(folder.path());
+    let run = Run::of(&mut program).assert_ok();
+    assert_says(&run, "ssh", "ok", "; loads the module", "");
+    assert_says(&run, "pkcs11-tool", "ok", "; loads the module", "");
 }
 
 #[test]

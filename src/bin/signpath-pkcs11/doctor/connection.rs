@@ -185,7 +185,8 @@ impl Way<'_> {
     }
 }
 
-/// Asks a proxy for a tunnel (RFC 9110, section 9.3.6). Returns the status of its answer.
+/// Asks a proxy for a tunnel (RFC 9110, section 9.3.6), which the HTTP client keeps to itself. Returns the status of the
+/// answer.
 fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Endpoint) -> io::Result<u16> {
     let host = match to.host.contains(':') {
         true => format!("[{}]:{}", to.host, to.port),

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::setup::template::{self, Template, Values};
 
 /// The longest that a tool may take to load the module and list what it shows.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a shell adds to the signal that ended a program.
 const AFTER_SIGNAL: i32 = 128;
@@ -185,7 +185,6 @@ impl Workshop {
         Ok(Self {
             variables: vec![
                 ("MODULE", path.display().to_string()),
-                ("FOLDER", folder.path().display().to_string()),
                 (
                     "PUBLIC_KEY",
                     format!("pkcs11:token=SignPath;object={object};type=public"),
@@ -253,8 +252,8 @@ impl Workshop {
         let mut shell = Command::new("sh");
         shell
             .args(["-c", script])
-            .current_dir(self.folder.path())
             .envs(ENVIRONMENT)
+            .env("FOLDER", self.folder.path())
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         child::run(&mut shell, PATIENCE)
     }
