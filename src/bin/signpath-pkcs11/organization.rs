@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 
 /// What to do where the configuration names no user.
-pub const NO_CREDENTIALS: &str = "there are no credentials: set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
+pub const NO_CREDENTIALS: &str = "there are no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
      OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
 
 /// How many signing policies a message names.

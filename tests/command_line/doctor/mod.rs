@@ -47,6 +47,7 @@ pub fn assert_failed(run: &Run, check: &str, message: &str, remedy: &str) {
         .collect();
     assert_eq!(failed, [check], "{json:#}");
     assert_says(run, check, "failed", message, remedy);
+    assert!(!finding(run, check)["remedy"].as_str().unwrap().is_empty());
 }
 
 pub fn assert_says(run: &Run, check: &str, status: &str, message: &str, remedy: &str) {

@@ -34,7 +34,10 @@ pub fn settings() -> (Finding, Option<Config>) {
         None => Config::load(),
     };
     let (finding, config) = match config {
-        Err(problem) => (Finding::error(CHECK, &problem.reason), None),
+        Err(problem) => {
+            let remedy = "correct it there; the README shows all settings and what they take";
+            (Finding::error(CHECK, &problem.reason, remedy), None)
+        }
         Ok(config) => {
             let misspelt = report.misspelt.iter().map(ToString::to_string);
             // The notices tell of misspelt variables too.
@@ -67,11 +70,12 @@ pub fn credentials(config: &Config) -> Finding {
                 credentials.organization_id
             ),
         ),
-        Ok(None) => match NO_CREDENTIALS.split_once(": ") {
-            Some((message, remedy)) => Finding::failed(CHECK, message, remedy),
-            None => Finding::error(CHECK, NO_CREDENTIALS),
-        },
-        Err(error) => Finding::from((CHECK, &error)),
+        Ok(None) => Finding::error(CHECK, NO_CREDENTIALS, ""),
+        Err(error) => Finding::error(
+            CHECK,
+            &error.reason,
+            "correct ApiToken, or the file that it names",
+        ),
     }
 }
 
@@ -84,7 +88,11 @@ pub fn chain(config: &Config) -> Option<Finding> {
             let count = counted(options.chain_certificates.len(), "certificate");
             Finding::ok(CHECK, format!("{count} in {}", path.display()))
         }
-        Err(error) => Finding::from((CHECK, &error)),
+        Err(error) => Finding::error(
+            CHECK,
+            &error.reason,
+            "correct ChainCertificatesFile, or the file",
+        ),
     })
 }
 

@@ -1,7 +1,6 @@
 //! What a check has found.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use signpath_pkcs11::error::Error;
 
 /// The result of one check.
 #[derive(serde::Serialize)]
@@ -66,15 +65,10 @@ impl Finding {
         }
     }
 
-    /// A failure for a reason of the module, which ends with what to do, after a semicolon.
-    pub fn error(check: &'static str, reason: &str) -> Self {
-        match reason.rsplit_once("; ") {
-            Some((message, remedy)) => Self::failed(check, message, remedy),
-            None => Self {
-                status: Status::Failed,
-                ..Self::ok(check, reason)
-            },
-        }
+    /// A failure for a reason of the module, which mostly ends with what to do, after a semicolon; else that is `remedy`.
+    pub fn error(check: &'static str, reason: &str, remedy: &str) -> Self {
+        let (message, remedy) = reason.rsplit_once("; ").unwrap_or((reason, remedy));
+        Self::failed(check, message, remedy)
     }
 
     pub fn is_failed(&self) -> bool {
@@ -83,13 +77,6 @@ impl Finding {
 
     pub fn with_details(self, details: Vec<Detail>) -> Self {
         Self { details, ..self }
-    }
-}
-
-/// The same as [`Finding::error`].
-impl From<(&'static str, &Error)> for Finding {
-    fn from((check, error): (&'static str, &Error)) -> Self {
-        Self::error(check, &error.reason)
     }
 }
 

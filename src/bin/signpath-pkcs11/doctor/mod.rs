@@ -24,6 +24,9 @@ use crate::organization::configure_logging;
 /// How many days before its end a certificate is worth a warning.
 const EXPIRES_SOON: i64 = 30;
 
+/// What to do where the module does not know better.
+const NETWORK: &str = "check ApiUrl and the network";
+
 const EXAMPLES: &str = "\
 Examples:
   signpath-pkcs11 doctor
@@ -97,7 +100,11 @@ fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<
     }
     match crate::module::find(arguments.module.as_deref()) {
         Ok(path) => check_module(config, &path, policies, arguments, report),
-        Err(Failure::Reason(reason)) => report.add(Finding::error("module", &reason)),
+        Err(Failure::Reason(reason)) => report.add(Finding::error(
+            "module",
+            &reason,
+            "check the path that --module names",
+        )),
         Err(failure) => Err(failure),
     }
 }

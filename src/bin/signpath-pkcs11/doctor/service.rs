@@ -7,9 +7,9 @@ use signpath_pkcs11::config::Config;
 use signpath_pkcs11::object::Policy;
 use signpath_pkcs11::signpath::{Cancellation, Client, Service, Threads, Transport, health};
 
-use super::EXPIRES_SOON;
 use super::finding::{Detail, Finding};
 use super::report::Report;
+use super::{EXPIRES_SOON, NETWORK};
 use crate::failure::Failure;
 use crate::organization::NO_POLICIES;
 use crate::policy::{CertificateSummary, KeySummary};
@@ -37,7 +37,7 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
     };
     let health = match asked {
         Ok(health) => health,
-        Err(error) => return report.add(Finding::from((CHECK, &error))),
+        Err(error) => return report.add(Finding::error(CHECK, &error.reason, NETWORK)),
     };
     report.add(match health.status {
         200..300 => Finding::ok(
@@ -100,7 +100,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Policy
     let listed = match listed {
         Ok(listed) => listed,
         Err(error) => {
-            report.add(Finding::from((CHECK, &error)))?;
+            report.add(Finding::error(CHECK, &error.reason, NETWORK))?;
             return Ok(Vec::new());
         }
     };
@@ -139,7 +139,7 @@ fn permissions(policies: &[Policy], unusable: &[String]) -> Finding {
         without_key.map(|policy| format!("the module cannot sign with the key of {}", policy.name));
     let problems: Vec<_> = unusable.iter().cloned().chain(without_key).collect();
     let finding = match (policies.is_empty(), problems.is_empty()) {
-        (true, true) => Finding::error(CHECK, NO_POLICIES),
+        (true, true) => Finding::error(CHECK, NO_POLICIES, ""),
         (_, true) => Finding::ok(CHECK, message),
         (_, false) => Finding::warning(
             CHECK,

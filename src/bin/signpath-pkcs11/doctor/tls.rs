@@ -10,9 +10,9 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Signa
 use signpath_pkcs11::config::Config;
 use signpath_pkcs11::signpath::tls;
 
-use super::EXPIRES_SOON;
 use super::connection::Way;
 use super::finding::{Detail, Finding};
+use super::{EXPIRES_SOON, NETWORK};
 use crate::policy::CertificateSummary;
 use crate::progress::Progress;
 
@@ -29,7 +29,10 @@ struct Agreement {
 pub fn check(config: &Config, way: &Way<'_>) -> Finding {
     let client_config = match tls::client_config(config) {
         Ok(client_config) => client_config,
-        Err(error) => return Finding::from((CHECK, &error)),
+        Err(error) => {
+            let remedy = "correct TlsCaFile and TlsClientCertificate, or the files";
+            return Finding::error(CHECK, &error.reason, remedy);
+        }
     };
     let error = match shake_hands(way, client_config.clone()) {
         Ok(agreement) => return describe(&agreement),
@@ -45,7 +48,7 @@ pub fn check(config: &Config, way: &Way<'_>) -> Finding {
             "breaks off the TLS handshake ({error}); check ApiUrl, and whether a firewall is in between"
         ),
     };
-    let finding = Finding::error(CHECK, &format!("{} {reason}", config.api_url));
+    let finding = Finding::error(CHECK, &format!("{} {reason}", config.api_url), NETWORK);
     // What an untrusted server shows is still worth a look.
     let mut any = client_config;
     any.dangerous()
