@@ -101,7 +101,7 @@ TOOL_ROWS=(
     "refused-ssh-agent    | ssh-agent       | demo/rsa-3072 | none                         | refused_ssh_agent"
     "refused-python       | PyKCS11         | demo/rsa-3072 | none                         | refused_python"
     "refused-gpg          | gpg             | demo/rsa-3072 | none                         | refused_gpg"
-    "readme-certificate   | pkcs11-tool     | app/release   | none                         | readme_certificate"
+    "readme-certificate   | signpath-pkcs11 | app/release   | none                         | readme_certificate"
     "readme-openssl       | openssl         | app/release   | RSA_PKCS, SHA-256            | readme_openssl"
     "readme-osslsigncode  | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | readme_osslsigncode"
     "readme-efi           | pesign          | app/release   | RSA_PKCS, SHA-256            | readme_efi"

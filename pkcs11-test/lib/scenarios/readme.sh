@@ -28,6 +28,7 @@ readme_commands() {
 # Makes the files that the commands name.
 prepare_readme() {
     export PKCS11_MODULE=$MODULE
+    PATH=$PROGRAMS:$PATH
     cp "$INPUTS/long" file
     cp "$INPUTS/digest" file.sha256
     cp "$CERTIFICATE" app.pem
