@@ -71,11 +71,13 @@ pub fn assert_current(path: &str, content: &str) {
         return;
     }
     let current = std::fs::read_to_string(&file).unwrap_or_default();
-    let mut lines = current.lines().zip(content.lines());
-    let difference = lines.find(|(is, has_to_be)| is != has_to_be);
+    let new: Vec<_> = content
+        .lines()
+        .filter(|line| !current.lines().any(|known| known == *line))
+        .collect();
     assert!(
         current == content,
-        "{path} is not current; {UPDATE}=1 cargo test rewrites it. First difference: {difference:#?}"
+        "{path} is not current; {UPDATE}=1 cargo test rewrites it. New lines: {new:#?}"
     );
 }
 
@@ -130,7 +132,8 @@ impl Run {
     }
 }
 
-/// A program that finds nothing of SignPath's in its environment but a folder for logs.
+/// A program that finds nothing of SignPath's in its environment but a folder for logs, and what the
+/// tests are told themselves.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {

@@ -4,8 +4,6 @@ use std::fmt::Write;
 
 use crate::PARTS;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/failures.md");
-
 const INTRODUCTION: &str = "# What fails, and what is said
 
 Each row was brought about with the built library and a service over sockets: what the program is told, what stderr shows (behind
@@ -48,17 +46,5 @@ pub fn assert_current(mut rows: impl Iterator<Item = Row>) {
             .unwrap();
         }
     }
-    if std::env::var("SIGNPATH_TEST_UPDATE").is_ok() {
-        std::fs::write(FILE, page).unwrap();
-        return;
-    }
-    let file = std::fs::read_to_string(FILE).unwrap_or_default();
-    let differences: Vec<_> = page
-        .lines()
-        .filter(|line| !file.lines().any(|known| known == *line))
-        .collect();
-    assert!(
-        file == page,
-        "docs/failures.md is not current; SIGNPATH_TEST_UPDATE=1 rewrites it. New lines: {differences:#?}"
-    );
+    crate::common::assert_current("docs/failures.md", &page);
 }
