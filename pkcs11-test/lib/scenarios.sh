@@ -115,6 +115,8 @@ TOOL_ROWS=(
     "pss-salts            | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | openssl_salts"
     "osslsigncode-names   | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | osslsigncode_names"
     "keytool-slots        | keytool         | demo/rsa-3072 | none                         | keytool_slots"
+    "java-first-ec        | jarsigner       | demo/p-256    | ECDSA_SHA256                 | jarsigner_first_provider SHA256withECDSA"
+    "java-first-pss       | jarsigner       | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | jarsigner_first_provider RSASSA-PSS"
     "pkcs11-tool-slots    | pkcs11-tool     | demo/rsa-3072 | SHA256_RSA_PKCS, multi-part  | pkcs11_tool_slots"
     "json-dgst            | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_json openssl_dgst sha256"
     "json-pkeyutl         | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_json openssl_pkeyutl"

@@ -47,14 +47,34 @@ keytool_slots() {
     done
 }
 
+# With SunPKCS11 as the first of Java's providers the module also digests, makes random numbers and verifies.
+jarsigner_first_provider() {
+    configure_provider
+    {
+        echo "security.provider.1=SunPKCS11 $PWD/provider.cfg"
+        sed -n 's/^security\.provider\.//p' "$(java_security)" | awk -F = '{ print "security.provider." $1 + 1 "=" $2 }'
+    } >java.security
+    signs 1 jarsigner "-J-Djava.security.properties=$PWD/java.security" -storetype PKCS11 -keystore NONE -storepass "$PIN" \
+        -sigalg "$1" -signedjar signed.jar "$INPUTS/program.jar" "$KEY"
+    trust signer "$CERTIFICATE"
+    run jarsigner -verify -strict -keystore trusted.p12 -storepass "$STORE_PASSWORD" signed.jar signer
+    run jarsigner "-J-Djava.security.properties=$PWD/java.security" -verify -verbose signed.jar >said
+    says 1 '^jar verified'
+}
+
+# The file that names Java's providers.
+java_security() {
+    local java_home
+    java_home=$(dirname "$(dirname "$(readlink -f "$(command -v jarsigner)")")")
+    echo "$java_home/conf/security/java.security"
+}
+
 # apksigner cannot load a provider with an argument in Java 17, so that SunPKCS11 has to be one of Java's own. It signs once for
 # each of the schemes v1, v2 and v3, and once for the index of v4.
 apksigner_apk() {
     configure_provider
-    local java_home
-    java_home=$(dirname "$(dirname "$(readlink -f "$(command -v jarsigner)")")")
     local last
-    last=$(grep -c '^security\.provider\.' "$java_home/conf/security/java.security")
+    last=$(grep -c '^security\.provider\.' "$(java_security)")
     echo "security.provider.$((last + 1))=SunPKCS11 $PWD/provider.cfg" >java.security
     # The option says for which versions of Android, so that nobody reads the manifest.
     touch AndroidManifest.xml
