@@ -25,7 +25,7 @@ readme_commands() {
     signs "$1" bash -euo pipefail commands
 }
 
-# Makes the files that the commands name.
+# Makes the files that the commands name, and puts the command line into PATH.
 prepare_readme() {
     export PKCS11_MODULE=$MODULE
     PATH=$PROGRAMS:$PATH
@@ -65,7 +65,7 @@ readme_efi() {
     readme_commands 0 '### NSS' 1
     readme_commands 2 '### sbsign and pesign' 2
     for signed in app-signed.efi app-signed-too.efi; do
-        run osslsigncode verify -CAfile "$CA" -in "$signed"
+        verify_efi "$signed"
     done
 }
 
