@@ -17,7 +17,13 @@ pub fn settings() -> (Finding, Option<Config>) {
         .settings
         .iter()
         .filter(|setting| is_set(&setting.origin));
-    let message = format!("{} set", counted(set.count(), "setting"));
+    let message = match set.count() {
+        0 => "all settings have their defaults".to_owned(),
+        number => format!(
+            "{} set, the others have their defaults",
+            counted(number, "setting")
+        ),
+    };
     let rows = report.settings.iter().filter_map(|setting| {
         Some(Detail(vec![
             (
