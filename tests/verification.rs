@@ -333,6 +333,75 @@ fn signatures_of_openssl_verify_in_every_way_before_login_and_the_service_is_not
     assert_eq!(traffic(&service.requests()), expected);
 }
 
+/// The sum of two numbers, most significant byte first, in as many bytes as the first one has.
+fn sum(number: &[u8], other: &[u8]) -> Vec<u8> {
+    let mut sum = number.to_vec();
+    let others = other.iter().rev().chain(std::iter::repeat(&0));
+    let mut carry = 0;
+    for (byte, other) in sum.iter_mut().rev().zip(others) {
+        carry += u16::from(*byte) + u16::from(*other);
+        *byte = (carry & 0xFF) as u8;
+        carry >>= 8;
+    }
+    assert_eq!(carry, 0, "the sum is longer");
+    sum
+}
+
+/// RFC 8017, section 5.2.2: such a number is congruent to a signature, and none.
+#[test]
+fn an_rsa_signature_with_the_modulus_added_to_it_does_not_verify() {
+    let child = || {
+        let raw = Raw::load();
+        assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+        let mut session = 0;
+        let flags = CKF_SERIAL_SESSION;
+        let opened = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
+        assert_eq!(opened, CKR_OK);
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
+        let (pem, message) = (path("key.pem"), path("message"));
+        std::fs::write(&message, MESSAGE).unwrap();
+        // Two bits more than whole bytes: a signature has room for the modulus many times.
+        openssl(&["genrsa", "-out", &pem, "2050"]);
+        let modulus = openssl(&["rsa", "-in", &pem, "-noout", "-modulus"]);
+        let modulus = String::from_utf8(modulus).unwrap();
+        let (_, digits) = modulus.trim().split_once('=').unwrap();
+        let modulus = base16ct::upper::decode_vec(format!("0{digits}")).unwrap();
+        let mut template = [
+            (CKA_CLASS, CKO_PUBLIC_KEY.to_ne_bytes().to_vec()),
+            (CKA_KEY_TYPE, CKK_RSA.to_ne_bytes().to_vec()),
+            (CKA_MODULUS, modulus.clone()),
+            (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
+        ];
+        let key = raw::created(&raw, session, &mut template);
+
+        let pkcs1 = row(CKM_SHA256_RSA_PKCS, "sha256");
+        let pss = pss(
+            CKM_SHA256_RSA_PKCS_PSS,
+            "sha256",
+            CKM_SHA256,
+            CKG_MGF1_SHA256,
+            32,
+        );
+        let salt_length = "rsa_pss_saltlen:32";
+        let padding = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", salt_length];
+        for (row, padding) in [(pkcs1, &[][..]), (pss, &padding)] {
+            let sign = ["dgst", "-sha256", "-sign", &pem];
+            let signature = openssl(&[&sign, padding, &[&*message]].concat());
+            let verify =
+                |signature: &[u8]| verify_every_way(&raw, session, key, &row, MESSAGE, signature);
+            let case = format!("{:#x}", row.mechanism);
+            assert_eq!(verify(&signature), [CKR_OK; 6], "{case}");
+            let mut more = signature;
+            for times in 1..=3 {
+                more = sum(&more, &modulus);
+                assert_eq!(verify(&more), [CKR_SIGNATURE_INVALID; 6], "{case} {times}");
+            }
+        }
+    };
+    in_child(test_name!(), || ((), Vec::new()), child);
+}
+
 /// SunPKCS11 hands over signatures like these.
 #[test]
 fn an_ecdsa_signature_without_leading_zeros_in_r_and_s_verifies() {

@@ -199,6 +199,8 @@ impl PublicKey {
     /// bytes that [`Scheme::RsaPkcs1Raw`] pads. An ECDSA signature is r‖s.
     pub fn verifies(&self, scheme: Scheme, data: &[u8], signature: &[u8]) -> bool {
         match (&self.key, scheme) {
+            // RSAVP1 refuses these (RFC 8017, section 5.2.2); the crate does so for PKCS #1 only.
+            (Key::Rsa(key), _) if BigUint::from_bytes_be(signature) >= *key.n() => false,
             (Key::Rsa(key), Scheme::RsaPkcs1Raw) => {
                 let padding = Pkcs1v15Sign::new_unprefixed();
                 key.verify(padding, data, signature).is_ok()

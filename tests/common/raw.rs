@@ -148,20 +148,37 @@ pub fn value(
     Some(value)
 }
 
+/// The template of these attributes, which it points to.
+fn template(attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Vec<CK_ATTRIBUTE> {
+    let attributes = attributes.iter_mut().map(|(id, value)| CK_ATTRIBUTE {
+        type_: *id,
+        pValue: value.as_mut_ptr().cast(),
+        ulValueLen: value.len() as CK_ULONG,
+    });
+    attributes.collect()
+}
+
+/// The handle of a new session object with these attributes.
+pub fn created(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)],
+) -> CK_OBJECT_HANDLE {
+    let mut template = template(attributes);
+    let (pointer, length) = (template.as_mut_ptr(), template.len() as CK_ULONG);
+    let mut handle = 0;
+    let created = ck!(raw, C_CreateObject(session, pointer, length, &mut handle));
+    assert_eq!(created, CKR_OK);
+    handle
+}
+
 /// The handles of all objects that have these attributes, up to 100.
 pub fn search(
     raw: &Raw,
     session: CK_SESSION_HANDLE,
     attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)],
 ) -> Vec<CK_OBJECT_HANDLE> {
-    let mut template: Vec<_> = attributes
-        .iter_mut()
-        .map(|(id, value)| CK_ATTRIBUTE {
-            type_: *id,
-            pValue: value.as_mut_ptr().cast(),
-            ulValueLen: value.len() as CK_ULONG,
-        })
-        .collect();
+    let mut template = template(attributes);
     let (pointer, length) = (template.as_mut_ptr(), template.len() as CK_ULONG);
     assert_eq!(
         ck!(raw, C_FindObjectsInit(session, pointer, length)),
