@@ -53,10 +53,12 @@ impl Session {
     /// Starts a search; asks the service if the token's objects are not known yet.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`].
+    /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`], and those of [`Token::find`].
     pub fn find_objects_init(&self, token: &Token, template: &[Attribute]) -> Result<()> {
-        self.find
-            .start(|| Ok(Find::new(token.find(template, &self.cancellation)?)))
+        self.find.start(|place| {
+            let wait = place.wait(&self.cancellation);
+            Ok(Find::new(token.find(template, &wait)?))
+        })
     }
 
     /// The next handles of the search, at most `limit`. Those that have become invalid since it

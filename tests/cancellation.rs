@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::raw::{self, Raw, ck, mechanism};
 use common::relay::{Relay, Watch};
-use common::{Run, SIGN, environment, in_child, service};
+use common::{LIST, Run, SIGN, environment, in_child, service};
 use cryptoki_sys::*;
 use pkcs11_test::{Effect, Fault, Gate};
 
@@ -174,6 +174,46 @@ fn c_session_cancel_ends_a_message_that_waits_and_its_process() {
         });
         assert_eq!(rv, CKR_FUNCTION_CANCELED);
     });
+}
+
+#[test]
+fn c_session_cancel_ends_a_search_that_waits_and_the_next_one_finds() {
+    let child = || {
+        let service = service();
+        let gate = Gate::new();
+        service.inject(Fault::hold(LIST, &gate)).unwrap();
+        for (name, value) in service.environment() {
+            // SAFETY: only threads of the service run beside this one, which do not read it.
+            unsafe { std::env::set_var(name, value) };
+        }
+        let raw = Raw::load();
+        assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
+        let mut session = 0;
+        let flags = CKF_SERIAL_SESSION;
+        let opened = ck!(
+            raw,
+            C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
+        );
+        assert_eq!(opened, CKR_OK);
+        let search = || ck!(raw, C_FindObjectsInit(session, ptr::null_mut(), 0));
+        thread::scope(|scope| {
+            let searching = scope.spawn(|| (search(), Instant::now()));
+            gate.wait_for(1);
+            let ended = Instant::now();
+            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_FIND_OBJECTS)), CKR_OK);
+            let (rv, returned) = searching.join().unwrap();
+            assert_eq!(rv, CKR_FUNCTION_CANCELED);
+            let took = returned.saturating_duration_since(ended);
+            assert!(took < PROMPT, "{took:?}");
+        });
+        gate.open();
+        let final_call = ck!(raw, C_FindObjectsFinal(session));
+        assert_eq!(final_call, CKR_OPERATION_NOT_INITIALIZED);
+        raw::object(&raw, session, CKO_PUBLIC_KEY, "demo/p-256");
+    };
+    if let Some(((), run)) = in_child(test_name!(), || ((), Vec::new()), child) {
+        run.assert_one_line(&["C_FindObjectsFinal", "CKR_OPERATION_NOT_INITIALIZED"]);
+    }
 }
 
 #[test]

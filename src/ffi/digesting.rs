@@ -19,7 +19,7 @@ functions! {
         }
         // SAFETY: the caller's promise.
         let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.digest.start(|| Ok(Digest::new(Mechanism::for_digests(request)?)))
+        session.digest.start(|_| Ok(Digest::new(Mechanism::for_digests(request)?)))
     }
 
     /// C_Digest (PKCS #11 3.2, section 5.12.2). Data and digest may be in the same place.

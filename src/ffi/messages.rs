@@ -28,7 +28,7 @@ functions! {
         }
         // SAFETY: the caller's promise.
         let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.message_sign.start(|| {
+        session.message_sign.start(|_| {
             Ok(MessageSign { signer: signer(&module, request, hKey)?, message: None })
         })
     }
@@ -137,7 +137,7 @@ functions! {
         }
         // SAFETY: the caller's promise.
         let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.message_verify.start(|| {
+        session.message_verify.start(|_| {
             Ok(MessageVerify { verifier: verifier(&module, request, hKey)?, message: None })
         })
     }

@@ -25,7 +25,7 @@ functions! {
         }
         // SAFETY: the caller's promise.
         let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.sign.start(|| {
+        session.sign.start(|_| {
             let signer = signer(&module, request, hKey)?;
             let data = signer.data();
             Ok(Sign { signer, data })

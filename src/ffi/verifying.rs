@@ -24,7 +24,7 @@ functions! {
         }
         // SAFETY: the caller's promise.
         let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.verify.start(|| {
+        session.verify.start(|_| {
             let verifier = verifier(&module, request, hKey)?;
             let data = verifier.data();
             Ok(Verify { verifier, data, signature: None })
@@ -93,7 +93,7 @@ functions! {
                 memory::bytes(pSignature, ulSignatureLen, "pSignature")?,
             )
         };
-        session.verify.start(|| {
+        session.verify.start(|_| {
             let verifier = verifier(&module, request, hKey)?;
             let data = verifier.data();
             // A signature of a wrong length is refused later, and not worth a copy.

@@ -65,19 +65,23 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T: Operation> Slot<T> {
-    /// Begins the operation that `make` makes.
+    /// Begins the operation that `make` makes, which may wait for the service.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`], and those of `make`.
-    pub fn start(&self, make: impl FnOnce() -> Result<T>) -> Result<()> {
+    /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`] when it has been cancelled meanwhile,
+    /// and those of `make`.
+    pub fn start(&self, make: impl FnOnce(&Place<'_, T>) -> Result<T>) -> Result<()> {
         let mut state = self.state.lock();
         let place = match state.content {
             Content::Nothing => self.occupy(&mut state).1,
             _ => return Err(active::<T>()),
         };
         drop(state);
-        place.put(make()?);
-        Ok(())
+        let operation = make(&place)?;
+        match place.put(operation) {
+            true => Ok(()),
+            false => Err(canceled()),
+        }
     }
 
     /// Takes the operation, which is over unless it is [kept](Taken::keep).
@@ -155,15 +159,19 @@ impl<T> Place<'_, T> {
         part
     }
 
-    fn put(self, operation: T) {
-        self.set(Content::Operation(operation));
+    /// Leaves the operation in its place, and says whether it still had one.
+    fn put(self, operation: T) -> bool {
+        self.set(Content::Operation(operation))
     }
 
-    fn set(&self, content: Content<T>) {
+    fn set(&self, content: Content<T>) -> bool {
         let mut state = self.slot.state.lock();
         match state.content {
-            Content::InUse { call, .. } if call == self.call => state.content = content,
-            _ => {}
+            Content::InUse { call, .. } if call == self.call => {
+                state.content = content;
+                true
+            }
+            _ => false,
         }
     }
 }
@@ -198,4 +206,34 @@ fn not_initialized<T: Operation>() -> Error {
 
 fn canceled() -> Error {
     Error::new(Kind::FunctionCanceled, "the operation was cancelled")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Find;
+
+    #[test]
+    fn an_operation_that_is_cancelled_while_it_begins_does_not_begin() {
+        let slot = Slot::default();
+        let started = slot.start(|_| {
+            assert!(slot.cancel());
+            Ok(Find::new(Vec::new()))
+        });
+        assert_eq!(started.unwrap_err().kind, Kind::FunctionCanceled);
+        assert!(!slot.is_active());
+    }
+
+    #[test]
+    fn what_begins_after_that_is_another_operation() {
+        let slot = Slot::default();
+        let started = slot.start(|_| {
+            slot.cancel();
+            slot.start(|_| Ok(Find::new(vec![2])))?;
+            Ok(Find::new(vec![1]))
+        });
+        assert_eq!(started.unwrap_err().kind, Kind::FunctionCanceled);
+        let found = slot.with(|find| find.next(9, |_| true)).unwrap();
+        assert_eq!(found, [2]);
+    }
 }
