@@ -247,9 +247,10 @@ impl Module {
     /// # Errors
     /// [`Kind::NobodyToLogOut`].
     pub fn logout(&self) -> Result<()> {
+        // Under the lock, or signatures of a user who logs in meanwhile would end.
+        let sessions = self.sessions.lock();
         self.token.logout()?;
-        let sessions: Vec<_> = self.sessions.lock().open.values().cloned().collect();
-        for session in sessions {
+        for session in sessions.open.values() {
             session.cancel(CKF_SIGN | CKF_MESSAGE_SIGN);
         }
         Ok(())
