@@ -109,7 +109,7 @@ pub static MECHANISMS: &[Mechanism] = &[
 ];
 
 /// The mask generation functions of CK_RSA_PKCS_PSS_PARAMS, and the digest each is made of
-/// (PKCS #11 3.2, section 6.1.8).
+/// (PKCS #11 3.2, section 6.1.7).
 const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
     (CKG_MGF1_SHA1, Sha1),
     (CKG_MGF1_SHA224, Sha224),
@@ -126,7 +126,7 @@ const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
 const RSA_KEY_SIZES: (usize, usize) = (2048, 4096);
 
 /// What can be done with each mechanism for signatures, also message by message and in parts
-/// (PKCS #11 3.2, section 3.6).
+/// (PKCS #11 3.2, section 3.5).
 const SIGNATURE_FLAGS: CK_FLAGS =
     CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
 

@@ -82,7 +82,7 @@ pub(super) fn certificate(
     attributes
 }
 
-/// The attributes of a profile object (section 4.13).
+/// The attributes of a profile object (section 4.14).
 pub(super) fn profile(label: &[u8], id: CK_PROFILE_ID) -> Attributes {
     let mut attributes = storage(Class::Profile, label, false);
     attributes.push((CKA_PROFILE_ID, number(id)));
