@@ -8,9 +8,10 @@ use std::process::Command;
 use common::{
     SIGN, SIGN_HASH, Traffic, environment, in_child, initialized, logged_in, options, traffic,
 };
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::Session;
 use pkcs11_test::{Effect, Fault, Options, Service};
 use sha2::Digest;
@@ -282,4 +283,60 @@ fn every_mechanism_signs(test: &str, signing_api: &str, route: &str) {
             .skip(1)
             .all(|request| request.route == route)
     );
+}
+
+/// PKCS #11 3.2, section 5.1.6: CKR_KEY_FUNCTION_NOT_PERMITTED has the lowest priority of the three.
+#[test]
+fn a_public_key_that_a_program_creates_does_not_sign_and_the_first_reason_is_its_type() {
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        let [ec] = session
+            .find_objects(&[
+                Attribute::Class(ObjectClass::PUBLIC_KEY),
+                Attribute::Label(b"demo/p-256".to_vec()),
+            ])
+            .unwrap()[..]
+        else {
+            panic!("no key, or many");
+        };
+        let parts = [AttributeType::EcParams, AttributeType::EcPoint];
+        let mut template = session.get_attributes(ec, &parts).unwrap();
+        template.extend([
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::KeyType(KeyType::EC),
+        ]);
+        let ec = session.create_object(&template).unwrap();
+        let rsa = |bits: usize| {
+            let template = [
+                Attribute::Class(ObjectClass::PUBLIC_KEY),
+                Attribute::KeyType(KeyType::RSA),
+                Attribute::Modulus(vec![0xAB; bits / 8]),
+                Attribute::PublicExponent(vec![1, 0, 1]),
+            ];
+            session.create_object(&template).unwrap()
+        };
+        for (mechanism, key, expected) in [
+            (Mechanism::RsaPkcs, ec, RvError::KeyTypeInconsistent),
+            (Mechanism::Ecdsa, ec, RvError::KeyFunctionNotPermitted),
+            (Mechanism::Ecdsa, rsa(2048), RvError::KeyTypeInconsistent),
+            (Mechanism::RsaPkcs, rsa(1024), RvError::KeySizeRange),
+            (
+                Mechanism::RsaPkcs,
+                rsa(2048),
+                RvError::KeyFunctionNotPermitted,
+            ),
+        ] {
+            match session.sign_init(&mechanism, key) {
+                Err(Error::Pkcs11(error, _)) => assert_eq!(error, expected, "{mechanism:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let prepare = || {
+        let service = Service::start(options()).unwrap();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    in_child(test_name!(), prepare, child);
 }

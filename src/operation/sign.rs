@@ -62,33 +62,36 @@ impl Signer {
     /// Makes ready to sign with the key `object`, which `service` has if it is that of a policy.
     ///
     /// # Errors
-    /// [`Kind::KeyType`] when the mechanism is not for this key, [`Kind::KeyFunction`] when the key
-    /// cannot sign, [`Kind::MechanismParameter`] for a parameter that it cannot have.
+    /// [`Kind::KeyType`] and [`Kind::KeySize`] when the mechanism is not for this key,
+    /// [`Kind::KeyFunction`] when the key cannot sign, [`Kind::MechanismParameter`] for a parameter
+    /// that it cannot have.
     pub fn new(
         service: Option<Arc<dyn Service>>,
         object: &Object,
         (mechanism, signature): (&'static Mechanism, Signature),
         parameter: Parameter,
     ) -> Result<Self> {
-        let cannot_sign = || Error::new(Kind::KeyFunction, "a public key cannot sign");
-        let (Some(service), Some(policy), Some(key)) =
-            (service, object.policy(), object.public_key())
+        let name = mechanism.name;
+        let whose = object
+            .policy()
+            .map_or_else(String::new, |policy| format!(" of {}", policy.name));
+        // What is wrong with the key comes before what it may not do (PKCS #11 3.2, section 5.1.6).
+        let key = object
+            .public_key()
+            .filter(|key| mechanism::key_type(key) == signature.key_type())
+            .ok_or_else(|| {
+                let reason = format!("{name} does not go with the key{whose}");
+                Error::new(Kind::KeyType, reason)
+            })?;
+        if !mechanism::has_size(key) {
+            let reason = format!("{name}: the key{whose} has {} bits", key.bits());
+            return Err(Error::new(Kind::KeySize, reason));
+        }
+        let (Some(service), Some(policy), Class::PrivateKey) =
+            (service, object.policy(), object.class)
         else {
-            return Err(cannot_sign());
+            return Err(Error::new(Kind::KeyFunction, "a public key cannot sign"));
         };
-        // A key of the wrong type comes before one that may not sign (PKCS #11 3.2, section 5.1.6).
-        if !mechanism::allowed_for(key).any(|allowed| allowed == mechanism) {
-            return Err(Error::new(
-                Kind::KeyType,
-                format!(
-                    "{} does not go with the key of {}",
-                    mechanism.name, policy.name
-                ),
-            ));
-        }
-        if object.class != Class::PrivateKey {
-            return Err(cannot_sign());
-        }
         Ok(Self {
             service,
             policy: policy.clone(),
