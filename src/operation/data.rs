@@ -14,10 +14,18 @@ enum Content {
     Hashed(Hasher),
     Collected {
         bytes: Vec<u8>,
-        /// The most bytes that can be right.
-        limit: usize,
+        limit: Limit,
         mechanism: &'static Mechanism,
     },
+}
+
+/// How many bytes of data that is not hashed count.
+#[derive(Debug, Clone, Copy)]
+pub enum Limit {
+    /// That many at most; more are wrong.
+    AtMost(usize),
+    /// The first ones, that many; those behind them change nothing.
+    First(usize),
 }
 
 impl Data {
@@ -29,8 +37,8 @@ impl Data {
         }
     }
 
-    /// The input of a signature mechanism, at most `limit` bytes where it is not a message.
-    pub fn of(mechanism: &'static Mechanism, signature: Signature, limit: usize) -> Self {
+    /// The input of a signature mechanism, with a limit where it is not a message.
+    pub fn of(mechanism: &'static Mechanism, signature: Signature, limit: Limit) -> Self {
         match signature.input {
             Input::Message(hash) => Self::hashed(hash),
             _ => Self {
@@ -76,17 +84,20 @@ impl Data {
                 limit,
                 mechanism,
             } => {
-                if part.len() > limit.saturating_sub(bytes.len()) {
+                let (Limit::AtMost(length) | Limit::First(length)) = *limit;
+                let room = length.saturating_sub(bytes.len());
+                let counts = part.get(..room).unwrap_or(part);
+                if counts.len() < part.len() && matches!(limit, Limit::AtMost(_)) {
                     return Err(Error::new(
                         Kind::DataLength,
                         format!(
-                            "{}: the data has more than {limit} bytes; the mechanism signs a \
+                            "{}: the data has more than {length} bytes; the mechanism signs a \
                              digest, not the message",
                             mechanism.name
                         ),
                     ));
                 }
-                bytes.extend_from_slice(part);
+                bytes.extend_from_slice(counts);
             }
         }
         Ok(())
@@ -98,5 +109,34 @@ impl Data {
             Content::Hashed(hasher) => hasher.finish(),
             Content::Collected { bytes, .. } => bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki_sys::CKM_ECDSA;
+
+    use super::*;
+
+    fn collected(limit: Limit) -> Data {
+        let (mechanism, signature) = Mechanism::for_signatures(CKM_ECDSA).unwrap();
+        Data::of(mechanism, signature, limit)
+    }
+
+    #[test]
+    fn no_more_is_kept_than_counts() {
+        let mut data = collected(Limit::First(5));
+        for part in [&b"abc"[..], b"", b"defg", b"h"] {
+            data.add(part).unwrap();
+        }
+        assert_eq!(data.finish(), b"abcde");
+    }
+
+    #[test]
+    fn a_byte_more_than_can_be_right_is_refused() {
+        let mut data = collected(Limit::AtMost(5));
+        data.add(b"abc").unwrap();
+        data.add(b"de").unwrap();
+        assert_eq!(data.add(b"f").unwrap_err().kind, Kind::DataLength);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::data::Limit;
 use super::{Data, Operation, verified_signature};
 use crate::crypto::{Digest, HashAlgorithm, PublicKey, parse_digest_info};
 use crate::error::{Error, Kind, Result};
@@ -104,7 +105,11 @@ impl Signer {
 
     /// Room for what is to be signed.
     pub fn data(&self) -> Data {
-        Data::of(self.mechanism, self.signature, MAX_DIGEST_INPUT)
+        Data::of(
+            self.mechanism,
+            self.signature,
+            Limit::AtMost(MAX_DIGEST_INPUT),
+        )
     }
 
     /// The length of each signature in bytes.

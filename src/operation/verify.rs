@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cryptoki_sys::{CK_TRUE, CKA_ALLOWED_MECHANISMS, CKA_VERIFY};
 
+use super::data::Limit;
 use super::sign::PKCS1_OVERHEAD;
 use super::{Data, Operation};
 use crate::crypto::{PublicKey, Scheme};
@@ -96,10 +97,13 @@ impl Verifier {
 
     /// Room for what has been signed.
     pub fn data(&self) -> Data {
+        let length = self.signature_length();
         let limit = match self.scheme {
-            Scheme::RsaPkcs1Raw => self.signature_length().saturating_sub(PKCS1_OVERHEAD),
-            Scheme::RsaPkcs1(_) | Scheme::RsaPss { .. } => MAX_DIGEST_LENGTH,
-            Scheme::Ecdsa => usize::MAX,
+            Scheme::RsaPkcs1Raw => Limit::AtMost(length.saturating_sub(PKCS1_OVERHEAD)),
+            Scheme::RsaPkcs1(_) | Scheme::RsaPss { .. } => Limit::AtMost(MAX_DIGEST_LENGTH),
+            // Only the leftmost bits, as many as the order has, are signed (FIPS 186-5, section
+            // 6.4.1); s is as long as the order.
+            Scheme::Ecdsa => Limit::First(length / 2),
         };
         Data::of(self.mechanism, self.signature, limit)
     }
