@@ -32,6 +32,7 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         let digest = session.digest.take()?;
+        digest.operation.data.check_single_part()?;
         let needed = digest.operation.length;
         // SAFETY: the caller's promise.
         unsafe {

@@ -42,6 +42,7 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         let sign = session.sign.take()?;
+        sign.operation.data.check_single_part()?;
         // SAFETY: the caller's promise.
         unsafe {
             signature(sign, pSignature, pulSignatureLen, session.cancellation(), |sign| {

@@ -64,16 +64,25 @@ impl Data {
     /// Takes the only part, in a single-part function.
     ///
     /// # Errors
-    /// [`Kind::OperationNotInitialized`] when there are parts already: the standard has these
-    /// functions end no multi-part operation. [`Kind::DataLength`] when it is too much.
+    /// Those of [`Data::check_single_part`]; [`Kind::DataLength`] when it is too much.
     pub fn set(&mut self, data: &[u8]) -> Result<()> {
+        self.check_single_part()?;
+        self.extend(data)
+    }
+
+    /// Whether a single-part function may have it.
+    ///
+    /// # Errors
+    /// [`Kind::OperationNotInitialized`] when there are parts already: the standard has these
+    /// functions end no multi-part operation.
+    pub fn check_single_part(&self) -> Result<()> {
         if self.is_multi_part {
             return Err(Error::new(
                 Kind::OperationNotInitialized,
                 "the operation was begun in parts, with a C_…Update function; C_…Final ends it",
             ));
         }
-        self.extend(data)
+        Ok(())
     }
 
     fn extend(&mut self, part: &[u8]) -> Result<()> {

@@ -86,6 +86,13 @@ fn order(token: &Token, report: &mut Report) {
     update();
     report.note("C_Digest behind C_DigestUpdate", digest());
     report.note("C_DigestFinal behind both", finish());
+    for (case, room) in [("NULL", None), ("a byte too few", Some(31))] {
+        init();
+        update();
+        let (rv, ..) = token.digest_into(session, b"data", room);
+        report.note(format!("C_Digest behind C_DigestUpdate, {case}"), rv);
+        finish();
+    }
     init();
     report.note("C_DigestFinal alone", finish());
     report.note(

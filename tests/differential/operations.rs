@@ -145,6 +145,12 @@ fn parts_and_one_part(token: &Token, report: &mut Report) {
         length(token.sign(session, b"data")),
     );
     report.note("C_SignFinal after it", length(token.sign_final(session)));
+    for (case, room) in [("NULL", None), ("a byte too few", Some(255))] {
+        let session = initialized();
+        token.sign_update(session, b"data");
+        let (rv, ..) = token.sign_into(session, b"data", room);
+        report.note(format!("C_Sign after C_SignUpdate, {case}"), rv);
+    }
     let session = initialized();
     report.note(
         "C_SignFinal without C_SignUpdate",

@@ -151,11 +151,23 @@ pub const VERIFYING: &[Difference] = &[
 pub const DIGESTING: &[Difference] = &[
     Difference {
         reason: "C_Digest cannot end a digest in parts (section 5.12.2)",
-        cases: &[(
-            "order of digest calls: C_Digest behind C_DigestUpdate",
-            "32 bytes *",
-            "CKR_OPERATION_NOT_INITIALIZED",
-        )],
+        cases: &[
+            (
+                "order of digest calls: C_Digest behind C_DigestUpdate",
+                "32 bytes *",
+                "CKR_OPERATION_NOT_INITIALIZED",
+            ),
+            (
+                "order of digest calls: C_Digest behind C_DigestUpdate, NULL",
+                "CKR_OK",
+                "CKR_OPERATION_NOT_INITIALIZED",
+            ),
+            (
+                "order of digest calls: C_Digest behind C_DigestUpdate, a byte too few",
+                "CKR_BUFFER_TOO_SMALL",
+                "CKR_OPERATION_NOT_INITIALIZED",
+            ),
+        ],
     },
     Difference {
         reason: CANCELS,
