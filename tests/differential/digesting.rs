@@ -26,7 +26,7 @@ const DIGESTS: [CK_MECHANISM_TYPE; 6] = [
 /// A digest, or why there is none.
 fn answer((rv, length, buffer): (Rv, CK_ULONG, Vec<u8>)) -> String {
     match rv {
-        Rv(CKR_OK) => shown(&buffer[..length as usize]),
+        Rv(CKR_OK) => format!("CKR_OK, {}", shown(&buffer[..length as usize])),
         rv => rv.to_string(),
     }
 }

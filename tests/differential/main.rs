@@ -15,6 +15,7 @@ mod digesting;
 mod every_function;
 mod find;
 mod general;
+mod interruptions;
 mod login;
 mod module_only;
 mod names;

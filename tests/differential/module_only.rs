@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 use cryptoki_sys::*;
 
 use crate::common::raw::{self, Raw, ck};
+use crate::interruptions;
 use crate::names::Rv;
 use crate::report::Report;
 use crate::token::called;
@@ -45,10 +46,12 @@ macro_rules! note {
     }};
 }
 
+pub(crate) use note;
+
 /// Runs all scripts.
 pub fn report(raw: &Raw) -> Report {
     let mut report = Report::default();
-    for (name, script) in SCRIPTS {
+    for (name, script) in SCRIPTS.iter().chain(interruptions::SCRIPTS) {
         report.begin(name);
         script(raw, &mut report);
         ck!(raw, C_Finalize(null_mut()));
@@ -56,11 +59,11 @@ pub fn report(raw: &Raw) -> Report {
     report
 }
 
-fn initialize(raw: &Raw) {
+pub fn initialize(raw: &Raw) {
     assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
 }
 
-fn open(raw: &Raw) -> CK_SESSION_HANDLE {
+pub fn open(raw: &Raw) -> CK_SESSION_HANDLE {
     let mut session = 0;
     let flags = CKF_SERIAL_SESSION;
     let rv = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));

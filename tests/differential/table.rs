@@ -51,7 +51,7 @@ fn by_key(cases: &[&str]) -> String {
         cases.iter().partition(|case| key(case).is_some());
     let mut lines = Vec::new();
     if !others.is_empty() {
-        lines.push(others.join("; "));
+        lines.push(by_variant(&others));
     }
     for (keys, cases) in grouped(of_keys.into_iter().filter_map(key)) {
         lines.push(format!("{}: {}", keys.join(", "), by_variant(&cases)));
@@ -206,7 +206,7 @@ fn reason(
 
 /// The return value in an answer, if it is one.
 fn return_value(answer: &str) -> Option<&str> {
-    if answer == "Ok(())" || answer.starts_with("Ok([") {
+    if answer.starts_with("Ok(") {
         return Some("CKR_OK");
     }
     let answer = answer.strip_prefix("Err(").unwrap_or(answer);
