@@ -239,38 +239,83 @@ fn without_the_setting_a_key_without_certificate_has_none() {
     in_child(test_name!(), prepare, child);
 }
 
+/// Self-signed certificates as DER, with a key as openssl is told to make it.
+const KEYS_OF_NO_USE: [(&str, &[&str]); 5] = [
+    ("ed25519", &["ed25519"]),
+    (
+        "secp256k1",
+        &["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+    ),
+    (
+        "explicit",
+        &[
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-pkeyopt",
+            "ec_param_enc:explicit",
+        ],
+    ),
+    (
+        "large-exponent",
+        &[
+            "rsa:2048",
+            "-pkeyopt",
+            "rsa_keygen_pubexp:1208925819614629174706175",
+        ],
+    ),
+    ("rsa-pss", &["rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"]),
+];
+
+fn self_signed(newkey: &[&str]) -> Vec<u8> {
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-nodes", "-subj", "/CN=Demo"])
+        .args(["-keyout", "/dev/null", "-outform", "DER", "-newkey"])
+        .args(newkey)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "openssl {newkey:?}: {output:?}");
+    output.stdout
+}
+
+/// The same certificate with another first byte of its EC point, which makes it no point.
+fn with_malformed_key(mut certificate: Vec<u8>) -> Vec<u8> {
+    let point = certificate
+        .windows(4)
+        .position(|bytes| bytes == [3, 66, 0, 4])
+        .unwrap();
+    certificate[point + 3] = 9;
+    certificate
+}
+
 #[test]
-fn a_key_of_a_type_that_nobody_here_signs_with_shows_its_certificate_and_a_warning() {
+fn a_key_that_nobody_here_signs_with_shows_its_certificate_and_a_warning() {
     let prepare = || {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let made = Command::new("openssl")
-            .args([
-                "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=Ed",
-            ])
-            .args([
-                "-keyout",
-                &path("key"),
-                "-outform",
-                "DER",
-                "-out",
-                &path("certificate"),
-            ])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{made:?}");
-        let certificate = std::fs::read(path("certificate")).unwrap();
-        let body = serde_json::json!({"signingPolicies": [{
-            "signingPolicyId": "eacd4b78-6038-4450-9eec-4acd1c7ba6f1",
-            "projectSlug": "demo", "signingPolicySlug": "ed25519", "keyType": "EdDsa",
-            "certificateBytes": BASE64_STANDARD.encode(certificate), "certificateType": "X509",
-        }]});
+        let mut certificates: Vec<_> = KEYS_OF_NO_USE
+            .iter()
+            .map(|(name, newkey)| (*name, self_signed(newkey)))
+            .collect();
+        let p256 = self_signed(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        certificates.push(("malformed", with_malformed_key(p256)));
+        let policies: Vec<_> = certificates
+            .iter()
+            .map(|(name, certificate)| {
+                serde_json::json!({
+                    "signingPolicyId": "eacd4b78-6038-4450-9eec-4acd1c7ba6f1",
+                    "projectSlug": "demo", "signingPolicySlug": name, "keyType": "Other",
+                    "certificateBytes": BASE64_STANDARD.encode(certificate),
+                    "certificateType": "X509",
+                })
+            })
+            .collect();
         let service = service();
         service
             .inject(Fault::from(Effect::Answer {
                 status: 200,
                 headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
-                body: body.to_string().into_bytes(),
+                body: serde_json::json!({ "signingPolicies": policies })
+                    .to_string()
+                    .into_bytes(),
             }))
             .unwrap();
         let environment = environment(&service, &[]);
@@ -279,16 +324,30 @@ fn a_key_of_a_type_that_nobody_here_signs_with_shows_its_certificate_and_a_warni
     let child = || {
         let module = initialized();
         let session = logged_in(&module);
-        assert_eq!(
-            find(&session, ObjectClass::CERTIFICATE, "demo/ed25519").len(),
-            1
-        );
-        assert_eq!(objects(&session).len(), 1);
+        let names = KEYS_OF_NO_USE.map(|(name, _)| name);
+        for name in names.into_iter().chain(["malformed"]) {
+            let certificates = find(&session, ObjectClass::CERTIFICATE, &format!("demo/{name}"));
+            assert_eq!(certificates.len(), 1, "{name}");
+        }
+        assert_eq!(objects(&session).len(), names.len() + 1);
     };
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    run.assert_one_line(&["warning", "demo/ed25519", "cannot sign with its key"]);
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), KEYS_OF_NO_USE.len() + 1, "{}", run.stderr);
+    for (name, why) in [
+        ("ed25519", "1.3.101.112"),
+        ("secp256k1", "1.3.132.0.10"),
+        ("explicit", "a curve without a name"),
+        ("large-exponent", "a public exponent of 80 bits"),
+        ("rsa-pss", "1.2.840.113549.1.1.10"),
+        ("malformed", "malformed"),
+    ] {
+        let says = ["warning", name, "cannot sign with its key", why];
+        let is_said = |line: &&&str| says.iter().all(|word| line.contains(word));
+        assert_eq!(lines.iter().filter(is_said).count(), 1, "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -96,12 +96,8 @@ impl PublicKey {
         let key = match info.algorithm.oid {
             RSA_ENCRYPTION => Key::rsa(key_bytes)?,
             ID_EC_PUBLIC_KEY => {
-                let oid = info.algorithm.parameters_oid().map_err(malformed)?;
-                let curve = Curve::ALL
-                    .into_iter()
-                    .find(|curve| curve.oid() == oid)
-                    .ok_or_else(|| PublicKeyError::Unsupported(format!("EC, curve {oid}")))?;
-                Key::ec(curve, key_bytes)?
+                let parameters = info.algorithm.parameters.ok_or(PublicKeyError::Malformed)?;
+                Key::ec(named_curve(parameters)?, key_bytes)?
             }
             other => return Err(PublicKeyError::Unsupported(other.to_string())),
         };
@@ -240,13 +236,19 @@ impl fmt::Debug for PublicKey {
 impl Key {
     fn rsa(der: &[u8]) -> Result<Self, PublicKeyError> {
         let key = rsa::pkcs1::RsaPublicKey::from_der(der).map_err(malformed)?;
-        RsaPublicKey::new_with_max_size(
-            BigUint::from_bytes_be(key.modulus.as_bytes()),
-            BigUint::from_bytes_be(key.public_exponent.as_bytes()),
-            MAX_MODULUS_BITS,
-        )
-        .map(Self::Rsa)
-        .map_err(malformed)
+        let modulus = BigUint::from_bytes_be(key.modulus.as_bytes());
+        let exponent = BigUint::from_bytes_be(key.public_exponent.as_bytes());
+        let (bits, exponent_bits) = (modulus.bits(), exponent.bits());
+        RsaPublicKey::new_with_max_size(modulus, exponent, MAX_MODULUS_BITS)
+            .map(Self::Rsa)
+            .map_err(|error| match error {
+                rsa::Error::ModulusTooLarge | rsa::Error::PublicExponentTooLarge => {
+                    PublicKeyError::Unsupported(format!(
+                        "RSA, {bits} bits with a public exponent of {exponent_bits} bits"
+                    ))
+                }
+                _ => PublicKeyError::Malformed,
+            })
     }
 
     fn ec(curve: Curve, point: &[u8]) -> Result<Self, PublicKeyError> {
@@ -257,6 +259,19 @@ impl Key {
         }
         .map_err(malformed)
     }
+}
+
+/// The curve that ECParameters name. Those that describe one instead (SEC 1, appendix C.2) are not
+/// for certificates (RFC 5480, section 2.1.1), yet there are keys with them.
+fn named_curve(parameters: AnyRef<'_>) -> Result<Curve, PublicKeyError> {
+    let unsupported = |what: String| PublicKeyError::Unsupported(format!("EC, {what}"));
+    let oid = parameters
+        .decode_as::<ObjectIdentifier>()
+        .map_err(|_| unsupported("a curve without a name".to_owned()))?;
+    Curve::ALL
+        .into_iter()
+        .find(|curve| curve.oid() == oid)
+        .ok_or_else(|| unsupported(format!("curve {oid}")))
 }
 
 fn malformed<E>(_: E) -> PublicKeyError {

@@ -40,19 +40,26 @@ impl Policy {
         };
         let public_key = match key {
             Ok(key) => Some(key),
-            Err(PublicKeyError::Unsupported(key_type)) => {
+            Err(error) => {
+                let reason = match error {
+                    PublicKeyError::Unsupported(key_type) => key_type,
+                    // A certificate is worth showing whatever its key is.
+                    PublicKeyError::Malformed if certificate.is_some() => {
+                        "the one in its certificate is malformed".to_owned()
+                    }
+                    PublicKeyError::Malformed => {
+                        return Err(format!(
+                            "signing policy {name}: its public key is malformed"
+                        ));
+                    }
+                };
                 logging::write(
                     Level::Warning,
                     format_args!(
-                        "signing policy {name}: this version cannot sign with its key ({key_type})"
+                        "signing policy {name}: this version cannot sign with its key ({reason})"
                     ),
                 );
                 None
-            }
-            Err(PublicKeyError::Malformed) => {
-                return Err(format!(
-                    "signing policy {name}: its public key is malformed"
-                ));
             }
         };
         let stand_in = || {
