@@ -5,6 +5,8 @@ mod common;
 
 use std::process::Command;
 use std::ptr::null_mut;
+use std::sync::Barrier;
+use std::thread;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -507,4 +509,63 @@ fn a_public_key_that_a_program_creates_verifies_what_openssl_signed() {
         return;
     };
     assert_eq!(traffic(&service.requests()).lists, 0, "nobody is asked");
+}
+
+#[test]
+fn two_threads_that_change_or_destroy_an_object_do_not_undo_each_other() {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
+        let key = raw::object(&raw, session, CKO_PUBLIC_KEY, "demo/p-256");
+        let parts = [CKA_CLASS, CKA_KEY_TYPE, CKA_EC_PARAMS, CKA_EC_POINT];
+        let mut parts = parts.map(|id| (id, raw::value(&raw, session, key, id).unwrap()));
+        let change = |object, id, mut value: Vec<u8>| {
+            let mut attribute = raw::attribute(id, &mut value);
+            ck!(raw, C_SetAttributeValue(session, object, &mut attribute, 1))
+        };
+        let barrier = Barrier::new(2);
+        let at_once = |one: &(dyn Fn() -> CK_RV + Sync), other: &(dyn Fn() -> CK_RV + Sync)| {
+            let run = |act: &(dyn Fn() -> CK_RV + Sync)| {
+                barrier.wait();
+                act()
+            };
+            thread::scope(|scope| {
+                let one = scope.spawn(|| run(one));
+                [run(other), one.join().unwrap()]
+            })
+        };
+        for round in 0..300_u32 {
+            let mut template: Vec<_> = parts
+                .iter_mut()
+                .map(|(id, value)| raw::attribute(*id, value))
+                .collect();
+            let (mut object, count) = (0, template.len() as CK_ULONG);
+            let created = ck!(
+                raw,
+                C_CreateObject(session, template.as_mut_ptr(), count, &mut object)
+            );
+            assert_eq!(created, CKR_OK);
+            let value = round.to_string().into_bytes();
+            let changed = at_once(&|| change(object, CKA_LABEL, value.clone()), &|| {
+                change(object, CKA_ID, value.clone())
+            });
+            assert_eq!(changed, [CKR_OK, CKR_OK]);
+            for id in [CKA_LABEL, CKA_ID] {
+                assert_eq!(raw::value(&raw, session, object, id).unwrap(), value);
+            }
+            let destroy = || ck!(raw, C_DestroyObject(session, object));
+            let mut destroyed = at_once(&destroy, &destroy);
+            destroyed.sort_unstable();
+            assert_eq!(destroyed, [CKR_OK, CKR_OBJECT_HANDLE_INVALID]);
+        }
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    assert!(!run.stderr.contains("panic"), "{}", run.stderr);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cryptoki_sys::*;
 
-use super::Token;
 use super::identity::Identity;
+use super::{State, Token};
 use crate::catalog::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
@@ -210,7 +210,10 @@ impl Token {
     }
 
     fn visible(&self, handle: CK_OBJECT_HANDLE) -> Option<Visible> {
-        let state = self.state.lock();
+        self.visible_in(&self.state.lock(), handle)
+    }
+
+    fn visible_in(&self, state: &State, handle: CK_OBJECT_HANDLE) -> Option<Visible> {
         if let Some(object) = state.session_objects.get(handle) {
             let visible = state.user.is_some() || object.is_public();
             return visible.then(|| Visible {
@@ -293,14 +296,11 @@ impl Token {
     /// # Errors
     /// [`Kind::ObjectHandle`], [`Kind::ActionProhibited`], and those of [`Object::changed`].
     pub fn change_object(&self, handle: CK_OBJECT_HANDLE, changes: &[Attribute]) -> Result<()> {
-        let object = self.object(handle)?;
-        object.allows(CKA_MODIFIABLE)?;
-        let changed = object.changed(changes)?;
-        self.state
-            .lock()
-            .session_objects
-            .replace(handle, Arc::new(changed));
-        Ok(())
+        self.with_own_object(handle, CKA_MODIFIABLE, |state, object| {
+            let changed = object.changed(changes)?;
+            state.session_objects.replace(handle, Arc::new(changed));
+            Ok(())
+        })
     }
 
     /// Destroys a session object (PKCS #11 3.2, section 5.7.3).
@@ -309,9 +309,26 @@ impl Token {
     /// [`Kind::ObjectHandle`]; [`Kind::ActionProhibited`] for token objects, and for those created
     /// so that they cannot be destroyed.
     pub fn destroy_object(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
-        self.object(handle)?.allows(CKA_DESTROYABLE)?;
-        self.state.lock().session_objects.remove(handle);
-        Ok(())
+        self.with_own_object(handle, CKA_DESTROYABLE, |state, _| {
+            state.session_objects.remove(handle);
+            Ok(())
+        })
+    }
+
+    /// Looks at an object and acts on it under one lock: of two calls at the same time, one sees
+    /// what the other did.
+    fn with_own_object(
+        &self,
+        handle: CK_OBJECT_HANDLE,
+        permission: CK_ATTRIBUTE_TYPE,
+        act: impl FnOnce(&mut State, &Object) -> Result<()>,
+    ) -> Result<()> {
+        let mut state = self.state.lock();
+        let Some(Visible { object, .. }) = self.visible_in(&state, handle) else {
+            return Err(no_object(handle));
+        };
+        object.allows(permission)?;
+        act(&mut state, &object)
     }
 
     /// Destroys the objects of a session that is closed.

@@ -126,6 +126,15 @@ pub fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM {
     }
 }
 
+/// An attribute of a template with that value, which it points to.
+pub fn attribute(id: CK_ATTRIBUTE_TYPE, value: &mut [u8]) -> CK_ATTRIBUTE {
+    CK_ATTRIBUTE {
+        type_: id,
+        pValue: value.as_mut_ptr().cast(),
+        ulValueLen: value.len() as CK_ULONG,
+    }
+}
+
 /// The value of an attribute, if the object has it and shows it.
 pub fn value(
     raw: &Raw,
@@ -150,12 +159,8 @@ pub fn value(
 
 /// The template of these attributes, which it points to.
 fn template(attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Vec<CK_ATTRIBUTE> {
-    let attributes = attributes.iter_mut().map(|(id, value)| CK_ATTRIBUTE {
-        type_: *id,
-        pValue: value.as_mut_ptr().cast(),
-        ulValueLen: value.len() as CK_ULONG,
-    });
-    attributes.collect()
+    let attributes = attributes.iter_mut();
+    attributes.map(|(id, value)| attribute(*id, value)).collect()
 }
 
 /// The handle of a new session object with these attributes.
