@@ -299,6 +299,7 @@ fn a_key_that_nobody_here_signs_with_shows_its_certificate_and_a_warning() {
             .collect();
         let p256 = self_signed(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
         certificates.push(("malformed", with_malformed_key(p256)));
+        certificates.push(("rsa-1024", self_signed(&["rsa:1024"])));
         let policies: Vec<_> = certificates
             .iter()
             .map(|(name, certificate)| {
@@ -324,14 +325,30 @@ fn a_key_that_nobody_here_signs_with_shows_its_certificate_and_a_warning() {
         (service, environment)
     };
     let child = || {
-        let module = initialized();
-        let session = logged_in(&module);
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
         let names = KEYS_OF_NO_USE.map(|(name, _)| name);
-        for name in names.into_iter().chain(["malformed"]) {
-            let certificates = find(&session, ObjectClass::CERTIFICATE, &format!("demo/{name}"));
-            assert_eq!(certificates.len(), 1, "{name}");
+        let names = names.into_iter().chain(["malformed", "rsa-1024"]);
+        for name in names.clone() {
+            let id = format!("demo/{name}");
+            let certificate = raw::object(&raw, session, CKO_CERTIFICATE, &id);
+            assert_eq!(
+                raw::value(&raw, session, certificate, CKA_CERTIFICATE_CATEGORY).unwrap(),
+                CK_CERTIFICATE_CATEGORY_OTHER_ENTITY.to_ne_bytes(),
+                "{name}"
+            );
         }
-        assert_eq!(objects(&session).len(), names.len() + 1);
+        let key = raw::object(&raw, session, CKO_PUBLIC_KEY, "demo/rsa-1024");
+        let allowed = raw::value(&raw, session, key, CKA_ALLOWED_MECHANISMS);
+        assert_eq!(allowed, None);
+        let shown: usize = [CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY]
+            .map(|class| {
+                let class = (CKA_CLASS, class.to_ne_bytes().to_vec());
+                raw::search(&raw, session, &mut [class]).len()
+            })
+            .iter()
+            .sum();
+        assert_eq!(shown, names.count() + 1);
     };
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;

@@ -164,9 +164,6 @@ fn storage(class: Class, label: &[u8], is_private: bool) -> Attributes {
 /// What public and private keys share (section 4), and the public parts of the key,
 /// which tools read from both.
 fn common_key(names: Names, key: &PublicKey) -> Attributes {
-    let allowed = mechanism::allowed_for(key)
-        .flat_map(|mechanism| ulong(mechanism.id))
-        .collect();
     let mut attributes = vec![
         (CKA_ID, bytes(names.id)),
         (CKA_START_DATE, bytes(b"")),
@@ -176,10 +173,17 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
         (CKA_LOCAL, boolean(false)),
         (CKA_KEY_GEN_MECHANISM, number(CK_UNAVAILABLE_INFORMATION)),
         (CKA_OBJECT_VALIDATION_FLAGS, number(0)),
-        (CKA_ALLOWED_MECHANISMS, Value::Bytes(allowed)),
         (CKA_SUBJECT, bytes(names.subject)),
         (CKA_PUBLIC_KEY_INFO, bytes(key.subject_public_key_info())),
     ];
+    let allowed: Vec<_> = mechanism::allowed_for(key)
+        .flat_map(|mechanism| ulong(mechanism.id))
+        .collect();
+    // What an empty list means is not agreed upon. A key that no mechanism takes is one of a size
+    // out of the range that C_GetMechanismInfo names.
+    if !allowed.is_empty() {
+        attributes.push((CKA_ALLOWED_MECHANISMS, Value::Bytes(allowed)));
+    }
     if let Some(rsa) = key.rsa() {
         attributes.extend([
             (CKA_KEY_TYPE, number(CKK_RSA)),

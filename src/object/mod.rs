@@ -146,20 +146,26 @@ impl Object {
             id: name.as_bytes(),
             subject: subject.unwrap_or_default(),
         };
+        let can_sign = |key: &&PublicKey| mechanism::allowed_for(key).next().is_some();
+        let signing_key = policy.public_key.as_ref().filter(can_sign);
         let mut objects = Vec::new();
         let mut add = |class, attributes| objects.push(Self::new(class, Some(policy), attributes));
         if let Some(certificate) = &policy.certificate {
-            let category = CK_CERTIFICATE_CATEGORY_TOKEN_USER;
+            // The token user's is one whose private key the token has (section 4.6.2).
+            let category = match signing_key {
+                Some(_) => CK_CERTIFICATE_CATEGORY_TOKEN_USER,
+                None => CK_CERTIFICATE_CATEGORY_OTHER_ENTITY,
+            };
             let attributes = attributes::certificate(names, certificate, category);
             add(Class::Certificate, attributes);
         }
         if let Some(key) = &policy.public_key {
             add(Class::PublicKey, attributes::public_key(names, key));
-            if mechanism::allowed_for(key).next().is_some() {
-                let is_private = options.private_keys_need_login;
-                let attributes = attributes::private_key(names, key, is_private);
-                add(Class::PrivateKey, attributes);
-            }
+        }
+        if let Some(key) = signing_key {
+            let is_private = options.private_keys_need_login;
+            let attributes = attributes::private_key(names, key, is_private);
+            add(Class::PrivateKey, attributes);
         }
         objects
     }
