@@ -1,6 +1,7 @@
 //! One error for the whole module: a kind, which decides the `CKR_` code, and a reason for people.
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::fmt;
 
 use cryptoki_sys::*;
@@ -34,6 +35,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<TryReserveError> for Error {
+    fn from(_: TryReserveError) -> Self {
+        Self::new(
+            Kind::HostMemory,
+            "there is not enough memory for a copy of what the program handed over",
+        )
+    }
+}
 
 /// How much attention an error deserves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +83,8 @@ macro_rules! kinds {
 kinds! {
     /// A NULL pointer or an impossible value where the standard wants something else.
     Arguments => CKR_ARGUMENTS_BAD, Failure;
+    /// The process has no memory for what the caller hands over.
+    HostMemory => CKR_HOST_MEMORY, Failure;
     /// C_Initialize has not been called in this process.
     NotInitialized => CKR_CRYPTOKI_NOT_INITIALIZED, Answer;
     /// C_Initialize was called twice.

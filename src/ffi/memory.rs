@@ -255,7 +255,10 @@ pub(super) unsafe fn fill(
     Ok(())
 }
 
-/// Reads a search template.
+/// Reads a template.
+///
+/// # Errors
+/// [`Kind::Arguments`], [`Kind::HostMemory`].
 ///
 /// # Safety
 /// `template` is NULL or points to `count` attributes, and their values are NULL or as long as
@@ -276,9 +279,13 @@ pub(super) unsafe fn template(
                     "pValue in pTemplate",
                 )
             }?;
+            // `to_vec` would end the process if there is no memory for as much as the caller says.
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(value.len())?;
+            copy.extend_from_slice(value);
             Ok(Attribute {
                 id: attribute.type_,
-                value: value.to_vec(),
+                value: copy,
             })
         })
         .collect::<Result<_>>()?;

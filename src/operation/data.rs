@@ -55,7 +55,7 @@ impl Data {
     /// Adds a part.
     ///
     /// # Errors
-    /// [`Kind::DataLength`] when it becomes too much.
+    /// [`Kind::DataLength`] when it becomes too much, [`Kind::HostMemory`].
     pub fn add(&mut self, part: &[u8]) -> Result<()> {
         self.is_multi_part = true;
         self.extend(part)
@@ -64,7 +64,8 @@ impl Data {
     /// Takes the only part, in a single-part function.
     ///
     /// # Errors
-    /// Those of [`Data::check_single_part`]; [`Kind::DataLength`] when it is too much.
+    /// Those of [`Data::check_single_part`]; [`Kind::DataLength`] when it is too much,
+    /// [`Kind::HostMemory`].
     pub fn set(&mut self, data: &[u8]) -> Result<()> {
         self.check_single_part()?;
         self.extend(data)
@@ -106,6 +107,7 @@ impl Data {
                         ),
                     ));
                 }
+                bytes.try_reserve(counts.len())?;
                 bytes.extend_from_slice(counts);
             }
         }

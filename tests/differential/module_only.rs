@@ -30,7 +30,10 @@ pub const SCRIPTS: &[Script] = &[
 ];
 
 const HUGE: CK_ULONG = CK_ULONG::MAX;
+/// A length that an object in memory can have, and no computer has.
+const UNALLOCATABLE: CK_ULONG = CK_ULONG::MAX / 2;
 const RSA: &str = "demo/rsa-2048";
+const EC: &str = "demo/p-256";
 
 /// Calls a function and notes what it returns.
 macro_rules! note {
@@ -356,6 +359,12 @@ fn huge(raw: &Raw, report: &mut Report) {
     note!(raw, report => "a value", C_SetAttributeValue(s, public, t, 1));
     note!(raw, report => "a template", C_SetAttributeValue(s, public, t, HUGE));
     note!(raw, report => "a template", C_GetAttributeValue(s, public, t, HUGE));
+    attribute.ulValueLen = UNALLOCATABLE;
+    let t = &raw mut attribute;
+    note!(raw, report => "a value without memory for it", C_FindObjectsInit(s, t, 1));
+    note!(raw, report => "a value without memory for it", C_CreateObject(s, t, 1, h));
+    note!(raw, report => "a value without memory for it", C_CopyObject(s, public, t, 1, h));
+    note!(raw, report => "a value without memory for it", C_SetAttributeValue(s, public, t, 1));
     note!(raw, report => "a seed", C_SeedRandom(s, b, HUGE));
     note!(raw, report => "random data", C_GenerateRandom(s, b, HUGE));
 
@@ -387,6 +396,13 @@ fn huge(raw: &Raw, report: &mut Report) {
     note!(raw, report => "a part", C_VerifyUpdate(s, b, HUGE));
     verify();
     note!(raw, report => "a signature", C_VerifyFinal(s, b, HUGE));
+    let mut ecdsa = raw::mechanism(CKM_ECDSA);
+    let public = raw::object(raw, s, CKO_PUBLIC_KEY, EC);
+    let mut verify = || assert_eq!(ck!(raw, C_VerifyInit(s, &raw mut ecdsa, public)), CKR_OK);
+    verify();
+    note!(raw, report => "data without memory for it", C_Verify(s, b, UNALLOCATABLE, b, 64));
+    verify();
+    note!(raw, report => "a part without memory for it", C_VerifyUpdate(s, b, UNALLOCATABLE));
 }
 
 fn asynchronous(raw: &Raw, report: &mut Report) {
