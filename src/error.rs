@@ -153,6 +153,10 @@ kinds! {
     TemplateInconsistent => CKR_TEMPLATE_INCONSISTENT, Failure;
     /// An EC key on a curve that the module does not know.
     CurveNotSupported => CKR_CURVE_NOT_SUPPORTED, Failure;
+    /// EC domain parameters in a form that the module does not know, or in none.
+    DomainParameters => CKR_DOMAIN_PARAMS_INVALID, Failure;
+    /// A public key that is none, as a point that is not on its curve.
+    PublicKey => CKR_PUBLIC_KEY_INVALID, Failure;
     /// An object that cannot be copied, changed or destroyed.
     ActionProhibited => CKR_ACTION_PROHIBITED, Failure;
     /// The caller's buffer is too small.

@@ -6,6 +6,7 @@ mod certificate;
 mod chain;
 mod handles;
 mod policy;
+mod rules;
 mod session_objects;
 mod stand_in;
 mod template;

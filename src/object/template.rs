@@ -1,151 +1,26 @@
 //! From a template of C_CreateObject, C_CopyObject or C_SetAttributeValue to a session object
 //! (PKCS #11 3.2, section 4.1).
 
+use std::ops::RangeInclusive;
+
 use cryptoki_sys::*;
 use spki::ObjectIdentifier;
 use spki::der::Decode;
 use spki::der::asn1::{OctetStringRef, UintRef};
 
 use super::attributes::{self, Attributes, Names, boolean, bytes};
+use super::rules::{self, By, CERTIFICATE, EC, Form, RSA};
 use super::{Attribute, Certificate, Class, Object, Value};
 use crate::crypto::{Curve, PublicKey};
 use crate::error::{Error, Kind, Result};
-
-/// What a value has to look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// CK_BBOOL.
-    Boolean,
-    /// CK_ULONG, or a type that is one.
-    Number,
-    /// An array of CK_ULONG.
-    Numbers,
-    /// CK_DATE, or nothing.
-    Date,
-    /// Whatever bytes.
-    Bytes,
-    /// An array of attributes; none can be kept here.
-    Template,
-}
-
-/// Who may say what the value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// The template of C_CreateObject only.
-    Creator,
-    /// That of C_CopyObject too.
-    Copier,
-    /// Any template.
-    Anyone,
-    /// None: the token says it.
-    Token,
-}
-
-const CERTIFICATE: u8 = 1;
-const RSA: u8 = 2;
-const EC: u8 = 4;
-const KEY: u8 = RSA | EC;
-const ALL: u8 = CERTIFICATE | KEY;
-/// Attributes of objects that cannot be created here.
-const NONE: u8 = 0;
-
-/// The attributes that templates may contain: on which objects, in which form, and by whom.
-const RULES: &[(CK_ATTRIBUTE_TYPE, u8, Form, By)] = &[
-    (CKA_CLASS, ALL, Form::Number, By::Creator),
-    (CKA_TOKEN, ALL, Form::Boolean, By::Copier),
-    (CKA_PRIVATE, ALL, Form::Boolean, By::Copier),
-    (CKA_MODIFIABLE, ALL, Form::Boolean, By::Copier),
-    (CKA_COPYABLE, ALL, Form::Boolean, By::Copier),
-    (CKA_DESTROYABLE, ALL, Form::Boolean, By::Copier),
-    (CKA_LABEL, ALL, Form::Bytes, By::Anyone),
-    (CKA_UNIQUE_ID, ALL, Form::Bytes, By::Token),
-    (CKA_ID, ALL, Form::Bytes, By::Anyone),
-    (CKA_TRUSTED, ALL, Form::Boolean, By::Creator),
-    (CKA_PUBLIC_KEY_INFO, ALL, Form::Bytes, By::Creator),
-    (CKA_START_DATE, ALL, Form::Date, By::Anyone),
-    (CKA_END_DATE, ALL, Form::Date, By::Anyone),
-    (CKA_CERTIFICATE_TYPE, CERTIFICATE, Form::Number, By::Creator),
-    (
-        CKA_CERTIFICATE_CATEGORY,
-        CERTIFICATE,
-        Form::Number,
-        By::Creator,
-    ),
-    (CKA_CHECK_VALUE, CERTIFICATE, Form::Bytes, By::Creator),
-    (CKA_SUBJECT, CERTIFICATE, Form::Bytes, By::Creator),
-    (CKA_ISSUER, CERTIFICATE, Form::Bytes, By::Anyone),
-    (CKA_SERIAL_NUMBER, CERTIFICATE, Form::Bytes, By::Anyone),
-    (CKA_VALUE, CERTIFICATE, Form::Bytes, By::Creator),
-    (CKA_URL, CERTIFICATE, Form::Bytes, By::Creator),
-    (
-        CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
-        CERTIFICATE,
-        Form::Bytes,
-        By::Creator,
-    ),
-    (
-        CKA_HASH_OF_ISSUER_PUBLIC_KEY,
-        CERTIFICATE,
-        Form::Bytes,
-        By::Creator,
-    ),
-    (
-        CKA_JAVA_MIDP_SECURITY_DOMAIN,
-        CERTIFICATE,
-        Form::Number,
-        By::Creator,
-    ),
-    (
-        CKA_NAME_HASH_ALGORITHM,
-        CERTIFICATE,
-        Form::Number,
-        By::Creator,
-    ),
-    (CKA_KEY_TYPE, KEY, Form::Number, By::Creator),
-    (CKA_SUBJECT, KEY, Form::Bytes, By::Anyone),
-    (CKA_DERIVE, KEY, Form::Boolean, By::Anyone),
-    (CKA_ENCRYPT, KEY, Form::Boolean, By::Anyone),
-    (CKA_VERIFY, KEY, Form::Boolean, By::Anyone),
-    (CKA_VERIFY_RECOVER, KEY, Form::Boolean, By::Anyone),
-    (CKA_WRAP, KEY, Form::Boolean, By::Anyone),
-    (CKA_ENCAPSULATE, KEY, Form::Boolean, By::Anyone),
-    (CKA_ALLOWED_MECHANISMS, KEY, Form::Numbers, By::Creator),
-    (CKA_WRAP_TEMPLATE, KEY, Form::Template, By::Creator),
-    (CKA_ENCAPSULATE_TEMPLATE, KEY, Form::Template, By::Creator),
-    (CKA_LOCAL, KEY, Form::Boolean, By::Token),
-    (CKA_KEY_GEN_MECHANISM, KEY, Form::Number, By::Token),
-    (CKA_OBJECT_VALIDATION_FLAGS, KEY, Form::Number, By::Token),
-    (CKA_MODULUS_BITS, RSA, Form::Number, By::Token),
-    (CKA_MODULUS, RSA, Form::Bytes, By::Creator),
-    (CKA_PUBLIC_EXPONENT, RSA, Form::Bytes, By::Creator),
-    (CKA_EC_PARAMS, EC, Form::Bytes, By::Creator),
-    (CKA_EC_POINT, EC, Form::Bytes, By::Creator),
-    (CKA_SENSITIVE, NONE, Form::Boolean, By::Creator),
-    (CKA_EXTRACTABLE, NONE, Form::Boolean, By::Creator),
-    (CKA_ALWAYS_SENSITIVE, NONE, Form::Boolean, By::Token),
-    (CKA_NEVER_EXTRACTABLE, NONE, Form::Boolean, By::Token),
-    (CKA_SIGN, NONE, Form::Boolean, By::Creator),
-    (CKA_SIGN_RECOVER, NONE, Form::Boolean, By::Creator),
-    (CKA_DECRYPT, NONE, Form::Boolean, By::Creator),
-    (CKA_UNWRAP, NONE, Form::Boolean, By::Creator),
-    (CKA_DECAPSULATE, NONE, Form::Boolean, By::Creator),
-    (CKA_VALUE_LEN, NONE, Form::Number, By::Creator),
-    (CKA_ALWAYS_AUTHENTICATE, NONE, Form::Boolean, By::Creator),
-    (CKA_WRAP_WITH_TRUSTED, NONE, Form::Boolean, By::Creator),
-    (CKA_PRIVATE_EXPONENT, NONE, Form::Bytes, By::Creator),
-    (CKA_APPLICATION, NONE, Form::Bytes, By::Creator),
-    (CKA_OBJECT_ID, NONE, Form::Bytes, By::Creator),
-    (CKA_OWNER, NONE, Form::Bytes, By::Creator),
-    (CKA_PROFILE_ID, NONE, Form::Number, By::Creator),
-];
 
 impl Object {
     /// A session object as the template of C_CreateObject says: an X.509 certificate, or an RSA or
     /// EC public key.
     ///
     /// # Errors
-    /// Those of section 4.1.1, [`Kind::TokenWriteProtected`] for a token object and
-    /// [`Kind::CurveNotSupported`].
+    /// Those of section 4.1.1, [`Kind::TokenWriteProtected`] for a token object, and for EC keys
+    /// [`Kind::DomainParameters`], [`Kind::CurveNotSupported`] and [`Kind::PublicKey`].
     pub(crate) fn from_template(template: &[Attribute], unique_id: String) -> Result<Self> {
         for attribute in template {
             check_known(attribute)?;
@@ -156,11 +31,11 @@ impl Object {
             CKO_CERTIFICATE => Class::Certificate,
             CKO_PUBLIC_KEY => Class::PublicKey,
             class => {
-                return Err(invalid(
+                return Err(not_created(
                     CKA_CLASS,
-                    &format!(
-                        "objects of class {class:#x} cannot be created, only certificates and public keys"
-                    ),
+                    CKO_DATA..=CKO_TRUST,
+                    class,
+                    "certificates and public keys",
                 ));
             }
         };
@@ -248,9 +123,11 @@ fn certificate(template: &[Attribute], unique_id: String) -> Result<Object> {
     match required_number(template, CKA_CERTIFICATE_TYPE)? {
         CKC_X_509 => {}
         other => {
-            return Err(invalid(
+            return Err(not_created(
                 CKA_CERTIFICATE_TYPE,
-                &format!("certificates of type {other:#x} cannot be created, only X.509 ones"),
+                CKC_X_509..=CKC_WTLS,
+                other,
+                "X.509 certificates",
             ));
         }
     }
@@ -293,9 +170,11 @@ fn public_key(template: &[Attribute], unique_id: String) -> Result<Object> {
             ec_key(template)?
         }
         other => {
-            return Err(invalid(
+            return Err(not_created(
                 CKA_KEY_TYPE,
-                &format!("public keys of type {other:#x} cannot be created, only RSA and EC keys"),
+                CKK_RSA..=CKK_SLH_DSA,
+                other,
+                "RSA and EC public keys",
             ));
         }
     };
@@ -327,32 +206,39 @@ fn rsa_key(template: &[Attribute]) -> Result<PublicKey> {
 fn ec_key(template: &[Attribute]) -> Result<PublicKey> {
     let parameters = required(template, CKA_EC_PARAMS)?;
     let point = required(template, CKA_EC_POINT)?;
-    let unsupported = || {
+    let refused = |kind| {
         Error::new(
-            Kind::CurveNotSupported,
+            kind,
             "CKA_EC_PARAMS has to be the object identifier of P-256, P-384 or P-521",
         )
     };
-    let oid = ObjectIdentifier::from_der(parameters).map_err(|_| {
-        match parameters.first() {
-            // ECParameters written out, or the name of a curve.
-            Some(0x30 | 0x13) => unsupported(),
-            _ => invalid(CKA_EC_PARAMS, "it is no DER ECParameters"),
-        }
-    })?;
+    // A curve written out or named by a text is a representation that is not supported (section 6.3).
+    let oid =
+        ObjectIdentifier::from_der(parameters).map_err(|_| refused(Kind::DomainParameters))?;
     let curve = Curve::ALL
         .into_iter()
         .find(|curve| curve.oid() == oid)
-        .ok_or_else(unsupported)?;
-    OctetStringRef::from_der(point)
-        .ok()
-        .and_then(|point| PublicKey::from_ec_point(curve, point.as_bytes()).ok())
-        .ok_or_else(|| {
-            invalid(
-                CKA_EC_POINT,
-                "it is no DER OCTET STRING with a point on the curve",
-            )
-        })
+        .ok_or_else(|| refused(Kind::CurveNotSupported))?;
+    let point = OctetStringRef::from_der(point)
+        .map_err(|_| invalid(CKA_EC_POINT, "it is no DER OCTET STRING"))?
+        .as_bytes();
+    let coordinate = curve.field_length();
+    match point.first() {
+        Some(4) if point.len() == 1 + 2 * coordinate => {}
+        Some(2 | 3) if point.len() == 1 + coordinate => {
+            return Err(inconsistent(
+                "the point in CKA_EC_POINT is compressed, which no mechanism here takes \
+                 (CKF_EC_COMPRESS)",
+            ));
+        }
+        _ => return Err(invalid(CKA_EC_POINT, "it is no uncompressed point")),
+    }
+    PublicKey::from_ec_point(curve, point).map_err(|_| {
+        Error::new(
+            Kind::PublicKey,
+            "the point in CKA_EC_POINT is not on the curve in CKA_EC_PARAMS",
+        )
+    })
 }
 
 /// The defaults of a session object under what the template says.
@@ -419,7 +305,7 @@ fn check_shape(template: &[Attribute], shape: u8) -> Result<()> {
 }
 
 fn check_known(attribute: &Attribute) -> Result<()> {
-    let Some((id, _, form, _)) = RULES.iter().find(|(id, ..)| *id == attribute.id) else {
+    let Some(form) = rules::form(attribute.id) else {
         return Err(Error::new(
             Kind::AttributeType,
             format!("attribute {:#x} is not known", attribute.id),
@@ -434,25 +320,21 @@ fn check_known(attribute: &Attribute) -> Result<()> {
         Form::Bytes => true,
         Form::Template => value.is_empty(),
     };
-    match (fits, *id, value) {
-        (false, ..) => Err(invalid(*id, &format!("a {form:?} is expected"))),
+    match (fits, attribute.id, value) {
+        (false, id, _) => Err(invalid(id, &format!("a {form:?} is expected"))),
         // Only the security officer may say that something is to be trusted.
-        (true, CKA_TRUSTED, [CK_TRUE]) => Err(read_only(*id)),
+        (true, id @ CKA_TRUSTED, [CK_TRUE]) => Err(read_only(id)),
         _ => Ok(()),
     }
 }
 
 fn check_belongs(attribute: &Attribute, shape: u8) -> Result<By> {
-    RULES
-        .iter()
-        .find(|(id, shapes, ..)| *id == attribute.id && shapes & shape != 0)
-        .map(|(.., by)| *by)
-        .ok_or_else(|| {
-            inconsistent(format!(
-                "attribute {:#x} does not belong to an object of this class and type",
-                attribute.id
-            ))
-        })
+    rules::who(attribute.id, shape).ok_or_else(|| {
+        inconsistent(format!(
+            "attribute {:#x} does not belong to an object of this class and type",
+            attribute.id
+        ))
+    })
 }
 
 fn check_repetitions(template: &[Attribute]) -> Result<()> {
@@ -496,6 +378,21 @@ fn invalid(id: CK_ATTRIBUTE_TYPE, reason: &str) -> Error {
         Kind::AttributeValue,
         format!("the value of attribute {id:#x} cannot be: {reason}"),
     )
+}
+
+/// A kind of object that is not created here. One that the standard knows has a valid value, which
+/// this token cannot fulfil; others are no value of the attribute (section 4.1.1).
+fn not_created(
+    id: CK_ATTRIBUTE_TYPE,
+    standard: RangeInclusive<CK_ULONG>,
+    value: CK_ULONG,
+    created: &str,
+) -> Error {
+    let reason = format!("{value:#x} is not created here, only {created} are");
+    match standard.contains(&value) {
+        true => inconsistent(format!("attribute {id:#x}: {reason}")),
+        false => invalid(id, &reason),
+    }
 }
 
 fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {

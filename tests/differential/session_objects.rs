@@ -144,6 +144,18 @@ fn without(template: &Template, id: CK_ATTRIBUTE_TYPE) -> Template {
         .collect()
 }
 
+/// An EC key with another point: its form, and as many bytes of the coordinates in the other order.
+fn with_point(template: &Template, form: &[u8], length: usize) -> Template {
+    let point = template.iter().find(|(id, _)| *id == CKA_EC_POINT);
+    let mut coordinates = point.unwrap().1[3..].to_vec();
+    if length > 32 {
+        coordinates.reverse();
+    }
+    let length = length as u8;
+    let point = [&[4, length + 1], form, &coordinates[..length.into()]].concat();
+    and(template, CKA_EC_POINT, point)
+}
+
 fn public_keys(token: &Token, report: &mut Report) {
     let session = token.user_session();
     let (rsa, ec) = (rsa(token, session), ec(token, session));
@@ -222,6 +234,17 @@ fn public_keys(token: &Token, report: &mut Report) {
             "with parameters that are none",
             and(&ec, CKA_EC_PARAMS, [1]),
         ),
+        (
+            "with explicit parameters",
+            and(&ec, CKA_EC_PARAMS, [0x30, 0]),
+        ),
+        (
+            "with the name of a curve",
+            and(&ec, CKA_EC_PARAMS, *b"\x13\x09secp256r1"),
+        ),
+        ("with a compressed point", with_point(&ec, &[2], 32)),
+        ("with a compact point", with_point(&ec, &[5], 32)),
+        ("with a point off the curve", with_point(&ec, &[4], 64)),
         ("of another type", and(&rsa, CKA_KEY_TYPE, ulong(CKK_AES))),
         ("of no type", and(&rsa, CKA_KEY_TYPE, ulong(0x7000_0000))),
         ("of the wrong type", and(&rsa, CKA_KEY_TYPE, ulong(CKK_EC))),
@@ -305,6 +328,24 @@ fn others(token: &Token, report: &mut Report) {
                 (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
                 (CKA_PRIVATE_EXPONENT, vec![7; 256]),
             ],
+        ),
+        (
+            "a private key with all its parts",
+            [
+                CKA_MODULUS,
+                CKA_PUBLIC_EXPONENT,
+                CKA_PRIVATE_EXPONENT,
+                CKA_PRIME_1,
+                CKA_PRIME_2,
+                CKA_EXPONENT_1,
+                CKA_EXPONENT_2,
+                CKA_COEFFICIENT,
+            ]
+            .into_iter()
+            .fold(
+                and(&class(CKO_PRIVATE_KEY), CKA_KEY_TYPE, ulong(CKK_RSA)),
+                |template, id| and(&template, id, [7; 128]),
+            ),
         ),
         ("domain parameters", class(CKO_DOMAIN_PARAMETERS)),
         ("a hardware feature", class(CKO_HW_FEATURE)),

@@ -203,12 +203,17 @@ pub const SESSION_OBJECTS: &[Difference] = &[
                 "CKR_ATTRIBUTE_VALUE_INVALID",
             ),
             (
-                "public keys: with a point *",
+                "public keys: with a point of no bytes",
                 "CKR_OK",
                 "CKR_ATTRIBUTE_VALUE_INVALID",
             ),
             (
-                "public keys: with parameters that are none",
+                "public keys: with a point that is none",
+                "CKR_OK",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+            ),
+            (
+                "public keys: with a compact point",
                 "CKR_OK",
                 "CKR_ATTRIBUTE_VALUE_INVALID",
             ),
@@ -240,6 +245,39 @@ pub const SESSION_OBJECTS: &[Difference] = &[
         ],
     },
     Difference {
+        reason: "EC keys are validated when they are made: their parameters \
+                 (CKR_DOMAIN_PARAMS_INVALID, section 6.3), the form of the point, which may be \
+                 compressed only where a mechanism has CKF_EC_COMPRESS, and the point itself \
+                 (CKR_PUBLIC_KEY_INVALID, section 5.1.6)",
+        cases: &[
+            (
+                "public keys: with parameters that are none",
+                "CKR_OK",
+                "CKR_DOMAIN_PARAMS_INVALID",
+            ),
+            (
+                "public keys: with explicit parameters",
+                "CKR_OK",
+                "CKR_DOMAIN_PARAMS_INVALID",
+            ),
+            (
+                "public keys: with the name of a curve",
+                "CKR_OK",
+                "CKR_DOMAIN_PARAMS_INVALID",
+            ),
+            (
+                "public keys: with a compressed point",
+                "CKR_OK",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "public keys: with a point off the curve",
+                "CKR_OK",
+                "CKR_PUBLIC_KEY_INVALID",
+            ),
+        ],
+    },
+    Difference {
         reason: "only curves that SignPath has are verified with (CKR_CURVE_NOT_SUPPORTED)",
         cases: &[(
             "public keys: on secp256k1",
@@ -248,22 +286,54 @@ pub const SESSION_OBJECTS: &[Difference] = &[
         )],
     },
     Difference {
-        reason: "only what can be verified with is created: certificates and public keys",
+        reason: "only what can be verified with is created: certificates and public keys. Another \
+                 class or type of the standard is a valid value that this token cannot fulfil",
         cases: &[
-            (
-                "other objects: data",
-                "CKR_OK",
-                "CKR_ATTRIBUTE_VALUE_INVALID",
-            ),
+            ("other objects: data", "CKR_OK", "CKR_TEMPLATE_INCONSISTENT"),
             (
                 "other objects: an AES key",
                 "CKR_OK",
-                "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
             ),
             (
                 "other objects: a private key",
                 "CKR_OK",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "other objects: a private key with all its parts",
+                "CKR_OK",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "other objects: domain parameters",
                 "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "other objects: a hardware feature",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "other objects: a mechanism",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "other objects: a profile",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "certificates: WTLS",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
+            ),
+            (
+                "public keys: of another type",
+                "CKR_ATTRIBUTE_VALUE_INVALID",
+                "CKR_TEMPLATE_INCONSISTENT",
             ),
         ],
     },

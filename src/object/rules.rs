@@ -1,0 +1,180 @@
+//! The attributes that a template may contain (PKCS #11 3.2, section 4.1).
+
+use cryptoki_sys::*;
+
+/// The form of an attribute that the standard describes.
+pub(super) fn form(id: CK_ATTRIBUTE_TYPE) -> Option<Form> {
+    let of_ours = RULES.iter().find(|(known, ..)| *known == id);
+    of_ours.map(|(_, _, form, _)| *form).or_else(|| {
+        let others = OTHERS.iter().find(|(_, ids)| ids.contains(&id));
+        others.map(|(form, _)| *form)
+    })
+}
+
+/// Who says what the value of an attribute is, if an object of that shape has it.
+pub(super) fn who(id: CK_ATTRIBUTE_TYPE, shape: u8) -> Option<By> {
+    RULES
+        .iter()
+        .find(|(known, shapes, ..)| *known == id && shapes & shape != 0)
+        .map(|(.., by)| *by)
+}
+
+/// What a value has to look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// CK_BBOOL.
+    Boolean,
+    /// CK_ULONG, or a type that is one.
+    Number,
+    /// An array of CK_ULONG.
+    Numbers,
+    /// CK_DATE, or nothing.
+    Date,
+    /// Whatever bytes.
+    Bytes,
+    /// An array of attributes; none can be kept here.
+    Template,
+}
+
+/// Who may say what the value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The template of C_CreateObject only.
+    Creator,
+    /// That of C_CopyObject too.
+    Copier,
+    /// Any template.
+    Anyone,
+    /// None: the token says it.
+    Token,
+}
+
+pub(super) const CERTIFICATE: u8 = 1;
+pub(super) const RSA: u8 = 2;
+pub(super) const EC: u8 = 4;
+const KEY: u8 = RSA | EC;
+const ALL: u8 = CERTIFICATE | KEY;
+
+/// The attributes of the objects that can be created: on which, in which form, and by whom.
+const RULES: &[(CK_ATTRIBUTE_TYPE, u8, Form, By)] = &[
+    (CKA_CLASS, ALL, Form::Number, By::Creator),
+    (CKA_TOKEN, ALL, Form::Boolean, By::Copier),
+    (CKA_PRIVATE, ALL, Form::Boolean, By::Copier),
+    (CKA_MODIFIABLE, ALL, Form::Boolean, By::Copier),
+    (CKA_COPYABLE, ALL, Form::Boolean, By::Copier),
+    (CKA_DESTROYABLE, ALL, Form::Boolean, By::Copier),
+    (CKA_LABEL, ALL, Form::Bytes, By::Anyone),
+    (CKA_UNIQUE_ID, ALL, Form::Bytes, By::Token),
+    (CKA_ID, ALL, Form::Bytes, By::Anyone),
+    (CKA_TRUSTED, ALL, Form::Boolean, By::Creator),
+    (CKA_PUBLIC_KEY_INFO, ALL, Form::Bytes, By::Creator),
+    (CKA_START_DATE, ALL, Form::Date, By::Anyone),
+    (CKA_END_DATE, ALL, Form::Date, By::Anyone),
+    (CKA_CERTIFICATE_TYPE, CERTIFICATE, Form::Number, By::Creator),
+    (
+        CKA_CERTIFICATE_CATEGORY,
+        CERTIFICATE,
+        Form::Number,
+        By::Creator,
+    ),
+    (CKA_CHECK_VALUE, CERTIFICATE, Form::Bytes, By::Creator),
+    (CKA_SUBJECT, CERTIFICATE, Form::Bytes, By::Creator),
+    (CKA_ISSUER, CERTIFICATE, Form::Bytes, By::Anyone),
+    (CKA_SERIAL_NUMBER, CERTIFICATE, Form::Bytes, By::Anyone),
+    (CKA_VALUE, CERTIFICATE, Form::Bytes, By::Creator),
+    (CKA_URL, CERTIFICATE, Form::Bytes, By::Creator),
+    (
+        CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
+        CERTIFICATE,
+        Form::Bytes,
+        By::Creator,
+    ),
+    (
+        CKA_HASH_OF_ISSUER_PUBLIC_KEY,
+        CERTIFICATE,
+        Form::Bytes,
+        By::Creator,
+    ),
+    (
+        CKA_JAVA_MIDP_SECURITY_DOMAIN,
+        CERTIFICATE,
+        Form::Number,
+        By::Creator,
+    ),
+    (
+        CKA_NAME_HASH_ALGORITHM,
+        CERTIFICATE,
+        Form::Number,
+        By::Creator,
+    ),
+    (CKA_KEY_TYPE, KEY, Form::Number, By::Creator),
+    (CKA_SUBJECT, KEY, Form::Bytes, By::Anyone),
+    (CKA_DERIVE, KEY, Form::Boolean, By::Anyone),
+    (CKA_ENCRYPT, KEY, Form::Boolean, By::Anyone),
+    (CKA_VERIFY, KEY, Form::Boolean, By::Anyone),
+    (CKA_VERIFY_RECOVER, KEY, Form::Boolean, By::Anyone),
+    (CKA_WRAP, KEY, Form::Boolean, By::Anyone),
+    (CKA_ENCAPSULATE, KEY, Form::Boolean, By::Anyone),
+    (CKA_ALLOWED_MECHANISMS, KEY, Form::Numbers, By::Creator),
+    (CKA_WRAP_TEMPLATE, KEY, Form::Template, By::Creator),
+    (CKA_ENCAPSULATE_TEMPLATE, KEY, Form::Template, By::Creator),
+    (CKA_LOCAL, KEY, Form::Boolean, By::Token),
+    (CKA_KEY_GEN_MECHANISM, KEY, Form::Number, By::Token),
+    (CKA_OBJECT_VALIDATION_FLAGS, KEY, Form::Number, By::Token),
+    (CKA_MODULUS_BITS, RSA, Form::Number, By::Token),
+    (CKA_MODULUS, RSA, Form::Bytes, By::Creator),
+    (CKA_PUBLIC_EXPONENT, RSA, Form::Bytes, By::Creator),
+    (CKA_EC_PARAMS, EC, Form::Bytes, By::Creator),
+    (CKA_EC_POINT, EC, Form::Bytes, By::Creator),
+];
+
+/// The other attributes that the standard describes, which makes them valid (section 4.1.1),
+/// although no object that can be created here has them. They include those of older versions.
+#[rustfmt::skip]
+const OTHERS: &[(Form, &[CK_ATTRIBUTE_TYPE])] = &[
+    (
+        Form::Boolean,
+        &[
+            CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_SIGN,
+            CKA_SIGN_RECOVER, CKA_DECRYPT, CKA_UNWRAP, CKA_DECAPSULATE, CKA_ALWAYS_AUTHENTICATE,
+            CKA_WRAP_WITH_TRUSTED, CKA_OTP_USER_FRIENDLY_MODE, CKA_RESET_ON_INIT, CKA_HAS_RESET,
+            CKA_COLOR, CKA_SECONDARY_AUTH,
+        ],
+    ),
+    (
+        Form::Number,
+        &[
+            CKA_VALUE_LEN, CKA_VALUE_BITS, CKA_PRIME_BITS, CKA_SUBPRIME_BITS, CKA_PROFILE_ID,
+            CKA_PARAMETER_SET, CKA_MECHANISM_TYPE, CKA_HW_FEATURE_TYPE, CKA_PIXEL_X, CKA_PIXEL_Y,
+            CKA_RESOLUTION, CKA_CHAR_ROWS, CKA_CHAR_COLUMNS, CKA_BITS_PER_PIXEL, CKA_OTP_FORMAT,
+            CKA_OTP_LENGTH, CKA_OTP_TIME_INTERVAL, CKA_OTP_CHALLENGE_REQUIREMENT,
+            CKA_OTP_TIME_REQUIREMENT, CKA_OTP_COUNTER_REQUIREMENT, CKA_OTP_PIN_REQUIREMENT,
+            CKA_HSS_LEVELS, CKA_HSS_LMS_TYPE, CKA_HSS_LMOTS_TYPE, CKA_HSS_KEYS_REMAINING,
+            CKA_VALIDATION_TYPE, CKA_VALIDATION_LEVEL, CKA_VALIDATION_FLAG,
+            CKA_VALIDATION_AUTHORITY_TYPE, CKA_TRUST_SERVER_AUTH, CKA_TRUST_CLIENT_AUTH,
+            CKA_TRUST_CODE_SIGNING, CKA_TRUST_EMAIL_PROTECTION, CKA_TRUST_IPSEC_IKE,
+            CKA_TRUST_TIME_STAMPING, CKA_TRUST_OCSP_SIGNING, CKA_AUTH_PIN_FLAGS,
+        ],
+    ),
+    (
+        Form::Bytes,
+        &[
+            CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2,
+            CKA_COEFFICIENT, CKA_PRIME, CKA_SUBPRIME, CKA_BASE, CKA_SEED, CKA_PUBLIC_CRC64_VALUE,
+            CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE, CKA_APPLICATION,
+            CKA_OBJECT_ID, CKA_OWNER, CKA_AC_ISSUER, CKA_ATTR_TYPES, CKA_HASH_OF_CERTIFICATE,
+            CKA_GOSTR3410_PARAMS, CKA_GOSTR3411_PARAMS, CKA_GOST28147_PARAMS, CKA_OTP_COUNTER,
+            CKA_OTP_TIME, CKA_OTP_USER_IDENTIFIER, CKA_OTP_SERVICE_IDENTIFIER,
+            CKA_OTP_SERVICE_LOGO, CKA_OTP_SERVICE_LOGO_TYPE, CKA_CHAR_SETS, CKA_ENCODING_METHODS,
+            CKA_MIME_TYPES, CKA_REQUIRED_CMS_ATTRIBUTES, CKA_DEFAULT_CMS_ATTRIBUTES,
+            CKA_SUPPORTED_CMS_ATTRIBUTES, CKA_HSS_LMS_TYPES, CKA_HSS_LMOTS_TYPES,
+            CKA_VALIDATION_VERSION, CKA_VALIDATION_MODULE_ID, CKA_VALIDATION_COUNTRY,
+            CKA_VALIDATION_CERTIFICATE_IDENTIFIER, CKA_VALIDATION_CERTIFICATE_URI,
+            CKA_VALIDATION_VENDOR_URI, CKA_VALIDATION_PROFILE, CKA_X2RATCHET_BAG,
+            CKA_X2RATCHET_BAGSIZE, CKA_X2RATCHET_BOBS1STMSG, CKA_X2RATCHET_CKR, CKA_X2RATCHET_CKS,
+            CKA_X2RATCHET_DHP, CKA_X2RATCHET_DHR, CKA_X2RATCHET_DHS, CKA_X2RATCHET_HKR,
+            CKA_X2RATCHET_HKS, CKA_X2RATCHET_ISALICE, CKA_X2RATCHET_NHKR, CKA_X2RATCHET_NHKS,
+            CKA_X2RATCHET_NR, CKA_X2RATCHET_NS, CKA_X2RATCHET_PNS, CKA_X2RATCHET_RK,
+        ],
+    ),
+];
