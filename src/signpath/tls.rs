@@ -27,16 +27,9 @@ pub fn client_config(config: &Config) -> Result<ClientConfig> {
         Some(path) => {
             let unusable = |reason| unusable("TlsClientCertificate", path, reason);
             let chain = certificates("TlsClientCertificate", path)?;
-            let key = PrivateKeyDer::from_pem_file(path).map_err(|error| {
-                // Other errors quote the file, which holds a secret.
-                unusable(match error {
-                    PemError::Io(error) => format!("cannot be read ({error})"),
-                    PemError::NoItemsFound => {
-                        "holds no unencrypted PEM private key beside the certificate".to_owned()
-                    }
-                    _ => "its private key is not valid PEM".to_owned(),
-                })
-            })?;
+            let no_key = "holds no unencrypted PEM private key beside the certificate";
+            let key = PrivateKeyDer::from_pem_file(path)
+                .map_err(|error| unusable(unreadable(&error, no_key)))?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| unusable(format!("cannot be used ({error})")))?
@@ -86,14 +79,28 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
 }
 
 fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    const NO_CERTIFICATE: &str = "holds no PEM certificate";
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .map_err(|error| unusable(setting, path, format!("cannot be read as PEM ({error})")))?;
+        .map_err(|error| unusable(setting, path, unreadable(&error, NO_CERTIFICATE)))?;
     if certificates.is_empty() {
-        let reason = "holds no PEM certificate".to_owned();
-        return Err(unusable(setting, path, reason));
+        return Err(unusable(setting, path, NO_CERTIFICATE.to_owned()));
     }
     Ok(certificates)
+}
+
+/// What is wrong with a PEM file, which holds `nothing` where it has no such section. The texts of
+/// the errors quote the file, which may be a private key.
+fn unreadable(error: &PemError, nothing: &str) -> String {
+    match error {
+        PemError::Io(error) => format!("cannot be read ({error})"),
+        PemError::NoItemsFound => nothing.to_owned(),
+        _ => {
+            "is not valid PEM; each BEGIN and END has to be a line of its own, with the base64 on \
+              lines between them"
+                .to_owned()
+        }
+    }
 }
 
 fn unusable(setting: &str, path: &Path, reason: String) -> Error {

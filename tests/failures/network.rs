@@ -265,6 +265,28 @@ pub const TLS: &[Situation] = &[
         &["TlsClientCertificate", "no unencrypted PEM private key"],
     ),
     situation(
+        "the lines of the client certificate's file are joined by blanks",
+        |scene| {
+            serve_for_clients(scene, TlsVersions::All);
+            let (certificate, key) = other_client(scene);
+            show_client(scene, &(certificate + &key).replace('\n', " "));
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["TlsClientCertificate", "not valid PEM", "a line of its own"],
+    ),
+    situation(
+        "the lines of the client's key are joined by the characters `\\n`",
+        |scene| {
+            serve_for_clients(scene, TlsVersions::All);
+            let (certificate, key) = other_client(scene);
+            show_client(scene, &(certificate + &key.replace('\n', "\\n")));
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["TlsClientCertificate", "not valid PEM", "a line of its own"],
+    ),
+    situation(
         "the client's key is encrypted",
         |scene| {
             serve_for_clients(scene, TlsVersions::All);

@@ -430,6 +430,58 @@ fn not_when_the_configuration_file_is_malformed_at_the_token() {
 }
 
 #[test]
+fn not_when_a_client_certificate_lost_its_line_breaks() {
+    let files = tempfile::tempdir().unwrap();
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{TOKEN}\n{TOKEN}\n-----END PRIVATE KEY-----\n");
+    let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let contents = [
+        key.replace('\n', " "),
+        key.replace('\n', "\\n"),
+        key.replacen('\n', "\\n", 3),
+        format!("{certificate}{}", key.replace('\n', " ")),
+        format!("{certificate}{}", key.replace('\n', "\\n")),
+        format!("{certificate}{}", key.replacen('\n', " ", 3)),
+        format!(
+            "{certificate}{}",
+            key.replace("-----END PRIVATE KEY-----", "")
+        ),
+        key.replace("-----END", TOKEN),
+    ];
+    let visits = |_: &Service| {
+        let mut visits = Vec::new();
+        for (number, content) in contents.iter().enumerate() {
+            let path = files.path().join(format!("{number}.pem"));
+            std::fs::write(&path, content).unwrap();
+            let path = path.to_str().unwrap();
+            let client = format!("file:{path}");
+            visits.push(visit(
+                None,
+                "CONFIG",
+                &[("SIGNPATH_TLS_CLIENT_CERTIFICATE", &client)],
+            ));
+            let https = ("SIGNPATH_API_URL", "https://127.0.0.1:1/Api");
+            let authority = ("SIGNPATH_TLS_CA_FILE", path);
+            visits.push(visit(None, "CONFIG", &[https, authority]));
+        }
+        visits
+    };
+    let Some((service, traces)) = traces(test_name!(), |_| Vec::new(), visits) else {
+        return;
+    };
+    // The bytes of a piece in decimal and in hexadecimal, as `{:?}` and `{:x?}` write them.
+    let bytes = &TOKEN.as_bytes()[..PIECE];
+    let numbers = [format!("{bytes:?}"), format!("{bytes:x?}")];
+    let numbers = numbers.map(|list| list.trim_matches(['[', ']']).to_owned());
+    let [decimal, hexadecimal] = &numbers;
+    traces.assert_hidden(&[service.token(), TOKEN]);
+    for text in [&traces.run.stderr, &traces.run.stdout, &traces.log] {
+        assert!(!text.contains(decimal), "{decimal} is in {text}");
+        assert!(!text.contains(hexadecimal), "{hexadecimal} is in {text}");
+    }
+    assert!(traces.log.contains("is not valid PEM"), "{}", traces.log);
+}
+
+#[test]
 fn not_when_a_tool_has_it_in_its_command_line() {
     let (service, folder) = (service(), LogFolder::new());
     for level in LEVELS {
