@@ -132,10 +132,11 @@ impl Catalog {
     /// The snapshot, at first from disk or from the service. The first caller asks the service;
     /// callers that come meanwhile wait for its answer and share it, failure included. One that is
     /// too old is asked for again by one caller, while the others go on with it; if that fails, all
-    /// of them do.
+    /// of them do, unless it is the user that the service refuses.
     ///
     /// # Errors
-    /// Those of [`Service::signing_policies`], while there is no snapshot.
+    /// Those of [`Service::signing_policies`], while there is no snapshot, and
+    /// [`Kind::ServiceUnauthorized`] always.
     pub fn get(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
         self.obtain(Need::Usable, Instant::now(), cancellation)
     }
@@ -169,7 +170,8 @@ impl Catalog {
         loop {
             if let Some(known) = &state.known {
                 // Who only wants a newer one lets the other get it.
-                if known.is_enough(need, now) || (need == Need::Usable && state.asking) {
+                let is_usable = need == Need::Usable && known.standing != Standing::Doubted;
+                if known.is_enough(need, now) || (is_usable && state.asking) {
                     return Ok(known.snapshot.clone());
                 }
             }
@@ -182,9 +184,10 @@ impl Catalog {
                 self.answered.wait_for(&mut state, PATIENCE);
             }
             // Who asked may have been cancelled; then the next one asks.
-            if let Some(failure) = state.last_failure.clone() {
-                let known = state.known.as_ref();
-                return known.map_or(Err(failure), |known| Ok(known.snapshot.clone()));
+            if let Some(failure) = &state.last_failure {
+                let known = state.known.as_ref().filter(|_| !is_refusal(failure));
+                return known
+                    .map_or_else(|| Err(failure.clone()), |known| Ok(known.snapshot.clone()));
             }
         }
         state.asking = true;
@@ -200,7 +203,7 @@ impl Catalog {
         asking.answer = self.ask(need, known.is_some(), cancellation);
         match (&asking.answer, known) {
             (Ok((snapshot, _)), _) => Ok(snapshot.clone()),
-            (Err(failure), Some(known)) => {
+            (Err(failure), Some(known)) if !is_refusal(failure) => {
                 cancellation.check()?;
                 logging::write(
                     Level::Warning,
@@ -211,7 +214,7 @@ impl Catalog {
                 );
                 Ok(known.snapshot)
             }
-            (Err(failure), None) => Err(failure.clone()),
+            (Err(failure), _) => Err(failure.clone()),
         }
     }
 
@@ -260,6 +263,15 @@ impl Drop for Asking<'_> {
                 });
             }
             Err(_) if self.cancellation.check().is_err() => {}
+            Err(failure) if is_refusal(failure) => {
+                state.last_failure = Some(failure.clone());
+                if let Some(known) = &mut state.known {
+                    known.standing = Standing::Doubted;
+                }
+                if let Some(cache) = &self.catalog.cache {
+                    cache.remove();
+                }
+            }
             Err(failure) => {
                 state.last_failure = Some(failure.clone());
                 // Not asked for again by the very next caller.
@@ -271,6 +283,13 @@ impl Drop for Asking<'_> {
         }
         self.catalog.answered.notify_all();
     }
+}
+
+/// Whether the service does not accept the user, to whom an older list then shows nothing either.
+/// Its objects stay for the handles that were given out, so that a signature with one is refused in
+/// the service's own words.
+fn is_refusal(failure: &Error) -> bool {
+    failure.kind == Kind::ServiceUnauthorized
 }
 
 fn interrupted() -> Error {
@@ -388,6 +407,47 @@ mod tests {
             assert!(!Arc::ptr_eq(&first, &refreshing.join().unwrap()));
         });
         assert_eq!(bench.requests(), 2);
+    }
+
+    #[test]
+    fn a_refused_user_is_shown_no_older_list_and_is_asked_about_each_time() {
+        let bench = Bench::new();
+        bench.use_after(Duration::ZERO);
+        for (status, requests) in [(401, 3), (403, 5)] {
+            let refusal = Fault::on(LIST, Effect::status(status)).times(2);
+            bench.service.inject(refusal).unwrap();
+            for need in [Need::Confirmed, Need::Usable] {
+                bench.catalog.doubt();
+                let now = bench.started;
+                let refused = bench.catalog.obtain(need, now, &Cancellation::new());
+                assert_eq!(refused.unwrap_err().kind, Kind::ServiceUnauthorized);
+            }
+            assert_eq!(bench.requests(), requests);
+        }
+        assert!(bench.catalog.known().is_some(), "handles stay");
+        bench.use_after(Duration::ZERO);
+        bench.use_after(Duration::ZERO);
+        assert_eq!(bench.requests(), 6);
+    }
+
+    #[test]
+    fn who_waits_for_a_list_that_was_contradicted_shares_the_refusal() {
+        let bench = Bench::new();
+        bench.use_after(Duration::ZERO);
+        bench.catalog.doubt();
+        let gate = Gate::new();
+        let refusal = Fault::on(LIST, Effect::status(401)).behind(&gate);
+        bench.service.inject(refusal.times(2)).unwrap();
+        let refused = || {
+            let result = bench.catalog.get(&Cancellation::new());
+            assert_eq!(result.unwrap_err().kind, Kind::ServiceUnauthorized);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(refused);
+            gate.wait_for(1);
+            scope.spawn(refused);
+            gate.open();
+        });
     }
 
     #[test]

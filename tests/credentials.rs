@@ -5,9 +5,9 @@ mod common;
 use std::ptr::null_mut;
 
 use common::raw::{Raw, ck, object, search};
-use common::{LIST, environment, in_child, options};
+use common::{LIST, SIGN, environment, in_child, options};
 use cryptoki_sys::*;
-use pkcs11_test::{Options, Service};
+use pkcs11_test::{Effect, Fault, Options, Service};
 
 /// `{OrganizationId}:{ApiToken}` of the second user.
 const OTHER_PIN: &str = "SIGNPATH_TEST_OTHER_PIN";
@@ -87,6 +87,15 @@ fn login(raw: &Raw, session: CK_SESSION_HANDLE, pin: &str) -> CK_RV {
 /// Signs with the key of a policy that has a curve of `length` bytes.
 fn sign(raw: &Raw, session: CK_SESSION_HANDLE, name: &str, length: usize) {
     let key = object(raw, session, CKO_PRIVATE_KEY, name);
+    assert_eq!(try_to_sign(raw, session, key, length), CKR_OK);
+}
+
+fn try_to_sign(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    key: CK_OBJECT_HANDLE,
+    length: usize,
+) -> CK_RV {
     let mut mechanism = common::raw::mechanism(CKM_ECDSA);
     let mut signature = vec![0; 2 * length];
     let mut length = signature.len() as CK_ULONG;
@@ -94,8 +103,7 @@ fn sign(raw: &Raw, session: CK_SESSION_HANDLE, name: &str, length: usize) {
     let init = ck!(raw, C_SignInit(session, &mut mechanism, key));
     assert_eq!(init, CKR_OK);
     let (digest, signature) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-    let signed = ck!(raw, C_Sign(session, digest, 32, signature, &mut length));
-    assert_eq!(signed, CKR_OK);
+    ck!(raw, C_Sign(session, digest, 32, signature, &mut length))
 }
 
 fn private_keys(raw: &Raw, session: CK_SESSION_HANDLE) -> usize {
@@ -279,6 +287,44 @@ fn where_no_login_is_required_a_pin_wins_until_the_logout() {
             "ci signs"
         ]
     );
+}
+
+#[test]
+fn a_user_whom_the_service_refuses_by_now_cannot_log_in_again() {
+    let child = || {
+        // The child's own, which it can change between two calls.
+        let service = two_users();
+        let pin = format!("{}:{}", service.organization_id(), service.token());
+        // SAFETY: no other thread of this process reads or writes the environment now.
+        unsafe { std::env::set_var("SIGNPATH_API_URL", service.api_url()) };
+        let raw = initialized();
+        let session = open(&raw);
+        assert_eq!(login(&raw, session, &pin), CKR_OK);
+        for route in [SIGN, LIST] {
+            let revoked = Fault::on(route, Effect::status(401)).always();
+            service.inject(revoked).unwrap();
+        }
+        let key = object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
+        for _ in 0..2 {
+            assert_eq!(try_to_sign(&raw, session, key, 32), CKR_ARGUMENTS_BAD);
+        }
+        assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+        for _ in 0..2 {
+            assert_eq!(login(&raw, session, &pin), CKR_PIN_INCORRECT);
+        }
+        service.heal();
+        assert_eq!(login(&raw, session, &pin), CKR_OK);
+        sign(&raw, session, "demo/p-256", 32);
+    };
+    let Some((_, run)) = with_two_users(test_name!(), &[], child) else {
+        return;
+    };
+    let lines = run.lines();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    for (line, function) in lines.iter().zip(["C_Sign", "C_Sign", "C_Login", "C_Login"]) {
+        let start = format!("error: {function}: SignPath answered 401");
+        assert!(line.contains(&start), "{line}");
+    }
 }
 
 #[test]
