@@ -230,7 +230,7 @@ impl Catalog {
                 return Ok((snapshot, Standing::Kept));
             }
         }
-        let limit = (need == Need::Usable && has_another).then_some(REFRESH_LIMIT);
+        let limit = has_another.then_some(REFRESH_LIMIT);
         let policies = self.service.signing_policies(limit, cancellation)?;
         if let Some(cache) = &self.cache {
             cache.write(&policies);
@@ -448,6 +448,18 @@ mod tests {
             scope.spawn(refused);
             gate.open();
         });
+    }
+
+    #[test]
+    fn a_search_for_what_a_list_lacks_waits_no_longer_than_for_a_newer_list() {
+        let bench = Bench::new();
+        let first = bench.use_after(Duration::ZERO);
+        bench.catalog.doubt();
+        let failure = Fault::on(LIST, Effect::retry_after(503, 0)).always();
+        bench.service.inject(failure).unwrap();
+        let same = bench.catalog.confirmed(&Cancellation::new()).unwrap();
+        assert!(Arc::ptr_eq(&first, &same));
+        assert_eq!(bench.requests(), 2, "one attempt");
     }
 
     #[test]
