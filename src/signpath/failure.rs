@@ -4,18 +4,21 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 
-use super::status::PROXY_CREDENTIALS;
+use super::status::{PROXY_CREDENTIALS, Verdict};
 use super::tls;
 use super::transport::{MAX_BODY, connect_timeout};
-use crate::config::Config;
+use super::tunnel::{self, Refusal};
+use crate::config::{Config, Proxy};
 use crate::error::{Error, Kind};
 
 /// What the HTTP client says when a proxy answers CONNECT with status 407.
 const PROXY_WANTS_CREDENTIALS: &str = "tunnel error: proxy authorization required";
 /// What the HTTP client says when a proxy answers CONNECT with another status than 200 and 407.
 const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
+
+const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy names an HTTP proxy";
 
 /// The end of an attempt without an answer that can be used.
 #[derive(Debug)]
@@ -56,8 +59,14 @@ pub(super) enum Exchange {
 }
 
 impl Failure {
-    /// What an exchange that failed means to the user.
-    pub(super) fn of_exchange(exchange: &Exchange, config: &Config, time_limit: Duration) -> Self {
+    /// What an exchange that failed means to the user. `refusal` is why the proxy made no tunnel, if
+    /// it did not.
+    pub(super) fn of_exchange(
+        exchange: &Exchange,
+        refusal: Option<Refusal>,
+        config: &Config,
+        time_limit: Duration,
+    ) -> Self {
         let url = &config.api_url;
         let error = match exchange {
             Exchange::TooLong => {
@@ -75,6 +84,9 @@ impl Failure {
         }
         let cause = root_cause(error);
         let proxy = config.proxy_for(url);
+        if let Some((proxy, refusal)) = proxy.zip(refusal) {
+            return Self::of_refusal(refusal, proxy, url);
+        }
         let (through, remedy) = match proxy {
             Some(proxy) => (
                 format!(" through the proxy {proxy}"),
@@ -83,11 +95,8 @@ impl Failure {
             None => (String::new(), "check ApiUrl and the network"),
         };
         if let Some(proxy) = proxy.filter(|_| cause == PROXY_WANTS_CREDENTIALS) {
-            let reason = format!(
-                "the proxy {proxy} answered {}; {PROXY_CREDENTIALS}",
-                StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            );
-            return Error::new(Kind::ServiceUnintelligible, reason).into();
+            let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+            return Self::of_refusal(Refusal::Status(status), proxy, url);
         }
         let cause = if error.is_connect() && error.is_timeout() {
             let seconds = connect_timeout(config).as_secs_f32().ceil();
@@ -120,6 +129,48 @@ impl Failure {
             is_transient: true,
             may_be_done: !error.is_connect(),
             ..Error::new(Kind::ServiceUnavailable, reason).into()
+        }
+    }
+
+    /// What it means that a proxy makes no tunnel to `url`.
+    fn of_refusal(refusal: Refusal, proxy: &Proxy, url: &Url) -> Self {
+        let authority = tunnel::authority(url);
+        let Refusal::Status(status) = refusal else {
+            let reason =
+                format!("the proxy {proxy} does not answer CONNECT with HTTP; {NO_HTTP_PROXY}");
+            return Error::new(Kind::ServiceUnintelligible, reason).into();
+        };
+        let is_transient = Verdict::of(status).is_transient;
+        let remedy = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                PROXY_CREDENTIALS.to_owned()
+            }
+            StatusCode::FORBIDDEN => format!(
+                "ask whoever runs the proxy to allow {authority}, or exempt it with no_proxy"
+            ),
+            _ if is_transient => {
+                format!("check ApiUrl, and whether the proxy can reach {authority}")
+            }
+            _ => NO_HTTP_PROXY.to_owned(),
+        };
+        let kind = match is_transient {
+            true => Kind::ServiceUnavailable,
+            false => Kind::ServiceUnintelligible,
+        };
+        let reason = format!("the proxy {proxy} answered {status} to CONNECT; {remedy}");
+        Self {
+            is_transient,
+            ..Error::new(kind, reason).into()
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether a proxy answered CONNECT with something that the HTTP client does not tell.
+    pub(super) fn is_refused_by_proxy(&self) -> bool {
+        match self {
+            Self::Http(error) => root_cause(error) == PROXY_REFUSES,
+            Self::Body(_) | Self::TooLong => false,
         }
     }
 }

@@ -13,6 +13,7 @@ mod retry;
 mod status;
 pub mod tls;
 mod transport;
+mod tunnel;
 mod wire;
 
 pub use cancellation::Cancellation;
@@ -20,6 +21,7 @@ pub use client::Client;
 pub use health::{Health, health};
 pub use lookup::Threads;
 pub use transport::Transport;
+pub use tunnel::connect_request;
 
 use std::time::Duration;
 

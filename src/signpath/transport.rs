@@ -14,9 +14,11 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client as HttpClient, RequestBuilder, StatusCode, redirect};
 use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
 
 use super::failure::{Exchange, Failure};
 use super::lookup::{Lookup, Threads};
+use super::tunnel::{self, Refusal};
 use super::{Cancellation, tls};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -85,22 +87,42 @@ impl Transport {
     ) -> std::result::Result<Answer, Failure> {
         let connection = self.connection()?;
         let request = build(&connection.client).timeout(time_limit);
+        let deadline = Instant::now() + time_limit;
         let answer = connection.runtime.block_on(async {
             // Nobody drove the runtime since the last request: let it see that the server closed
             // the connection before the client picks it for this one. The first yield polls the
             // sockets, the second runs the connection that became ready.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            cancellation.unless_canceled(exchange(request)).await
+            let exchange = async {
+                match exchange(request).await {
+                    Ok(answer) => Ok(answer),
+                    Err(error) => {
+                        let refusal = self.refusal_of_proxy(&error, deadline).await;
+                        let config = &self.config;
+                        Err(Failure::of_exchange(&error, refusal, config, time_limit))
+                    }
+                }
+            };
+            cancellation.unless_canceled(exchange).await
         });
         self.put_back(connection);
-        let (status, headers, body) =
-            answer?.map_err(|error| Failure::of_exchange(&error, &self.config, time_limit))?;
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        answer?
+    }
+
+    /// Why the proxy makes no tunnel, if that is what went wrong and can be found out.
+    async fn refusal_of_proxy(&self, error: &Exchange, deadline: Instant) -> Option<Refusal> {
+        let service = &self.config.api_url;
+        let proxy = self.config.proxy_for(service)?;
+        if !error.is_refused_by_proxy() {
+            return None;
+        }
+        let resolver = Lookup(self.threads);
+        let refusal = tunnel::refusal(proxy, service, &resolver);
+        tokio::time::timeout_at(deadline, refusal)
+            .await
+            .ok()?
+            .ok()?
     }
 
     /// Waits in the calling thread.
@@ -164,9 +186,7 @@ pub(super) fn connect_timeout(config: &Config) -> Duration {
     config.http_request_timeout.mul_f32(CONNECT_SHARE)
 }
 
-async fn exchange(
-    request: RequestBuilder,
-) -> std::result::Result<(StatusCode, HeaderMap, Vec<u8>), Exchange> {
+async fn exchange(request: RequestBuilder) -> std::result::Result<Answer, Exchange> {
     let mut response = request.send().await.map_err(Exchange::Http)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let announced = response.content_length().unwrap_or_default();
@@ -190,7 +210,11 @@ async fn exchange(
             return Err(Exchange::TooLong);
         }
     }
-    Ok((status, headers, body))
+    Ok(Answer {
+        status,
+        headers,
+        body,
+    })
 }
 
 fn internal(error: &dyn std::error::Error) -> Error {

@@ -1,5 +1,6 @@
 //! The way to the service: addresses, proxies, and TLS.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::Command;
@@ -96,17 +97,14 @@ pub const SITUATIONS: &[Situation] = &[
         "the proxy wants other credentials",
         |scene| {
             scene.serve_tls(TlsOptions::default());
+            scene.try_again();
             let credentials = format!("ci:{PROXY_PASSWORD}@");
             start_proxy(scene, "BasicAuth ci another-passw0rd", &credentials);
         },
         login,
         // tinyproxy does not answer 407 to that, but 401.
-        "CKR_FUNCTION_FAILED",
-        &[
-            "the proxy refuses to connect",
-            "check HttpProxy",
-            "password",
-        ],
+        "CKR_GENERAL_ERROR",
+        &["the proxy", "401", "check user and password in HttpProxy"],
     ),
     situation(
         "the proxy wants credentials, for an API without TLS",
@@ -119,11 +117,54 @@ pub const SITUATIONS: &[Situation] = &[
         "the proxy does not connect to the service",
         |scene| {
             scene.serve_tls(TlsOptions::default());
+            scene.try_again();
+            let address = scene.service.api_url().split('/').nth(2).unwrap();
+            scene.call(&address.to_owned(), "signpath.example:443");
             start_proxy(scene, "ConnectPort 1", "");
         },
         login,
+        "CKR_GENERAL_ERROR",
+        &["the proxy", "403", "ask whoever runs the proxy to allow"],
+    ),
+    situation(
+        "the proxy cannot reach the service",
+        |scene| {
+            let nobody = silent_address(scene);
+            scene.lead_to("https", &nobody);
+            scene.call(&nobody, "signpath.example:443");
+            start_proxy(scene, "", "");
+        },
+        login,
         "CKR_FUNCTION_FAILED",
-        &["through the proxy", "the proxy refuses to connect"],
+        &["the proxy", "500", "whether the proxy can reach"],
+    ),
+    situation(
+        "the proxy does not speak HTTP",
+        |scene| {
+            scene.serve_tls(TlsOptions::default());
+            scene.try_again();
+            let address = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
+            through(scene, &address, "");
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &[
+            "the proxy",
+            "does not answer CONNECT with HTTP",
+            "HttpProxy",
+        ],
+    ),
+    situation(
+        "the proxy is a web server",
+        |scene| {
+            scene.serve_tls(TlsOptions::default());
+            scene.try_again();
+            let address = answering(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n");
+            through(scene, &address, "");
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["the proxy", "405", "names an HTTP proxy"],
     ),
 ];
 
@@ -336,6 +377,21 @@ fn full_listener(scene: &mut Scene) -> String {
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
     scene.keep(TcpStream::connect(address).unwrap());
     scene.keep(listener);
+    address.to_string()
+}
+
+/// Where whoever connects gets this answer, whatever is asked.
+fn answering(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            // What is not read would have the answer thrown away with the connection.
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(answer);
+        }
+    });
     address.to_string()
 }
 

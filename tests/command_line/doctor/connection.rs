@@ -92,6 +92,9 @@ fn a_proxy_that_does_not_let_requests_through_is_a_failure() {
     let no_proxy = web_server.api_url().trim_end_matches("/Api").to_owned();
     let closed_proxy = tinyproxy("ConnectPort 1");
     let closed = format!("http://{}", closed_proxy.address);
+    let strict_proxy = tinyproxy("BasicAuth ci pr0xy-passw0rd");
+    let nobody = format!("http://{}", strict_proxy.address);
+    let stranger = format!("http://ci:other@{}", strict_proxy.address);
     for (proxy, message, remedy) in [
         ("http://127.0.0.1:1", "cannot be reached", "no_proxy"),
         (
@@ -108,6 +111,16 @@ fn a_proxy_that_does_not_let_requests_through_is_a_failure() {
             &closed,
             "does not connect to 127.0.0.1",
             "ask whoever runs the proxy",
+        ),
+        (
+            &nobody,
+            "wants other credentials (407)",
+            "write user and password into HttpProxy",
+        ),
+        (
+            &stranger,
+            "wants other credentials (401)",
+            "write user and password into HttpProxy",
         ),
     ] {
         let run = doctor(&service, &[("https_proxy", proxy)]);

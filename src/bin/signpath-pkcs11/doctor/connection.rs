@@ -6,9 +6,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use reqwest::Url;
 use signpath_pkcs11::config::{Config, Proxy};
+use signpath_pkcs11::signpath::connect_request;
 
 use super::finding::Finding;
 use super::report::Report;
@@ -31,12 +31,13 @@ pub struct Endpoint {
 pub struct Way<'a> {
     pub service: Endpoint,
     pub is_tls: bool,
+    url: &'a Url,
     proxy: Option<&'a Proxy>,
     addresses: Vec<SocketAddr>,
 }
 
 impl Endpoint {
-    fn of(url: &reqwest::Url) -> Self {
+    fn of(url: &Url) -> Self {
         let host = url.host_str().unwrap_or_default();
         Self {
             host: host.trim_matches(['[', ']']).to_owned(),
@@ -63,6 +64,7 @@ pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Way<'
     let way = Way {
         is_tls: config.api_url.scheme() == "https",
         service,
+        url: &config.api_url,
         proxy,
         addresses,
     };
@@ -146,15 +148,16 @@ impl Way<'_> {
         })?;
         if self.is_tls {
             let Endpoint { host, port } = &self.service;
-            let status = tunnel(&mut stream, proxy, &self.service).map_err(|error| {
+            let status = tunnel(&mut stream, proxy, self.url).map_err(|error| {
                 let remedy = "check that it is an HTTP proxy";
                 (format!("does not answer as a proxy does ({error})"), remedy)
             })?;
             match status {
                 200..300 => {}
-                407 => {
+                // tinyproxy means the same by 401.
+                401 | 407 => {
                     let remedy = "write user and password into HttpProxy or https_proxy as http://user:password@host:port";
-                    return Err(("wants other credentials (407)".to_owned(), remedy));
+                    return Err((format!("wants other credentials ({status})"), remedy));
                 }
                 _ => {
                     let remedy = "ask whoever runs the proxy to let it through";
@@ -187,17 +190,8 @@ impl Way<'_> {
 
 /// Asks a proxy for a tunnel (RFC 9110, section 9.3.6), which the HTTP client keeps to itself. Returns the status of the
 /// answer.
-fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Endpoint) -> io::Result<u16> {
-    let host = match to.host.contains(':') {
-        true => format!("[{}]:{}", to.host, to.port),
-        false => format!("{}:{}", to.host, to.port),
-    };
-    write!(stream, "CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n")?;
-    if let Some((user, password)) = &proxy.credentials {
-        let credentials = STANDARD.encode(format!("{user}:{}", password.expose()));
-        write!(stream, "Proxy-Authorization: Basic {credentials}\r\n")?;
-    }
-    stream.write_all(b"\r\n")?;
+fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Url) -> io::Result<u16> {
+    stream.write_all(&connect_request(proxy, to))?;
     // Not a byte more than the head: what follows is the service's.
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {
