@@ -70,6 +70,34 @@ fn where_the_fast_route_is_gone_sign_hash_signs_from_then_on() {
 }
 
 #[test]
+fn where_the_service_says_what_it_refuses_the_fast_route_is_not_gone() {
+    let titled = |status| {
+        let json = [("Content-Type", "application/problem+json")];
+        let body = r#"{"title": "The signing policy is not active.", "traceId": "00-1"}"#;
+        Effect::answer(status, &json, body)
+    };
+    for status in [404, 405, 410] {
+        let detailed = Effect::problem(status, &["The signing policy is not active."]);
+        for effect in [detailed, titled(status)] {
+            let prepare = || with_faults(vec![Fault::on(SIGN, effect.clone())], &[]);
+            let child = || {
+                let session = logged_in(&initialized());
+                sign(&session).unwrap_err();
+            };
+            let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+                return;
+            };
+            assert_eq!(routes(&service), [LIST, SIGN], "{status}");
+            let status = status.to_string();
+            run.assert_one_line(&[&status, "is not active", "correct the request"]);
+            let line = run.lines()[0];
+            assert_eq!(line.matches(';').count(), 2, "one remedy: {line}");
+            assert!(!line.contains(".;"), "{line}");
+        }
+    }
+}
+
+#[test]
 fn sign_hash_is_not_kept_to_unless_it_has_signed() {
     let prepare = || {
         let faults = vec![

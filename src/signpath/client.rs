@@ -171,13 +171,10 @@ impl Client {
     fn refusal(&self, call: &Call<'_>, answer: &Answer) -> Failure {
         let verdict = Verdict::of(answer.status);
         let problem = wire::problem(&answer.body, answer.status);
-        let says_what_is_missing = problem.as_ref().is_some_and(|problem| problem.is_specific);
-        let is_route_gone = match answer.status.as_u16() {
-            405 | 410 => true,
-            // Where the route exists, the service says what in the request it does not find.
-            404 => !says_what_is_missing,
-            _ => false,
-        };
+        let is_in_its_own_words = problem.as_ref().is_some_and(|problem| problem.is_specific);
+        // Where the route exists, the service says what it misses in the request, or does not like.
+        let is_route_gone =
+            matches!(answer.status.as_u16(), 404 | 405 | 410) && !is_in_its_own_words;
         let page = web_page(&answer.body);
         let remedy = match call.policy {
             _ if page.is_some() && verdict.kind == Kind::ServiceRefused => NOT_SIGNPATH,
@@ -197,6 +194,11 @@ impl Client {
             }
         };
         let said = self.masked(&said);
+        // More follows. What is cut off ends with dots of its own.
+        let said = match said.strip_suffix('.') {
+            Some(sentence) if !sentence.ends_with('.') => sentence,
+            _ => said.as_str(),
+        };
         let colon = match said.chars().next() {
             None => "",
             Some('(') => " ",

@@ -308,14 +308,11 @@ pub(super) struct Problem {
 pub(super) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
     let problem: ProblemDetails = serde_json::from_slice(body).ok()?;
     let mut messages = messages(problem.errors);
-    let is_specific = !messages.is_empty() || problem.detail.is_some();
     if messages.is_empty() {
-        messages.extend(
-            problem.detail.or(problem
-                .title
-                .filter(|title| status.canonical_reason() != Some(title.as_str()))),
-        );
+        let title = problem.title.filter(|title| !repeats(title, status));
+        messages.extend(problem.detail.or(title));
     }
+    let is_specific = !messages.is_empty();
     messages.extend(
         problem
             .trace_id
@@ -325,6 +322,15 @@ pub(super) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
         text: messages.join(" "),
         is_specific,
     })
+}
+
+fn repeats(title: &str, status: StatusCode) -> bool {
+    let reason = status.canonical_reason().unwrap_or_default();
+    title
+        .trim()
+        .trim_end_matches('.')
+        .eq_ignore_ascii_case(reason)
+        || title.trim().is_empty()
 }
 
 /// The texts in `errors`: lists by field, as SignPath has them, or objects with a `detail` each (RFC
@@ -429,6 +435,7 @@ mod tests {
         assert!(!not_found.is_specific);
         let other = missing(r#"{"title": "No such route"}"#).unwrap();
         assert_eq!(other.text, "No such route");
+        assert!(other.is_specific);
         for body in ["<html>Not Found</html>", "{}", r#"{"title": "Not Found"}"#] {
             assert!(missing(body).is_none(), "{body}");
         }
