@@ -98,6 +98,31 @@ fn where_the_service_says_what_it_refuses_the_fast_route_is_not_gone() {
 }
 
 #[test]
+fn both_routes_together_take_no_longer_than_the_total_time() {
+    let prepare = || {
+        let faults = vec![
+            Fault::on(SIGN, Effect::retry_after(503, 3)),
+            Fault::gone(SIGN, 404),
+            Fault::on(SIGN_HASH, Effect::retry_after(503, 3)).always(),
+        ];
+        let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5");
+        with_faults(faults, &[total])
+    };
+    let child = || {
+        let session = logged_in(&initialized());
+        sign(&session).unwrap_err();
+    };
+    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    // A second attempt by SignHash could not begin within what the first route has left.
+    assert_eq!(routes(&service), [LIST, SIGN, SIGN, SIGN_HASH]);
+    let lines = run.lines();
+    let gave_up = "gave up after attempt 1, since ServiceUnavailableTimeoutInSeconds is 5";
+    assert!(lines[lines.len() - 1].contains(gave_up), "{lines:#?}");
+}
+
+#[test]
 fn sign_hash_is_not_kept_to_unless_it_has_signed() {
     let prepare = || {
         let faults = vec![

@@ -97,6 +97,11 @@ impl Client {
         self.transport.config()
     }
 
+    /// The attempts of a call that begins now.
+    fn attempts(&self) -> Attempts {
+        Attempts::new(self.config().service_unavailable_timeout)
+    }
+
     /// What somebody else said, without our secrets if they are in it.
     fn masked(&self, text: &str) -> String {
         self.secrets
@@ -108,10 +113,10 @@ impl Client {
     fn call(
         &self,
         call: &Call<'_>,
+        mut attempts: Attempts,
         cancellation: &Cancellation,
         request: impl Fn(&HttpClient, Url) -> RequestBuilder,
     ) -> std::result::Result<Vec<u8>, Failure> {
-        let mut attempts = Attempts::new(self.config().service_unavailable_timeout);
         loop {
             let failure = match self.attempt(call, &attempts, cancellation, &request) {
                 Ok(body) => return Ok(body),
@@ -233,6 +238,7 @@ impl Client {
         policy: &PolicyName,
         algorithm: SignatureAlgorithm,
         digest: &Digest,
+        attempts: Attempts,
         cancellation: &Cancellation,
     ) -> std::result::Result<Vec<u8>, Failure> {
         let config = self.config();
@@ -268,7 +274,7 @@ impl Client {
             }
         };
         let call = Call::sign("SigningRequests", policy);
-        let body = self.call(&call, cancellation, |client, url| {
+        let body = self.call(&call, attempts, cancellation, |client, url| {
             client.post(url).multipart(form())
         })?;
         wire::signature(&body)
@@ -281,6 +287,7 @@ impl Client {
         policy: &PolicyName,
         algorithm: SignatureAlgorithm,
         digest: &Digest,
+        attempts: Attempts,
         cancellation: &Cancellation,
     ) -> std::result::Result<Vec<u8>, Failure> {
         let config = self.config();
@@ -288,7 +295,7 @@ impl Client {
         let request = SignHash::new(policy, config, algorithm, digest, metadata);
         let request = serde_json::to_vec(&request).map_err(|error| unwritable(&error))?;
         let call = Call::sign("SigningRequests/SignHash", policy);
-        let body = self.call(&call, cancellation, |client, url| {
+        let body = self.call(&call, attempts, cancellation, |client, url| {
             client
                 .post(url)
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
@@ -394,7 +401,7 @@ impl Service for Client {
         .filter_map(|(name, slug)| Some((name, slug.as_ref()?)))
         .collect();
         let body = self
-            .call(&call, cancellation, |client, mut url| {
+            .call(&call, self.attempts(), cancellation, |client, mut url| {
                 if !filter.is_empty() {
                     url.query_pairs_mut().extend_pairs(&filter);
                 }
@@ -421,8 +428,10 @@ impl Service for Client {
             SigningApi::SignHash => false,
             SigningApi::Auto => !self.only_sign_hash.load(Ordering::Relaxed),
         };
+        // One total time for both routes.
+        let attempts = self.attempts();
         if fast_first {
-            match self.fast_signing_request(policy, algorithm, digest, cancellation) {
+            match self.fast_signing_request(policy, algorithm, digest, attempts, cancellation) {
                 Err(failure) if failure.is_route_gone && api == SigningApi::Auto => {
                     logging::write(
                         Level::Info,
@@ -433,7 +442,7 @@ impl Service for Client {
             }
         }
         let signature = self
-            .sign_hash(policy, algorithm, digest, cancellation)
+            .sign_hash(policy, algorithm, digest, attempts, cancellation)
             .map_err(|failure| advised(failure, api))?;
         self.only_sign_hash.store(true, Ordering::Relaxed);
         Ok(signature)

@@ -9,7 +9,8 @@ const FIRST_WAIT_IF_ASKED: Duration = Duration::from_millis(100);
 /// The longest wait that is not the service's wish, without what chance adds.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// The attempts of one call of the service.
+/// The attempts of one call of the service. A copy counts its own, within the same time.
+#[derive(Clone, Copy)]
 pub(super) struct Attempts {
     started: Instant,
     /// How long the call may take in all.
