@@ -144,21 +144,31 @@ fn openssl_tells_the_provider_of_module_and_pin() {
 }
 
 #[test]
-fn keytool_lists_and_jarsigner_signs_with_sunpkcs11() {
+fn keytool_lists_and_jarsigner_and_apksigner_sign_with_sunpkcs11() {
     let (service, work) = (service(), Work::new());
     work.setup(&service, &["sunpkcs11", "demo/p-256"]);
-    succeeded(&mut work.shell(
-        &service,
-        "jar --create --file app.jar signpath-sunpkcs11.cfg",
-    ));
-    let printed = work.run_examples(&service, "signpath-sunpkcs11.cfg");
+    let prepare = "jar --create --file app.jar signpath-sunpkcs11.cfg
+        touch AndroidManifest.xml
+        jar --create --no-manifest --file app.apk AndroidManifest.xml";
+    succeeded(&mut work.shell(&service, prepare));
+    // The manifest is empty, so that an option has to say for which versions of Android.
+    let examples = examples(&work.read("signpath-sunpkcs11.cfg"))
+        .replace(" sign --ks", " sign --min-sdk-version 21 --ks");
+    let printed = succeeded(&mut work.shell(&service, &examples));
     assert!(
         printed.contains("demo/rsa-3072, PrivateKeyEntry"),
         "{printed}"
     );
     let verified = succeeded(&mut work.shell(&service, "jarsigner -verify app-signed.jar"));
     assert!(verified.contains("jar verified."), "{verified}");
-    assert_eq!(traffic(&service.requests()).signatures, 1);
+    let verify = "apksigner verify --verbose --min-sdk-version 21 app-signed.apk";
+    let verified = succeeded(&mut work.shell(&service, verify));
+    assert!(
+        verified.contains("Verified using v3 scheme (APK Signature Scheme v3): true"),
+        "{verified}"
+    );
+    // One for the JAR, and four for the schemes of an APK.
+    assert_eq!(traffic(&service.requests()).signatures, 5);
 }
 
 #[test]
