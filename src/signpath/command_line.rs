@@ -20,9 +20,26 @@ const SECRET_OPTIONS: &[&str] = &[
     "key-pass",
 ];
 
+/// What the names of other options with a secret end in, such as `-Dgpg.passphrase=`. Of the next
+/// argument that is only said if it does not look like an option.
+const SECRET_ENDINGS: &[&str] = &["password", "passphrase", "passwd", "storepass", "secret"];
+
+/// The same for endings that are harmless in other words, such as `--bypass`: of the next argument
+/// they say something only as words of their own.
+const SECRET_WORDS: &[&str] = &["pass", "token", "pin"];
+
 /// Names whose value, wherever in an argument it starts, is a secret up to the next delimiter:
-/// `pin-value=` of a PKCS #11 URI (RFC 7512), and openssl's engine command `PIN` in both its forms.
-const SECRET_ATTRIBUTES: &[&str] = &["pin-value=", "pin=", "pin:"];
+/// `pin-value=` of a PKCS #11 URI (RFC 7512), openssl's engine command `PIN` in both its forms, and
+/// the properties of build tools. `token=` is none: it is the label of the token in such a URI.
+const SECRET_ATTRIBUTES: &[&str] = &[
+    "pin-value=",
+    "pin=",
+    "pin:",
+    "password=",
+    "passphrase=",
+    "passwd=",
+    "secret=",
+];
 
 /// The command line of this process as one text, without `secrets` and what looks like one.
 pub(super) fn masked(secrets: &[Secret]) -> String {
@@ -45,43 +62,88 @@ fn arguments() -> Vec<String> {
     }
 }
 
+/// What the next argument is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    NoSecret,
+    Secret,
+    /// A secret, unless it looks like an option.
+    Value,
+}
+
 /// The command line as one text, without the secrets in it.
 fn command_line(arguments: &[String], secrets: &[Secret]) -> String {
     let mut shown = Vec::with_capacity(arguments.len());
-    let mut is_secret = false;
+    let mut next = Next::NoSecret;
     for argument in arguments {
         let known = secrets
             .iter()
             .fold(argument.clone(), |text, secret| secret.mask_in(&text));
-        let (masked, next_is_secret) = if is_secret {
-            (MASK.to_owned(), false)
-        } else {
-            mask_argument(&known)
+        let is_secret = match next {
+            Next::NoSecret => false,
+            Next::Secret => true,
+            Next::Value => !argument.starts_with('-'),
         };
-        is_secret = next_is_secret;
+        let masked;
+        (masked, next) = match is_secret {
+            true => (MASK.to_owned(), Next::NoSecret),
+            false => mask_argument(&known),
+        };
         shown.push(quoted(masked));
     }
     shown.join(" ")
 }
 
-/// The argument without its secrets, and whether the next one is a secret.
-fn mask_argument(argument: &str) -> (String, bool) {
+/// The argument without its secrets, and what the next one is.
+fn mask_argument(argument: &str) -> (String, Next) {
     let dashless = argument.trim_start_matches('-');
     if dashless.len() < argument.len() {
         let end = dashless.find(['=', ':']).unwrap_or(dashless.len());
         let (option, value) = dashless.split_at(end);
-        if SECRET_OPTIONS
-            .iter()
-            .any(|known| option.eq_ignore_ascii_case(known))
-        {
-            let Some(delimiter) = value.chars().next() else {
-                return (argument.to_owned(), true);
-            };
-            let dashes = argument.strip_suffix(dashless).unwrap_or_default();
-            return (format!("{dashes}{option}{delimiter}{MASK}"), false);
+        let next = secret_of(option);
+        match value.chars().next() {
+            Some(delimiter) if next != Next::NoSecret || ends_in(option, SECRET_WORDS) => {
+                let dashes = argument.strip_suffix(dashless).unwrap_or_default();
+                let masked = format!("{dashes}{option}{delimiter}{MASK}");
+                return (masked, Next::NoSecret);
+            }
+            None if next != Next::NoSecret => return (argument.to_owned(), next),
+            _ => {}
         }
     }
-    (mask_attributes(argument), false)
+    (mask_attributes(argument), Next::NoSecret)
+}
+
+/// What the argument behind an option is, if it has its value there.
+fn secret_of(option: &str) -> Next {
+    if SECRET_OPTIONS
+        .iter()
+        .any(|known| option.eq_ignore_ascii_case(known))
+    {
+        return Next::Secret;
+    }
+    match ends_in(option, SECRET_ENDINGS) || SECRET_WORDS.contains(&last_word(option).as_str()) {
+        true => Next::Value,
+        false => Next::NoSecret,
+    }
+}
+
+fn ends_in(option: &str, endings: &[&str]) -> bool {
+    let option = option.to_ascii_lowercase();
+    endings.iter().any(|ending| option.ends_with(ending))
+}
+
+/// `token` of `api-token`, `api_token`, `api.token` and `apiToken`.
+fn last_word(option: &str) -> String {
+    let start = option
+        .char_indices()
+        .rfind(|(_, character)| !character.is_ascii_lowercase());
+    let word = match start {
+        Some((start, character)) if character.is_ascii_uppercase() => option.get(start..),
+        Some((start, character)) => option.get(start + character.len_utf8()..),
+        None => Some(option),
+    };
+    word.unwrap_or_default().to_ascii_lowercase()
 }
 
 fn mask_attributes(argument: &str) -> String {
@@ -171,6 +233,43 @@ mod tests {
                 "tool --passive x --spin y \"\"",
             ),
             (&["tool", "--pin"], "tool --pin"),
+            (
+                &["mvn", "-Dgpg.passphrase=hunter2;x:y=z", "verify"],
+                "mvn -Dgpg.passphrase=*** verify",
+            ),
+            (
+                &[
+                    "gradle",
+                    "-PsigningPassword=hunter2",
+                    "-PTOKEN=1",
+                    "-Pspin:1",
+                ],
+                "gradle -PsigningPassword=*** -PTOKEN=*** -Pspin:***",
+            ),
+            (
+                &["msbuild", "/p:CertificatePassword=hunter2;Name=x"],
+                "msbuild /p:CertificatePassword=***;Name=x",
+            ),
+            (
+                &[
+                    "tool",
+                    "--api-token",
+                    "a",
+                    "--apiToken",
+                    "b",
+                    "--api_pin",
+                    "c",
+                ],
+                "tool --api-token *** --apiToken *** --api_pin ***",
+            ),
+            (
+                &["tool", "--use-token", "--keypasswd", "c", "--bypass", "d"],
+                "tool --use-token --keypasswd *** --bypass d",
+            ),
+            (
+                &["tool", "pkcs11:token=SignPath;object=a", "--pin", "-1"],
+                "tool pkcs11:token=SignPath;object=a --pin ***",
+            ),
         ] {
             assert_eq!(masked(arguments), expected);
         }
