@@ -67,8 +67,9 @@ struct State {
     last_failure: Option<Error>,
 }
 
+/// A snapshot, and how far it can be relied on. It is public data.
 #[derive(Clone)]
-struct Known {
+pub struct Known {
     snapshot: Arc<Snapshot>,
     standing: Standing,
     /// When the list came, or was asked for in vain.
@@ -121,6 +122,16 @@ impl Catalog {
             state: Mutex::default(),
             answered: Condvar::new(),
         }
+    }
+
+    /// What there is, for a catalog of the same user that comes after this one.
+    pub fn knowledge(&self) -> Option<Known> {
+        self.state.lock().known.clone()
+    }
+
+    /// Starts with what an earlier catalog of the same user knew.
+    pub fn start_with(&self, known: Known) {
+        self.state.lock().known.get_or_insert(known);
     }
 
     /// The snapshot, if there is one.

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Credentials};
 use crate::logging::{self, Level};
+use crate::secret;
 use crate::signpath::SigningPolicy;
 
 /// The folder in the user's cache folder.
@@ -204,12 +205,7 @@ fn file_name(config: &Config, credentials: &Credentials) -> String {
         config.project_slug.as_deref().unwrap_or_default(),
         config.signing_policy_slug.as_deref().unwrap_or_default(),
     ];
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    hex(&digest.finalize())
+    hex(&secret::digest(&parts.map(str::as_bytes)))
 }
 
 fn hex_digest(bytes: &[u8]) -> String {

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 use zeroizing_alloc::ZeroAlloc;
 
@@ -50,6 +51,17 @@ pub fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
     Ok(bytes)
+}
+
+/// The SHA-256 of parts with a secret among them, each behind its length.
+pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    // The last block stays in it, so it must not be on the stack, which nobody wipes.
+    let mut digest = Box::new(Sha256::new());
+    for part in parts {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize_reset().into()
 }
 
 /// A text that must not be shown: it cannot be printed, and its memory is wiped when it is dropped.

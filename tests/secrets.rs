@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::ptr::null_mut;
 
 use common::raw::{Raw, ck, object};
-use common::{in_child, options, service};
+use common::{in_child, options, service, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::{Options, Service};
 use zeroize::Zeroizing;
@@ -72,8 +72,32 @@ fn occurrences() -> usize {
 
 /// Signs once and lets go of everything.
 fn sign_and_finalize() {
+    let raw = initialized();
+    sign(&raw);
+    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+    assert_eq!(occurrences(), 0);
+}
+
+/// Signs twice, and lets go of the user only.
+fn sign_and_log_out() {
+    let raw = initialized();
+    let session = sign(&raw);
+    assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+    assert_eq!(occurrences(), 0, "after C_Logout");
+    assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
+    let session = sign(&raw);
+    assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
+    assert_eq!(occurrences(), 0, "after the last C_CloseSession");
+}
+
+fn initialized() -> Raw {
     let raw = Raw::load();
     assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+    raw
+}
+
+/// Logs in and signs; the secret is in memory then. Gives the session.
+fn sign(raw: &Raw) -> CK_SESSION_HANDLE {
     let mut session = 0;
     let flags = CKF_SERIAL_SESSION;
     let opened = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
@@ -84,7 +108,7 @@ fn sign_and_finalize() {
     assert_eq!(login, CKR_OK);
     drop(pin);
 
-    let key = object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
+    let key = object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
     let mut mechanism = common::raw::mechanism(CKM_ECDSA);
     let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
     let init = ck!(raw, C_SignInit(session, &mut mechanism, key));
@@ -102,8 +126,7 @@ fn sign_and_finalize() {
     assert_eq!(signed, CKR_OK);
 
     assert!(occurrences() > 0, "the search does not find what is there");
-    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
-    assert_eq!(occurrences(), 0);
+    session
 }
 
 fn pin() -> Zeroizing<Vec<u8>> {
@@ -121,11 +144,14 @@ fn pin() -> Zeroizing<Vec<u8>> {
 
 /// A service over TLS, and an environment that leads to it without a token.
 fn service_without_token() -> (Service, Vec<(String, String)>) {
-    let service = Service::start(Options {
+    let options = Options {
         tls: true,
         ..options()
-    })
-    .unwrap();
+    };
+    without_token(Service::start(options).unwrap())
+}
+
+fn without_token(service: Service) -> (Service, Vec<(String, String)>) {
     let environment = service
         .environment()
         .into_iter()
@@ -174,15 +200,35 @@ fn after_c_finalize_no_memory_holds_the_token_of_a_file_of_its_own() {
     }
 }
 
+fn with_pin(
+    (service, mut environment): (Service, Vec<(String, String)>),
+) -> (Service, Vec<(String, String)>) {
+    let prefix = format!("{}:", service.organization_id());
+    environment.push((PIN_PREFIX.to_owned(), prefix));
+    (service, environment)
+}
+
 #[test]
 fn after_c_finalize_no_memory_holds_the_token_of_the_pin() {
-    let prepare = || {
-        let (service, mut environment) = service_without_token();
-        let prefix = format!("{}:", service.organization_id());
-        environment.push((PIN_PREFIX.to_owned(), prefix));
-        (service, environment)
-    };
+    let prepare = || with_pin(service_without_token());
     if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_finalize) {
+        run.assert_silent();
+    }
+}
+
+#[test]
+fn after_c_logout_no_memory_holds_the_token_of_the_pin_and_the_next_login_asks_nothing_again() {
+    let prepare = || with_pin(service_without_token());
+    if let Some((service, run)) = in_child(test_name!(), prepare, sign_and_log_out) {
+        run.assert_silent();
+        assert_eq!(traffic(&service.requests()).lists, 1);
+    }
+}
+
+#[test]
+fn after_c_logout_no_memory_holds_the_token_that_went_over_a_connection_without_tls() {
+    let prepare = || with_pin(without_token(service()));
+    if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_log_out) {
         run.assert_silent();
     }
 }

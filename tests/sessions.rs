@@ -4,12 +4,15 @@ mod common;
 
 use std::collections::HashSet;
 use std::ptr::null_mut;
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
 
 use common::raw::{self, Raw, ck};
 use common::{environment, in_child, service, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::Service;
+
+/// The PIN of a child that has no credentials in its configuration.
+const PIN: &str = "SIGNPATH_TEST_PIN";
 
 /// Runs `child` with the default service and `more` in its environment.
 fn with_service(
@@ -335,28 +338,54 @@ fn c_login_user_takes_the_organization_as_the_name_of_the_user() {
     assert!(!run.stderr.contains(service.token()));
 }
 
+/// In the child: eight threads log in with one PIN.
+fn log_in_at_once(pin: &str) {
+    let raw = initialized();
+    let session = open(&raw);
+    let start = Barrier::new(8);
+    let log_in = || {
+        let raw = Raw::load();
+        start.wait();
+        login(&raw, session, CKU_USER, pin)
+    };
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(log_in)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let good = answers.iter().filter(|answer| **answer == CKR_OK).count();
+    assert_eq!(good, 1, "{answers:x?}");
+    let late = answers
+        .iter()
+        .filter(|answer| **answer == CKR_USER_ALREADY_LOGGED_IN);
+    assert_eq!(late.count(), 7, "{answers:x?}");
+}
+
 #[test]
 fn of_threads_that_log_in_at_once_one_does_and_the_others_are_told() {
-    let child = || {
-        let raw = initialized();
-        let session = open(&raw);
-        let answers: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(move || login(&Raw::load(), session, CKU_USER, "CONFIG")))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
-        });
-        let good = answers.iter().filter(|answer| **answer == CKR_OK).count();
-        assert_eq!(good, 1, "{answers:x?}");
-        let late = answers
-            .iter()
-            .filter(|answer| **answer == CKR_USER_ALREADY_LOGGED_IN);
-        assert_eq!(late.count(), 7, "{answers:x?}");
-    };
+    let child = || log_in_at_once("CONFIG");
     let Some((service, run)) = with_service(test_name!(), &[], child) else {
+        return;
+    };
+    assert_eq!(traffic(&service.requests()).lists, 1);
+    run.assert_silent();
+}
+
+#[test]
+fn threads_that_log_in_at_once_with_a_pin_of_their_own_share_one_request() {
+    let prepare = || {
+        let service = service();
+        let pin = format!("{}:{}", service.organization_id(), service.token());
+        let environment = vec![
+            ("SIGNPATH_API_URL".to_owned(), service.api_url().to_owned()),
+            (PIN.to_owned(), pin),
+        ];
+        (service, environment)
+    };
+    let child = || log_in_at_once(&std::env::var(PIN).unwrap());
+    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
     assert_eq!(traffic(&service.requests()).lists, 1);

@@ -1,7 +1,7 @@
 //! The REST API of SignPath (`{ApiUrl}/v1/{OrganizationId}`) in the name of one user.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -45,8 +45,6 @@ pub struct Client {
     token: Secret,
     /// What must not show in metadata or messages.
     secrets: Vec<Secret>,
-    /// Whether the service turned out to have `SignHash` only.
-    only_sign_hash: AtomicBool,
 }
 
 /// A route and what it is asked for.
@@ -89,7 +87,6 @@ impl Client {
             .into_iter()
             .flatten()
             .collect(),
-            only_sign_hash: AtomicBool::new(false),
         }
     }
 
@@ -426,7 +423,7 @@ impl Service for Client {
         let fast_first = match api {
             SigningApi::FastSigningRequest => true,
             SigningApi::SignHash => false,
-            SigningApi::Auto => !self.only_sign_hash.load(Ordering::Relaxed),
+            SigningApi::Auto => !self.transport.only_sign_hash.load(Ordering::Relaxed),
         };
         // One total time for both routes.
         let attempts = self.attempts();
@@ -444,7 +441,7 @@ impl Service for Client {
         let signature = self
             .sign_hash(policy, algorithm, digest, attempts, cancellation)
             .map_err(|failure| advised(failure, api))?;
-        self.only_sign_hash.store(true, Ordering::Relaxed);
+        self.transport.only_sign_hash.store(true, Ordering::Relaxed);
         Ok(signature)
     }
 }

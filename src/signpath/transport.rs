@@ -6,6 +6,7 @@
 //! touch its parent's pool, not even to drop it: both share the epoll instance.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -51,10 +52,20 @@ pub struct Transport {
     threads: Threads,
     /// Built at the first request and shared by all connections, so that new ones resume sessions.
     tls: OnceCell<ClientConfig>,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
+    /// Whether the service turned out to have `SignHash` only, whoever asks.
+    pub(super) only_sign_hash: AtomicBool,
+}
+
+#[derive(Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    /// Connections of an earlier one are not put back.
+    generation: u64,
 }
 
 struct Connection {
+    generation: u64,
     runtime: Runtime,
     client: HttpClient,
 }
@@ -66,7 +77,8 @@ impl Transport {
             config,
             threads,
             tls: OnceCell::new(),
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::default(),
+            only_sign_hash: AtomicBool::new(false),
         }
     }
 
@@ -139,18 +151,31 @@ impl Transport {
     }
 
     fn connection(&self) -> Result<Connection> {
-        let idle = self.idle.lock().pop();
-        idle.map_or_else(|| self.connect(), Ok)
+        let mut idle = self.idle.lock();
+        let (connection, generation) = (idle.connections.pop(), idle.generation);
+        drop(idle);
+        connection.map_or_else(|| self.connect(generation), Ok)
     }
 
     fn put_back(&self, connection: Connection) {
         let mut idle = self.idle.lock();
-        if idle.len() < MAX_IDLE {
-            idle.push(connection);
+        if idle.connections.len() < MAX_IDLE && idle.generation == connection.generation {
+            idle.connections.push(connection);
         }
     }
 
-    fn connect(&self) -> Result<Connection> {
+    /// Closes the connections, those in use when their requests have ended: their buffers hold the API
+    /// tokens that went through them.
+    pub fn close_connections(&self) {
+        let mut idle = self.idle.lock();
+        idle.generation += 1;
+        let connections = std::mem::take(&mut idle.connections);
+        // Closing them needs no lock.
+        drop(idle);
+        drop(connections);
+    }
+
+    fn connect(&self, generation: u64) -> Result<Connection> {
         let tls = self
             .tls
             .get_or_try_init(|| tls::client_config(&self.config))?;
@@ -177,7 +202,11 @@ impl Transport {
             client = client.proxy(all);
         }
         let client = client.build().map_err(|error| internal(&error))?;
-        Ok(Connection { runtime, client })
+        Ok(Connection {
+            generation,
+            runtime,
+            client,
+        })
     }
 }
 

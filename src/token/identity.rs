@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Known};
 use crate::config::{Config, Credentials};
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::{Kind, Result};
 use crate::object::Options;
 use crate::policy_cache::PolicyCache;
+use crate::secret;
 use crate::signpath::{Cancellation, Client, PolicyName, Service, SigningPolicy, Transport};
 
 /// Credentials, a client with them, and what they give access to.
@@ -40,6 +41,46 @@ impl Identity {
     pub(super) fn organization_id(&self) -> &str {
         &self.credentials.organization_id
     }
+}
+
+/// What somebody knew who has logged out, without the token: its list of the signing policies, and what
+/// it takes to recognize the same credentials.
+#[derive(Clone)]
+pub struct Memory {
+    salt: [u8; 32],
+    /// Of the salt and the credentials.
+    digest: [u8; 32],
+    known: Known,
+}
+
+impl Memory {
+    /// Of nobody who knows nothing, nor where the system has no random numbers.
+    pub fn of(identity: &Identity) -> Option<Self> {
+        let known = identity.catalog.knowledge()?;
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt).ok()?;
+        let digest = salted_digest(&salt, &identity.credentials);
+        Some(Self {
+            salt,
+            digest,
+            known,
+        })
+    }
+
+    /// Tells it to somebody who has the same credentials.
+    pub fn remind(self, identity: &Identity) {
+        if self.digest == salted_digest(&self.salt, &identity.credentials) {
+            identity.catalog.start_with(self.known);
+        }
+    }
+}
+
+fn salted_digest(salt: &[u8], credentials: &Credentials) -> [u8; 32] {
+    secret::digest(&[
+        salt,
+        credentials.organization_id.as_bytes(),
+        credentials.api_token.expose().as_bytes(),
+    ])
 }
 
 /// Signs in its name. A refusal, or a signature of another key, means that the list of the signing

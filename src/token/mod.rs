@@ -3,7 +3,7 @@
 mod identity;
 mod objects;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use cryptoki_sys::*;
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use crate::object::{Handles, Object, Options, SessionObjects};
 use crate::signpath::{Cancellation, Threads, Transport};
 
 pub use identity::Identity;
+use identity::Memory;
 pub use objects::Key;
 
 /// The one slot.
@@ -51,11 +52,15 @@ pub struct Token {
 
 #[derive(Default)]
 struct State {
-    /// Who is seen before login: the credentials of the configuration, if it has them.
+    /// Who is seen before login: the credentials of the configuration, if it has them. Their API token
+    /// is in memory as long as the configuration is, until C_Finalize.
     configured: Option<Arc<Identity>>,
     user: Option<Arc<Identity>>,
-    /// Who was logged in last, so that the next login with the same PIN asks nothing again.
-    last_user: Option<Arc<Identity>>,
+    /// All that there are, such as those who are about to log in.
+    identities: Vec<Weak<Identity>>,
+    /// What the last user knew, so that the next login with the same PIN asks nothing again, and the API
+    /// token of the PIN goes with the logout all the same.
+    memory: Option<Memory>,
     /// Whether a PIN has been refused since the last good login.
     pin_was_refused: bool,
     handles: Handles,
@@ -186,7 +191,6 @@ impl Token {
         if state.user.is_some() {
             return Err(already_logged_in());
         }
-        state.last_user = Some(user.0.clone());
         state.user = Some(user.0);
         state.pin_was_refused = false;
         Ok(())
@@ -199,17 +203,27 @@ impl Token {
         Ok(())
     }
 
+    /// The identity with these credentials: the one that there is, so that logins at the same time share
+    /// a request, or else a new one, which remembers what the last user knew.
     fn identity(&self, credentials: Credentials) -> Arc<Identity> {
-        let state = self.state.lock();
-        let known = [state.configured.clone(), state.last_user.clone()];
+        let mut state = self.state.lock();
+        if let Some(known) = state.identity(&credentials) {
+            return known;
+        }
+        let memory = state.memory.clone();
         drop(state);
-        known
-            .into_iter()
-            .flatten()
-            .find(|identity| identity.credentials == credentials)
-            .unwrap_or_else(|| {
-                Identity::new(&self.transport, &self.config, &self.options, credentials)
-            })
+        // It reads files, so it is made without the lock, and perhaps in vain.
+        let new = Identity::new(&self.transport, &self.config, &self.options, credentials);
+        if let Some(memory) = memory {
+            memory.remind(&new);
+        }
+        state = self.state.lock();
+        if let Some(known) = state.identity(&new.credentials) {
+            return known;
+        }
+        state.identities.retain(|known| known.strong_count() > 0);
+        state.identities.push(Arc::downgrade(&new));
+        new
     }
 
     fn warn_of_no_policies(&self) {
@@ -234,10 +248,25 @@ impl Token {
         let mut state = self.state.lock();
         state.handles.forget_private();
         state.session_objects.forget_private();
-        match state.user.take() {
-            Some(_) => Ok(()),
-            None => Err(Error::new(Kind::NobodyToLogOut, "no user is logged in")),
+        let Some(user) = state.user.take() else {
+            return Err(Error::new(Kind::NobodyToLogOut, "no user is logged in"));
+        };
+        let is_configured = |configured: &Arc<Identity>| Arc::ptr_eq(configured, &user);
+        if !state.configured.as_ref().is_some_and(is_configured) {
+            state.memory = Memory::of(&user);
+            drop(state);
+            self.transport.close_connections();
         }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Who has these credentials.
+    fn identity(&self, credentials: &Credentials) -> Option<Arc<Identity>> {
+        let others = self.identities.iter().filter_map(Weak::upgrade);
+        let mut all = self.configured.iter().cloned().chain(others);
+        all.find(|identity| identity.credentials == *credentials)
     }
 }
 
