@@ -32,6 +32,7 @@ pub mod crypto;
 pub mod error;
 #[allow(non_snake_case)]
 pub mod ffi;
+pub mod input;
 pub mod logging;
 pub mod mechanism;
 pub mod module;

@@ -3,9 +3,6 @@
 use std::alloc::System;
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
@@ -33,25 +30,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-
-/// The largest file that is read as one with a secret in it, in bytes.
-const MAX_FILE: usize = 1 << 20;
-
-/// Reads a file that holds a secret into memory that is wiped.
-///
-/// # Errors
-/// Those of the operating system; also for a file of more than a MiB, such as a device without end.
-pub fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)?
-        .take(MAX_FILE as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_FILE {
-        let reason = format!("it is longer than {MAX_FILE} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-    }
-    Ok(bytes)
-}
 
 /// The SHA-256 of parts with a secret among them, each behind its length.
 pub fn digest(parts: &[&[u8]]) -> [u8; 32] {

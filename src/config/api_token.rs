@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
-use crate::secret::{self, Secret};
+use crate::input;
+use crate::secret::Secret;
 
 /// What the official library takes on Windows, and why not here.
 const OF_WINDOWS: [(&str, &str); 2] = [
@@ -62,7 +63,7 @@ impl ApiToken {
             Self::Given(token) => return Ok(token.clone()),
             Self::File(path) => path,
         };
-        let bytes = secret::read_file(path)
+        let bytes = input::read(path)
             .map_err(|error| format!("the file {} cannot be read ({error})", path.display()))?;
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
         // What an editor or echo appends.

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::settings::{CONFIG_FILE, Form, SETTINGS, Setting, nearest};
 use crate::error::{Error, Kind, Result};
-use crate::secret;
+use crate::input;
 
 /// What an editor reads to know the schema of the file.
 const SCHEMA: &str = "$schema";
@@ -47,7 +47,7 @@ impl File {
             path: path.to_string_lossy().into_owned(),
             entries: Vec::new(),
         };
-        let bytes = secret::read_file(path.as_ref()).map_err(|error| {
+        let bytes = input::read(path.as_ref()).map_err(|error| {
             let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
             Error::new(
                 Kind::Configuration,

@@ -8,6 +8,7 @@ use x509_parser::pem::Pem;
 use super::attributes::{self, Names};
 use super::{Certificate, Class, Object, Policy};
 use crate::error::{Error, Kind, Result};
+use crate::input;
 use crate::logging::{self, Level};
 
 /// The certificates of a PEM file.
@@ -22,8 +23,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Certificate>> {
             format!("ChainCertificatesFile {}: {reason}", path.display()),
         )
     };
-    let file =
-        std::fs::read(path).map_err(|error| unusable(format!("cannot be read ({error})")))?;
+    let file = input::read(path).map_err(|error| unusable(format!("cannot be read ({error})")))?;
     let mut certificates = Vec::new();
     for (index, block) in Pem::iter_from_buffer(&file).enumerate() {
         let certificate = block

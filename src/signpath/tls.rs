@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::input;
 use crate::logging::{self, Level};
 
 /// The configuration of all connections: TLS 1.2 and 1.3, the system's roots and those of
@@ -26,9 +28,10 @@ pub fn client_config(config: &Config) -> Result<ClientConfig> {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let unusable = |reason| unusable("TlsClientCertificate", path, reason);
-            let chain = certificates("TlsClientCertificate", path)?;
+            let pem = read("TlsClientCertificate", path)?;
+            let chain = certificates("TlsClientCertificate", path, &pem)?;
             let no_key = "holds no unencrypted PEM private key beside the certificate";
-            let key = PrivateKeyDer::from_pem_file(path)
+            let key = PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|error| unusable(unreadable(&error, no_key)))?;
             builder
                 .with_client_auth_cert(chain, key)
@@ -61,7 +64,8 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
         );
     }
     if let Some(path) = &config.tls_ca_file {
-        for certificate in certificates("TlsCaFile", path)? {
+        let pem = read("TlsCaFile", path)?;
+        for certificate in certificates("TlsCaFile", path, &pem)? {
             roots.add(certificate).map_err(|error| {
                 let reason = format!("holds an unusable certificate ({error})");
                 unusable("TlsCaFile", path, reason)
@@ -78,10 +82,14 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    input::read(path).map_err(|error| unusable(setting, path, format!("cannot be read ({error})")))
+}
+
+fn certificates(setting: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     const NO_CERTIFICATE: &str = "holds no PEM certificate";
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| unusable(setting, path, unreadable(&error, NO_CERTIFICATE)))?;
     if certificates.is_empty() {
         return Err(unusable(setting, path, NO_CERTIFICATE.to_owned()));
@@ -93,7 +101,6 @@ fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static
 /// the errors quote the file, which may be a private key.
 fn unreadable(error: &PemError, nothing: &str) -> String {
     match error {
-        PemError::Io(error) => format!("cannot be read ({error})"),
         PemError::NoItemsFound => nothing.to_owned(),
         _ => {
             "is not valid PEM; each BEGIN and END has to be a line of its own, with the base64 on \

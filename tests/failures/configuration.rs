@@ -131,6 +131,16 @@ pub const SITUATIONS: &[Situation] = &[
         ],
     ),
     situation(
+        "the file with the API token is a pipe",
+        |scene| {
+            let path = scene.pipe("token");
+            scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"));
+        },
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["SIGNPATH_API_TOKEN", "token", "no regular file"],
+    ),
+    situation(
         "the metadata is no JSON object",
         |scene| scene.set("SIGNPATH_METADATA", "build 7"),
         initialize,
@@ -159,6 +169,13 @@ pub const SITUATIONS: &[Situation] = &[
         &["/none.pem", "No such file"],
     ),
     situation(
+        "the file of chain certificates does not end",
+        |scene| scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/dev/zero"),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["/dev/zero", "no regular file"],
+    ),
+    situation(
         "there is no such file of authorities",
         |scene| {
             scene.serve_tls(TlsOptions::default());
@@ -167,6 +184,29 @@ pub const SITUATIONS: &[Situation] = &[
         login,
         "CKR_GENERAL_ERROR",
         &["TlsCaFile", "/none.pem", "No such file"],
+    ),
+    situation(
+        "the file of authorities does not end",
+        |scene| {
+            scene.serve_tls(TlsOptions::default());
+            scene.set("SIGNPATH_TLS_CA_FILE", "/dev/zero");
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["TlsCaFile", "/dev/zero", "no regular file"],
+    ),
+    situation(
+        "the file of authorities is longer than any",
+        |scene| {
+            scene.serve_tls(TlsOptions::default());
+            let path = scene.file("long.pem", "");
+            let file = std::fs::File::create(&path).unwrap();
+            file.set_len((16 << 20) + 1).unwrap();
+            scene.set("SIGNPATH_TLS_CA_FILE", &path);
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["TlsCaFile", "long.pem", "longer than 16 MiB"],
     ),
     situation(
         "the file of authorities holds none",

@@ -105,6 +105,13 @@ impl Scene {
         path.to_str().unwrap().to_owned()
     }
 
+    /// A pipe that nobody writes into; its path.
+    pub fn pipe(&mut self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Happens to every request for the list.
     pub fn fail_list(&mut self, effect: Effect) {
         self.service
