@@ -271,7 +271,9 @@ impl State {
 }
 
 /// The profiles that the token keeps to (PKCS #11 Profiles 3.2, section 5). Certificates are found
-/// without a login only with credentials in the configuration.
+/// without a login only with credentials in the configuration. The claim is about those: all of them
+/// are public, and a PIN of another organization, whose certificates nobody can know of before it is
+/// given, brings other objects.
 fn profiles(shows_certificates: bool) -> Vec<Arc<Object>> {
     let profiles = [
         ("Baseline Provider", CKP_BASELINE_PROVIDER, true),
