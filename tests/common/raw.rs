@@ -160,7 +160,9 @@ pub fn value(
 /// The template of these attributes, which it points to.
 fn template(attributes: &mut [(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Vec<CK_ATTRIBUTE> {
     let attributes = attributes.iter_mut();
-    attributes.map(|(id, value)| attribute(*id, value)).collect()
+    attributes
+        .map(|(id, value)| attribute(*id, value))
+        .collect()
 }
 
 /// The handle of a new session object with these attributes.
