@@ -205,6 +205,11 @@ fn all_attempts_together_stay_within_the_total_time() {
     let gave_up = format!("gave up after attempt {}", traffic.signatures);
     assert!(last_attempt.contains(&gave_up), "{last_attempt}");
     assert!(hanging.contains("within 3 s"), "{hanging}");
+    // The other setting would not have given it more time.
+    assert!(
+        !hanging.contains("HttpRequestTimeoutInSeconds"),
+        "{hanging}"
+    );
 }
 
 #[test]

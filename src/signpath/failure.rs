@@ -58,15 +58,28 @@ pub(super) enum Exchange {
     TooLong,
 }
 
+/// What an error does not tell of an exchange.
+pub(super) struct Circumstances {
+    /// The longest that the exchange was allowed to take.
+    pub(super) time_limit: Duration,
+    /// Whether there was no connection yet.
+    pub(super) was_connecting: bool,
+    /// Why the proxy made no tunnel, if it did not.
+    pub(super) refusal: Option<Refusal>,
+}
+
 impl Failure {
-    /// What an exchange that failed means to the user. `refusal` is why the proxy made no tunnel, if
-    /// it did not.
+    /// What an exchange that failed means to the user.
     pub(super) fn of_exchange(
         exchange: &Exchange,
-        refusal: Option<Refusal>,
+        circumstances: Circumstances,
         config: &Config,
-        time_limit: Duration,
     ) -> Self {
+        let Circumstances {
+            time_limit,
+            was_connecting,
+            refusal,
+        } = circumstances;
         let url = &config.api_url;
         let error = match exchange {
             Exchange::TooLong => {
@@ -98,8 +111,10 @@ impl Failure {
             let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
             return Self::of_refusal(Refusal::Status(status), proxy, url);
         }
-        let cause = if error.is_connect() && error.is_timeout() {
-            let seconds = connect_timeout(config).as_secs_f32().ceil();
+        let never_connected = error.is_connect() || was_connecting;
+        let cause = if never_connected && error.is_timeout() {
+            let limit = connect_timeout(config).min(time_limit);
+            let seconds = limit.as_secs_f32().ceil();
             format!("no connection within {seconds} s")
         } else if cause == PROXY_REFUSES {
             "the proxy refuses to connect".to_owned()
@@ -110,13 +125,17 @@ impl Failure {
             let reason = format!("{url}{through} does not answer with HTTP ({cause}); {remedy}");
             return Error::new(Kind::ServiceUnintelligible, reason).into();
         }
-        let reason = if error.is_timeout() && !error.is_connect() {
+        let reason = if error.is_timeout() && !never_connected {
+            // Not where it is the total time that ends, or one that no setting changes.
+            let or_raise = match time_limit >= config.http_request_timeout {
+                true => ", or raise HttpRequestTimeoutInSeconds",
+                false => "",
+            };
             format!(
-                "no answer from {url}{through} within {} s; check the network and proxies, or \
-                 raise HttpRequestTimeoutInSeconds",
+                "no answer from {url}{through} within {} s; check the network and proxies{or_raise}",
                 time_limit.as_secs_f32().ceil()
             )
-        } else if error.is_connect() {
+        } else if never_connected {
             format!("{url} cannot be reached{through} ({cause}); {remedy}")
         } else if matches!(exchange, Exchange::Body(_)) {
             format!("the answer of {url}{through} broke off ({cause}); check the network")
@@ -127,7 +146,7 @@ impl Failure {
         };
         Self {
             is_transient: true,
-            may_be_done: !error.is_connect(),
+            may_be_done: !never_connected,
             ..Error::new(Kind::ServiceUnavailable, reason).into()
         }
     }

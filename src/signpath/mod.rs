@@ -5,6 +5,7 @@
 mod cancellation;
 mod client;
 mod command_line;
+mod connecting;
 mod failure;
 mod health;
 mod lookup;

@@ -17,7 +17,8 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-use super::failure::{Exchange, Failure};
+use super::connecting::Connecting;
+use super::failure::{Circumstances, Exchange, Failure};
 use super::lookup::{Lookup, Threads};
 use super::tunnel::{self, Refusal};
 use super::{Cancellation, tls};
@@ -68,6 +69,7 @@ struct Connection {
     generation: u64,
     runtime: Runtime,
     client: HttpClient,
+    connecting: Connecting,
 }
 
 impl Transport {
@@ -100,6 +102,7 @@ impl Transport {
         let connection = self.connection()?;
         let request = build(&connection.client).timeout(time_limit);
         let deadline = Instant::now() + time_limit;
+        connection.connecting.reset();
         let answer = connection.runtime.block_on(async {
             // Nobody drove the runtime since the last request: let it see that the server closed
             // the connection before the client picks it for this one. The first yield polls the
@@ -110,9 +113,12 @@ impl Transport {
                 match exchange(request).await {
                     Ok(answer) => Ok(answer),
                     Err(error) => {
-                        let refusal = self.refusal_of_proxy(&error, deadline).await;
-                        let config = &self.config;
-                        Err(Failure::of_exchange(&error, refusal, config, time_limit))
+                        let circumstances = Circumstances {
+                            time_limit,
+                            was_connecting: connection.connecting.is_under_way(),
+                            refusal: self.refusal_of_proxy(&error, deadline).await,
+                        };
+                        Err(Failure::of_exchange(&error, circumstances, &self.config))
                     }
                 }
             };
@@ -183,7 +189,9 @@ impl Transport {
             .enable_all()
             .build()
             .map_err(|error| internal(&error))?;
+        let connecting = Connecting::default();
         let mut client = HttpClient::builder()
+            .connector_layer(connecting.clone())
             .tls_backend_preconfigured(tls.clone())
             .dns_resolver(Arc::new(Lookup(self.threads)))
             .no_proxy()
@@ -206,6 +214,7 @@ impl Transport {
             generation,
             runtime,
             client,
+            connecting,
         })
     }
 }

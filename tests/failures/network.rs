@@ -44,7 +44,17 @@ pub const SITUATIONS: &[Situation] = &[
         },
         login,
         "CKR_FUNCTION_FAILED",
-        &["cannot be reached (no connection within"],
+        &["cannot be reached (no connection within 1 s"],
+    ),
+    situation(
+        "the server does not accept connections until the total time is over",
+        |scene| {
+            let address = full_listener(scene);
+            scene.lead_to("http", &address);
+        },
+        login,
+        "CKR_FUNCTION_FAILED",
+        &["cannot be reached (no connection within 2 s"],
     ),
     situation(
         "the server closes each connection at once",
