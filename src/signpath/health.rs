@@ -6,6 +6,7 @@ use reqwest::header::DATE;
 
 use super::{Cancellation, Transport};
 use crate::error::Result;
+use crate::logging::{self, Level};
 
 /// What `GET {ApiUrl}/healthz` brought.
 pub struct Health {
@@ -29,11 +30,21 @@ pub fn health(transport: &Transport, time_limit: Duration) -> Result<Health> {
     let started = Instant::now();
     let answer = transport
         .send(time_limit, &Cancellation::new(), |client| client.get(url))
-        .map_err(|failure| failure.error)?;
+        .map_err(|failure| failure.error);
+    let duration = started.elapsed();
+    let outcome = match &answer {
+        Ok(answer) => format!("{} in {duration:.1?}", answer.status),
+        Err(error) => format!("no answer in {duration:.1?} ({})", error.reason),
+    };
+    logging::write(
+        Level::Info,
+        format_args!("GET healthz, attempt 1: {outcome}"),
+    );
+    let answer = answer?;
     let date = answer.headers.get(DATE);
     Ok(Health {
         status: answer.status.as_u16(),
         date: date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()),
-        duration: started.elapsed(),
+        duration,
     })
 }

@@ -25,6 +25,24 @@ fn a_wrong_token_is_a_failure() {
 }
 
 #[test]
+fn the_log_has_a_line_for_each_exchange() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = [
+        ("SIGNPATH_LOG_FILE_DIRECTORY", text(folder.path())),
+        ("SIGNPATH_LOG_FILE_LEVEL", "info"),
+    ];
+    doctor(&service(), &log);
+    let log = folder.path().join("SignPath.CryptoProviders.Cryptoki.txt");
+    let log = fs::read_to_string(log).unwrap();
+    for exchange in [
+        "GET healthz, attempt 1: 200 OK in ",
+        "GET Cryptoki/MySigningPolicies, attempt 1: 200 OK in ",
+    ] {
+        assert_eq!(log.matches(exchange).count(), 1, "{log}");
+    }
+}
+
+#[test]
 fn a_user_without_signing_policies_is_told_what_to_ask_for() {
     let run = doctor(&service_with(&[]), &[]);
     assert_failed(
