@@ -30,13 +30,18 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Reads keys and certificates. A policy that cannot be used is left out with a warning, so
-    /// that it hides no other.
-    pub fn new(policies: Vec<SigningPolicy>, options: &Options) -> Self {
+    /// that it hides no other. `masked` takes secrets out of its name.
+    fn new(
+        policies: Vec<SigningPolicy>,
+        options: &Options,
+        masked: impl Fn(&str) -> String,
+    ) -> Self {
         let policies = policies
             .into_iter()
             .filter_map(|policy| {
                 Policy::new(policy, options.stand_in_certificates)
                     .inspect_err(|reason| {
+                        let reason = masked(&reason.to_string());
                         logging::write(Level::Warning, format_args!("{reason}; it is left out"));
                     })
                     .ok()
@@ -237,8 +242,7 @@ impl Catalog {
     ) -> Result<(Arc<Snapshot>, Standing)> {
         if need == Need::Usable && !has_another {
             if let Some(policies) = self.cache.as_ref().and_then(PolicyCache::read) {
-                let snapshot = Arc::new(Snapshot::new(policies, &self.options));
-                return Ok((snapshot, Standing::Kept));
+                return Ok((self.snapshot(policies), Standing::Kept));
             }
         }
         let limit = has_another.then_some(REFRESH_LIMIT);
@@ -246,8 +250,12 @@ impl Catalog {
         if let Some(cache) = &self.cache {
             cache.write(&policies);
         }
-        let snapshot = Arc::new(Snapshot::new(policies, &self.options));
-        Ok((snapshot, Standing::Confirmed))
+        Ok((self.snapshot(policies), Standing::Confirmed))
+    }
+
+    fn snapshot(&self, policies: Vec<SigningPolicy>) -> Arc<Snapshot> {
+        let masked = |text: &str| self.service.masked(text);
+        Arc::new(Snapshot::new(policies, &self.options, masked))
     }
 }
 

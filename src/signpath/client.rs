@@ -99,13 +99,6 @@ impl Client {
         Attempts::new(self.config().service_unavailable_timeout)
     }
 
-    /// What somebody else said, without our secrets if they are in it.
-    fn masked(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .fold(text.to_owned(), |text, secret| secret.mask_in(&text))
-    }
-
     /// Sends a request, again if it fails in a way that may pass, and gives the body of the answer.
     fn call(
         &self,
@@ -214,7 +207,8 @@ impl Client {
         };
         let reason = format!(
             "{who} answered {} to {}{colon}{said}{semicolon}{remedy}",
-            answer.status, call.subject
+            answer.status,
+            self.masked(&call.subject)
         );
         Failure {
             error: Error::new(verdict.kind, reason),
@@ -345,7 +339,7 @@ impl Client {
         }
         let policy = call
             .policy
-            .map(|policy| format!(", signing policy {policy}"))
+            .map(|policy| format!(", signing policy {}", self.masked(&policy.to_string())))
             .unwrap_or_default();
         let outcome = match answer {
             Ok(answer) => {
@@ -377,6 +371,12 @@ impl<'a> Call<'a> {
 }
 
 impl Service for Client {
+    fn masked(&self, text: &str) -> String {
+        self.secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| secret.mask_in(&text))
+    }
+
     fn signing_policies(
         &self,
         limit: Option<Duration>,

@@ -89,6 +89,10 @@ pub trait Service: Send + Sync {
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>>;
 
+    /// What the service said, such as the name of a signing policy, without the secrets of the user
+    /// if they are in it.
+    fn masked(&self, text: &str) -> String;
+
     /// Takes note that a signature is not of the key that was listed for its policy.
     fn doubt_policies(&self) {}
 }

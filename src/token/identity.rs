@@ -110,6 +110,10 @@ impl Service for Identity {
         result
     }
 
+    fn masked(&self, text: &str) -> String {
+        self.service.masked(text)
+    }
+
     fn doubt_policies(&self) {
         self.catalog.doubt();
     }

@@ -96,7 +96,7 @@ impl Token {
         match snapshot {
             Ok(snapshot) => {
                 if is_certain {
-                    self.warn_of_unknown_name(&snapshot, template);
+                    self.warn_of_unknown_name(&identity, &snapshot, template);
                 }
                 Ok(Some((identity, snapshot)))
             }
@@ -114,7 +114,12 @@ impl Token {
 
     /// Tells a user who mistyped the name of a key which names there are; a program that repeats
     /// its search is not told again.
-    fn warn_of_unknown_name(&self, snapshot: &Snapshot, template: &[Attribute]) {
+    fn warn_of_unknown_name(
+        &self,
+        identity: &Identity,
+        snapshot: &Snapshot,
+        template: &[Attribute],
+    ) {
         let Some(unknown) = self.unknown_name(snapshot, template) else {
             return;
         };
@@ -143,7 +148,7 @@ impl Token {
                 "there is no signing policy {:?}, but {}{more}; a key is named \
                  ProjectSlug/SigningPolicySlug",
                 String::from_utf8_lossy(&unknown.value),
-                policies.join(", ")
+                identity.masked(&policies.join(", "))
             ),
         );
     }

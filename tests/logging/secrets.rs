@@ -7,7 +7,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use pkcs11_test::{Fault, Service};
+use pkcs11_test::{Fault, Options, PolicyFile, Service};
 use serde_json::{Value, json};
 
 use super::*;
@@ -113,6 +113,16 @@ struct Traces {
 
 /// Has a child pay the visits that `prepare` makes for a service with faults.
 fn traces(
+    test: &str,
+    faults: impl FnOnce(&Service) -> Vec<Fault>,
+    visits: impl FnOnce(&Service) -> Vec<Value>,
+) -> Option<(Service, Traces)> {
+    traces_with(service, test, faults, visits)
+}
+
+/// The same with another service than the usual one.
+fn traces_with(
+    service: impl FnOnce() -> Service,
     test: &str,
     faults: impl FnOnce(&Service) -> Vec<Fault>,
     visits: impl FnOnce(&Service) -> Vec<Value>,
@@ -427,6 +437,42 @@ fn not_when_the_configuration_file_is_malformed_at_the_token() {
         .iter()
         .filter(|level| !["fatal", "none"].contains(level));
     assert_eq!(refused, levels.count() * contents.len(), "{}", traces.log);
+}
+
+#[test]
+fn not_when_the_service_repeats_it_as_the_name_of_a_signing_policy() {
+    let visits = |service: &Service| {
+        let address = service.api_url().split('/').nth(2).unwrap();
+        // The service is its own proxy, with the names of a key and of none as passwords.
+        let proxy = |password: &str| format!("http://user:{password}@{address}");
+        let proxies = [proxy("demo%2Fp-256"), proxy("demo%2Funusable")];
+        proxies
+            .map(|proxy| visit(None, "CONFIG", &[("http_proxy", &proxy)]))
+            .into()
+    };
+    let faults = |_: &Service| vec![Fault::on(SIGN, Effect::status(400))];
+    let with_unusable = || {
+        let policies = r#"{"policies": [
+            {"project": "demo", "policy": "unusable", "key": "p-384", "certificate": "Garbage"},
+            {"project": "demo", "policy": "p-256", "key": "p-256"}]}"#;
+        let policies = PolicyFile::parse(policies).unwrap();
+        let options = crate::common::options();
+        Service::start(Options {
+            policies,
+            ..options
+        })
+        .unwrap()
+    };
+    let Some((_, traces)) = traces_with(with_unusable, test_name!(), faults, visits) else {
+        return;
+    };
+    for part in [
+        "POST SigningRequests, attempt 1, signing policy ***: 400 Bad Request",
+        "C_Sign: SignPath answered 400 Bad Request to the signing request for ***",
+        "warning: signing policy ***: ",
+    ] {
+        assert!(traces.log.contains(part), "{part}: {}", traces.log);
+    }
 }
 
 #[test]

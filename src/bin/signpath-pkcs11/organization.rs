@@ -50,6 +50,7 @@ impl Organization {
         let usable = |policy| {
             Policy::new(policy, false)
                 .inspect_err(|reason| {
+                    let reason = self.identity.masked(&reason.to_string());
                     logging::write(Level::Warning, format_args!("{reason}; it is left out"));
                 })
                 .ok()
