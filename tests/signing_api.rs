@@ -222,6 +222,45 @@ fn what_the_configuration_adds_is_in_the_requests_of_both_generations() {
     }
 }
 
+/// The table of the REST documentation, "Signing a hash: first generation".
+#[test]
+fn a_fast_signing_request_is_the_form_that_is_documented() {
+    let prepare = || {
+        let more = [
+            ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"),
+            ("SIGNPATH_DESCRIPTION", "1.0"),
+        ];
+        with_faults(Vec::new(), &more)
+    };
+    let child = || {
+        sign(&logged_in(&initialized())).unwrap();
+    };
+    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    let form = &service.requests().pop().unwrap().form;
+    let fields: Vec<_> = form
+        .iter()
+        .map(|field| {
+            let file = (field.file_name.as_deref(), field.content_type.as_deref());
+            (field.name.as_str(), file)
+        })
+        .collect();
+    let no_file = (None, None);
+    let payload = (Some("payload.json"), Some("application/json"));
+    assert_eq!(
+        fields,
+        [
+            ("ProjectSlug", no_file),
+            ("SigningPolicySlug", no_file),
+            ("ArtifactConfigurationSlug", no_file),
+            ("Description", no_file),
+            ("IsFastSigningRequest", no_file),
+            ("Artifact", payload),
+        ]
+    );
+}
+
 #[test]
 fn without_such_settings_the_requests_say_nothing_of_them() {
     let prepare = || with_faults(Vec::new(), &[]);

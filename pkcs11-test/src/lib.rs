@@ -35,7 +35,7 @@ pub use error::Error;
 pub use fault::{Effect, Fault};
 pub use gate::Gate;
 pub use keys::{KeyKind, KeyStoreKind, SoftHsmToken};
-pub use log::{Log, RequestRecord};
+pub use log::{FormField, Log, RequestRecord};
 pub use options::{Options, ServerCertificate, TlsOptions, TlsVersions};
 pub use policies::{CertificateKind, PolicyEntry, PolicyFile, Slug, UserEntry};
 pub use service::Service;

@@ -55,8 +55,21 @@ pub struct RequestRecord {
     pub ecdsa_format: Option<String>,
     /// Whether a signature was made, which the real service would count, even if its client never got it.
     pub is_signed: bool,
+    /// The fields of a form, in their order.
+    pub form: Vec<FormField>,
     /// The metadata as sent.
     pub metadata: Option<Value>,
+}
+
+/// A part of `multipart/form-data` (RFC 7578) as sent, without its value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct FormField {
+    /// Its name.
+    pub name: String,
+    /// The name of the file, if it is one.
+    pub file_name: Option<String>,
+    /// Its media type.
+    pub content_type: Option<String>,
 }
 
 pub(crate) struct RequestLog {

@@ -393,6 +393,65 @@ mod tests {
         );
     }
 
+    /// The example and the table of the REST documentation, "Signing a hash: second generation". The
+    /// digest is the example's, which the documentation has in base64.
+    #[test]
+    fn sign_hash_is_the_request_that_is_documented() {
+        let policy = PolicyName {
+            project_slug: "hash-signing".to_owned(),
+            signing_policy_slug: "test-signing".to_owned(),
+        };
+        let encoded = "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw=";
+        let value = STANDARD.decode(encoded).unwrap();
+        let metadata = json!({"sourceProcess": {"commandLine": "...", "user": "..."}});
+        let bare = Config::load().unwrap();
+        let config = Config {
+            artifact_configuration_slug: Some("installer".to_owned()),
+            description: Some("1.0".to_owned()),
+            ..bare.clone()
+        };
+        let rsa = |hash: Value, padding: &str| {
+            let mut options = hash;
+            options["paddingMode"] = padding.into();
+            ("Rsa", "rsaOptions", options)
+        };
+        let sha256 = || json!({"hashAlgorithmName": "Sha256"});
+        // MD5 has no name there.
+        let md5 = || json!({"hashAlgorithmOid": "1.2.840.113549.2.5"});
+        let ecdsa = ("Ecdsa", "ecdsaOptions", json!({"signatureFormat": "Ieee"}));
+        use HashAlgorithm::{Md5, Sha256};
+        use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
+        for (algorithm, hash, (name, options_name, options)) in [
+            (RsaPkcs1, Sha256, rsa(sha256(), "Pkcs1")),
+            (RsaPss, Sha256, rsa(sha256(), "Pss")),
+            (RsaPkcs1, Md5, rsa(md5(), "Pkcs1")),
+            (Ecdsa, Sha256, ecdsa),
+        ] {
+            let digest = Digest {
+                algorithm: Some(hash),
+                value: value.clone(),
+            };
+            let request = |config: &Config| {
+                let request = SignHash::new(&policy, config, algorithm, &digest, metadata.clone());
+                serde_json::to_value(request).unwrap()
+            };
+            let mut expected = json!({
+                "projectSlug": "hash-signing",
+                "signingPolicySlug": "test-signing",
+                "hashSigningData": {
+                    "signatureAlgorithm": name,
+                    "hash": encoded,
+                    "metadata": metadata,
+                }
+            });
+            expected["hashSigningData"][options_name] = options;
+            assert_eq!(request(&bare), expected);
+            expected["artifactConfigurationSlug"] = "installer".into();
+            expected["description"] = "1.0".into();
+            assert_eq!(request(&config), expected);
+        }
+    }
+
     /// Bodies of the live service.
     #[test]
     fn all_messages_of_problem_details_reach_the_user() {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{Api, Call, SIGNING_REQUESTS, UserIndex};
 use crate::fault::Effect;
+use crate::log::FormField;
 use crate::organization::{SigningPolicy, User};
 use crate::problem::Problem;
 use crate::signing::{SigningData, property, text};
@@ -27,6 +28,7 @@ struct Submission {
     description: Option<String>,
     fast: bool,
     artifact: Option<Vec<u8>>,
+    form: Vec<FormField>,
 }
 
 impl Submission {
@@ -36,7 +38,13 @@ impl Submission {
         };
         let mut submission = Self::default();
         while let Some(field) = multipart.next_field().await.map_err(malformed)? {
-            let name = field.name().unwrap_or_default().to_ascii_lowercase();
+            let as_sent = FormField {
+                name: field.name().unwrap_or_default().to_owned(),
+                file_name: field.file_name().map(str::to_owned),
+                content_type: field.content_type().map(str::to_owned),
+            };
+            let name = as_sent.name.to_ascii_lowercase();
+            submission.form.push(as_sent);
             let value = field.bytes().await.map_err(malformed)?;
             let text = || String::from_utf8_lossy(&value).into_owned();
             match name.as_str() {
@@ -69,6 +77,7 @@ pub(super) async fn submit(
     call.note(|record| {
         record.artifact_configuration = submission.artifact_configuration;
         record.description = submission.description;
+        record.form = submission.form;
         if let Some(payload) = &payload {
             record.algorithm = text(payload, "SignatureAlgorithm").map(str::to_owned);
             record.ecdsa_format = text(payload, "EcdsaSignatureFormat").map(str::to_owned);
