@@ -13,6 +13,7 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::{Config, Credentials};
 use crate::logging::{self, Level};
@@ -65,7 +66,8 @@ impl PolicyCache {
         })
     }
 
-    /// The kept list, unless it is damaged, too old, or could be somebody else's.
+    /// The kept list, unless it is damaged, too old, could be somebody else's, or holds a certificate that
+    /// has expired.
     pub fn read(&self) -> Option<Vec<SigningPolicy>> {
         self.read_at(SystemTime::now())
     }
@@ -80,9 +82,17 @@ impl PolicyCache {
             }
             let entries = content.signing_policies.iter();
             let policies = entries.map(SigningPolicy::from_entry);
-            policies
+            let policies = policies
                 .collect::<Result<Vec<_>, _>>()
-                .map_err(io::Error::other)
+                .map_err(io::Error::other)?;
+            // The service may have a new certificate by now.
+            match policies.iter().find(|policy| has_expired(policy, now)) {
+                Some(policy) => Err(io::Error::other(format!(
+                    "the certificate of {} has expired",
+                    policy.name
+                ))),
+                None => Ok(policies),
+            }
         };
         match self.load().and_then(usable) {
             Ok(policies) => {
@@ -178,6 +188,16 @@ impl PolicyCache {
             ),
         );
     }
+}
+
+fn has_expired(policy: &SigningPolicy, now: SystemTime) -> bool {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    policy.certificate.as_ref().is_some_and(|certificate| {
+        X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| {
+            u64::try_from(certificate.validity().not_after.timestamp())
+                .is_ok_and(|not_after| not_after < seconds)
+        })
+    })
 }
 
 fn write_all(file: &mut File, json: &str) -> io::Result<()> {

@@ -5,6 +5,7 @@ mod common;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use common::{Run, Traffic, environment, in_child, initialized, logged_in, options, traffic};
 use cryptoki::error::Error;
@@ -15,6 +16,14 @@ use tempfile::TempDir;
 
 /// What the child signs with.
 const KEY: &str = "SIGNPATH_TEST_KEY";
+
+/// The base64 of a certificate by GnuTLS that expired in 2004.
+const EXPIRED: &str = "\
+    MIIBSTCB8KADAgECAgEBMAoGCCqGSM49BAMCMA4xDDAKBgNVBAMTA29sZDAeFw0wMzAxMDEwMDAwMDBaFw0wNDAxMDEw\
+    MDAwMDBaMA4xDDAKBgNVBAMTA29sZDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEFYGEqSAor97DxQ/I3fBUeGr729\
+    cp9a30t0TVkd1CPDoJcYuaDwJMya+ZEz45Ckbc9UY8ZGd5f6B8a7BAuF+cKjPzA9MAwGA1UdEwEB/wQCMAAwDgYDVR0P\
+    AQH/BAQDAgeAMB0GA1UdDgQWBBTufpjfwsC0+hweOQGZf7y1Jmo3FDAKBggqhkjOPQQDAgNIADBFAiEAhlsg4v8GURWf\
+    1aQVr5BWuAP9sJleyPej2Y923AfwzkkCIBNpyrTZh5gQ757trE5be8zDJVexnF2E/JG2pOCVkr3l";
 
 /// A service and an empty cache folder.
 struct Bench {
@@ -157,9 +166,23 @@ fn another_token_or_filter_does_not_find_the_list() {
     assert_eq!(bench.files().len(), 2);
 }
 
+/// Changes a kept list. Its first line is the SHA-256 of the rest, as `sha256sum` has it.
+fn rewrite(file: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let content = fs::read_to_string(file).unwrap();
+    let (_, json) = content.split_once('\n').unwrap();
+    let mut list: serde_json::Value = serde_json::from_str(json).unwrap();
+    change(&mut list);
+    let json = list.to_string();
+    fs::write(file, &json).unwrap();
+    let digest = Command::new("sha256sum").arg(file).output().unwrap();
+    let digest = String::from_utf8(digest.stdout).unwrap();
+    let digest = digest.split(' ').next().unwrap();
+    fs::write(file, format!("{digest}\n{json}")).unwrap();
+}
+
 #[test]
 fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
-    let damages: [fn(&Path); 4] = [
+    let damages: [fn(&Path); 5] = [
         |file| {
             let content = fs::read(file).unwrap();
             fs::write(file, &content[..content.len() / 2]).unwrap();
@@ -170,21 +193,11 @@ fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
             fs::rename(file, &elsewhere).unwrap();
             symlink(elsewhere, file).unwrap();
         },
+        |file| rewrite(file, |list| list["time"] = 1.into()),
         |file| {
-            // The first line is the SHA-256 of the rest, as `sha256sum` has it.
-            let content = fs::read_to_string(file).unwrap();
-            let (_, json) = content.split_once('\n').unwrap();
-            let mut list: serde_json::Value = serde_json::from_str(json).unwrap();
-            list["time"] = 1.into();
-            let json = list.to_string();
-            fs::write(file, &json).unwrap();
-            let digest = std::process::Command::new("sha256sum")
-                .arg(file)
-                .output()
-                .unwrap();
-            let digest = String::from_utf8(digest.stdout).unwrap();
-            let digest = digest.split(' ').next().unwrap();
-            fs::write(file, format!("{digest}\n{json}")).unwrap();
+            rewrite(file, |list| {
+                list["signingPolicies"][0]["certificateBytes"] = EXPIRED.into()
+            });
         },
     ];
     let mut bench = Bench::new();
