@@ -41,8 +41,8 @@ JSON (--json): { \"version\", \"ok\": true or false, \"findings\": [ {
 /// Find out what is wrong
 ///
 /// Looks at the configuration and says where each value comes from, without secrets; at names, proxy, TLS, and the clock; at
-/// the API token and the signing policies; at the module, and at the signing tools of this machine, each of which is run to
-/// see whether it can load the module. Nothing is signed.
+/// the API token and the signing policies; at the module, and at the tools of this machine, of which those that can load the
+/// module without signing are run to see whether they do. Nothing is signed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
