@@ -33,8 +33,10 @@ const SESSIONS_SETTING: &str = "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESS
 const LOGIN_SETTING: &str = "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED";
 const EC: &str = "demo/p-256";
 
-/// What the service does, and what that is called in the table.
-const FAILURES: [(&str, fn() -> Effect); 5] = [
+/// What the service does, behind what the table calls it.
+type Failure = (&'static str, fn() -> Effect);
+
+const FAILURES: [Failure; 5] = [
     ("503 Service Unavailable", || Effect::status(503)),
     ("500 Internal Server Error", || Effect::status(500)),
     ("400 Bad Request", || Effect::problem(400, &["A reason."])),
