@@ -183,3 +183,45 @@ fn the_token_describes_itself_padded_with_blanks_and_always_alike() {
     assert!(info.ulMaxPinLen >= 128 && info.ulMinPinLen == 0);
     assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
 }
+
+#[test]
+fn the_module_and_its_slot_describe_themselves_with_the_version_of_the_crate() {
+    let raw = Raw::load();
+    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+    let (mut info, mut slot) = (CK_INFO::default(), CK_SLOT_INFO::default());
+    let mut token = CK_TOKEN_INFO::default();
+    assert_eq!(ck!(raw, C_GetInfo(&mut info)), CKR_OK);
+    assert_eq!(ck!(raw, C_GetSlotInfo(1, &mut slot)), CKR_OK);
+    assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut token)), CKR_OK);
+    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+
+    // Blanks to the end and no NUL (PKCS #11 3.2, sections 3.1 and 3.2).
+    assert_eq!(&info.manufacturerID, b"signpath-pkcs11                 ");
+    assert_eq!(
+        &info.libraryDescription,
+        b"PKCS #11 for SignPath           "
+    );
+    assert_eq!(
+        slot.slotDescription[..],
+        format!("{:64}", "SignPath signing policies").as_bytes()[..]
+    );
+    assert_eq!(&slot.manufacturerID, b"SignPath                        ");
+    assert_eq!((info.flags, slot.flags), (0, CKF_TOKEN_PRESENT));
+
+    let numbers: Vec<u8> = env!("CARGO_PKG_VERSION")
+        .split('.')
+        .map(|number| number.parse().unwrap())
+        .collect();
+    let version = |version: CK_VERSION| [version.major, version.minor];
+    assert_eq!(version(info.cryptokiVersion), [3, 2]);
+    for ours in [
+        info.libraryVersion,
+        slot.firmwareVersion,
+        token.firmwareVersion,
+    ] {
+        assert_eq!(version(ours), numbers[..2]);
+    }
+    for hardware in [slot.hardwareVersion, token.hardwareVersion] {
+        assert_eq!(version(hardware), [1, 0]);
+    }
+}
