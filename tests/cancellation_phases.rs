@@ -1,4 +1,4 @@
-//! Wherever a call waits on its way to the service, closing its session ends it within moments.
+//! Wherever a call waits on its way to the service, another thread ends it within moments.
 
 mod common;
 
@@ -96,6 +96,44 @@ const PHASES: &[Phase] = &[
     },
 ];
 
+/// How another thread ends a call.
+struct End {
+    name: &'static str,
+    /// What waits for the service.
+    call: fn(&Raw, CK_SESSION_HANDLE) -> CK_RV,
+    /// What ends it.
+    end: fn(&Raw, CK_SESSION_HANDLE) -> CK_RV,
+    /// What the call then returns.
+    rv: CK_RV,
+}
+
+const ENDS: &[End] = &[
+    End {
+        name: "C_CloseSession",
+        call: login,
+        end: |raw, session| ck!(raw, C_CloseSession(session)),
+        rv: CKR_SESSION_CLOSED,
+    },
+    End {
+        name: "C_CloseAllSessions",
+        call: login,
+        end: |raw, _| ck!(raw, C_CloseAllSessions(1)),
+        rv: CKR_SESSION_CLOSED,
+    },
+    End {
+        name: "C_SessionCancel",
+        call: |raw, session| ck!(raw, C_FindObjectsInit(session, ptr::null_mut(), 0)),
+        end: |raw, session| ck!(raw, C_SessionCancel(session, CKF_FIND_OBJECTS)),
+        rv: CKR_FUNCTION_CANCELED,
+    },
+    End {
+        name: "C_Finalize",
+        call: login,
+        end: |raw, _| ck!(raw, C_Finalize(ptr::null_mut())),
+        rv: CKR_CRYPTOKI_NOT_INITIALIZED,
+    },
+];
+
 /// Listens, and tells `arrived` when a client has seen the last of it.
 struct Listening {
     address: String,
@@ -167,8 +205,8 @@ fn login(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
     ck!(raw, C_Login(session, CKU_USER, ptr::null_mut(), 0))
 }
 
-/// How long a login goes on after its session was closed in the middle of `phase`.
-fn goes_on_for(raw: &Raw, phase: &Phase) -> Duration {
+/// How long a call goes on after its `end` in the middle of `phase`.
+fn goes_on_for(raw: &Raw, phase: &Phase, end: &End) -> Duration {
     let server = phase.server.start();
     let address = &server.address;
     let (host, proxy) = match phase.has_proxy {
@@ -183,15 +221,20 @@ fn goes_on_for(raw: &Raw, phase: &Phase) -> Duration {
     assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
     let session = session(raw);
     let took = thread::scope(|scope| {
-        let login = scope.spawn(|| (login(raw, session), Instant::now()));
+        let call = scope.spawn(|| ((end.call)(raw, session), Instant::now()));
         server.arrived.recv().unwrap();
-        let closed = Instant::now();
-        assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
-        let (rv, ended) = login.join().unwrap();
-        assert_eq!(rv, CKR_SESSION_CLOSED, "{}", phase.name);
-        ended.saturating_duration_since(closed)
+        let begun = Instant::now();
+        assert_eq!((end.end)(raw, session), CKR_OK);
+        let (rv, ended) = call.join().unwrap();
+        assert_eq!(rv, end.rv, "{}, {}", end.name, phase.name);
+        ended.saturating_duration_since(begun)
     });
-    assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
+    let finalized = ck!(raw, C_Finalize(ptr::null_mut()));
+    let expected = match end.rv {
+        CKR_CRYPTOKI_NOT_INITIALIZED => end.rv,
+        _ => CKR_OK,
+    };
+    assert_eq!(finalized, expected, "{}", end.name);
     took
 }
 
@@ -215,14 +258,18 @@ fn with_credentials(test: &str, child: impl FnOnce()) {
 }
 
 #[test]
-fn closing_its_session_ends_a_call_wherever_it_waits() {
+fn each_way_to_end_a_call_ends_it_wherever_it_waits() {
     with_credentials(test_name!(), || {
         let raw = Raw::load();
-        for phase in PHASES {
+        for (phase, end) in PHASES
+            .iter()
+            .flat_map(|phase| ENDS.iter().map(move |end| (phase, end)))
+        {
             let shortest = (0..TRIES)
-                .map(|_| goes_on_for(&raw, phase))
+                .map(|_| goes_on_for(&raw, phase, end))
                 .find(|took| *took < MOMENT);
-            assert!(shortest.is_some(), "{}: not within {MOMENT:?}", phase.name);
+            let (phase, end) = (phase.name, end.name);
+            assert!(shortest.is_some(), "{end}, {phase}: not within {MOMENT:?}");
         }
     });
 }
