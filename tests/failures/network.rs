@@ -128,8 +128,9 @@ pub const SITUATIONS: &[Situation] = &[
         |scene| {
             scene.serve_tls(TlsOptions::default());
             scene.try_again();
-            let address = scene.service.api_url().split('/').nth(2).unwrap();
-            scene.call(&address.to_owned(), "signpath.example:443");
+            let url = scene.service.api_url().to_owned();
+            let address = url.split('/').nth(2).unwrap();
+            scene.call(address, "signpath.example:443");
             start_proxy(scene, "ConnectPort 1", "");
         },
         login,
