@@ -142,13 +142,16 @@ impl Token {
             _ => String::new(),
         };
         policies.truncate(MAX_NAMES);
+        let others = match policies.as_slice() {
+            [] => "nor any other for the user of the API token".to_owned(),
+            some => format!("but {}{more}", identity.masked(&some.join(", "))),
+        };
         logging::write(
             Level::Warning,
             format_args!(
-                "there is no signing policy {:?}, but {}{more}; a key is named \
+                "there is no signing policy {:?}, {others}; a key is named \
                  ProjectSlug/SigningPolicySlug",
                 String::from_utf8_lossy(&unknown.value),
-                identity.masked(&policies.join(", "))
             ),
         );
     }

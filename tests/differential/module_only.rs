@@ -396,13 +396,6 @@ fn huge(raw: &Raw, report: &mut Report) {
     note!(raw, report => "a part", C_VerifyUpdate(s, b, HUGE));
     verify();
     note!(raw, report => "a signature", C_VerifyFinal(s, b, HUGE));
-    let mut ecdsa = raw::mechanism(CKM_ECDSA);
-    let public = raw::object(raw, s, CKO_PUBLIC_KEY, EC);
-    let mut verify = || assert_eq!(ck!(raw, C_VerifyInit(s, &raw mut ecdsa, public)), CKR_OK);
-    verify();
-    note!(raw, report => "data without memory for it", C_Verify(s, b, UNALLOCATABLE, b, 64));
-    verify();
-    note!(raw, report => "a part without memory for it", C_VerifyUpdate(s, b, UNALLOCATABLE));
 }
 
 fn asynchronous(raw: &Raw, report: &mut Report) {
