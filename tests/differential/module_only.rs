@@ -33,7 +33,6 @@ const HUGE: CK_ULONG = CK_ULONG::MAX;
 /// A length that an object in memory can have, and no computer has.
 const UNALLOCATABLE: CK_ULONG = CK_ULONG::MAX / 2;
 const RSA: &str = "demo/rsa-2048";
-const EC: &str = "demo/p-256";
 
 /// Calls a function and notes what it returns.
 macro_rules! note {
