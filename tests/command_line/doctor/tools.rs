@@ -63,7 +63,7 @@ fn where_all_is_well_each_check_says_so_and_each_tool_loads_the_module() {
             .unwrap()
             .ends_with("; loads the module")
     });
-    assert!(loading.count() >= 7, "{json:#}");
+    assert!(loading.count() >= 8, "{json:#}");
     let requests = service.requests();
     assert!(
         requests

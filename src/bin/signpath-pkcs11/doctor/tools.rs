@@ -37,7 +37,7 @@ struct Tool {
     name: &'static str,
     /// Fails where the tool is not installed; else its first line is the version.
     version: &'static str,
-    /// Loads the module; [`None`] where only signing would do so.
+    /// Loads the module; [`None`] where another row does so for it.
     load: Option<Load>,
 }
 
@@ -78,7 +78,14 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "osslsigncode",
         version: "command -v osslsigncode >/dev/null && { osslsigncode --version 2>&1 || true; }",
-        load: None,
+        // No key has this name, since those of signing policies have a slash.
+        load: Some(Load {
+            script: "SIGNPATH_LOG_CONSOLE_LEVEL=debug osslsigncode sign -pkcs11module \"$MODULE\" -pass CONFIG \
+                -key 'pkcs11:object=none;type=private' -pkcs11cert 'pkcs11:object=none;type=cert' \
+                -in \"$MODULE\" -out \"$FOLDER/signed\" 2>&1 || true",
+            expected: "C_OpenSession(",
+            needs_policy: false,
+        }),
     },
     Tool {
         name: "keytool, jarsigner",
