@@ -501,7 +501,9 @@ fn threads_that_cancel_and_update_one_digest_neither_hang_nor_mix_it_up() {
                             session.cancel(CKF_DIGEST),
                         ];
                         for answer in answers {
-                            assert!(matches!(answer, CKR_OK | ACTIVE | ENDED), "{answer:#x}");
+                            // The other thread may also cancel a digest that is just beginning.
+                            let answers = [CKR_OK, ACTIVE, ENDED, CKR_FUNCTION_CANCELED];
+                            assert!(answers.contains(&answer), "{answer:#x}");
                         }
                     }
                     finished.fetch_add(1, Ordering::Relaxed);
