@@ -246,10 +246,13 @@ impl Catalog {
             }
         }
         let limit = has_another.then_some(REFRESH_LIMIT);
-        let policies = self.service.signing_policies(limit, cancellation)?;
-        if let Some(cache) = &self.cache {
-            cache.write(&policies);
+        let answer = self.service.signing_policies(limit, cancellation);
+        match (&self.cache, &answer) {
+            (Some(cache), Ok(policies)) => cache.write(policies),
+            (Some(cache), Err(failure)) if is_refusal(failure) => cache.remove(),
+            _ => {}
         }
+        let policies = answer?;
         Ok((self.snapshot(policies), Standing::Confirmed))
     }
 
@@ -286,9 +289,6 @@ impl Drop for Asking<'_> {
                 state.last_failure = Some(failure.clone());
                 if let Some(known) = &mut state.known {
                     known.standing = Standing::Doubted;
-                }
-                if let Some(cache) = &self.catalog.cache {
-                    cache.remove();
                 }
             }
             Err(failure) => {
