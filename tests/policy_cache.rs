@@ -86,16 +86,18 @@ fn sign() {
     let module = initialized();
     let session = logged_in(&module);
     let id = Attribute::Id(std::env::var(KEY).unwrap().into_bytes());
-    let keys = session
+    let signed = session
         .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), id])
-        .unwrap();
-    let answer = match keys.first() {
-        None => "no key".to_owned(),
-        Some(key) => match session.sign(&Mechanism::Ecdsa, *key, &[7; 32]) {
-            Ok(_) => "signed".to_owned(),
-            Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
-            Err(other) => other.to_string(),
-        },
+        .and_then(|keys| match keys.first() {
+            None => Ok("no key".to_owned()),
+            Some(key) => session
+                .sign(&Mechanism::Ecdsa, *key, &[7; 32])
+                .map(|_| "signed".to_owned()),
+        });
+    let answer = match signed {
+        Ok(answer) => answer,
+        Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
+        Err(other) => other.to_string(),
     };
     println!("\nsaid: {answer}");
 }
@@ -248,6 +250,23 @@ fn a_policy_that_is_not_in_the_kept_list_is_looked_for_in_the_services_own() {
     assert_eq!(said(&run), "no key");
     run.assert_one_line(&["no signing policy \"demo/p-999\", but demo/p-256, demo/p-384"]);
     assert_eq!(bench.traffic(), (1, 0));
+}
+
+#[test]
+fn a_user_whom_the_service_refuses_has_no_list_any_more() {
+    let mut bench = Bench::new();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    assert_eq!(bench.traffic(), (1, 1));
+    assert_eq!(bench.files().len(), 1);
+    let refusal = Fault::on(common::LIST, Effect::status(401));
+    bench.service.inject(refusal).unwrap();
+    // A name that is not in the list leads to the service.
+    let run = bench.sign(test_name!(), &[(KEY, "demo/p-999")]).unwrap();
+    assert_eq!(said(&run), "ArgumentsBad");
+    run.assert_one_line(&["401 Unauthorized", "CKR_ARGUMENTS_BAD"]);
+    assert_eq!(bench.files(), Vec::<PathBuf>::new());
 }
 
 #[test]
