@@ -4,22 +4,24 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::error::{Error, Kind, Result};
+use crate::lock::{Condvar, Mutex};
 use crate::logging::{self, Level};
 use crate::object::{Object, Options, Policy};
 use crate::policy_cache::PolicyCache;
-use crate::signpath::{Cancellation, Service, SigningPolicy};
-
-/// How often a caller that waits for the answer to another looks whether it has been cancelled.
-const PATIENCE: Duration = Duration::from_millis(50);
+use crate::signpath::{Cancellation, PATIENCE, Service, SigningPolicy};
 
 /// The age from which a list is asked for again when it is used.
 const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// The longest that a caller waits for a newer list than the one that is there.
 const REFRESH_LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest that a caller waits for a list that it can do without.
+const GLIMPSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long nobody asks for such a list after it could not be had.
+const GLIMPSE_PAUSE: Duration = Duration::from_secs(60);
 
 /// The objects of one user's signing policies.
 #[derive(Debug, Default)]
@@ -69,7 +71,16 @@ struct State {
     asking: bool,
     /// Counts the answers, so that who waited for one sees that it came.
     round: u64,
-    last_failure: Option<Error>,
+    last_failure: Option<Failed>,
+    /// When a list that can be done without could not be had.
+    last_glimpse: Option<Instant>,
+}
+
+/// An answer that did not come.
+#[derive(Clone)]
+struct Failed {
+    error: Error,
+    need: Need,
 }
 
 /// A snapshot, and how far it can be relied on. It is public data.
@@ -99,13 +110,15 @@ enum Need {
     Usable,
     /// One that is not only from disk.
     Confirmed,
+    /// Any that is not too old, and none rather than a long wait.
+    Glimpse,
 }
 
 impl Known {
     fn is_enough(&self, need: Need, now: Instant) -> bool {
         match need {
             Need::Confirmed => self.standing == Standing::Confirmed,
-            Need::Usable => {
+            Need::Usable | Need::Glimpse => {
                 let age = now.saturating_duration_since(self.since);
                 self.standing != Standing::Doubted && age < REFRESH_AFTER
             }
@@ -165,6 +178,41 @@ impl Catalog {
         self.obtain(Need::Confirmed, Instant::now(), cancellation)
     }
 
+    /// The snapshot for a caller that goes on without it: it waits a few seconds at most, and after a
+    /// failure there is none for a minute, unless somebody else gets one meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Catalog::get`], for the first failure. After that it is [`None`].
+    pub fn glimpse(&self, cancellation: &Cancellation) -> Result<Option<Arc<Snapshot>>> {
+        self.glimpse_at(Instant::now(), cancellation)
+    }
+
+    fn glimpse_at(
+        &self,
+        now: Instant,
+        cancellation: &Cancellation,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        let has_failed = |state: &State| {
+            let failure = state.last_glimpse;
+            failure.is_some_and(|failure| now.saturating_duration_since(failure) < GLIMPSE_PAUSE)
+        };
+        let state = self.state.lock();
+        if state.known.is_none() && has_failed(&state) {
+            return Ok(None);
+        }
+        drop(state);
+        let snapshot = self.obtain(Need::Glimpse, now, cancellation);
+        if snapshot.is_err() && cancellation.check().is_ok() {
+            let mut state = self.state.lock();
+            // Another thread has been told.
+            if has_failed(&state) {
+                return Ok(None);
+            }
+            state.last_glimpse = Some(now);
+        }
+        snapshot.map(Some)
+    }
+
     /// Takes note that the service contradicts the snapshot: it is not kept on disk any more, and
     /// its next use asks the service.
     pub fn doubt(&self) {
@@ -182,11 +230,12 @@ impl Catalog {
         now: Instant,
         cancellation: &Cancellation,
     ) -> Result<Arc<Snapshot>> {
+        let started = Instant::now();
         let mut state = self.state.lock();
         loop {
             if let Some(known) = &state.known {
                 // Who only wants a newer one lets the other get it.
-                let is_usable = need == Need::Usable && known.standing != Standing::Doubted;
+                let is_usable = need != Need::Confirmed && known.standing != Standing::Doubted;
                 if known.is_enough(need, now) || (is_usable && state.asking) {
                     return Ok(known.snapshot.clone());
                 }
@@ -197,13 +246,20 @@ impl Catalog {
             let round = state.round;
             while state.round == round {
                 cancellation.check()?;
-                self.answered.wait_for(&mut state, PATIENCE);
+                if need == Need::Glimpse && started.elapsed() >= GLIMPSE_LIMIT {
+                    return Err(no_list_yet());
+                }
+                state = self.answered.wait_for(state, PATIENCE);
             }
             // Who asked may have been cancelled; then the next one asks.
-            if let Some(failure) = &state.last_failure {
-                let known = state.known.as_ref().filter(|_| !is_refusal(failure));
+            let failed = state.last_failure.as_ref();
+            // Who can wait asks again where another did not wait long.
+            if let Some(Failed { error, .. }) =
+                failed.filter(|failed| failed.need != Need::Glimpse || need == Need::Glimpse)
+            {
+                let known = state.known.as_ref().filter(|_| !is_refusal(error));
                 return known
-                    .map_or_else(|| Err(failure.clone()), |known| Ok(known.snapshot.clone()));
+                    .map_or_else(|| Err(error.clone()), |known| Ok(known.snapshot.clone()));
             }
         }
         state.asking = true;
@@ -212,6 +268,7 @@ impl Catalog {
 
         let mut asking = Asking {
             catalog: self,
+            need,
             now,
             cancellation,
             answer: Err(interrupted()),
@@ -240,12 +297,16 @@ impl Catalog {
         has_another: bool,
         cancellation: &Cancellation,
     ) -> Result<(Arc<Snapshot>, Standing)> {
-        if need == Need::Usable && !has_another {
+        if need != Need::Confirmed && !has_another {
             if let Some(policies) = self.cache.as_ref().and_then(PolicyCache::read) {
                 return Ok((self.snapshot(policies), Standing::Kept));
             }
         }
-        let limit = has_another.then_some(REFRESH_LIMIT);
+        let limit = match (has_another, need) {
+            (true, _) => Some(REFRESH_LIMIT),
+            (false, Need::Glimpse) => Some(GLIMPSE_LIMIT),
+            (false, _) => None,
+        };
         let answer = self.service.signing_policies(limit, cancellation);
         match (&self.cache, &answer) {
             (Some(cache), Ok(policies)) => cache.write(policies),
@@ -265,6 +326,7 @@ impl Catalog {
 /// Ends the waiting of the others however the asking ends.
 struct Asking<'a> {
     catalog: &'a Catalog,
+    need: Need,
     now: Instant,
     cancellation: &'a Cancellation,
     answer: Result<(Arc<Snapshot>, Standing)>,
@@ -275,9 +337,16 @@ impl Drop for Asking<'_> {
         let mut state = self.catalog.state.lock();
         state.asking = false;
         state.round += 1;
+        let failed = |error: &Error| {
+            Some(Failed {
+                error: error.clone(),
+                need: self.need,
+            })
+        };
         state.last_failure = None;
         match &self.answer {
             Ok((snapshot, standing)) => {
+                state.last_glimpse = None;
                 state.known = Some(Known {
                     snapshot: snapshot.clone(),
                     standing: *standing,
@@ -286,13 +355,13 @@ impl Drop for Asking<'_> {
             }
             Err(_) if self.cancellation.check().is_err() => {}
             Err(failure) if is_refusal(failure) => {
-                state.last_failure = Some(failure.clone());
+                state.last_failure = failed(failure);
                 if let Some(known) = &mut state.known {
                     known.standing = Standing::Doubted;
                 }
             }
             Err(failure) => {
-                state.last_failure = Some(failure.clone());
+                state.last_failure = failed(failure);
                 // Not asked for again by the very next caller.
                 if let Some(known) = &mut state.known {
                     known.standing = Standing::Confirmed;
@@ -309,6 +378,16 @@ impl Drop for Asking<'_> {
 /// the service's own words.
 fn is_refusal(failure: &Error) -> bool {
     failure.kind == Kind::ServiceUnauthorized
+}
+
+fn no_list_yet() -> Error {
+    Error::new(
+        Kind::ServiceUnavailable,
+        format!(
+            "the list of signing policies did not come within {} s",
+            GLIMPSE_LIMIT.as_secs()
+        ),
+    )
 }
 
 fn interrupted() -> Error {

@@ -83,8 +83,10 @@ macro_rules! kinds {
 kinds! {
     /// A NULL pointer or an impossible value where the standard wants something else.
     Arguments => CKR_ARGUMENTS_BAD, Failure;
-    /// The process has no memory for what the caller hands over.
+    /// The process has no memory for what the call needs.
     HostMemory => CKR_HOST_MEMORY, Failure;
+    /// The process has no file descriptor or no thread left for what the call needs.
+    ProcessLimit => CKR_FUNCTION_FAILED, Failure;
     /// C_Initialize has not been called in this process.
     NotInitialized => CKR_CRYPTOKI_NOT_INITIALIZED, Answer;
     /// C_Initialize was called twice.

@@ -33,14 +33,17 @@ pub mod error;
 #[allow(non_snake_case)]
 pub mod ffi;
 pub mod input;
+pub mod lock;
 pub mod logging;
 pub mod mechanism;
 pub mod module;
 pub mod names;
 pub mod object;
 pub mod operation;
+pub mod platform;
 pub mod policy_cache;
 pub mod secret;
 pub mod session;
+pub mod shortage;
 pub mod signpath;
 pub mod token;

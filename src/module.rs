@@ -1,16 +1,17 @@
 //! What lives between C_Initialize and C_Finalize, once per process.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex as FutexMutex, PoisonError};
 
 use cryptoki_sys::*;
 use once_cell::race::OnceBox;
-use parking_lot::{Mutex, RwLock};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::lock::{Condvar, Mutex, RwLock};
 use crate::object::Attribute;
+use crate::platform::fork;
 use crate::session::Session;
 use crate::signpath::Threads;
 use crate::token::{Login, Token};
@@ -33,26 +34,23 @@ struct Sessions {
 static LAST_SESSION: AtomicUsize = AtomicUsize::new(0);
 
 /// What a thread in C_WaitForSlotEvent waits for.
-///
-/// A thread may wait here for hours while others fork. The standard library's locks are words of
-/// the process's own memory; those of parking_lot queue waiting threads in a table that a child
-/// inherits with the threads that it does not have.
 #[derive(Default)]
 struct End {
-    has_come: FutexMutex<bool>,
+    has_come: Mutex<bool>,
     comes: Condvar,
 }
 
 impl End {
     fn announce(&self) {
-        *self.has_come.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.has_come.lock() = true;
         self.comes.notify_all();
     }
 
     fn wait(&self) {
-        let has_come = self.has_come.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.comes.wait_while(has_come, |has_come| !*has_come);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let mut has_come = self.has_come.lock();
+        while !*has_come {
+            has_come = self.comes.wait(has_come);
+        }
     }
 }
 
@@ -242,7 +240,8 @@ impl Module {
         act()
     }
 
-    /// Logs the user out; operations with private keys end in all sessions.
+    /// Logs the user out; operations with private keys end in all sessions. A signature that the
+    /// service is asked for just now is made and counted there, and still goes to its caller.
     ///
     /// # Errors
     /// [`Kind::NobodyToLogOut`].
@@ -251,7 +250,7 @@ impl Module {
         let sessions = self.sessions.lock();
         self.token.logout()?;
         for session in sessions.open.values() {
-            session.cancel(CKF_SIGN | CKF_MESSAGE_SIGN);
+            session.end_login();
         }
         Ok(())
     }
@@ -282,7 +281,7 @@ impl Module {
 /// process appends a generation of its own to a list that is read without a lock, and leaves those
 /// before it alone.
 struct Generation {
-    process_id: u32,
+    number: u32,
     module: RwLock<Option<Arc<Module>>>,
     child: OnceBox<Generation>,
 }
@@ -290,23 +289,25 @@ struct Generation {
 static FIRST: OnceBox<Generation> = OnceBox::new();
 
 impl Generation {
-    fn new() -> Box<Self> {
+    fn new(number: u32) -> Box<Self> {
         Box::new(Self {
-            process_id: std::process::id(),
+            number,
             module: RwLock::new(None),
             child: OnceBox::new(),
         })
     }
 
     fn current() -> &'static Self {
-        let mut youngest = FIRST.get_or_init(Self::new);
+        let number = fork::generation();
+        let new = || Self::new(number);
+        let mut youngest = FIRST.get_or_init(new);
         while let Some(child) = youngest.child.get() {
             youngest = child;
         }
-        if youngest.process_id == std::process::id() {
+        if youngest.number == number {
             youngest
         } else {
-            youngest.child.get_or_init(Self::new)
+            youngest.child.get_or_init(new)
         }
     }
 }

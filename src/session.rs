@@ -95,6 +95,12 @@ impl Session {
         }
     }
 
+    /// Ends what only a user who is logged in may do.
+    pub fn end_login(&self) {
+        self.sign.cancel_after_attempt();
+        self.message_sign.cancel_after_attempt();
+    }
+
     /// Says why the state of the active operations cannot be had: a signature is in the making in
     /// SignPath, and the digests of the crates cannot be taken out (PKCS #11 3.2, section 5.6.6).
     ///

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use common::raw::{self, Raw, ck, mechanism};
 use common::relay::{Relay, Watch};
-use common::{LIST, Run, SIGN, environment, in_child, service};
+use common::{LIST, Run, SIGN, environment, in_child, service, traffic};
 use cryptoki_sys::*;
-use pkcs11_test::{Effect, Fault, Gate};
+use pkcs11_test::{Effect, Fault, Gate, Service};
 
 const SIGNING_REQUEST: Watch = Watch::Request(b"POST ");
 
@@ -23,12 +23,44 @@ fn ended_by(watch: Watch, end: impl FnOnce(&Raw, CK_SESSION_HANDLE)) -> CK_RV {
         let mut ecdsa = mechanism(CKM_ECDSA);
         ck!(raw, C_SignInit(session, &mut ecdsa, key))
     };
-    let sign = |raw: &Raw, session| {
-        let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-        let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-        ck!(raw, C_Sign(session, data, 32, output, &mut length))
-    };
     signing_ended_by(watch, begin, sign, end)
+}
+
+fn sign(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
+    let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
+    let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
+    ck!(raw, C_Sign(session, data, 32, output, &mut length))
+}
+
+fn sign_message(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
+    let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
+    let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
+    let none = ptr::null_mut();
+    ck!(
+        raw,
+        C_SignMessage(session, none, 0, data, 32, output, &mut length)
+    )
+}
+
+/// In a child: a service that holds the requests of a route back, for which the environment is set.
+fn held_service(route: &str) -> (Service, Gate) {
+    let service = service();
+    let gate = Gate::new();
+    service.inject(Fault::hold(route, &gate).always()).unwrap();
+    for (name, value) in service.environment() {
+        // SAFETY: only threads of the service run beside this one, which do not read it.
+        unsafe { std::env::set_var(name, value) };
+    }
+    (service, gate)
+}
+
+/// A service whose first signing request fails and may be sent again in five minutes.
+fn busy_service() -> (Service, Vec<(String, String)>) {
+    let service = service();
+    let busy = Effect::retry_after(503, 300);
+    service.inject(Fault::on(SIGN, busy)).unwrap();
+    let environment = environment(&service, &[]);
+    (service, environment)
 }
 
 /// The same with other functions that sign.
@@ -142,13 +174,69 @@ fn c_session_cancel_ends_a_signature_that_waits_if_its_flags_name_it() {
 }
 
 #[test]
-fn c_logout_ends_a_signature_that_waits() {
-    with_service(test_name!(), || {
-        let rv = ended_by(SIGNING_REQUEST, |raw, session| {
+fn a_signature_that_is_out_at_the_service_survives_c_logout() {
+    let child = || {
+        let (service, gate) = held_service(SIGN);
+        let raw = Raw::load();
+        let pin = format!("{}:{}", service.organization_id(), service.token());
+        for pin in ["CONFIG", &pin] {
+            let session = raw::session(&raw);
+            assert_eq!(raw::login(&raw, session, pin), CKR_OK);
+            let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
+            let mut ecdsa = mechanism(CKM_ECDSA);
+            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
+            let posts = || traffic(&service.requests()).signatures;
+            let before = posts();
+            thread::scope(|scope| {
+                let signing = scope.spawn(|| sign(&raw, session));
+                gate.wait_for(before + 1);
+                assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+                gate.open();
+                assert_eq!(signing.join().unwrap(), CKR_OK);
+                gate.close();
+            });
+            assert_eq!(posts(), before + 1);
+            // The operation was that user's.
+            assert_eq!(sign(&raw, session), CKR_OPERATION_NOT_INITIALIZED);
+            assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
+        }
+    };
+    in_child(test_name!(), || ((), Vec::new()), child);
+}
+
+#[test]
+fn after_c_logout_a_message_that_is_out_is_signed_and_no_other() {
+    let child = || {
+        let (_service, gate) = held_service(SIGN);
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
+        let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
+        let mut ecdsa = mechanism(CKM_ECDSA);
+        let begun = ck!(raw, C_MessageSignInit(session, &mut ecdsa, key));
+        assert_eq!(begun, CKR_OK);
+        thread::scope(|scope| {
+            let signing = scope.spawn(|| sign_message(&raw, session));
+            gate.wait_for(1);
+            assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+            gate.open();
+            assert_eq!(signing.join().unwrap(), CKR_OK);
+        });
+        assert_eq!(sign_message(&raw, session), CKR_OPERATION_NOT_INITIALIZED);
+    };
+    in_child(test_name!(), || ((), Vec::new()), child);
+}
+
+#[test]
+fn c_logout_ends_a_retry_that_is_waiting() {
+    let child = || {
+        let rv = ended_by(Watch::Answer(b"HTTP/1.1 503"), |raw, session| {
             assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
         });
         assert_eq!(rv, CKR_FUNCTION_CANCELED);
-    });
+    };
+    if let Some((service, _)) = in_child(test_name!(), busy_service, child) {
+        assert_eq!(traffic(&service.requests()).signatures, 1);
+    }
 }
 
 #[test]
@@ -158,16 +246,7 @@ fn c_session_cancel_ends_a_message_that_waits_and_its_process() {
             let mut ecdsa = mechanism(CKM_ECDSA);
             ck!(raw, C_MessageSignInit(session, &mut ecdsa, key))
         };
-        let sign = |raw: &Raw, session| {
-            let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-            let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-            let none = ptr::null_mut();
-            ck!(
-                raw,
-                C_SignMessage(session, none, 0, data, 32, output, &mut length)
-            )
-        };
-        let rv = signing_ended_by(SIGNING_REQUEST, begin, sign, |raw, session| {
+        let rv = signing_ended_by(SIGNING_REQUEST, begin, sign_message, |raw, session| {
             assert_eq!(ck!(raw, C_SessionCancel(session, CKF_MESSAGE_SIGN)), CKR_OK);
             let next = ck!(raw, C_SignMessageBegin(session, ptr::null_mut(), 0));
             assert_eq!(next, CKR_OPERATION_NOT_INITIALIZED);
@@ -179,13 +258,7 @@ fn c_session_cancel_ends_a_message_that_waits_and_its_process() {
 #[test]
 fn c_session_cancel_ends_a_search_that_waits_and_the_next_one_finds() {
     let child = || {
-        let service = service();
-        let gate = Gate::new();
-        service.inject(Fault::hold(LIST, &gate)).unwrap();
-        for (name, value) in service.environment() {
-            // SAFETY: only threads of the service run beside this one, which do not read it.
-            unsafe { std::env::set_var(name, value) };
-        }
+        let (_service, gate) = held_service(LIST);
         let raw = Raw::load();
         assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
         let mut session = 0;
@@ -218,36 +291,19 @@ fn c_session_cancel_ends_a_search_that_waits_and_the_next_one_finds() {
 
 #[test]
 fn closing_the_session_ends_a_retry_that_is_waiting() {
-    let prepare = || {
-        let service = service();
-        let busy = Effect::Answer {
-            status: 503,
-            headers: vec![("Retry-After".to_owned(), "300".to_owned())],
-            body: Vec::new(),
-        };
-        service.inject(Fault::on(SIGN, busy)).unwrap();
-        let environment = environment(&service, &[]);
-        (service, environment)
-    };
     let child = || {
         let rv = ended_by(Watch::Answer(b"HTTP/1.1 503"), |raw, session| {
             assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
         });
         assert_eq!(rv, CKR_SESSION_CLOSED);
     };
-    in_child(test_name!(), prepare, child);
+    in_child(test_name!(), busy_service, child);
 }
 
 #[test]
 fn the_next_signature_is_not_the_late_answer_to_a_call_that_was_ended() {
     let child = || {
-        let service = service();
-        let gate = Gate::new();
-        service.inject(Fault::hold(SIGN, &gate)).unwrap();
-        for (name, value) in service.environment() {
-            // SAFETY: only threads of the service run beside this one, which do not read it.
-            unsafe { std::env::set_var(name, value) };
-        }
+        let (_service, gate) = held_service(SIGN);
         let raw = Raw::load();
         let session = raw::logged_in(&raw);
         let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");

@@ -17,8 +17,8 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Url;
 use serde_json::{Map, Value};
+use url::Url;
 
 pub use api_token::ApiToken;
 pub use credentials::{Credentials, PIN_CONFIG};

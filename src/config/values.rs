@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Url;
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::logging::OutputStream;
 

@@ -23,12 +23,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use cryptoki_sys::{CK_RV, CKR_OK};
+use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use self::arguments::{Argument, Call};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
+use crate::platform::guest::Guest;
 
 pub use digesting::*;
 pub use general::*;
@@ -42,18 +43,24 @@ pub use tables::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 pub use unsupported::*;
 pub use verifying::*;
 
-/// The way in and out of every function: no panic crosses it, every error is said, and every call
-/// can be seen in a log.
+/// The way in and out of every function: nothing of the call is left in its thread, no panic crosses
+/// it, every error is said, and every call can be seen in a log.
 fn call(
     function: &'static str,
     arguments: &[Argument],
     body: impl FnOnce() -> Result<()>,
 ) -> CK_RV {
-    let started = Instant::now();
+    let _guest = Guest::enter();
     let call = Call {
         function,
         arguments,
     };
+    // A second time around what is said of the call, of its panics too.
+    catch_unwind(AssertUnwindSafe(|| logged(&call, body))).unwrap_or(CKR_GENERAL_ERROR)
+}
+
+fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
+    let started = Instant::now();
     prepare();
     logging::begin_call();
     logging::write(Level::Verbose, format_args!("{call} begins"));
@@ -66,7 +73,7 @@ fn call(
     let (rv, name) = match result {
         Ok(()) => (CKR_OK, "CKR_OK"),
         Err(error) => {
-            logging::failure(function, &error);
+            logging::failure(call.function, &error);
             (error.kind.rv(), error.kind.name())
         }
     };

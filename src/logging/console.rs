@@ -3,11 +3,12 @@
 //! A line is one `write` to the file descriptor and without a lock, so that a forked child can
 //! never wait for a thread that only its parent has.
 
-use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use super::{Level, OutputStream, RequestId, quiet};
+use socket2::SockRef;
+
+use super::{Level, OutputStream, RequestId, write_once};
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Warning as u8);
 static STDOUT: AtomicBool = AtomicBool::new(false);
@@ -41,15 +42,14 @@ pub(super) fn write(level: Level, message: &str) {
 /// A console that is gone must not fail a signature.
 fn write_line(stream: impl AsFd, line: &[u8]) {
     if !is_connection(&stream) {
-        let _ = quiet::write(stream, line);
+        let _ = write_once(stream, line);
     }
 }
 
 /// Whether the stream is a connection to somebody. In a program that closed its standard streams
 /// their numbers go to what is opened next, which may be our connection to the service.
 fn is_connection(stream: &impl AsFd) -> bool {
-    stream
-        .as_fd()
-        .try_clone_to_owned()
-        .is_ok_and(|copy| TcpStream::from(copy).local_addr().is_ok())
+    SockRef::from(stream)
+        .local_addr()
+        .is_ok_and(|address| address.as_socket().is_some())
 }

@@ -15,7 +15,7 @@ use once_cell::race::OnceBox;
 use time::OffsetDateTime;
 
 use super::folder::{self, Refusal};
-use super::{DEFAULT_DIRECTORY, Level, RequestId, console, one_line, quiet, rotation};
+use super::{DEFAULT_DIRECTORY, Level, RequestId, console, one_line, rotation, write_once};
 
 /// The name that the official library gives its file.
 const NAME: &str = "SignPath.CryptoProviders.Cryptoki.txt";
@@ -224,7 +224,7 @@ fn append(folder: &Path, lines: &[u8]) -> Result<Found, Failure> {
 
 /// A line that is cut is [`Errno::EFBIG`], also where the disk became full within it.
 fn write_whole(file: &File, lines: &[u8]) -> nix::Result<()> {
-    match quiet::write(file, lines)? {
+    match write_once(file, lines)? {
         length if length == lines.len() => Ok(()),
         _ => Err(Errno::EFBIG),
     }

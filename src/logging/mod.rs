@@ -4,14 +4,15 @@ mod console;
 mod file;
 mod folder;
 mod panics;
-mod quiet;
 mod rotation;
 
 use std::cell::Cell;
 use std::fmt;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::errno::Errno;
 pub use panics::report_panics;
 
 use crate::error::{Error, Weight};
@@ -153,6 +154,17 @@ pub fn write(level: Level, message: fmt::Arguments<'_>) {
     }
     if file::shows(level) {
         file::write(level, &message);
+    }
+}
+
+/// One `write`; one that a signal of the program interrupts has written nothing. It raises none, since
+/// it happens within a call.
+fn write_once(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
+    loop {
+        match nix::unistd::write(&stream, line) {
+            Err(Errno::EINTR) => {}
+            written => return written,
+        }
     }
 }
 

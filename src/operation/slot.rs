@@ -1,8 +1,7 @@
 //! The place that a session has for one operation of a kind.
 
-use parking_lot::Mutex;
-
 use crate::error::{Error, Kind, Result};
+use crate::lock::Mutex;
 use crate::signpath::Cancellation;
 
 /// What can be active in a [`Slot`], and how errors name it.
@@ -36,6 +35,8 @@ enum Content<T> {
     InUse {
         call: u64,
         wait: Option<Cancellation>,
+        /// It is over with the call.
+        ends: bool,
     },
 }
 
@@ -115,7 +116,11 @@ impl<T: Operation> Slot<T> {
     fn occupy(&self, state: &mut State<T>) -> (Content<T>, Place<'_, T>) {
         state.calls += 1;
         let call = state.calls;
-        let in_use = Content::InUse { call, wait: None };
+        let in_use = Content::InUse {
+            call,
+            wait: None,
+            ends: false,
+        };
         let content = std::mem::replace(&mut state.content, in_use);
         (content, Place { slot: self, call })
     }
@@ -132,6 +137,22 @@ impl<T> Slot<T> {
             wait.cancel(canceled());
         }
         !matches!(content, Content::Nothing)
+    }
+
+    /// Ends the operation; a call that waits for the service gets the answer to what it has asked.
+    pub fn cancel_after_attempt(&self) {
+        let mut state = self.state.lock();
+        match &mut state.content {
+            Content::InUse {
+                wait: Some(wait),
+                ends,
+                ..
+            } => {
+                wait.cancel_after_attempt(logged_out());
+                *ends = true;
+            }
+            content => *content = Content::Nothing,
+        }
     }
 
     /// Whether an operation is active.
@@ -153,7 +174,7 @@ impl<T> Place<'_, T> {
     pub fn wait(&self, whole: &Cancellation) -> Cancellation {
         let part = whole.part();
         match &mut self.slot.state.lock().content {
-            Content::InUse { call, wait } if *call == self.call => *wait = Some(part.clone()),
+            Content::InUse { call, wait, .. } if *call == self.call => *wait = Some(part.clone()),
             _ => part.cancel(canceled()),
         }
         part
@@ -167,9 +188,9 @@ impl<T> Place<'_, T> {
     fn set(&self, content: Content<T>) -> bool {
         let mut state = self.slot.state.lock();
         match state.content {
-            Content::InUse { call, .. } if call == self.call => {
-                state.content = content;
-                true
+            Content::InUse { call, ends, .. } if call == self.call => {
+                state.content = if ends { Content::Nothing } else { content };
+                !ends
             }
             _ => false,
         }
@@ -202,6 +223,10 @@ fn not_initialized<T: Operation>() -> Error {
             T::INIT
         ),
     )
+}
+
+fn logged_out() -> Error {
+    Error::new(Kind::FunctionCanceled, "the user has logged out")
 }
 
 fn canceled() -> Error {

@@ -1,19 +1,27 @@
 //! How another thread ends a call that waits for the service.
 
-use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use once_cell::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
+use crate::error::{Error, Result};
 
-use crate::error::{Error, Kind, Result};
+/// How often a call that waits looks whether it has been cancelled. Looking costs next to nothing,
+/// and a thread that waits for a socket could only be woken through a descriptor.
+pub const PATIENCE: Duration = Duration::from_millis(25);
 
 /// A wish to end the calls that carry it, and the error they end with. Clones share the wish.
 #[derive(Debug, Clone)]
 pub struct Cancellation {
-    token: CancellationToken,
-    /// Its own reason first, then those of what it is a part of.
-    reasons: Vec<Arc<OnceCell<Error>>>,
+    /// Its own wish first, then those of what it is a part of.
+    wishes: Vec<Arc<Wish>>,
+}
+
+#[derive(Debug, Default)]
+struct Wish {
+    /// Why the call ends at once.
+    at_once: OnceLock<Error>,
+    /// Why no request is sent any more. One that is under way is waited for.
+    after_attempt: OnceLock<Error>,
 }
 
 impl Default for Cancellation {
@@ -26,8 +34,7 @@ impl Cancellation {
     /// Something that nobody has cancelled.
     pub fn new() -> Self {
         Self {
-            token: CancellationToken::new(),
-            reasons: vec![Arc::default()],
+            wishes: vec![Arc::default()],
         }
     }
 
@@ -35,18 +42,24 @@ impl Cancellation {
     pub fn part(&self) -> Self {
         let own = std::iter::once(Arc::default());
         Self {
-            token: self.token.child_token(),
-            reasons: own.chain(self.reasons.iter().cloned()).collect(),
+            wishes: own.chain(self.wishes.iter().cloned()).collect(),
         }
     }
 
-    /// Ends the calls that carry it, and all later ones, with `reason`.
+    /// Ends the calls that carry it, and all later ones, with `reason`. Only the first reason
+    /// counts.
     pub fn cancel(&self, reason: Error) {
-        if let Some(own) = self.reasons.first() {
-            // Only the first reason counts.
-            let _ = own.set(reason);
+        if let Some(own) = self.wishes.first() {
+            let _ = own.at_once.set(reason);
         }
-        self.token.cancel();
+    }
+
+    /// Ends the calls that carry it with `reason` before their next request to the service. What
+    /// the service answers to a request that is under way is still theirs.
+    pub fn cancel_after_attempt(&self, reason: Error) {
+        if let Some(own) = self.wishes.first() {
+            let _ = own.after_attempt.set(reason);
+        }
     }
 
     /// Whether it has been cancelled.
@@ -54,34 +67,28 @@ impl Cancellation {
     /// # Errors
     /// The reason, if so.
     pub fn check(&self) -> Result<()> {
-        if self.token.is_cancelled() {
-            return Err(self.reason());
-        }
-        Ok(())
+        self.first(|wish| &wish.at_once)
     }
 
-    /// Waits for `work`, or for the cancellation if it comes first.
+    /// Whether another request may be sent.
     ///
     /// # Errors
-    /// The reason of the cancellation.
-    pub(super) async fn unless_canceled<T>(&self, work: impl Future<Output = T>) -> Result<T> {
-        self.token
-            .run_until_cancelled(work)
-            .await
-            .ok_or_else(|| self.reason())
+    /// The reason, if not.
+    pub fn check_attempt(&self) -> Result<()> {
+        self.check()?;
+        self.first(|wish| &wish.after_attempt)
     }
 
-    fn reason(&self) -> Error {
-        self.reasons
-            .iter()
-            .find_map(|reason| reason.get().cloned())
-            .unwrap_or_else(|| Error::new(Kind::FunctionCanceled, "the call was cancelled"))
+    fn first(&self, reason: impl Fn(&Wish) -> &OnceLock<Error>) -> Result<()> {
+        let mut reasons = self.wishes.iter().filter_map(|wish| reason(wish).get());
+        reasons.next().map_or(Ok(()), |reason| Err(reason.clone()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     fn reason(kind: Kind) -> Error {
         Error::new(kind, "a reason")
@@ -104,5 +111,15 @@ mod tests {
             Kind::FunctionCanceled,
             "its own reason"
         );
+    }
+
+    #[test]
+    fn an_attempt_under_way_goes_on_where_only_the_next_one_is_cancelled() {
+        let whole = Cancellation::new();
+        let part = whole.part();
+        part.cancel_after_attempt(reason(Kind::FunctionCanceled));
+        assert!(part.check().is_ok());
+        assert!(part.check_attempt().is_err());
+        assert!(whole.check_attempt().is_ok());
     }
 }

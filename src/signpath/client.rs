@@ -5,17 +5,19 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::multipart::{Form, Part};
-use reqwest::{Client as HttpClient, RequestBuilder, StatusCode, Url};
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
 use serde_json::Value;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::metadata::Process;
+use super::multipart::Form;
 use super::retry::{Attempts, retry_after};
 use super::status::{REFUSED, Verdict};
-use super::transport::{Answer, Transport};
+use super::transport::{Answer, Outgoing, Transport};
+use super::waiting::pause;
 use super::wire::{self, MySigningPolicies, Payload, Reference, SignHash};
 use super::{Cancellation, PolicyName, Service, SigningPolicy};
 use crate::config::{Config, Credentials, SigningApi};
@@ -105,7 +107,7 @@ impl Client {
         call: &Call<'_>,
         mut attempts: Attempts,
         cancellation: &Cancellation,
-        request: impl Fn(&HttpClient, Url) -> RequestBuilder,
+        request: impl Fn(Url) -> Result<Outgoing>,
     ) -> std::result::Result<Vec<u8>, Failure> {
         loop {
             let failure = match self.attempt(call, &attempts, cancellation, &request) {
@@ -133,7 +135,7 @@ impl Client {
                     wait.as_secs_f32(),
                 ),
             );
-            self.transport.pause(wait, cancellation)?;
+            pause(wait, cancellation)?;
         }
     }
 
@@ -142,7 +144,7 @@ impl Client {
         call: &Call<'_>,
         attempts: &Attempts,
         cancellation: &Cancellation,
-        request: impl Fn(&HttpClient, Url) -> RequestBuilder,
+        request: impl Fn(Url) -> Result<Outgoing>,
     ) -> std::result::Result<Vec<u8>, Failure> {
         let authorization = authorization(&self.token)?;
         let mut url = self.base.clone();
@@ -152,9 +154,9 @@ impl Client {
         let one_attempt = self.config().http_request_timeout;
         let time_limit = attempts.time_limit(call.limit.unwrap_or(one_attempt).min(one_attempt));
         let started = Instant::now();
-        let answer = self.transport.send(time_limit, cancellation, |client| {
-            request(client, url).header(AUTHORIZATION, authorization)
-        });
+        let mut request = request(url)?;
+        request.headers.insert(AUTHORIZATION, authorization);
+        let answer = self.transport.send(time_limit, cancellation, request);
         self.log_exchange(call, attempts.number, &answer, started.elapsed());
         match answer? {
             answer if answer.status == StatusCode::OK => Ok(answer.body),
@@ -236,37 +238,28 @@ impl Client {
         let metadata = Process::current(&self.secrets).creating_process(config.metadata.as_ref());
         let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
             .map_err(|error| unwritable(&error))?;
-        let artifact = |payload: &[u8]| {
-            Part::bytes(payload.to_vec())
-                .file_name("payload.json")
-                .mime_str("application/json")
-        };
-        artifact(&payload).map_err(|error| unwritable(&error))?;
-        let form = || {
-            let optional = [
-                (
-                    "ArtifactConfigurationSlug",
-                    &config.artifact_configuration_slug,
-                ),
-                ("Description", &config.description),
-            ];
-            let mut form = Form::new()
-                .text("ProjectSlug", policy.project_slug.clone())
-                .text("SigningPolicySlug", policy.signing_policy_slug.clone());
-            for (name, value) in optional {
-                if let Some(value) = value {
-                    form = form.text(name, value.clone());
-                }
+        let optional = [
+            (
+                "ArtifactConfigurationSlug",
+                &config.artifact_configuration_slug,
+            ),
+            ("Description", &config.description),
+        ];
+        let mut form = Form::new()?;
+        form.text("ProjectSlug", &policy.project_slug);
+        form.text("SigningPolicySlug", &policy.signing_policy_slug);
+        for (name, value) in optional {
+            if let Some(value) = value {
+                form.text(name, value);
             }
-            form = form.text("IsFastSigningRequest", "true");
-            match artifact(&payload) {
-                Ok(artifact) => form.part("Artifact", artifact),
-                Err(_) => form,
-            }
-        };
+        }
+        form.text("IsFastSigningRequest", "true");
+        form.json_file("Artifact", "payload.json", &payload);
+        let (content_type, body) = form.finish();
+        let body = Bytes::from(body);
         let call = Call::sign("SigningRequests", policy);
-        let body = self.call(&call, attempts, cancellation, |client, url| {
-            client.post(url).multipart(form())
+        let body = self.call(&call, attempts, cancellation, |url| {
+            Outgoing::post(url, &content_type, body.clone())
         })?;
         wire::signature(&body)
             .map_err(|reason| self.unintelligible("signed payload", &body, &reason).into())
@@ -286,11 +279,9 @@ impl Client {
         let request = SignHash::new(policy, config, algorithm, digest, metadata);
         let request = serde_json::to_vec(&request).map_err(|error| unwritable(&error))?;
         let call = Call::sign("SigningRequests/SignHash", policy);
-        let body = self.call(&call, attempts, cancellation, |client, url| {
-            client
-                .post(url)
-                .header(reqwest::header::CONTENT_TYPE, "application/json")
-                .body(request.clone())
+        let request = Bytes::from(request);
+        let body = self.call(&call, attempts, cancellation, |url| {
+            Outgoing::post(url, "application/json", request.clone())
         })?;
         wire::sign_hash_signature(&body, digest).map_err(|reason| {
             self.unintelligible("answer to SignHash", &body, &reason)
@@ -398,11 +389,11 @@ impl Service for Client {
         .filter_map(|(name, slug)| Some((name, slug.as_ref()?)))
         .collect();
         let body = self
-            .call(&call, self.attempts(), cancellation, |client, mut url| {
+            .call(&call, self.attempts(), cancellation, |mut url| {
                 if !filter.is_empty() {
                     url.query_pairs_mut().extend_pairs(&filter);
                 }
-                client.get(url)
+                Ok(Outgoing::get(url))
             })
             .map_err(|failure| failure.error)?;
         let list: MySigningPolicies = serde_json::from_slice(&body).map_err(|error| {

@@ -1,22 +1,21 @@
 //! Why an attempt brought no answer that can be used, and whether another one may.
 
 use std::error::Error as StdError;
+use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-use reqwest::{StatusCode, Url};
+use hyper::StatusCode;
+use url::Url;
 
+use super::connector::Unconnected;
 use super::status::{PROXY_CREDENTIALS, Verdict};
 use super::tls;
 use super::transport::{MAX_BODY, connect_timeout};
 use super::tunnel::{self, Refusal};
+use super::waiting::Interruption;
 use crate::config::{Config, Proxy};
 use crate::error::{Error, Kind};
-
-/// What the HTTP client says when a proxy answers CONNECT with status 407.
-const PROXY_WANTS_CREDENTIALS: &str = "tunnel error: proxy authorization required";
-/// What the HTTP client says when a proxy answers CONNECT with another status than 200 and 407.
-const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
 
 const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy names an HTTP proxy";
 
@@ -50,56 +49,29 @@ impl From<Error> for Failure {
 
 /// What went wrong between request and answer.
 pub(super) enum Exchange {
+    /// There was no connection.
+    Unconnected(Unconnected),
     /// There was no answer.
-    Http(reqwest::Error),
+    Http(hyper::Error),
     /// The answer broke off.
-    Body(reqwest::Error),
+    Body(hyper::Error),
     /// The answer does not end.
     TooLong,
+    /// The call waits no longer.
+    Interrupted(Interruption),
 }
 
-/// What an error does not tell of an exchange.
-pub(super) struct Circumstances {
-    /// The longest that the exchange was allowed to take.
-    pub(super) time_limit: Duration,
-    /// Whether there was no connection yet.
-    pub(super) was_connecting: bool,
-    /// Why the proxy made no tunnel, if it did not.
-    pub(super) refusal: Option<Refusal>,
+/// What the attempts have in common that failed in passing.
+struct Passing {
+    reason: String,
+    may_be_done: bool,
 }
 
 impl Failure {
-    /// What an exchange that failed means to the user.
-    pub(super) fn of_exchange(
-        exchange: &Exchange,
-        circumstances: Circumstances,
-        config: &Config,
-    ) -> Self {
-        let Circumstances {
-            time_limit,
-            was_connecting,
-            refusal,
-        } = circumstances;
+    /// What an exchange that failed means to the user. It was allowed to take `time_limit`.
+    pub(super) fn of_exchange(exchange: Exchange, time_limit: Duration, config: &Config) -> Self {
         let url = &config.api_url;
-        let error = match exchange {
-            Exchange::TooLong => {
-                let reason = format!(
-                    "the answer of {url} is longer than {} MiB; check ApiUrl",
-                    MAX_BODY >> 20
-                );
-                return Error::new(Kind::ServiceUnintelligible, reason).into();
-            }
-            Exchange::Http(error) | Exchange::Body(error) => error,
-        };
-        if let Some(tls_error) = find::<rustls::Error>(error) {
-            let reason = format!("{url} {}", tls::explain(tls_error));
-            return Error::new(Kind::ServiceUnintelligible, reason).into();
-        }
-        let cause = root_cause(error);
         let proxy = config.proxy_for(url);
-        if let Some((proxy, refusal)) = proxy.zip(refusal) {
-            return Self::of_refusal(refusal, proxy, url);
-        }
         let (through, remedy) = match proxy {
             Some(proxy) => (
                 format!(" through the proxy {proxy}"),
@@ -107,47 +79,81 @@ impl Failure {
             ),
             None => (String::new(), "check ApiUrl and the network"),
         };
-        if let Some(proxy) = proxy.filter(|_| cause == PROXY_WANTS_CREDENTIALS) {
-            let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-            return Self::of_refusal(Refusal::Status(status), proxy, url);
-        }
-        let never_connected = error.is_connect() || was_connecting;
-        let cause = if never_connected && error.is_timeout() {
-            let limit = connect_timeout(config).min(time_limit);
-            let seconds = limit.as_secs_f32().ceil();
-            format!("no connection within {seconds} s")
-        } else if cause == PROXY_REFUSES {
-            "the proxy refuses to connect".to_owned()
-        } else {
-            cause
+        let unintelligible = |reason| Error::new(Kind::ServiceUnintelligible, reason).into();
+        let unreachable = |cause: &dyn Display| Passing {
+            reason: format!("{url} cannot be reached{through} ({cause}); {remedy}"),
+            may_be_done: false,
         };
-        if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
-            let reason = format!("{url}{through} does not answer with HTTP ({cause}); {remedy}");
-            return Error::new(Kind::ServiceUnintelligible, reason).into();
-        }
-        let reason = if error.is_timeout() && !never_connected {
-            // Not where it is the total time that ends, or one that no setting changes.
-            let or_raise = match time_limit >= config.http_request_timeout {
-                true => ", or raise HttpRequestTimeoutInSeconds",
-                false => "",
-            };
-            format!(
-                "no answer from {url}{through} within {} s; check the network and proxies{or_raise}",
-                time_limit.as_secs_f32().ceil()
-            )
-        } else if never_connected {
-            format!("{url} cannot be reached{through} ({cause}); {remedy}")
-        } else if matches!(exchange, Exchange::Body(_)) {
-            format!("the answer of {url}{through} broke off ({cause}); check the network")
-        } else {
-            format!(
-                "{url}{through} closed the connection without an answer ({cause}); check the network"
-            )
+        let passing = match exchange {
+            Exchange::TooLong => {
+                return unintelligible(format!(
+                    "the answer of {url} is longer than {} MiB; check ApiUrl",
+                    MAX_BODY >> 20
+                ));
+            }
+            Exchange::Interrupted(Interruption::Canceled(reason))
+            | Exchange::Unconnected(Unconnected::Interrupted(Interruption::Canceled(reason))) => {
+                return reason.into();
+            }
+            Exchange::Unconnected(Unconnected::Shortage(shortage)) => {
+                return shortage.error().into();
+            }
+            Exchange::Unconnected(Unconnected::Tls(error)) => {
+                return unintelligible(format!("{url} {}", tls::explain(&error)));
+            }
+            Exchange::Unconnected(Unconnected::Refused(refusal)) => {
+                return match proxy {
+                    Some(proxy) => Self::of_refusal(refusal, proxy, url),
+                    None => unintelligible(format!("{url} makes no tunnel")),
+                };
+            }
+            Exchange::Unconnected(Unconnected::Failed(error)) => unreachable(&error),
+            Exchange::Unconnected(Unconnected::Interrupted(Interruption::Failed(error))) => {
+                unreachable(&error)
+            }
+            Exchange::Unconnected(Unconnected::Interrupted(Interruption::TimedOut)) => {
+                let limit = connect_timeout(config).min(time_limit).as_secs_f32().ceil();
+                unreachable(&format_args!("no connection within {limit} s"))
+            }
+            Exchange::Interrupted(Interruption::TimedOut) => {
+                // Not where it is the total time that ends, or one that no setting changes.
+                let or_raise = match time_limit >= config.http_request_timeout {
+                    true => ", or raise HttpRequestTimeoutInSeconds",
+                    false => "",
+                };
+                Passing {
+                    reason: format!(
+                        "no answer from {url}{through} within {} s; check the network and \
+                         proxies{or_raise}",
+                        time_limit.as_secs_f32().ceil()
+                    ),
+                    may_be_done: true,
+                }
+            }
+            Exchange::Interrupted(Interruption::Failed(error)) => closed(url, &through, &error),
+            Exchange::Http(error) | Exchange::Body(error) if tls_error(&error).is_some() => {
+                let explained = tls_error(&error).map(tls::explain).unwrap_or_default();
+                return unintelligible(format!("{url} {explained}"));
+            }
+            Exchange::Http(error) | Exchange::Body(error) if error.is_parse() => {
+                let cause = root_cause(&error);
+                return unintelligible(format!(
+                    "{url}{through} does not answer with HTTP ({cause}); {remedy}"
+                ));
+            }
+            Exchange::Http(error) => closed(url, &through, &root_cause(&error)),
+            Exchange::Body(error) => Passing {
+                reason: format!(
+                    "the answer of {url}{through} broke off ({}); check the network",
+                    root_cause(&error)
+                ),
+                may_be_done: true,
+            },
         };
         Self {
             is_transient: true,
-            may_be_done: !never_connected,
-            ..Error::new(Kind::ServiceUnavailable, reason).into()
+            may_be_done: passing.may_be_done,
+            ..Error::new(Kind::ServiceUnavailable, passing.reason).into()
         }
     }
 
@@ -184,22 +190,21 @@ impl Failure {
     }
 }
 
-impl Exchange {
-    /// Whether a proxy answered CONNECT with something that the HTTP client does not tell.
-    pub(super) fn is_refused_by_proxy(&self) -> bool {
-        match self {
-            Self::Http(error) => root_cause(error) == PROXY_REFUSES,
-            Self::Body(_) | Self::TooLong => false,
-        }
+/// The connection ended, and nobody knows what the service has done.
+fn closed(url: &Url, through: &str, cause: &dyn Display) -> Passing {
+    Passing {
+        reason: format!(
+            "{url}{through} closed the connection without an answer ({cause}); check the network"
+        ),
+        may_be_done: true,
     }
 }
 
-/// The first error of a type behind an error.
-fn find<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
+fn tls_error(error: &hyper::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-fn root_cause(error: &reqwest::Error) -> String {
+fn root_cause(error: &hyper::Error) -> String {
     causes(error)
         .last()
         .map_or_else(|| error.to_string(), ToString::to_string)
@@ -207,7 +212,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 
 /// The errors behind an error. The source of an [`io::Error`] is not what it wraps, but the source
 /// of that; both are wanted here.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let mut next = error.source();
     std::iter::from_fn(move || {
         let cause = next?;

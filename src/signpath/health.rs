@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::DATE;
+use hyper::header::DATE;
 
+use super::transport::Outgoing;
 use super::{Cancellation, Transport};
 use crate::error::Result;
 use crate::logging::{self, Level};
@@ -29,7 +30,7 @@ pub fn health(transport: &Transport, time_limit: Duration) -> Result<Health> {
     }
     let started = Instant::now();
     let answer = transport
-        .send(time_limit, &Cancellation::new(), |client| client.get(url))
+        .send(time_limit, &Cancellation::new(), Outgoing::get(url))
         .map_err(|failure| failure.error);
     let duration = started.elapsed();
     let outcome = match &answer {

@@ -1,63 +1,84 @@
-//! The addresses of the service's host name, without holding up the call that wants them.
+//! The addresses of a host name, without holding up the call that wants them.
 //!
 //! The system's lookup (getaddrinfo) can be neither ended nor given a time limit, and it waits for
 //! name servers that do not answer. So it runs in a thread of its own, which the call waits for and
 //! leaves behind when it ends before.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::oneshot;
+
+use super::waiting::{Interruption, Waiting};
+use crate::shortage::Shortage;
 
 /// Whether the host program lets its libraries start threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
     /// It does.
     Allowed,
-    /// It does not, and a call waits for as long as the system resolves a name.
+    /// It does not, and a call waits for as long as the system resolves a name, on the stack of the
+    /// calling thread.
     Forbidden,
 }
 
-/// Asks the system, in the thread that the program allows.
-pub(super) struct Lookup(pub(super) Threads);
+/// Why there are no addresses.
+pub(super) enum Unresolved {
+    Interrupted(Interruption),
+    /// The process can make no thread for it.
+    NoThread(Shortage),
+    /// The system's own words.
+    Failed(io::Error),
+}
 
-impl Resolve for Lookup {
-    fn resolve(&self, name: Name) -> Resolving {
-        let threads = self.0;
-        Box::pin(async move {
-            let host = name.as_str();
-            let pending = match threads {
-                Threads::Allowed => start(host.to_owned()).ok(),
-                Threads::Forbidden => None,
-            };
-            let addresses = match pending {
-                Some(pending) => pending.await??,
-                // Better late than never, where the system has no thread left.
-                None => addresses(host)?,
-            };
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+/// The addresses of a host, which may be one itself.
+///
+/// # Errors
+/// See [`Unresolved`].
+pub(super) fn addresses(
+    host: &str,
+    port: u16,
+    threads: Threads,
+    waiting: &Waiting<'_>,
+) -> Result<Vec<SocketAddr>, Unresolved> {
+    if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    if threads == Threads::Forbidden {
+        return resolve(host, port).map_err(Unresolved::Failed);
+    }
+    let pending =
+        start(host.to_owned(), port).map_err(|_| Unresolved::NoThread(Shortage::threads()))?;
+    loop {
+        let slice = waiting.slice().map_err(Unresolved::Interrupted)?;
+        match pending.recv_timeout(slice) {
+            Ok(addresses) => return addresses.map_err(Unresolved::Failed),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let error = io::Error::other("the lookup ended without an answer");
+                return Err(Unresolved::Failed(error));
+            }
+        }
     }
 }
 
 type Addresses = io::Result<Vec<SocketAddr>>;
 
-fn addresses(host: &str) -> Addresses {
-    Ok((host, 0).to_socket_addrs()?.collect())
+fn resolve(host: &str, port: u16) -> Addresses {
+    Ok((host, port).to_socket_addrs()?.collect())
 }
 
 /// Starts a thread that ends with the lookup. The program's signals go to its own threads.
-fn start(host: String) -> io::Result<oneshot::Receiver<Addresses>> {
-    let (sender, receiver) = oneshot::channel();
+fn start(host: String, port: u16) -> io::Result<Receiver<Addresses>> {
+    let (sender, receiver) = sync_channel(1);
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let started = thread::Builder::new()
         .name("signpath-lookup".to_owned())
         .spawn(move || {
             // Nobody receives it when the call is over.
-            let _ = sender.send(addresses(&host));
+            let _ = sender.send(resolve(&host, port));
         });
     before.thread_set_mask()?;
     started.map(|_| receiver)

@@ -5,19 +5,23 @@
 mod cancellation;
 mod client;
 mod command_line;
-mod connecting;
+mod connector;
 mod failure;
 mod health;
 mod lookup;
 mod metadata;
+mod multipart;
 mod retry;
+mod socket;
 mod status;
+mod stream;
 pub mod tls;
 mod transport;
 mod tunnel;
+mod waiting;
 mod wire;
 
-pub use cancellation::Cancellation;
+pub use cancellation::{Cancellation, PATIENCE};
 pub use client::Client;
 pub use health::{Health, health};
 pub use lookup::Threads;

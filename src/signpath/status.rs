@@ -1,7 +1,7 @@
 //! What the statuses of HTTP mean: the return values of the official library, whether another
 //! attempt may help, and what a user can do.
 
-use reqwest::StatusCode;
+use hyper::StatusCode;
 
 use crate::error::Kind;
 

@@ -1,34 +1,43 @@
 //! HTTP connections to the service.
 //!
-//! A pool of {current-thread runtime, client} pairs: a request checks one out, drives it in the
-//! calling thread, and puts it back with its connection alive. So there is no thread of our own but
-//! for [`Lookup`], callers do not wait for each other, and nothing runs between calls. A forked child must not
-//! touch its parent's pool, not even to drop it: both share the epoll instance.
+//! A request takes an idle connection, or makes one, drives it in the calling thread, and leaves it
+//! for the next. So there is no thread of our own but for [`super::lookup`], callers do not wait for
+//! each other, nothing runs between calls, and a connection is one descriptor. A forked child must
+//! not touch its parent's connections.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
 use once_cell::sync::OnceCell;
-use parking_lot::Mutex;
-use reqwest::header::HeaderMap;
-use reqwest::{Client as HttpClient, RequestBuilder, StatusCode, redirect};
 use rustls::ClientConfig;
-use tokio::runtime::{Builder, Runtime};
-use tokio::time::Instant;
+use url::Url;
 
-use super::connecting::Connecting;
-use super::failure::{Circumstances, Exchange, Failure};
-use super::lookup::{Lookup, Threads};
-use super::tunnel::{self, Refusal};
-use super::{Cancellation, tls};
+use super::connector::{self, Unconnected};
+use super::failure::{Exchange, Failure};
+use super::lookup::Threads;
+use super::stream::{Link, Stream};
+use super::waiting::Waiting;
+use super::{Cancellation, tls, tunnel};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::lock::{Condvar, Mutex};
 
-const USER_AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
+const AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
 
 /// Idle connections that are kept.
 const MAX_IDLE: usize = 64;
+
+/// How long a call waits for the connection of another where the process can make no more.
+const SHORTAGE_LIMIT: Duration = Duration::from_millis(800);
 
 /// The share of an attempt's time that it may take to connect. What takes longer has certainly not
 /// reached the service.
@@ -39,6 +48,14 @@ pub(super) const MAX_BODY: usize = 32 << 20;
 
 /// How much of the body of an error is read, in bytes.
 const MAX_ERROR_BODY: usize = 64 << 10;
+
+/// What is sent.
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
 
 /// What the service sent back.
 pub(super) struct Answer {
@@ -52,8 +69,10 @@ pub struct Transport {
     config: Config,
     threads: Threads,
     /// Built at the first request and shared by all connections, so that new ones resume sessions.
-    tls: OnceCell<ClientConfig>,
+    tls: OnceCell<Arc<ClientConfig>>,
     idle: Mutex<Idle>,
+    /// A connection has been put back.
+    returned: Condvar,
     /// Whether the service turned out to have `SignHash` only, whoever asks.
     pub(super) only_sign_hash: AtomicBool,
 }
@@ -65,11 +84,40 @@ struct Idle {
     generation: u64,
 }
 
+/// A connection, and the half of the HTTP client that moves its bytes.
 struct Connection {
     generation: u64,
-    runtime: Runtime,
-    client: HttpClient,
-    connecting: Connecting,
+    link: Arc<Link>,
+    sender: SendRequest<Full<Bytes>>,
+    driver: Pin<Box<http1::Connection<Stream, Full<Bytes>>>>,
+    is_over: bool,
+}
+
+impl Outgoing {
+    /// A request without a body.
+    pub(super) fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// A request with a body of that type.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] for what is no type.
+    pub(super) fn post(url: Url, content_type: &str, body: Bytes) -> Result<Self> {
+        let content_type =
+            HeaderValue::from_str(content_type).map_err(|error| unsendable(&error))?;
+        Ok(Self {
+            method: Method::POST,
+            url,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, content_type)]),
+            body,
+        })
+    }
 }
 
 impl Transport {
@@ -80,6 +128,7 @@ impl Transport {
             threads,
             tls: OnceCell::new(),
             idle: Mutex::default(),
+            returned: Condvar::new(),
             only_sign_hash: AtomicBool::new(false),
         }
     }
@@ -89,7 +138,7 @@ impl Transport {
         &self.config
     }
 
-    /// Sends the request that `build` makes, and waits at most `time_limit` for the whole answer.
+    /// Sends a request, and waits at most `time_limit` for the whole answer.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -97,76 +146,129 @@ impl Transport {
         &self,
         time_limit: Duration,
         cancellation: &Cancellation,
-        build: impl FnOnce(&HttpClient) -> RequestBuilder,
+        request: Outgoing,
     ) -> std::result::Result<Answer, Failure> {
-        let connection = self.connection()?;
-        let request = build(&connection.client).timeout(time_limit);
-        let deadline = Instant::now() + time_limit;
-        connection.connecting.reset();
-        let answer = connection.runtime.block_on(async {
-            // Nobody drove the runtime since the last request: let it see that the server closed
-            // the connection before the client picks it for this one. The first yield polls the
-            // sockets, the second runs the connection that became ready.
-            tokio::task::yield_now().await;
-            tokio::task::yield_now().await;
-            let exchange = async {
-                match exchange(request).await {
-                    Ok(answer) => Ok(answer),
-                    Err(error) => {
-                        let circumstances = Circumstances {
-                            time_limit,
-                            was_connecting: connection.connecting.is_under_way(),
-                            refusal: self.refusal_of_proxy(&error, deadline).await,
-                        };
-                        Err(Failure::of_exchange(&error, circumstances, &self.config))
-                    }
-                }
-            };
-            cancellation.unless_canceled(exchange).await
-        });
+        cancellation.check_attempt()?;
+        let waiting = Waiting {
+            deadline: Instant::now() + time_limit,
+            cancellation,
+        };
+        let request = self.request(request)?;
+        let failed = |exchange| Failure::of_exchange(exchange, time_limit, &self.config);
+        let mut connection = self
+            .connection(&waiting)?
+            .map_err(|unconnected| failed(Exchange::Unconnected(unconnected)))?;
+        let answer = connection.exchange(request, &waiting).map_err(failed)?;
         self.put_back(connection);
-        answer?
+        Ok(answer)
     }
 
-    /// Why the proxy makes no tunnel, if that is what went wrong and can be found out.
-    async fn refusal_of_proxy(&self, error: &Exchange, deadline: Instant) -> Option<Refusal> {
-        let service = &self.config.api_url;
-        let proxy = self.config.proxy_for(service)?;
-        if !error.is_refused_by_proxy() {
-            return None;
+    /// The request as it goes over the wire: with what this side says of itself, and to a proxy that
+    /// forwards it with the whole URL (RFC 9112, section 3.2.2).
+    fn request(&self, outgoing: Outgoing) -> Result<Request<Full<Bytes>>> {
+        let Outgoing {
+            method,
+            url,
+            mut headers,
+            body,
+        } = outgoing;
+        let authority = url.authority();
+        headers.insert(
+            HOST,
+            HeaderValue::from_str(authority).map_err(|error| unsendable(&error))?,
+        );
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        let proxy = self
+            .config
+            .proxy_for(&url)
+            .filter(|_| url.scheme() == "http");
+        if let Some(authorization) = proxy.and_then(tunnel::authorization) {
+            let mut value =
+                HeaderValue::from_str(&authorization).map_err(|error| unsendable(&error))?;
+            value.set_sensitive(true);
+            headers.insert(PROXY_AUTHORIZATION, value);
         }
-        let resolver = Lookup(self.threads);
-        let refusal = tunnel::refusal(proxy, service, &resolver);
-        tokio::time::timeout_at(deadline, refusal)
-            .await
-            .ok()?
-            .ok()?
+        let target = match proxy {
+            Some(_) => url.as_str().to_owned(),
+            None => match url.query() {
+                Some(query) => format!("{}?{query}", url.path()),
+                None => url.path().to_owned(),
+            },
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .body(Full::new(body))
+            .map_err(|error| unsendable(&error))?;
+        *request.headers_mut() = headers;
+        Ok(request)
     }
 
-    /// Waits in the calling thread.
+    /// An idle connection that still is one, or else a new one.
     ///
     /// # Errors
-    /// The reason of the cancellation.
-    pub(super) fn pause(&self, wait: Duration, cancellation: &Cancellation) -> Result<()> {
-        let connection = self.connection()?;
-        let result = connection
-            .runtime
-            .block_on(async { cancellation.unless_canceled(tokio::time::sleep(wait)).await });
-        self.put_back(connection);
-        result
+    /// [`Kind::Configuration`] of TLS; why there is none.
+    fn connection(
+        &self,
+        waiting: &Waiting<'_>,
+    ) -> Result<std::result::Result<Connection, Unconnected>> {
+        let (idle, generation) = self.idle_connection();
+        if let Some(connection) = idle {
+            return Ok(Ok(connection));
+        }
+        let tls = self
+            .tls
+            .get_or_try_init(|| tls::client_config(&self.config).map(Arc::new))?;
+        let limit = connect_timeout(&self.config);
+        let connecting = waiting.until(Instant::now() + limit);
+        let connected = connector::connect(&self.config, tls, self.threads, &connecting)
+            .and_then(|stream| Connection::over(stream, generation, &connecting));
+        match connected {
+            Err(Unconnected::Shortage(shortage)) => {
+                let returned = self.returned(&waiting.until(Instant::now() + SHORTAGE_LIMIT));
+                Ok(returned.ok_or(Unconnected::Shortage(shortage)))
+            }
+            connected => Ok(connected),
+        }
     }
 
-    fn connection(&self) -> Result<Connection> {
-        let mut idle = self.idle.lock();
-        let (connection, generation) = (idle.connections.pop(), idle.generation);
-        drop(idle);
-        connection.map_or_else(|| self.connect(generation), Ok)
+    /// An idle connection that the server has not closed, and the generation of new ones.
+    fn idle_connection(&self) -> (Option<Connection>, u64) {
+        loop {
+            let mut idle = self.idle.lock();
+            let (connection, generation) = (idle.connections.pop(), idle.generation);
+            drop(idle);
+            let Some(mut connection) = connection else {
+                return (None, generation);
+            };
+            if connection.is_usable() {
+                return (Some(connection), generation);
+            }
+        }
     }
 
-    fn put_back(&self, connection: Connection) {
+    /// A connection that another call puts back.
+    fn returned(&self, waiting: &Waiting<'_>) -> Option<Connection> {
+        loop {
+            if let (Some(connection), _) = self.idle_connection() {
+                return Some(connection);
+            }
+            let slice = waiting.slice().ok()?;
+            let idle = self.idle.lock();
+            if idle.connections.is_empty() {
+                drop(self.returned.wait_for(idle, slice));
+            }
+        }
+    }
+
+    fn put_back(&self, mut connection: Connection) {
+        if !connection.is_usable() {
+            return;
+        }
         let mut idle = self.idle.lock();
         if idle.connections.len() < MAX_IDLE && idle.generation == connection.generation {
             idle.connections.push(connection);
+            self.returned.notify_one();
         }
     }
 
@@ -180,65 +282,87 @@ impl Transport {
         drop(idle);
         drop(connections);
     }
+}
 
-    fn connect(&self, generation: u64) -> Result<Connection> {
-        let tls = self
-            .tls
-            .get_or_try_init(|| tls::client_config(&self.config))?;
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| internal(&error))?;
-        let connecting = Connecting::default();
-        let mut client = HttpClient::builder()
-            .connector_layer(connecting.clone())
-            .tls_backend_preconfigured(tls.clone())
-            .dns_resolver(Arc::new(Lookup(self.threads)))
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(connect_timeout(&self.config))
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(None)
-            .user_agent(USER_AGENT);
-        if let Some(proxy) = self.config.proxy_for(&self.config.api_url) {
-            let mut all =
-                reqwest::Proxy::all(proxy.url.clone()).map_err(|error| internal(&error))?;
-            if let Some((user, password)) = &proxy.credentials {
-                all = all.basic_auth(user, password.expose());
-            }
-            client = client.proxy(all);
-        }
-        let client = client.build().map_err(|error| internal(&error))?;
-        Ok(Connection {
+impl Connection {
+    fn over(
+        stream: Stream,
+        generation: u64,
+        waiting: &Waiting<'_>,
+    ) -> std::result::Result<Self, Unconnected> {
+        let link = stream.link();
+        let handshake = http1::handshake(stream);
+        // It says nothing to the peer, and is over at once.
+        let (sender, driver) = waiting
+            .drive(handshake, |waiting| link.wait(waiting))?
+            .map_err(|error| Unconnected::Failed(std::io::Error::other(error)))?;
+        Ok(Self {
             generation,
-            runtime,
-            client,
-            connecting,
+            link,
+            sender,
+            driver: Box::pin(driver),
+            is_over: false,
         })
+    }
+
+    /// Whether a request can be sent. Nobody drove the connection since the last one: now it sees what
+    /// the server did meanwhile.
+    fn is_usable(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.link.socket.own().is_ok()
+            && self.driver.as_mut().poll(&mut context).is_pending()
+            && self.sender.is_ready()
+    }
+
+    /// Sends a request, and waits for the whole answer.
+    fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        waiting: &Waiting<'_>,
+    ) -> std::result::Result<Answer, Exchange> {
+        let Self {
+            link,
+            sender,
+            driver,
+            is_over,
+            ..
+        } = self;
+        let mut exchange = pin!(exchange(sender, request));
+        let both = poll_fn(|context| {
+            if let Poll::Ready(outcome) = exchange.as_mut().poll(context) {
+                return Poll::Ready(outcome);
+            }
+            // How it ends is the exchange's to tell.
+            *is_over = *is_over || driver.as_mut().poll(context).is_ready();
+            exchange.as_mut().poll(context)
+        });
+        waiting
+            .drive(both, |waiting| link.wait(waiting))
+            .unwrap_or_else(|interruption| Err(Exchange::Interrupted(interruption)))
     }
 }
 
-/// How long it may take to connect.
-pub(super) fn connect_timeout(config: &Config) -> Duration {
-    config.http_request_timeout.mul_f32(CONNECT_SHARE)
-}
-
-async fn exchange(request: RequestBuilder) -> std::result::Result<Answer, Exchange> {
-    let mut response = request.send().await.map_err(Exchange::Http)?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let announced = response.content_length().unwrap_or_default();
+async fn exchange(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> std::result::Result<Answer, Exchange> {
+    let response = sender.send_request(request).await.map_err(Exchange::Http)?;
+    let (head, mut incoming) = response.into_parts();
+    let status = head.status;
+    let announced = hyper::body::Body::size_hint(&incoming).lower();
     if status == StatusCode::OK && announced > MAX_BODY as u64 {
         return Err(Exchange::TooLong);
     }
     let mut body = Vec::new();
     loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) if status == StatusCode::OK => return Err(Exchange::Body(error)),
+        match incoming.frame().await {
+            Some(Ok(frame)) => {
+                body.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+            }
+            None => break,
+            Some(Err(error)) if status == StatusCode::OK => return Err(Exchange::Body(error)),
             // The status of a refusal says enough.
-            Err(_) => break,
+            Some(Err(_)) => break,
         }
         if status != StatusCode::OK && body.len() >= MAX_ERROR_BODY {
             body.truncate(MAX_ERROR_BODY);
@@ -250,14 +374,19 @@ async fn exchange(request: RequestBuilder) -> std::result::Result<Answer, Exchan
     }
     Ok(Answer {
         status,
-        headers,
+        headers: head.headers,
         body,
     })
 }
 
-fn internal(error: &dyn std::error::Error) -> Error {
+/// How long it may take to connect.
+pub(super) fn connect_timeout(config: &Config) -> Duration {
+    config.http_request_timeout.mul_f32(CONNECT_SHARE)
+}
+
+fn unsendable(error: &dyn std::error::Error) -> Error {
     Error::new(
         Kind::Internal,
-        format!("no HTTP client can be made: {error}"),
+        format!("the request cannot be sent: {error}"),
     )
 }

@@ -1,17 +1,21 @@
-//! How a proxy answers the request for a tunnel (CONNECT; RFC 9110, section 9.3.6). The HTTP client
-//! makes the tunnels, but keeps to itself why it gets none.
+//! A tunnel through a proxy (CONNECT; RFC 9110, section 9.3.6), or why there is none.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::dns::Resolve;
-use reqwest::{StatusCode, Url};
-use tokio::net::TcpStream;
+use hyper::StatusCode;
+use nix::poll::PollFlags;
+use url::Url;
 use zeroize::Zeroizing;
 
+use super::connector::Unconnected;
+use super::socket::Socket;
+use super::waiting::Waiting;
 use crate::config::Proxy;
+
+/// How much is read at once, in bytes.
+const PIECE: usize = 1 << 10;
 
 /// The largest head of an answer that is read, in bytes.
 const MAX_HEAD: usize = 8 << 10;
@@ -31,22 +35,22 @@ pub(super) enum Refusal {
 /// The request for a tunnel to the host and port of `service`.
 pub fn connect_request(proxy: &Proxy, service: &Url) -> Zeroizing<Vec<u8>> {
     let authority = authority(service);
-    let credentials = match &proxy.credentials {
-        Some((user, password)) => {
-            let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
-            let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-            Zeroizing::new(format!(
-                "Proxy-Authorization: Basic {}\r\n",
-                encoded.as_str()
-            ))
-        }
-        None => Zeroizing::default(),
-    };
+    let credentials = authorization(proxy)
+        .map(|value| Zeroizing::new(format!("Proxy-Authorization: {}\r\n", value.as_str())))
+        .unwrap_or_default();
     let request = format!(
         "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{}\r\n",
         credentials.as_str()
     );
     Zeroizing::new(request.into_bytes())
+}
+
+/// What the proxy wants to know of its user (RFC 7617, section 2).
+pub(super) fn authorization(proxy: &Proxy) -> Option<Zeroizing<String>> {
+    let (user, password) = proxy.credentials.as_ref()?;
+    let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
+    let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    Some(Zeroizing::new(format!("Basic {}", encoded.as_str())))
 }
 
 /// The host and the port of a URL.
@@ -55,78 +59,73 @@ pub(super) fn authority(url: &Url) -> String {
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }
 
-/// Asks `proxy` for a tunnel to `service`, and gives up the one that comes. [`None`] then.
+/// Has `proxy` make a tunnel from `socket` to `service`.
 ///
 /// # Errors
-/// Those of a connection that does not come up, or ends before the answer.
-pub(super) async fn refusal(
+/// [`Unconnected::Refused`], and those of a connection that ends before the answer.
+pub(super) fn open(
+    socket: &Socket,
     proxy: &Proxy,
     service: &Url,
-    resolver: &impl Resolve,
-) -> io::Result<Option<Refusal>> {
-    let stream = connect(&proxy.url, resolver).await?;
+    waiting: &Waiting<'_>,
+) -> Result<(), Unconnected> {
     let request = connect_request(proxy, service);
     let mut unsent = request.as_slice();
     while !unsent.is_empty() {
-        stream.writable().await?;
-        let sent = unless_blocked(stream.try_write(unsent))?;
-        unsent = unsent.get(sent.unwrap_or_default()..).unwrap_or_default();
+        let sent = wait_for(socket, PollFlags::POLLOUT, waiting, |mut socket| {
+            socket.write(unsent)
+        })?;
+        unsent = unsent.get(sent..).unwrap_or_default();
     }
-    let (mut head, mut piece) = (Vec::new(), [0; 1024]);
+    let (mut head, mut piece) = (Vec::new(), vec![0; PIECE]);
     while head.len() < MAX_HEAD {
-        stream.readable().await?;
-        match unless_blocked(stream.try_read(&mut piece))? {
-            None => continue,
-            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Some(length) => head.extend_from_slice(piece.get(..length).unwrap_or_default()),
+        let length = wait_for(socket, PollFlags::POLLIN, waiting, |mut socket| {
+            socket.read(&mut piece)
+        })?;
+        if length == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut answer = httparse::Response::new(&mut headers);
-        match answer.parse(&head) {
-            Ok(httparse::Status::Partial) => {}
-            Ok(httparse::Status::Complete(_)) => {
-                let status = answer.code.map(StatusCode::from_u16);
-                return Ok(match status {
-                    Some(Ok(StatusCode::OK)) => None,
-                    Some(Ok(status)) => Some(Refusal::Status(status)),
-                    _ => Some(Refusal::NotHttp),
-                });
+        head.extend_from_slice(piece.get(..length).unwrap_or_default());
+        match answer(&head) {
+            Some(Ok(StatusCode::OK)) => return Ok(()),
+            Some(Ok(status)) => return Err(Unconnected::Refused(Refusal::Status(status))),
+            Some(Err(NotHttp)) => break,
+            None => {}
+        }
+    }
+    Err(Unconnected::Refused(Refusal::NotHttp))
+}
+
+struct NotHttp;
+
+/// The status in the head of an answer, if it is complete. What follows the head of a tunnel that
+/// has come up would be the service's, which does not speak first.
+fn answer(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut answer = httparse::Response::new(&mut headers);
+    match answer.parse(head) {
+        Ok(httparse::Status::Partial) => None,
+        Ok(httparse::Status::Complete(_)) => {
+            let status = answer.code.and_then(|code| StatusCode::from_u16(code).ok());
+            Some(status.ok_or(NotHttp))
+        }
+        Err(_) => Some(Err(NotHttp)),
+    }
+}
+
+/// Acts on the socket when it is ready.
+fn wait_for(
+    socket: &Socket,
+    flags: PollFlags,
+    waiting: &Waiting<'_>,
+    mut act: impl FnMut(&Socket) -> io::Result<usize>,
+) -> Result<usize, Unconnected> {
+    loop {
+        match act(socket) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                socket.wait(waiting, flags)?;
             }
-            Err(_) => return Ok(Some(Refusal::NotHttp)),
+            result => return Ok(result?),
         }
-    }
-    Ok(Some(Refusal::NotHttp))
-}
-
-/// A connection to the first address of `url` that takes one.
-async fn connect(url: &Url, resolver: &impl Resolve) -> io::Result<TcpStream> {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port_or_known_default().unwrap_or_default();
-    let addresses = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => {
-            let name = host.parse().map_err(io::Error::other)?;
-            let addresses = resolver.resolve(name).await.map_err(io::Error::other)?;
-            addresses
-                .map(|address| SocketAddr::new(address.ip(), port))
-                .collect()
-        }
-    };
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// [`None`] for what has to be tried again.
-fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(length) => Ok(Some(length)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
     }
 }

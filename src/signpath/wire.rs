@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::StatusCode;
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -6,10 +6,10 @@ mod objects;
 use std::sync::{Arc, Weak};
 
 use cryptoki_sys::*;
-use parking_lot::Mutex;
 
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
+use crate::lock::Mutex;
 use crate::logging::{self, Level};
 use crate::object::{Handles, Object, Options, SessionObjects};
 use crate::signpath::{Cancellation, Threads, Transport};

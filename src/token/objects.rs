@@ -30,8 +30,9 @@ impl Token {
     /// The handles of the visible objects that match a template.
     ///
     /// The list of the signing policies is only asked for if one of its objects could match.
-    /// Before login it is that of the configured credentials; if it cannot be had then, it is an
-    /// empty one, since the PIN may bring other credentials.
+    /// Before login it is that of the configured credentials; if it cannot be had soon, it is an
+    /// empty one, since the PIN may bring other credentials. A program that looks at all tokens of a
+    /// machine without network must not hang.
     ///
     /// # Errors
     /// Those of the service, after login or where no login is required.
@@ -87,12 +88,20 @@ impl Token {
         let Some(identity) = user.or_else(|| self.configured()) else {
             return Ok(None);
         };
-        let known = identity.catalog.get(cancellation);
-        let snapshot = known.and_then(|known| match self.unknown_name(&known, template) {
-            // A name that is not in a list from disk may be in the service's own.
-            Some(_) => identity.catalog.confirmed(cancellation),
-            None => Ok(known),
-        });
+        let catalog = &identity.catalog;
+        let known = match is_certain {
+            true => catalog.get(cancellation).map(Some),
+            false => catalog.glimpse(cancellation),
+        };
+        let snapshot = match known {
+            Ok(None) => return Ok(None),
+            Ok(Some(known)) => match self.unknown_name(&known, template) {
+                // A name that is not in a list from disk may be in the service's own.
+                Some(_) => catalog.confirmed(cancellation),
+                None => Ok(known),
+            },
+            Err(error) => Err(error),
+        };
         match snapshot {
             Ok(snapshot) => {
                 if is_certain {

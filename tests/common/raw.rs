@@ -69,20 +69,28 @@ macro_rules! ck {
 
 pub(crate) use ck;
 
-/// Initializes the module, opens a session and logs the configured user in.
-pub fn logged_in(raw: &Raw) -> CK_SESSION_HANDLE {
-    let mut session = 0;
+/// Initializes the module and opens a session.
+pub fn session(raw: &Raw) -> CK_SESSION_HANDLE {
     assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
-    let flags = CKF_SERIAL_SESSION;
+    let (mut session, flags) = (0, CKF_SERIAL_SESSION);
     let opened = ck!(
         raw,
         C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
     );
     assert_eq!(opened, CKR_OK);
-    assert_eq!(
-        ck!(raw, C_Login(session, CKU_USER, ptr::null_mut(), 0)),
-        CKR_OK
-    );
+    session
+}
+
+/// The return value of C_Login with that PIN.
+pub fn login(raw: &Raw, session: CK_SESSION_HANDLE, pin: &str) -> CK_RV {
+    let (pointer, length) = (pin.as_ptr().cast_mut(), pin.len() as CK_ULONG);
+    ck!(raw, C_Login(session, CKU_USER, pointer, length))
+}
+
+/// Initializes the module, opens a session and logs the configured user in.
+pub fn logged_in(raw: &Raw) -> CK_SESSION_HANDLE {
+    let session = session(raw);
+    assert_eq!(login(raw, session, "CONFIG"), CKR_OK);
     session
 }
 

@@ -1,12 +1,12 @@
 //! The way to the service: addresses, proxies, and TLS.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 
 use pkcs11_test::{ServerCertificate, TlsOptions, TlsVersions};
-use tokio::net::TcpSocket;
+use socket2::{Domain, Socket, Type};
 
 use crate::common::programs::{nginx, tinyproxy};
 use crate::scene::{PROXY_PASSWORD, Scene, login};
@@ -373,9 +373,10 @@ const OTHER_ENDS: [&str; 2] = [
 
 /// Where nobody listens, although the port is taken.
 fn silent_address(scene: &mut Scene) -> String {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = socket.local_addr().unwrap();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
     scene.keep(socket);
     address.to_string()
 }

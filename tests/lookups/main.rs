@@ -256,7 +256,7 @@ fn a_program_that_forbids_threads_gets_none() {
 }
 
 #[test]
-fn a_system_without_threads_gets_none() {
+fn a_process_that_can_start_no_thread_is_told_of_that_limit_at_once() {
     let child = || {
         let mut lookups = Lookups::watch();
         let raw = Raw::load();
@@ -264,13 +264,19 @@ fn a_system_without_threads_gets_none() {
         lookups.release();
         // SAFETY: no other thread of this process reads the environment now.
         unsafe { std::env::set_var("SIGNPATH_TEST_NO_THREADS", "yes") };
+        assert_eq!(login(&raw, session), CKR_FUNCTION_FAILED);
+        // SAFETY: the same.
+        unsafe { std::env::remove_var("SIGNPATH_TEST_NO_THREADS") };
         assert_eq!(login(&raw, session), CKR_OK);
-        assert_eq!(lookups.next().thread, this_thread());
     };
     let Some(run) = with_hanging_lookup(test_name!(), &[], child) else {
         return;
     };
-    run.assert_silent();
+    run.assert_one_line(&[
+        "cannot start a thread",
+        "RLIMIT_NPROC",
+        "[CKR_FUNCTION_FAILED]",
+    ]);
 }
 
 #[test]

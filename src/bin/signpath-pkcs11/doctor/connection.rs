@@ -6,9 +6,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use reqwest::Url;
 use signpath_pkcs11::config::{Config, Proxy};
 use signpath_pkcs11::signpath::connect_request;
+use url::Url;
 
 use super::finding::Finding;
 use super::report::Report;

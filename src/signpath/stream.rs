@@ -1,0 +1,214 @@
+//! The bytes of a connection, with or without TLS, as the HTTP client wants them.
+
+use std::io::{self, BufRead, Read, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI16, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::rt::ReadBufCursor;
+use nix::poll::PollFlags;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use super::connector::Unconnected;
+use super::socket::Socket;
+use super::waiting::{Interruption, Waiting};
+
+/// How much is read at once where there is no TLS, in bytes.
+const PIECE: usize = 8 << 10;
+
+/// A socket, and what its stream waits for.
+pub(super) struct Link {
+    pub(super) socket: Socket,
+    /// [`PollFlags`] of the reads and writes that could not go on.
+    wanted: AtomicI16,
+}
+
+/// The two directions of a connection.
+pub(super) struct Stream {
+    link: Arc<Link>,
+    tls: Option<Box<ClientConnection>>,
+    /// What was read last where there is no TLS.
+    piece: Vec<u8>,
+}
+
+impl Link {
+    fn want(&self, flags: PollFlags) {
+        self.wanted.fetch_or(flags.bits(), Ordering::Relaxed);
+    }
+
+    /// Waits until the stream can go on, or for a moment.
+    ///
+    /// # Errors
+    /// An [`Interruption`].
+    pub(super) fn wait(&self, waiting: &Waiting<'_>) -> Result<(), Interruption> {
+        let wanted = self.wanted.swap(0, Ordering::Relaxed);
+        self.socket
+            .wait(waiting, PollFlags::from_bits_truncate(wanted))
+    }
+}
+
+impl Stream {
+    /// A stream without TLS.
+    pub(super) fn plain(socket: Socket) -> Self {
+        Self::new(socket, None)
+    }
+
+    /// A stream over which both sides have agreed on TLS.
+    ///
+    /// # Errors
+    /// See [`Unconnected`].
+    pub(super) fn tls(
+        socket: Socket,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        waiting: &Waiting<'_>,
+    ) -> Result<Self, Unconnected> {
+        let tls = ClientConnection::new(config, name).map_err(Unconnected::Tls)?;
+        let mut tls = Box::new(tls);
+        while tls.is_handshaking() {
+            let (blocked, flags) = if tls.wants_write() {
+                (tls.write_tls(&mut &socket), PollFlags::POLLOUT)
+            } else {
+                (tls.read_tls(&mut &socket), PollFlags::POLLIN)
+            };
+            match blocked {
+                Ok(0) => {
+                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+                    return Err(error.into());
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.wait(waiting, flags)?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if let Err(error) = tls.process_new_packets() {
+                // The server is told why, if that can be done at once.
+                let _ = tls.write_tls(&mut &socket);
+                return Err(Unconnected::Tls(error));
+            }
+        }
+        Ok(Self::new(socket, Some(tls)))
+    }
+
+    fn new(socket: Socket, tls: Option<Box<ClientConnection>>) -> Self {
+        Self {
+            link: Arc::new(Link {
+                socket,
+                wanted: AtomicI16::new(0),
+            }),
+            tls,
+            piece: Vec::new(),
+        }
+    }
+
+    /// What the stream waits for, when it does.
+    pub(super) fn link(&self) -> Arc<Link> {
+        self.link.clone()
+    }
+
+    /// Bytes from the peer, at most `room` of them; none at its end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`], and those of the connection.
+    fn read(&mut self, room: usize, take: impl FnOnce(&[u8])) -> io::Result<()> {
+        let mut socket = &self.link.socket;
+        let Some(tls) = &mut self.tls else {
+            self.piece.resize(room, 0);
+            let length = socket.read(&mut self.piece)?;
+            take(self.piece.get(..length).unwrap_or_default());
+            return Ok(());
+        };
+        loop {
+            match tls.reader().fill_buf() {
+                Ok(bytes) => {
+                    let length = bytes.len().min(room);
+                    take(bytes.get(..length).unwrap_or_default());
+                    tls.reader().consume(length);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            tls.read_tls(&mut socket)?;
+            if let Err(error) = tls.process_new_packets() {
+                let _ = tls.write_tls(&mut socket);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        }
+    }
+
+    /// Sends what TLS has ready.
+    fn send(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else {
+            return Ok(());
+        };
+        while tls.wants_write() {
+            tls.write_tls(&mut &self.link.socket)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send()?;
+        let Some(tls) = &mut self.tls else {
+            return (&self.link.socket).write(bytes);
+        };
+        let length = tls.writer().write(bytes)?;
+        match self.send() {
+            // The rest goes with what comes next.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(length),
+        }
+    }
+
+    fn ready<T>(&self, result: io::Result<T>, flags: PollFlags) -> Poll<io::Result<T>> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.link.want(flags);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
+    }
+}
+
+impl hyper::rt::Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buffer.remaining().min(PIECE);
+        let read = self.read(room, |bytes| buffer.put_slice(bytes));
+        self.ready(read, PollFlags::POLLIN)
+    }
+}
+
+impl hyper::rt::Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.write(bytes);
+        self.ready(written, PollFlags::POLLOUT)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let sent = self.send();
+        self.ready(sent, PollFlags::POLLOUT)
+    }
+
+    /// The peer is told if that can be done at once.
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        let _ = self.send();
+        Poll::Ready(Ok(()))
+    }
+}
