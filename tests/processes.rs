@@ -30,12 +30,7 @@ fn with_service(test: &str, child: impl FnOnce()) -> Option<Service> {
 
 /// Signs with demo/p-256; the return value of C_Sign.
 fn sign(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
-    let key = raw::object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-    let mut mechanism = raw::mechanism(CKM_ECDSA);
-    assert_eq!(ck!(raw, C_SignInit(session, &mut mechanism, key)), CKR_OK);
-    let (mut hash, mut signature, mut length) = ([7; 32], [0; 64], 64);
-    let (hash, signature) = (hash.as_mut_ptr(), signature.as_mut_ptr());
-    ck!(raw, C_Sign(session, hash, 32, signature, &mut length))
+    raw::sign(raw, session, "demo/p-256")
 }
 
 #[test]

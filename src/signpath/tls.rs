@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::input;
 use crate::logging::{self, Level};
+use crate::shortage::Shortage;
 
 /// The configuration of all connections: TLS 1.2 and 1.3, the system's roots and those of
 /// `TlsCaFile`, and the client certificate if there is one.
@@ -48,6 +49,10 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
         return Ok(roots);
     }
     let native = rustls_native_certs::load_native_certs();
+    let mut errors = native.errors.iter();
+    if let Some(shortage) = errors.find_map(|error| Shortage::behind(error)) {
+        return Err(shortage.error());
+    }
     for error in native.errors {
         logging::write(
             Level::Info,
@@ -83,7 +88,12 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
 }
 
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    input::read(path).map_err(|error| unusable(setting, path, format!("cannot be read ({error})")))
+    input::read(path).map_err(|error| {
+        Shortage::of(&error).map_or_else(
+            || unusable(setting, path, format!("cannot be read ({error})")),
+            Shortage::error,
+        )
+    })
 }
 
 fn certificates(setting: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {

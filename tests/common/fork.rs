@@ -2,9 +2,20 @@
 
 /// Forks, runs `child` in the child, and waits for it to end well.
 pub fn fork(child: impl FnOnce()) {
+    fork_by(true, child);
+}
+
+/// The same with the C library's function, or with the system call that it uses.
+pub fn fork_by(library: bool, child: impl FnOnce()) {
     // SAFETY: the child calls only the module, which is made for this, and exits without unwinding
     // into the test harness.
-    match unsafe { libc::fork() } {
+    let process = unsafe {
+        match library {
+            true => libc::fork(),
+            false => libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) as libc::pid_t,
+        }
+    };
+    match process {
         0 => {
             super::end_if_hanging();
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));

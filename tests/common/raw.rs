@@ -94,6 +94,42 @@ pub fn logged_in(raw: &Raw) -> CK_SESSION_HANDLE {
     session
 }
 
+/// Signs a digest with the EC key of that name and CKM_ECDSA; the return value of C_Sign.
+pub fn sign(raw: &Raw, session: CK_SESSION_HANDLE, name: &str) -> CK_RV {
+    let key = object(raw, session, CKO_PRIVATE_KEY, name);
+    let mut mechanism = mechanism(CKM_ECDSA);
+    assert_eq!(ck!(raw, C_SignInit(session, &mut mechanism, key)), CKR_OK);
+    let (mut hash, mut signature, mut length) = ([7; 32], [0; 132], 132);
+    let (hash, signature) = (hash.as_mut_ptr(), signature.as_mut_ptr());
+    ck!(raw, C_Sign(session, hash, 32, signature, &mut length))
+}
+
+/// Signs data with a mechanism that needs no parameter, and verifies the signature; the return values
+/// of C_Sign and C_Verify.
+pub fn sign_and_verify(
+    raw: &Raw,
+    session: CK_SESSION_HANDLE,
+    name: &str,
+    id: CK_MECHANISM_TYPE,
+) -> (CK_RV, CK_RV) {
+    let private = object(raw, session, CKO_PRIVATE_KEY, name);
+    let public = object(raw, session, CKO_PUBLIC_KEY, name);
+    let mut mechanism = mechanism(id);
+    let (mut data, mut signature, mut length) = ([7; 100], [0; 512], 512);
+    let (data, signature) = (data.as_mut_ptr(), signature.as_mut_ptr());
+    assert_eq!(
+        ck!(raw, C_SignInit(session, &mut mechanism, private)),
+        CKR_OK
+    );
+    let signed = ck!(raw, C_Sign(session, data, 100, signature, &mut length));
+    assert_eq!(
+        ck!(raw, C_VerifyInit(session, &mut mechanism, public)),
+        CKR_OK
+    );
+    let verified = ck!(raw, C_Verify(session, data, 100, signature, length));
+    (signed, verified)
+}
+
 /// The handle of the one object of that class with that CKA_ID.
 pub fn object(
     raw: &Raw,

@@ -1,0 +1,295 @@
+//! Few descriptors, or none; connections that are dead; and a host that closes all descriptors behind
+//! the module's back and opens its own.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::ptr;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use cryptoki_sys::*;
+use pkcs11_test::{Fault, Gate, Service, TlsOptions};
+
+use crate::common::fork::fork;
+use crate::common::raw::{self, Raw, ck};
+use crate::common::{SIGN, environment, in_child, service, tls_service, traffic};
+use crate::system::{compiled, limit};
+use crate::{ROW, row, test_name};
+
+/// Uses up the descriptors of this process but for so many.
+fn leave(free: usize) -> Vec<File> {
+    limit(libc::RLIMIT_NOFILE, 64);
+    let null = || File::open("/dev/null");
+    let mut taken: Vec<_> = std::iter::from_fn(|| null().ok()).collect();
+    taken.truncate(taken.len() - free);
+    taken
+}
+
+#[test]
+fn a_process_without_descriptors_is_told_of_its_limit_at_once_and_works_when_it_has_some() {
+    for tls in [false, true] {
+        let prepare = || {
+            let service = match tls {
+                true => tls_service(TlsOptions::default()),
+                false => service(),
+            };
+            let none = ("SIGNPATH_LOG_FILE_LEVEL", "none");
+            let environment = environment(&service, &[none]);
+            (service, environment)
+        };
+        let child = || {
+            let raw = Raw::load();
+            for free in 0..=6 {
+                let session = raw::session(&raw);
+                let taken = leave(free);
+                let rv = raw::login(&raw, session, "CONFIG");
+                drop(taken);
+                let allowed: &[_] = match free {
+                    0 => &[CKR_FUNCTION_FAILED],
+                    _ => &[CKR_FUNCTION_FAILED, CKR_OK],
+                };
+                assert!(allowed.contains(&rv), "{free} free: {rv:#x}");
+                if rv != CKR_OK {
+                    assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
+                }
+                assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+                assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
+            }
+        };
+        let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        assert!(!run.lines().is_empty());
+        for line in run.lines() {
+            assert!(line.contains("RLIMIT_NOFILE"), "{line}");
+            assert!(!line.contains("attempt"), "{line}");
+        }
+    }
+}
+
+/// The error of a system call, and what becomes of it.
+const SHORTAGES: [(i32, CK_RV, &str); 4] = [
+    (libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
+    (libc::ENFILE, CKR_FUNCTION_FAILED, "fs.file-max"),
+    (libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
+    (libc::ENOBUFS, CKR_HOST_MEMORY, "buffers of a socket"),
+];
+
+#[test]
+fn what_the_system_runs_out_of_is_named_with_its_return_value() {
+    for (number, (.., part)) in SHORTAGES.iter().enumerate() {
+        let prepare = || {
+            let service = service();
+            let library = compiled("system.c", &["-shared", "-ldl"]);
+            let preload = ("LD_PRELOAD", library.to_str().unwrap());
+            let row = (ROW, &*number.to_string());
+            let environment = environment(&service, &[preload, row]);
+            (service, environment)
+        };
+        let child = || {
+            let (error, rv, part) = row(&SHORTAGES);
+            let raw = Raw::load();
+            let session = raw::session(&raw);
+            let fail = |number: &str| {
+                // SAFETY: no other thread of this process reads or writes the environment now.
+                unsafe { std::env::set_var("SIGNPATH_TEST_SOCKET_ERROR", number) };
+            };
+            fail(&error.to_string());
+            assert_eq!(raw::login(&raw, session, "CONFIG"), *rv, "{part}");
+            fail("");
+            assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
+            // A connection that is there needs no new one.
+            fail(&error.to_string());
+            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+        };
+        let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        run.assert_one_line(&["C_Login", part]);
+    }
+}
+
+#[test]
+fn threads_share_the_few_connections_that_a_process_can_have() {
+    const THREADS: usize = 32;
+    let prepare = || {
+        let service = service();
+        let none = ("SIGNPATH_LOG_FILE_LEVEL", "none");
+        let environment = environment(&service, &[none]);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        raw::logged_in(&raw);
+        let taken = leave(4);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let (mut session, flags) = (0, CKF_SERIAL_SESSION);
+                    let opened = ck!(
+                        raw,
+                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
+                    );
+                    assert_eq!(opened, CKR_OK);
+                    for _ in 0..5 {
+                        assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+                    }
+                });
+            }
+        });
+        drop(taken);
+    };
+    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_silent();
+    let traffic = traffic(&service.requests());
+    assert_eq!(traffic.signatures, 5 * THREADS);
+    assert!(traffic.connections <= 5, "{traffic:?}");
+}
+
+/// Passes on connections to a service, and keeps them to be closed.
+fn relay(service: &Service) -> (String, Arc<Mutex<Vec<TcpStream>>>) {
+    let url = service.api_url().to_owned();
+    let upstream = url.split('/').nth(2).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let clients = Arc::new(Mutex::new(Vec::new()));
+    let kept = clients.clone();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            kept.lock().unwrap().push(client.try_clone().unwrap());
+            let server = TcpStream::connect(&upstream).unwrap();
+            for (from, to) in [(&client, &server), (&server, &client)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    (url.replace(&upstream_of(&url), &address), clients)
+}
+
+fn upstream_of(url: &str) -> String {
+    url.split('/').nth(2).unwrap().to_owned()
+}
+
+#[test]
+fn dead_connections_do_not_hide_the_one_that_lives() {
+    const THREADS: usize = 8;
+    let child = || {
+        let service = service();
+        let (url, clients) = relay(&service);
+        let gate = Gate::new();
+        let hold = Fault::hold(SIGN, &gate).times(THREADS);
+        service.inject(hold).unwrap();
+        let variables = environment(&service, &[("SIGNPATH_API_URL", &url)]);
+        for (name, value) in variables {
+            // SAFETY: only threads of the service run beside this one, which do not read it.
+            unsafe { std::env::set_var(name, value) };
+        }
+        let raw = Raw::load();
+        let session = raw::logged_in(&raw);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let (mut session, flags) = (0, CKF_SERIAL_SESSION);
+                    ck!(
+                        raw,
+                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
+                    );
+                    assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+                });
+            }
+            gate.wait_for(THREADS);
+            gate.open();
+        });
+        for living in 0..THREADS {
+            let clients = clients.lock().unwrap();
+            assert!(clients.len() >= THREADS);
+            if living == 0 {
+                let dead = clients.iter().enumerate();
+                for (_, client) in dead.filter(|(number, _)| *number != 3) {
+                    client.shutdown(Shutdown::Both).unwrap();
+                }
+            }
+            drop(clients);
+            let before = traffic(&service.requests()).connections;
+            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+            assert_eq!(traffic(&service.requests()).connections, before);
+        }
+    };
+    if let Some(((), run)) = in_child(test_name!(), || ((), Vec::new()), child) {
+        run.assert_silent();
+    }
+}
+
+/// Closes all descriptors but the standard ones, as a daemon does, and opens a file and sockets of the
+/// host's own under their numbers.
+fn take_over() -> (File, Vec<(UnixStream, UnixStream)>) {
+    // SAFETY: what had these descriptors finds out, which is what is tested.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    let file = tempfile::tempfile().unwrap();
+    let sockets = (0..16).map(|_| UnixStream::pair().unwrap()).collect();
+    (file, sockets)
+}
+
+/// Nobody wrote, read or closed anything.
+fn assert_untouched((mut file, sockets): (File, Vec<(UnixStream, UnixStream)>)) {
+    assert_eq!(file.metadata().unwrap().len(), 0);
+    assert_eq!(file.stream_position().unwrap(), 0);
+    for (mut first, mut second) in sockets {
+        for end in [&mut first, &mut second] {
+            end.set_nonblocking(true).unwrap();
+            let error = end.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+            // SAFETY: it only asks whether the descriptor is open.
+            assert!(unsafe { libc::fcntl(end.as_raw_fd(), libc::F_GETFD) } >= 0);
+        }
+    }
+}
+
+#[test]
+fn a_host_that_closes_all_descriptors_keeps_what_it_opens_then() {
+    for tls in [false, true] {
+        let prepare = || {
+            let service = match tls {
+                true => tls_service(TlsOptions::default()),
+                false => service(),
+            };
+            let environment = environment(&service, &[("SIGNPATH_LOG_FILE_LEVEL", "debug")]);
+            (service, environment)
+        };
+        let child = || {
+            let raw = Raw::load();
+            let session = raw::logged_in(&raw);
+            let goes_on = || {
+                let own = take_over();
+                assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+                assert_untouched(own);
+            };
+            let ends = || {
+                let own = take_over();
+                assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+                assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
+                assert_untouched(own);
+            };
+            fork(|| {
+                let own = take_over();
+                let session = raw::logged_in(&raw);
+                assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+                assert_untouched(own);
+            });
+            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+            goes_on();
+            ends();
+        };
+        let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        run.assert_silent();
+    }
+}

@@ -1,0 +1,21 @@
+//! How the module lives in a process that is not its own: signals, stacks, descriptors, forks and
+//! threads that end.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod descriptors;
+mod forks;
+mod signals;
+mod stacks;
+mod system;
+mod threads;
+
+/// Names the row of a table that a child runs.
+const ROW: &str = "TEST_ROW";
+
+/// In a child: the row that it runs.
+fn row<T>(table: &[T]) -> &T {
+    let number: usize = std::env::var(ROW).unwrap().parse().unwrap();
+    &table[number]
+}

@@ -1,0 +1,54 @@
+//! Threads and processes that end while the module works: they end well, and what was asked for is done.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+
+use pkcs11_test::{Fault, Gate, Service};
+
+use crate::common::{SIGN, command, environment, module_path, service, traffic};
+use crate::system::compiled;
+
+/// Starts the host program in C with a service that it reaches by a name.
+fn start(mode: &str, service: &Service) -> Child {
+    let url = service.api_url().replace("127.0.0.1", "localhost");
+    let program = compiled("host.c", &["-ldl", "-pthread", "-I/usr/include/p11-kit-1"]);
+    command(program)
+        .arg(mode)
+        .envs(environment(service, &[("SIGNPATH_API_URL", &url)]))
+        .env("SIGNPATH_TEST_MODULE", module_path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn assert_good_end(mut host: Child) {
+    let status = host.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[test]
+fn a_thread_that_is_cancelled_in_c_sign_gets_its_signature_first() {
+    let service = service();
+    let gate = Gate::new();
+    service.inject(Fault::hold(SIGN, &gate)).unwrap();
+    let mut host = start("cancel", &service);
+    gate.wait_for(1);
+    host.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    let mut line = String::new();
+    let stdout = host.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    assert_eq!(line, "cancelled\n");
+    gate.open();
+    assert_good_end(host);
+    assert_eq!(traffic(&service.requests()).signatures, 1);
+}
+
+#[test]
+fn an_exit_handler_and_a_destructor_can_sign() {
+    for mode in ["atexit", "destructor"] {
+        let service = service();
+        assert_good_end(start(mode, &service));
+        assert_eq!(traffic(&service.requests()).signatures, 1, "{mode}");
+    }
+}
