@@ -529,6 +529,43 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_can_be_done_without_is_asked_for_once_a_minute_and_by_others_at_once() {
+        let bench = Bench::new();
+        let glimpse = |seconds| {
+            let now = bench.started + Duration::from_secs(seconds);
+            bench.catalog.glimpse_at(now, &Cancellation::new())
+        };
+        let failure = || Fault::on(LIST, Effect::status(503));
+        bench.service.inject(failure().times(2)).unwrap();
+        assert!(glimpse(0).is_err());
+        for seconds in [0, 1, 59] {
+            assert!(glimpse(seconds).unwrap().is_none());
+        }
+        assert_eq!(bench.requests(), 1);
+        assert!(glimpse(60).is_err());
+        assert_eq!(bench.requests(), 2);
+        bench.use_after(MINUTE);
+        assert!(glimpse(61).unwrap().is_some(), "somebody got one");
+        assert_eq!(bench.requests(), 3);
+    }
+
+    #[test]
+    fn who_needs_the_list_asks_again_where_another_did_not_wait_for_it() {
+        let bench = Bench::new();
+        let gate = Gate::new();
+        let failure = Fault::on(LIST, Effect::status(503)).behind(&gate);
+        bench.service.inject(failure).unwrap();
+        std::thread::scope(|scope| {
+            let glimpse = scope.spawn(|| bench.catalog.glimpse(&Cancellation::new()).map(drop));
+            gate.wait_for(1);
+            let login = scope.spawn(|| bench.use_after(Duration::ZERO));
+            gate.open();
+            assert!(glimpse.join().unwrap().is_err());
+            assert_eq!(login.join().unwrap().objects.len(), 3);
+        });
+    }
+
+    #[test]
     fn who_waits_for_a_list_that_was_contradicted_shares_the_refusal() {
         let bench = Bench::new();
         bench.use_after(Duration::ZERO);

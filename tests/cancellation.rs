@@ -180,6 +180,10 @@ fn a_signature_that_is_out_at_the_service_survives_c_logout() {
         let raw = Raw::load();
         let pin = format!("{}:{}", service.organization_id(), service.token());
         for pin in ["CONFIG", &pin] {
+            if pin != "CONFIG" {
+                // SAFETY: no other thread of this process reads the environment now.
+                unsafe { std::env::remove_var("SIGNPATH_API_TOKEN") };
+            }
             let session = raw::session(&raw);
             assert_eq!(raw::login(&raw, session, pin), CKR_OK);
             let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
@@ -198,6 +202,14 @@ fn a_signature_that_is_out_at_the_service_survives_c_logout() {
             assert_eq!(posts(), before + 1);
             // The operation was that user's.
             assert_eq!(sign(&raw, session), CKR_OPERATION_NOT_INITIALIZED);
+            let last_connection = || service.requests().pop().unwrap().connection;
+            let out = last_connection();
+            assert_eq!(raw::login(&raw, session, pin), CKR_OK);
+            gate.open();
+            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+            gate.close();
+            // A token of the configuration stays until C_Finalize.
+            assert_eq!(last_connection() == out, pin == "CONFIG");
             assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
         }
     };

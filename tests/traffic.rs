@@ -8,14 +8,14 @@ use std::ptr;
 use common::programs::free_address;
 use common::raw::{self, Raw, ck};
 use common::{
-    Traffic, environment, in_child, initialized, objects, options, service, slot, traffic,
+    LIST, Traffic, environment, in_child, initialized, objects, options, service, slot, traffic,
 };
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use cryptoki_sys::*;
-use pkcs11_test::{Options, Service};
+use pkcs11_test::{Effect, Fault, Gate, Options, Service};
 
 const PRIVATE_KEY: Attribute = Attribute::Class(ObjectClass::PRIVATE_KEY);
 
@@ -62,6 +62,59 @@ fn nothing_is_asked_before_it_is_needed() {
     };
     assert_eq!(traffic.lists, 0);
     assert_eq!(traffic.connections, 0);
+}
+
+#[test]
+fn a_search_before_login_gives_up_soon_says_so_once_and_is_not_repeated() {
+    // One service does not answer at all, the other is busy.
+    for route_hangs in [true, false] {
+        let prepare = || {
+            let service = service();
+            let gate = Gate::new();
+            let fault = match route_hangs {
+                true => Fault::hold(LIST, &gate),
+                false => Fault::on(LIST, Effect::status(503)),
+            };
+            service.inject(fault).unwrap();
+            let environment = environment(&service, &[]);
+            ((service, gate), environment)
+        };
+        let child = || {
+            let module = initialized();
+            let session = module.open_ro_session(slot(&module)).unwrap();
+            for _ in 0..3 {
+                assert_eq!(objects(&session), []);
+            }
+            let pin = AuthPin::new("CONFIG".into());
+            session.login(UserType::User, Some(&pin)).unwrap();
+            assert_ne!(objects(&session), []);
+        };
+        let Some(((service, _), run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        run.assert_one_line(&["warning: no objects can be shown before login"]);
+        assert_eq!(traffic(&service.requests()).lists, 2, "search and login");
+    }
+}
+
+#[test]
+fn a_search_that_no_login_can_follow_waits_for_the_service() {
+    let prepare = || {
+        let service = service();
+        let busy = Effect::retry_after(503, 0);
+        service.inject(Fault::on(LIST, busy).times(2)).unwrap();
+        let open = ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false");
+        let environment = environment(&service, &[open]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = module.open_ro_session(slot(&module)).unwrap();
+        assert_ne!(objects(&session), []);
+    };
+    if let Some((service, _)) = in_child(test_name!(), prepare, child) {
+        assert_eq!(traffic(&service.requests()).lists, 3);
+    }
 }
 
 #[test]

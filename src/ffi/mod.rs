@@ -55,8 +55,12 @@ fn call(
         function,
         arguments,
     };
-    // A second time around what is said of the call, of its panics too.
-    catch_unwind(AssertUnwindSafe(|| logged(&call, body))).unwrap_or(CKR_GENERAL_ERROR)
+    contained(|| logged(&call, body))
+}
+
+/// A panic in what is said of a call, of its panics too.
+fn contained(call: impl FnOnce() -> CK_RV) -> CK_RV {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or(CKR_GENERAL_ERROR)
 }
 
 fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
@@ -131,6 +135,11 @@ mod tests {
 
     /// Set where the test runs itself again, in a process whose stderr and panics are its own.
     const CHILD: &str = "SIGNPATH_TEST_PANIC";
+
+    #[test]
+    fn a_panic_outside_of_what_a_call_does_is_a_return_value_too() {
+        assert_eq!(contained(|| panic!("in the log")), CKR_GENERAL_ERROR);
+    }
 
     #[test]
     fn a_panic_is_a_return_value_and_says_where_it_was_but_not_its_message() {

@@ -114,6 +114,32 @@ fn no_argument_ends_the_process_before_during_and_after_initialization() {
     });
 }
 
+/// The smallest stack of a thread that calls the module, in bytes.
+const SMALL_STACK: usize = 48 << 10;
+
+#[test]
+fn each_function_works_on_a_small_stack() {
+    check(test_name!(), "a small stack", || {
+        // What AddressSanitizer puts around variables is not the module's.
+        let stack = match std::env::var_os("ASAN_OPTIONS") {
+            None => SMALL_STACK,
+            Some(_) => 16 * SMALL_STACK,
+        };
+        let raw = Raw::load();
+        let thread = thread::Builder::new().stack_size(stack);
+        let calls = || {
+            assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+            let handles = log_in(&raw);
+            for_all_functions(&raw, seed(), "logged in", Some(handles), |draw, _, _| {
+                logged_in_again(&raw, draw.session)
+            });
+        };
+        thread::scope(|scope| {
+            thread.spawn_scoped(scope, calls).unwrap();
+        });
+    });
+}
+
 #[test]
 fn random_calls_of_one_thread_do_not_end_the_process() {
     check(test_name!(), "one thread", || {
