@@ -7,11 +7,12 @@
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, IntoRawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::stat::fstat;
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, TcpKeepalive, Type};
 
 use super::waiting::{Interruption, Waiting};
 
@@ -23,9 +24,28 @@ pub(super) struct Socket {
     identity: Identity,
 }
 
+/// How long a connection is silent before the system asks whether the peer is there, and before it asks
+/// again.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+
+/// How often it asks in vain before the connection is dead.
+const PROBES: u32 = 3;
+
 /// The file system and the number of what a descriptor leads to. No two sockets of a system have
 /// the same while both exist, and numbers of closed ones do not come back soon.
 type Identity = (u64, u64);
+
+/// Has the system look after a connection while nobody drives it: a firewall does not forget it, and
+/// a peer that has gone shows before the next request. A system that cannot do this does without.
+fn keep_alive(socket: &socket2::Socket) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(PROBE_AFTER)
+        .with_interval(PROBE_AFTER)
+        .with_retries(PROBES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(PROBE_AFTER * (PROBES - 1)));
+}
 
 fn identity(descriptor: impl AsFd) -> io::Result<Identity> {
     let state = fstat(descriptor)?;
@@ -46,6 +66,7 @@ impl Socket {
         )?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        keep_alive(&socket);
         match socket.connect(&address.into()) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::sync::{Arc, Mutex};
@@ -149,6 +149,31 @@ fn threads_share_the_few_connections_that_a_process_can_have() {
     let traffic = traffic(&service.requests());
     assert_eq!(traffic.signatures, 5 * THREADS);
     assert!(traffic.connections <= 5, "{traffic:?}");
+}
+
+#[test]
+fn the_system_keeps_an_idle_connection_alive() {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        raw::logged_in(&raw);
+        let connections: Vec<_> = (3..64).filter_map(is_kept_alive).collect();
+        assert_eq!(connections, [true], "one TCP socket");
+    };
+    in_child(test_name!(), prepare, child);
+}
+
+/// Of a TCP socket that is connected.
+fn is_kept_alive(descriptor: i32) -> Option<bool> {
+    // SAFETY: the borrow ends before the descriptor can be closed, and one that is not open is an error.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    let socket = socket2::SockRef::from(&descriptor);
+    socket.peer_addr().ok()?.as_socket()?;
+    Some(socket.keepalive().unwrap())
 }
 
 /// Passes on connections to a service, and keeps them to be closed.
