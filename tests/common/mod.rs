@@ -15,7 +15,8 @@ pub mod relay;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::Error;
@@ -34,7 +35,7 @@ pub const LOG_DIRECTORY: &str = "SIGNPATH_LOG_FILE_DIRECTORY";
 /// Has the files that tests hold current written anew.
 const UPDATE: &str = "SIGNPATH_TEST_UPDATE";
 
-/// Names another build of the module to test.
+/// Names the library to test; tells a child which one its parent has built.
 const MODULE: &str = "SIGNPATH_TEST_MODULE";
 
 /// What a child prints when it is through.
@@ -50,16 +51,23 @@ pub const SIGN_HASH: &str = "POST /SigningRequests/SignHash";
 /// The total time of a call of the service that has none left for a second attempt.
 pub const ONE_ATTEMPT: (&str, &str) = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2");
 
-/// The built shared library: the one that `SIGNPATH_TEST_MODULE` names, or that cargo puts beside the
-/// test programs.
+/// The shared library: the one that `SIGNPATH_TEST_MODULE` names, or the one that a package ships,
+/// which is built if need be. Cargo's own, beside the test programs, has features of the test bench.
 pub fn module_path() -> PathBuf {
-    if let Some(path) = std::env::var_os(MODULE) {
-        return path.into();
-    }
-    let program = std::env::current_exe().unwrap();
-    let path = program.with_file_name("libsignpath_pkcs11.so");
-    assert!(path.exists(), "{} has not been built", path.display());
-    path
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let path = || match std::env::var_os(MODULE) {
+        Some(path) => path.into(),
+        None => built_module(),
+    };
+    PATH.get_or_init(path).clone()
+}
+
+fn built_module() -> PathBuf {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/pkcs11-test/lib/module.sh");
+    let output = Command::new(script).stderr(Stdio::inherit()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "the module was not built");
+    String::from_utf8(output.stdout).unwrap().trim_end().into()
 }
 
 /// Panics unless a file of the repository has this content. With `SIGNPATH_TEST_UPDATE=1` in the
@@ -132,12 +140,12 @@ impl Run {
     }
 }
 
-/// A program that finds nothing of SignPath's in its environment but a folder for logs, and what the
-/// tests are told themselves.
+/// A program that finds nothing of SignPath's in its environment but a folder for logs, the module,
+/// and what the tests are told themselves.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGNPATH_")) {
-        if ![MODULE, UPDATE].contains(&&*name) {
+        if name != UPDATE {
             command.env_remove(name);
         }
     }
@@ -145,6 +153,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         command.env_remove(name).env_remove(name.to_uppercase());
     }
     command.env(LOG_DIRECTORY, concat!(env!("CARGO_TARGET_TMPDIR"), "/logs"));
+    command.env(MODULE, module_path());
     command
 }
 

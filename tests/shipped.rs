@@ -1,0 +1,124 @@
+//! The library as a package ships it: what is linked into it, how it is compiled, and what it takes of its process.
+
+mod common;
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use common::{environment, in_child, initialized, logged_in, private_key, service, slot};
+use cryptoki::context::Pkcs11;
+use cryptoki::mechanism::Mechanism;
+use pkcs11_test::{Fault, Gate};
+
+/// The features that weigh most, in the order of their names: none comes or goes unnoticed.
+///
+/// * `num-bigint-dig`, `rsa`: without `u64_digit` a signature takes a third longer.
+/// * `rustls`: one provider, which is not aws-lc-rs.
+/// * `tokio`: `signal` makes a socket pair for the process, `rt-multi-thread` threads.
+const FEATURES: &[(&str, &str)] = &[
+    ("nix", "feature,fs,hostname,process,signal,user"),
+    ("num-bigint-dig", "i128,prime,rand,u64_digit,zeroize"),
+    ("rsa", "std,u64_digit"),
+    ("rustls", "ring,std,tls12"),
+    (
+        "tokio",
+        "bytes,default,io-util,libc,mio,net,rt,socket2,sync,time",
+    ),
+];
+
+/// Of an idle connection.
+const DESCRIPTORS_PER_CONNECTION: usize = 4;
+
+#[test]
+fn its_dependencies_have_the_features_that_its_manifest_asks_for() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = Command::new(cargo)
+        .args(["tree", "--locked", "--package", env!("CARGO_PKG_NAME")])
+        .args(["--edges", "normal,no-proc-macro", "--prefix", "none"])
+        .args(["--format", "{p} {f}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{tree:?}");
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    for (name, expected) in FEATURES {
+        let lines = tree.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let found = lines.into_iter().find(|words| words[0] == *name);
+        let found = found.unwrap_or_else(|| panic!("{name} is not in {tree}"));
+        assert_eq!(found[2], *expected, "{name}");
+    }
+}
+
+#[test]
+fn it_is_compiled_as_a_cdylib_alone_with_link_time_optimization() {
+    let mut file = OsString::from(common::module_path());
+    file.push(".rustc");
+    let call = std::fs::read_to_string(file).expect("pkcs11-test/lib/module.sh writes it");
+    let call: Vec<_> = call.split_whitespace().collect();
+    let value_of = |option: &str| {
+        let here = call.windows(2).filter(|words| words[0] == option);
+        here.map(|words| words[1]).collect::<Vec<_>>()
+    };
+    assert_eq!(value_of("--crate-type"), ["cdylib"]);
+    let codegen = value_of("-C");
+    for option in ["opt-level=3", "lto=fat", "codegen-units=1"] {
+        assert!(codegen.contains(&option), "{option} is not in {codegen:?}");
+    }
+}
+
+/// The descriptors of this process.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// In a child: signs with so many threads that hold a connection each at the same time.
+fn sign_at_once(module: &Pkcs11, threads: usize) {
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let session = module.open_ro_session(slot(module)).unwrap();
+                let key = private_key(&session, "demo/p-256");
+                session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap();
+            });
+        }
+    });
+}
+
+#[test]
+fn a_connection_takes_a_fixed_number_of_descriptors_and_the_process_none() {
+    const CONNECTIONS: usize = 5;
+    let gate = Gate::new();
+    let prepare = || {
+        let service = service();
+        let holding = Fault::hold(common::SIGN, &gate);
+        service.inject(holding.times(CONNECTIONS)).unwrap();
+        let opening = gate.clone();
+        std::thread::spawn(move || {
+            opening.wait_for(CONNECTIONS);
+            opening.open();
+        });
+        let environment = environment(&service, &[("SIGNPATH_LOG_FILE_LEVEL", "none")]);
+        (service, environment)
+    };
+    let child = || {
+        let before = descriptors();
+        let module = initialized();
+        let session = logged_in(&module);
+        assert_eq!(descriptors() - before, DESCRIPTORS_PER_CONNECTION);
+        sign_at_once(&module, CONNECTIONS);
+        assert_eq!(
+            descriptors() - before,
+            CONNECTIONS * DESCRIPTORS_PER_CONNECTION
+        );
+        drop(session);
+        module.finalize().unwrap();
+        assert_eq!(descriptors(), before);
+    };
+    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    assert_eq!(
+        common::traffic(&service.requests()).connections,
+        CONNECTIONS
+    );
+}
