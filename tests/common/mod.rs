@@ -169,9 +169,7 @@ pub fn in_child<S>(
 ) -> Option<(S, Run)> {
     if std::env::var(CHILD).as_deref() == Ok(test) {
         end_if_hanging();
-        // As in a program that is not Rust's: a write that raises the signal ends the test.
-        // SAFETY: it has no preconditions.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        die_of_broken_pipes();
         child();
         done();
         return None;
@@ -200,6 +198,13 @@ pub fn in_child<S>(
 pub fn end_if_hanging() {
     // SAFETY: it only sets a timer, whose signal ends the process.
     unsafe { libc::alarm(120) };
+}
+
+/// Gives SIGPIPE its default back, which ends the process, as it would end a signing tool: Rust
+/// programs ignore it, and would not notice that the module raises it.
+pub fn die_of_broken_pipes() {
+    // SAFETY: it sets no handler, only the default.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 /// In a child that does not return to its test: says that all of it went well.
