@@ -35,12 +35,17 @@ struct Running {
 }
 
 impl Service {
-    /// Makes what is missing in the state folder and starts to answer. The first start takes some seconds, since it generates keys.
+    /// Makes what is missing in the state folder and starts to answer. The first start generates keys, which can take a minute and
+    /// is said on stderr.
     ///
     /// # Errors
     /// The state folder or the log cannot be written, the address is taken, SoftHSM is missing, or a stored key is of another
     /// type than its policy's.
     pub fn start(options: Options) -> Result<Self, Error> {
+        // First, so that an address which is taken is told before keys are generated for a minute.
+        let listener = TcpListener::bind(options.listen)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .context(format!("cannot listen on {}", options.listen))?;
         let log = Arc::new(RequestLog::open(&options.log)?);
         let state = Arc::new(StateFolder::open(&options.state)?);
         let lock = state.lock()?;
@@ -53,9 +58,6 @@ impl Service {
         };
         drop(lock);
 
-        let listener = TcpListener::bind(options.listen)
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .context(format!("cannot listen on {}", options.listen))?;
         let address = reachable(listener.local_addr().context("cannot listen")?);
         let scheme = if options.tls { "https" } else { "http" };
         let api = Arc::new(Api {

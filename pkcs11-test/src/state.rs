@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use fs4::fs_std::FileExt;
@@ -24,6 +25,7 @@ pub(crate) const PUBLIC: u32 = 0o644;
 /// A folder of mode 0700.
 pub(crate) struct StateFolder {
     path: PathBuf,
+    generating: Once,
 }
 
 impl StateFolder {
@@ -32,7 +34,20 @@ impl StateFolder {
         let path = path
             .canonicalize()
             .context(format!("cannot open the state folder {}", path.display()))?;
-        Ok(Self { path })
+        Ok(Self {
+            path,
+            generating: Once::new(),
+        })
+    }
+
+    /// Says on stderr, once, that keys are generated: the search for RSA primes can take a minute.
+    pub fn announce_keys(&self) {
+        self.generating.call_once(|| {
+            eprintln!(
+                "pkcs11-test: generating keys in {}, once; this can take a minute",
+                self.path.display()
+            );
+        });
     }
 
     /// Keeps other processes from making the same things until the file is dropped.

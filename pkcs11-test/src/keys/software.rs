@@ -28,6 +28,7 @@ impl SoftwareStore {
         if let Some(pem) = state.read(file)? {
             return Ok(pem);
         }
+        state.announce_keys();
         let pem =
             generate(kind).context(format!("cannot generate a key of type {}", kind.name()))?;
         state.write(file, &pem, SECRET)?;

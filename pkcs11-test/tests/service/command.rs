@@ -149,6 +149,36 @@ fn processes_that_start_at_once_agree_on_keys_and_identifiers() {
 }
 
 #[test]
+fn says_on_its_first_start_that_it_generates_keys() {
+    use std::io::Read;
+
+    for store in ["software", "softhsm"] {
+        let folder = state(&format!("announced-{store}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        let arguments = ["--state", path(&folder), "--key-store", store];
+        let policies = state("announced.json");
+        let two = r#"{ "policies": [ { "project": "demo", "policy": "one", "key": "p-256" },
+            { "project": "demo", "policy": "two", "key": "p-384" } ] }"#;
+        std::fs::write(&policies, two).expect("write");
+        let said = [(); 2].map(|()| {
+            let more = ["--policies", path(&policies), "--tls", "--log", "/dev/null"];
+            let mut serve = Serve::spawn("announced.env", &[&arguments[..], &more].concat());
+            serve.lines();
+            let mut stderr = serve.child.stderr.take().expect("stderr");
+            assert_eq!(serve.end("-TERM").code(), Some(0));
+            let mut said = String::new();
+            stderr.read_to_string(&mut said).expect("UTF-8");
+            said
+        });
+        let expected = format!(
+            "pkcs11-test: generating keys in {}, once; this can take a minute\n",
+            folder.canonicalize().expect("the folder").display()
+        );
+        assert_eq!(said, [expected.as_str(), ""], "{store}");
+    }
+}
+
+#[test]
 fn what_cannot_be_started_is_told_in_one_line() {
     let missing = fails(&[
         "--state",

@@ -29,6 +29,7 @@ pub use token::SoftHsmToken;
 
 /// A token with one key pair and one certificate per label.
 pub(crate) struct SoftHsmStore {
+    state: Arc<StateFolder>,
     token: SoftHsmToken,
     sessions: Arc<Sessions>,
     /// Held while an object is made: C_GenerateKeyPair of SoftHSM 2.6.1 fails now and then (CKR_GENERAL_ERROR,
@@ -38,7 +39,7 @@ pub(crate) struct SoftHsmStore {
 
 impl SoftHsmStore {
     /// Opens the token in the state folder. Made when it is missing.
-    pub fn open(state: &StateFolder, module: Option<&Path>) -> Result<Self, Error> {
+    pub fn open(state: &Arc<StateFolder>, module: Option<&Path>) -> Result<Self, Error> {
         let (token, context, slot) = token::open(state, module)?;
         let pin = AuthPin::from(token.user_pin.clone());
         let sessions = Arc::new(Sessions {
@@ -48,6 +49,7 @@ impl SoftHsmStore {
             idle: Mutex::default(),
         });
         Ok(Self {
+            state: Arc::clone(state),
             token,
             sessions,
             writing: Mutex::default(),
@@ -108,7 +110,10 @@ impl KeyStore for SoftHsmStore {
                     find(session, ObjectClass::PUBLIC_KEY, label)?,
                 ) {
                     (Some(private_key), Some(public_key)) => Ok((private_key, public_key)),
-                    _ => generate(session, label, kind),
+                    _ => {
+                        self.state.announce_keys();
+                        generate(session, label, kind)
+                    }
                 }
                 .and_then(|(private_key, public_key)| {
                     Ok((private_key, read_public_key(session, public_key)?))
