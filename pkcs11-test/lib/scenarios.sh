@@ -88,6 +88,7 @@ TOOL_ROWS=(
     "python-pkcs11-rsa    | python-pkcs11   | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11 SHA256_RSA_PKCS"
     "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
     "nginx                | nginx           | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_nginx"
+    "stunnel              | stunnel         | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_stunnel"
     "curl-rsa             | curl            | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_curl"
     "curl-ec              | curl            | demo/p-256    | ECDSA, SHA-256               | tls_curl"
     "spy                  | pkcs11-spy      | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11_spied"

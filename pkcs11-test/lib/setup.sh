@@ -38,6 +38,7 @@ TOOL_REQUIREMENTS=(
     "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
     "rpm                        rpmsign"
     "sbsigntool                 sbsign"
+    "stunnel4                   stunnel"
     "tinyproxy-bin              tinyproxy"
     "zsh                        zsh"
 )

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# TLS with a key of the module: a server's in nginx, a client's in curl. Both talk through a socket in the file system, since no
-# port is surely free.
+# TLS with a key of the module: a server's in nginx and stunnel, a client's in curl. All talk through a socket in the file system,
+# since no port is surely free.
 
 # The master process loads the key and logs in; a worker, which is a fork of it, signs the handshake.
 tls_nginx() {
@@ -38,6 +38,32 @@ CONF
     signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
         https://localhost/ >said
     says 1 '^served$'
+}
+
+# The daemon is a fork of the process that loads the key and logs in. Its threads, each with 64 KiB of stack, sign the handshakes
+# over one connection.
+tls_stunnel() {
+    expect processes 3
+    self_signed_certificate server.pem
+    cat >stunnel.conf <<CONF
+pid = $PWD/stunnel.pid
+output = $PWD/stunnel.log
+engine = pkcs11
+
+[server]
+accept = $PWD/socket
+exec = /bin/echo
+execArgs = echo served
+cert = $PWD/server.pem
+engineId = pkcs11
+key = $KEY_URI
+CONF
+    run stunnel "$PWD/stunnel.conf"
+    trap 'kill "$(cat stunnel.pid)"' EXIT
+    for _ in 1 2 3; do
+        signs 1 openssl s_client -unix socket -CAfile server.pem -verify_return_error -verify_hostname localhost -quiet >>said
+    done
+    says 3 '^served$'
 }
 
 # The server asks for a certificate and trusts only that of the key.
