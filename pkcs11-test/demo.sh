@@ -4,6 +4,8 @@
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
+# The tools are to have SIGPIPE at its default. A shell that inherits it ignored cannot reset it.
+[[ -z $(trap -p PIPE) ]] || exec env --default-signal=PIPE "$BASH" "$0" "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . pkcs11-test/lib/setup.sh
@@ -65,8 +67,7 @@ main() {
 
     make_work_folder signpath-pkcs11-demo
     install_requirements
-    say "Building the module and the local SignPath service ..."
-    build release
+    build
     say "Starting the service ..."
     start_service "$WORK/service" --key-store softhsm --tls
     prepare_inputs "$WORK/inputs"

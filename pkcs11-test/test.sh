@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Runs every test: the checks of format and lints, the tests of both crates, those of robustness under AddressSanitizer, and the
-# rows of all tools on both key stores of the local SignPath service, with and without TLS. Installs what is missing, as demo.sh
-# does. The last line says "N passed, N failed".
+# rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the build
+# with AddressSanitizer use the library that a package ships. Installs what is missing, as demo.sh does. The last line says
+# "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
+# The tools are to have SIGPIPE at its default. A shell that inherits it ignored cannot reset it.
+[[ -z $(trap -p PIPE) ]] || exec env --default-signal=PIPE "$BASH" "$0" "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . pkcs11-test/lib/setup.sh
@@ -52,14 +55,14 @@ count_tests() {
 
 cargo_tests() {
     say "Running cargo test ..."
-    CARGO_TERM_COLOR=never count_tests cargo test --workspace --locked --no-fail-fast
+    CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests cargo test --workspace --locked --no-fail-fast
 }
 
-# Runs the tests of robustness on a build of the module in which AddressSanitizer looks after every access to memory. Only the
-# module is built anew. The program that loads it is the usual one, with the sanitizer's runtime of GCC: not every rustc brings
+# Runs the tests of robustness on a build of the module in which AddressSanitizer looks after every access to memory, and the
+# compiler after arithmetic that overflows. Only the module is built anew. The program that loads it is the usual one, with the sanitizer's runtime of GCC: not every rustc brings
 # one, and what both compilers make calls the same functions.
 robustness_tests() {
-    local host runtime program
+    local host runtime program module
     host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
     runtime=$(cc -print-file-name=libasan.so)
     if [[ ! -e $runtime ]]; then
@@ -69,9 +72,8 @@ robustness_tests() {
     fi
     say "Building the module with AddressSanitizer ..."
     # The option is an unstable one. C and assembly of the dependencies are instrumented as well.
-    if ! env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "CFLAGS_${host//-/_}=-fsanitize=address" \
-        CARGO_PROFILE_DEV_DEBUG=line-tables-only \
-        cargo build --package signpath-pkcs11 --lib --locked --quiet --target "$host" --target-dir target/asan; then
+    if ! module=$(env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "CFLAGS_${host//-/_}=-fsanitize=address" \
+        CARGO_PROFILE_DEV_DEBUG=line-tables-only pkcs11-test/lib/module.sh asan --target "$host"); then
         say "The build with AddressSanitizer failed."
         FAILED=$((FAILED + 1))
         return
@@ -80,15 +82,14 @@ robustness_tests() {
         jq --raw-output 'select(.executable and .target.name == "robustness").executable')
     # What lives as long as the process is not freed, so that leaks are no defects.
     count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 \
-        SIGNPATH_TEST_MODULE="$PWD/target/asan/$host/debug/libsignpath_pkcs11.so" "$program"
+        SIGNPATH_TEST_MODULE="$module" "$program"
 }
 
-# Runs all rows. Arguments: the build, the key store of the service, further options for the service.
+# Runs all rows. Arguments: the key store of the service, further options for the service.
 tool_rows() {
-    local profile=$1 key_store=$2
-    shift 2
-    say "Signing with the $profile build and a service with the $key_store key store $* ..."
-    build "$profile"
+    local key_store=$1
+    shift
+    say "Signing with a service with the $key_store key store $* ..."
     start_service "$WORK/service-$key_store" --key-store "$key_store" "$@"
     FAILURES=()
     run_rows "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
@@ -102,11 +103,12 @@ main() {
     install_requirements
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
+    build
     cargo_tests
     robustness_tests
     prepare_inputs "$WORK/inputs"
-    tool_rows debug software
-    tool_rows release softhsm --tls
+    tool_rows software
+    tool_rows softhsm --tls
     COMPLETE=yes
 }
 

@@ -5,7 +5,7 @@ SERVICE_START_SECONDS=120
 POLICIES=$PWD/pkcs11-test/lib/policies.json
 SERVICE_PID=
 
-# Starts the service that was built last, in a new folder, and exports what the module needs to find it.
+# Starts the service in a new folder, and exports what the module needs to find it. What the service says on stderr is shown.
 # Arguments: the folder, further options for `pkcs11-test serve`.
 start_service() {
     local folder=$1
@@ -14,13 +14,12 @@ start_service() {
     STATE=$folder/state
     REQUEST_LOG=$folder/requests.log
     "$PROGRAMS/pkcs11-test" serve --listen 127.0.0.1:0 --policies "$POLICIES" --state "$STATE" \
-        --log "$REQUEST_LOG" --env "$folder/env" "$@" >/dev/null 2>"$folder/errors" </dev/null &
+        --log "$REQUEST_LOG" --env "$folder/env" "$@" >/dev/null </dev/null &
     SERVICE_PID=$!
 
     local deadline=$((SECONDS + SERVICE_START_SECONDS))
     until [[ -e $folder/env ]]; do
         if ! kill -0 "$SERVICE_PID" 2>/dev/null || ((SECONDS > deadline)); then
-            tail -n 20 "$folder/errors" >&2
             die "The local SignPath service did not start."
         fi
         sleep 0.1

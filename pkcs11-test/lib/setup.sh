@@ -140,13 +140,16 @@ install_requirements() {
     find_rust || die "cargo and rustc $RUST_VERSION or later are still not found."
 }
 
-# Builds the module and the service. Sets PROGRAMS, the folder of the commands, and MODULE. Argument: "release" or "debug".
+# Builds what the rows need. Sets MODULE, the library as a package ships it, and PROGRAMS, the folder of the service and the
+# command. Each of the two builds takes a minute or more: on a terminal Cargo shows what it is at.
 build() {
     local target
-    local -a options=()
-    [[ $1 != release ]] || options=(--release)
-    cargo build --workspace --locked --quiet "${options[@]}" || die "The build failed."
+    local -a quiet=()
+    [[ -t 2 ]] || quiet=(--quiet)
+    say "Building the module as a package ships it ..."
+    MODULE=$(pkcs11-test/lib/module.sh) || die "The build of the module failed."
+    say "Building the local SignPath service and the command line ..."
+    cargo build --workspace --bins --locked "${quiet[@]}" || die "The build failed."
     target=$(cargo metadata --format-version 1 --no-deps --locked | jq --raw-output .target_directory)
-    PROGRAMS=$target/$1
-    MODULE=$PROGRAMS/libsignpath_pkcs11.so
+    PROGRAMS=$target/debug
 }
