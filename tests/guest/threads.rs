@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use pkcs11_test::{Fault, Gate, Service};
 
-use crate::common::{SIGN, command, environment, module_path, service, traffic};
+use crate::common::{SIGN, command, environment, service, traffic};
 use crate::system::compiled;
 
 /// Starts the host program in C with a service that it reaches by a name.
@@ -15,7 +15,6 @@ fn start(mode: &str, service: &Service) -> Child {
     command(program)
         .arg(mode)
         .envs(environment(service, &[("SIGNPATH_API_URL", &url)]))
-        .env("SIGNPATH_TEST_MODULE", module_path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
