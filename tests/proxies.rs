@@ -2,9 +2,13 @@
 
 mod common;
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
 use common::programs::{Program, tinyproxy};
 use common::{
-    Run, environment, in_child, initialized, logged_in, private_key, service, tls_service, traffic,
+    ONE_ATTEMPT, Run, another_machine, beyond_loopback, environment, in_child, initialized,
+    logged_in, private_key, service, tls_service, traffic,
 };
 use cryptoki::mechanism::Mechanism;
 use pkcs11_test::{Service, TlsOptions};
@@ -25,8 +29,8 @@ fn signed_through(
         let service = service();
         let proxy = tinyproxy(configuration);
         let mut environment = environment(&service, &[("SIGNPATH_LOG_CONSOLE_LEVEL", "verbose")]);
-        let proxies = proxies(&proxy).into_iter();
-        environment.extend(proxies.map(|(name, value)| (name.to_owned(), value)));
+        let more = another_machine(&service).into_iter().chain(proxies(&proxy));
+        environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
         ((service, proxy), environment)
     };
     let child = || {
@@ -48,7 +52,7 @@ fn with_tls() -> Service {
 
 /// How the proxy's log names a tunnel to the service.
 fn connect(service: &Service) -> String {
-    let url = service.api_url();
+    let url = beyond_loopback(service.api_url());
     let address = url.trim_start_matches("https://").trim_end_matches("/Api");
     format!("CONNECT {address} HTTP/1.1")
 }
@@ -87,7 +91,7 @@ fn an_http_api_is_asked_for_by_the_proxy_itself() {
         return;
     };
     let log = proxy.log();
-    let request = format!("POST {}/v1/", service.api_url());
+    let request = format!("POST {}/v1/", beyond_loopback(service.api_url()));
     assert!(log.contains(&request), "{log}");
 }
 
@@ -109,11 +113,37 @@ fn https_proxy_wins_over_http_proxy() {
 #[test]
 fn no_proxy_exempts_the_service() {
     let proxies = |proxy: &Program| {
-        let exempt = "signpath.example,127.0.0.1".to_owned();
+        let exempt = "signpath.example 10.0.0.0/99 0.0.0.0".to_owned();
         vec![("http_proxy", proxy.address.clone()), ("no_proxy", exempt)]
     };
-    let Some((service, proxy, _)) = signed_through(test_name!(), with_tls, "", proxies) else {
+    let Some((service, proxy, run)) = signed_through(test_name!(), with_tls, "", proxies) else {
         return;
     };
     assert!(!proxy.log().contains(&connect(&service)), "{}", proxy.log());
+    assert!(!run.stderr.contains("no_proxy"), "{}", run.stderr);
+}
+
+#[test]
+fn a_service_on_this_machine_is_reached_without_a_proxy() {
+    for start in [service, with_tls] {
+        let prepare = || {
+            let service = start();
+            let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+            proxy.set_nonblocking(true).unwrap();
+            let address = proxy.local_addr().unwrap().to_string();
+            let [http, https] = ["http_proxy", "https_proxy"].map(|name| (name, &*address));
+            let environment = environment(&service, &[http, https, ONE_ATTEMPT]);
+            ((service, proxy), environment)
+        };
+        let child = || {
+            logged_in(&initialized());
+        };
+        let Some(((service, proxy), run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        run.assert_silent();
+        assert_eq!(traffic(&service.requests()).lists, 1);
+        let connection = proxy.accept().map_err(|error| error.kind());
+        assert_eq!(connection.unwrap_err(), ErrorKind::WouldBlock);
+    }
 }

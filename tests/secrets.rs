@@ -244,13 +244,15 @@ fn after_c_finalize_no_memory_holds_the_password_of_the_proxy() {
         let (folder, path) = file(&format!(
             "{{\"HttpProxy\": \"http://user:{PASSWORD}@{host}\"}}"
         ));
-        let environment = common::environment(
+        let mut environment = common::environment(
             &service,
             &[
                 ("SIGNPATH_CONFIG_FILE", &path),
                 (BACKWARDS, &backwards(PASSWORD)),
             ],
         );
+        let another_machine = common::another_machine(&service).into_iter();
+        environment.extend(another_machine.map(|(name, value)| (name.to_owned(), value)));
         ((service, folder), environment)
     };
     if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_finalize) {

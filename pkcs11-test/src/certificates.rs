@@ -147,7 +147,8 @@ impl Authority {
         Ok(certificate)
     }
 
-    /// The server certificate `tls.pem` for localhost, 127.0.0.1 and ::1; one that something is wrong with is not kept.
+    /// The server certificate `tls.pem` for localhost, 127.0.0.1, ::1 and 0.0.0.0, which leads to this machine although a client
+    /// does not take it for that. One for other names is replaced, and one that something is wrong with is not kept.
     pub fn server_certificate(
         &self,
         state: &StateFolder,
@@ -157,9 +158,6 @@ impl Authority {
         let file = "tls.pem";
         let public_key = &SubjectPublicKeyInfoOwned::from_key(key.public_key()).context(FAILURE)?;
         let is_good = kind == ServerCertificate::Good;
-        if let Some(certificate) = read(state, file, public_key)?.filter(|_| is_good) {
-            return Ok(certificate);
-        }
         let dns_name = |name| {
             Ia5String::new(name)
                 .map(GeneralName::DnsName)
@@ -171,8 +169,18 @@ impl Authority {
                 dns_name("localhost")?,
                 GeneralName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 GeneralName::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+                GeneralName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             ],
         });
+        let has_names = |certificate: &Certificate| {
+            let kept = certificate.tbs_certificate.get::<SubjectAltName>();
+            matches!(kept, Ok(Some((_, kept))) if kept == names)
+        };
+        if let Some(certificate) =
+            read(state, file, public_key)?.filter(|certificate| is_good && has_names(certificate))
+        {
+            return Ok(certificate);
+        }
         let now = SystemTime::now();
         let (from, until) = match kind {
             ServerCertificate::Expired => (now - YEAR, now - DAY),

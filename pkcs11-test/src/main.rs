@@ -63,7 +63,7 @@ struct Serve {
     #[arg(long, value_name = "FILE")]
     policies: Option<PathBuf>,
 
-    /// Serve HTTPS with a certificate for localhost, 127.0.0.1 and ::1
+    /// Serve HTTPS with a certificate for localhost, 127.0.0.1, ::1 and 0.0.0.0
     #[arg(long)]
     tls: bool,
 

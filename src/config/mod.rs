@@ -4,6 +4,7 @@
 mod api_token;
 mod credentials;
 mod file;
+mod no_proxy;
 mod proxy;
 mod report;
 #[cfg(test)]
@@ -22,10 +23,12 @@ use url::Url;
 
 pub use api_token::ApiToken;
 pub use credentials::{Credentials, PIN_CONFIG};
+pub use no_proxy::NoProxy;
 pub use proxy::Proxy;
+use proxy::Way;
 pub use report::{Described, Report};
+use settings::setting;
 pub use settings::{CONFIG_FILE, DEFAULT_API_URL, Form, SETTINGS, Setting};
-use settings::{HTTPS_PROXY, NO_PROXY, setting};
 use sources::Sources;
 pub use sources::{Misspelt, Origin};
 pub use values::SigningApi;
@@ -57,10 +60,10 @@ pub struct Config {
     pub allow_insecure_http: bool,
     /// The PEM certificate and key that the client shows in TLS.
     pub tls_client_certificate: Option<PathBuf>,
-    /// The proxy for the API, unless [`Self::no_proxy`] exempts it.
+    /// The proxy for the API, if one is to be used.
     pub http_proxy: Option<Proxy>,
     /// Hosts that are reached without the proxy.
-    pub no_proxy: Option<String>,
+    pub no_proxy: NoProxy,
     /// The artifact configuration of signing requests.
     pub artifact_configuration_slug: Option<String>,
     /// The description of signing requests.
@@ -124,6 +127,7 @@ impl Config {
         let level = |name| sources.in_force(name, Level::from_name);
         let allow_insecure_http = flag("AllowInsecureHttp")?;
         let api_url = api_url(sources, allow_insecure_http)?;
+        let way = Way::to(&api_url, sources)?;
         Ok(Self {
             organization_id: text("OrganizationId")?,
             api_token: sources
@@ -137,11 +141,9 @@ impl Config {
             service_unavailable_timeout: seconds("ServiceUnavailableTimeoutInSeconds")?,
             allow_insecure_http,
             tls_client_certificate: tls_client_certificate(sources)?,
-            http_proxy: proxy(sources, &api_url)?,
+            http_proxy: way.proxy,
             api_url,
-            no_proxy: sources
-                .other(&NO_PROXY)?
-                .map(|found| found.text.as_str().to_owned()),
+            no_proxy: way.no_proxy,
             artifact_configuration_slug: text("ArtifactConfigurationSlug")?,
             description: text("Description")?,
             metadata: sources.set("Metadata", values::object)?,
@@ -163,7 +165,7 @@ impl Config {
             log_file_level: level("Log.File.Level")?,
             log_file_directory: sources
                 .in_force("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
-            notices: notices(sources)?,
+            notices: [notices(sources)?, way.notices].concat(),
         })
     }
 
@@ -176,10 +178,9 @@ impl Config {
 
     /// The proxy for `url`, if one is to be used.
     pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
-        let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
         self.http_proxy
             .as_ref()
-            .filter(|_| !proxy::is_exempt(no_proxy, url))
+            .filter(|_| !self.no_proxy.exempts(url))
     }
 
     /// The identity that the configuration itself brings, if it is complete. A token in a file is
@@ -253,24 +254,6 @@ fn tls_client_certificate(sources: &Sources) -> Result<Option<PathBuf>> {
             Some(reason) => found.unusable(reason),
             None => found.not_expected(setting.form),
         })
-}
-
-/// The proxy for `api_url`: for https the one that all programs use for it, else the one of ours.
-fn proxy(sources: &Sources, api_url: &Url) -> Result<Option<Proxy>> {
-    let for_https = match api_url.scheme() {
-        "https" => sources.other(&HTTPS_PROXY)?,
-        _ => None,
-    };
-    let Some(found) = for_https.map_or_else(
-        || sources.find(setting("HttpProxy")),
-        |found| Ok(Some(found)),
-    )?
-    else {
-        return Ok(None);
-    };
-    Proxy::parse(&found.text)
-        .map(Some)
-        .ok_or_else(|| found.not_expected(Form::Proxy))
 }
 
 fn notices(sources: &Sources) -> Result<Vec<String>> {

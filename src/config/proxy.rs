@@ -1,12 +1,29 @@
-//! The HTTP proxy, and for which URLs it is used.
+//! The HTTP proxy, and which of those that are named is used.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use ipnet::IpNet;
 use url::Url;
 
+use super::no_proxy::{self, NoProxy};
+use super::settings::{Form, HTTPS_PROXY, NO_PROXY, setting};
+use super::sources::{Found, Sources};
+use crate::error::Result;
 use crate::secret::{MASK, Secret};
+
+/// The schemes of proxies that other programs take, and why the module does not.
+const UNSUPPORTED: [(&str, &str); 6] = [
+    ("https://", OVER_TLS),
+    ("socks://", SOCKS),
+    ("socks4://", SOCKS),
+    ("socks4a://", SOCKS),
+    ("socks5://", SOCKS),
+    ("socks5h://", SOCKS),
+];
+
+const OVER_TLS: &str = "https:// in front of a proxy is TLS to the proxy itself, which is not supported (http:// proxies \
+    take https URLs too)";
+
+const SOCKS: &str = "SOCKS proxies are not supported";
 
 /// An HTTP proxy.
 #[derive(Debug, Clone)]
@@ -22,6 +39,7 @@ impl Proxy {
     ///
     /// [`None`] for anything else.
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
         let with_scheme = if text.contains("://") {
             text.to_owned()
         } else {
@@ -41,7 +59,8 @@ impl Proxy {
                 .decode_utf8_lossy()
                 .into_owned()
         };
-        let credentials = (!url.username().is_empty()).then(|| {
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        let credentials = has_credentials.then(|| {
             let password = url.password().map(decoded).unwrap_or_default();
             (decoded(url.username()), Secret::new(password))
         });
@@ -53,12 +72,12 @@ impl Proxy {
     /// Its URL with the user and a mask for the password.
     pub(super) fn masked(&self) -> String {
         let mut url = self.url.clone();
-        match &self.credentials {
-            Some((user, _)) if url.set_username(user).is_ok() => {
-                url.as_str().replacen('@', &format!(":{MASK}@"), 1)
-            }
-            _ => url.into(),
+        if let Some((user, _)) = &self.credentials {
+            // An http URL takes both.
+            let _ = url.set_username(user);
+            let _ = url.set_password(Some(MASK));
         }
+        url.into()
     }
 }
 
@@ -68,39 +87,125 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Whether `no_proxy`, a list with commas, names the host of `url`: `*`; a name with all below it; an
-/// address; a network (RFC 4632, section 3.1); each of them perhaps with the port that is meant.
-pub(super) fn is_exempt(no_proxy: &str, url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_or_known_default();
-    no_proxy.split(',').map(str::trim).any(|entry| {
-        covers(entry, host)
-            || entry.rsplit_once(':').is_some_and(|(entry, only)| {
-                only.parse().ok() == port && port.is_some() && covers(entry, host)
-            })
-    })
+/// How an API is reached.
+#[derive(Default)]
+pub(super) struct Way {
+    pub(super) proxy: Option<Proxy>,
+    pub(super) no_proxy: NoProxy,
+    /// What was named and is not used, a line each.
+    pub(super) notices: Vec<String>,
 }
 
-fn covers(entry: &str, host: &str) -> bool {
-    let address = host.parse::<IpAddr>();
-    let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(network) = bare
-        .parse::<IpNet>()
-        .or_else(|_| bare.parse::<IpAddr>().map(IpNet::from))
-    {
-        return address.is_ok_and(|address| network.contains(&address));
+impl Way {
+    /// Looks at `no_proxy` first: where it exempts `api_url`, nothing else is read. Then the first of
+    /// `https_proxy` (for an https API), `http_proxy` and `HttpProxy` in the file that can be used is
+    /// in force. The variables are shared with programs that know other kinds of proxies, so what
+    /// cannot be used in them is a notice.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Configuration`] for a value in the file that is not an HTTP proxy.
+    pub(super) fn to(api_url: &Url, sources: &Sources) -> Result<Self> {
+        let listed = sources.other(&NO_PROXY);
+        let list = match &listed {
+            Ok(Some(found)) => found.text.as_str(),
+            _ => "",
+        };
+        let (no_proxy, unreadable) = NoProxy::parse(list);
+        if no_proxy.exempts(api_url) {
+            return Ok(Self {
+                no_proxy,
+                ..Self::default()
+            });
+        }
+        let mut unusable = Vec::new();
+        let (proxy, instead) = match named(api_url, sources, &mut unusable)? {
+            Some((found, proxy)) => {
+                let instead = format!("the proxy of {} is used", found.place());
+                (Some(proxy), instead)
+            }
+            None => {
+                let expected = Form::Proxy.expected();
+                let instead = format!(
+                    "no proxy is used; set HttpProxy or http_proxy to {expected}, or exempt the API \
+                     host with no_proxy"
+                );
+                (None, instead)
+            }
+        };
+        let unusable = unusable.iter();
+        let mut notices: Vec<_> = unusable
+            .map(|reason| format!("{reason}, ignored; {instead}"))
+            .collect();
+        // The list does not matter where there is no proxy.
+        if proxy.is_some() {
+            match &listed {
+                Err(error) => notices.push(format!("{}, ignored", error.reason)),
+                Ok(found) => {
+                    let place = found.as_ref().map(Found::place).unwrap_or_default();
+                    let entries = unreadable
+                        .iter()
+                        .map(|entry| unreadable_entry(&place, entry));
+                    notices.extend(entries);
+                }
+            }
+        }
+        Ok(Self {
+            proxy,
+            no_proxy,
+            notices,
+        })
     }
-    let name = entry.trim_start_matches("*.").trim_start_matches('.');
-    let below = host
-        .len()
-        .checked_sub(name.len())
-        .and_then(|start| host.get(..start).zip(host.get(start..)));
-    entry == "*"
-        || !name.is_empty()
-            && below.is_some_and(|(before, end)| {
-                end.eq_ignore_ascii_case(name) && (before.is_empty() || before.ends_with('.'))
-            })
+}
+
+fn unreadable_entry(place: &str, entry: &str) -> String {
+    // A URL may have a password in it.
+    let entry = match entry.rsplit_once('@') {
+        Some((_, rest)) => format!("{MASK}@{rest}"),
+        None => entry.to_owned(),
+    };
+    let expected = no_proxy::EXPECTED;
+    format!("{place}: the entry {entry} cannot be read, ignored; expected {expected}")
+}
+
+/// The proxy in force, with where it was found. Variables that are not usable are added to `unusable`,
+/// each with the reason.
+fn named(
+    api_url: &Url,
+    sources: &Sources,
+    unusable: &mut Vec<String>,
+) -> Result<Option<(Found, Proxy)>> {
+    let setting = setting("HttpProxy");
+    let for_https = HTTPS_PROXY
+        .into_iter()
+        .filter(|_| api_url.scheme() == "https");
+    for name in for_https.chain(setting.variables()) {
+        match sources.variable(name) {
+            Err(error) => unusable.push(error.reason.into_owned()),
+            Ok(None) => {}
+            Ok(Some(found)) => match Proxy::parse(&found.text) {
+                Some(proxy) => return Ok(Some((found, proxy))),
+                None => unusable.push(format!("{}: {}", found.place(), why_not(&found.text))),
+            },
+        }
+    }
+    let Some(found) = sources.in_file(setting) else {
+        return Ok(None);
+    };
+    match Proxy::parse(&found.text) {
+        Some(proxy) => Ok(Some((found, proxy))),
+        None => Err(found.not_expected(setting.form)),
+    }
+}
+
+/// Why a text is not a proxy, without the text.
+fn why_not(text: &str) -> &'static str {
+    let text = text.trim_start();
+    let starts_with = |scheme: &str| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    let unsupported = UNSUPPORTED.iter().find(|(scheme, _)| starts_with(scheme));
+    unsupported.map_or("not the URL of an HTTP proxy", |(_, reason)| *reason)
 }
 
 #[cfg(test)]
@@ -109,12 +214,52 @@ mod tests {
 
     #[test]
     fn credentials_leave_the_url_and_are_not_shown() {
-        let proxy = Proxy::parse("http://us%40er:s3cr%2fet@proxy:3128").unwrap();
-        assert_eq!(proxy.url.as_str(), "http://proxy:3128/");
-        let (user, password) = proxy.credentials.clone().unwrap();
-        assert_eq!((user.as_str(), password.expose()), ("us@er", "s3cr/et"));
-        assert!(!format!("{proxy:?} {proxy}").contains("s3cr"));
-        assert!(Proxy::parse("proxy:3128").unwrap().credentials.is_none());
+        for (text, user, password, masked) in [
+            (
+                "http://us%40er:s3cr%2fet@proxy:3128",
+                "us@er",
+                "s3cr/et",
+                "http://us%40er:***@proxy:3128/",
+            ),
+            (
+                "http://:s3cret@proxy:3128",
+                "",
+                "s3cret",
+                "http://:***@proxy:3128/",
+            ),
+            (
+                "http://user:s3cr@et@proxy:3128",
+                "user",
+                "s3cr@et",
+                "http://user:***@proxy:3128/",
+            ),
+        ] {
+            let proxy = Proxy::parse(text).unwrap();
+            assert_eq!(proxy.url.as_str(), "http://proxy:3128/");
+            let credentials = proxy.credentials.clone().unwrap();
+            assert_eq!(
+                (credentials.0.as_str(), credentials.1.expose()),
+                (user, password)
+            );
+            assert_eq!(proxy.masked(), masked);
+            assert!(!format!("{proxy:?} {proxy}").contains("s3cr"));
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_written_as_other_programs_take_it() {
+        for text in [
+            "proxy:3128",
+            "proxy:3128/",
+            "http://proxy:3128",
+            "HTTP://Proxy:3128/",
+            " http://proxy:3128\r\n",
+            " proxy:3128 ",
+        ] {
+            let proxy = Proxy::parse(text).unwrap();
+            assert_eq!(proxy.url.as_str(), "http://proxy:3128/", "{text}");
+            assert!(proxy.credentials.is_none(), "{text}");
+        }
         for text in [
             "https://proxy",
             "socks5://proxy",
@@ -126,44 +271,6 @@ mod tests {
             "proxy/#a",
         ] {
             assert!(Proxy::parse(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn no_proxy_names_hosts_with_all_below_them() {
-        let url = Url::parse("https://app.signpath.io/Api").unwrap();
-        for (list, expected) in [
-            ("", false),
-            ("*", true),
-            ("signpath.io", true),
-            (".SignPath.io", true),
-            ("x, app.signpath.io", true),
-            ("path.io", false),
-            ("other", false),
-        ] {
-            assert_eq!(is_exempt(list, &url), expected, "{list}");
-        }
-    }
-
-    #[test]
-    fn no_proxy_names_addresses_networks_and_ports() {
-        for (url, list, expected) in [
-            ("http://[::1]:80/", "127.0.0.1,::1", true),
-            ("http://[::1]:80/", "[::1]", true),
-            ("http://[::1]:80/", "[::1]:80", true),
-            ("http://[::1]:80/", "[::1]:81", false),
-            ("https://10.1.2.3/", "10.0.0.0/8", true),
-            ("https://10.1.2.3/", "10.1.2.3", true),
-            ("https://11.1.2.3/", "10.0.0.0/8", false),
-            ("https://110.1.2.3/", "10.1.2.3", false),
-            ("https://[fd00::1]/", "fd00::/8", true),
-            ("https://ten.example/", "10.0.0.0/8", false),
-            ("https://sign.example/", "sign.example:443", true),
-            ("https://sign.example/", "example:8443", false),
-            ("https://sign.example:8443/", ".example:8443", true),
-        ] {
-            let url = Url::parse(url).unwrap();
-            assert_eq!(is_exempt(list, &url), expected, "{url} {list}");
         }
     }
 }

@@ -61,7 +61,8 @@ impl Found {
         self.unusable(&format!("expected {}", form.expected()))
     }
 
-    fn place(&self) -> String {
+    /// Where it was found, for people.
+    pub(super) fn place(&self) -> String {
         match &self.name {
             Some(name) => format!("{}, setting {name}", self.origin),
             None => self.origin.to_string(),
@@ -171,10 +172,13 @@ impl Sources {
                 return Ok(Some(Found { newer, ..found }));
             }
         }
-        let Some(file) = &self.file else {
-            return Ok(None);
-        };
-        let found = setting.paths().find_map(|name| {
+        Ok(self.in_file(setting))
+    }
+
+    /// The value of a setting that the file has, whatever its variables say.
+    pub(super) fn in_file(&self, setting: &'static Setting) -> Option<Found> {
+        let file = self.file.as_ref()?;
+        setting.paths().find_map(|name| {
             let entry = file.entry(name)?;
             Some(Found {
                 text: entry.text.clone(),
@@ -185,11 +189,14 @@ impl Sources {
                 name: Some(entry.name.clone()),
                 newer: (name != setting.json).then_some(setting.json),
             })
-        });
-        Ok(found)
+        })
     }
 
-    fn variable(&self, name: &'static str) -> Result<Option<Found>> {
+    /// The value of a variable.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] when it is not UTF-8.
+    pub(super) fn variable(&self, name: &'static str) -> Result<Option<Found>> {
         let Some((_, text)) = self.variables.iter().find(|(known, _)| *known == name) else {
             return Ok(None);
         };

@@ -97,11 +97,6 @@ fn a_value_that_a_setting_cannot_have_names_the_setting_and_what_is_expected() {
             "SIGNPATH_CI_USER_TOKEN: registry: is a token in the registry",
         ),
         (
-            "https_proxy",
-            "socks5://user:s3cret@proxy",
-            "https_proxy: expected host:port or http://[user:password@]host:port",
-        ),
-        (
             "SIGNPATH_API_URL",
             "https://user:s3cret@signpath.example.com/",
             "without user, password, query and fragment",
@@ -302,12 +297,21 @@ fn every_setting_is_read_from_the_file_and_from_its_variable_which_wins() {
 fn a_variable_that_is_not_utf_8_is_named() {
     use std::os::unix::ffi::OsStringExt;
 
-    for name in ["SIGNPATH_API_TOKEN", "https_proxy", "NO_PROXY"] {
+    let load = |name: &str| {
         let value = OsString::from_vec(b"s3cret\xff".to_vec());
-        let sources = Sources::environment([(name.into(), value)].into_iter());
-        let error = Config::from_sources(&sources).unwrap_err();
-        let expected = format!("environment variable {name}: expected UTF-8");
-        assert_eq!(error.reason, expected);
+        let variables = [
+            (name.into(), value),
+            ("http_proxy".into(), "proxy:1".into()),
+        ];
+        Config::from_sources(&Sources::environment(variables.into_iter()))
+    };
+    let error = load("SIGNPATH_API_TOKEN").unwrap_err();
+    let expected = "environment variable SIGNPATH_API_TOKEN: expected UTF-8";
+    assert_eq!(error.reason, expected);
+    for name in ["https_proxy", "NO_PROXY"] {
+        let notices = load(name).unwrap().notices;
+        let expected = format!("environment variable {name}: expected UTF-8, ignored");
+        assert!(notices[0].starts_with(&expected), "{notices:?}");
     }
 }
 
@@ -316,6 +320,8 @@ fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
     let http = ("http_proxy", "one:1");
     let https = ("HTTPS_PROXY", "us%40er:p%2Fw@two:2");
     let local = ("SIGNPATH_API_URL", "http://localhost/Api");
+    let remote = ("SIGNPATH_API_URL", "http://signpath.example/Api");
+    let insecure = ("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
     let none = ("no_proxy", "signpath.io");
     let (_folder, path) = file("{\"HttpProxy\": \"three:3\"}");
     let in_file = ("SIGNPATH_CONFIG_FILE", &*path);
@@ -327,7 +333,9 @@ fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
         (&[http, in_file], Some("http://one:1/")),
         (&[in_file], Some("http://three:3/")),
         (&[https, local], None),
-        (&[http, https, local], Some("http://one:1/")),
+        (&[http, https, local], None),
+        (&[http, https, remote, insecure], Some("http://one:1/")),
+        (&[https, remote, insecure], None),
         (&[https, none], None),
         (&[], None),
     ] {
@@ -336,6 +344,108 @@ fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
         let url = proxy.map(|proxy| proxy.url.as_str());
         assert_eq!(url, expected, "{environment:?}");
     }
+}
+
+/// Each kind of API with each kind of proxy. A token goes unencrypted over the network only to an
+/// http API of another machine, with a proxy or without: one of this machine has no proxy.
+#[test]
+fn a_token_crosses_the_network_unencrypted_only_with_permission() {
+    let (local, remote) = ("http://127.0.0.1:3128/", "http://proxy.example:3128/");
+    for (url, proxy, is_used, needs_permission) in [
+        ("https://signpath.example/Api", "", false, false),
+        ("https://signpath.example/Api", local, true, false),
+        ("https://signpath.example/Api", remote, true, false),
+        ("https://localhost/Api", "", false, false),
+        ("https://localhost/Api", local, false, false),
+        ("https://localhost/Api", remote, false, false),
+        ("http://127.0.0.1:8080/Api", "", false, false),
+        ("http://127.0.0.1:8080/Api", local, false, false),
+        ("http://127.0.0.1:8080/Api", remote, false, false),
+        ("http://signpath.example/Api", "", false, true),
+        ("http://signpath.example/Api", local, true, true),
+        ("http://signpath.example/Api", remote, true, true),
+    ] {
+        let (_folder, path) = file(&format!("{{\"HttpProxy\": \"{proxy}\"}}"));
+        let in_file = ("SIGNPATH_CONFIG_FILE", &*path);
+        for of_proxy in [("http_proxy", proxy), in_file] {
+            let url = ("SIGNPATH_API_URL", url);
+            let strict = load(&[url, of_proxy]);
+            assert_eq!(strict.is_err(), needs_permission, "{url:?} {of_proxy:?}");
+            let permission = ("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
+            let config = load(&[url, of_proxy, permission]).unwrap();
+            let used = config.proxy_for(&config.api_url);
+            let used = used.map(|proxy| proxy.url.as_str());
+            assert_eq!(used, is_used.then_some(proxy), "{url:?} {of_proxy:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_used_of_the_shared_variables_is_a_notice_where_it_matters() {
+    let (_folder, path) = file("{\"HttpProxy\": \"three:3\"}");
+    let in_file = ("SIGNPATH_CONFIG_FILE", &*path);
+    let socks = ("https_proxy", "SOCKS5h://user:s3cret@proxy");
+    let tls = ("https_proxy", "https://user:s3cret@proxy");
+    let astray = ("http_proxy", "s3cret/+=");
+    let http = ("http_proxy", "one:1");
+    let odd = ("no_proxy", "10.0.0.0/99 http://u:s3cret@host/");
+    let local = ("SIGNPATH_API_URL", "http://localhost/Api");
+    for (environment, proxy, expected) in [
+        (
+            &[socks][..],
+            None,
+            &["https_proxy: SOCKS proxies are not supported, ignored; no proxy is used; set "][..],
+        ),
+        (
+            &[tls, http],
+            Some("http://one:1/"),
+            &[
+                "not supported (http:// proxies take https URLs too), ignored; the proxy of \
+               environment variable http_proxy is used",
+            ],
+        ),
+        (
+            &[socks, ("HTTPS_PROXY", "two:2")],
+            Some("http://two:2/"),
+            &["the proxy of environment variable HTTPS_PROXY is used"],
+        ),
+        (
+            &[socks, astray, in_file],
+            Some("http://three:3/"),
+            &[
+                "https_proxy: SOCKS proxies",
+                "http_proxy: not the URL of an HTTP proxy, ignored; the proxy of configuration file",
+            ],
+        ),
+        (
+            &[http, odd],
+            Some("http://one:1/"),
+            &[
+                "no_proxy: the entry 10.0.0.0/99 cannot be read, ignored; expected a host name",
+                "no_proxy: the entry ***@host/ cannot be read",
+            ],
+        ),
+        (&[odd], None, &[]),
+        (&[socks, odd, local], None, &[]),
+        (&[socks, ("no_proxy", "*")], None, &[]),
+        (&[socks, ("no_proxy", "10.0.0.0/99 signpath.io")], None, &[]),
+    ] {
+        let config = load(environment).unwrap();
+        let used = config.proxy_for(&config.api_url);
+        let used = used.map(|proxy| proxy.url.as_str());
+        assert_eq!(used, proxy, "{environment:?}");
+        let notices = &config.notices;
+        assert_eq!(notices.len(), expected.len(), "{notices:?}");
+        for (notice, part) in notices.iter().zip(expected) {
+            assert!(notice.contains(part), "{part}: {notice}");
+            assert!(!notice.contains("s3cret"), "{notice}");
+        }
+    }
+    let (_folder, path) = file("{\n\"HttpProxy\": \"socks5://user:s3cret@proxy\"}");
+    let error = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap_err();
+    let expected = "line 2, setting HttpProxy: expected host:port or";
+    assert!(error.reason.contains(expected), "{}", error.reason);
+    assert!(!error.reason.contains("s3cret"), "{}", error.reason);
 }
 
 #[test]

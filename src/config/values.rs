@@ -66,8 +66,8 @@ pub(super) fn api_url(text: &str) -> Option<Url> {
     is_base.then_some(url)
 }
 
-/// Whether what is sent to `url` stays on this machine: 127.0.0.0/8, `[::1]`, and the names that
-/// RFC 6761, section 6.3 keeps for it.
+/// Whether what is sent to `url` stays on this machine: 127.0.0.0/8, also as `[::ffff:127.0.0.1]`,
+/// `[::1]`, and the names that RFC 6761, section 6.3 keeps for it.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     match host
@@ -75,7 +75,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
         .trim_end_matches(']')
         .parse::<IpAddr>()
     {
-        Ok(address) => address.is_loopback(),
+        Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => {
             let host = host.strip_suffix('.').unwrap_or(host);
             host == "localhost" || host.ends_with(".localhost")

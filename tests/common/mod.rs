@@ -236,6 +236,20 @@ pub fn environment(service: &Service, more: &[(&str, &str)]) -> Vec<(String, Str
         .collect()
 }
 
+/// The same URL with another name for this machine, which does not tell that it is: a loopback API is
+/// reached without a proxy.
+pub fn beyond_loopback(url: &str) -> String {
+    url.replacen("127.0.0.1", "0.0.0.0", 1)
+}
+
+/// What leads a module to `service` as if it were on another machine.
+pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
+    [
+        ("SIGNPATH_API_URL", beyond_loopback(service.api_url())),
+        ("SIGNPATH_ALLOW_INSECURE_HTTP", "true".to_owned()),
+    ]
+}
+
 /// How often the list and signatures were asked for, and over how many connections.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traffic {

@@ -148,11 +148,14 @@ pub const SITUATIONS: &[Situation] = &[
         &["SIGNPATH_METADATA", "a JSON object"],
     ),
     situation(
-        "the proxy is none that speaks HTTP",
-        |scene| scene.set("http_proxy", "socks5://proxy.example"),
+        "the proxy in the configuration file is not an HTTP proxy",
+        |scene| {
+            scene.set("SIGNPATH_API_URL", "https://signpath.example/Api");
+            configure(scene, "{\n  \"HttpProxy\": \"socks5://proxy.example\"\n}")
+        },
         initialize,
         "CKR_GENERAL_ERROR",
-        &["http_proxy", "host:port"],
+        &["line 2", "setting HttpProxy", "host:port"],
     ),
     situation(
         "the client certificate is in the store of Windows",

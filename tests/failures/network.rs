@@ -128,9 +128,6 @@ pub const SITUATIONS: &[Situation] = &[
         |scene| {
             scene.serve_tls(TlsOptions::default());
             scene.try_again();
-            let url = scene.service.api_url().to_owned();
-            let address = url.split('/').nth(2).unwrap();
-            scene.call(address, "signpath.example:443");
             start_proxy(scene, "ConnectPort 1", "");
         },
         login,
@@ -142,7 +139,6 @@ pub const SITUATIONS: &[Situation] = &[
         |scene| {
             let nobody = silent_address(scene);
             scene.lead_to("https", &nobody);
-            scene.call(&nobody, "signpath.example:443");
             start_proxy(scene, "", "");
         },
         login,
@@ -409,6 +405,7 @@ fn answering(answer: &'static [u8]) -> String {
 
 /// Leads to the service through a proxy at `address`, with `user:password@`.
 fn through(scene: &mut Scene, address: &str, credentials: &str) {
+    scene.lead_to_another_machine();
     scene.set("http_proxy", &format!("http://{credentials}{address}"));
     scene.call(address, "proxy.example:3128");
 }

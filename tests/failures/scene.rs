@@ -10,8 +10,8 @@ use cryptoki::types::AuthPin;
 use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service, TlsOptions};
 
 use crate::common::{
-    LIST, ONE_ATTEMPT, SIGN, environment, objects, options, private_key, service, slot,
-    tls_service, traffic,
+    LIST, ONE_ATTEMPT, SIGN, beyond_loopback, environment, objects, options, private_key, service,
+    slot, tls_service, traffic,
 };
 
 /// The password of a proxy's user.
@@ -91,6 +91,18 @@ impl Scene {
         let url = format!("{scheme}://{address}/Api");
         self.set("SIGNPATH_API_URL", &url);
         self.call(&url, &format!("{scheme}://signpath.example/Api"));
+    }
+
+    /// Leads to the same API as if it were on another machine, to which proxies may lead.
+    pub fn lead_to_another_machine(&mut self) {
+        let mut environment = self.environment.iter();
+        let url = environment.find(|(name, _)| name == "SIGNPATH_API_URL");
+        let url = beyond_loopback(&url.unwrap().1);
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let address = rest.trim_end_matches("/Api").to_owned();
+        self.lead_to(scheme, &address);
+        self.call(&address, "signpath.example:443");
+        self.set("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
     }
 
     /// Keeps something running, or open, until the module has ended.

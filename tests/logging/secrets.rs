@@ -11,7 +11,7 @@ use pkcs11_test::{Fault, Options, PolicyFile, Service};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::common::{LIST, Run, SIGN, environment, in_child, service};
+use crate::common::{LIST, Run, SIGN, another_machine, environment, in_child, service};
 use crate::test_name;
 
 /// From the one that shows most, which so meets a fault that happens only once.
@@ -333,13 +333,20 @@ fn not_when_a_proxy_wants_a_password_or_repeats_it() {
         let nobody = format!("user:{encoded}@127.0.0.1:1");
         let at_once = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "1");
         let strange = format!("socks5://user:{encoded}@{address}");
-        vec![
-            visit(None, "CONFIG", &[("http_proxy", &proxy)]),
-            visit(None, "CONFIG", &[("http_proxy", &proxy)]),
-            visit(None, "CONFIG", &[("http_proxy", &proxy)]),
-            visit(None, "CONFIG", &[("http_proxy", &nobody), at_once]),
-            visit(None, "CONFIG", &[("http_proxy", &strange)]),
-        ]
+        let another_machine = another_machine(service);
+        let [url, permission] = another_machine
+            .each_ref()
+            .map(|(name, value)| (*name, &**value));
+        let through = |proxy| {
+            visit(
+                None,
+                "CONFIG",
+                &[("http_proxy", proxy), url, permission, at_once],
+            )
+        };
+        [&*proxy, &proxy, &proxy, &nobody, &strange]
+            .map(through)
+            .into()
     };
     let Some((service, traces)) = traces(test_name!(), faults, visits) else {
         return;
@@ -446,8 +453,12 @@ fn not_when_the_service_repeats_it_as_the_name_of_a_signing_policy() {
         // The service is its own proxy, with the names of a key and of none as passwords.
         let proxy = |password: &str| format!("http://user:{password}@{address}");
         let proxies = [proxy("demo%2Fp-256"), proxy("demo%2Funusable")];
+        let another_machine = another_machine(service);
+        let [url, permission] = another_machine
+            .each_ref()
+            .map(|(name, value)| (*name, &**value));
         proxies
-            .map(|proxy| visit(None, "CONFIG", &[("http_proxy", &proxy)]))
+            .map(|proxy| visit(None, "CONFIG", &[("http_proxy", &proxy), url, permission]))
             .into()
     };
     let faults = |_: &Service| vec![Fault::on(SIGN, Effect::status(400))];

@@ -4,7 +4,7 @@ use pkcs11_test::{ServerCertificate, TlsOptions};
 
 use super::{assert_failed, assert_says, doctor, finding};
 use crate::common::programs::tinyproxy;
-use crate::common::{service, tls_service};
+use crate::common::{another_machine, service, tls_service};
 
 #[test]
 fn a_host_that_cannot_be_reached_is_a_failure() {
@@ -79,7 +79,8 @@ fn the_way_leads_through_the_proxy() {
     let service = tls_service(TlsOptions::default());
     let proxy = tinyproxy("BasicAuth ci pr0xy-passw0rd");
     let url = format!("http://ci:pr0xy-passw0rd@{}", proxy.address);
-    let run = doctor(&service, &[("https_proxy", &url)]).assert_ok();
+    let [(name, api_url), _] = another_machine(&service);
+    let run = doctor(&service, &[("https_proxy", &url), (name, &api_url)]).assert_ok();
     assert_says(&run, "proxy", "ok", "lets requests through", "");
     assert!(!run.stdout.contains("pr0xy-passw0rd"), "{}", run.stdout);
     assert!(proxy.log().contains("CONNECT"), "{}", proxy.log());
@@ -104,12 +105,12 @@ fn a_proxy_that_does_not_let_requests_through_is_a_failure() {
         ),
         (
             &no_proxy,
-            "does not connect to 127.0.0.1",
+            "does not connect to 0.0.0.0",
             "ask whoever runs the proxy",
         ),
         (
             &closed,
-            "does not connect to 127.0.0.1",
+            "does not connect to 0.0.0.0",
             "ask whoever runs the proxy",
         ),
         (
@@ -123,7 +124,8 @@ fn a_proxy_that_does_not_let_requests_through_is_a_failure() {
             "write user and password into HttpProxy",
         ),
     ] {
-        let run = doctor(&service, &[("https_proxy", proxy)]);
+        let [(name, api_url), _] = another_machine(&service);
+        let run = doctor(&service, &[("https_proxy", proxy), (name, &api_url)]);
         let check = match proxy.contains("invalid") {
             true => "name",
             false => "proxy",
