@@ -9,6 +9,7 @@
 //! network; [`config`], [`error`] and [`logging`] depend on nothing else here.
 
 #![deny(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -19,6 +20,7 @@
 #![cfg_attr(
     test,
     allow(
+        clippy::disallowed_methods,
         clippy::expect_used,
         clippy::indexing_slicing,
         clippy::panic,
@@ -29,6 +31,7 @@
 pub mod catalog;
 pub mod config;
 pub mod crypto;
+pub mod environment;
 pub mod error;
 #[allow(non_snake_case)]
 pub mod ffi;

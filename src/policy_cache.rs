@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::{Config, Credentials};
+use crate::environment;
 use crate::logging::{self, Level};
 use crate::secret;
 use crate::signpath::SigningPolicy;
@@ -50,7 +51,7 @@ impl PolicyCache {
     /// user has a cache folder.
     pub fn new(config: &Config, credentials: &Credentials) -> Option<Self> {
         let max_age = config.policy_cache?;
-        let Some(folder) = cache_folder(|name| std::env::var_os(name)) else {
+        let Some(folder) = cache_folder(environment::var_os) else {
             logging::write(
                 Level::Warning,
                 format_args!(

@@ -1,6 +1,7 @@
 //! Who signs: an organization and an API token, from a PIN or from the configuration.
 
 use super::Config;
+use crate::environment;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
@@ -110,6 +111,16 @@ fn is_stump(pin: &[u8]) -> bool {
 }
 
 fn missing(config: &Config, is_empty: bool) -> Error {
+    if !environment::is_trusted() {
+        return Error::new(
+            Kind::PinIncorrect,
+            format!(
+                "the PIN asks for the configured credentials, but {} takes no configuration from its \
+                 environment; log in with the PIN {{OrganizationId}}:{{ApiToken}}",
+                environment::UNTRUSTING
+            ),
+        );
+    }
     let missing = match (&config.organization_id, &config.api_token) {
         (None, None) => {
             "an organization and an API token (SIGNPATH_ORGANIZATION_ID and \

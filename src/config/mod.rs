@@ -102,7 +102,7 @@ impl Config {
     /// name that is no setting's, and for a value that its setting cannot have; the reason names
     /// the place, the setting and what is expected.
     pub fn load() -> Result<Self> {
-        let mut sources = Sources::environment(std::env::vars_os());
+        let mut sources = Sources::of_process();
         sources.read_file()?;
         Self::from_sources(&sources)
     }
@@ -112,7 +112,7 @@ impl Config {
     /// # Errors
     /// Those of [`Self::load`].
     pub fn load_and_log() -> Result<Self> {
-        let mut sources = Sources::environment(std::env::vars_os());
+        let mut sources = Sources::of_process();
         let read = sources.read_file();
         configure_logging(&sources);
         read?;
@@ -165,7 +165,7 @@ impl Config {
             log_file_level: level("Log.File.Level")?,
             log_file_directory: sources
                 .in_force("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
-            notices: [notices(sources)?, way.notices].concat(),
+            notices: [sources.notices()?, way.notices].concat(),
         })
     }
 
@@ -204,7 +204,7 @@ impl Config {
 /// Has the log where the environment and the configuration file want it, for calls that come before
 /// C_Initialize. What is wrong with them is C_Initialize's to say.
 pub fn start_logging() {
-    let mut sources = Sources::environment(std::env::vars_os());
+    let mut sources = Sources::of_process();
     let _ = sources.read_file();
     configure_logging(&sources);
 }
@@ -254,13 +254,4 @@ fn tls_client_certificate(sources: &Sources) -> Result<Option<PathBuf>> {
             Some(reason) => found.unusable(reason),
             None => found.not_expected(setting.form),
         })
-}
-
-fn notices(sources: &Sources) -> Result<Vec<String>> {
-    let misspelt = sources.misspelt.iter().map(ToString::to_string);
-    let mut notices: Vec<_> = misspelt.collect();
-    for setting in SETTINGS {
-        notices.extend(sources.find(setting)?.and_then(|found| found.notice()));
-    }
-    Ok(notices)
 }

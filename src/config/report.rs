@@ -36,7 +36,7 @@ pub struct Report {
 impl Report {
     /// Describes the environment of the process and the file that `SIGNPATH_CONFIG_FILE` names.
     pub fn new() -> Self {
-        Self::of(Sources::environment(std::env::vars_os()))
+        Self::of(Sources::of_process())
     }
 
     fn of(mut sources: Sources) -> Self {

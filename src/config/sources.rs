@@ -9,7 +9,11 @@ use super::file::{self, File};
 use super::settings::{
     CONFIG_FILE, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, nearest, setting,
 };
+use crate::environment;
 use crate::error::{Error, Kind, Result};
+
+/// What the store of the system's root certificates is chosen with.
+const OF_TLS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// What the variables of our own begin with.
 const PREFIX: &str = "SIGNPATH_";
@@ -107,16 +111,28 @@ pub(super) struct Sources {
     file: Option<File>,
     /// Variables with unknown names.
     pub(super) misspelt: Vec<Misspelt>,
+    /// Variables that are set and do not count.
+    ignored: Vec<&'static str>,
 }
 
 impl Sources {
-    /// Takes what the environment knows of the settings, and no file yet.
+    /// Takes what the environment of the process knows of the settings, and no file yet.
+    pub(super) fn of_process() -> Self {
+        let names = known_variables().chain([CONFIG_FILE]).chain(OF_TLS);
+        Self {
+            ignored: environment::ignored(names),
+            ..Self::environment(environment::vars_os())
+        }
+    }
+
+    /// The same of these variables.
     pub(super) fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut sources = Self {
             variables: Vec::new(),
             path: None,
             file: None,
             misspelt: Vec::new(),
+            ignored: Vec::new(),
         };
         for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
             let Some(name) = name.to_str() else {
@@ -138,6 +154,27 @@ impl Sources {
             }
         }
         sources
+    }
+
+    /// What a user should know of the variables, a line each.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] for one that is not UTF-8.
+    pub(super) fn notices(&self) -> Result<Vec<String>> {
+        let ignored = (!self.ignored.is_empty()).then(|| {
+            let names = self.ignored.join(", ");
+            format!(
+                "{} takes nothing from its environment, so {names} had no effect; log in with the \
+                 PIN {{OrganizationId}}:{{ApiToken}}",
+                environment::UNTRUSTING
+            )
+        });
+        let misspelt = self.misspelt.iter().map(ToString::to_string);
+        let mut notices: Vec<_> = ignored.into_iter().chain(misspelt).collect();
+        for setting in SETTINGS {
+            notices.extend(self.find(setting)?.and_then(|found| found.notice()));
+        }
+        Ok(notices)
     }
 
     /// Reads the file that `SIGNPATH_CONFIG_FILE` names, if it names one.

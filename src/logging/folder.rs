@@ -16,6 +16,8 @@ use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::mkdir;
 
+use crate::environment;
+
 /// What only this user can look into.
 const FOLDER_MODE: Mode = Mode::S_IRWXU;
 /// What only this user can read and write.
@@ -159,15 +161,15 @@ pub(super) fn open_file(folder: &File, name: &str) -> Result<(File, State), Refu
 /// outlives a program (XDG Base Directory Specification), and in that for temporary files.
 pub(super) fn private() -> impl Iterator<Item = PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
-    let state = std::env::var_os("XDG_STATE_HOME")
+    let state = environment::var_os("XDG_STATE_HOME")
         .and_then(absolute)
         .or_else(|| {
-            let home = std::env::var_os("HOME").and_then(absolute)?;
+            let home = environment::var_os("HOME").and_then(absolute)?;
             Some(home.join(".local/state"))
         });
     let temporary = format!("SignPathLogs-{}", nix::unistd::geteuid());
     state
         .map(|state| state.join("signpath-pkcs11"))
         .into_iter()
-        .chain([std::env::temp_dir().join(temporary)])
+        .chain([environment::temp_dir().join(temporary)])
 }

@@ -5,3 +5,4 @@
 
 pub mod fork;
 pub mod guest;
+pub mod secure;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls_native_certs::CertificateResult;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::environment;
 use crate::error::{Error, Kind, Result};
 use crate::input;
 use crate::logging::{self, Level};
@@ -48,7 +50,7 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
     if config.api_url.scheme() != "https" {
         return Ok(roots);
     }
-    let native = rustls_native_certs::load_native_certs();
+    let native = system_certificates();
     let mut errors = native.errors.iter();
     if let Some(shortage) = errors.find_map(|error| Shortage::behind(error)) {
         return Err(shortage.error());
@@ -85,6 +87,21 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
         ));
     }
     Ok(roots)
+}
+
+/// The root certificates of the system: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` choose, where the
+/// environment counts.
+fn system_certificates() -> CertificateResult {
+    if environment::is_trusted() {
+        return rustls_native_certs::load_native_certs();
+    }
+    let mut all = CertificateResult::default();
+    for folder in openssl_probe::candidate_cert_dirs() {
+        let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
+        all.certs.extend(found.certs);
+        all.errors.extend(found.errors);
+    }
+    all
 }
 
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {

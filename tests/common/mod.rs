@@ -117,6 +117,24 @@ pub struct Run {
 }
 
 impl Run {
+    /// Runs a [`child_command`]; panics with its output unless it exits with status 0.
+    pub fn of_child(command: &mut Command, test: &str) -> Self {
+        let output = command.output().unwrap();
+        let run = Self {
+            status: output.status,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        };
+        assert!(
+            run.status.success() && run.stdout.contains(DONE),
+            "the child of {test} ended with {}:\n{}\n{}",
+            run.status,
+            run.stdout,
+            run.stderr
+        );
+        run
+    }
+
     /// The module's lines on stderr.
     pub fn lines(&self) -> Vec<&str> {
         self.stderr
@@ -175,22 +193,16 @@ pub fn in_child<S>(
         return None;
     }
     let (state, environment) = environment();
-    let mut command = command(std::env::current_exe().unwrap());
+    let mut command = child_command(&std::env::current_exe().unwrap(), test);
+    Some((state, Run::of_child(command.envs(environment), test)))
+}
+
+/// The command that runs the child of a test in `program`, a test program.
+pub fn child_command(program: &Path, test: &str) -> Command {
+    let mut command = command(program);
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
-    let output = command.envs(environment).env(CHILD, test).output().unwrap();
-    let run = Run {
-        status: output.status,
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-    };
-    assert!(
-        run.status.success() && run.stdout.contains(DONE),
-        "the child of {test} ended with {}:\n{}\n{}",
-        run.status,
-        run.stdout,
-        run.stderr
-    );
-    Some((state, run))
+    command.env(CHILD, test);
+    command
 }
 
 /// Has this process killed after two minutes, so that a hang is a test that fails. A forked child

@@ -1,0 +1,302 @@
+//! A program with more privileges than its caller takes nothing from the caller's environment.
+
+mod common;
+
+use std::ffi::CString;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::ptr::null_mut;
+use std::{fs, io, thread};
+
+use common::programs::free_address;
+use common::raw::{Raw, ck, search};
+use common::{Run, child_command, in_child, module_path, said, say};
+use cryptoki_sys::*;
+
+/// Where the child listens, and every variable of the caller's leads.
+const LISTENER: &str = "TEST_LISTENER";
+
+/// Set where the child has a network of its own, in which nothing but itself can be reached.
+const IS_ALONE: &str = "TEST_IS_ALONE";
+
+/// `nobody`, on every system.
+const NOBODY: u32 = 65534;
+
+/// What gives a program more privileges than its caller.
+struct Privilege {
+    name: &'static str,
+    /// Gives it to the program.
+    give: fn(&Path) -> io::Result<()>,
+    /// Who calls it.
+    caller: u32,
+}
+
+const PRIVILEGES: [Privilege; 3] = [
+    Privilege {
+        name: "set-user-ID",
+        give: |program| {
+            chown(program, Some(NOBODY), None)?;
+            fs::set_permissions(program, fs::Permissions::from_mode(0o4755))
+        },
+        caller: 0,
+    },
+    Privilege {
+        name: "set-group-ID",
+        give: |program| {
+            chown(program, None, Some(NOBODY))?;
+            fs::set_permissions(program, fs::Permissions::from_mode(0o2755))
+        },
+        caller: 0,
+    },
+    Privilege {
+        name: "file capabilities",
+        give: |program| {
+            let path = CString::new(program.to_str().unwrap()).unwrap();
+            let (name, flags) = (c"security.capability", 0);
+            // struct vfs_cap_data of linux/capability.h: revision 2 with the effective bit, and
+            // CAP_NET_BIND_SERVICE permitted.
+            let words: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
+            let value = words.map(u32::to_le_bytes).concat();
+            // SAFETY: the pointers are to texts that end with NUL, and to a value of that length.
+            let set = unsafe {
+                let value = (value.as_ptr().cast(), value.len());
+                libc::setxattr(path.as_ptr(), name.as_ptr(), value.0, value.1, flags)
+            };
+            match set {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        },
+        caller: NOBODY,
+    },
+];
+
+#[test]
+fn no_variable_of_the_caller_counts_in_a_privileged_process() {
+    let test = test_name!();
+    if std::env::var_os(LISTENER).is_some() {
+        in_child(test, || ((), Vec::new()), child);
+        return;
+    }
+    // SAFETY: it has no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("left out: only root can give a program privileges");
+        return;
+    }
+    let is_alone = may_be_alone();
+    if !is_alone {
+        eprintln!("left out: a login at the default URL, since no network namespace can be made");
+    }
+    for privilege in &PRIVILEGES {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let program = folder.path().join("program");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let module = folder.path().join("module.so");
+        fs::copy(module_path(), &module).unwrap();
+        if let Err(error) = (privilege.give)(&program) {
+            eprintln!("left out: {} ({error})", privilege.name);
+            continue;
+        }
+        let callers = folder.path().join("callers");
+        fs::create_dir(&callers).unwrap();
+        fs::set_permissions(&callers, fs::Permissions::from_mode(0o777)).unwrap();
+        let mut command = child_command(&program, test);
+        command.env("SIGNPATH_TEST_MODULE", &module);
+        command.envs(environment(&callers));
+        if is_alone {
+            command.env(IS_ALONE, "true");
+            // SAFETY: it calls the system and nothing else.
+            unsafe { command.pre_exec(leave_the_network) };
+        }
+        let caller = privilege.caller;
+        // SAFETY: the same. Not `uid`, which comes before all of these.
+        unsafe {
+            command.pre_exec(move || checked(libc::setuid(caller)).map(drop));
+        }
+        let run = Run::of_child(&mut command, test);
+        if said(&run.stdout) == ["not privileged"] {
+            eprintln!("left out: {} has no effect here", privilege.name);
+            continue;
+        }
+        assert_told(privilege, &run, is_alone);
+        let left: Vec<_> = fs::read_dir(&callers).unwrap().collect();
+        // The files that the caller made.
+        assert_eq!(left.len(), 3, "{}: {left:?}", privilege.name);
+    }
+}
+
+/// What a caller would like the program to do.
+fn environment(folder: &Path) -> Vec<(&'static str, String)> {
+    let listener = free_address();
+    let url = format!("http://{listener}/Api");
+    let file = |name: &str| folder.join(name).display().to_string();
+    fs::write(file("signpath.json"), format!("{{\"ApiUrl\": \"{url}\"}}")).unwrap();
+    fs::write(file("secret"), "root-only").unwrap();
+    // Whoever opens it for reading waits for ever.
+    nix::unistd::mkfifo(&folder.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let proxies = ["http_proxy", "https_proxy", "HTTPS_PROXY"].map(|name| (name, listener.clone()));
+    let mut environment = vec![
+        (LISTENER, listener.clone()),
+        ("SIGNPATH_CONFIG_FILE", file("signpath.json")),
+        ("SIGNPATH_API_URL", url),
+        ("SIGNPATH_ORGANIZATION_ID", "of-the-caller".to_owned()),
+        ("SIGNPATH_API_TOKEN", format!("file:{}", file("secret"))),
+        ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false".to_owned()),
+        ("SIGNPATH_LOG_FILE_DIRECTORY", file("logs")),
+        ("SIGNPATH_POLICY_CACHE_SECONDS", "600".to_owned()),
+        ("SSL_CERT_FILE", file("pipe")),
+        ("SSL_CERT_DIR", file("certificates")),
+        ("HOME", file("home")),
+        ("XDG_CACHE_HOME", file("cache")),
+        ("XDG_STATE_HOME", file("state")),
+        ("TMPDIR", file("temporary")),
+    ];
+    environment.extend(proxies);
+    environment
+}
+
+fn assert_told(privilege: &Privilege, run: &Run, is_alone: bool) {
+    let name = privilege.name;
+    let lines = |part: &str| {
+        let lines = run.lines().into_iter().filter(|line| line.contains(part));
+        lines.collect::<Vec<_>>()
+    };
+    let [warning] = lines("had no effect")[..] else {
+        panic!("{name}: {:#?}", run.lines());
+    };
+    for part in [
+        "warning: a process with more privileges than its caller (AT_SECURE",
+        "SIGNPATH_API_URL",
+        "SIGNPATH_CONFIG_FILE",
+        "https_proxy",
+        "SSL_CERT_FILE",
+        "log in with the PIN {OrganizationId}:{ApiToken}",
+    ] {
+        assert!(warning.contains(part), "{name}: {part} is not in {warning}");
+    }
+    let [refused] = lines("error: C_Login: the PIN asks for")[..] else {
+        panic!("{name}: {:#?}", run.lines());
+    };
+    assert!(refused.contains("takes no configuration from its environment"));
+    let reached = lines("https://app.signpath.io/Api cannot be reached (");
+    assert_eq!(!reached.is_empty(), is_alone, "{name}: {:#?}", run.lines());
+    assert_eq!(lines("through the proxy"), Vec::<&str>::new(), "{name}");
+}
+
+fn child() {
+    // SAFETY: it has no preconditions.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } == 0 {
+        say("not privileged");
+        return;
+    }
+    let listener = TcpListener::bind(std::env::var(LISTENER).unwrap()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let raw = Raw::load();
+    assert_eq!(ck!(&raw, C_Initialize(null_mut())), CKR_OK);
+    let mut session = 0;
+    let flags = CKF_SERIAL_SESSION;
+    let opened = ck!(
+        &raw,
+        C_OpenSession(1, flags, null_mut(), None, &mut session)
+    );
+    assert_eq!(opened, CKR_OK);
+    let key = CKO_PRIVATE_KEY.to_ne_bytes().to_vec();
+    assert!(search(&raw, session, &mut [(CKA_CLASS, key)]).is_empty());
+    let login = |pin: &str| {
+        let length = pin.len() as CK_ULONG;
+        ck!(
+            &raw,
+            C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), length)
+        )
+    };
+    assert_eq!(login("CONFIG"), CKR_PIN_INCORRECT);
+    if std::env::var_os(IS_ALONE).is_some() {
+        thread::scope(|scope| {
+            let stderr = Stderr::taken();
+            let login = scope.spawn(|| login("c3e1b8f0-5d2a-4a3c-9a51-000000000000:t0ken"));
+            stderr.give_back_after("https://app.signpath.io/Api");
+            assert_eq!(ck!(&raw, C_CloseSession(session)), CKR_OK);
+            assert_eq!(login.join().unwrap(), CKR_SESSION_CLOSED);
+        });
+    }
+    let connection = listener.accept().map_err(|error| error.kind());
+    assert_eq!(connection.unwrap_err(), ErrorKind::WouldBlock);
+}
+
+/// The lines that this process writes to stderr.
+struct Stderr {
+    lines: BufReader<fs::File>,
+    original: OwnedFd,
+}
+
+impl Stderr {
+    fn taken() -> Self {
+        let mut ends = [0; 2];
+        // SAFETY: `ends` has room for both descriptors; those that are owned are new and open.
+        let (read, write, original) = unsafe {
+            assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
+            let original = libc::dup(2);
+            (
+                fs::File::from_raw_fd(ends[0]),
+                OwnedFd::from_raw_fd(ends[1]),
+                OwnedFd::from_raw_fd(original),
+            )
+        };
+        // SAFETY: both are open.
+        assert_eq!(unsafe { libc::dup2(write.as_raw_fd(), 2) }, 2);
+        Self {
+            lines: BufReader::new(read),
+            original,
+        }
+    }
+
+    /// Passes lines on until one has this part.
+    fn give_back_after(mut self, part: &str) {
+        let mut original = fs::File::from(self.original.try_clone().unwrap());
+        let mut line = String::new();
+        while !line.contains(part) {
+            line.clear();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0);
+            original.write_all(line.as_bytes()).unwrap();
+        }
+        // SAFETY: both are open.
+        assert_eq!(unsafe { libc::dup2(self.original.as_raw_fd(), 2) }, 2);
+    }
+}
+
+/// Whether a process may leave the network.
+fn may_be_alone() -> bool {
+    let mut command = Command::new("true");
+    // SAFETY: it calls the system and nothing else.
+    unsafe { command.pre_exec(leave_the_network) };
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    match result {
+        0.. => Ok(result),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Takes this process into a network of its own, where only 127.0.0.1 can be reached.
+fn leave_the_network() -> io::Result<()> {
+    // SAFETY: the request is a valid ifreq (netdevice(7)) with a name that ends with NUL.
+    unsafe {
+        checked(libc::unshare(libc::CLONE_NEWNET))?;
+        let socket = checked(libc::socket(libc::AF_INET, libc::SOCK_DGRAM, 0))?;
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_name[0] = b'l' as libc::c_char;
+        request.ifr_name[1] = b'o' as libc::c_char;
+        request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+        checked(libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw mut request))?;
+        checked(libc::close(socket))?;
+    }
+    Ok(())
+}
