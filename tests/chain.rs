@@ -113,6 +113,30 @@ fn only_the_certificates_that_lead_up_from_a_policys_are_shown() {
 }
 
 #[test]
+fn a_byte_order_mark_hides_no_certificate_of_a_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = self_signed(folder.path(), "/CN=Stranger");
+    drop(service());
+    let ca = std::fs::read_to_string(authority()).unwrap_or_default();
+    for content in [
+        format!("\u{feff}{ca}{stranger}"),
+        format!("{stranger}\u{feff}{ca}"),
+    ] {
+        let bundle = folder.path().join("bundle.pem");
+        std::fs::write(&bundle, content).unwrap();
+        let child = || {
+            let session = logged_in(&initialized());
+            let certificates = [Attribute::Class(ObjectClass::CERTIFICATE)];
+            assert_eq!(session.find_objects(&certificates).unwrap().len(), 6 + 1);
+        };
+        let Some((_, run)) = in_child(test_name!(), || prepare(&bundle), child) else {
+            return;
+        };
+        run.assert_silent();
+    }
+}
+
+#[test]
 fn a_bundle_that_leads_nowhere_is_said() {
     let folder = tempfile::tempdir().unwrap();
     self_signed(folder.path(), "/CN=Stranger");

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::ptr::null_mut;
 
 use common::raw::{Raw, ck, object, search};
@@ -379,4 +380,86 @@ fn a_token_in_a_file_is_read_again_at_each_login_and_search_before_it() {
             "other signs"
         ]
     );
+}
+
+/// The variables that one way to write a token needs.
+type Variables = Vec<(&'static str, String)>;
+
+/// The configuration file and the token in the environment, which wins.
+fn in_file(folder: &Path, content: String) -> Variables {
+    let path = folder.join("signpath.json");
+    std::fs::write(&path, content).unwrap();
+    let path = ("SIGNPATH_CONFIG_FILE", path.display().to_string());
+    vec![path, ("SIGNPATH_API_TOKEN", String::new())]
+}
+
+/// Texts as editors, shells and secret stores leave them.
+const WAYS: &[fn(&Service, &Path) -> Variables] = &[
+    |service, _| vec![("SIGNPATH_API_TOKEN", format!("{}\n", service.token()))],
+    |service, _| {
+        let token = format!("\u{feff}{}\r\n", service.token());
+        vec![("SIGNPATH_API_TOKEN", token)]
+    },
+    |service, _| {
+        vec![
+            (
+                "SIGNPATH_ORGANIZATION_ID",
+                format!("{}\n", service.organization_id()),
+            ),
+            ("SIGNPATH_PROJECT_SLUG", "demo\n".to_owned()),
+            ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256\r\n".to_owned()),
+        ]
+    },
+    |service, folder| {
+        in_file(
+            folder,
+            format!("{{\"ApiToken\": \"{}\\n\"}}", service.token()),
+        )
+    },
+    |service, folder| {
+        let content = format!(
+            "\u{feff}{{\"ApiToken\": \"\u{feff}{}\\r\\n\"}}",
+            service.token()
+        );
+        in_file(folder, content)
+    },
+    |service, folder| {
+        let path = folder.join("token");
+        std::fs::write(&path, format!("\u{feff}{}\r\n", service.token())).unwrap();
+        vec![("SIGNPATH_API_TOKEN", format!("file:{}", path.display()))]
+    },
+    |service, _| {
+        let pin = format!(
+            "\u{feff}{}:{}\r\n",
+            service.organization_id(),
+            service.token()
+        );
+        vec![("SIGNPATH_API_TOKEN", String::new()), (OTHER_PIN, pin)]
+    },
+];
+
+#[test]
+fn a_byte_order_mark_and_a_line_end_are_not_part_of_a_token() {
+    for (number, way) in WAYS.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepare = || {
+            let service = two_users();
+            let mut environment = environment(&service, &[]);
+            let more = way(&service, folder.path()).into_iter();
+            environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
+            (service, environment)
+        };
+        let child = || {
+            let raw = initialized();
+            let session = open(&raw);
+            let pin = std::env::var(OTHER_PIN).unwrap_or("CONFIG".to_owned());
+            assert_eq!(login(&raw, session, &pin), CKR_OK);
+            sign(&raw, session, "demo/p-256", 32);
+        };
+        let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        run.assert_silent();
+        assert_eq!(users(&service), ["ci lists", "ci signs"], "way {number}");
+    }
 }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::programs::nginx;
 use common::{
     Run, environment, in_child, initialized, logged_in, options, private_key, service, tls_service,
@@ -76,6 +78,39 @@ fn the_client_certificate_opens_a_service_that_wants_one() {
         };
         run.assert_silent();
     }
+}
+
+#[test]
+fn a_byte_order_mark_hides_no_certificate() {
+    let prepare = || {
+        let service = tls_service(TlsOptions {
+            client_certificate: true,
+            ..TlsOptions::default()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let marked = |name: &str, path: &Path| {
+            let content = std::fs::read_to_string(path).unwrap();
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("\u{feff}{content}")).unwrap();
+            path.display().to_string()
+        };
+        let certificate = marked("client.pem", service.client_certificate().unwrap());
+        let more = vec![
+            (
+                "SIGNPATH_TLS_CA_FILE",
+                marked("ca.pem", Path::new(&authority())),
+            ),
+            (
+                "SIGNPATH_TLS_CLIENT_CERTIFICATE",
+                format!("file:{certificate}"),
+            ),
+        ];
+        (service, folder, more)
+    };
+    let Some((_, _, run)) = signed(test_name!(), prepare) else {
+        return;
+    };
+    run.assert_silent();
 }
 
 #[test]

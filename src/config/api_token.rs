@@ -65,10 +65,7 @@ impl ApiToken {
         };
         let bytes = input::read(path)
             .map_err(|error| format!("the file {} cannot be read ({error})", path.display()))?;
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        // What an editor or echo appends.
-        let token = text.strip_suffix('\n').unwrap_or(text);
-        let token = token.strip_suffix('\r').unwrap_or(token);
+        let token = std::str::from_utf8(input::line(&bytes)).unwrap_or_default();
         if token.is_empty() || token.contains(|c: char| c.is_control()) {
             return Err(format!(
                 "the file {} has to hold the API token in one line and nothing else",

@@ -3,6 +3,7 @@
 use super::Config;
 use crate::environment;
 use crate::error::{Error, Kind, Result};
+use crate::input;
 use crate::secret::Secret;
 
 /// The PIN that stands for the credentials of the configuration.
@@ -46,16 +47,14 @@ impl Credentials {
 
 impl Credentials {
     /// What a user name and a PIN stand for: without a name the same as [`Self::from_pin`]; else
-    /// the name is the organization, and the PIN its token or one that stands for it. The end of a
-    /// line is not part of a PIN: the libp11 engine leaves it at the PIN of a file (`pin-source`).
+    /// the name is the organization, and the PIN its token or one that stands for it. A byte order
+    /// mark and a line end are not part of a PIN: the libp11 engine leaves them at the PIN of a file
+    /// (`pin-source`).
     ///
     /// # Errors
     /// As for [`Self::from_pin`]; [`Kind::PinIncorrect`] also for a PIN of another organization.
     pub fn from_login(username: &[u8], pin: &[u8], config: &Config) -> Result<Self> {
-        let pin = match pin {
-            [line @ .., b'\r', b'\n'] | [line @ .., b'\n'] => line,
-            pin => pin,
-        };
+        let (username, pin) = (input::line(username), input::line(pin));
         if username.is_empty() {
             return Self::from_pin(pin, config);
         }
@@ -94,6 +93,9 @@ fn misunderstood(pin: &[u8]) -> String {
              the credentials from the environment or the configuration file",
             pin.len()
         );
+    }
+    if input::is_utf_16(pin) {
+        return "the PIN is UTF-16; save the file that it comes from as UTF-8".to_owned();
     }
     "the PIN has to be CONFIG, which takes the credentials from the environment or the \
      configuration file, or {OrganizationId}:{ApiToken}"
@@ -180,12 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_line_is_not_part_of_a_pin() {
+    fn a_byte_order_mark_and_a_line_end_are_not_part_of_a_pin() {
         let config = config(Some("org"), Some("token"));
         for (pin, expected) in [
             ("CONFIG\n", "token"),
             ("CONFIG\r\n", "token"),
             ("\n", "token"),
+            ("\u{feff}CONFIG\r\n", "token"),
+            ("\u{feff}other:1234", "1234"),
             ("other:1234\n", "1234"),
         ] {
             let credentials = Credentials::from_login(b"", pin.as_bytes(), &config).unwrap();

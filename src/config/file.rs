@@ -59,7 +59,6 @@ impl File {
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
             file.unusable(line, None, "expected UTF-8")
         })?;
-        let text = text.trim_start_matches('\u{feff}');
         let root = serde_json::from_str::<&RawValue>(text).map_err(|error| {
             let (line, message) = (error.line(), without_position(&error));
             file.unusable(line, None, &format!("not valid JSON: {message}"))
@@ -154,7 +153,8 @@ impl File {
         }
         let Text(text) = serde_json::from_str(json)
             .map_err(|error| self.unusable(line, Some(name), &without_position(&error)))?;
-        Ok(Zeroizing::new(text.into_owned()))
+        let text = Zeroizing::new(text.into_owned());
+        Ok(Zeroizing::new(input::line_of(&text).to_owned()))
     }
 
     fn not_readable(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {

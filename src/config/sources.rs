@@ -11,6 +11,7 @@ use super::settings::{
 };
 use crate::environment;
 use crate::error::{Error, Kind, Result};
+use crate::input;
 
 /// What the store of the system's root certificates is chosen with.
 const OF_TLS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -134,15 +135,19 @@ impl Sources {
             misspelt: Vec::new(),
             ignored: Vec::new(),
         };
-        for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in variables {
             let Some(name) = name.to_str() else {
                 continue;
             };
+            let text = value.to_str();
+            let text = text.map(|text| Zeroizing::new(input::line_of(text).to_owned()));
+            if text.as_ref().is_some_and(|text| text.is_empty()) {
+                continue;
+            }
             if let Some(name) = known_variables().find(|known| *known == name) {
-                let text = value.into_string().ok().map(Zeroizing::new);
                 sources.variables.push((name, text));
             } else if name == CONFIG_FILE {
-                sources.path = Some(value);
+                sources.path = Some(text.map_or(value, |text| text.as_str().into()));
             } else if name.starts_with(PREFIX) {
                 let names = known_variables().chain([CONFIG_FILE]);
                 sources

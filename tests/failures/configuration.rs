@@ -13,6 +13,18 @@ pub const SITUATIONS: &[Situation] = &[
         &["C_Initialize", "signpath.json", "not valid JSON", "line 3"],
     ),
     situation(
+        "the configuration file is UTF-16",
+        |scene| configure(scene, utf_16("{\"OrganizationId\": \"x\"}")),
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &[
+            "C_Initialize",
+            "signpath.json",
+            "UTF-16",
+            "save it as UTF-8",
+        ],
+    ),
+    situation(
         "there is no such configuration file",
         |scene| {
             let path = scene.file("signpath.json", "{}");
@@ -131,6 +143,16 @@ pub const SITUATIONS: &[Situation] = &[
         ],
     ),
     situation(
+        "the file with the API token is UTF-16",
+        |scene| {
+            let path = scene.file("token", utf_16("t0ken"));
+            scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"));
+        },
+        initialize,
+        "CKR_GENERAL_ERROR",
+        &["SIGNPATH_API_TOKEN", "token", "UTF-16", "save it as UTF-8"],
+    ),
+    situation(
         "the file with the API token is a pipe",
         |scene| {
             let path = scene.pipe("token");
@@ -212,6 +234,17 @@ pub const SITUATIONS: &[Situation] = &[
         &["TlsCaFile", "long.pem", "longer than 16 MiB"],
     ),
     situation(
+        "the file of authorities is UTF-16",
+        |scene| {
+            scene.serve_tls(TlsOptions::default());
+            let path = scene.file("ca.pem", utf_16("-----BEGIN CERTIFICATE-----"));
+            scene.set("SIGNPATH_TLS_CA_FILE", &path);
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["TlsCaFile", "ca.pem", "UTF-16", "save it as UTF-8"],
+    ),
+    situation(
         "the file of authorities holds none",
         |scene| {
             scene.serve_tls(TlsOptions::default());
@@ -224,7 +257,13 @@ pub const SITUATIONS: &[Situation] = &[
     ),
 ];
 
-fn configure(scene: &mut Scene, content: &str) {
+/// A text as PowerShell's `>` writes it.
+fn utf_16(text: &str) -> Vec<u8> {
+    let units = [0xfeff].into_iter().chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
+fn configure(scene: &mut Scene, content: impl AsRef<[u8]>) {
     let path = scene.file("signpath.json", content);
     scene.set("SIGNPATH_CONFIG_FILE", &path);
 }

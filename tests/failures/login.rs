@@ -24,6 +24,13 @@ pub const SITUATIONS: &[Situation] = &[
         &["the PIN has to be CONFIG", "{OrganizationId}:{ApiToken}"],
     ),
     situation(
+        "the PIN is UTF-16",
+        |_| {},
+        |module| login_with(module, "C\0O\0N\0F\0I\0G\0"),
+        "CKR_PIN_INCORRECT",
+        &["the PIN is UTF-16", "as UTF-8"],
+    ),
+    situation(
         "the PIN is what the libp11 engine leaves of a longer one",
         |_| {},
         |module| login_with(module, "c3e1b8f0-5d2a-4a3c-9a51-0000000"),

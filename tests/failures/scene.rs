@@ -111,7 +111,7 @@ impl Scene {
     }
 
     /// A file with this content; its path.
-    pub fn file(&mut self, name: &str, content: &str) -> String {
+    pub fn file(&mut self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
