@@ -15,6 +15,12 @@ use crate::object::{Attribute, Object, Value};
 /// The longest that any object in memory can be, in bytes.
 const MAX_LENGTH: usize = isize::MAX as usize;
 
+/// The most attributes that a template can have: several times as many as the standard defines.
+const MAX_ATTRIBUTES: CK_ULONG = 1024;
+
+/// The value of an attribute in a template, as errors name it.
+const VALUE: &str = "pValue in pTemplate";
+
 /// Refuses a NULL pointer, by the name it has in the standard.
 pub(super) fn not_null<T>(pointer: *const T, name: &str) -> Result<()> {
     if pointer.is_null() {
@@ -255,63 +261,50 @@ pub(super) unsafe fn fill(
     Ok(())
 }
 
-/// Reads a template.
+/// Reads a template. Its values stay where they are until their length is plausible.
 ///
 /// # Errors
-/// [`Kind::Arguments`], [`Kind::HostMemory`].
+/// [`Kind::Arguments`].
 ///
 /// # Safety
-/// `template` is NULL or points to `count` attributes, and their values are NULL or as long as
-/// they say.
-pub(super) unsafe fn template(
+/// `template` is NULL or points to `count` attributes. Values that are as long as a value of their
+/// attribute can be outlive the result.
+pub(super) unsafe fn template<'a>(
     template: *const CK_ATTRIBUTE,
     count: CK_ULONG,
-) -> Result<Vec<Attribute>> {
+) -> Result<Vec<Attribute<'a>>> {
     // SAFETY: the caller's promise.
     let attributes = unsafe { attributes(template, count) }?;
     let attributes: Vec<_> = attributes
         .map(|(_, attribute)| {
-            // SAFETY: the caller's promise about the values.
-            let value = unsafe {
-                bytes(
-                    attribute.pValue.cast(),
-                    attribute.ulValueLen,
-                    "pValue in pTemplate",
-                )
-            }?;
-            // `to_vec` would end the process if there is no memory for as much as the caller says.
-            let mut copy = Vec::new();
-            copy.try_reserve_exact(value.len())?;
-            copy.extend_from_slice(value);
-            Ok(Attribute {
-                id: attribute.type_,
-                value: copy,
-            })
+            let (value, length) = (attribute.pValue.cast(), attribute.ulValueLen);
+            if length > 0 {
+                not_null(value, VALUE)?;
+            }
+            // SAFETY: the caller's promise about the values; it is called for a plausible length.
+            let read = move || unsafe { bytes(value, length, VALUE) }.unwrap_or_default();
+            Ok(Attribute::new(attribute.type_, length as usize, read))
         })
         .collect::<Result<_>>()?;
-    log_template(attributes.iter().map(|Attribute { id, value }| {
-        let name = names::attribute(*id);
-        match shown(*id, value) {
+    log_template(attributes.iter().map(|attribute| {
+        let name = names::attribute(attribute.id);
+        match shown(attribute) {
             Some(value) => format!("{name}={value}"),
-            None => format!("{name} ({} bytes)", value.len()),
+            None => format!("{name} ({} bytes)", attribute.length),
         }
     }));
     Ok(attributes)
 }
 
 /// The value of an attribute that says what kind of object it is and nothing of which one.
-fn shown(id: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Option<Cow<'static, str>> {
-    match (id, value) {
-        (CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY, [boolean]) => {
-            Some(names::boolean(*boolean))
+fn shown(attribute: &Attribute) -> Option<Cow<'static, str>> {
+    let number = || attribute.array().map(CK_ULONG::from_ne_bytes);
+    match attribute.id {
+        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => {
+            attribute.array().map(|[boolean]| names::boolean(boolean))
         }
-        (CKA_CLASS | CKA_KEY_TYPE, _) => {
-            let number = CK_ULONG::from_ne_bytes(value.try_into().ok()?);
-            Some(match id {
-                CKA_CLASS => names::object_class(number),
-                _ => names::key_type(number),
-            })
-        }
+        CKA_CLASS => number().map(names::object_class),
+        CKA_KEY_TYPE => number().map(names::key_type),
         _ => None,
     }
 }
@@ -397,8 +390,12 @@ unsafe fn attributes(
     if count > 0 {
         not_null(template, "pTemplate")?;
     }
-    let count = checked_length::<CK_ATTRIBUTE>(count, "ulCount")?;
-    Ok((0..count).map(move |index| {
+    if count > MAX_ATTRIBUTES {
+        let reason =
+            format!("ulCount is {count}; a template has at most {MAX_ATTRIBUTES} attributes");
+        return Err(Error::new(Kind::Arguments, reason));
+    }
+    Ok((0..count as usize).map(move |index| {
         // SAFETY: `template` is not NULL if there is an index, and points to `count` attributes as
         // the caller promises.
         (index, unsafe { template.add(index).read_unaligned() })

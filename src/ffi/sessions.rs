@@ -127,7 +127,7 @@ functions! {
         module.session(hSession)?;
         check_user_type(&module, userType)?;
         // SAFETY: the caller's promise.
-        let pin = unsafe { memory::bytes(pPin, ulPinLen, "pPin") }?;
+        let pin = unsafe { credential(pPin, ulPinLen, "pPin") }?;
         module.login(hSession, &Login { username: &[], pin })
     }
 
@@ -147,8 +147,8 @@ functions! {
         // SAFETY: the caller's promise.
         let (username, pin) = unsafe {
             (
-                memory::bytes(pUsername, ulUsernameLen, "pUsername")?,
-                memory::bytes(pPin, ulPinLen, "pPin")?,
+                credential(pUsername, ulUsernameLen, "pUsername")?,
+                credential(pPin, ulPinLen, "pPin")?,
             )
         };
         module.login(hSession, &Login { username, pin })
@@ -179,6 +179,24 @@ functions! {
         // SAFETY: the caller's promise.
         unsafe { memory::write(pFlags, 0, "pFlags") }
     }
+}
+
+/// Borrows a PIN or a user's name, if it is not longer than C_GetTokenInfo says.
+///
+/// # Safety
+/// As for [`memory::bytes`], up to that length.
+unsafe fn credential<'a>(
+    pointer: *const CK_UTF8CHAR,
+    length: CK_ULONG,
+    name: &str,
+) -> Result<&'a [u8]> {
+    let limit = token::MAX_PIN_LENGTH;
+    if length > limit {
+        let reason = format!("{name} has {length} bytes, but at most {limit} are expected");
+        return Err(Error::new(Kind::Arguments, reason));
+    }
+    // SAFETY: as this function demands.
+    unsafe { memory::bytes(pointer, length, name) }
 }
 
 fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {

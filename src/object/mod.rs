@@ -4,6 +4,7 @@
 mod attributes;
 mod certificate;
 mod chain;
+mod given;
 mod handles;
 mod policy;
 mod rules;
@@ -17,6 +18,7 @@ pub use attributes::Value;
 use attributes::{Attributes, Names};
 pub use certificate::Certificate;
 use cryptoki_sys::*;
+pub use given::Attribute;
 pub use handles::{Handles, unused_handle};
 pub use policy::Policy;
 pub use session_objects::SessionObjects;
@@ -91,15 +93,6 @@ impl Options {
             chain_certificates,
         })
     }
-}
-
-/// An attribute of a search template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
-    /// CKA_….
-    pub id: CK_ATTRIBUTE_TYPE,
-    /// The bytes to be equal to.
-    pub value: Vec<u8>,
 }
 
 impl Object {
@@ -216,10 +209,12 @@ impl Object {
 
     /// Whether each attribute of the template is one of the object's, with the same value.
     pub fn matches(&self, template: &[Attribute]) -> bool {
-        template.iter().all(|wanted| {
-            self.attribute(wanted.id)
-                .is_some_and(|value| value.is(&wanted.value))
-        })
+        template
+            .iter()
+            .all(|wanted| match self.attribute(wanted.id) {
+                Some(Value::Bytes(value)) => wanted.is(value),
+                Some(Value::Sensitive) | None => false,
+            })
     }
 
     /// An estimate of the object's size in bytes: that of its values.
@@ -263,9 +258,9 @@ pub fn may_match_policy(template: &[Attribute], with_private_keys: bool) -> bool
         .filter(|class| with_private_keys || *class != Class::PrivateKey);
     let visible: Vec<_> = visible.map(|class| attributes::ulong(class.id())).collect();
     template.iter().all(|wanted| match wanted.id {
-        CKA_CLASS => visible.contains(&wanted.value),
-        CKA_PRIVATE => with_private_keys || wanted.value == [CK_FALSE],
-        CKA_TOKEN => wanted.value == [CK_TRUE],
+        CKA_CLASS => visible.iter().any(|class| wanted.is(class)),
+        CKA_PRIVATE => with_private_keys || wanted.is(&[CK_FALSE]),
+        CKA_TOKEN => wanted.is(&[CK_TRUE]),
         _ => true,
     })
 }

@@ -19,6 +19,50 @@ pub(super) fn who(id: CK_ATTRIBUTE_TYPE, shape: u8) -> Option<By> {
         .map(|(.., by)| *by)
 }
 
+/// The longest value that a template can give, in bytes: far more than a certificate has. What is
+/// longer is not read, as it may be a length without so much memory behind it.
+pub(super) const MAX_VALUE_LENGTH: usize = 64 * 1024;
+
+const NUMBER_LENGTH: usize = size_of::<CK_ULONG>();
+const DATE_LENGTH: usize = size_of::<CK_DATE>();
+
+impl Form {
+    /// Whether a value of this form can have that many bytes.
+    pub(super) const fn has_length(self, length: usize) -> bool {
+        match self {
+            Self::Boolean => length == size_of::<CK_BBOOL>(),
+            Self::Number => length == NUMBER_LENGTH,
+            Self::Numbers => length % NUMBER_LENGTH == 0 && length <= MAX_VALUE_LENGTH,
+            Self::Date => length == 0 || length == DATE_LENGTH,
+            Self::Bytes => length <= MAX_VALUE_LENGTH,
+            Self::Template => length == 0,
+        }
+    }
+
+    /// Whether these bytes, of such a length, are a value of this form.
+    pub(super) fn has_value(self, value: &[u8]) -> bool {
+        match self {
+            Self::Boolean => matches!(value, [CK_FALSE | CK_TRUE]),
+            Self::Date => value.iter().all(u8::is_ascii_digit),
+            Self::Number | Self::Numbers | Self::Bytes | Self::Template => true,
+        }
+    }
+
+    /// What is expected, for people.
+    pub(super) fn expected(self) -> String {
+        match self {
+            Self::Boolean => "CK_TRUE or CK_FALSE is expected, in one byte".to_owned(),
+            Self::Number => format!("a CK_ULONG is expected, which has {NUMBER_LENGTH} bytes"),
+            Self::Numbers => {
+                format!("an array of CK_ULONG is expected, of at most {MAX_VALUE_LENGTH} bytes")
+            }
+            Self::Date => format!("a CK_DATE is expected, which has {DATE_LENGTH} digits"),
+            Self::Bytes => format!("at most {MAX_VALUE_LENGTH} bytes are expected"),
+            Self::Template => "only an empty template is supported".to_owned(),
+        }
+    }
+}
+
 /// What a value has to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {

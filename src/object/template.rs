@@ -9,10 +9,16 @@ use spki::der::Decode;
 use spki::der::asn1::{OctetStringRef, UintRef};
 
 use super::attributes::{self, Attributes, Names, boolean, bytes};
-use super::rules::{self, By, CERTIFICATE, EC, Form, RSA};
+use super::rules::{self, By, CERTIFICATE, EC, RSA};
 use super::{Attribute, Certificate, Class, Object, Value};
 use crate::crypto::{Curve, PublicKey};
 use crate::error::{Error, Kind, Result};
+
+/// An attribute that a template gives, with a value of its form.
+struct Given<'a> {
+    id: CK_ATTRIBUTE_TYPE,
+    value: &'a [u8],
+}
 
 impl Object {
     /// A session object as the template of C_CreateObject says: an X.509 certificate, or an RSA or
@@ -22,9 +28,7 @@ impl Object {
     /// Those of section 4.1.1, [`Kind::TokenWriteProtected`] for a token object, and for EC keys
     /// [`Kind::DomainParameters`], [`Kind::CurveNotSupported`] and [`Kind::PublicKey`].
     pub(crate) fn from_template(template: &[Attribute], unique_id: String) -> Result<Self> {
-        for attribute in template {
-            check_known(attribute)?;
-        }
+        let template = &given(template)?;
         check_repetitions(template)?;
         check_token(template)?;
         let class = match required_number(template, CKA_CLASS)? {
@@ -50,8 +54,9 @@ impl Object {
     /// # Errors
     /// Those of section 4.1.3, and [`Kind::TokenWriteProtected`] for a copy on the token.
     pub(crate) fn copied(&self, changes: &[Attribute], unique_id: String) -> Result<Self> {
-        check_token(changes)?;
-        self.with(changes, By::Copier, unique_id)
+        let changes = given(changes)?;
+        check_token(&changes)?;
+        self.with(&changes, By::Copier, unique_id)
     }
 
     /// A session object with other values for some attributes.
@@ -59,13 +64,12 @@ impl Object {
     /// # Errors
     /// Those of section 4.1.2.
     pub(crate) fn changed(&self, changes: &[Attribute]) -> Result<Self> {
-        self.with(changes, By::Anyone, self.unique_id().to_owned())
+        self.with(&given(changes)?, By::Anyone, self.unique_id().to_owned())
     }
 
-    fn with(&self, changes: &[Attribute], by: By, unique_id: String) -> Result<Self> {
+    fn with(&self, changes: &[Given], by: By, unique_id: String) -> Result<Self> {
         let shape = self.shape();
         for change in changes {
-            check_known(change)?;
             let who = check_belongs(change, shape)?;
             if who != By::Anyone && who != by {
                 return Err(read_only(change.id));
@@ -74,7 +78,7 @@ impl Object {
                 shape == CERTIFICATE && matches!(change.id, CKA_START_DATE | CKA_END_DATE);
             let is_again_copyable = change.id == CKA_COPYABLE && change.value == [CK_TRUE];
             if (is_certificate_date || is_again_copyable)
-                && self.attribute(change.id) != Some(&bytes(&change.value))
+                && self.attribute(change.id) != Some(&bytes(change.value))
             {
                 return Err(read_only(change.id));
             }
@@ -118,7 +122,7 @@ impl Object {
     }
 }
 
-fn certificate(template: &[Attribute], unique_id: String) -> Result<Object> {
+fn certificate(template: &[Given], unique_id: String) -> Result<Object> {
     check_shape(template, CERTIFICATE)?;
     match required_number(template, CKA_CERTIFICATE_TYPE)? {
         CKC_X_509 => {}
@@ -159,7 +163,7 @@ fn certificate(template: &[Attribute], unique_id: String) -> Result<Object> {
     ))
 }
 
-fn public_key(template: &[Attribute], unique_id: String) -> Result<Object> {
+fn public_key(template: &[Given], unique_id: String) -> Result<Object> {
     let key = match required_number(template, CKA_KEY_TYPE)? {
         CKK_RSA => {
             check_shape(template, RSA)?;
@@ -189,7 +193,7 @@ fn public_key(template: &[Attribute], unique_id: String) -> Result<Object> {
     ))
 }
 
-fn rsa_key(template: &[Attribute]) -> Result<PublicKey> {
+fn rsa_key(template: &[Given]) -> Result<PublicKey> {
     let modulus = required(template, CKA_MODULUS)?;
     let exponent = required(template, CKA_PUBLIC_EXPONENT)?;
     let uint = |id, bytes| UintRef::new(bytes).map_err(|_| invalid(id, "it is no number"));
@@ -203,7 +207,7 @@ fn rsa_key(template: &[Attribute]) -> Result<PublicKey> {
         .ok_or_else(|| invalid(CKA_MODULUS, "with CKA_PUBLIC_EXPONENT it is no RSA key"))
 }
 
-fn ec_key(template: &[Attribute]) -> Result<PublicKey> {
+fn ec_key(template: &[Given]) -> Result<PublicKey> {
     let parameters = required(template, CKA_EC_PARAMS)?;
     let point = required(template, CKA_EC_POINT)?;
     let refused = |kind| {
@@ -246,7 +250,7 @@ fn session_object(
     class: Class,
     key: Option<PublicKey>,
     mut attributes: Attributes,
-    template: &[Attribute],
+    template: &[Given],
     unique_id: String,
 ) -> Object {
     set(&mut attributes, CKA_TOKEN, boolean(false));
@@ -257,9 +261,9 @@ fn session_object(
     Object::named(class, key, attributes, unique_id)
 }
 
-fn set_all(attributes: &mut Attributes, template: &[Attribute]) {
+fn set_all(attributes: &mut Attributes, template: &[Given]) {
     for attribute in template {
-        set(attributes, attribute.id, bytes(&attribute.value));
+        set(attributes, attribute.id, bytes(attribute.value));
     }
 }
 
@@ -272,7 +276,7 @@ fn set(attributes: &mut Attributes, id: CK_ATTRIBUTE_TYPE, value: Value) {
 
 /// What a template says of a value that follows from others has to be that value.
 fn check_derived(
-    template: &[Attribute],
+    template: &[Given],
     attributes: &Attributes,
     ids: &[CK_ATTRIBUTE_TYPE],
 ) -> Result<()> {
@@ -284,7 +288,7 @@ fn check_derived(
     Ok(())
 }
 
-fn check_token(template: &[Attribute]) -> Result<()> {
+fn check_token(template: &[Given]) -> Result<()> {
     match find(template, CKA_TOKEN) {
         Some([CK_TRUE]) => Err(Error::new(
             Kind::TokenWriteProtected,
@@ -295,7 +299,7 @@ fn check_token(template: &[Attribute]) -> Result<()> {
     }
 }
 
-fn check_shape(template: &[Attribute], shape: u8) -> Result<()> {
+fn check_shape(template: &[Given], shape: u8) -> Result<()> {
     for attribute in template {
         if check_belongs(attribute, shape)? == By::Token {
             return Err(read_only(attribute.id));
@@ -304,31 +308,32 @@ fn check_shape(template: &[Attribute], shape: u8) -> Result<()> {
     Ok(())
 }
 
-fn check_known(attribute: &Attribute) -> Result<()> {
-    let Some(form) = rules::form(attribute.id) else {
+/// Reads the values of a template, each when its length is one that the attribute can have.
+fn given<'a>(template: &[Attribute<'a>]) -> Result<Vec<Given<'a>>> {
+    template.iter().map(read).collect()
+}
+
+fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
+    let id = attribute.id;
+    let Some(form) = rules::form(id) else {
         return Err(Error::new(
             Kind::AttributeType,
-            format!("attribute {:#x} is not known", attribute.id),
+            format!("attribute {id:#x} is not known"),
         ));
     };
-    let value = attribute.value.as_slice();
-    let fits = match form {
-        Form::Boolean => matches!(value, [CK_FALSE | CK_TRUE]),
-        Form::Number => value.len() == size_of::<CK_ULONG>(),
-        Form::Numbers => value.len() % size_of::<CK_ULONG>() == 0,
-        Form::Date => value.is_empty() || value.len() == 8 && value.iter().all(u8::is_ascii_digit),
-        Form::Bytes => true,
-        Form::Template => value.is_empty(),
+    let value = match form.has_length(attribute.length) {
+        true => attribute.up_to(rules::MAX_VALUE_LENGTH),
+        false => None,
     };
-    match (fits, attribute.id, value) {
-        (false, id, _) => Err(invalid(id, &format!("a {form:?} is expected"))),
+    match value.filter(|value| form.has_value(value)) {
+        None => Err(invalid(id, &form.expected())),
         // Only the security officer may say that something is to be trusted.
-        (true, id @ CKA_TRUSTED, [CK_TRUE]) => Err(read_only(id)),
-        _ => Ok(()),
+        Some([CK_TRUE]) if id == CKA_TRUSTED => Err(read_only(id)),
+        Some(value) => Ok(Given { id, value }),
     }
 }
 
-fn check_belongs(attribute: &Attribute, shape: u8) -> Result<By> {
+fn check_belongs(attribute: &Given, shape: u8) -> Result<By> {
     rules::who(attribute.id, shape).ok_or_else(|| {
         inconsistent(format!(
             "attribute {:#x} does not belong to an object of this class and type",
@@ -337,9 +342,9 @@ fn check_belongs(attribute: &Attribute, shape: u8) -> Result<By> {
     })
 }
 
-fn check_repetitions(template: &[Attribute]) -> Result<()> {
+fn check_repetitions(template: &[Given]) -> Result<()> {
     for attribute in template {
-        if find(template, attribute.id) != Some(&attribute.value) {
+        if find(template, attribute.id) != Some(attribute.value) {
             return Err(inconsistent(format!(
                 "attribute {:#x} has two values",
                 attribute.id
@@ -349,14 +354,14 @@ fn check_repetitions(template: &[Attribute]) -> Result<()> {
     Ok(())
 }
 
-fn find(template: &[Attribute], id: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
+fn find<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]> {
     template
         .iter()
         .find(|attribute| attribute.id == id)
-        .map(|attribute| attribute.value.as_slice())
+        .map(|attribute| attribute.value)
 }
 
-fn required(template: &[Attribute], id: CK_ATTRIBUTE_TYPE) -> Result<&[u8]> {
+fn required<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8]> {
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
@@ -365,7 +370,7 @@ fn required(template: &[Attribute], id: CK_ATTRIBUTE_TYPE) -> Result<&[u8]> {
     })
 }
 
-fn required_number(template: &[Attribute], id: CK_ATTRIBUTE_TYPE) -> Result<CK_ULONG> {
+fn required_number(template: &[Given], id: CK_ATTRIBUTE_TYPE) -> Result<CK_ULONG> {
     let value = required(template, id)?;
     value
         .try_into()

@@ -15,6 +15,9 @@ use crate::signpath::{Cancellation, Service};
 /// How many names of signing policies a message lists.
 const MAX_NAMES: usize = 10;
 
+/// The longest name, in bytes, that a warning repeats. A longer one is no slip of the pen.
+const MAX_NAME_LENGTH: usize = 256;
+
 /// The organization of objects that belong to none.
 const NO_ORGANIZATION: &str = "";
 
@@ -129,15 +132,14 @@ impl Token {
         snapshot: &Snapshot,
         template: &[Attribute],
     ) {
-        let Some(unknown) = self.unknown_name(snapshot, template) else {
+        let Some(unknown) = self
+            .unknown_name(snapshot, template)
+            .and_then(|unknown| unknown.up_to(MAX_NAME_LENGTH))
+        else {
             return;
         };
-        let last_unknown = self
-            .state
-            .lock()
-            .last_unknown
-            .replace(unknown.value.clone());
-        if last_unknown.as_ref() == Some(&unknown.value) {
+        let last_unknown = self.state.lock().last_unknown.replace(unknown.to_vec());
+        if last_unknown.as_deref() == Some(unknown) {
             return;
         }
         let mut policies: Vec<_> = snapshot
@@ -160,17 +162,17 @@ impl Token {
             format_args!(
                 "there is no signing policy {:?}, {others}; a key is named \
                  ProjectSlug/SigningPolicySlug",
-                String::from_utf8_lossy(&unknown.value),
+                String::from_utf8_lossy(unknown),
             ),
         );
     }
 
     /// The name in a template that nothing has.
-    fn unknown_name<'a>(
+    fn unknown_name<'t, 'a>(
         &self,
         snapshot: &Snapshot,
-        template: &'a [Attribute],
-    ) -> Option<&'a Attribute> {
+        template: &'t [Attribute<'a>],
+    ) -> Option<&'t Attribute<'a>> {
         template
             .iter()
             .filter(|wanted| matches!(wanted.id, CKA_ID | CKA_LABEL))

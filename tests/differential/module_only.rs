@@ -25,13 +25,11 @@ pub const SCRIPTS: &[Script] = &[
     ("signing messages", sign_messages),
     ("verifying messages", verify_messages),
     ("a signature told at first", verify_signature),
-    ("more than memory can hold", huge),
+    ("more than there can be", huge),
     ("asynchronous", asynchronous),
 ];
 
 const HUGE: CK_ULONG = CK_ULONG::MAX;
-/// A length that an object in memory can have, and no computer has.
-const UNALLOCATABLE: CK_ULONG = CK_ULONG::MAX / 2;
 const RSA: &str = "demo/rsa-2048";
 
 /// Calls a function and notes what it returns.
@@ -343,27 +341,28 @@ fn huge(raw: &Raw, report: &mut Report) {
     assert_eq!(ck!(raw, C_Login(s, CKU_USER, null_mut(), 0)), CKR_OK);
     let key = raw::object(raw, s, CKO_PRIVATE_KEY, RSA);
     let public = raw::object(raw, s, CKO_PUBLIC_KEY, RSA);
-    let mut attribute = CK_ATTRIBUTE {
-        type_: CKA_LABEL,
-        pValue: b.cast(),
-        ulValueLen: HUGE,
-    };
-    let t = &raw mut attribute;
-    note!(raw, report => "a value", C_FindObjectsInit(s, t, 1));
-    note!(raw, report => "a template", C_FindObjectsInit(s, t, HUGE));
-    note!(raw, report => "a value", C_CreateObject(s, t, 1, h));
-    note!(raw, report => "a template", C_CreateObject(s, t, HUGE, h));
-    note!(raw, report => "a value", C_CopyObject(s, public, t, 1, h));
-    note!(raw, report => "a template", C_CopyObject(s, public, t, HUGE, h));
-    note!(raw, report => "a value", C_SetAttributeValue(s, public, t, 1));
-    note!(raw, report => "a template", C_SetAttributeValue(s, public, t, HUGE));
-    note!(raw, report => "a template", C_GetAttributeValue(s, public, t, HUGE));
-    attribute.ulValueLen = UNALLOCATABLE;
-    let t = &raw mut attribute;
-    note!(raw, report => "a value without memory for it", C_FindObjectsInit(s, t, 1));
-    note!(raw, report => "a value without memory for it", C_CreateObject(s, t, 1, h));
-    note!(raw, report => "a value without memory for it", C_CopyObject(s, public, t, 1, h));
-    note!(raw, report => "a value without memory for it", C_SetAttributeValue(s, public, t, 1));
+    let object = raw::created(raw, s, &mut public_key());
+    for (value, length, template, count) in [
+        ("a value", HUGE, "a template", HUGE),
+        ("a value of 65537 bytes", 65_537, "1025 attributes", 1025),
+    ] {
+        let mut attribute = CK_ATTRIBUTE {
+            type_: CKA_LABEL,
+            pValue: b.cast(),
+            ulValueLen: length,
+        };
+        let t = &raw mut attribute;
+        note!(raw, report => value, C_FindObjectsInit(s, t, 1));
+        ck!(raw, C_FindObjectsFinal(s));
+        note!(raw, report => template, C_FindObjectsInit(s, t, count));
+        note!(raw, report => value, C_CreateObject(s, t, 1, h));
+        note!(raw, report => template, C_CreateObject(s, t, count, h));
+        note!(raw, report => value, C_CopyObject(s, object, t, 1, h));
+        note!(raw, report => template, C_CopyObject(s, object, t, count, h));
+        note!(raw, report => value, C_SetAttributeValue(s, object, t, 1));
+        note!(raw, report => template, C_SetAttributeValue(s, object, t, count));
+        note!(raw, report => template, C_GetAttributeValue(s, object, t, count));
+    }
     note!(raw, report => "a seed", C_SeedRandom(s, b, HUGE));
     note!(raw, report => "random data", C_GenerateRandom(s, b, HUGE));
 
@@ -395,6 +394,17 @@ fn huge(raw: &Raw, report: &mut Report) {
     note!(raw, report => "a part", C_VerifyUpdate(s, b, HUGE));
     verify();
     note!(raw, report => "a signature", C_VerifyFinal(s, b, HUGE));
+}
+
+/// The template of an RSA key.
+fn public_key() -> [(CK_ATTRIBUTE_TYPE, Vec<u8>); 4] {
+    let number = |number: CK_ULONG| number.to_ne_bytes().to_vec();
+    [
+        (CKA_CLASS, number(CKO_PUBLIC_KEY)),
+        (CKA_KEY_TYPE, number(CKK_RSA)),
+        (CKA_MODULUS, vec![0xff; 256]),
+        (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
+    ]
 }
 
 fn asynchronous(raw: &Raw, report: &mut Report) {

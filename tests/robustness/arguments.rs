@@ -1,8 +1,9 @@
 //! Arguments that are drawn: NULL, zero, huge, garbage, and now and then what a function can use.
 //!
-//! A function can check a pointer for NULL and a length for what memory can hold; all else that the
-//! standard demands is a promise of the caller (PKCS #11 3.2, section 5.2), and kept here: what a
-//! pointer leads to is as long as the other arguments say, to the byte.
+//! A function can check a pointer for NULL, a length for what memory can hold, and the length of an
+//! attribute for what a value can have; everything else that the standard demands is a promise of
+//! the caller (PKCS #11 3.2, section 5.2), and kept here: what a pointer leads to is as long as the
+//! other arguments say, to the byte.
 
 use std::ffi::c_void;
 
@@ -244,6 +245,19 @@ const TEXTS: &[&[u8]] = &[
     b"\x04\x41\x04",
 ];
 
+/// Lengths of values in a template that no attribute can have.
+pub const WILD_LENGTHS: &[CK_ULONG] = &[
+    0x1_0001,
+    0x7fff_ffff,
+    0xffff_ffff,
+    CK_ULONG::MAX / 2,
+    CK_ULONG::MAX / 2 + 1,
+    CK_ULONG::MAX,
+];
+
+/// Numbers of attributes that no template has.
+pub const WILD_COUNTS: &[CK_ULONG] = &[1025, 1 << 24, 0xffff_ffff, CK_ULONG::MAX];
+
 const LENGTHS: &[usize] = &[
     0, 1, 8, 20, 31, 32, 48, 51, 64, 96, 132, 255, 256, 384, 512, 1000, 4096,
 ];
@@ -404,6 +418,11 @@ impl Draw {
         }
     }
 
+    /// Whether a length or count in a template is to be far more than there is.
+    fn is_wild(&mut self) -> bool {
+        self.is_huge() || self.values == Values::Random && self.random.u8(..8) == 0
+    }
+
     /// The address of a copy of the content that ends where the next byte faults.
     fn place(&mut self, content: &[u8]) -> usize {
         if self.pages_used == self.pages.len() {
@@ -527,12 +546,16 @@ impl Draw {
                 }
                 _ => self.bytes(!is_filled),
             };
+            let length = match !is_filled && self.is_wild() {
+                true => *self.one_of(WILD_LENGTHS),
+                false => length.unwrap_or_default(),
+            };
             let id = *self.one_of(ATTRIBUTES);
-            let attribute = [id, value as CK_ULONG, length.unwrap_or_default()];
+            let attribute = [id, value as CK_ULONG, length];
             template.extend(attribute.map(CK_ULONG::to_ne_bytes).concat());
         }
-        let length = match self.is_huge() {
-            true => CK_ULONG::MAX,
+        let length = match self.is_wild() {
+            true => *self.one_of(WILD_COUNTS),
             false => count as CK_ULONG,
         };
         (self.place(&template), Some(length))

@@ -7,6 +7,7 @@ mod common;
 
 mod arguments;
 mod functions;
+mod lengths;
 mod memory;
 
 use std::collections::BTreeSet;
