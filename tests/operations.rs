@@ -70,6 +70,60 @@ impl Session {
         ck!(self.raw, C_SignUpdate(self.handle, part.as_mut_ptr(), 3))
     }
 
+    /// Calls C_Sign, C_SignFinal, C_Digest or C_DigestFinal with a buffer of `room` bytes ([`None`]
+    /// for NULL), and gives what it wrote.
+    fn output(
+        &self,
+        room: Option<usize>,
+        call: impl FnOnce(*mut CK_BYTE, *mut CK_ULONG) -> CK_RV,
+    ) -> (CK_RV, Vec<u8>) {
+        let mut buffer = vec![0; room.unwrap_or_default()];
+        let mut length = buffer.len() as CK_ULONG;
+        let pointer = room.map_or(null_mut(), |_| buffer.as_mut_ptr());
+        let rv = call(pointer, &mut length);
+        let written = if rv == CKR_OK && room.is_some() {
+            length
+        } else {
+            0
+        };
+        buffer.truncate(written as usize);
+        (rv, buffer)
+    }
+
+    fn digest(&self, room: Option<usize>) -> (CK_RV, Vec<u8>) {
+        let mut data = *b"abc";
+        let data = data.as_mut_ptr();
+        self.output(room, |digest, length| {
+            ck!(self.raw, C_Digest(self.handle, data, 3, digest, length))
+        })
+    }
+
+    fn digest_final(&self, room: Option<usize>) -> (CK_RV, Vec<u8>) {
+        self.output(room, |digest, length| {
+            ck!(self.raw, C_DigestFinal(self.handle, digest, length))
+        })
+    }
+
+    fn sign(&self, room: Option<usize>) -> (CK_RV, Vec<u8>) {
+        let mut data = *b"abc";
+        let data = data.as_mut_ptr();
+        self.output(room, |signature, length| {
+            ck!(self.raw, C_Sign(self.handle, data, 3, signature, length))
+        })
+    }
+
+    fn sign_final(&self, room: Option<usize>) -> (CK_RV, Vec<u8>) {
+        self.output(room, |signature, length| {
+            ck!(self.raw, C_SignFinal(self.handle, signature, length))
+        })
+    }
+
+    fn verify(&self, signature: &mut [u8]) -> CK_RV {
+        let (mut data, length) = (*b"abc", signature.len() as CK_ULONG);
+        let (data, signature) = (data.as_mut_ptr(), signature.as_mut_ptr());
+        ck!(self.raw, C_Verify(self.handle, data, 3, signature, length))
+    }
+
     fn verify_init(&self) -> CK_RV {
         let mut ecdsa = mechanism(CKM_ECDSA_SHA256);
         ck!(self.raw, C_VerifyInit(self.handle, &mut ecdsa, self.public))
@@ -344,6 +398,92 @@ fn functions_of_one_way_to_verify_leave_a_verification_of_the_other_way_alone() 
         assert_eq!(verify, CKR_SIGNATURE_INVALID);
     };
     with_service(test_name!(), child);
+}
+
+#[test]
+fn neither_form_of_an_operation_ends_one_that_was_begun_in_the_other() {
+    const QUERIES: [(Option<usize>, CK_RV); 3] = [
+        (None, CKR_OK),
+        (Some(0), CKR_BUFFER_TOO_SMALL),
+        (Some(31), CKR_BUFFER_TOO_SMALL),
+    ];
+    let child = || {
+        let session = Session::open();
+        let verified = |(rv, mut signature): (CK_RV, Vec<u8>)| {
+            assert_eq!((rv, signature.len()), (CKR_OK, 64));
+            assert_eq!(session.verify_init(), CKR_OK);
+            assert_eq!(session.verify(&mut signature), CKR_OK, "a signature of abc");
+        };
+        let digested = |(rv, digest): (CK_RV, Vec<u8>)| {
+            // FIPS 180-4, the example of SHA-256.
+            assert_eq!((rv, &digest[..4]), (CKR_OK, &[0xba, 0x78, 0x16, 0xbf][..]));
+        };
+        for (room, answer) in QUERIES {
+            assert_eq!(session.sign_init(), CKR_OK);
+            assert_eq!(session.sign(room).0, answer);
+            assert_eq!(session.sign_update(), ACTIVE);
+            assert_eq!(session.sign_final(None).0, ACTIVE);
+            assert_eq!(session.sign_final(Some(64)).0, ACTIVE);
+            verified(session.sign(Some(64)));
+
+            assert_eq!(session.sign_init(), CKR_OK);
+            assert_eq!(session.sign_update(), CKR_OK);
+            assert_eq!(session.sign(room).0, ACTIVE);
+            assert_eq!(session.sign(Some(64)).0, ACTIVE);
+            assert_eq!(session.sign_final(room).0, answer);
+            verified(session.sign_final(Some(64)));
+
+            assert_eq!(session.digest_init(), CKR_OK);
+            assert_eq!(session.digest(room).0, answer);
+            assert_eq!(session.digest_update(), ACTIVE);
+            assert_eq!(session.digest_final(None).0, ACTIVE);
+            assert_eq!(session.digest_final(Some(32)).0, ACTIVE);
+            digested(session.digest(Some(32)));
+
+            assert_eq!(session.digest_init(), CKR_OK);
+            assert_eq!(session.digest_update(), CKR_OK);
+            assert_eq!(session.digest(room).0, ACTIVE);
+            assert_eq!(session.digest(Some(32)).0, ACTIVE);
+            digested(session.digest_final(Some(32)));
+        }
+        // To ask C_SignFinal for the length is no part.
+        assert_eq!(session.sign_init(), CKR_OK);
+        assert_eq!(session.sign_final(None).0, CKR_OK);
+        assert_eq!(session.sign_update(), CKR_OK);
+        let (rv, mut signature) = session.sign_final(Some(64));
+        assert_eq!(rv, CKR_OK);
+
+        let (raw, handle) = (&session.raw, session.handle);
+        let bytes = signature.as_mut_ptr();
+        assert_eq!(session.verify_init(), CKR_OK);
+        assert_eq!(session.verify_update(), CKR_OK);
+        let verify = ck!(raw, C_Verify(handle, bytes, 3, bytes, 64));
+        assert_eq!(verify, ACTIVE);
+        assert_eq!(ck!(raw, C_VerifyFinal(handle, bytes, 64)), CKR_OK);
+        let (mut ecdsa, mut part) = (mechanism(CKM_ECDSA_SHA256), *b"abc");
+        let (key, part) = (session.public, part.as_mut_ptr());
+        let init = ck!(
+            raw,
+            C_VerifySignatureInit(handle, &mut ecdsa, key, bytes, 64)
+        );
+        assert_eq!(init, CKR_OK);
+        let update = ck!(raw, C_VerifySignatureUpdate(handle, part, 3));
+        assert_eq!(update, CKR_OK);
+        assert_eq!(ck!(raw, C_VerifySignature(handle, part, 3)), ACTIVE);
+        assert_eq!(ck!(raw, C_VerifySignatureFinal(handle)), CKR_OK);
+    };
+    let Some((service, run)) = with_service(test_name!(), child) else {
+        return;
+    };
+    assert_eq!(traffic(&service.requests()).signatures, 7);
+    for line in [
+        "C_SignUpdate: a signature that C_Sign began is active in this session; end it with C_Sign \
+         [CKR_OPERATION_ACTIVE]",
+        "C_Sign: a signature that C_SignUpdate began is active in this session; end it with \
+         C_SignFinal [CKR_OPERATION_ACTIVE]",
+    ] {
+        assert!(run.stderr.contains(line), "{}", run.stderr);
+    }
 }
 
 #[test]

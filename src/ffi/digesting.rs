@@ -8,7 +8,7 @@ use super::signing::answer;
 use crate::error::{Error, Kind};
 use crate::mechanism::Mechanism;
 use crate::module::Module;
-use crate::operation::Digest;
+use crate::operation::{Digest, Form};
 
 functions! {
     /// C_DigestInit (PKCS #11 3.2, section 5.12.1). A NULL mechanism ends an active digest.
@@ -31,8 +31,7 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?;
-        digest.operation.data.check_single_part()?;
+        let digest = session.digest.take()?.in_form(Form::OnePart)?;
         let needed = digest.operation.length;
         // SAFETY: the caller's promise.
         unsafe {
@@ -46,7 +45,7 @@ functions! {
     /// C_DigestUpdate (PKCS #11 3.2, section 5.12.3).
     fn C_DigestUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let mut digest = session.digest.take()?;
+        let mut digest = session.digest.take()?.in_form(Form::Parts)?;
         // SAFETY: the caller's promise.
         let part = unsafe { memory::bytes(pPart, ulPartLen, "pPart") }?;
         digest.operation.data.add(part)?;
@@ -71,7 +70,7 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?;
+        let digest = session.digest.take()?.in_form(Form::Parts)?;
         let needed = digest.operation.length;
         // SAFETY: the caller's promise.
         unsafe {

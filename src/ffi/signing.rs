@@ -7,7 +7,7 @@ use super::memory;
 use crate::error::{Kind, Result};
 use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
-use crate::operation::{Sign, Signer, Taken};
+use crate::operation::{Form, Sign, Signer, Taken};
 use crate::signpath::Cancellation;
 use crate::token::Key;
 
@@ -41,8 +41,7 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?;
-        sign.operation.data.check_single_part()?;
+        let sign = session.sign.take()?.in_form(Form::OnePart)?;
         // SAFETY: the caller's promise.
         unsafe {
             signature(sign, pSignature, pulSignatureLen, session.cancellation(), |sign| {
@@ -54,7 +53,7 @@ functions! {
     /// C_SignUpdate (PKCS #11 3.2, section 5.13.3).
     fn C_SignUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let mut sign = session.sign.take()?;
+        let mut sign = session.sign.take()?.in_form(Form::Parts)?;
         // SAFETY: the caller's promise.
         let part = unsafe { memory::bytes(pPart, ulPartLen, "pPart") }?;
         sign.operation.data.add(part)?;
@@ -69,7 +68,7 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?;
+        let sign = session.sign.take()?.in_form(Form::Parts)?;
         // SAFETY: the caller's promise.
         unsafe { signature(sign, pSignature, pulSignatureLen, session.cancellation(), |_| Ok(())) }
     }

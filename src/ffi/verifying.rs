@@ -7,7 +7,7 @@ use super::memory;
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
-use crate::operation::{Operation, Taken, Verifier, Verify};
+use crate::operation::{Form, Operation, Taken, Verifier, Verify};
 use crate::session::Session;
 
 functions! {
@@ -40,7 +40,7 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { mut operation, place: _place } = take(&session, Told::AtTheEnd)?;
+        let Taken { mut operation, place: _place } = take(&session, Told::AtTheEnd, Form::OnePart)?;
         // SAFETY: the caller's promise.
         let (data, signature) = unsafe {
             (
@@ -56,7 +56,7 @@ functions! {
     fn C_VerifyUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
         // SAFETY: the caller's promise.
-        unsafe { update(take(&session, Told::AtTheEnd)?, pPart, ulPartLen) }
+        unsafe { update(take(&session, Told::AtTheEnd, Form::Parts)?, pPart, ulPartLen) }
     }
 
     /// C_VerifyFinal (PKCS #11 3.2, section 5.15.4).
@@ -66,7 +66,7 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { operation, place: _place } = take(&session, Told::AtTheEnd)?;
+        let Taken { operation, place: _place } = take(&session, Told::AtTheEnd, Form::Parts)?;
         // SAFETY: the caller's promise.
         let signature = unsafe { memory::bytes(pSignature, ulSignatureLen, "pSignature") }?;
         operation.verifier.verify(operation.data, signature)
@@ -108,7 +108,7 @@ functions! {
     /// C_VerifySignature (PKCS #11 3.2, section 5.15.8).
     fn C_VerifySignature(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { mut operation, place: _place } = take(&session, Told::AtTheBeginning)?;
+        let Taken { mut operation, place: _place } = take(&session, Told::AtTheBeginning, Form::OnePart)?;
         // SAFETY: the caller's promise.
         operation.data.set(unsafe { memory::bytes(pData, ulDataLen, "pData") }?)?;
         verify_told(operation)
@@ -122,13 +122,13 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         // SAFETY: the caller's promise.
-        unsafe { update(take(&session, Told::AtTheBeginning)?, pPart, ulPartLen) }
+        unsafe { update(take(&session, Told::AtTheBeginning, Form::Parts)?, pPart, ulPartLen) }
     }
 
     /// C_VerifySignatureFinal (PKCS #11 3.2, section 5.15.10).
     fn C_VerifySignatureFinal(hSession: CK_SESSION_HANDLE) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { operation, place: _place } = take(&session, Told::AtTheBeginning)?;
+        let Taken { operation, place: _place } = take(&session, Told::AtTheBeginning, Form::Parts)?;
         verify_told(operation)
     }
 }
@@ -150,11 +150,12 @@ enum Told {
     AtTheEnd,
 }
 
-/// Takes the verification, if it was begun by the function that goes with the one that asks.
-fn take(session: &Session, told: Told) -> Result<Taken<'_, Verify>> {
+/// Takes the verification, if it was begun by the function that goes with the one that asks, and
+/// in the same form.
+fn take(session: &Session, told: Told, form: Form) -> Result<Taken<'_, Verify>> {
     let taken = session.verify.take()?;
     if taken.operation.signature.is_some() == (told == Told::AtTheBeginning) {
-        return Ok(taken);
+        return taken.in_form(form);
     }
     taken.keep();
     let (begun, other) = match told {

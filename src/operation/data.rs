@@ -1,5 +1,6 @@
 //! What a caller hands over to an operation, in one part or many.
 
+use super::Form;
 use crate::crypto::{HashAlgorithm, Hasher};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Input, Mechanism, Signature};
@@ -7,7 +8,8 @@ use crate::mechanism::{Input, Mechanism, Signature};
 /// The data of an operation, or what is left of it: hashed at once where it is a message.
 pub struct Data {
     content: Content,
-    is_multi_part: bool,
+    /// None until a function that takes data was called.
+    pub(super) form: Option<Form>,
 }
 
 enum Content {
@@ -33,7 +35,7 @@ impl Data {
     pub fn hashed(hash: HashAlgorithm) -> Self {
         Self {
             content: Content::Hashed(hash.hasher()),
-            is_multi_part: false,
+            form: None,
         }
     }
 
@@ -47,7 +49,7 @@ impl Data {
                     limit,
                     mechanism,
                 },
-                is_multi_part: false,
+                form: None,
             },
         }
     }
@@ -57,33 +59,17 @@ impl Data {
     /// # Errors
     /// [`Kind::DataLength`] when it becomes too much, [`Kind::HostMemory`].
     pub fn add(&mut self, part: &[u8]) -> Result<()> {
-        self.is_multi_part = true;
+        self.form = Some(Form::Parts);
         self.extend(part)
     }
 
-    /// Takes the only part, in a single-part function.
+    /// Takes the only part.
     ///
     /// # Errors
-    /// Those of [`Data::check_single_part`]; [`Kind::DataLength`] when it is too much,
-    /// [`Kind::HostMemory`].
+    /// [`Kind::DataLength`] when it is too much, [`Kind::HostMemory`].
     pub fn set(&mut self, data: &[u8]) -> Result<()> {
-        self.check_single_part()?;
+        self.form = Some(Form::OnePart);
         self.extend(data)
-    }
-
-    /// Whether a single-part function may have it.
-    ///
-    /// # Errors
-    /// [`Kind::OperationNotInitialized`] when there are parts already: the standard has these
-    /// functions end no multi-part operation.
-    pub fn check_single_part(&self) -> Result<()> {
-        if self.is_multi_part {
-            return Err(Error::new(
-                Kind::OperationNotInitialized,
-                "the operation was begun in parts, with a C_…Update function; C_…Final ends it",
-            ));
-        }
-        Ok(())
     }
 
     fn extend(&mut self, part: &[u8]) -> Result<()> {

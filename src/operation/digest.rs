@@ -1,6 +1,6 @@
 //! A digest in the making.
 
-use super::{Data, Operation};
+use super::{Data, Functions, InParts, Operation};
 use crate::crypto::HashAlgorithm;
 
 /// An initialized digest operation.
@@ -15,6 +15,20 @@ impl Operation for Digest {
     const WHAT: &'static str = "a digest";
     const INIT: &'static str = "C_DigestInit";
     const END: &'static str = "C_Digest or C_DigestFinal";
+}
+
+impl InParts for Digest {
+    fn functions(&self) -> &'static Functions {
+        &Functions {
+            only: "C_Digest",
+            update: "C_DigestUpdate",
+            last: "C_DigestFinal",
+        }
+    }
+
+    fn data(&mut self) -> &mut Data {
+        &mut self.data
+    }
 }
 
 impl Digest {

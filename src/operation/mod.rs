@@ -4,6 +4,7 @@
 mod data;
 mod digest;
 mod find;
+mod form;
 mod sign;
 mod signature;
 mod slot;
@@ -12,6 +13,7 @@ mod verify;
 pub use data::Data;
 pub use digest::Digest;
 pub use find::Find;
+pub use form::{Form, Functions, InParts};
 pub use sign::{MessageSign, Sign, Signer};
 pub use signature::verified_signature;
 pub use slot::{Operation, Slot, Taken};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::data::Limit;
-use super::{Data, Operation, verified_signature};
+use super::{Data, Functions, InParts, Operation, verified_signature};
 use crate::crypto::{Digest, HashAlgorithm, PublicKey, parse_digest_info};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
@@ -51,6 +51,20 @@ impl Operation for Sign {
     const WHAT: &'static str = "a signature";
     const INIT: &'static str = "C_SignInit";
     const END: &'static str = "C_Sign or C_SignFinal";
+}
+
+impl InParts for Sign {
+    fn functions(&self) -> &'static Functions {
+        &Functions {
+            only: "C_Sign",
+            update: "C_SignUpdate",
+            last: "C_SignFinal",
+        }
+    }
+
+    fn data(&mut self) -> &mut Data {
+        &mut self.data
+    }
 }
 
 impl Operation for MessageSign {

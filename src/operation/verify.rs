@@ -7,7 +7,7 @@ use cryptoki_sys::{CK_TRUE, CKA_ALLOWED_MECHANISMS, CKA_VERIFY};
 
 use super::data::Limit;
 use super::sign::PKCS1_OVERHEAD;
-use super::{Data, Operation};
+use super::{Data, Functions, InParts, Operation};
 use crate::crypto::{PublicKey, Scheme};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Mechanism, Parameter, Signature};
@@ -46,6 +46,27 @@ impl Operation for Verify {
     const WHAT: &'static str = "a verification";
     const INIT: &'static str = "C_VerifyInit";
     const END: &'static str = "C_Verify or C_VerifyFinal";
+}
+
+impl InParts for Verify {
+    fn functions(&self) -> &'static Functions {
+        match self.signature {
+            None => &Functions {
+                only: "C_Verify",
+                update: "C_VerifyUpdate",
+                last: "C_VerifyFinal",
+            },
+            Some(_) => &Functions {
+                only: "C_VerifySignature",
+                update: "C_VerifySignatureUpdate",
+                last: "C_VerifySignatureFinal",
+            },
+        }
+    }
+
+    fn data(&mut self) -> &mut Data {
+        &mut self.data
+    }
 }
 
 impl Operation for MessageVerify {

@@ -92,6 +92,14 @@ fn order(token: &Token, report: &mut Report) {
         let (rv, ..) = token.digest_into(session, b"data", room);
         report.note(format!("C_Digest behind C_DigestUpdate, {case}"), rv);
         finish();
+        init();
+        token.digest_into(session, b"data", room);
+        report.note(format!("C_DigestUpdate behind C_Digest, {case}"), update());
+        report.note(format!("C_DigestFinal behind C_Digest, {case}"), finish());
+        report.note(
+            format!("C_Digest behind C_DigestFinal behind C_Digest, {case}"),
+            digest(),
+        );
     }
     init();
     report.note("C_DigestFinal alone", finish());

@@ -159,13 +159,34 @@ fn parts_and_one_part(token: &Token, report: &mut Report) {
     let session = initialized();
     report.note("C_SignUpdate of nothing", token.sign_update(session, b""));
     report.note("C_SignFinal of nothing", length(token.sign_final(session)));
+    for (case, room) in [("NULL", None), ("a byte too few", Some(255))] {
+        let session = initialized();
+        token.sign_into(session, b"data", room);
+        report.note(
+            format!("C_SignUpdate after C_Sign, {case}"),
+            token.sign_update(session, b"data"),
+        );
+        report.note(
+            format!("C_SignFinal after C_SignUpdate after C_Sign, {case}"),
+            length(token.sign_final(session)),
+        );
+        let session = initialized();
+        token.sign_into(session, b"data", room);
+        report.note(
+            format!("C_SignFinal after C_Sign, {case}"),
+            length(token.sign_final(session)),
+        );
+        report.note(
+            format!("C_Sign after C_SignFinal after C_Sign, {case}"),
+            length(token.sign(session, b"data")),
+        );
+    }
     let session = initialized();
-    token.sign_into(session, b"data", None);
+    token.sign_final_into(session, None);
     report.note(
-        "C_SignUpdate after a question of C_Sign",
-        token.sign_update(session, b"data"),
+        "C_Sign after a question of C_SignFinal",
+        length(token.sign(session, b"data")),
     );
-    report.note("C_SignFinal after both", length(token.sign_final(session)));
 }
 
 /// The mechanisms that sign a digest are for one part only (PKCS #11 3.2, sections 6.1 and 6.3).

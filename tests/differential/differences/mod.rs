@@ -17,6 +17,9 @@ const NO_ECDSA_SHA: &str = "SoftHSM has CKM_ECDSA only; openssl verifies these s
 const LOGOUT: &str =
     "a session cannot be logged out unless it is logged in (CKR_USER_NOT_LOGGED_IN, section 5.1.6)";
 const PARALLEL: &str = "a legacy function that simply returns CKR_FUNCTION_NOT_PARALLEL";
+const FORMS: &str = "an operation stays in the form that it was begun in, all data in one call or in parts, and can \
+                     be finished in that one (sections 5.12, 5.13 and 5.15). SoftHSM drops it, or goes on without \
+                     the data of a C_Sign or C_Digest that asked for the length";
 const KEY_TYPE: &str = "SoftHSM finds out in C_Sign that the key is of another type; \
                         CKR_KEY_TYPE_INCONSISTENT is an answer of C_SignInit (section 5.13.1)";
 

@@ -1,6 +1,6 @@
 //! Signatures, and the operations that make them.
 
-use super::{KEY_TYPE, NO_ECDSA_SHA};
+use super::{FORMS, KEY_TYPE, NO_ECDSA_SHA};
 use crate::report::Difference;
 
 pub const SIGNATURES: &[Difference] = &[Difference {
@@ -338,6 +338,41 @@ pub const SIGNING: &[Difference] = &[
 ];
 
 pub const OPERATIONS: &[Difference] = &[
+    Difference {
+        reason: FORMS,
+        cases: &[
+            (
+                "parts and one part: C_Sign after C_SignUpdate*",
+                "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "parts and one part: C_SignFinal after it",
+                "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OK, 256 bytes",
+            ),
+            (
+                "parts and one part: C_SignUpdate after C_Sign, *",
+                "CKR_OK",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "parts and one part: C_SignFinal after C_SignUpdate after C_Sign, *",
+                "CKR_OK, 256 bytes",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "parts and one part: C_SignFinal after C_Sign, *",
+                "CKR_OK, 256 bytes",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "parts and one part: C_Sign after C_SignFinal after C_Sign, *",
+                "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OK, 256 bytes",
+            ),
+        ],
+    },
     Difference {
         reason: "the standard has these mechanisms for single-part operations only (sections 6.1 and \
                  6.3, first tables); pkcs11-tool passes its input in parts whatever the mechanism is, \

@@ -1,6 +1,6 @@
 //! Verification, digests and random numbers, which the module makes itself.
 
-use super::KEY_TYPE;
+use super::{FORMS, KEY_TYPE};
 use crate::report::Difference;
 
 const ENDS: &str = "a call that is no question for a length ends the operation, also one that is refused (sections \
@@ -9,6 +9,21 @@ const CANCELS: &str = "an initialization without a mechanism ends an active oper
                        5.12.1)";
 
 pub const VERIFYING: &[Difference] = &[
+    Difference {
+        reason: FORMS,
+        cases: &[
+            (
+                "parts and one part of verify: C_Verify behind C_VerifyUpdate",
+                "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "parts and one part of verify: C_VerifyFinal behind both",
+                "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_SIGNATURE_INVALID",
+            ),
+        ],
+    },
     Difference {
         reason: "CKR_DATA_LEN_RANGE is the code for data of a bad length (section 5.1.6)",
         cases: &[(
@@ -150,22 +165,42 @@ pub const VERIFYING: &[Difference] = &[
 
 pub const DIGESTING: &[Difference] = &[
     Difference {
-        reason: "C_Digest cannot end a digest in parts (section 5.12.2)",
+        reason: FORMS,
         cases: &[
             (
                 "order of digest calls: C_Digest behind C_DigestUpdate",
                 "CKR_OK, 32 bytes *",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "order of digest calls: C_DigestFinal behind both",
                 "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OK, 32 bytes *",
             ),
             (
                 "order of digest calls: C_Digest behind C_DigestUpdate, NULL",
                 "CKR_OK",
-                "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OPERATION_ACTIVE",
             ),
             (
                 "order of digest calls: C_Digest behind C_DigestUpdate, a byte too few",
                 "CKR_BUFFER_TOO_SMALL",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "order of digest calls: C_DigestUpdate behind C_Digest, *",
+                "CKR_OK",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "order of digest calls: C_DigestFinal behind C_Digest, *",
+                "CKR_OK, 32 bytes *",
+                "CKR_OPERATION_ACTIVE",
+            ),
+            (
+                "order of digest calls: C_Digest behind C_DigestFinal behind C_Digest, *",
                 "CKR_OPERATION_NOT_INITIALIZED",
+                "CKR_OK, 32 bytes *",
             ),
         ],
     },

@@ -1,0 +1,64 @@
+//! The two forms in which a caller hands over data. An operation keeps to the one that it was begun
+//! in.
+
+use super::{Data, Operation, Taken};
+use crate::error::{Error, Kind, Result};
+
+/// How data is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// All of it in one call, as to C_Sign.
+    OnePart,
+    /// In any number of calls, as to C_SignUpdate, and one that ends the operation.
+    Parts,
+}
+
+/// An operation whose data comes in either form.
+pub trait InParts: Operation {
+    /// The functions that take its data.
+    fn functions(&self) -> &'static Functions;
+    /// Its data.
+    fn data(&mut self) -> &mut Data;
+}
+
+/// The functions that take the data of an operation.
+pub struct Functions {
+    /// Takes the only part, and ends the operation.
+    pub only: &'static str,
+    /// Takes a part.
+    pub update: &'static str,
+    /// Ends the operation after the last part.
+    pub last: &'static str,
+}
+
+impl<T: InParts> Taken<'_, T> {
+    /// Goes on with the operation in this form. One that was begun in the other form stays as it
+    /// is, and can still be ended in that one.
+    ///
+    /// To ask C_Sign for the length begins the form too: C_SignFinal would sign without the data
+    /// that C_Sign was told and did not keep.
+    ///
+    /// # Errors
+    /// [`Kind::OperationActive`]. PKCS #11 3.2 says that neither form ends the other (sections
+    /// 5.12.2, 5.13.2 and 5.15.2), and not with which of its codes.
+    pub fn in_form(mut self, form: Form) -> Result<Self> {
+        let functions = self.operation.functions();
+        let (begun, end) = match (self.operation.data().form, form) {
+            (Some(Form::OnePart), Form::Parts) => (functions.only, functions.only),
+            (Some(Form::Parts), Form::OnePart) => (functions.update, functions.last),
+            (_, Form::OnePart) => {
+                self.operation.data().form = Some(form);
+                return Ok(self);
+            }
+            (_, Form::Parts) => return Ok(self),
+        };
+        self.keep();
+        Err(Error::new(
+            Kind::OperationActive,
+            format!(
+                "{} that {begun} began is active in this session; end it with {end}",
+                T::WHAT
+            ),
+        ))
+    }
+}
