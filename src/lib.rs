@@ -6,7 +6,7 @@
 //!
 //! A call comes in through [`ffi`], finds the [`module`] and its [`token`] and [`session`], and
 //! from there an [`operation`] over the objects of the [`catalog`]. Only [`signpath`] talks to the
-//! network; [`config`], [`error`] and [`logging`] depend on nothing else here.
+//! network; [`config`], [`error`] and [`logging`] depend on nothing else here but [`escape`].
 
 #![deny(
     clippy::disallowed_methods,
@@ -33,6 +33,7 @@ pub mod config;
 pub mod crypto;
 pub mod environment;
 pub mod error;
+pub mod escape;
 #[allow(non_snake_case)]
 pub mod ffi;
 pub mod input;

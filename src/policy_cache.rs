@@ -276,10 +276,7 @@ mod tests {
 
     fn policies() -> Vec<SigningPolicy> {
         vec![SigningPolicy {
-            name: PolicyName {
-                project_slug: "demo".to_owned(),
-                signing_policy_slug: "release".to_owned(),
-            },
+            name: PolicyName::new("demo", "release").unwrap(),
             key_type: "Rsa".to_owned(),
             key_size_in_bits: Some(2048),
             public_key: Some(b"key".to_vec()),

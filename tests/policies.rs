@@ -3,12 +3,12 @@
 mod common;
 
 use common::{
-    code, environment, in_child, initialized, logged_in, objects, options, private_key, said, say,
-    service,
+    LIST, code, environment, in_child, initialized, listed, logged_in, objects, options,
+    private_key, said, say, service,
 };
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
-use pkcs11_test::{Options, PolicyFile, Service};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
+use pkcs11_test::{Fault, Options, PolicyFile, Service};
 
 /// Starts a service whose policies are those of a policies file.
 fn service_with(policies: &str) -> Service {
@@ -95,4 +95,46 @@ fn a_policy_with_garbage_for_a_certificate_hides_no_other() {
     };
     assert_eq!(said(&run.stdout), ["CKR_OK", "CKR_OK"]);
     run.assert_one_line(&["warning", "signing policy demo/p-384", "left out"]);
+}
+
+/// Two signing policies would have the same key, and a line break would be another line elsewhere.
+#[test]
+fn a_name_with_another_slash_or_a_line_break_is_no_key() {
+    const ODD: &str = "$(id) `|\\\"' #=;: \u{df}";
+    let prepare = || {
+        let service = service();
+        let certificate = service.certificate_der("demo", "rsa-2048").unwrap();
+        let names = [("a/b", "c"), ("a", "b/c"), ("a", "b\nc"), ("a", ODD)];
+        let list = Fault::on(LIST, listed(&names, certificate)).always();
+        service.inject(list).unwrap();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        let name = format!("a/{ODD}");
+        for object in objects(&session) {
+            for attribute in [AttributeType::Label, AttributeType::Id] {
+                let value = match &session.get_attributes(object, &[attribute]).unwrap()[..] {
+                    [Attribute::Label(value) | Attribute::Id(value)] => value.clone(),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(String::from_utf8(value).unwrap(), name);
+            }
+        }
+        assert_eq!(objects(&session).len(), 3);
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    let lines = run.lines();
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    for (line, expected) in lines.iter().zip([
+        "signing policy a/b/c: its project slug contains a slash",
+        "signing policy a/b/c: its signing policy slug contains a slash",
+        r"signing policy a/b\nc: its signing policy slug contains the character U+000A",
+    ]) {
+        assert!(line.contains(expected), "{line}");
+    }
 }

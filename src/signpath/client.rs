@@ -246,8 +246,8 @@ impl Client {
             ("Description", &config.description),
         ];
         let mut form = Form::new()?;
-        form.text("ProjectSlug", &policy.project_slug);
-        form.text("SigningPolicySlug", &policy.signing_policy_slug);
+        form.text("ProjectSlug", policy.project_slug());
+        form.text("SigningPolicySlug", policy.signing_policy_slug());
         for (name, value) in optional {
             if let Some(value) = value {
                 form.text(name, value);

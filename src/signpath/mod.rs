@@ -11,6 +11,7 @@ mod health;
 mod lookup;
 mod metadata;
 mod multipart;
+mod policy_name;
 mod retry;
 mod socket;
 mod status;
@@ -25,6 +26,7 @@ pub use cancellation::{Cancellation, PATIENCE};
 pub use client::Client;
 pub use health::{Health, health};
 pub use lookup::Threads;
+pub use policy_name::PolicyName;
 pub use transport::Transport;
 pub use tunnel::connect_request;
 
@@ -32,25 +34,6 @@ use std::time::Duration;
 
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::Result;
-
-/// The name of a signing policy: what a user writes into a key's name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PolicyName {
-    /// The slug of the project.
-    pub project_slug: String,
-    /// The slug of the signing policy in it.
-    pub signing_policy_slug: String,
-}
-
-impl std::fmt::Display for PolicyName {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{}/{}",
-            self.project_slug, self.signing_policy_slug
-        )
-    }
-}
 
 /// A signing policy as the service lists it. Its key and certificate have not been looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,10 +41,11 @@ impl SigningPolicy {
         let entry = Entry::deserialize(entry).map_err(|error| {
             format!("an entry in the list of signing policies is unusable: {error}")
         })?;
-        let name = PolicyName {
-            project_slug: entry.project_slug,
-            signing_policy_slug: entry.signing_policy_slug,
-        };
+        let (project, policy) = (entry.project_slug, entry.signing_policy_slug);
+        let name = PolicyName::new(&project, &policy).map_err(|reason| {
+            let shown = PolicyName::beginning(&project, &policy);
+            format!("signing policy {shown}: {reason}; correct it in SignPath")
+        })?;
         let decoded = |field: &str, text: Option<String>| {
             text.filter(|text| !text.is_empty())
                 .map(|text| STANDARD.decode(text))
@@ -64,8 +65,8 @@ impl SigningPolicy {
     pub fn to_entry(&self) -> Value {
         let encoded = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
         let entry = Entry {
-            project_slug: self.name.project_slug.clone(),
-            signing_policy_slug: self.name.signing_policy_slug.clone(),
+            project_slug: self.name.project_slug().to_owned(),
+            signing_policy_slug: self.name.signing_policy_slug().to_owned(),
             key_type: self.key_type.clone(),
             key_size_in_bits: self.key_size_in_bits,
             public_key_bytes: encoded(&self.public_key),
@@ -195,8 +196,8 @@ impl<'a> SignHash<'a> {
             signature_format: "Ieee",
         });
         Self {
-            project_slug: &policy.project_slug,
-            signing_policy_slug: &policy.signing_policy_slug,
+            project_slug: policy.project_slug(),
+            signing_policy_slug: policy.signing_policy_slug(),
             artifact_configuration_slug: config.artifact_configuration_slug.as_deref(),
             description: config.description.as_deref(),
             hash_signing_data: HashSigningData {
@@ -397,10 +398,7 @@ mod tests {
     /// digest is the example's, which the documentation has in base64.
     #[test]
     fn sign_hash_is_the_request_that_is_documented() {
-        let policy = PolicyName {
-            project_slug: "hash-signing".to_owned(),
-            signing_policy_slug: "test-signing".to_owned(),
-        };
+        let policy = PolicyName::new("hash-signing", "test-signing").unwrap();
         let encoded = "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw=";
         let value = STANDARD.decode(encoded).unwrap();
         let metadata = json!({"sourceProcess": {"commandLine": "...", "user": "..."}});

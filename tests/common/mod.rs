@@ -18,13 +18,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::Error;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use pkcs11_test::{Options, RequestRecord, Service, TlsOptions};
+use pkcs11_test::{Effect, Options, RequestRecord, Service, TlsOptions};
+use serde_json::json;
 
 /// Set in the child to the name of its test.
 const CHILD: &str = "SIGNPATH_TEST_CHILD";
@@ -260,6 +263,23 @@ pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
         ("SIGNPATH_API_URL", beyond_loopback(service.api_url())),
         ("SIGNPATH_ALLOW_INSECURE_HTTP", "true".to_owned()),
     ]
+}
+
+/// An answer to the request for the list: signing policies of these slugs, all with one certificate.
+pub fn listed(names: &[(&str, &str)], certificate: &[u8]) -> Effect {
+    let certificate = STANDARD.encode(certificate);
+    let entry = |(project, policy): &(&str, &str)| {
+        json!({
+            "projectSlug": project,
+            "signingPolicySlug": policy,
+            "keyType": "Rsa",
+            "keySizeInBits": 2048,
+            "certificateBytes": certificate,
+        })
+    };
+    let entries: Vec<_> = names.iter().map(entry).collect();
+    let body = json!({ "signingPolicies": entries }).to_string();
+    Effect::answer(200, &[("Content-Type", "application/json")], body)
 }
 
 /// How often the list and signatures were asked for, and over how many connections.

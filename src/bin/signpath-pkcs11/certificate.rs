@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use signpath_pkcs11::object::{Certificate, Options};
+use signpath_pkcs11::signpath::PolicyName;
 
 use crate::failure::Failure;
 use crate::organization::Organization;
@@ -31,7 +32,7 @@ Examples:
 pub struct Arguments {
     /// Signing policy, as `list` shows it; may be left out if there is exactly one
     #[arg(value_name = "PROJECT/POLICY")]
-    policy: Option<String>,
+    policy: Option<PolicyName>,
 
     /// Encoding of the certificate
     #[arg(long, value_enum, default_value_t = Format::Pem)]
@@ -69,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
              SIGNPATH_CHAIN_CERTIFICATES_FILE or the setting ChainCertificatesFile"
             .into());
     }
-    let policy = organization.policy(arguments.policy.as_deref())?;
+    let policy = organization.policy(arguments.policy.as_ref())?;
     let Some(certificate) = &policy.certificate else {
         let name = &policy.name;
         return Err(format!("the signing policy {name} has no X.509 certificate").into());

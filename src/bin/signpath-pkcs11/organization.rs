@@ -7,7 +7,7 @@ use signpath_pkcs11::catalog::Snapshot;
 use signpath_pkcs11::config::Config;
 use signpath_pkcs11::logging::{self, Level, OutputStream};
 use signpath_pkcs11::object::{Options, Policy};
-use signpath_pkcs11::signpath::{Cancellation, Service, Threads, Transport};
+use signpath_pkcs11::signpath::{Cancellation, PolicyName, Service, Threads, Transport};
 use signpath_pkcs11::token::Identity;
 
 use crate::failure::Failure;
@@ -59,12 +59,12 @@ impl Organization {
     }
 
     /// The signing policy of that name, or the only one there is.
-    pub fn policy(&self, name: Option<&str>) -> Result<Policy, Failure> {
+    pub fn policy(&self, name: Option<&PolicyName>) -> Result<Policy, Failure> {
         choose(self.policies()?, name)
     }
 
     /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that.
-    pub fn policy_to_sign(&self, name: Option<&str>) -> Result<Arc<Policy>, Failure> {
+    pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<Arc<Policy>, Failure> {
         let _progress = self.progress();
         let (catalog, cancellation) = (&self.identity.catalog, Cancellation::new());
         choose(policies_of(&*catalog.get(&cancellation)?), name)
@@ -78,12 +78,15 @@ impl Organization {
 }
 
 /// The signing policy of that name, or the only one.
-fn choose<P: Borrow<Policy>>(mut policies: Vec<P>, name: Option<&str>) -> Result<P, Failure> {
+fn choose<P: Borrow<Policy>>(
+    mut policies: Vec<P>,
+    name: Option<&PolicyName>,
+) -> Result<P, Failure> {
     let all = named(&policies);
     match name {
         Some(name) => policies
             .into_iter()
-            .find(|policy| policy.borrow().name.to_string() == name)
+            .find(|policy| policy.borrow().name == *name)
             .ok_or_else(|| format!("no signing policy is called {name}; there are {all}").into()),
         None if policies.len() > 1 => {
             Err(format!("there is more than one signing policy; name one of {all}").into())

@@ -71,8 +71,8 @@ impl PolicySummary {
         let name = policy.name.to_string();
         let certificate = policy.certificate.as_ref();
         Self {
-            project_slug: policy.name.project_slug.clone(),
-            signing_policy_slug: policy.name.signing_policy_slug.clone(),
+            project_slug: policy.name.project_slug().to_owned(),
+            signing_policy_slug: policy.name.signing_policy_slug().to_owned(),
             uri: uri(&name),
             id_uri: format!(
                 "pkcs11:token={LABEL};id={};type=private",

@@ -15,7 +15,7 @@ use signpath_pkcs11::crypto::{
 };
 use signpath_pkcs11::mechanism;
 use signpath_pkcs11::operation::verified_signature;
-use signpath_pkcs11::signpath::Cancellation;
+use signpath_pkcs11::signpath::{Cancellation, PolicyName};
 
 use crate::failure::Failure;
 use crate::organization::Organization;
@@ -46,7 +46,7 @@ Examples:
 pub struct Arguments {
     /// Signing policy, as `list` shows it; may be left out if there is exactly one
     #[arg(value_name = "PROJECT/POLICY")]
-    policy: Option<String>,
+    policy: Option<PolicyName>,
 
     /// File to sign, `-` for standard input; only its digest leaves this machine
     #[arg(long, value_name = "FILE")]
@@ -135,7 +135,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let output = Target::open(arguments.output.as_deref(), arguments.base64)?;
     let digest = arguments.digest()?;
-    let policy = organization.policy_to_sign(arguments.policy.as_deref())?;
+    let policy = organization.policy_to_sign(arguments.policy.as_ref())?;
     let name = policy.name.to_string();
     let key = policy
         .public_key

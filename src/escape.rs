@@ -1,0 +1,83 @@
+//! Text from outside, on its way to a terminal or into a line.
+//!
+//! Names and messages are kept as the service sends them. They are escaped here, where they leave
+//! for people; requests, attributes and JSON carry them unchanged.
+
+use std::borrow::Cow;
+
+/// What harms a terminal, a line or its reader: the control characters C0, DEL and C1; what ends a
+/// line or a paragraph (U+2028, U+2029); what reverses the order of other characters; and what
+/// cannot be seen, so that two names look the same. The ranges include both ends.
+const HARMFUL: [(char, char); 11] = [
+    ('\u{0}', '\u{1f}'),
+    ('\u{7f}', '\u{9f}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{180e}', '\u{180e}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{e0000}', '\u{e007f}'),
+];
+
+/// Whether a character has to be escaped before people see it.
+pub fn is_harmful(c: char) -> bool {
+    HARMFUL
+        .iter()
+        .any(|&(first, last)| (first..=last).contains(&c))
+}
+
+/// `text` as exactly one line that does nothing to a terminal: each harmful character as an escape
+/// of Rust's, such as `\n` or `\u{202e}`. A backslash stays as it is: paths and names have them.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_harmful(c) {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_harms_is_shown_as_an_escape_and_the_rest_as_it_is() {
+        for (text, expected) in [
+            ("a\r\n\tb\u{1b}[31mc\u{7}", "a\\r\\n\\tb\\u{1b}[31mc\\u{7}"),
+            ("\u{85}\u{9b}\u{7f}\u{0}", "\\u{85}\\u{9b}\\u{7f}\\u{0}"),
+            ("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
+            (
+                "\u{202e}exe.\u{2066}\u{200f}",
+                "\\u{202e}exe.\\u{2066}\\u{200f}",
+            ),
+            (
+                "\u{feff}a\u{200b}\u{e0041}",
+                "\\u{feff}a\\u{200b}\\u{e0041}",
+            ),
+            (r"C:\new 'ß' 日本 😀", r"C:\new 'ß' 日本 😀"),
+        ] {
+            assert_eq!(escaped(text), expected);
+        }
+    }
+
+    #[test]
+    fn no_control_character_is_left_whatever_the_text_is() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..2_000 {
+            let text: String = (0..20).map(|_| random.char(..)).collect();
+            let shown = escaped(&text);
+            assert!(!shown.chars().any(char::is_control), "{text:?}");
+            assert!(!shown.chars().any(is_harmful), "{text:?}");
+            assert_eq!(shown.lines().count(), 1, "{text:?}");
+        }
+    }
+}
