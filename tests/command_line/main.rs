@@ -4,6 +4,7 @@
 mod common;
 mod doctor;
 mod documentation;
+mod names;
 mod policies;
 mod program;
 mod setup;

@@ -14,20 +14,48 @@ use crate::program::{Run, openssl, program, run, run_with, service_with, text};
 /// The user whom systems have for nobody in particular.
 const NOBODY: u32 = 65534;
 
-/// A folder that configurations are written to and used in.
+/// The tools that are configured.
+pub const TOOLS: [&str; 7] = [
+    "openssl-engine",
+    "openssl-provider",
+    "sunpkcs11",
+    "osslsigncode",
+    "gpg",
+    "p11-kit",
+    "nss",
+];
+
+/// What means something in a shell, in a configuration, or to us, and can be in a path all the same.
+const ODD: &str = r#"it's "$HOME" \n `id` |;&(x)*?[y]!~=%s,@MODULE@ {z}"#;
+
+/// A folder with an odd name that configurations are written to and used in, and where the module is.
 struct Work {
-    folder: tempfile::TempDir,
+    _parent: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 impl Work {
     fn new() -> Self {
+        Self::named(ODD)
+    }
+
+    fn named(name: &str) -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::copy(module_path(), folder.join("module.so")).unwrap();
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            _parent: parent,
+            folder,
         }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
+    }
+
+    fn module(&self) -> PathBuf {
+        self.path("module.so")
     }
 
     fn read(&self, name: &str) -> String {
@@ -40,13 +68,8 @@ impl Work {
 
     /// Has the configuration of a tool written into the folder.
     fn setup(&self, service: &Service, arguments: &[&str]) {
-        let module = module_path();
-        let to = [
-            "--module",
-            text(&module),
-            "--directory",
-            text(self.folder.path()),
-        ];
+        let module = self.module();
+        let to = ["--module", text(&module), "--directory", text(&self.folder)];
         let run = run(service, &[&["setup"], arguments, &to[..]].concat()).assert_ok();
         assert_eq!(run.stdout, "");
     }
@@ -64,7 +87,7 @@ impl Work {
         shell
             .envs(environment(service, &[]))
             .args(["-ec", commands])
-            .current_dir(self.folder.path());
+            .current_dir(&self.folder);
         shell
     }
 
@@ -138,14 +161,15 @@ fn openssl_tells_the_provider_of_module_and_pin() {
         export OPENSSL_CONF=signpath-provider.cnf OPENSSL_MODULES=$PWD
         openssl list -providers";
     let printed = succeeded(&mut work.shell(&service, commands));
-    let told = format!("module {}, PIN CONFIG\n", module_path().display());
+    let told = format!("module {}, PIN CONFIG\n", work.module().display());
     assert!(printed.contains(&told), "{printed}");
     assert!(printed.contains("OpenSSL Default Provider"), "{printed}");
 }
 
 #[test]
 fn keytool_lists_and_jarsigner_and_apksigner_sign_with_sunpkcs11() {
-    let (service, work) = (service(), Work::new());
+    // Java takes the current folder, where the example writes a file, for a part of a URL.
+    let (service, work) = (service(), Work::named(&ODD.replace(['?', '%'], "")));
     work.setup(&service, &["sunpkcs11", "demo/p-256"]);
     let prepare = "jar --create --file app.jar signpath-sunpkcs11.cfg
         touch AndroidManifest.xml
@@ -218,7 +242,7 @@ impl Drop for Agent {
 fn gpg_makes_an_openpgp_key_and_signs() {
     let (service, work) = (service(), Work::new());
     work.setup(&service, &["gpg", "demo/rsa-3072"]);
-    let home = work.folder.path();
+    let home = work.folder.as_path();
     fs::set_permissions(home, fs::Permissions::from_mode(0o700)).unwrap();
     let _agent = Agent(home.to_owned());
     work.write(
@@ -240,10 +264,9 @@ fn gpg_makes_an_openpgp_key_and_signs() {
 #[test]
 fn p11_kit_lists_the_module_and_p11tool_its_objects() {
     let (service, work) = (service(), Work::new());
-    let folder = work.folder.path();
+    let folder = work.folder.as_path();
     // p11-kit reads the folder of a user unless the user is root, who has the system's.
-    let module = work.path("libsignpath_pkcs11.so");
-    fs::copy(module_path(), &module).unwrap();
+    let module = work.module();
     let modules = work.path(".config/pkcs11/modules");
     let to = ["--module", text(&module), "--directory", text(&modules)];
     run(&service, &[&["setup", "p11-kit"], &to[..]].concat()).assert_ok();
@@ -281,6 +304,82 @@ fn nss_finds_certificates_and_keys() {
     succeeded(&mut work.shell(&service, "sh signpath-nss FOLDER"));
     let listed = succeeded(&mut work.shell(&service, "modutil -dbdir sql:FOLDER -list"));
     assert_eq!(listed.matches("library name:").count(), 1, "{listed}");
+}
+
+/// What a value cannot be written as is refused in one line, and nothing is written.
+#[test]
+fn a_value_that_a_format_cannot_hold_is_refused() {
+    let module = module_path();
+    let parent = tempfile::tempdir().unwrap();
+    let long = format!("{0}/{0}/{0}/{0}/{0}", "x".repeat(200));
+    // The folder of the module, the tools that cannot have it, and why.
+    let cases: &[(&str, &[&str], &str)] = &[
+        ("line\nbreak", &TOOLS, "U+000A"),
+        ("\u{1b}[31m", &TOOLS, "U+001B"),
+        ("a\u{202e}b", &TOOLS, "U+202E"),
+        ("a#b", &["gpg"], "it contains #"),
+        ("${user.home}", &["sunpkcs11"], "it contains ${"),
+        ("\u{fc}", &["sunpkcs11"], "not ASCII"),
+        (
+            &long,
+            &["openssl-engine", "openssl-provider", "gpg"],
+            "more than",
+        ),
+    ];
+    for (folder, refusing, why) in cases {
+        let folder = parent.path().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        let copy = folder.join("module.so");
+        fs::copy(&module, &copy).unwrap();
+        for tool in TOOLS {
+            let target = parent.path().join("target");
+            let setup = [
+                "setup",
+                tool,
+                "app/release",
+                "--offline",
+                "--module",
+                text(&copy),
+            ];
+            let to = ["--directory", text(&target)];
+            let run = Run::of(&mut program(&[&setup[..], &to].concat()));
+            if !refusing.contains(&tool) {
+                run.assert_ok();
+                fs::remove_dir_all(&target).unwrap();
+                continue;
+            }
+            assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{tool}");
+            assert_eq!(run.stderr.lines().count(), 1, "{tool}: {}", run.stderr);
+            for part in [why, "put it into a folder with a plain name"] {
+                assert!(run.stderr.contains(part), "{tool}: {}", run.stderr);
+            }
+            assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+            assert!(!target.exists(), "{tool}");
+        }
+    }
+    // The path of the file itself, which its comment shows.
+    for (name, tool) in [("a\nb", "osslsigncode"), ("${user.dir}", "sunpkcs11")] {
+        let file = parent.path().join(name);
+        let setup = [
+            "setup",
+            tool,
+            "app/release",
+            "--offline",
+            "--module",
+            text(&module),
+        ];
+        let run = Run::of(&mut program(
+            &[&setup[..], &["--output", text(&file)]].concat(),
+        ));
+        assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{tool}");
+        assert!(
+            run.stderr
+                .contains("write it into a folder with a plain name"),
+            "{}",
+            run.stderr
+        );
+        assert!(!file.exists());
+    }
 }
 
 #[test]
@@ -359,9 +458,7 @@ fn what_cannot_be_configured_is_said_and_nothing_is_replaced() {
     let work = Work::new();
     let module = module_path();
     work.write("gpg-agent.conf", "mine");
-    let odd = work.path("it's.so");
-    fs::write(&odd, "").unwrap();
-    let (folder, file) = (work.folder.path(), work.path("x"));
+    let (folder, file) = (work.folder.as_path(), work.path("x"));
     let module = text(&module);
     let cases: &[(&[&str], i32, &str)] = &[
         (
@@ -399,17 +496,18 @@ fn what_cannot_be_configured_is_said_and_nothing_is_replaced() {
             run.stderr
         );
     }
-    for (path, expected) in [
-        (text(&odd), "put the module into a folder with a plain name"),
-        (
-            "/nonexistent/module.so",
-            "there is no file /nonexistent/module.so",
-        ),
-    ] {
-        let run = run(&service, &["setup", "nss", "--offline", "--module", path]);
-        assert_eq!(run.status, Some(1));
-        assert!(run.stderr.contains(expected), "{}", run.stderr);
-    }
+    let nowhere = "/nonexistent/module.so";
+    let run = run(
+        &service,
+        &["setup", "nss", "--offline", "--module", nowhere],
+    );
+    assert_eq!(run.status, Some(1));
+    assert!(
+        run.stderr
+            .contains("there is no file /nonexistent/module.so"),
+        "{}",
+        run.stderr
+    );
     let without = Run::of(&mut program(&["setup", "nss", "--module", module]));
     assert!(
         without.stderr.contains("or use --offline"),

@@ -97,6 +97,19 @@ fn tools_are_tried_in_the_folder_of_the_user() {
 }
 
 #[test]
+fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
+    let (service, folder) = (service(), tempfile::tempdir().unwrap());
+    let module = folder.path().join("#1.so");
+    fs::copy(module_path(), &module).unwrap();
+    let arguments = ["doctor", "--json", "--module", text(&module)];
+    let run = run_with(&service, &arguments, &[]);
+    assert_failed(&run, "gnupg-pkcs11-scd", "it contains #", "a plain name");
+    for tool in ["openssl engine", "keytool, jarsigner", "NSS", "pkcs11-tool"] {
+        assert_says(&run, tool, "ok", "; loads the module", "");
+    }
+}
+
+#[test]
 fn a_module_that_cannot_be_loaded_is_a_failure() {
     let service = service();
     for (module, message) in [

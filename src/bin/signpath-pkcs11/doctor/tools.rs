@@ -171,6 +171,8 @@ struct Workshop {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
     has_policy: bool,
+    /// The configurations that could not be written, and why.
+    unwritten: Vec<(&'static str, String)>,
     config: Config,
 }
 
@@ -184,9 +186,16 @@ impl Workshop {
             .find(usable)
             .map(|policy| policy.name.to_string());
         let values = Values::new(path, policies, None)?;
+        let mut unwritten = Vec::new();
         for template in &TEMPLATES {
-            let content = values.fill(template, template.name).unwrap_or_default();
-            std::fs::write(folder.path().join(template.name), content).map_err(failed)?;
+            match values.fill(template, template.name) {
+                Ok(content) => {
+                    let file = folder.path().join(template.name);
+                    std::fs::write(file, content.unwrap_or_default()).map_err(failed)?;
+                }
+                Err(Failure::Reason(reason)) => unwritten.push((template.name, reason)),
+                Err(failure) => return Err(failure),
+            }
         }
         let object = percent(policy.as_deref().unwrap_or_default().as_bytes());
         Ok(Self {
@@ -198,6 +207,7 @@ impl Workshop {
                 ),
             ],
             has_policy: policy.is_some(),
+            unwritten,
             folder,
             config: config.clone(),
         })
@@ -222,8 +232,20 @@ impl Workshop {
                 name,
                 format!("{version}; not tried, since there is no certificate to look for"),
             ),
-            Some(load) => self.load(name, &version, load),
+            Some(load) => match self.unwritten_for(load) {
+                Some(reason) => Finding::error(name, reason, ""),
+                None => self.load(name, &version, load),
+            },
         }
+    }
+
+    /// Why a configuration that the script uses could not be written.
+    fn unwritten_for(&self, load: &Load) -> Option<&str> {
+        // gnupg-pkcs11-scd is told of a folder, and has the file's name itself.
+        let stem = |name: &'static str| name.split('.').next().unwrap_or(name);
+        let mut unwritten = self.unwritten.iter();
+        let (_, reason) = unwritten.find(|(name, _)| load.script.contains(stem(name)))?;
+        Some(reason)
     }
 
     fn load(&self, name: &'static str, version: &str, load: &Load) -> Finding {

@@ -1,5 +1,6 @@
 //! `setup`: configurations of signing tools.
 
+mod place;
 pub mod template;
 
 use std::fs::{DirBuilder, OpenOptions};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use signpath_pkcs11::signpath::PolicyName;
 use template::{Template, Values};
 
 use crate::failure::Failure;
@@ -34,8 +36,8 @@ pub struct Arguments {
     tool: Tool,
 
     /// Signing policy for the examples, and the one that osslsigncode and gpg are to use
-    #[arg(value_name = "PROJECT/POLICY", value_parser = policy_name)]
-    policy: Option<String>,
+    #[arg(value_name = "PROJECT/POLICY")]
+    policy: Option<PolicyName>,
 
     /// The PKCS #11 module, instead of the one that is installed
     #[arg(long, value_name = "FILE")]
@@ -114,16 +116,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         true => Vec::new(),
         false => Organization::configured().map_err(or_offline)?.policies()?,
     };
-    let values = Values::new(&module, policies, arguments.policy.as_deref())?;
+    let values = Values::new(&module, policies, arguments.policy.as_ref())?;
     if arguments.tool.is_for_one_policy() && values.policy().is_none() {
         return Err("a script signs with one signing policy; name it after the tool".into());
     }
-    let templates: Vec<_> = arguments
-        .tool
-        .templates()
-        .iter()
-        .filter(|template| values.fill(template, "").is_some())
-        .collect();
+    let mut templates = Vec::new();
+    for template in arguments.tool.templates() {
+        if values.has_key_for(template)? {
+            templates.push(template);
+        }
+    }
     if arguments.output.is_some() && templates.len() > 1 {
         return Err("the configuration is more than one file; use --directory".into());
     }
@@ -136,13 +138,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for template in &templates {
         let path = path_of(template).map(std::path::absolute).transpose();
         let path = path.map_err(|error| format!("there is no current folder ({error})"))?;
-        let shown = path
-            .as_deref()
-            .unwrap_or(Path::new(template.name))
-            .display();
-        let content = values
-            .fill(template, &shown.to_string())
-            .unwrap_or_default();
+        let name = path.as_deref().unwrap_or(Path::new(template.name));
+        let name = name.to_str().ok_or_else(|| {
+            format!(
+                "{} is not UTF-8; write it into a folder with a plain name",
+                name.display()
+            )
+        })?;
+        let content = values.fill(template, name)?.unwrap_or_default();
         files.push((*template, path, content));
     }
     let existing = files
@@ -183,17 +186,6 @@ fn write(path: &Path, (folder_mode, mode): (u32, u32), content: &str) -> io::Res
         .mode(mode)
         .open(path)?
         .write_all(content.as_bytes())
-}
-
-fn policy_name(text: &str) -> Result<String, String> {
-    match text.split_once('/') {
-        Some((project, policy))
-            if !project.is_empty() && !policy.is_empty() && !policy.contains('/') =>
-        {
-            Ok(text.to_owned())
-        }
-        _ => Err("expected PROJECT/POLICY".to_owned()),
-    }
 }
 
 fn or_offline(failure: Failure) -> Failure {
