@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
-use pkcs11_test::{Fault, Gate, Service};
+use pkcs11_test::{Effect, Fault, Gate, Service};
+use serde_json::Value;
 
-use crate::common::{LIST, environment, service};
-use crate::program::{program, text};
+use crate::common::{LIST, SIGN, environment, listed, service};
+use crate::program::{openssl, program, run, run_with, text};
 
 const ESCAPE: char = '\u{1b}';
 
@@ -97,4 +98,95 @@ fn a_binary_signature_is_not_for_a_terminal() {
     ));
     let is_base64 = |line: &str| line.trim().len() > 80 && !line.contains(' ');
     assert!(shown.lines().any(is_base64), "{shown}");
+}
+
+/// Changes colours and the title of a window, rings, ends lines, and turns text around.
+const HARMFUL: &str = "x\u{1b}[31m\u{1b}]0;t\u{7}\r\n\u{9b}1m\u{2028}\u{202e}y";
+/// The same as people see it.
+const ESCAPED: &str = r"x\u{1b}[31m\u{1b}]0;t\u{7}\r\n\u{9b}1m\u{2028}\u{202e}y";
+
+/// A self-signed certificate with that name as its subject and its issuer.
+fn certificate(name: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (subject, key) = (format!("/CN={name}"), folder.path().join("key"));
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let made = ["-keyout", text(&key), "-subj", &subject, "-outform", "DER"];
+    let arguments = [&["req", "-x509", "-nodes", "-utf8"], &curve[..], &made[..]].concat();
+    let output = Command::new("openssl").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
+}
+
+fn assert_harmless(shown: &str) {
+    // `script` shows each line break of the program as two characters.
+    let shown = shown.replace("\r\n", "\n");
+    let harmful = shown
+        .find(|c: char| (c.is_control() && c != '\n') || ('\u{2028}'..='\u{202e}').contains(&c));
+    assert_eq!(harmful, None, "{shown:?}");
+    assert!(shown.contains(ESCAPED), "{shown}");
+}
+
+#[test]
+fn names_in_certificates_are_escaped_on_a_terminal_and_unchanged_in_json() {
+    let service = service();
+    let der = certificate(HARMFUL);
+    let list = Fault::on(LIST, listed(&[("app", "release")], &der)).always();
+    service.inject(list).unwrap();
+    let no_color = [("NO_COLOR", "1")];
+    assert_harmless(&seen(on_terminal(&service, &["list"], &no_color)));
+    assert_harmless(&run(&service, &["list"]).assert_ok().stdout);
+
+    let json = run(&service, &["list", "--json"]).assert_ok();
+    let subject = json.json()["signingPolicies"][0]["certificate"]["subject"].clone();
+    assert_eq!(subject, format!("CN={HARMFUL}"));
+    let is_visible =
+        |c: char| c == '\n' || !c.is_control() && !('\u{2028}'..='\u{202e}').contains(&c);
+    assert!(json.stdout.chars().all(is_visible), "{}", json.stdout);
+
+    let other = tempfile::NamedTempFile::new().unwrap();
+    let pem = openssl(&["x509", "-inform", "DER"], &certificate("other"));
+    std::fs::write(other.path(), pem).unwrap();
+    let chain = [("SIGNPATH_CHAIN_CERTIFICATES_FILE", text(other.path()))];
+    let failed = run_with(&service, &["certificate", "--chain"], &chain);
+    assert_harmless(&failed.stderr);
+    assert_eq!(failed.stderr.lines().count(), 1, "{}", failed.stderr);
+}
+
+#[test]
+fn messages_of_the_service_are_escaped_on_a_terminal_and_unchanged_in_json() {
+    let service = service();
+    for route in [LIST, SIGN] {
+        let refusal = Effect::problem(403, &[HARMFUL]);
+        service.inject(Fault::on(route, refusal).always()).unwrap();
+    }
+    let no_color = [("NO_COLOR", "1")];
+    for arguments in [&["list"][..], &["doctor", "--no-tools"]] {
+        assert_harmless(
+            &seen(on_terminal(&service, arguments, &no_color)).replace("\u{1b}[2K\r", ""),
+        );
+    }
+    let json = run(&service, &["doctor", "--no-tools", "--json"]).json();
+    let findings = json["findings"].as_array().unwrap();
+    let has_message = |finding: &Value| finding["message"].as_str().unwrap().contains(HARMFUL);
+    assert!(findings.iter().any(has_message), "{json:#}");
+    service.heal();
+    let refusal = Effect::problem(403, &[HARMFUL]);
+    service.inject(Fault::on(SIGN, refusal)).unwrap();
+    let digest = "00".repeat(32);
+    let failed = run(&service, &["sign", "demo/p-256", "--digest", &digest]);
+    assert_harmless(&failed.stderr);
+    assert_eq!(failed.stderr.lines().count(), 1, "{}", failed.stderr);
+}
+
+#[test]
+fn arguments_are_escaped_where_they_are_shown() {
+    let service = service();
+    let file = format!("/nonexistent/{HARMFUL}");
+    for arguments in [
+        &["certificate", HARMFUL][..],
+        &["sign", "demo/p-256", "--file", &file],
+        &["setup", "nss", "--module", &file],
+    ] {
+        assert_harmless(&run(&service, arguments).stderr);
+    }
 }

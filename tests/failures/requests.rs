@@ -128,12 +128,16 @@ pub const REFUSED: &[Situation] = &[
             scene.fail_sign(Effect::answer(
                 400,
                 &[],
-                b"Stra\xdfe\x00\r\n\x1b[31m".to_vec(),
+                b"Stra\xdfe\x00\r\n\x1b[31m\x07\xe2\x80\xa8\xe2\x80\xae".to_vec(),
             ))
         },
         sign,
         "CKR_ARGUMENTS_BAD",
-        &["400", "Stra\u{fffd}e"],
+        &[
+            "400",
+            "Stra\u{fffd}e",
+            r"e\u{0}\r\n\u{1b}[31m\u{7}\u{2028}\u{202e}; ",
+        ],
     ),
     situation(
         "a refusal of 100 MB",

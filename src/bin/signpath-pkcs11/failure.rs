@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use signpath_pkcs11::error::Error;
+use signpath_pkcs11::escape::escaped;
 
 /// The end of a command that did not do what was wanted.
 #[derive(Debug)]
 pub enum Failure {
-    /// A line for the user: what happened, what to do, no secret.
+    /// What the user reads in one line: what happened, what to do, no secret.
     Reason(String),
     /// Whoever read the output has seen enough.
     OutputClosed,
@@ -20,6 +21,7 @@ impl Failure {
     pub fn report(self) -> ExitCode {
         if let Self::Reason(reason) = self {
             let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            let reason = escaped(&reason);
             anstream::eprintln!("signpath-pkcs11: {style}error:{style:#} {reason}");
         }
         ExitCode::FAILURE

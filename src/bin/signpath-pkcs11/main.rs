@@ -26,9 +26,11 @@ mod sign;
 
 use std::process::ExitCode;
 
+use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use failure::Failure;
+use signpath_pkcs11::escape::escaped;
 
 const ABOUT: &str = "\
 Lists SignPath signing policies, exports their certificates, signs, configures signing tools for the PKCS #11 module, and \
@@ -72,11 +74,34 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::from_arg_matches(&command().get_matches()) {
+    let arguments = command()
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let result = match arguments {
         Ok(arguments) => run(arguments.command),
-        Err(error) => error.exit(),
+        Err(error) => harmless(error).exit(),
     };
     result.unwrap_or_else(|failure| failure.report())
+}
+
+/// The error with the arguments that it quotes escaped: they may come from anywhere.
+fn harmless(mut error: clap::Error) -> clap::Error {
+    let shown = |text: &String| escaped(text).into_owned();
+    let quoted: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(shown(text)))),
+            ContextValue::Strings(texts) => Some((
+                kind,
+                ContextValue::Strings(texts.iter().map(shown).collect()),
+            )),
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in quoted {
+        error.insert(kind, value);
+    }
+    error
 }
 
 fn run(command_to_run: Command) -> Result<ExitCode, Failure> {

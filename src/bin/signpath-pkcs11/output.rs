@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use serde::Serialize;
+use signpath_pkcs11::escape::{escaped, is_harmful};
 
 use crate::failure::Failure;
 
-/// Writes to standard output, without colours where it is no terminal.
+/// Writes to standard output, without colours where it is no terminal. Text from outside has been escaped before.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout();
     stdout
@@ -18,10 +19,23 @@ pub fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::write("standard output", &error))
 }
 
-/// Writes JSON to standard output.
+/// Writes JSON to standard output. What would harm a terminal is written with escapes of JSON, so that a program reads it
+/// unchanged.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    print(&format!("{text}\n"))
+    let mut json = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // The line breaks are those between values.
+        if c == '\n' || !is_harmful(c) {
+            json.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            json.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    json.push('\n');
+    print(&json)
 }
 
 /// A file or standard output, found usable before there is something to write.
@@ -98,10 +112,12 @@ impl Drop for OpenFile {
     }
 }
 
-/// Rows under a heading, each column as wide as it needs to be.
+/// Rows under a heading, each column as wide as it needs to be. What harms a terminal is escaped.
 pub fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
     let bold = Style::new().bold();
     let heading = heading.map(str::to_owned);
+    let shown = |row: &[String; COLUMNS]| row.each_ref().map(|cell| escaped(cell).into_owned());
+    let rows: Vec<_> = rows.iter().map(shown).collect();
     let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
         rows.iter()
             .chain([&heading])
@@ -118,7 +134,7 @@ pub fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; CO
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut text = format!("{bold}{}{bold:#}\n", line(&heading));
-    for row in rows {
+    for row in &rows {
         text.push_str(&line(row));
         text.push('\n');
     }

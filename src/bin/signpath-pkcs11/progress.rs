@@ -5,6 +5,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use signpath_pkcs11::escape::escaped;
+
 /// What is over sooner is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -17,7 +19,7 @@ pub struct Progress {
 impl Progress {
     /// Begins to wait for `what`.
     pub fn start(what: impl Into<String>) -> Self {
-        let what = what.into();
+        let what = escaped(&what.into()).into_owned();
         let is_shown = std::io::stderr().is_terminal();
         Self {
             running: is_shown.then(|| {

@@ -1,10 +1,12 @@
 //! How findings are shown: as they come, or all of them as JSON.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
+use signpath_pkcs11::escape::escaped;
 
 use super::finding::{Detail, Finding, Status};
 use crate::failure::Failure;
@@ -84,12 +86,13 @@ fn text(finding: &Finding) -> String {
     let style = Style::new().fg_color(Some(colour.into()));
     let mut text = format!(
         "{style}{word:7}{style:#}  {:CHECK_WIDTH$}  {}\n",
-        finding.check, finding.message
+        finding.check,
+        escaped(&finding.message)
     );
     if let Some(remedy) = &finding.remedy {
         let bold = Style::new().bold();
         // A String takes all that is written to it.
-        let _ = writeln!(text, "{INDENT}{bold}to do:{bold:#} {remedy}");
+        let _ = writeln!(text, "{INDENT}{bold}to do:{bold:#} {}", escaped(remedy));
     }
     for line in rows(&finding.details) {
         let _ = writeln!(text, "{INDENT}{line}");
@@ -99,19 +102,24 @@ fn text(finding: &Finding) -> String {
 
 /// The values in columns.
 fn rows(details: &[Detail]) -> Vec<String> {
-    let columns = details.iter().map(|detail| detail.0.len()).max();
+    let shown = |detail: &Detail| -> Vec<String> {
+        let values = detail.0.iter().map(|(_, value)| escaped(value));
+        values.map(Cow::into_owned).collect()
+    };
+    let rows: Vec<_> = details.iter().map(shown).collect();
+    let columns = rows.iter().map(Vec::len).max();
     let width = |column: usize| {
-        let cells = details.iter().filter_map(|detail| detail.0.get(column));
+        let cells = rows.iter().filter_map(|row| row.get(column));
         cells
-            .map(|(_, value)| value.chars().count())
+            .map(|value| value.chars().count())
             .max()
             .unwrap_or_default()
     };
     let widths: Vec<_> = (0..columns.unwrap_or_default()).map(width).collect();
-    let line = |detail: &Detail| {
-        let cells = detail.0.iter().zip(&widths);
-        let cells = cells.map(|((_, value), width)| format!("{value:width$}"));
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let cells = cells.map(|(value, width)| format!("{value:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    details.iter().map(line).collect()
+    rows.iter().map(line).collect()
 }
