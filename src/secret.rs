@@ -3,6 +3,7 @@
 use std::alloc::System;
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
@@ -57,25 +58,24 @@ impl Secret {
         &self.0
     }
 
-    /// Replaces this secret in `text` by [`MASK`]: as it is, percent-encoded, in base64, and each
-    /// piece of these of at least eight bytes, such as a text that was cut or escaped leaves.
+    /// Replaces this secret in `text` by [`MASK`], as a [`Masker`] does.
     pub fn mask_in(&self, text: &str) -> String {
-        let percent_encoded = utf8_percent_encode(&self.0, RESERVED).to_string();
-        let whole = [self.0.clone(), Zeroizing::new(percent_encoded)];
+        Masker::new([self]).mask(text)
+    }
+
+    /// The texts of which no piece may show.
+    fn forms(&self) -> impl Iterator<Item = Zeroizing<String>> {
         let encoded = [STANDARD_NO_PAD, URL_SAFE_NO_PAD]
-            .iter()
-            .flat_map(|alphabet| (0..3).map(|offset| self.base64(alphabet, offset)));
-        let text = whole
-            .iter()
-            .filter(|form| !form.is_empty())
-            .fold(text.to_owned(), |text, form| {
-                text.replace(form.as_str(), MASK)
-            });
-        whole
-            .iter()
-            .cloned()
-            .chain(encoded)
-            .fold(text, |text, form| mask_pieces(&text, &form))
+            .into_iter()
+            .flat_map(move |alphabet| (0..3).map(move |offset| self.base64(&alphabet, offset)));
+        self.wholes().into_iter().chain(encoded)
+    }
+
+    /// The texts that may not show whole, however short they are: this one, and this one
+    /// percent-encoded.
+    fn wholes(&self) -> [Zeroizing<String>; 2] {
+        let percent_encoded = utf8_percent_encode(&self.0, RESERVED).to_string();
+        [self.0.clone(), Zeroizing::new(percent_encoded)]
     }
 
     /// What the base64 of a longer text shows of this secret in it, `offset` bytes behind a
@@ -93,28 +93,88 @@ impl Secret {
     }
 }
 
-/// Masks each piece of `secret` in `text` that has at least [`PIECE`] bytes.
-fn mask_pieces(text: &str, secret: &str) -> String {
-    let pieces: HashSet<_> = secret.as_bytes().windows(PIECE).collect();
-    let mut masked = String::with_capacity(text.len());
-    // The piece that was found last ends here.
-    let mut end = 0;
-    for (start, character) in text.char_indices() {
-        let rest = text.as_bytes().get(start..).unwrap_or_default();
-        let is_piece = rest
-            .get(..PIECE)
-            .is_some_and(|piece| pieces.contains(piece));
-        if is_piece && start >= end {
-            masked.push_str(MASK);
+/// Finds secrets in texts. What it looks for is prepared once.
+pub struct Masker {
+    wholes: Vec<Zeroizing<String>>,
+    /// Like all memory, it is wiped when it is given back.
+    pieces: HashSet<[u8; PIECE]>,
+    #[cfg(test)]
+    looked_at: std::sync::atomic::AtomicUsize,
+}
+
+impl Masker {
+    /// What masks all of `secrets`.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let (mut wholes, mut pieces) = (Vec::new(), HashSet::new());
+        for secret in secrets {
+            wholes.extend(secret.wholes().into_iter().filter(|form| !form.is_empty()));
+            for form in secret.forms() {
+                let windows = form.as_bytes().windows(PIECE);
+                pieces.extend(windows.filter_map(|window| <[u8; PIECE]>::try_from(window).ok()));
+            }
         }
-        if is_piece {
-            end = start + PIECE;
-        }
-        if start >= end {
-            masked.push(character);
+        Self {
+            wholes,
+            pieces,
+            #[cfg(test)]
+            looked_at: Default::default(),
         }
     }
-    masked
+
+    /// Replaces the secrets in `text` by [`MASK`]: as they are, percent-encoded, in base64, and each
+    /// piece of these of at least eight bytes, such as a text that was cut or escaped leaves.
+    pub fn mask(&self, text: &str) -> String {
+        #[cfg(test)]
+        self.looked_at
+            .fetch_add(text.len(), std::sync::atomic::Ordering::Relaxed);
+        let mut masked = String::with_capacity(text.len());
+        let mut shown_from = 0;
+        let mut hidden_to = None;
+        for range in self.found(text) {
+            let start = boundary(text, range.start, -1);
+            let end = boundary(text, range.end, 1);
+            match hidden_to {
+                Some(hidden_to) if start <= hidden_to => {}
+                _ => {
+                    masked.push_str(text.get(shown_from..start).unwrap_or_default());
+                    masked.push_str(MASK);
+                }
+            }
+            shown_from = shown_from.max(end);
+            hidden_to = Some(shown_from);
+        }
+        masked.push_str(text.get(shown_from..).unwrap_or_default());
+        masked
+    }
+
+    /// How long all texts were together.
+    #[cfg(test)]
+    pub fn bytes_looked_at(&self) -> usize {
+        self.looked_at.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Where secrets are, in order.
+    fn found(&self, text: &str) -> Vec<Range<usize>> {
+        let wholes = self.wholes.iter().flat_map(|whole| {
+            let found = text.match_indices(whole.as_str());
+            found.map(|(start, found)| start..start + found.len())
+        });
+        let windows = text.as_bytes().windows(PIECE).enumerate();
+        let pieces = windows
+            .filter(|(_, window)| self.pieces.contains(*window))
+            .map(|(start, _)| start..start + PIECE);
+        let mut found: Vec<_> = wholes.chain(pieces).collect();
+        found.sort_by_key(|range| range.start);
+        found
+    }
+}
+
+/// The nearest boundary of a character, by steps of `step` bytes.
+fn boundary(text: &str, mut index: usize, step: isize) -> usize {
+    while !text.is_char_boundary(index) {
+        index = index.saturating_add_signed(step);
+    }
+    index
 }
 
 impl fmt::Debug for Secret {
@@ -157,6 +217,13 @@ mod tests {
         assert_eq!(Secret::new("a".to_owned()).mask_in("Yab"), "Y***b");
         let umlauts = Secret::new("äöüäöüä".to_owned());
         assert_eq!(umlauts.mask_in("xöüäöü äö"), "x*** äö");
+    }
+
+    #[test]
+    fn a_secret_that_holds_another_one_is_masked_whole() {
+        let secrets = ["ab", "0123ab4567"].map(|text| Secret::new(text.to_owned()));
+        let masker = Masker::new(&secrets);
+        assert_eq!(masker.mask("0123ab4567, ab, x"), "***, ***, x");
     }
 
     #[test]

@@ -199,6 +199,30 @@ fn the_metadata_of_both_generations_names_process_user_host_and_system() {
 }
 
 #[test]
+fn the_command_line_and_the_user_can_be_left_out_of_the_metadata() {
+    let names = ["CommandLine", "User", "Name", "Host"];
+    for (variable, left_out) in [
+        ("SIGNPATH_METADATA_COMMAND_LINE", "CommandLine"),
+        ("SIGNPATH_METADATA_USER", "User"),
+    ] {
+        let prepare = || with_faults(Vec::new(), &[(variable, "false")]);
+        let Some((service, run)) = in_child(test_name!(), prepare, sign_with_both) else {
+            return;
+        };
+        run.assert_silent();
+        let process = ["CreatingProcess", "sourceProcess"];
+        for (request, process) in signing_requests(&service).into_iter().zip(process) {
+            let metadata = request.metadata.unwrap();
+            let process = metadata[process].as_object().unwrap();
+            let has = |name: &str| process.keys().any(|known| known.eq_ignore_ascii_case(name));
+            for name in names {
+                assert_eq!(has(name), name != left_out, "{name}: {metadata}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_the_configuration_adds_is_in_the_requests_of_both_generations() {
     let prepare = || {
         let more = [

@@ -70,6 +70,10 @@ pub struct Config {
     pub description: Option<String>,
     /// What signing requests carry as metadata beside the process.
     pub metadata: Option<Map<String, Value>>,
+    /// Whether signing requests carry the command line of the process.
+    pub metadata_command_line: bool,
+    /// Whether signing requests carry the name of the user.
+    pub metadata_user: bool,
     /// How signatures are asked for.
     pub signing_api: SigningApi,
     /// PEM certificates of authorities that become objects.
@@ -147,6 +151,8 @@ impl Config {
             artifact_configuration_slug: text("ArtifactConfigurationSlug")?,
             description: text("Description")?,
             metadata: sources.set("Metadata", values::object)?,
+            metadata_command_line: flag("MetadataCommandLine")?,
+            metadata_user: flag("MetadataUser")?,
             signing_api: sources.in_force("SigningApi", |text| named(&SIGNING_APIS, text))?,
             chain_certificates_file: path("ChainCertificatesFile")?,
             policy_cache: Some(

@@ -116,6 +116,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     row("Description", "SIGNPATH_DESCRIPTION", Form::Text),
     row("Metadata", "SIGNPATH_METADATA", Form::Object),
+    row(
+        "MetadataCommandLine",
+        "SIGNPATH_METADATA_COMMAND_LINE",
+        Form::Flag,
+    )
+    .or("true"),
+    row("MetadataUser", "SIGNPATH_METADATA_USER", Form::Flag).or("true"),
     row("SigningApi", "SIGNPATH_SIGNING_API", Form::SigningApi).or("Auto"),
     row(
         "AllowInsecureHttp",

@@ -222,6 +222,8 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
         "{\"a\": {\"b\": [1]}}",
         "{}",
     ),
+    ("MetadataCommandLine", "false", "False", "true"),
+    ("MetadataUser", "false", "FALSE", "true"),
     (
         "SigningApi",
         "\"SignHash\"",

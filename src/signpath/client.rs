@@ -12,7 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use super::metadata::Process;
+use super::metadata::Metadata;
 use super::multipart::Form;
 use super::retry::{Attempts, retry_after};
 use super::status::{REFUSED, Verdict};
@@ -24,7 +24,7 @@ use crate::config::{Config, Credentials, SigningApi};
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
-use crate::secret::Secret;
+use crate::secret::{Masker, Secret};
 
 /// The longest excerpt, in characters, of an error body that is not problem details.
 const EXCERPT: usize = 200;
@@ -45,8 +45,9 @@ pub struct Client {
     /// `{ApiUrl}/v1/{OrganizationId}`.
     base: Url,
     token: Secret,
-    /// What must not show in metadata or messages.
-    secrets: Vec<Secret>,
+    /// Finds what must not show in metadata or messages.
+    masker: Masker,
+    metadata: Metadata,
 }
 
 /// A route and what it is asked for.
@@ -81,14 +82,12 @@ impl Client {
             transport,
             base,
             token: token.clone(),
-            secrets: [
-                Some(token.clone()),
-                configured,
-                proxy_password(config).cloned(),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            masker: Masker::new(
+                [Some(token), configured.as_ref(), proxy_password(config)]
+                    .into_iter()
+                    .flatten(),
+            ),
+            metadata: Metadata::default(),
         }
     }
 
@@ -235,7 +234,7 @@ impl Client {
         cancellation: &Cancellation,
     ) -> std::result::Result<Vec<u8>, Failure> {
         let config = self.config();
-        let metadata = Process::current(&self.secrets).creating_process(config.metadata.as_ref());
+        let metadata = self.metadata.creating_process(config, &self.masker);
         let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
             .map_err(|error| unwritable(&error))?;
         let optional = [
@@ -275,7 +274,7 @@ impl Client {
         cancellation: &Cancellation,
     ) -> std::result::Result<Vec<u8>, Failure> {
         let config = self.config();
-        let metadata = Process::current(&self.secrets).source_process(config.metadata.as_ref());
+        let metadata = self.metadata.source_process(config, &self.masker);
         let request = SignHash::new(policy, config, algorithm, digest, metadata);
         let request = serde_json::to_vec(&request).map_err(|error| unwritable(&error))?;
         let call = Call::sign("SigningRequests/SignHash", policy);
@@ -363,9 +362,7 @@ impl<'a> Call<'a> {
 
 impl Service for Client {
     fn masked(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .fold(text.to_owned(), |text, secret| secret.mask_in(&text))
+        self.masker.mask(text)
     }
 
     fn signing_policies(

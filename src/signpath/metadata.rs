@@ -1,18 +1,26 @@
 //! Who signs, for SignPath's audit log: this process, its user and its machine.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
+use once_cell::race::OnceBox;
 use serde_json::{Map, Value, json};
 
 use super::command_line;
-use crate::secret::Secret;
+use crate::config::Config;
+use crate::secret::Masker;
+
+/// What signing requests say of this process. It belongs to a client, of which a forked child makes
+/// its own, and is put together at the first request.
+#[derive(Default)]
+pub(super) struct Metadata(OnceLock<Process>);
 
 /// What the service is told about this process.
-pub(super) struct Process {
-    command_line: String,
+struct Process {
+    /// Unless the configuration leaves it out.
+    command_line: Option<String>,
     name: String,
     id: u32,
-    user: String,
     host: String,
     operating_system: OperatingSystem,
 }
@@ -26,66 +34,71 @@ struct OperatingSystem {
     architecture: &'static str,
 }
 
+impl Metadata {
+    /// The metadata of a fast signing request (REST documentation, "Signing a hash: first
+    /// generation"). What `masker` knows does not show in the command line.
+    pub(super) fn creating_process(&self, config: &Config, masker: &Masker) -> Value {
+        let process = self.process(config, masker);
+        let os = &process.operating_system;
+        let optional = [
+            ("CommandLine", process.command_line.as_deref()),
+            ("User", config.metadata_user.then(user)),
+        ];
+        let known = json!({
+            "Name": process.name,
+            "Id": process.id,
+            "Host": process.host,
+            "OperatingSystem": {
+                "Type": os.name,
+                "Version": os.version,
+                "Architecture": os.architecture,
+            },
+        });
+        merged(config, "CreatingProcess", optional, known)
+    }
+
+    /// The metadata of SignHash (REST documentation, "Signing a hash: second generation").
+    pub(super) fn source_process(&self, config: &Config, masker: &Masker) -> Value {
+        let process = self.process(config, masker);
+        let os = &process.operating_system;
+        let optional = [
+            ("commandLine", process.command_line.as_deref()),
+            ("user", config.metadata_user.then(user)),
+        ];
+        let known = json!({
+            "name": process.name,
+            "id": process.id,
+            "host": process.host,
+            "operatingSystem": {
+                "type": os.name,
+                "version": os.version,
+                "architecture": os.architecture,
+            },
+        });
+        merged(config, "sourceProcess", optional, known)
+    }
+
+    fn process(&self, config: &Config, masker: &Masker) -> &Process {
+        self.0.get_or_init(|| Process::current(config, masker))
+    }
+}
+
 impl Process {
-    /// This process; `secrets` do not show in its command line.
-    pub(super) fn current(secrets: &[Secret]) -> Self {
+    fn current(config: &Config, masker: &Masker) -> Self {
         let program = std::env::current_exe().unwrap_or_default();
         Self {
-            command_line: command_line::masked(secrets),
+            command_line: config
+                .metadata_command_line
+                .then(|| command_line::masked(masker)),
             name: program
                 .file_name()
                 .unwrap_or(Path::new("").as_os_str())
                 .to_string_lossy()
                 .into_owned(),
             id: std::process::id(),
-            user: user(),
             host: text(nix::unistd::gethostname().unwrap_or_default()),
             operating_system: OperatingSystem::current(),
         }
-    }
-
-    /// The metadata of a fast signing request, with `more` beside it (REST documentation, "Signing
-    /// a hash: first generation").
-    pub(super) fn creating_process(&self, more: Option<&Map<String, Value>>) -> Value {
-        let os = &self.operating_system;
-        merged(
-            more,
-            "CreatingProcess",
-            json!({
-                "CommandLine": self.command_line,
-                "User": self.user,
-                "Name": self.name,
-                "Id": self.id,
-                "Host": self.host,
-                "OperatingSystem": {
-                    "Type": os.name,
-                    "Version": os.version,
-                    "Architecture": os.architecture,
-                },
-            }),
-        )
-    }
-
-    /// The metadata of SignHash, with `more` beside it (REST documentation, "Signing a hash:
-    /// second generation").
-    pub(super) fn source_process(&self, more: Option<&Map<String, Value>>) -> Value {
-        let os = &self.operating_system;
-        merged(
-            more,
-            "sourceProcess",
-            json!({
-                "commandLine": self.command_line,
-                "user": self.user,
-                "name": self.name,
-                "id": self.id,
-                "host": self.host,
-                "operatingSystem": {
-                    "type": os.name,
-                    "version": os.version,
-                    "architecture": os.architecture,
-                },
-            }),
-        )
     }
 }
 
@@ -104,9 +117,19 @@ impl OperatingSystem {
     }
 }
 
-/// `more` with the process, which wins over an entry of the same name.
-fn merged(more: Option<&Map<String, Value>>, name: &str, process: Value) -> Value {
-    let mut metadata = more.cloned().unwrap_or_default();
+/// The configured metadata with the process, which wins over an entry of the same name.
+fn merged(
+    config: &Config,
+    name: &str,
+    optional: [(&str, Option<&str>); 2],
+    mut process: Value,
+) -> Value {
+    for (name, value) in optional {
+        if let (Some(value), Some(process)) = (value, process.as_object_mut()) {
+            process.insert(name.to_owned(), value.into());
+        }
+    }
+    let mut metadata: Map<_, _> = config.metadata.clone().unwrap_or_default();
     metadata.insert(name.to_owned(), process);
     Value::Object(metadata)
 }
@@ -115,11 +138,40 @@ fn text(text: std::ffi::OsString) -> String {
     text.to_string_lossy().into_owned()
 }
 
-fn user() -> String {
-    let uid = nix::unistd::geteuid();
-    match nix::unistd::User::from_uid(uid) {
-        Ok(Some(user)) => user.name,
-        _ => uid.to_string(),
+/// The name of a user as a process has looked it up. A forked child, and a process that has become
+/// another user, append their own to a list that is read without a lock.
+struct User {
+    process_id: u32,
+    id: nix::unistd::Uid,
+    name: String,
+    next: OnceBox<User>,
+}
+
+static FIRST_USER: OnceBox<User> = OnceBox::new();
+
+/// The name of the user of this process, or the number of one without name. The system is asked
+/// once, since that can mean a request to a directory service.
+fn user() -> &'static str {
+    let (process_id, id) = (std::process::id(), nix::unistd::geteuid());
+    let mut place = &FIRST_USER;
+    loop {
+        let user = place.get_or_init(|| {
+            let name = match nix::unistd::User::from_uid(id) {
+                Ok(Some(user)) => user.name,
+                _ => id.to_string(),
+            };
+            let next = OnceBox::new();
+            Box::new(User {
+                process_id,
+                id,
+                name,
+                next,
+            })
+        });
+        if (user.process_id, user.id) == (process_id, id) {
+            return &user.name;
+        }
+        place = &user.next;
     }
 }
 
@@ -127,10 +179,17 @@ fn user() -> String {
 mod tests {
     use super::*;
 
+    fn metadata(config: &Config) -> [Value; 2] {
+        let (metadata, masker) = (Metadata::default(), Masker::new([]));
+        [
+            metadata.creating_process(config, &masker),
+            metadata.source_process(config, &masker),
+        ]
+    }
+
     #[test]
     fn the_metadata_describes_this_process_in_both_generations() {
-        let process = Process::current(&[]);
-        let (first, second) = (process.creating_process(None), process.source_process(None));
+        let [first, second] = metadata(&Config::load().unwrap());
         let (first, second) = (&first["CreatingProcess"], &second["sourceProcess"]);
         let program = std::env::args().next().unwrap();
         for command_line in [&first["CommandLine"], &second["commandLine"]] {
@@ -152,8 +211,25 @@ mod tests {
     #[test]
     fn configured_metadata_stands_beside_the_process_and_does_not_replace_it() {
         let more = json!({"build": {"number": 7}, "CreatingProcess": "forged"});
-        let metadata = Process::current(&[]).creating_process(more.as_object());
+        let config = Config {
+            metadata: more.as_object().cloned(),
+            ..Config::load().unwrap()
+        };
+        let [metadata, _] = metadata(&config);
         assert_eq!(metadata["build"]["number"], 7);
         assert_eq!(metadata["CreatingProcess"]["Id"], std::process::id());
+    }
+
+    #[test]
+    fn the_first_request_of_a_client_pays_for_the_others() {
+        let config = Config::load().unwrap();
+        let (metadata, masker) = (Metadata::default(), Masker::new([]));
+        let first = metadata.creating_process(&config, &masker);
+        let cost = masker.bytes_looked_at();
+        assert!(cost > 0);
+        assert_eq!(metadata.creating_process(&config, &masker), first);
+        metadata.source_process(&config, &masker);
+        assert_eq!(masker.bytes_looked_at(), cost);
+        assert!(std::ptr::eq(user(), user()), "looked up once");
     }
 }

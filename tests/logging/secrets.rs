@@ -5,6 +5,8 @@
 //! service's records must not hold is looked for as it is, percent-encoded and in base64, each
 //! also in pieces.
 
+use std::os::unix::process::CommandExt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use pkcs11_test::{Fault, Options, PolicyFile, Service};
@@ -563,5 +565,47 @@ fn not_when_a_tool_has_it_in_its_command_line() {
         };
         traces.assert_hidden(&[service.token()]);
         assert!(traces.told.contains("--pin *** --login"), "{}", traces.told);
+    }
+}
+
+/// A program may have any text as its name, and with it what other tools are given.
+#[test]
+fn the_service_is_told_a_short_command_line_without_the_secrets_of_others() {
+    let uri = "pkcs11:token=SignPath;object=demo%2Frsa-2048;type=private";
+    let uri_with_pin = format!("engine:{uri};pin-value=hunter2;x=y");
+    let long = format!("java -cp {}:hunter2", "/a.jar:".repeat(3000));
+    let (service, folder) = (service(), LogFolder::new());
+    for (name, told) in [
+        ("http://me:hunter2@host:80/a", "http://me:***@host:80/a "),
+        ("Authorization: Bearer hunter2", "\"Authorization: ***\" "),
+        ("-uuser:hunter2", "-uuser:*** "),
+        ("--api-key=hunter2", "--api-key=*** "),
+        ("--token=hunter2", "--token=*** "),
+        ("SIGN_KEY=hunter2", "SIGN_KEY=*** "),
+        ("A_TOKEN=hunter2", "A_TOKEN=*** "),
+        ("--nss-token=SignPath", "--nss-token=SignPath "),
+        (uri, &format!("{uri} ")),
+        (&uri_with_pin, &format!("engine:{uri};pin-value=***;x=y ")),
+        (&long, "\"java -cp /a.jar:/a.jar:"),
+    ] {
+        let mut arguments = pkcs11_tool_arguments("CONFIG", folder.0.path());
+        arguments.extend(["--token-label".to_owned(), "SignPath".to_owned()]);
+        let output = command("pkcs11-tool")
+            .arg0(name)
+            .args(arguments)
+            .envs(environment(&service, &[]))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let metadata = service.requests().pop().unwrap().metadata.unwrap();
+        let command_line = metadata["CreatingProcess"]["CommandLine"].as_str().unwrap();
+        assert!(command_line.starts_with(told), "{command_line}");
+        assert!(!command_line.contains("hunter2"), "{command_line}");
+        assert!(command_line.ends_with("--token-label SignPath"));
+        if name == long {
+            let note = format!("... (cut off, {} bytes in all)", long.len());
+            assert!(command_line.contains(&note), "{command_line}");
+            assert!(command_line.len() < 4096, "{command_line}");
+        }
     }
 }
