@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Condvar, Mutex};
 use crate::logging::{self, Level};
-use crate::object::{Object, Options, Policy};
+use crate::object::{Attribute, Index, Object, Options, Policy};
 use crate::policy_cache::PolicyCache;
 use crate::signpath::{Cancellation, PATIENCE, Service, SigningPolicy};
 
@@ -25,10 +25,7 @@ const GLIMPSE_PAUSE: Duration = Duration::from_secs(60);
 
 /// The objects of one user's signing policies.
 #[derive(Debug, Default)]
-pub struct Snapshot {
-    /// All objects, those of a policy side by side.
-    pub objects: Vec<Arc<Object>>,
-}
+pub struct Snapshot(Index);
 
 impl Snapshot {
     /// Reads keys and certificates. A policy that cannot be used is left out with a warning, so
@@ -50,9 +47,26 @@ impl Snapshot {
             })
             .collect();
         let objects = Object::of(policies, options);
-        Self {
-            objects: objects.into_iter().map(Arc::new).collect(),
-        }
+        Self(Index::new(objects.into_iter().map(Arc::new).collect()))
+    }
+
+    /// All objects, those of a policy side by side.
+    pub fn objects(&self) -> &[Arc<Object>] {
+        self.0.objects()
+    }
+
+    /// The objects that match a template. Finding them costs what they are, if the template has
+    /// CKA_ID, CKA_LABEL or CKA_CLASS.
+    pub fn matching<'a>(
+        &'a self,
+        template: &'a [Attribute],
+    ) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.0.matching(template)
+    }
+
+    /// The object with that CKA_UNIQUE_ID.
+    pub fn with_unique_id(&self, unique_id: &str) -> Option<&Arc<Object>> {
+        self.0.with_unique_id(unique_id)
     }
 }
 
@@ -457,8 +471,8 @@ mod tests {
     }
 
     fn unique_ids(snapshot: &Snapshot) -> Vec<&str> {
-        let objects = snapshot.objects.iter();
-        objects.map(|object| object.unique_id()).collect()
+        let objects = snapshot.objects().iter();
+        objects.map(|object| &**object.unique_id()).collect()
     }
 
     #[test]
@@ -561,7 +575,7 @@ mod tests {
             let login = scope.spawn(|| bench.use_after(Duration::ZERO));
             gate.open();
             assert!(glimpse.join().unwrap().is_err());
-            assert_eq!(login.join().unwrap().objects.len(), 3);
+            assert_eq!(login.join().unwrap().objects().len(), 3);
         });
     }
 

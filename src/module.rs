@@ -179,9 +179,7 @@ impl Module {
     /// Closes all sessions and logs the user out.
     pub fn close_all_sessions(&self) {
         let mut sessions = self.sessions.lock();
-        for handle in sessions.open.keys() {
-            self.token.destroy_objects_of(*handle);
-        }
+        self.token.destroy_session_objects();
         sessions.close_all(&session_closed());
         self.logout_if_logged_in();
     }

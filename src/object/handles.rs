@@ -1,6 +1,7 @@
 //! The handles of objects: given once, never to another object.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cryptoki_sys::CK_OBJECT_HANDLE;
@@ -11,8 +12,9 @@ use super::Object;
 /// object; the keys of its policy stay the same ones if all their attributes do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    organization_id: String,
-    unique_id: String,
+    /// None of an object that belongs to none.
+    organization_id: Option<Arc<str>>,
+    unique_id: Arc<str>,
 }
 
 /// All handles that have been given and are valid.
@@ -37,11 +39,15 @@ struct Known {
 }
 
 impl Handles {
-    /// The handle of an object of an organization, the same each time.
-    pub fn handle(&mut self, organization_id: &str, object: &Object) -> CK_OBJECT_HANDLE {
+    /// The handle of an object, perhaps of an organization, the same each time.
+    pub fn handle(
+        &mut self,
+        organization_id: Option<&Arc<str>>,
+        object: &Object,
+    ) -> CK_OBJECT_HANDLE {
         let key = Key {
-            organization_id: organization_id.to_owned(),
-            unique_id: object.unique_id().to_owned(),
+            organization_id: organization_id.cloned(),
+            unique_id: object.unique_id().clone(),
         };
         if let Some(handle) = self.handles.get(&key) {
             return *handle;
@@ -58,10 +64,14 @@ impl Handles {
         self.known.contains_key(&handle)
     }
 
-    /// CKA_UNIQUE_ID of the object of a handle, if it is one of this organization.
-    pub fn unique_id(&self, handle: CK_OBJECT_HANDLE, organization_id: &str) -> Option<&str> {
+    /// CKA_UNIQUE_ID of the object of a handle, if it belongs to this organization, or to none.
+    pub fn unique_id(
+        &self,
+        handle: CK_OBJECT_HANDLE,
+        organization_id: Option<&Arc<str>>,
+    ) -> Option<&str> {
         let key = &self.known.get(&handle)?.key;
-        (key.organization_id == organization_id).then_some(&*key.unique_id)
+        (key.organization_id.as_ref() == organization_id).then_some(&*key.unique_id)
     }
 
     /// Makes the handles of private objects invalid, as C_Logout does (PKCS #11 3.2, section 5.6.10).

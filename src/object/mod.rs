@@ -6,6 +6,7 @@ mod certificate;
 mod chain;
 mod given;
 mod handles;
+mod index;
 mod policy;
 mod rules;
 mod session_objects;
@@ -20,6 +21,7 @@ pub use certificate::Certificate;
 use cryptoki_sys::*;
 pub use given::Attribute;
 pub use handles::{Handles, unused_handle};
+pub use index::Index;
 pub use policy::Policy;
 pub use session_objects::SessionObjects;
 use sha2::{Digest, Sha256};
@@ -63,7 +65,7 @@ pub struct Object {
     /// The key of an object that is no policy's.
     own_key: Option<PublicKey>,
     attributes: Attributes,
-    unique_id: String,
+    unique_id: Arc<str>,
 }
 
 /// How the configuration wants signing policies to be shown.
@@ -111,12 +113,13 @@ impl Object {
         unique_id: String,
     ) -> Self {
         attributes.push((CKA_UNIQUE_ID, attributes::bytes(unique_id.as_bytes())));
+        attributes.shrink_to_fit();
         Self {
             class,
             policy: None,
             own_key,
             attributes,
-            unique_id,
+            unique_id: unique_id.into(),
         }
     }
 
@@ -186,7 +189,9 @@ impl Object {
 
     /// CKA_UNIQUE_ID: of a token object the same as long as all other attributes are, in every
     /// process.
-    pub fn unique_id(&self) -> &str {
+    pub fn unique_id(&self) -> &Arc<str> {
+        #[cfg(test)]
+        looked_at::count();
         &self.unique_id
     }
 
@@ -209,6 +214,8 @@ impl Object {
 
     /// Whether each attribute of the template is one of the object's, with the same value.
     pub fn matches(&self, template: &[Attribute]) -> bool {
+        #[cfg(test)]
+        looked_at::count();
         template
             .iter()
             .all(|wanted| match self.attribute(wanted.id) {
@@ -263,4 +270,23 @@ pub fn may_match_policy(template: &[Attribute], with_private_keys: bool) -> bool
         CKA_TOKEN => wanted.is(&[CK_TRUE]),
         _ => true,
     })
+}
+
+/// Counts how often this thread looks at an object, which is what finding one costs.
+#[cfg(test)]
+pub mod looked_at {
+    use std::cell::Cell;
+
+    thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn count() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    /// What `act` returns, and how many objects it looked at.
+    pub fn during<T>(act: impl FnOnce() -> T) -> (T, usize) {
+        let before = COUNT.get();
+        let result = act();
+        (result, COUNT.get() - before)
+    }
 }

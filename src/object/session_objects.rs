@@ -1,6 +1,6 @@
 //! The objects that a program created, which go with the session that created them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SESSION_HANDLE};
@@ -9,7 +9,11 @@ use super::Object;
 
 /// All session objects (PKCS #11 3.2, section 4.4). Every session sees them.
 #[derive(Debug, Default)]
-pub struct SessionObjects(BTreeMap<CK_OBJECT_HANDLE, Created>);
+pub struct SessionObjects {
+    objects: BTreeMap<CK_OBJECT_HANDLE, Created>,
+    /// The handles of each session, so that closing one costs what it had.
+    of_sessions: BTreeSet<(CK_SESSION_HANDLE, CK_OBJECT_HANDLE)>,
+}
 
 #[derive(Debug)]
 struct Created {
@@ -20,13 +24,13 @@ struct Created {
 impl SessionObjects {
     /// All of them with their handles, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (CK_OBJECT_HANDLE, &Arc<Object>)> {
-        let objects = self.0.iter();
+        let objects = self.objects.iter();
         objects.map(|(handle, created)| (*handle, &created.object))
     }
 
     /// The object of a handle.
     pub fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<&Arc<Object>> {
-        self.0.get(&handle).map(|created| &created.object)
+        self.objects.get(&handle).map(|created| &created.object)
     }
 
     /// Adds an object of a session.
@@ -36,28 +40,39 @@ impl SessionObjects {
         session: CK_SESSION_HANDLE,
         object: Arc<Object>,
     ) {
-        self.0.insert(handle, Created { session, object });
+        self.of_sessions.insert((session, handle));
+        self.objects.insert(handle, Created { session, object });
     }
 
     /// Puts an object in the place of another, unless that has been destroyed.
     pub fn replace(&mut self, handle: CK_OBJECT_HANDLE, object: Arc<Object>) {
-        if let Some(created) = self.0.get_mut(&handle) {
+        if let Some(created) = self.objects.get_mut(&handle) {
             created.object = object;
         }
     }
 
     /// Destroys the object of a handle.
     pub fn remove(&mut self, handle: CK_OBJECT_HANDLE) {
-        self.0.remove(&handle);
+        if let Some(created) = self.objects.remove(&handle) {
+            self.of_sessions.remove(&(created.session, handle));
+        }
     }
 
     /// Destroys the objects of a session.
     pub fn forget_session(&mut self, session: CK_SESSION_HANDLE) {
-        self.0.retain(|_, created| created.session != session);
+        let all = (session, 0)..=(session, CK_OBJECT_HANDLE::MAX);
+        let own: Vec<_> = self.of_sessions.range(all).copied().collect();
+        for (session, handle) in own {
+            self.of_sessions.remove(&(session, handle));
+            self.objects.remove(&handle);
+        }
     }
 
     /// Destroys the private objects.
     pub fn forget_private(&mut self) {
-        self.0.retain(|_, created| created.object.is_public());
+        self.objects.retain(|_, created| created.object.is_public());
+        let objects = &self.objects;
+        self.of_sessions
+            .retain(|(_, handle)| objects.contains_key(handle));
     }
 }

@@ -64,7 +64,7 @@ impl Object {
     /// # Errors
     /// Those of section 4.1.2.
     pub(crate) fn changed(&self, changes: &[Attribute]) -> Result<Self> {
-        self.with(&given(changes)?, By::Anyone, self.unique_id().to_owned())
+        self.with(&given(changes)?, By::Anyone, self.unique_id().to_string())
     }
 
     fn with(&self, changes: &[Given], by: By, unique_id: String) -> Result<Self> {

@@ -18,6 +18,7 @@ pub struct Identity {
     pub credentials: Credentials,
     /// The signing policies.
     pub catalog: Catalog,
+    organization_id: Arc<str>,
     service: Arc<dyn Service>,
 }
 
@@ -33,13 +34,14 @@ impl Identity {
         let cache = PolicyCache::new(config, &credentials);
         Arc::new(Self {
             catalog: Catalog::new(service.clone(), cache, options.clone()),
+            organization_id: credentials.organization_id.as_str().into(),
             credentials,
             service,
         })
     }
 
-    pub(super) fn organization_id(&self) -> &str {
-        &self.credentials.organization_id
+    pub(super) fn organization_id(&self) -> &Arc<str> {
+        &self.organization_id
     }
 }
 

@@ -176,7 +176,7 @@ impl Token {
         let credentials = Credentials::from_login(login.username, login.pin, &self.config)?;
         let identity = self.identity(credentials);
         let snapshot = identity.catalog.get(cancellation).map_err(pin_incorrect)?;
-        if snapshot.objects.is_empty() {
+        if snapshot.objects().is_empty() {
             self.warn_of_no_policies();
         }
         Ok(User(identity))

@@ -96,7 +96,10 @@ fn choose<P: Borrow<Policy>>(
 }
 
 fn policies_of(snapshot: &Snapshot) -> Vec<Arc<Policy>> {
-    let policies = snapshot.objects.iter().filter_map(|object| object.policy());
+    let policies = snapshot
+        .objects()
+        .iter()
+        .filter_map(|object| object.policy());
     let mut policies: Vec<_> = policies.cloned().collect();
     policies.dedup_by(|one, other| Arc::ptr_eq(one, other));
     policies

@@ -1,0 +1,93 @@
+//! Finds objects by their attributes without looking at all of them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+
+use super::{Attribute, Object, Value};
+
+/// The attributes that objects are found by.
+const INDEXED: [CK_ATTRIBUTE_TYPE; 5] = [CKA_ID, CKA_LABEL, CKA_UNIQUE_ID, CKA_SUBJECT, CKA_CLASS];
+
+/// Objects that never change, in their order.
+#[derive(Debug, Default)]
+pub struct Index {
+    objects: Vec<Arc<Object>>,
+    hasher: RandomState,
+    /// The hash of each value of an indexed attribute, with the place of the object that has it. They
+    /// are sorted, which takes less memory than a table of lists.
+    values: Vec<(u64, u32)>,
+    /// The length of the longest of them. What is longer is not read.
+    longest: usize,
+}
+
+impl Index {
+    /// Takes the objects.
+    pub fn new(objects: Vec<Arc<Object>>) -> Self {
+        let hasher = RandomState::new();
+        let mut values = Vec::with_capacity(objects.len() * INDEXED.len());
+        let mut longest = 0;
+        for (place, object) in (0..).zip(&objects) {
+            for id in INDEXED {
+                if let Some(Value::Bytes(value)) = object.attribute(id) {
+                    values.push((hasher.hash_one(value.as_slice()), place));
+                    longest = longest.max(value.len());
+                }
+            }
+        }
+        values.sort_unstable();
+        values.dedup();
+        values.shrink_to_fit();
+        Self {
+            objects,
+            hasher,
+            values,
+            longest,
+        }
+    }
+
+    /// All objects.
+    pub fn objects(&self) -> &[Arc<Object>] {
+        &self.objects
+    }
+
+    /// The objects that match a template. It looks only at those that have the value of its rarest
+    /// indexed attribute.
+    pub fn matching<'a>(
+        &'a self,
+        template: &'a [Attribute],
+    ) -> impl Iterator<Item = &'a Arc<Object>> {
+        let indexed = template
+            .iter()
+            .filter(|wanted| INDEXED.contains(&wanted.id));
+        let rarest = indexed
+            .map(|wanted| {
+                wanted
+                    .up_to(self.longest)
+                    .map_or(&[][..], |value| self.places(value))
+            })
+            .min_by_key(|places| places.len());
+        let all = rarest.is_none().then_some(&self.objects);
+        let some = rarest.unwrap_or_default().iter();
+        let some = some.filter_map(|(_, place)| self.objects.get(*place as usize));
+        let objects = all.into_iter().flatten().chain(some);
+        objects.filter(|object| object.matches(template))
+    }
+
+    /// The object with that CKA_UNIQUE_ID.
+    pub fn with_unique_id(&self, unique_id: &str) -> Option<&Arc<Object>> {
+        let places = self.places(unique_id.as_bytes()).iter();
+        let mut objects = places.filter_map(|(_, place)| self.objects.get(*place as usize));
+        objects.find(|object| **object.unique_id() == *unique_id)
+    }
+
+    /// Where objects are that have an indexed attribute with that value, or with one of that hash.
+    fn places(&self, value: &[u8]) -> &[(u64, u32)] {
+        let hash = self.hasher.hash_one(value);
+        let start = self.values.partition_point(|(known, _)| *known < hash);
+        let values = self.values.get(start..).unwrap_or_default();
+        let end = values.partition_point(|(known, _)| *known == hash);
+        values.get(..end).unwrap_or_default()
+    }
+}
