@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cryptoki_sys::CKA_ID;
+
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Condvar, Mutex};
 use crate::logging::{self, Level};
 use crate::object::{Attribute, Index, Object, Options, Policy};
 use crate::policy_cache::PolicyCache;
-use crate::signpath::{Cancellation, PATIENCE, Service, SigningPolicy};
+use crate::signpath::{Cancellation, PATIENCE, PolicyName, Service, SigningPolicy};
 
 /// The age from which a list is asked for again when it is used.
 const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -67,6 +69,23 @@ impl Snapshot {
     /// The object with that CKA_UNIQUE_ID.
     pub fn with_unique_id(&self, unique_id: &str) -> Option<&Arc<Object>> {
         self.0.with_unique_id(unique_id)
+    }
+
+    /// Whether a template finds a single policy, and its certificate has expired. Who lists them all
+    /// does not ask for one of them.
+    pub fn finds_expired(&self, template: &[Attribute]) -> bool {
+        let mut policies = self.matching(template).filter_map(|object| object.policy());
+        let Some(policy) = policies.next() else {
+            return false;
+        };
+        policies.all(|other| Arc::ptr_eq(policy, other)) && policy.has_expired()
+    }
+
+    fn policy(&self, name: &PolicyName) -> Option<Arc<Policy>> {
+        let name = name.to_string();
+        let template = [Attribute::new(CKA_ID, name.len(), || name.as_bytes())];
+        let found = self.matching(&template).find_map(|object| object.policy());
+        found.cloned()
     }
 }
 
@@ -225,6 +244,32 @@ impl Catalog {
             state.last_glimpse = Some(now);
         }
         snapshot.map(Some)
+    }
+
+    /// Asks the service before a signature, if the snapshot is from disk and the certificate of the
+    /// signing policy has expired in it.
+    ///
+    /// # Errors
+    /// As for [`Catalog::get`].
+    pub fn renew(&self, name: &PolicyName, cancellation: &Cancellation) -> Result<()> {
+        let listed = self.known().and_then(|known| known.policy(name));
+        let Some(expired) = listed.filter(|policy| policy.has_expired()) else {
+            return Ok(());
+        };
+        let newer = self.confirmed(cancellation)?.policy(name);
+        let der = |policy: &Policy| Some(policy.certificate.as_ref()?.der().to_vec());
+        if newer.is_some_and(|newer| der(&newer) != der(&expired)) {
+            let name = self.service.masked(&name.to_string());
+            logging::write(
+                Level::Warning,
+                format_args!(
+                    "the certificate of signing policy {name} in the list kept on disk has \
+                     expired, and SignPath has another one; run the tool again if it puts the \
+                     certificate into the signature"
+                ),
+            );
+        }
+        Ok(())
     }
 
     /// Takes note that the service contradicts the snapshot: it is not kept on disk any more, and

@@ -2,7 +2,7 @@
 //! ask for it. It is public data: names, public keys and certificates.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,9 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::{Config, Credentials};
 use crate::environment;
@@ -37,13 +35,20 @@ pub struct PolicyCache {
 }
 
 /// A kept list.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Content {
+struct Content<'a> {
+    #[serde(flatten)]
+    head: Head,
+    signing_policies: &'a [SigningPolicy],
+}
+
+/// What is kept beside the signing policies.
+#[derive(Serialize, Deserialize)]
+struct Head {
     version: u32,
     /// When the service sent it, in seconds since 1970.
     time: u64,
-    signing_policies: Vec<Value>,
 }
 
 impl PolicyCache {
@@ -67,40 +72,24 @@ impl PolicyCache {
         })
     }
 
-    /// The kept list, unless it is damaged, too old, could be somebody else's, or holds a certificate that
-    /// has expired.
+    /// The kept list, unless it is damaged, too old, or could be somebody else's. A damaged one is
+    /// removed. Certificates in it may have expired.
     pub fn read(&self) -> Option<Vec<SigningPolicy>> {
         self.read_at(SystemTime::now())
     }
 
     fn read_at(&self, now: SystemTime) -> Option<Vec<SigningPolicy>> {
-        let usable = |content: Content| {
-            let age = now
-                .duration_since(UNIX_EPOCH + Duration::from_secs(content.time))
-                .map_err(|_| io::Error::other("it is from the future"))?;
-            if age > self.max_age {
-                return Err(io::Error::other("it is too old"));
-            }
-            let entries = content.signing_policies.iter();
-            let policies = entries.map(SigningPolicy::from_entry);
-            let policies = policies
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(io::Error::other)?;
-            // The service may have a new certificate by now.
-            match policies.iter().find(|policy| has_expired(policy, now)) {
-                Some(policy) => Err(io::Error::other(format!(
-                    "the certificate of {} has expired",
-                    policy.name
-                ))),
-                None => Ok(policies),
-            }
-        };
-        match self.load().and_then(usable) {
+        match self.load(now) {
             Ok(policies) => {
                 self.say(Level::Info, &"is used, and the service not asked");
                 Some(policies)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.say(Level::Info, &format_args!("is removed: {error}"));
+                self.remove();
+                None
+            }
             Err(error) => {
                 self.say(Level::Info, &format_args!("is not used: {error}"));
                 None
@@ -108,7 +97,7 @@ impl PolicyCache {
         }
     }
 
-    fn load(&self) -> io::Result<Content> {
+    fn load(&self, now: SystemTime) -> io::Result<Vec<SigningPolicy>> {
         let folder = self.path.parent().unwrap_or(&self.path);
         check_private(&fs::symlink_metadata(folder)?)?;
         let file = OpenOptions::new()
@@ -122,16 +111,29 @@ impl PolicyCache {
         }
         let mut text = String::new();
         file.take(MAX_LENGTH).read_to_string(&mut text)?;
-        let damaged = || io::Error::other("it is damaged");
         let (digest, json) = text.split_once('\n').ok_or_else(damaged)?;
         if digest != hex_digest(json.as_bytes()) {
             return Err(damaged());
         }
-        let content: Content = serde_json::from_str(json)?;
-        if content.version != VERSION {
+        let head: Head = serde_json::from_str(json).map_err(|_| damaged())?;
+        if head.version != VERSION {
             return Err(io::Error::other("it is of another version"));
         }
-        Ok(content)
+        // One from the future would be taken for a new one some day.
+        let age = seconds(now).checked_sub(head.time).ok_or_else(damaged)?;
+        if age > self.max_age.as_secs() {
+            return Err(io::Error::other("it is too old"));
+        }
+        let (mut policies, mut is_whole) = (Vec::new(), true);
+        let entry = |entry: Result<_, _>| {
+            is_whole &= entry.is_ok();
+            policies.extend(entry);
+        };
+        SigningPolicy::read_list(json.as_bytes(), entry).map_err(|_| damaged())?;
+        if !is_whole {
+            return Err(damaged());
+        }
+        Ok(policies)
     }
 
     /// Keeps a list that the service has just sent. One without policies is not worth it: the next
@@ -146,12 +148,17 @@ impl PolicyCache {
     }
 
     fn store(&self, policies: &[SigningPolicy], now: SystemTime) -> io::Result<()> {
-        let content = Content {
-            version: VERSION,
-            time: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
-            signing_policies: policies.iter().map(SigningPolicy::to_entry).collect(),
-        };
-        let json = serde_json::to_string(&content)?;
+        let json = serde_json::to_string(&Content {
+            head: Head {
+                version: VERSION,
+                time: seconds(now),
+            },
+            signing_policies: policies,
+        })?;
+        let digest = hex_digest(json.as_bytes());
+        if digest.len() + 1 + json.len() > MAX_LENGTH as usize {
+            return Err(io::Error::other("it is too long"));
+        }
         let folder = self.path.parent().unwrap_or(&self.path);
         create_private(folder)?;
 
@@ -165,8 +172,10 @@ impl PolicyCache {
             .create_new(true)
             .mode(0o600)
             .open(&unfinished)?;
-        let written =
-            write_all(&mut file, &json).and_then(|()| fs::rename(&unfinished, &self.path));
+        let written = file
+            .write_all(format!("{digest}\n").as_bytes())
+            .and_then(|()| file.write_all(json.as_bytes()))
+            .and_then(|()| fs::rename(&unfinished, &self.path));
         if written.is_err() {
             // The first error is the one to tell.
             let _ = fs::remove_file(&unfinished);
@@ -191,18 +200,15 @@ impl PolicyCache {
     }
 }
 
-fn has_expired(policy: &SigningPolicy, now: SystemTime) -> bool {
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    policy.certificate.as_ref().is_some_and(|certificate| {
-        X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| {
-            u64::try_from(certificate.validity().not_after.timestamp())
-                .is_ok_and(|not_after| not_after < seconds)
-        })
-    })
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is damaged")
 }
 
-fn write_all(file: &mut File, json: &str) -> io::Result<()> {
-    file.write_all(format!("{}\n{json}", hex_digest(json.as_bytes())).as_bytes())
+/// Since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 /// The user's cache folder (XDG Base Directory Specification, which has relative paths ignored).
@@ -297,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_lost_or_changed_a_byte_is_not_used() {
+    fn a_file_that_lost_or_changed_a_byte_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         cache.write(&policies());
@@ -305,10 +311,12 @@ mod tests {
         for position in (0..good.len()).step_by(7) {
             fs::write(&cache.path, good.get(..position).unwrap()).unwrap();
             assert_eq!(cache.read(), None, "cut off at {position}");
+            assert!(!cache.path.exists(), "cut off at {position}");
             let mut changed = good.clone();
             *changed.get_mut(position).unwrap() ^= 1;
             fs::write(&cache.path, changed).unwrap();
             assert_eq!(cache.read(), None, "changed at {position}");
+            assert!(!cache.path.exists(), "changed at {position}");
         }
         fs::write(&cache.path, good).unwrap();
         assert_eq!(cache.read().unwrap(), policies());

@@ -7,23 +7,20 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use common::{Run, Traffic, environment, in_child, initialized, logged_in, options, traffic};
 use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service};
 use tempfile::TempDir;
 
 /// What the child signs with.
 const KEY: &str = "SIGNPATH_TEST_KEY";
 
-/// The base64 of a certificate by GnuTLS that expired in 2004.
-const EXPIRED: &str = "\
-    MIIBSTCB8KADAgECAgEBMAoGCCqGSM49BAMCMA4xDDAKBgNVBAMTA29sZDAeFw0wMzAxMDEwMDAwMDBaFw0wNDAxMDEw\
-    MDAwMDBaMA4xDDAKBgNVBAMTA29sZDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEFYGEqSAor97DxQ/I3fBUeGr729\
-    cp9a30t0TVkd1CPDoJcYuaDwJMya+ZEz45Ckbc9UY8ZGd5f6B8a7BAuF+cKjPzA9MAwGA1UdEwEB/wQCMAAwDgYDVR0P\
-    AQH/BAQDAgeAMB0GA1UdDgQWBBTufpjfwsC0+hweOQGZf7y1Jmo3FDAKBggqhkjOPQQDAgNIADBFAiEAhlsg4v8GURWf\
-    1aQVr5BWuAP9sJleyPej2Y923AfwzkkCIBNpyrTZh5gQ757trE5be8zDJVexnF2E/JG2pOCVkr3l";
+/// Set where the child looks at all keys instead of searching for one.
+const LISTS_ALL: &str = "SIGNPATH_TEST_LISTS_ALL";
 
 /// A service and an empty cache folder.
 struct Bench {
@@ -86,14 +83,22 @@ fn sign() {
     let module = initialized();
     let session = logged_in(&module);
     let id = Attribute::Id(std::env::var(KEY).unwrap().into_bytes());
-    let signed = session
-        .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), id])
-        .and_then(|keys| match keys.first() {
-            None => Ok("no key".to_owned()),
-            Some(key) => session
-                .sign(&Mechanism::Ecdsa, *key, &[7; 32])
-                .map(|_| "signed".to_owned()),
-        });
+    let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
+    let found = match std::env::var_os(LISTS_ALL) {
+        None => session.find_objects(&[class, id]),
+        Some(_) => session.find_objects(&[class]).map(|mut keys| {
+            keys.retain(|key| {
+                session.get_attributes(*key, &[AttributeType::Id]).unwrap() == [id.clone()]
+            });
+            keys
+        }),
+    };
+    let signed = found.and_then(|keys| match keys.first() {
+        None => Ok("no key".to_owned()),
+        Some(key) => session
+            .sign(&Mechanism::Ecdsa, *key, &[7; 32])
+            .map(|_| "signed".to_owned()),
+    });
     let answer = match signed {
         Ok(answer) => answer,
         Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
@@ -184,7 +189,7 @@ fn rewrite(file: &Path, change: impl FnOnce(&mut serde_json::Value)) {
 
 #[test]
 fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
-    let damages: [fn(&Path); 5] = [
+    let damages: [fn(&Path); 9] = [
         |file| {
             let content = fs::read(file).unwrap();
             fs::write(file, &content[..content.len() / 2]).unwrap();
@@ -196,11 +201,11 @@ fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
             symlink(elsewhere, file).unwrap();
         },
         |file| rewrite(file, |list| list["time"] = 1.into()),
-        |file| {
-            rewrite(file, |list| {
-                list["signingPolicies"][0]["certificateBytes"] = EXPIRED.into()
-            });
-        },
+        |file| rewrite(file, |list| list["time"] = u64::MAX.into()),
+        |file| rewrite(file, |list| list["time"] = (u64::MAX / 1000).into()),
+        |file| rewrite(file, |list| list["time"] = 4_102_444_800_u64.into()),
+        |file| rewrite(file, |list| list["signingPolicies"][0] = 1.into()),
+        |file| fs::write(file, [0xff; 1000]).unwrap(),
     ];
     let mut bench = Bench::new();
     let Some(_) = bench.sign(test_name!(), &[]) else {
@@ -215,6 +220,95 @@ fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
             assert_eq!(bench.traffic(), expected, "damage {index}");
         }
         assert_eq!(mode(&file), 0o600);
+    }
+}
+
+/// The base64 of a certificate of the key of a signing policy that expired in 2004.
+fn expired(policy: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("template");
+    let dates =
+        "activation_date = \"2003-01-01 00:00:00\"\nexpiration_date = \"2004-01-01 00:00:00\"";
+    fs::write(&template, format!("cn = \"old\"\n{dates}\n")).unwrap();
+    let keys = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
+    let output = Command::new("certtool")
+        .args(["--generate-self-signed", "--outder", "--template"])
+        .arg(&template)
+        .args(["--load-privkey", &format!("{keys}/{policy}.pem")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    BASE64_STANDARD.encode(output.stdout)
+}
+
+/// Gives a signing policy in a list an expired certificate.
+fn let_expire(list: &mut serde_json::Value, policy: &str) {
+    let policies = list["signingPolicies"].as_array_mut().unwrap();
+    let of_policy = |entry: &&mut serde_json::Value| entry["signingPolicySlug"] == policy;
+    let entry = policies.iter_mut().find(of_policy).unwrap();
+    entry["certificateBytes"] = expired(policy).into();
+}
+
+#[test]
+fn an_expired_certificate_matters_only_to_who_asks_for_its_policy() {
+    let mut bench = Bench::new();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    let file = bench.files()[0].clone();
+    bench.traffic();
+    let all = (LISTS_ALL, "1");
+    let other = (KEY, "demo/p-384");
+    for (environment, lists) in [
+        (&[][..], [1, 0]),
+        (&[all], [1, 0]),
+        (&[other], [0, 0]),
+        (&[other, all], [0, 0]),
+    ] {
+        rewrite(&file, |list| let_expire(list, "p-256"));
+        for lists in lists {
+            let run = bench.sign(test_name!(), environment).unwrap();
+            assert_eq!(said(&run), "signed", "{environment:?}");
+            assert_eq!(bench.traffic(), (lists, 1), "{environment:?}");
+            // Who lists all has seen the old one before.
+            match environment == [all] && lists == 1 {
+                true => run.assert_one_line(&["demo/p-256", "expired", "run the tool again"]),
+                false => run.assert_silent(),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_the_service_itself_shows_expired_costs_the_others_nothing() {
+    let mut bench = Bench::new();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    let content = fs::read_to_string(&bench.files()[0]).unwrap();
+    let (_, list) = content.split_once('\n').unwrap();
+    let mut list = serde_json::from_str(list).unwrap();
+    let_expire(&mut list, "p-256");
+    let answer = Effect::answer(
+        200,
+        &[("Content-Type", "application/json")],
+        list.to_string(),
+    );
+    let fault = Fault::on(common::LIST, answer).always();
+    bench.service.inject(fault).unwrap();
+    bench.traffic();
+    let all = (LISTS_ALL, "1");
+    for (environment, lists) in [
+        (&[(KEY, "demo/p-999")][..], 1),
+        (&[(KEY, "demo/p-384")], 0),
+        (&[(KEY, "demo/p-384"), all], 0),
+        (&[], 1),
+        (&[all], 1),
+    ] {
+        let run = bench.sign(test_name!(), environment).unwrap();
+        let signatures = usize::from(said(&run) == "signed");
+        assert_eq!(bench.traffic(), (lists, signatures), "{environment:?}");
+        assert_eq!(run.lines().len(), 1 - signatures, "{environment:?}");
     }
 }
 

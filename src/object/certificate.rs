@@ -1,5 +1,7 @@
 //! The parts of an X.509 certificate that are attributes of its object.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use sha1::{Digest, Sha1};
 use spki::der::asn1::AnyRef;
 use spki::der::{Encode, Tag};
@@ -16,6 +18,8 @@ pub struct Certificate {
     subject_public_key_info: Vec<u8>,
     not_before: String,
     not_after: String,
+    /// In seconds since 1970.
+    expiry: i64,
     title: String,
     key_identifier: Vec<u8>,
     authority_key_identifier: Option<Vec<u8>>,
@@ -44,6 +48,7 @@ impl Certificate {
             subject_public_key_info: certificate.public_key().raw.to_vec(),
             not_before: date(&validity.not_before),
             not_after: date(&validity.not_after),
+            expiry: validity.not_after.timestamp(),
             title: title(&certificate),
             key_identifier: key_identifier(&certificate),
             authority_key_identifier: authority_key_identifier(&certificate),
@@ -84,6 +89,15 @@ impl Certificate {
     /// (RFC 5280, section 4.2.1.2).
     pub fn key_identifier(&self) -> &[u8] {
         &self.key_identifier
+    }
+
+    /// Whether it was valid once, and is not at that time.
+    pub fn has_expired(&self, time: SystemTime) -> bool {
+        let seconds = time
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        i64::try_from(seconds).is_ok_and(|seconds| self.expiry < seconds)
     }
 
     /// Whether this is the certificate of who issued `other`: by name, key identifier, and

@@ -1,5 +1,7 @@
 //! A signing policy whose key and certificate have been understood.
 
+use std::time::SystemTime;
+
 use super::{Certificate, stand_in};
 use crate::crypto::{Curve, PublicKey, PublicKeyError};
 use crate::logging::{self, Level};
@@ -71,6 +73,12 @@ impl Policy {
             name,
             public_key,
         })
+    }
+
+    /// Whether its certificate has expired.
+    pub fn has_expired(&self) -> bool {
+        let certificate = self.certificate.as_ref();
+        certificate.is_some_and(|certificate| certificate.has_expired(SystemTime::now()))
     }
 }
 

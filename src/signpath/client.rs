@@ -7,7 +7,6 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
-use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -18,7 +17,7 @@ use super::retry::{Attempts, retry_after};
 use super::status::{REFUSED, Verdict};
 use super::transport::{Answer, Outgoing, Transport};
 use super::waiting::pause;
-use super::wire::{self, MySigningPolicies, Payload, Reference, SignHash};
+use super::wire::{self, Payload, Reference, SignHash};
 use super::{Cancellation, PolicyName, Service, SigningPolicy};
 use crate::config::{Config, Credentials, SigningApi};
 use crate::crypto::{Digest, SignatureAlgorithm};
@@ -289,8 +288,8 @@ impl Client {
     }
 
     /// The signing policy of an entry, if there is one that can be used.
-    fn usable(&self, entry: &Value) -> Option<SigningPolicy> {
-        SigningPolicy::from_entry(entry)
+    fn usable(&self, entry: std::result::Result<SigningPolicy, String>) -> Option<SigningPolicy> {
+        entry
             .inspect_err(|reason| {
                 let reason = self.masked(reason);
                 logging::write(Level::Warning, format_args!("{reason}; it is left out"));
@@ -393,11 +392,12 @@ impl Service for Client {
                 Ok(Outgoing::get(url))
             })
             .map_err(|failure| failure.error)?;
-        let list: MySigningPolicies = serde_json::from_slice(&body).map_err(|error| {
+        let mut policies = Vec::new();
+        let take = |entry| policies.extend(self.usable(entry));
+        SigningPolicy::read_list(&body, take).map_err(|error| {
             self.unintelligible("list of signing policies", &body, &error.to_string())
         })?;
-        let usable = |entry| self.usable(entry);
-        Ok(list.signing_policies.iter().filter_map(usable).collect())
+        Ok(policies)
     }
 
     fn sign(

@@ -1,24 +1,19 @@
 //! The JSON of the REST API.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{PolicyName, SigningPolicy};
 use crate::config::Config;
 use crate::crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
-
-/// Answer of `GET /Cryptoki/MySigningPolicies`. The entries are read one by one, so that one
-/// which this version does not understand hides no other.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct MySigningPolicies {
-    pub(super) signing_policies: Vec<Value>,
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,9 +32,10 @@ impl SigningPolicy {
     ///
     /// # Errors
     /// What is wrong with it, as a sentence that names it if it can be named.
-    pub fn from_entry(entry: &Value) -> Result<Self, String> {
-        let entry = Entry::deserialize(entry).map_err(|error| {
-            format!("an entry in the list of signing policies is unusable: {error}")
+    fn from_entry(entry: &str) -> Result<Self, String> {
+        let entry: Entry = serde_json::from_str(entry).map_err(|error| {
+            let reason = without_place(&error);
+            format!("an entry in the list of signing policies is unusable: {reason}")
         })?;
         let (project, policy) = (entry.project_slug, entry.signing_policy_slug);
         let name = PolicyName::new(&project, &policy).map_err(|reason| {
@@ -61,19 +57,105 @@ impl SigningPolicy {
         })
     }
 
-    /// The entry of the list that it was read from, without what was not.
-    pub fn to_entry(&self) -> Value {
+    /// Reads a list of signing policies, which is the answer of `GET /Cryptoki/MySigningPolicies`,
+    /// and hands each entry to `take`, or what is wrong with it. They are read one by one, so that one
+    /// which this version does not understand hides no other, and none is kept as JSON.
+    ///
+    /// # Errors
+    /// What is wrong with the list as a whole.
+    pub fn read_list(
+        body: &[u8],
+        take: impl FnMut(Result<Self, String>),
+    ) -> serde_json::Result<()> {
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        deserializer.deserialize_map(List(take))?;
+        deserializer.end()
+    }
+}
+
+/// The object around the list.
+struct List<F>(F);
+
+impl<'de, F: FnMut(Result<SigningPolicy, String>)> Visitor<'de> for List<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        const NAME: &str = "signingPolicies";
+        let mut is_there = false;
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if name != NAME {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            if std::mem::replace(&mut is_there, true) {
+                return Err(A::Error::duplicate_field(NAME));
+            }
+            map.next_value_seed(Entries(&mut self.0))?;
+        }
+        match is_there {
+            true => Ok(()),
+            false => Err(A::Error::missing_field(NAME)),
+        }
+    }
+}
+
+/// The list itself.
+struct Entries<'a, F>(&'a mut F);
+
+impl<'de, F: FnMut(Result<SigningPolicy, String>)> DeserializeSeed<'de> for Entries<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(Result<SigningPolicy, String>)> Visitor<'de> for Entries<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of signing policies")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(entry) = entries.next_element::<&RawValue>()? {
+            self.0(SigningPolicy::from_entry(entry.get()));
+        }
+        Ok(())
+    }
+}
+
+/// The entry of the list that it was read from, without what was not.
+impl Serialize for SigningPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let encoded = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
-        let entry = Entry {
+        Entry {
             project_slug: self.name.project_slug().to_owned(),
             signing_policy_slug: self.name.signing_policy_slug().to_owned(),
             key_type: self.key_type.clone(),
             key_size_in_bits: self.key_size_in_bits,
             public_key_bytes: encoded(&self.public_key),
             certificate_bytes: encoded(&self.certificate),
-        };
-        // Texts and a number can always be written.
-        serde_json::to_value(entry).unwrap_or_default()
+        }
+        .serialize(serializer)
+    }
+}
+
+/// What is wrong with an entry. The line and column in it alone would help nobody, nor would a whole
+/// value that is as long as the entry.
+fn without_place(error: &serde_json::Error) -> String {
+    const MAX_CHARACTERS: usize = 200;
+    let text = error.to_string();
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(reason, _)| reason);
+    match reason.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}...", reason.get(..end).unwrap_or_default()),
+        None => reason.to_owned(),
     }
 }
 
@@ -502,10 +584,15 @@ mod tests {
     fn an_entry_says_which_field_is_unusable() {
         let entry = json!({"projectSlug": "p", "signingPolicySlug": "s", "certificateBytes": "?"});
         assert_eq!(
-            SigningPolicy::from_entry(&entry).unwrap_err(),
+            SigningPolicy::from_entry(&entry.to_string()).unwrap_err(),
             "signing policy p/s: certificateBytes is not base64"
         );
-        let reason = SigningPolicy::from_entry(&json!({"projectSlug": "p"})).unwrap_err();
-        assert!(reason.contains("signingPolicySlug"), "{reason}");
+        assert_eq!(
+            SigningPolicy::from_entry(r#"{"projectSlug": "p"}"#).unwrap_err(),
+            "an entry in the list of signing policies is unusable: missing field `signingPolicySlug`"
+        );
+        let long = json!({"projectSlug": "p", "keySizeInBits": "x".repeat(1 << 20)});
+        let reason = SigningPolicy::from_entry(&long.to_string()).unwrap_err();
+        assert!(reason.len() < 300, "{}", reason.len());
     }
 }

@@ -103,6 +103,7 @@ impl Service for Identity {
         digest: &Digest,
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
+        self.catalog.renew(policy, cancellation)?;
         let result = self.service.sign(policy, algorithm, digest, cancellation);
         if let Err(error) = &result {
             if matches!(error.kind, Kind::ServiceUnauthorized | Kind::ServiceRefused) {

@@ -96,6 +96,8 @@ impl Token {
             Ok(Some(known)) => match self.unknown_name(&known, template) {
                 // A name that is not in a list from disk may be in the service's own.
                 Some(_) => catalog.confirmed(cancellation),
+                // It may have a new certificate by now.
+                None if known.finds_expired(template) => catalog.confirmed(cancellation),
                 None => Ok(known),
             },
             Err(error) => Err(error),
