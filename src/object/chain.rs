@@ -1,12 +1,13 @@
 //! The certificates of authorities that lead up from those of signing policies.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use cryptoki_sys::CK_CERTIFICATE_CATEGORY_AUTHORITY;
 use x509_parser::pem::Pem;
 
 use super::attributes::{self, Names};
-use super::{Certificate, Class, Object, Policy};
+use super::{Certificate, Class, Common, Object, Policy};
 use crate::error::{Error, Kind, Result};
 use crate::input;
 use crate::logging::{self, Level};
@@ -49,16 +50,24 @@ pub(super) fn objects(policies: &[Policy], bundle: &[Certificate]) -> Vec<Object
         .iter()
         .filter_map(|policy| policy.certificate.as_ref())
         .collect();
+    let mut known: HashSet<_> = own.iter().map(|certificate| certificate.der()).collect();
+    let mut others: Vec<_> = bundle
+        .iter()
+        .filter(|certificate| known.insert(certificate.der()))
+        .collect();
     let mut open = own.clone();
     let mut chain: Vec<&Certificate> = Vec::new();
     while let Some(certificate) = open.pop() {
-        for issuer in bundle.iter().filter(|issuer| issuer.issued(certificate)) {
-            let is_known = |known: &&Certificate| known.der() == issuer.der();
-            if !chain.iter().any(is_known) && !own.iter().any(is_known) {
-                chain.push(issuer);
-                open.push(issuer);
+        // One that is in the chain is not looked at again: many policies have the same issuer, and
+        // each look verifies a signature.
+        others.retain(|other| {
+            let is_issuer = other.issued(certificate);
+            if is_issuer {
+                chain.push(other);
+                open.push(other);
             }
-        }
+            !is_issuer
+        });
     }
     if chain.is_empty() && !bundle.is_empty() && !own.is_empty() {
         logging::write(
@@ -91,5 +100,6 @@ fn object(certificate: &Certificate, policies: &[Policy]) -> Object {
         subject: &[],
     };
     let attributes = attributes::certificate(names, certificate, CK_CERTIFICATE_CATEGORY_AUTHORITY);
-    Object::new(Class::Certificate, None, attributes)
+    let mut common = Common::default();
+    Object::new(Class::Certificate, None, attributes, &mut common)
 }
