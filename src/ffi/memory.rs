@@ -348,7 +348,7 @@ pub(super) unsafe fn write_attributes(
 
 /// # Safety
 /// `pValue` is NULL or has room for `ulValueLen` bytes.
-unsafe fn write_attribute(value: Option<&Value>, attribute: &mut CK_ATTRIBUTE) -> Result<()> {
+unsafe fn write_attribute(value: Option<Value<&[u8]>>, attribute: &mut CK_ATTRIBUTE) -> Result<()> {
     let room = attribute.ulValueLen;
     attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
     let name = names::attribute(attribute.type_);

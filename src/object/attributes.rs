@@ -11,18 +11,18 @@ use crate::crypto::PublicKey;
 use crate::mechanism;
 
 /// The value of an attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<B = Vec<u8>> {
     /// What C_GetAttributeValue returns.
-    Bytes(Vec<u8>),
+    Bytes(B),
     /// A part of a private key: it exists and is never shown.
     Sensitive,
 }
 
-impl Value {
+impl<B: AsRef<[u8]>> Value<B> {
     /// Whether it is shown and these are its bytes.
     pub fn is(&self, bytes: &[u8]) -> bool {
-        matches!(self, Self::Bytes(value) if value == bytes)
+        matches!(self, Self::Bytes(value) if value.as_ref() == bytes)
     }
 }
 

@@ -31,7 +31,7 @@ impl Index {
         for (place, object) in (0..).zip(&objects) {
             for id in INDEXED {
                 if let Some(Value::Bytes(value)) = object.attribute(id) {
-                    values.push((hasher.hash_one(value.as_slice()), place));
+                    values.push((hasher.hash_one(value), place));
                     longest = longest.max(value.len());
                 }
             }

@@ -7,6 +7,7 @@ mod chain;
 mod given;
 mod handles;
 mod index;
+mod kept;
 mod policy;
 mod rules;
 mod session_objects;
@@ -22,6 +23,7 @@ use cryptoki_sys::*;
 pub use given::Attribute;
 pub use handles::{Handles, unused_handle};
 pub use index::Index;
+use kept::{Common, Kept};
 pub use policy::Policy;
 pub use session_objects::SessionObjects;
 use sha2::{Digest, Sha256};
@@ -63,8 +65,8 @@ pub struct Object {
     pub class: Class,
     policy: Option<Arc<Policy>>,
     /// The key of an object that is no policy's.
-    own_key: Option<PublicKey>,
-    attributes: Attributes,
+    own_key: Option<Box<PublicKey>>,
+    attributes: Kept,
     unique_id: Arc<str>,
 }
 
@@ -98,11 +100,16 @@ impl Options {
 }
 
 impl Object {
-    fn new(class: Class, policy: Option<&Arc<Policy>>, attributes: Attributes) -> Self {
+    fn new(
+        class: Class,
+        policy: Option<&Arc<Policy>>,
+        attributes: Attributes,
+        common: &mut Common,
+    ) -> Self {
         let unique_id = unique_id(&attributes);
         Self {
             policy: policy.cloned(),
-            ..Self::named(class, None, attributes, unique_id)
+            ..Self::named(class, None, attributes, unique_id, common)
         }
     }
 
@@ -111,14 +118,14 @@ impl Object {
         own_key: Option<PublicKey>,
         mut attributes: Attributes,
         unique_id: String,
+        common: &mut Common,
     ) -> Self {
         attributes.push((CKA_UNIQUE_ID, attributes::bytes(unique_id.as_bytes())));
-        attributes.shrink_to_fit();
         Self {
             class,
             policy: None,
-            own_key,
-            attributes,
+            own_key: own_key.map(Box::new),
+            attributes: Kept::new(attributes, common),
             unique_id: unique_id.into(),
         }
     }
@@ -127,15 +134,16 @@ impl Object {
     /// can sign with them. Chain certificates come last.
     pub fn of(policies: Vec<Policy>, options: &Options) -> Vec<Self> {
         let chain = chain::objects(&policies, &options.chain_certificates);
+        let mut common = Common::default();
         policies
             .into_iter()
             .map(Arc::new)
-            .flat_map(|policy| Self::of_policy(&policy, options))
+            .flat_map(|policy| Self::of_policy(&policy, options, &mut common))
             .chain(chain)
             .collect()
     }
 
-    fn of_policy(policy: &Arc<Policy>, options: &Options) -> Vec<Self> {
+    fn of_policy(policy: &Arc<Policy>, options: &Options, common: &mut Common) -> Vec<Self> {
         let name = policy.name.to_string();
         let subject = policy.certificate.as_ref().map(Certificate::subject);
         let names = Names {
@@ -146,7 +154,9 @@ impl Object {
         let can_sign = |key: &&PublicKey| mechanism::allowed_for(key).next().is_some();
         let signing_key = policy.public_key.as_ref().filter(can_sign);
         let mut objects = Vec::new();
-        let mut add = |class, attributes| objects.push(Self::new(class, Some(policy), attributes));
+        let mut add = |class, attributes| {
+            objects.push(Self::new(class, Some(policy), attributes, common));
+        };
         if let Some(certificate) = &policy.certificate {
             // The token user's is one whose private key the token has (section 4.6.2).
             let category = match signing_key {
@@ -170,7 +180,7 @@ impl Object {
     /// An object that says that the token keeps to a profile (PKCS #11 Profiles 3.2, section 5).
     pub fn profile(name: &str, id: CK_PROFILE_ID) -> Self {
         let attributes = attributes::profile(name.as_bytes(), id);
-        Self::new(Class::Profile, None, attributes)
+        Self::new(Class::Profile, None, attributes, &mut Common::default())
     }
 
     /// The signing policy that it shows, if it is one of a policy's objects.
@@ -182,7 +192,7 @@ impl Object {
     pub fn public_key(&self) -> Option<&PublicKey> {
         let of_policy = || self.policy.as_ref()?.public_key.as_ref();
         self.own_key
-            .as_ref()
+            .as_deref()
             .or_else(of_policy)
             .filter(|_| self.is_key())
     }
@@ -197,7 +207,7 @@ impl Object {
 
     /// Whether it is seen before login.
     pub fn is_public(&self) -> bool {
-        self.attribute(CKA_PRIVATE) != Some(&attributes::boolean(true))
+        !self.has(CKA_PRIVATE, &[CK_TRUE])
     }
 
     /// Whether it is a public or a private key.
@@ -206,10 +216,13 @@ impl Object {
     }
 
     /// The value of an attribute, if the object has it.
-    pub fn attribute(&self, id: CK_ATTRIBUTE_TYPE) -> Option<&Value> {
-        self.attributes
-            .iter()
-            .find_map(|(known, value)| (*known == id).then_some(value))
+    pub fn attribute(&self, id: CK_ATTRIBUTE_TYPE) -> Option<Value<&[u8]>> {
+        self.attributes.get(id)
+    }
+
+    /// Whether an attribute has that value.
+    fn has(&self, id: CK_ATTRIBUTE_TYPE, value: &[u8]) -> bool {
+        self.attribute(id).is_some_and(|known| known.is(value))
     }
 
     /// Whether each attribute of the template is one of the object's, with the same value.

@@ -10,7 +10,7 @@ use spki::der::asn1::{OctetStringRef, UintRef};
 
 use super::attributes::{self, Attributes, Names, boolean, bytes};
 use super::rules::{self, By, CERTIFICATE, EC, RSA};
-use super::{Attribute, Certificate, Class, Object, Value};
+use super::{Attribute, Certificate, Class, Common, Object, Value};
 use crate::crypto::{Curve, PublicKey};
 use crate::error::{Error, Kind, Result};
 
@@ -77,9 +77,7 @@ impl Object {
             let is_certificate_date =
                 shape == CERTIFICATE && matches!(change.id, CKA_START_DATE | CKA_END_DATE);
             let is_again_copyable = change.id == CKA_COPYABLE && change.value == [CK_TRUE];
-            if (is_certificate_date || is_again_copyable)
-                && self.attribute(change.id) != Some(&bytes(change.value))
-            {
+            if (is_certificate_date || is_again_copyable) && !self.has(change.id, change.value) {
                 return Err(read_only(change.id));
             }
         }
@@ -88,14 +86,18 @@ impl Object {
             .attributes
             .iter()
             .filter(|(id, _)| *id != CKA_UNIQUE_ID)
-            .cloned()
+            .map(|(id, value)| match value {
+                Value::Bytes(value) => (id, bytes(value)),
+                Value::Sensitive => (id, Value::Sensitive),
+            })
             .collect();
         set_all(&mut attributes, changes);
         Ok(Self::named(
             self.class,
-            self.own_key.clone(),
+            self.own_key.as_deref().cloned(),
             attributes,
             unique_id,
+            &mut Common::default(),
         ))
     }
 
@@ -112,7 +114,7 @@ impl Object {
     /// # Errors
     /// [`Kind::ActionProhibited`].
     pub(crate) fn allows(&self, id: CK_ATTRIBUTE_TYPE) -> Result<()> {
-        if self.attribute(id) == Some(&boolean(true)) {
+        if self.has(id, &[CK_TRUE]) {
             return Ok(());
         }
         Err(Error::new(
@@ -258,7 +260,7 @@ fn session_object(
         set(&mut attributes, id, boolean(true));
     }
     set_all(&mut attributes, template);
-    Object::named(class, key, attributes, unique_id)
+    Object::named(class, key, attributes, unique_id, &mut Common::default())
 }
 
 fn set_all(attributes: &mut Attributes, template: &[Given]) {

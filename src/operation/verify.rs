@@ -98,7 +98,7 @@ impl Verifier {
         if !mechanism::has_size(key) {
             return refuse(Kind::KeySize, &format!("the key has {} bits", key.bits()));
         }
-        if object.attribute(CKA_VERIFY) != Some(&Value::Bytes(vec![CK_TRUE])) {
+        if object.attribute(CKA_VERIFY) != Some(Value::Bytes(&[CK_TRUE])) {
             return refuse(Kind::KeyFunction, "CKA_VERIFY of the key is not CK_TRUE");
         }
         if !allows(&object, mechanism) {
