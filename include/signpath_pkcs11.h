@@ -64,6 +64,12 @@
 /** The environment variable of the setting `Metadata`. */
 #define SIGNPATH_VARIABLE_METADATA "SIGNPATH_METADATA"
 
+/** The environment variable of the setting `MetadataCommandLine`. */
+#define SIGNPATH_VARIABLE_METADATA_COMMAND_LINE "SIGNPATH_METADATA_COMMAND_LINE"
+
+/** The environment variable of the setting `MetadataUser`. */
+#define SIGNPATH_VARIABLE_METADATA_USER "SIGNPATH_METADATA_USER"
+
 /** The environment variable of the setting `SigningApi`. */
 #define SIGNPATH_VARIABLE_SIGNING_API "SIGNPATH_SIGNING_API"
 

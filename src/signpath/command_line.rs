@@ -1,7 +1,6 @@
 //! The command line of this process without the secrets in it.
 
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 
 use crate::secret::{MASK, Masker};
 
@@ -127,7 +126,11 @@ fn arguments() -> Vec<u8> {
     std::fs::read("/proc/self/cmdline").unwrap_or_else(|_| {
         let arguments = std::env::args_os();
         arguments
-            .flat_map(|argument| [argument.as_bytes(), b"\0"].concat())
+            .flat_map(|argument| {
+                (argument.to_string_lossy() + "\0")
+                    .into_owned()
+                    .into_bytes()
+            })
             .collect()
     })
 }
@@ -267,7 +270,7 @@ fn mask_text(text: &str) -> String {
     while let Some(delimiter) = find(text, looked_to, &['=', ':']) {
         looked_to = delimiter + 1;
         let (before, after) = (upto(text, delimiter), from(text, delimiter + 1));
-        if is_scheme(before, after, text.as_bytes().get(delimiter)) {
+        if delimiter >= uri_to && is_scheme(before, after, text.as_bytes().get(delimiter)) {
             let is_end = |character: char| character.is_whitespace() || "\"'".contains(character);
             uri_to = looked_to + after.find(is_end).unwrap_or(after.len());
             continue;
@@ -367,8 +370,8 @@ fn is_scheme(before: &str, after: &str, delimiter: Option<&u8>) -> bool {
 }
 
 fn is_pkcs11_uri(value: &str) -> bool {
-    let scheme = value.split_once(':').map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(PKCS11))
+    upto(value, PKCS11.len()).eq_ignore_ascii_case(PKCS11)
+        && from(value, PKCS11.len()).starts_with(':')
 }
 
 fn replaced(text: &str, hidden: Range<usize>) -> String {
