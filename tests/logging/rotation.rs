@@ -97,11 +97,8 @@ fn processes_threads_and_forked_children_lose_no_line_when_the_file_is_rotated()
     assert!((4..=5).contains(&files.len()), "{files:#?}");
     for path in &files[1..] {
         let size = path.metadata().unwrap().len();
-        // Who had it open when it was renamed still ends a line in it.
-        assert!(
-            (MAX_SIZE - 4096..MAX_SIZE + 65536).contains(&size),
-            "{size}"
-        );
+        // It takes more lines while the one who renames it waits for the processor.
+        assert!((MAX_SIZE - 4096..2 * MAX_SIZE).contains(&size), "{size}");
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
     }
 }
