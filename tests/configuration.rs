@@ -94,3 +94,81 @@ fn proxy_variables_of_another_kind_are_a_warning_unless_no_proxy_exempts_the_api
         assert_parts(&warnings, expected);
     }
 }
+
+#[test]
+fn an_unknown_setting_is_a_warning_with_what_was_probably_meant() {
+    for (content, expected) in [
+        (
+            "{\n\"TlsCAFile\": \"s3cret\"}",
+            &["line 2, setting TlsCAFile: not a setting, ignored; TlsCaFile was probably meant"][..],
+        ),
+        (
+            r#"{"Apitokn": "s3cret", "apitoken": "s3cret"}"#,
+            &[
+                "setting Apitokn: not a setting, ignored; ApiToken was probably meant",
+                "setting apitoken: not a setting, ignored; ApiToken was probably meant",
+            ],
+        ),
+        (
+            r#"{"LoginRequired": false}"#,
+            &["not a setting, ignored; Cryptoki.LoginRequired was probably meant"],
+        ),
+        (
+            r#"{"Log": {"Fil": {"s3cret": 1}}}"#,
+            &["setting Log.Fil: not a setting, ignored; Log.File was probably meant"],
+        ),
+        (
+            r#"{"Log.File.Level": "s3cret"}"#,
+            &["setting Log.File.Level: not a setting, ignored; expected an object for each level"],
+        ),
+        (
+            r#"{"OfTheFuture": {"s3cret": {}}, "OfTheFuture": ["s3cret"]}"#,
+            &["setting OfTheFuture: not a setting of this version, ignored; the README"; 2],
+        ),
+        (
+            r#"{"Timeouts": {"HttpRequest": "00:00:30", "FirstRetryDelay": 1, "RetryCount": 3, "s3": 1}}"#,
+            &[
+                "Timeouts.HttpRequest: removed in version 6, ignored; use HttpRequestTimeoutInSeconds",
+                "Timeouts.FirstRetryDelay: removed in version 6, ignored; the delay is fixed",
+                "Timeouts.RetryCount: removed in version 6, ignored; use ServiceUnavailable",
+                "setting Timeouts.s3: not a setting of this version",
+            ],
+        ),
+        (
+            r#"{"Timeouts": "s3cret"}"#,
+            &["setting Timeouts: not a setting of this version, ignored"],
+        ),
+    ] {
+        let Some(warnings) = warnings(test_name!(), content, &[]) else {
+            return;
+        };
+        assert_parts(&warnings, expected);
+        assert!(!warnings.concat().contains("s3cret"), "{warnings:#?}");
+    }
+}
+
+#[test]
+fn variables_of_an_older_library_are_a_warning() {
+    let names = ["HTTP_REQUEST", "FIRST_RETRY_DELAY", "RETRY_COUNT"];
+    let names = names.map(|name| format!("SIGNPATH_TIMEOUTS_{name}"));
+    let more = names.each_ref().map(|name| (name.as_str(), "3"));
+    let Some(mut warnings) = warnings(test_name!(), "{}", &more) else {
+        return;
+    };
+    warnings.sort();
+    let removed = ["delay is fixed", "HttpRequestTimeout", "ServiceUnavailable"];
+    assert_parts(&warnings, &removed);
+}
+
+#[test]
+fn of_many_unknown_settings_the_first_are_told_and_how_many_more() {
+    let long = "x".repeat(100_000);
+    let names = (0..50).map(|number| format!("\"{number}{long}\": {{}}"));
+    let content = format!("{{{}}}", names.collect::<Vec<_>>().join(","));
+    let Some(warnings) = warnings(test_name!(), &content, &[]) else {
+        return;
+    };
+    assert_eq!(warnings.len(), 11);
+    assert!(warnings[10].ends_with(": 40 more names are not settings, ignored"));
+    assert!(warnings.iter().all(|warning| warning.len() < 400));
+}

@@ -12,18 +12,28 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::settings::{CONFIG_FILE, Form, SETTINGS, Setting, nearest};
+use super::settings::{CONFIG_FILE, FORMER, Form, SETTINGS, Setting, nearest};
 use crate::error::{Error, Kind, Result};
 use crate::input;
 
 /// What an editor reads to know the schema of the file.
 const SCHEMA: &str = "$schema";
 
+/// Unknown settings that are told one by one.
+const MAX_NOTICES: usize = 10;
+
+/// The longest name of an unknown setting that is shown, in characters.
+const MAX_NAME: usize = 80;
+
 /// The settings of a file.
 pub(super) struct File {
     /// Its path, for people.
     pub(super) path: String,
     entries: Vec<Entry>,
+    /// What a user should know of unknown settings, a line each.
+    notices: Vec<String>,
+    /// Unknown settings, of which the first have a notice.
+    unknown: usize,
 }
 
 /// A value in a file. `null` and an empty text are none, and leave the setting as it is.
@@ -37,15 +47,18 @@ pub(super) struct Entry {
 }
 
 impl File {
-    /// Reads the file and looks at the names and types in it.
+    /// Reads the file and looks at the names and types in it. An unknown setting is a notice: the file
+    /// may be made for another version.
     ///
     /// # Errors
-    /// [`Kind::Configuration`] for a file that cannot be read or is no JSON object, for a name that
-    /// is no setting's or stands there twice, and for a value of another type than its setting's.
+    /// [`Kind::Configuration`] for a file that cannot be read or is no JSON object, for a setting that
+    /// stands there twice, and for a value of another type than its setting's.
     pub(super) fn read(path: &OsString) -> Result<Self> {
         let mut file = Self {
             path: path.to_string_lossy().into_owned(),
             entries: Vec::new(),
+            notices: Vec::new(),
+            unknown: 0,
         };
         let bytes = input::read(path.as_ref()).map_err(|error| {
             let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
@@ -68,7 +81,19 @@ impl File {
             return Err(file.unusable(line, None, "expected a JSON object"));
         }
         file.read_level(text, "", root)?;
+        let more = file.unknown.saturating_sub(MAX_NOTICES);
+        if more > 0 {
+            let path = &file.path;
+            file.notices.push(format!(
+                "configuration file {path}: {more} more names are not settings, ignored"
+            ));
+        }
         Ok(file)
+    }
+
+    /// What a user should know of unknown settings, a line each.
+    pub(super) fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// The value of that dotted path.
@@ -91,9 +116,8 @@ impl File {
                 level => format!("{level}.{name}"),
             };
             if name.contains('.') {
-                let reason =
-                    r#"expected an object for each level, as in {"Log": {"File": {"Level": ...}}}"#;
-                return Err(self.unusable(line, Some(&path), reason));
+                self.unknown(line, &path, not_nested);
+                continue;
             }
             let before = self.entries.iter().find(|entry| entry.name == path);
             if before.is_some() || levels.contains(&path) {
@@ -109,8 +133,13 @@ impl File {
                     });
                 }
                 None if path == SCHEMA => {}
-                None if !is_level(&path) => {
-                    return Err(self.unusable(line, Some(&path), &not_a_setting(&path)));
+                None if is_level(&path, FORMER.iter().map(|former| former.json))
+                    && is_object(value) =>
+                {
+                    self.read_level(text, &path, value)?;
+                }
+                None if !is_level(&path, SETTINGS.iter().map(|setting| setting.json)) => {
+                    self.unknown(line, &path, not_a_setting);
                 }
                 None if !is_object(value) => {
                     return Err(self.unusable(line, Some(&path), "expected a JSON object"));
@@ -155,6 +184,19 @@ impl File {
             .map_err(|error| self.unusable(line, Some(name), &without_position(&error)))?;
         let text = Zeroizing::new(text.into_owned());
         Ok(Zeroizing::new(input::line_of(&text).to_owned()))
+    }
+
+    /// Makes a notice of a name that is not a setting's.
+    fn unknown(&mut self, line: usize, path: &str, reason: impl Fn(&str) -> String) {
+        self.unknown += 1;
+        if self.unknown > MAX_NOTICES {
+            return;
+        }
+        let shown: String = path.chars().take(MAX_NAME).collect();
+        let (place, reason) = (place(&self.path, line), reason(&shown));
+        let cut = if shown.len() < path.len() { "..." } else { "" };
+        self.notices
+            .push(format!("{place}, setting {shown}{cut}: {reason}"));
     }
 
     fn not_readable(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {
@@ -232,22 +274,29 @@ fn known(path: &str) -> Option<&'static Setting> {
         .find(|setting| setting.paths().any(|known| known == path))
 }
 
-/// Whether settings are below that path.
-fn is_level(path: &str) -> bool {
-    SETTINGS.iter().any(|setting| {
-        let below = setting.json.strip_prefix(path);
+/// Whether some of `paths` are below that one.
+fn is_level(path: &str, mut paths: impl Iterator<Item = &'static str>) -> bool {
+    paths.any(|known| {
+        let below = known.strip_prefix(path);
         below.is_some_and(|below| below.starts_with('.'))
     })
 }
 
+fn not_nested(_: &str) -> String {
+    r#"not a setting, ignored; expected an object for each level, as in {"Log": {"File": {"Level": ...}}}"#.to_owned()
+}
+
 fn not_a_setting(path: &str) -> String {
+    if let Some(former) = FORMER.iter().find(|former| former.json == path) {
+        return former.notice();
+    }
     let paths = SETTINGS.iter().flat_map(Setting::paths);
     let levels = SETTINGS
         .iter()
         .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
     match nearest(path, paths.chain(levels)) {
-        Some(nearest) => format!("not a setting; {nearest} was probably meant"),
-        None => "not a setting; expected one of those that the documentation lists".to_owned(),
+        Some(nearest) => format!("not a setting, ignored; {nearest} was probably meant"),
+        None => "not a setting of this version, ignored; the README lists all".to_owned(),
     }
 }
 

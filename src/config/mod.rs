@@ -29,8 +29,8 @@ use proxy::Way;
 pub use report::{Described, Report};
 use settings::setting;
 pub use settings::{CONFIG_FILE, DEFAULT_API_URL, Form, SETTINGS, Setting};
+pub use sources::Origin;
 use sources::Sources;
-pub use sources::{Misspelt, Origin};
 pub use values::SigningApi;
 use values::{OUTPUT_STREAMS, SIGNING_APIS, named};
 
@@ -102,9 +102,8 @@ impl Config {
     /// Reads the environment of the process and the file that `SIGNPATH_CONFIG_FILE` names.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Configuration`] for a file that cannot be read or is not JSON, for a
-    /// name that is no setting's, and for a value that its setting cannot have; the reason names
-    /// the place, the setting and what is expected.
+    /// [`crate::error::Kind::Configuration`] for a file that cannot be read or is not JSON, and for a
+    /// value that its setting cannot have; the reason names the place, the setting and what is expected.
     pub fn load() -> Result<Self> {
         let mut sources = Sources::of_process();
         sources.read_file()?;

@@ -1,7 +1,7 @@
 //! What is in force and where it comes from, for people who wonder.
 
 use super::settings::{CONFIG_FILE, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting};
-use super::sources::{Misspelt, Origin, Sources};
+use super::sources::{Origin, Sources};
 use super::{Config, Proxy};
 use crate::error::Error;
 use crate::secret::MASK;
@@ -26,8 +26,6 @@ pub struct Report {
     /// Every setting, set or not, in the order of the documentation; then the variables that other
     /// programs read too.
     pub settings: Vec<Described>,
-    /// Variables that are not read, but look as if they should be.
-    pub misspelt: Vec<Misspelt>,
     /// Why the module cannot use this configuration, if it cannot. The settings of a file that
     /// cannot be read are missing above.
     pub problem: Option<Error>,
@@ -59,7 +57,6 @@ impl Report {
         Self {
             settings: [file].into_iter().chain(settings).chain(others).collect(),
             problem: read.and_then(|()| Config::from_sources(&sources)).err(),
-            misspelt: sources.misspelt,
         }
     }
 }
@@ -150,7 +147,6 @@ mod tests {
             ("SIGNPATH_PROJECT_SLUG", "app"),
             ("http_proxy", "http://us%40er:s3cret@proxy:3128"),
             ("HTTPS_PROXY", "http://other:s3cret@proxy"),
-            ("SIGNPATH_ORGANISATION_ID", "o"),
             ("SIGNPATH_SOMETHING_ELSE", "s3cret"),
         ]);
         for (variable, value, origin) in [
@@ -196,13 +192,6 @@ mod tests {
             assert_eq!(described(&report, variable), expected, "{variable}");
         }
         assert!(report.problem.is_none());
-        assert_eq!(
-            report.misspelt,
-            [Misspelt {
-                variable: "SIGNPATH_ORGANISATION_ID".to_owned(),
-                nearest: "SIGNPATH_ORGANIZATION_ID"
-            }]
-        );
         assert!(!format!("{report:?}").contains("s3cret"));
     }
 

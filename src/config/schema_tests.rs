@@ -155,7 +155,6 @@ fn the_schema_accepts_and_refuses_what_the_code_does() {
         (json!({"AllowInsecureHttp": "yes"}), false, false),
         (json!({"AllowInsecureHttp": 1}), false, false),
         (json!({"Cryptoki": {"LoginRequired": false}}), true, true),
-        (json!({"Cryptoki": {"Login": false}}), false, false),
         (json!({"Cryptoki": false}), false, false),
         (
             json!({"Log": {"File": {"Level": "none"}, "Console": {}}}),
@@ -163,10 +162,15 @@ fn the_schema_accepts_and_refuses_what_the_code_does() {
             true,
         ),
         (json!({"Log": {"File": {"Level": "loud"}}}), false, false),
-        (json!({"Log": {"Level": "info"}}), false, false),
-        (json!({"Log.File.Level": "info"}), false, false),
-        (json!({"apitoken": "t"}), false, false),
         (json!([]), false, false),
+        // Unknown settings are ignored with a warning, and an editor shows them beforehand.
+        (json!({"Cryptoki": {"Login": false}}), false, true),
+        (json!({"Log": {"Level": "info"}}), false, true),
+        (json!({"Log.File.Level": "info"}), false, true),
+        (json!({"apitoken": "t"}), false, true),
+        (json!({"Timeouts": {"RetryCount": 3}}), false, true),
+        (json!({"Timeouts": 3}), false, true),
+        (json!({"OfTheFuture": {"Some": [1]}}), false, true),
         // What the official library may take as well; the schema asks for the plain form.
         (json!({"AllowInsecureHttp": "True"}), false, true),
         (json!({"PolicyCacheSeconds": "60"}), false, true),

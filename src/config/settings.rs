@@ -199,6 +199,43 @@ pub const SETTINGS: &[Setting] = &[
     .or(logging::DEFAULT_DIRECTORY),
 ];
 
+/// A setting that the official library had in its versions 5.x and not any more.
+pub(super) struct Former {
+    /// Its path in the JSON file.
+    pub(super) json: &'static str,
+    /// Its environment variable, named as those of all settings are.
+    pub(super) variable: &'static str,
+    /// What to use in its place.
+    pub(super) instead: &'static str,
+}
+
+/// The settings that 6.0 of the official library removed.
+pub(super) const FORMER: [Former; 3] = [
+    Former {
+        json: "Timeouts.HttpRequest",
+        variable: "SIGNPATH_TIMEOUTS_HTTP_REQUEST",
+        instead: "use HttpRequestTimeoutInSeconds",
+    },
+    Former {
+        json: "Timeouts.FirstRetryDelay",
+        variable: "SIGNPATH_TIMEOUTS_FIRST_RETRY_DELAY",
+        instead: "the delay is fixed, and ServiceUnavailableTimeoutInSeconds limits all attempts \
+                  together",
+    },
+    Former {
+        json: "Timeouts.RetryCount",
+        variable: "SIGNPATH_TIMEOUTS_RETRY_COUNT",
+        instead: "use ServiceUnavailableTimeoutInSeconds, which limits all attempts together",
+    },
+];
+
+impl Former {
+    /// What to tell a user who still has it.
+    pub(super) fn notice(&self) -> String {
+        format!("removed in version 6, ignored; {}", self.instead)
+    }
+}
+
 const fn row(json: &'static str, variable: &'static str, form: Form) -> Setting {
     Setting {
         json,

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::file::{self, File};
 use super::settings::{
-    CONFIG_FILE, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, nearest, setting,
+    CONFIG_FILE, FORMER, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, nearest, setting,
 };
 use crate::environment;
 use crate::error::{Error, Kind, Result};
@@ -84,25 +84,6 @@ impl Found {
     }
 }
 
-/// A variable that no program of ours reads, but whose name is almost that of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misspelt {
-    /// The name that is set.
-    pub variable: String,
-    /// The name that it was probably meant to be.
-    pub nearest: &'static str,
-}
-
-impl fmt::Display for Misspelt {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "environment variable {}: not a setting, ignored; {} was probably meant",
-            self.variable, self.nearest
-        )
-    }
-}
-
 /// The environment and the parsed file.
 pub(super) struct Sources {
     /// The variables that are set, and their text if it is UTF-8.
@@ -110,8 +91,8 @@ pub(super) struct Sources {
     /// What `SIGNPATH_CONFIG_FILE` names.
     pub(super) path: Option<OsString>,
     file: Option<File>,
-    /// Variables with unknown names.
-    pub(super) misspelt: Vec<Misspelt>,
+    /// What a user should know of variables with unknown names, a line each.
+    unknown: Vec<String>,
     /// Variables that are set and do not count.
     ignored: Vec<&'static str>,
 }
@@ -132,7 +113,7 @@ impl Sources {
             variables: Vec::new(),
             path: None,
             file: None,
-            misspelt: Vec::new(),
+            unknown: Vec::new(),
             ignored: Vec::new(),
         };
         for (name, value) in variables {
@@ -149,19 +130,13 @@ impl Sources {
             } else if name == CONFIG_FILE {
                 sources.path = Some(text.map_or(value, |text| text.as_str().into()));
             } else if name.starts_with(PREFIX) {
-                let names = known_variables().chain([CONFIG_FILE]);
-                sources
-                    .misspelt
-                    .extend(nearest(name, names).map(|nearest| Misspelt {
-                        variable: name.to_owned(),
-                        nearest,
-                    }));
+                sources.unknown.extend(unknown(name));
             }
         }
         sources
     }
 
-    /// What a user should know of the variables, a line each.
+    /// What a user should know of the variables and of names in the file, a line each.
     ///
     /// # Errors
     /// [`Kind::Configuration`] for one that is not UTF-8.
@@ -174,8 +149,9 @@ impl Sources {
                 environment::UNTRUSTING
             )
         });
-        let misspelt = self.misspelt.iter().map(ToString::to_string);
-        let mut notices: Vec<_> = ignored.into_iter().chain(misspelt).collect();
+        let of_file = self.file.iter().flat_map(File::notices);
+        let unknown = self.unknown.iter().chain(of_file).cloned();
+        let mut notices: Vec<_> = ignored.into_iter().chain(unknown).collect();
         for setting in SETTINGS {
             notices.extend(self.find(setting)?.and_then(|found| found.notice()));
         }
@@ -285,6 +261,20 @@ impl Sources {
         let set = self.set(name, &parse).ok().flatten();
         set.or_else(|| setting(name).default.and_then(parse))
     }
+}
+
+/// What to tell a user of a variable with an unknown name, unless it may be of another program.
+fn unknown(name: &str) -> Option<String> {
+    let names = known_variables().chain([CONFIG_FILE]);
+    let former = FORMER.iter().find(|former| former.variable == name);
+    let reason = match former {
+        Some(former) => former.notice(),
+        None => {
+            let nearest = nearest(name, names)?;
+            format!("not a setting, ignored; {nearest} was probably meant")
+        }
+    };
+    Some(format!("environment variable {name}: {reason}"))
 }
 
 fn known_variables() -> impl Iterator<Item = &'static str> {

@@ -158,26 +158,6 @@ fn a_file_that_cannot_be_used_says_where_and_why_and_shows_none_of_its_secrets()
             "{\"Api\u{54}oken\": 1, \"apitoken\": \"s3cret\"}",
             "setting ApiToken: expected a text",
         ),
-        (
-            "{\"Apitokn\": \"s3cret\"}",
-            "line 1, setting Apitokn: not a setting; ApiToken was probably meant",
-        ),
-        (
-            "{\"LoginRequired\": false}",
-            "not a setting; Cryptoki.LoginRequired was probably meant",
-        ),
-        (
-            "{\"Log\": {\"Fil\": {}}}",
-            "setting Log.Fil: not a setting; Log.File was probably meant",
-        ),
-        (
-            "{\"Log.File.Level\": \"info\"}",
-            "expected an object for each level",
-        ),
-        (
-            "{\"Sth\": 1}",
-            "setting Sth: not a setting; expected one of those",
-        ),
     ] {
         let (_folder, path) = file(content);
         let error = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap_err();

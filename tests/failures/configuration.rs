@@ -36,17 +36,6 @@ pub const SITUATIONS: &[Situation] = &[
         &["signpath.json", "No such file", "SIGNPATH_CONFIG_FILE"],
     ),
     situation(
-        "a name in the configuration file is no setting's",
-        |scene| configure(scene, "{\n  \"TlsCAFile\": \"ca.pem\"\n}"),
-        initialize,
-        "CKR_GENERAL_ERROR",
-        &[
-            "line 2",
-            "setting TlsCAFile",
-            "TlsCaFile was probably meant",
-        ],
-    ),
-    situation(
         "a setting stands twice in the configuration file",
         |scene| configure(scene, "{\n  \"ApiToken\": \"a\",\n  \"ApiToken\": \"b\"\n}"),
         initialize,

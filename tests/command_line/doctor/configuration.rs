@@ -54,16 +54,19 @@ fn a_configuration_that_cannot_be_used_ends_the_search() {
 }
 
 #[test]
-fn a_misspelt_variable_is_a_warning() {
-    let run = doctor(&service(), &[("SIGNPATH_API_TOKN", "x")]).assert_ok();
-    let remedy = "correct the names";
-    assert_says(
-        &run,
-        "configuration",
-        "warning",
-        "SIGNPATH_API_TOKEN was probably meant",
-        remedy,
-    );
+fn a_name_that_is_not_a_settings_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("signpath.json");
+    fs::write(&file, r#"{"TlsCAFile": "ca.pem"}"#).unwrap();
+    for (variable, meant) in [
+        (("SIGNPATH_API_TOKN", "x"), "SIGNPATH_API_TOKEN"),
+        (("SIGNPATH_CONFIG_FILE", text(&file)), "TlsCaFile"),
+    ] {
+        let run = doctor(&service(), &[variable]).assert_ok();
+        let message = format!("ignored; {meant} was probably meant");
+        let remedy = "correct or remove them";
+        assert_says(&run, "configuration", "warning", &message, remedy);
+    }
 }
 
 #[test]

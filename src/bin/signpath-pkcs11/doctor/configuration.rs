@@ -45,18 +45,12 @@ pub fn settings() -> (Finding, Option<Config>) {
             (Finding::error(CHECK, &problem.reason, remedy), None)
         }
         Ok(config) => {
-            let misspelt = report.misspelt.iter().map(ToString::to_string);
-            // The notices tell of misspelt variables too.
-            let notices = config.notices.iter().cloned();
-            let mut notices: Vec<_> = notices.chain(misspelt).collect();
-            notices.sort();
-            notices.dedup();
-            let finding = match notices.is_empty() {
+            let finding = match config.notices.is_empty() {
                 true => Finding::ok(CHECK, message),
                 false => Finding::warning(
                     CHECK,
-                    notices.join("; "),
-                    "correct the names, which are all in the README",
+                    config.notices.join("; "),
+                    "correct or remove them; the README shows all settings and what they take",
                 ),
             };
             (finding, Some(config))
