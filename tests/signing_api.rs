@@ -297,3 +297,17 @@ fn without_such_settings_the_requests_say_nothing_of_them() {
         assert_eq!(request.ecdsa_format.as_deref(), Some("Ieee"));
     }
 }
+
+#[test]
+fn every_request_asks_for_json() {
+    let prepare = || with_faults(Vec::new(), &[]);
+    let Some((service, _)) = in_child(test_name!(), prepare, sign_with_both) else {
+        return;
+    };
+    let requests = service.requests();
+    assert_eq!(routes(&service), [LIST, SIGN, LIST, SIGN_HASH]);
+    for request in requests {
+        let accept = request.accept.as_deref();
+        assert_eq!(accept, Some("application/json"), "{}", request.route);
+    }
+}

@@ -9,7 +9,8 @@ use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, HeaderName, USER_AGENT};
+use axum::http::request::Parts as RequestParts;
 use axum::http::response::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Uri};
@@ -122,10 +123,8 @@ impl Server {
             record.connection = connection;
             record.method = head.method.to_string();
             record.route = route;
-            record.user_agent = head
-                .headers
-                .get(USER_AGENT)
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            record.user_agent = header(&head, USER_AGENT);
+            record.accept = header(&head, ACCEPT);
         });
         head.extensions.insert(call.clone());
         // Also when the client goes away meanwhile, which drops what follows.
@@ -171,6 +170,11 @@ impl Server {
         recording.finish(response.as_ref().map(|response| response.status().as_u16()));
         response.ok_or(ConnectionClosed)
     }
+}
+
+fn header(head: &RequestParts, name: HeaderName) -> Option<String> {
+    let value = head.headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// Puts a request's record into the log, once.

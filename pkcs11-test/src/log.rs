@@ -47,6 +47,8 @@ pub struct RequestRecord {
     pub user: Option<String>,
     /// The client, as it calls itself.
     pub user_agent: Option<String>,
+    /// The media types that the client takes.
+    pub accept: Option<String>,
     /// The artifact configuration's slug.
     pub artifact_configuration: Option<String>,
     /// The description of the signing request.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -154,6 +154,10 @@ impl Client {
         let started = Instant::now();
         let mut request = request(url)?;
         request.headers.insert(AUTHORIZATION, authorization);
+        // Without, an older service answers an error with 500, which is tried again.
+        request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.transport.send(time_limit, cancellation, request);
         self.log_exchange(call, attempts.number, &answer, started.elapsed());
         match answer? {
