@@ -97,8 +97,8 @@ kinds! {
     FunctionNotSupported => CKR_FUNCTION_NOT_SUPPORTED, Answer;
     /// The legacy functions for parallel sessions.
     FunctionNotParallel => CKR_FUNCTION_NOT_PARALLEL, Answer;
-    /// No interface of that name, version and flags.
-    NoSuchInterface => CKR_FUNCTION_FAILED, Answer;
+    /// No interface of that name, version and flags; the code is OpenSC's.
+    NoSuchInterface => CKR_ARGUMENTS_BAD, Answer;
     /// C_WaitForSlotEvent: the one slot never changes.
     NoEvent => CKR_NO_EVENT, Answer;
     /// Not slot 1.

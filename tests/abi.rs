@@ -7,8 +7,8 @@ use std::ffi::CStr;
 use std::process::Command;
 use std::ptr::null_mut;
 
-use common::module_path;
 use common::raw::{self, Raw, ck};
+use common::{in_child, module_path};
 use cryptoki_sys::*;
 
 /// The newest glibc that Debian 12, Ubuntu 22.04 and RHEL 9 have.
@@ -120,14 +120,14 @@ fn interfaces_are_found_by_name_version_and_flags() {
         ((name, None, 0), Ok((c"PKCS 11", (3, 2)))),
         ((name, Some((3, 0)), 0), Ok((c"PKCS 11", (3, 0)))),
         ((name, Some((2, 40)), 0), Ok((c"PKCS 11", (2, 40)))),
-        ((name, Some((3, 1)), 0), Err(CKR_FUNCTION_FAILED)),
+        ((name, Some((3, 1)), 0), Err(CKR_ARGUMENTS_BAD)),
         (
             (name, None, CKF_INTERFACE_FORK_SAFE),
-            Err(CKR_FUNCTION_FAILED),
+            Err(CKR_ARGUMENTS_BAD),
         ),
         (
             (Some(c"Vendor NSS FIPS Interface"), None, 0),
-            Err(CKR_FUNCTION_FAILED),
+            Err(CKR_ARGUMENTS_BAD),
         ),
     ] {
         assert_eq!(get(asked.0, asked.1, asked.2), expected, "{asked:?}");
@@ -164,64 +164,112 @@ fn every_entry_of_every_function_list_is_filled() {
 }
 
 #[test]
+fn the_list_of_2_40_shows_no_mechanism_flags_of_later_versions() {
+    in_child(
+        test_name!(),
+        || ((), Vec::new()),
+        || {
+            const LATER: CK_FLAGS = CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
+            let raw = Raw::load();
+            let mut list_2_40 = null_mut();
+            assert_eq!(ck!(raw, C_GetFunctionList(&mut list_2_40)), CKR_OK);
+            // SAFETY: the list is the module's and is never freed.
+            let get_info = unsafe { (*list_2_40).C_GetMechanismInfo }.unwrap();
+            let (mut old, mut new) = (CK_MECHANISM_INFO::default(), CK_MECHANISM_INFO::default());
+            // SAFETY: the places are those of the two structures, or none.
+            let get_old = |id, place| unsafe { get_info(1, id, place) };
+            let uninitialized = get_old(CKM_ECDSA, &raw mut old);
+            assert_eq!(uninitialized, CKR_CRYPTOKI_NOT_INITIALIZED);
+            assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+            for id in [CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA, CKM_SHA256] {
+                assert_eq!(get_old(id, &raw mut old), CKR_OK);
+                assert_eq!(ck!(raw, C_GetMechanismInfo(1, id, &mut new)), CKR_OK);
+                let signs = new.flags & CKF_SIGN != 0;
+                assert_eq!(new.flags & LATER, if signs { LATER } else { 0 });
+                let expected = CK_MECHANISM_INFO {
+                    flags: new.flags & !LATER,
+                    ..new
+                };
+                assert_eq!(format!("{old:?}"), format!("{expected:?}"));
+            }
+            assert_eq!(get_old(CKM_AES_CBC, &raw mut old), CKR_MECHANISM_INVALID);
+            assert_eq!(get_old(CKM_ECDSA, null_mut()), CKR_ARGUMENTS_BAD);
+            assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+        },
+    );
+}
+
+#[test]
 fn the_token_describes_itself_padded_with_blanks_and_always_alike() {
-    let raw = Raw::load();
-    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-    let mut info = CK_TOKEN_INFO::default();
-    assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut info)), CKR_OK);
-    // gnupg-pkcs11-scd finds keys by these four: they must never change.
-    assert_eq!(&info.label, b"SignPath                        ");
-    assert_eq!(&info.manufacturerID, b"SignPath                        ");
-    assert_eq!(&info.model, b"Signing policies");
-    assert_eq!(&info.serialNumber, b"1               ");
-    let flags = CKF_RNG
-        | CKF_TOKEN_INITIALIZED
-        | CKF_USER_PIN_INITIALIZED
-        | CKF_LOGIN_REQUIRED
-        | CKF_WRITE_PROTECTED;
-    assert_eq!(info.flags, flags);
-    assert!(info.ulMaxPinLen >= 128 && info.ulMinPinLen == 0);
-    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+    in_child(
+        test_name!(),
+        || ((), Vec::new()),
+        || {
+            let raw = Raw::load();
+            assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+            let mut info = CK_TOKEN_INFO::default();
+            assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut info)), CKR_OK);
+            // gnupg-pkcs11-scd finds keys by these four: they must never change.
+            assert_eq!(&info.label, b"SignPath                        ");
+            assert_eq!(&info.manufacturerID, b"SignPath                        ");
+            assert_eq!(&info.model, b"Signing policies");
+            assert_eq!(&info.serialNumber, b"1               ");
+            let flags = CKF_RNG
+                | CKF_TOKEN_INITIALIZED
+                | CKF_USER_PIN_INITIALIZED
+                | CKF_LOGIN_REQUIRED
+                | CKF_WRITE_PROTECTED;
+            assert_eq!(info.flags, flags);
+            assert!(info.ulMaxPinLen >= 128 && info.ulMinPinLen == 0);
+            assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+        },
+    );
 }
 
 #[test]
 fn the_module_and_its_slot_describe_themselves_with_the_version_of_the_crate() {
-    let raw = Raw::load();
-    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-    let (mut info, mut slot) = (CK_INFO::default(), CK_SLOT_INFO::default());
-    let mut token = CK_TOKEN_INFO::default();
-    assert_eq!(ck!(raw, C_GetInfo(&mut info)), CKR_OK);
-    assert_eq!(ck!(raw, C_GetSlotInfo(1, &mut slot)), CKR_OK);
-    assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut token)), CKR_OK);
-    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+    in_child(
+        test_name!(),
+        || ((), Vec::new()),
+        || {
+            let raw = Raw::load();
+            assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
+            let (mut info, mut slot) = (CK_INFO::default(), CK_SLOT_INFO::default());
+            let mut token = CK_TOKEN_INFO::default();
+            assert_eq!(ck!(raw, C_GetInfo(&mut info)), CKR_OK);
+            assert_eq!(ck!(raw, C_GetSlotInfo(1, &mut slot)), CKR_OK);
+            assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut token)), CKR_OK);
+            assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
 
-    // Blanks to the end and no NUL (PKCS #11 3.2, sections 3.1 and 3.2).
-    assert_eq!(&info.manufacturerID, b"signpath-pkcs11                 ");
-    assert_eq!(
-        &info.libraryDescription,
-        b"PKCS #11 for SignPath           "
-    );
-    assert_eq!(
-        slot.slotDescription[..],
-        format!("{:64}", "SignPath signing policies").as_bytes()[..]
-    );
-    assert_eq!(&slot.manufacturerID, b"SignPath                        ");
-    assert_eq!((info.flags, slot.flags), (0, CKF_TOKEN_PRESENT));
+            // Blanks to the end and no NUL (PKCS #11 3.2, sections 3.1 and 3.2).
+            assert_eq!(&info.manufacturerID, b"signpath-pkcs11                 ");
+            assert_eq!(
+                &info.libraryDescription,
+                b"PKCS #11 for SignPath           "
+            );
+            assert_eq!(
+                slot.slotDescription[..],
+                format!("{:64}", "SignPath signing policies").as_bytes()[..]
+            );
+            assert_eq!(&slot.manufacturerID, b"SignPath                        ");
+            assert_eq!((info.flags, slot.flags), (0, CKF_TOKEN_PRESENT));
 
-    let numbers: Vec<u8> = env!("CARGO_PKG_VERSION")
-        .split('.')
-        .map(|number| number.parse().unwrap())
-        .collect();
-    let version = |version: CK_VERSION| [version.major, version.minor];
-    assert_eq!(version(info.cryptokiVersion), [3, 2]);
-    for ours in [
-        info.libraryVersion,
-        slot.firmwareVersion,
-        token.firmwareVersion,
-    ] {
-        assert_eq!(version(ours), numbers[..2]);
-    }
-    for hardware in [slot.hardwareVersion, token.hardwareVersion] {
-        assert_eq!(version(hardware), [1, 0]);
-    }
+            let numbers: Vec<u8> = env!("CARGO_PKG_VERSION")
+                .split('.')
+                .map(|number| number.parse().unwrap())
+                .collect();
+            let version = |version: CK_VERSION| [version.major, version.minor];
+            assert_eq!(version(info.cryptokiVersion), [3, 2]);
+            for ours in [
+                info.libraryVersion,
+                slot.firmwareVersion,
+                token.firmwareVersion,
+            ] {
+                assert_eq!(version(ours), numbers[..2]);
+            }
+            for hardware in [slot.hardwareVersion, token.hardwareVersion] {
+                assert_eq!(version(hardware), [1, 0]);
+            }
+        },
+    );
 }

@@ -4,12 +4,33 @@ use std::ffi::c_void;
 
 use cryptoki_sys::*;
 
-use super::functions;
-use super::memory;
+use super::{argument_list, call, functions, memory};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{MECHANISMS, Mechanism};
 use crate::module::Module;
 use crate::token;
+
+/// The flags of mechanisms in PKCS #11 2.40 (section 3.5 there).
+const FLAGS_2_40: CK_FLAGS = CKF_HW
+    | CKF_ENCRYPT
+    | CKF_DECRYPT
+    | CKF_DIGEST
+    | CKF_SIGN
+    | CKF_SIGN_RECOVER
+    | CKF_VERIFY
+    | CKF_VERIFY_RECOVER
+    | CKF_GENERATE
+    | CKF_GENERATE_KEY_PAIR
+    | CKF_WRAP
+    | CKF_UNWRAP
+    | CKF_DERIVE
+    | CKF_EC_F_P
+    | CKF_EC_F_2M
+    | CKF_EC_ECPARAMETERS
+    | CKF_EC_NAMEDCURVE
+    | CKF_EC_UNCOMPRESS
+    | CKF_EC_COMPRESS
+    | CKF_EXTENSION;
 
 functions! {
     /// C_GetSlotList (PKCS #11 3.2, section 5.5.1). The token is always present.
@@ -94,15 +115,52 @@ functions! {
         type_: CK_MECHANISM_TYPE,
         pInfo: *mut CK_MECHANISM_INFO,
     ) {
-        Module::current()?;
-        check_slot(slotID)?;
-        memory::not_null(pInfo, "pInfo")?;
-        let mechanism = Mechanism::find(type_).ok_or_else(|| {
-            Error::new(Kind::NoSuchMechanism, format!("mechanism {type_:#x} is not in the list"))
-        })?;
         // SAFETY: the caller's promise.
-        unsafe { memory::write(pInfo, mechanism.info(), "pInfo") }
+        unsafe { mechanism_info(slotID, type_, pInfo, CK_FLAGS::MAX) }
     }
+}
+
+/// C_GetMechanismInfo of the function list of version 2.40: without the flags of later versions,
+/// whose bits a caller of that version does not know.
+///
+/// # Safety
+/// The pointers are as the standard demands.
+#[allow(non_snake_case, reason = "the standard's names")]
+pub(super) unsafe extern "C" fn mechanism_info_2_40(
+    slotID: CK_SLOT_ID,
+    type_: CK_MECHANISM_TYPE,
+    pInfo: *mut CK_MECHANISM_INFO,
+) -> CK_RV {
+    let arguments = argument_list!(
+        slotID: CK_SLOT_ID,
+        type_: CK_MECHANISM_TYPE,
+        pInfo: *mut CK_MECHANISM_INFO
+    );
+    call("C_GetMechanismInfo", &arguments, || {
+        // SAFETY: the caller's promise.
+        unsafe { mechanism_info(slotID, type_, pInfo, FLAGS_2_40) }
+    })
+}
+
+/// # Safety
+/// `info` is NULL or points to room for the information.
+unsafe fn mechanism_info(
+    slot: CK_SLOT_ID,
+    id: CK_MECHANISM_TYPE,
+    info: *mut CK_MECHANISM_INFO,
+    known_flags: CK_FLAGS,
+) -> Result<()> {
+    Module::current()?;
+    check_slot(slot)?;
+    memory::not_null(info, "pInfo")?;
+    let mechanism = Mechanism::find(id).ok_or_else(|| {
+        let reason = format!("mechanism {id:#x} is not in the list");
+        Error::new(Kind::NoSuchMechanism, reason)
+    })?;
+    let mut known = mechanism.info();
+    known.flags &= known_flags;
+    // SAFETY: as this function demands.
+    unsafe { memory::write(info, known, "pInfo") }
 }
 
 /// Refuses every slot but the one.

@@ -5,11 +5,16 @@ use std::cell::UnsafeCell;
 use cryptoki_sys::*;
 
 use super::memory;
+use super::slots::mechanism_info_2_40;
 use super::*;
 
 macro_rules! function_lists {
     (2.40: [$($v2_40:ident)*] 3.0: [$($v3_0:ident)*] 3.2: [$($v3_2:ident)*]) => {
         static FUNCTION_LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
+            C_GetMechanismInfo: Some(mechanism_info_2_40),
+            ..AS_IN_LATER_LISTS
+        };
+        const AS_IN_LATER_LISTS: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
             version: CK_VERSION { major: 2, minor: 40 },
             $($v2_40: Some($v2_40),)*
         };
@@ -134,7 +139,7 @@ functions! {
                 && flags & !interface.flags == 0
         });
         let position = position.ok_or_else(|| {
-            Error::new(Kind::NoSuchInterface, "there is no interface of this name, version and flags")
+            Error::new(Kind::NoSuchInterface, "no interface has this name, version and flags")
         })?;
         let interface = GIVEN_AWAY.0.get().cast::<CK_INTERFACE>().wrapping_add(position);
         // SAFETY: the caller's promise.
