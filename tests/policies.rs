@@ -3,12 +3,12 @@
 mod common;
 
 use common::{
-    LIST, code, environment, in_child, initialized, listed, logged_in, objects, options,
+    LIST, SIGN, code, environment, in_child, initialized, listed, logged_in, objects, options,
     private_key, said, say, service,
 };
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
-use pkcs11_test::{Fault, Options, PolicyFile, Service};
+use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service};
 
 /// Starts a service whose policies are those of a policies file.
 fn service_with(policies: &str) -> Service {
@@ -95,6 +95,44 @@ fn a_policy_with_garbage_for_a_certificate_hides_no_other() {
     };
     assert_eq!(said(&run.stdout), ["CKR_OK", "CKR_OK"]);
     run.assert_one_line(&["warning", "signing policy demo/p-384", "left out"]);
+}
+
+#[test]
+fn a_byte_order_mark_before_an_answer_is_ignored() {
+    let prepare = || {
+        let service = service();
+        let certificate = service.certificate_der("demo", "rsa-2048").unwrap();
+        let with_mark = |effect| match effect {
+            Effect::Answer {
+                status,
+                headers,
+                body,
+            } => Effect::Answer {
+                status,
+                headers,
+                body: [b"\xef\xbb\xbf", body.as_slice()].concat(),
+            },
+            other => other,
+        };
+        let list = with_mark(listed(&[("app", "release")], certificate));
+        service.inject(Fault::on(LIST, list).always()).unwrap();
+        let refusal = with_mark(Effect::problem(400, &["No."]));
+        service.inject(Fault::on(SIGN, refusal)).unwrap();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        let key = private_key(&session, "app/release");
+        session
+            .sign(&Mechanism::Sha256RsaPkcs, key, b"data")
+            .unwrap_err();
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_one_line(&["400 Bad Request to the signing request for app/release: No. (trace id"]);
 }
 
 /// Two signing policies would have the same key, and a line break would be another line elsewhere.

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::encoding::{other_encoding, remove_byte_order_mark};
 use super::failure::Failure;
 use super::metadata::Metadata;
 use super::multipart::Form;
@@ -158,11 +159,25 @@ impl Client {
         request
             .headers
             .insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let answer = self.transport.send(time_limit, cancellation, request);
+        let mut answer = self.transport.send(time_limit, cancellation, request);
+        let has_mark = match &mut answer {
+            Ok(answer) => remove_byte_order_mark(&mut answer.body),
+            Err(_) => false,
+        };
         self.log_exchange(call, attempts.number, &answer, started.elapsed());
-        match answer? {
-            answer if answer.status == StatusCode::OK => Ok(answer.body),
-            answer => Err(self.refusal(call, &answer)),
+        if has_mark {
+            logging::write(
+                Level::Info,
+                format_args!("the answer begins with a byte order mark, which is ignored"),
+            );
+        }
+        let answer = answer?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refusal(call, &answer));
+        }
+        match encoding(&answer) {
+            None => Ok(answer.body),
+            Some(what) => Err(self.undecodable(call, &what).into()),
         }
     }
 
@@ -174,7 +189,8 @@ impl Client {
         // Where the route exists, the service says what it misses in the request, or does not like.
         let is_route_gone =
             matches!(answer.status.as_u16(), 404 | 405 | 410) && !is_in_its_own_words;
-        let page = web_page(&answer.body);
+        let page = web_page(&answer.body)
+            .or_else(|| Some(format!("an answer that is {}", encoding(answer)?)));
         let remedy = match call.policy {
             _ if page.is_some() && verdict.kind == Kind::ServiceRefused => NOT_SIGNPATH,
             _ if page.is_some() && verdict.kind == Kind::ServiceUnauthorized => {
@@ -315,6 +331,18 @@ impl Client {
             format!(
                 "the answer is not SignPath's {expected} ({reason}); check ApiUrl, and whether a \
                  proxy answers in its place"
+            ),
+        )
+    }
+
+    /// The error for an answer whose body is not JSON in UTF-8 but `what`.
+    fn undecodable(&self, call: &Call<'_>, what: &str) -> Error {
+        Error::new(
+            Kind::ServiceUnintelligible,
+            format!(
+                "the answer to {} is {what}, which was not asked for; check ApiUrl, and have the \
+                 proxy or the server there send answers as they are",
+                self.masked(&call.subject)
             ),
         )
     }
@@ -491,6 +519,12 @@ fn advised(failure: Failure, api: SigningApi) -> Error {
 fn unwritable(error: &dyn std::error::Error) -> Failure {
     let reason = format!("the signing request cannot be written: {error}");
     Error::new(Kind::Internal, reason).into()
+}
+
+/// What a body is that is not JSON in UTF-8.
+fn encoding(answer: &Answer) -> Option<String> {
+    let coding = answer.headers.get(CONTENT_ENCODING);
+    other_encoding(coding.and_then(|coding| coding.to_str().ok()), &answer.body)
 }
 
 /// Where a redirect leads.

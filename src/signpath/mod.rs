@@ -6,6 +6,7 @@ mod cancellation;
 mod client;
 mod command_line;
 mod connector;
+mod encoding;
 mod failure;
 mod health;
 mod lookup;

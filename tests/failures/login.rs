@@ -130,6 +130,44 @@ pub const SITUATIONS: &[Situation] = &[
         &["not SignPath's list of signing policies", "signingPolicies"],
     ),
     situation(
+        "the list is compressed",
+        |scene| scene.fail_list(gzip(200)),
+        login,
+        "CKR_GENERAL_ERROR",
+        &["the request for the signing policies is compressed with gzip, which was not asked for"],
+    ),
+    situation(
+        "the refusal of the list is compressed",
+        |scene| scene.fail_list(gzip(403)),
+        login,
+        "CKR_PIN_INCORRECT",
+        &["403 Forbidden", "an answer that is compressed with gzip"],
+    ),
+    situation(
+        "the list is in a coding that nobody asked for",
+        |scene| {
+            let headers = [("Content-Encoding", "br")];
+            scene.fail_list(Effect::answer(200, &headers, b"\x0b\x00\x80".to_vec()));
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &[
+            "encoded as br, which was not asked for",
+            "the proxy or the server",
+        ],
+    ),
+    situation(
+        "the list is in UTF-16",
+        |scene| {
+            let text = "\u{feff}{\"signingPolicies\": []}";
+            let bytes: Vec<_> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            scene.fail_list(Effect::answer(200, &[], bytes));
+        },
+        login,
+        "CKR_GENERAL_ERROR",
+        &["is text in UTF-16, which was not asked for"],
+    ),
+    situation(
         "the answer is empty",
         |scene| scene.fail_list(json("")),
         login,
@@ -149,6 +187,12 @@ pub const SITUATIONS: &[Situation] = &[
         &["longer than 32 MiB", "check ApiUrl"],
     ),
 ];
+
+/// The beginning of what a proxy makes of JSON.
+fn gzip(status: u16) -> Effect {
+    let headers = [("Content-Encoding", "gzip")];
+    Effect::answer(status, &headers, b"\x1f\x8b\x08\x00\x00\x00".to_vec())
+}
 
 fn json(body: &str) -> Effect {
     Effect::answer(200, &[("Content-Type", "application/json")], body)
