@@ -1,11 +1,17 @@
 //! Whether this process has privileges that its caller does not have.
 
-use nix::libc::{AT_SECURE, getauxval};
-
 /// Whether the program is set-user-ID or set-group-ID, or has file capabilities, so that the kernel
 /// calls for secure execution (getauxval(3), `AT_SECURE`).
+#[cfg(target_os = "linux")]
 pub fn is_secure() -> bool {
     // SAFETY: it takes any value, has no preconditions, and only reads what the kernel left in this
     // process.
-    unsafe { getauxval(AT_SECURE) != 0 }
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Whether the program is or was set-user-ID or set-group-ID (issetugid(2)).
+#[cfg(not(target_os = "linux"))]
+pub fn is_secure() -> bool {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::issetugid() != 0 }
 }
