@@ -85,7 +85,7 @@ fn proxy_variables_of_another_kind_are_a_warning_unless_no_proxy_exempts_the_api
                 ("http_proxy", "proxy.example:3128"),
                 ("no_proxy", "intern.example 10.0.0.0/99"),
             ],
-            &["environment variable no_proxy: the entry 10.0.0.0/99 cannot be read, ignored"],
+            &["environment variable no_proxy: cannot read 10.0.0.0/99, ignored"],
         ),
     ] {
         let Some(warnings) = warnings(test_name!(), "{}", more) else {

@@ -25,6 +25,9 @@ const OVER_TLS: &str = "https:// in front of a proxy is TLS to the proxy itself,
 
 const SOCKS: &str = "SOCKS proxies are not supported";
 
+/// Entries of `no_proxy` that are shown when they cannot be read.
+const MAX_SHOWN: usize = 3;
+
 /// An HTTP proxy.
 #[derive(Debug, Clone)]
 pub struct Proxy {
@@ -140,13 +143,10 @@ impl Way {
         if proxy.is_some() {
             match &listed {
                 Err(error) => notices.push(format!("{}, ignored", error.reason)),
-                Ok(found) => {
-                    let place = found.as_ref().map(Found::place).unwrap_or_default();
-                    let entries = unreadable
-                        .iter()
-                        .map(|entry| unreadable_entry(&place, entry));
-                    notices.extend(entries);
-                }
+                Ok(found) => notices.extend(found.iter().filter_map(|found| {
+                    let entries = unreadable_entries(&unreadable)?;
+                    Some(format!("{}: {entries}", found.place()))
+                })),
             }
         }
         Ok(Self {
@@ -157,14 +157,23 @@ impl Way {
     }
 }
 
-fn unreadable_entry(place: &str, entry: &str) -> String {
+/// What to tell a user of entries that cannot be read, if there are any.
+fn unreadable_entries(entries: &[&str]) -> Option<String> {
     // A URL may have a password in it.
-    let entry = match entry.rsplit_once('@') {
-        Some((_, rest)) => format!("{MASK}@{rest}"),
-        None => entry.to_owned(),
+    let shown = entries.iter().take(MAX_SHOWN).map(|entry| {
+        let host = entry.rsplit_once('@').map(|(_, host)| host);
+        host.map_or_else(|| (*entry).to_owned(), |host| format!("{MASK}@{host}"))
+    });
+    let shown = shown.collect::<Vec<_>>().join(" ");
+    let more = match entries.len() {
+        0 => return None,
+        1..=MAX_SHOWN => String::new(),
+        number => format!(" and {} more", number - MAX_SHOWN),
     };
     let expected = no_proxy::EXPECTED;
-    format!("{place}: the entry {entry} cannot be read, ignored; expected {expected}")
+    Some(format!(
+        "cannot read {shown}{more}, ignored; expected {expected}"
+    ))
 }
 
 /// The proxy in force, with where it was found. Variables that are not usable are added to `unusable`,

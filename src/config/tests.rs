@@ -402,10 +402,12 @@ fn what_cannot_be_used_of_the_shared_variables_is_a_notice_where_it_matters() {
         (
             &[http, odd],
             Some("http://one:1/"),
-            &[
-                "no_proxy: the entry 10.0.0.0/99 cannot be read, ignored; expected a host name",
-                "no_proxy: the entry ***@host/ cannot be read",
-            ],
+            &["no_proxy: cannot read 10.0.0.0/99 ***@host/, ignored; expected a host name"],
+        ),
+        (
+            &[http, ("no_proxy", "10. a,b [::1 c;d *e")],
+            Some("http://one:1/"),
+            &["no_proxy: cannot read 10. [::1 c;d and 1 more, ignored; expected a host name"],
         ),
         (&[odd], None, &[]),
         (&[socks, odd, local], None, &[]),
