@@ -28,6 +28,9 @@ pub(super) enum Unconnected {
     Shortage(Shortage),
     /// The name has no address, no address takes a connection, or the peer ended it.
     Failed(io::Error),
+    /// The name of an API on this machine leads to another one, where the API token would go
+    /// unencrypted.
+    Elsewhere(SocketAddr),
     /// The proxy makes no tunnel.
     Refused(Refusal),
     /// The two sides cannot agree on TLS, or the server cannot be trusted.
@@ -77,6 +80,15 @@ pub(super) fn connect(
     let first = proxy.map_or(service, |proxy| &proxy.url);
     let port = first.port_or_known_default().unwrap_or_default();
     let addresses = lookup::addresses(host(first), port, threads, waiting)?;
+    if service.scheme() == "http" && !config.allow_insecure_http {
+        // The configuration has taken the name for one of this machine (RFC 6761, section 6.3).
+        let mut others = addresses
+            .iter()
+            .filter(|address| !address.ip().to_canonical().is_loopback());
+        if let Some(other) = others.next() {
+            return Err(Unconnected::Elsewhere(*other));
+        }
+    }
     let socket = connect_to_first(&interleaved(addresses), waiting)?;
     if service.scheme() != "https" {
         return Ok(Stream::plain(socket));

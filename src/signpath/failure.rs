@@ -98,6 +98,14 @@ impl Failure {
             Exchange::Unconnected(Unconnected::Shortage(shortage)) => {
                 return shortage.error().into();
             }
+            Exchange::Unconnected(Unconnected::Elsewhere(address)) => {
+                let reason = format!(
+                    "{url} leads to {}, which is another machine, and the API token would go there \
+                     unencrypted; use https, or set AllowInsecureHttp to true",
+                    address.ip()
+                );
+                return Error::new(Kind::Configuration, reason).into();
+            }
             Exchange::Unconnected(Unconnected::Tls(error)) => {
                 return unintelligible(format!("{url} {}", tls::explain(&error)));
             }

@@ -302,3 +302,25 @@ fn a_child_forked_while_a_lookup_hangs_can_log_in() {
     };
     run.assert_silent();
 }
+
+#[test]
+fn a_name_of_this_machine_that_leads_to_another_gets_no_token_over_http() {
+    let prepare = || {
+        let service = service();
+        let more = [
+            ("LD_PRELOAD", library()),
+            ("SIGNPATH_API_URL", "http://elsewhere.localhost/Api"),
+        ];
+        let environment = environment(&service, &more);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        let session = initialized(&raw, 0);
+        assert_eq!(login(&raw, session), CKR_GENERAL_ERROR);
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_one_line(&["leads to 192.0.2.1", "unencrypted", "AllowInsecureHttp"]);
+}

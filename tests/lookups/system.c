@@ -5,6 +5,8 @@
  * SIGNPATH_TEST_LOOKUP is the descriptor of a socket. Each lookup of that name writes a report to it, waits until the other
  * end sends a byte or goes away, and then finds 127.0.0.1.
  *
+ * The name "elsewhere.localhost" leads to another machine (192.0.2.1, which RFC 5737 keeps for documentation).
+ *
  * With SIGNPATH_TEST_NO_THREADS no thread can be created.
  */
 #define _GNU_SOURCE
@@ -29,6 +31,9 @@ typedef int lookup(const char *, const char *, const struct addrinfo *, struct a
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **addresses) {
     lookup *system_lookup = (lookup *)dlsym(RTLD_NEXT, "getaddrinfo");
     const char *descriptor = getenv("SIGNPATH_TEST_LOOKUP");
+    if (host != NULL && strcmp(host, "elsewhere.localhost") == 0) {
+        return system_lookup("192.0.2.1", port, hints, addresses);
+    }
     if (host == NULL || strcmp(host, "hanging.test") != 0 || descriptor == NULL) {
         return system_lookup(host, port, hints, addresses);
     }
