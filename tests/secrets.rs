@@ -233,6 +233,39 @@ fn after_c_logout_no_memory_holds_the_token_that_went_over_a_connection_without_
     }
 }
 
+/// Is refused with a PIN, and closes its sessions.
+fn log_in_in_vain() {
+    let raw = Raw::load();
+    let session = common::raw::session(&raw);
+    let mut pin = pin();
+    assert!(occurrences() > 0, "the search does not find what is there");
+    let length = pin.len() as CK_ULONG;
+    let login = ck!(raw, C_Login(session, CKU_USER, pin.as_mut_ptr(), length));
+    assert_eq!(login, CKR_PIN_INCORRECT);
+    drop(pin);
+    assert_eq!(occurrences(), 0, "after C_Login");
+    assert_eq!(ck!(raw, C_CloseAllSessions(1)), CKR_OK);
+    assert_eq!(occurrences(), 0, "after C_CloseAllSessions");
+}
+
+#[test]
+fn after_a_refused_login_no_memory_holds_the_token_of_the_pin() {
+    for tls in [false, true] {
+        let prepare = || {
+            let (service, mut environment) = match tls {
+                true => service_without_token(),
+                false => without_token(service()),
+            };
+            environment.push((BACKWARDS.to_owned(), backwards("a-token-of-nobody-here")));
+            with_pin((service, environment))
+        };
+        let Some((_, run)) = in_child(test_name!(), prepare, log_in_in_vain) else {
+            return;
+        };
+        run.assert_one_line(&["401"]);
+    }
+}
+
 #[test]
 fn after_c_finalize_no_memory_holds_the_password_of_the_proxy() {
     let prepare = || {

@@ -159,7 +159,14 @@ impl Transport {
             .connection(&waiting)?
             .map_err(|unconnected| failed(Exchange::Unconnected(unconnected)))?;
         let answer = connection.exchange(request, &waiting).map_err(failed)?;
-        self.put_back(connection);
+        // The buffers of a connection still hold the credentials that went through it, and those that
+        // are refused are nobody's.
+        if !matches!(
+            answer.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
+            self.put_back(connection);
+        }
         Ok(answer)
     }
 
