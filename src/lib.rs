@@ -6,7 +6,9 @@
 //!
 //! A call comes in through [`ffi`], finds the [`module`] and its [`token`] and [`session`], and
 //! from there an [`operation`] over the objects of the [`catalog`]. Only [`signpath`] talks to the
-//! network; [`config`], [`error`] and [`logging`] depend on nothing else here but [`escape`].
+//! network; [`config`], [`error`] and [`logging`] depend on nothing else here but [`escape`] and
+//! [`environment`]. Unsafe code is in [`ffi`], for the caller's memory, and in [`platform`], for system
+//! calls, and nowhere else.
 
 #![deny(
     clippy::disallowed_methods,
@@ -15,6 +17,7 @@
     clippy::panic,
     clippy::unwrap_used,
     missing_docs,
+    unsafe_code,
     unsafe_op_in_unsafe_fn
 )]
 #![cfg_attr(
@@ -34,7 +37,7 @@ pub mod crypto;
 pub mod environment;
 pub mod error;
 pub mod escape;
-#[allow(non_snake_case)]
+#[allow(non_snake_case, unsafe_code)]
 pub mod ffi;
 pub mod input;
 pub mod lock;
@@ -44,6 +47,7 @@ pub mod module;
 pub mod names;
 pub mod object;
 pub mod operation;
+#[allow(unsafe_code)]
 pub mod platform;
 pub mod policy_cache;
 pub mod secret;

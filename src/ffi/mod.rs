@@ -1,4 +1,4 @@
-//! The C ABI: the functions of PKCS #11 3.2, and the only `unsafe` code of the module.
+//! The C ABI: the functions of PKCS #11 3.2, and all access to the caller's memory.
 //!
 //! The contract of every function here is the standard's (PKCS #11 3.2, section 5): a pointer is
 //! NULL or points to memory of the type and length that the other arguments say, which nobody

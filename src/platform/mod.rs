@@ -1,8 +1,6 @@
 //! What the module asks of the operating system beyond files and sockets: system calls that no safe
 //! library has. The only `unsafe` code outside the C ABI.
 
-#![allow(unsafe_code)]
-
 pub mod fork;
 pub mod guest;
 pub mod secure;
