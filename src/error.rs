@@ -143,6 +143,8 @@ kinds! {
     KeyFunction => CKR_KEY_FUNCTION_NOT_PERMITTED, Failure;
     /// An attribute that the object does not have.
     AttributeType => CKR_ATTRIBUTE_TYPE_INVALID, Answer;
+    /// An attribute in a template that the standard does not know.
+    UnknownAttribute => CKR_ATTRIBUTE_TYPE_INVALID, Failure;
     /// An attribute that never leaves the token.
     AttributeSensitive => CKR_ATTRIBUTE_SENSITIVE, Answer;
     /// An attribute that a template may not say.

@@ -9,6 +9,7 @@ use crate::crypto::HashAlgorithm::{
 use crate::crypto::SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss};
 use crate::crypto::{Curve, PublicKey, Scheme};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 
 /// A mechanism of the token.
 #[derive(Debug, PartialEq, Eq)]
@@ -174,8 +175,9 @@ impl Mechanism {
                 Error::new(
                     Kind::Mechanism,
                     format!(
-                        "mechanism {id:#x} is not one that SignPath signs with; \
-                         C_GetMechanismList (pkcs11-tool -M) lists them"
+                        "SignPath does not sign with {}; C_GetMechanismList (pkcs11-tool -M) lists \
+                         the mechanisms",
+                        names::mechanism(id)
                     ),
                 )
             })
@@ -201,9 +203,9 @@ impl Mechanism {
             _ => Err(Error::new(
                 Kind::Mechanism,
                 format!(
-                    "mechanism {:#x} is not one that makes digests here; C_GetMechanismList \
-                     (pkcs11-tool -M) lists them",
-                    request.id
+                    "{} does not make digests here; C_GetMechanismList (pkcs11-tool -M) lists the \
+                     mechanisms",
+                    names::mechanism(request.id)
                 ),
             )),
         }
@@ -330,8 +332,8 @@ impl Signature {
         });
         let Some((expected_mgf, hash)) = known.copied() else {
             return refuse(&format!(
-                "hash algorithm {hash:#x} is none that PSS is signed with; use SHA-256, SHA-384 or \
-                 SHA-512"
+                "{} is not supported for PSS; use SHA-256, SHA-384 or SHA-512",
+                names::mechanism(hash)
             ));
         };
         if self.input.hash().is_some_and(|fixed| fixed != hash) {
@@ -426,7 +428,11 @@ mod tests {
         for (mechanism, parameter, expected) in [
             (raw, Parameter::None, "needs CK_RSA_PKCS_PSS_PARAMS"),
             (raw, Parameter::Other, "needs CK_RSA_PKCS_PSS_PARAMS"),
-            (raw, pss(CKM_MD5, CKG_MGF1_SHA1, 16), "0x210 is none"),
+            (
+                raw,
+                pss(CKM_MD5, CKG_MGF1_SHA1, 16),
+                "CKM_MD5 is not supported for PSS",
+            ),
             (
                 raw,
                 pss(CKM_SHA224, CKG_MGF1_SHA224, 28),

@@ -30,20 +30,29 @@ fn a_search_for_a_name_that_no_policy_has_names_those_there_are_once() {
     let child = || {
         let module = initialized();
         let session = logged_in(&module);
-        let unknown = Attribute::Id(b"demo/rsa2048".to_vec());
-        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::CERTIFICATE] {
-            let template = [Attribute::Class(class), unknown.clone()];
-            assert_eq!(session.find_objects(&template).unwrap(), []);
+        // A mistyped name, the hash that NSS knows a key by, and what nobody types.
+        for id in [&b"demo/rsa2048"[..], &[0xa0; 20], &[b'x'; 300]] {
+            for class in [ObjectClass::PRIVATE_KEY, ObjectClass::CERTIFICATE] {
+                let template = [Attribute::Class(class), Attribute::Id(id.to_vec())];
+                assert_eq!(session.find_objects(&template).unwrap(), []);
+            }
         }
     };
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    run.assert_one_line(&[
-        "warning",
-        "no signing policy \"demo/rsa2048\", but demo/rsa-2048, demo/rsa-3072",
-        "ProjectSlug/SigningPolicySlug",
-    ]);
+    let hash = format!("0x{}", "a0".repeat(20));
+    let lines = run.lines();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    for (line, name) in lines.iter().zip(["\"demo/rsa2048\"", &hash]) {
+        for part in [
+            "warning",
+            &format!("no signing policy {name}, but demo/rsa-2048, demo/rsa-3072"),
+            "ProjectSlug/SigningPolicySlug",
+        ] {
+            assert!(line.contains(part), "{part:?} is not in {line:?}");
+        }
+    }
 }
 
 #[test]

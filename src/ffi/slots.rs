@@ -8,6 +8,7 @@ use super::{argument_list, call, functions, memory};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{MECHANISMS, Mechanism};
 use crate::module::Module;
+use crate::names;
 use crate::token;
 
 /// The flags of mechanisms in PKCS #11 2.40 (section 3.5 there).
@@ -154,7 +155,7 @@ unsafe fn mechanism_info(
     check_slot(slot)?;
     memory::not_null(info, "pInfo")?;
     let mechanism = Mechanism::find(id).ok_or_else(|| {
-        let reason = format!("mechanism {id:#x} is not in the list");
+        let reason = format!("{} is not in the list of mechanisms", names::mechanism(id));
         Error::new(Kind::NoSuchMechanism, reason)
     })?;
     let mut known = mechanism.info();

@@ -48,17 +48,15 @@ impl Form {
         }
     }
 
-    /// What is expected, for people.
+    /// What a value has to be, for people.
     pub(super) fn expected(self) -> String {
         match self {
-            Self::Boolean => "CK_TRUE or CK_FALSE is expected, in one byte".to_owned(),
-            Self::Number => format!("a CK_ULONG is expected, which has {NUMBER_LENGTH} bytes"),
-            Self::Numbers => {
-                format!("an array of CK_ULONG is expected, of at most {MAX_VALUE_LENGTH} bytes")
-            }
-            Self::Date => format!("a CK_DATE is expected, which has {DATE_LENGTH} digits"),
-            Self::Bytes => format!("at most {MAX_VALUE_LENGTH} bytes are expected"),
-            Self::Template => "only an empty template is supported".to_owned(),
+            Self::Boolean => "has to be CK_TRUE or CK_FALSE, in one byte".to_owned(),
+            Self::Number => format!("has to be a CK_ULONG of {NUMBER_LENGTH} bytes"),
+            Self::Numbers => "has to be an array of CK_ULONG of 64 KiB at most".to_owned(),
+            Self::Date => format!("has to be a CK_DATE of {DATE_LENGTH} digits, or empty"),
+            Self::Bytes => "can have 64 KiB at most".to_owned(),
+            Self::Template => "has to be empty".to_owned(),
         }
     }
 }
@@ -222,3 +220,17 @@ const OTHERS: &[(Form, &[CK_ATTRIBUTE_TYPE])] = &[
         ],
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names;
+
+    #[test]
+    fn every_attribute_of_the_rules_has_a_name() {
+        let of_ours = RULES.iter().map(|(id, ..)| id);
+        for id in of_ours.chain(OTHERS.iter().flat_map(|(_, ids)| *ids)) {
+            assert!(names::attribute(*id).starts_with("CKA_"), "{id:#x}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use super::rules::{self, By, CERTIFICATE, EC, RSA};
 use super::{Attribute, Certificate, Class, Common, Object, Value};
 use crate::crypto::{Curve, PublicKey};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 
 /// An attribute that a template gives, with a value of its form.
 struct Given<'a> {
@@ -39,6 +40,7 @@ impl Object {
                     CKA_CLASS,
                     CKO_DATA..=CKO_TRUST,
                     class,
+                    &names::object_class(class),
                     "certificates and public keys",
                 ));
             }
@@ -119,7 +121,7 @@ impl Object {
         }
         Err(Error::new(
             Kind::ActionProhibited,
-            format!("attribute {id:#x} of the object says that this is not allowed"),
+            format!("{} of the object does not allow it", names::attribute(id)),
         ))
     }
 }
@@ -133,13 +135,16 @@ fn certificate(template: &[Given], unique_id: String) -> Result<Object> {
                 CKA_CERTIFICATE_TYPE,
                 CKC_X_509..=CKC_WTLS,
                 other,
+                &names::certificate_type(other),
                 "X.509 certificates",
             ));
         }
     }
     let subject = required(template, CKA_SUBJECT)?;
-    let certificate = Certificate::from_der(required(template, CKA_VALUE)?)
-        .map_err(|reason| invalid(CKA_VALUE, &format!("it is no X.509 certificate ({reason})")))?;
+    let certificate = Certificate::from_der(required(template, CKA_VALUE)?).map_err(|reason| {
+        let reason = format!("is not an X.509 certificate ({reason})");
+        invalid(CKA_VALUE, &reason)
+    })?;
     if subject != certificate.subject() {
         return Err(inconsistent(
             "CKA_SUBJECT is not the subject of the certificate in CKA_VALUE",
@@ -180,6 +185,7 @@ fn public_key(template: &[Given], unique_id: String) -> Result<Object> {
                 CKA_KEY_TYPE,
                 CKK_RSA..=CKK_SLH_DSA,
                 other,
+                &names::key_type(other),
                 "RSA and EC public keys",
             ));
         }
@@ -198,7 +204,8 @@ fn public_key(template: &[Given], unique_id: String) -> Result<Object> {
 fn rsa_key(template: &[Given]) -> Result<PublicKey> {
     let modulus = required(template, CKA_MODULUS)?;
     let exponent = required(template, CKA_PUBLIC_EXPONENT)?;
-    let uint = |id, bytes| UintRef::new(bytes).map_err(|_| invalid(id, "it is no number"));
+    let uint =
+        |id, bytes| UintRef::new(bytes).map_err(|_| invalid(id, "is not an unsigned integer"));
     let key = rsa::pkcs1::RsaPublicKey {
         modulus: uint(CKA_MODULUS, modulus)?,
         public_exponent: uint(CKA_PUBLIC_EXPONENT, exponent)?,
@@ -206,7 +213,12 @@ fn rsa_key(template: &[Given]) -> Result<PublicKey> {
     spki::der::Encode::to_der(&key)
         .ok()
         .and_then(|der| PublicKey::from_rsa_public_key(&der).ok())
-        .ok_or_else(|| invalid(CKA_MODULUS, "with CKA_PUBLIC_EXPONENT it is no RSA key"))
+        .ok_or_else(|| {
+            invalid(
+                CKA_MODULUS,
+                "does not make an RSA key with CKA_PUBLIC_EXPONENT",
+            )
+        })
 }
 
 fn ec_key(template: &[Given]) -> Result<PublicKey> {
@@ -226,7 +238,7 @@ fn ec_key(template: &[Given]) -> Result<PublicKey> {
         .find(|curve| curve.oid() == oid)
         .ok_or_else(|| refused(Kind::CurveNotSupported))?;
     let point = OctetStringRef::from_der(point)
-        .map_err(|_| invalid(CKA_EC_POINT, "it is no DER OCTET STRING"))?
+        .map_err(|_| invalid(CKA_EC_POINT, "is not a DER OCTET STRING"))?
         .as_bytes();
     let coordinate = curve.field_length();
     match point.first() {
@@ -237,7 +249,7 @@ fn ec_key(template: &[Given]) -> Result<PublicKey> {
                  (CKF_EC_COMPRESS)",
             ));
         }
-        _ => return Err(invalid(CKA_EC_POINT, "it is no uncompressed point")),
+        _ => return Err(invalid(CKA_EC_POINT, "is not an uncompressed point")),
     }
     PublicKey::from_ec_point(curve, point).map_err(|_| {
         Error::new(
@@ -284,7 +296,7 @@ fn check_derived(
 ) -> Result<()> {
     for (id, value) in attributes.iter().filter(|(id, _)| ids.contains(id)) {
         if find(template, *id).is_some_and(|given| !value.is(given)) {
-            return Err(invalid(*id, "it does not go with the other attributes"));
+            return Err(invalid(*id, "contradicts the other attributes"));
         }
     }
     Ok(())
@@ -319,8 +331,8 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
     let id = attribute.id;
     let Some(form) = rules::form(id) else {
         return Err(Error::new(
-            Kind::AttributeType,
-            format!("attribute {id:#x} is not known"),
+            Kind::UnknownAttribute,
+            format!("attribute {} is not known", names::attribute(id)),
         ));
     };
     let value = match form.has_length(attribute.length) {
@@ -328,7 +340,10 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
         false => None,
     };
     match value.filter(|value| form.has_value(value)) {
-        None => Err(invalid(id, &form.expected())),
+        None => {
+            let reason = format!("{}; it has {} bytes", form.expected(), attribute.length);
+            Err(invalid(id, &reason))
+        }
         // Only the security officer may say that something is to be trusted.
         Some([CK_TRUE]) if id == CKA_TRUSTED => Err(read_only(id)),
         Some(value) => Ok(Given { id, value }),
@@ -337,19 +352,17 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
 
 fn check_belongs(attribute: &Given, shape: u8) -> Result<By> {
     rules::who(attribute.id, shape).ok_or_else(|| {
-        inconsistent(format!(
-            "attribute {:#x} does not belong to an object of this class and type",
-            attribute.id
-        ))
+        let name = names::attribute(attribute.id);
+        inconsistent(format!("an object of this class and type has no {name}"))
     })
 }
 
 fn check_repetitions(template: &[Given]) -> Result<()> {
     for attribute in template {
         if find(template, attribute.id) != Some(attribute.value) {
+            let name = names::attribute(attribute.id);
             return Err(inconsistent(format!(
-                "attribute {:#x} has two values",
-                attribute.id
+                "the template has two values of {name}"
             )));
         }
     }
@@ -367,7 +380,7 @@ fn required<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
-            format!("attribute {id:#x} is missing"),
+            format!("the template has no {}", names::attribute(id)),
         )
     })
 }
@@ -377,13 +390,13 @@ fn required_number(template: &[Given], id: CK_ATTRIBUTE_TYPE) -> Result<CK_ULONG
     value
         .try_into()
         .map(CK_ULONG::from_ne_bytes)
-        .map_err(|_| invalid(id, "a number is expected"))
+        .map_err(|_| invalid(id, &rules::Form::Number.expected()))
 }
 
 fn invalid(id: CK_ATTRIBUTE_TYPE, reason: &str) -> Error {
     Error::new(
         Kind::AttributeValue,
-        format!("the value of attribute {id:#x} cannot be: {reason}"),
+        format!("the value of {} {reason}", names::attribute(id)),
     )
 }
 
@@ -393,13 +406,18 @@ fn not_created(
     id: CK_ATTRIBUTE_TYPE,
     standard: RangeInclusive<CK_ULONG>,
     value: CK_ULONG,
+    name: &str,
     created: &str,
 ) -> Error {
-    let reason = format!("{value:#x} is not created here, only {created} are");
-    match standard.contains(&value) {
-        true => inconsistent(format!("attribute {id:#x}: {reason}")),
-        false => invalid(id, &reason),
-    }
+    let kind = match standard.contains(&value) {
+        true => Kind::TemplateInconsistent,
+        false => Kind::AttributeValue,
+    };
+    let attribute = names::attribute(id);
+    Error::new(
+        kind,
+        format!("{attribute} is {name}, but only {created} can be created"),
+    )
 }
 
 fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -409,6 +427,6 @@ fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 fn read_only(id: CK_ATTRIBUTE_TYPE) -> Error {
     Error::new(
         Kind::AttributeReadOnly,
-        format!("attribute {id:#x} cannot be given"),
+        format!("a template cannot set {}", names::attribute(id)),
     )
 }

@@ -157,9 +157,9 @@ impl Token {
         logging::write(
             Level::Warning,
             format_args!(
-                "there is no signing policy {:?}, {others}; a key is named \
+                "there is no signing policy {}, {others}; a key is named \
                  ProjectSlug/SigningPolicySlug",
-                String::from_utf8_lossy(unknown),
+                legible(unknown),
             ),
         );
     }
@@ -364,6 +364,18 @@ impl Token {
 struct Visible {
     object: Arc<Object>,
     identity: Option<Arc<Identity>>,
+}
+
+/// A name that was searched for: in quotation marks, or in hexadecimal if it is binary, such as the
+/// hash of a public key that NSS searches for as CKA_ID.
+fn legible(name: &[u8]) -> String {
+    match std::str::from_utf8(name) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("{text:?}"),
+        _ => {
+            let digits = name.iter().map(|byte| format!("{byte:02x}"));
+            format!("0x{}", digits.collect::<String>())
+        }
+    }
 }
 
 fn no_object(handle: CK_OBJECT_HANDLE) -> Error {

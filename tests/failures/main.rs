@@ -5,6 +5,7 @@
 mod common;
 
 mod configuration;
+mod creating;
 mod login;
 mod network;
 mod page;
@@ -67,6 +68,7 @@ const PARTS: &[(&str, &[Situation])] = &[
     ("What passes, and is tried again", requests::TRANSIENT),
     ("Answers that cannot be used", requests::UNUSABLE),
     ("What cannot be signed", signing::SITUATIONS),
+    ("What C_CreateObject refuses", creating::SITUATIONS),
 ];
 
 #[test]

@@ -86,7 +86,7 @@ pub const SITUATIONS: &[Situation] = &[
         NOTHING,
         |module| sign_with(module, &Mechanism::RsaX509, "demo/rsa-2048", 256),
         "CKR_MECHANISM_INVALID",
-        &["C_GetMechanismList"],
+        &["SignPath does not sign with CKM_RSA_X_509; C_GetMechanismList"],
     ),
     situation(
         "CKM_ECDSA with an RSA key",
