@@ -37,17 +37,7 @@ impl Snapshot {
         options: &Options,
         masked: impl Fn(&str) -> String,
     ) -> Self {
-        let policies = policies
-            .into_iter()
-            .filter_map(|policy| {
-                Policy::new(policy, options.stand_in_certificates)
-                    .inspect_err(|reason| {
-                        let reason = masked(&reason.to_string());
-                        logging::write(Level::Warning, format_args!("{reason}; it is left out"));
-                    })
-                    .ok()
-            })
-            .collect();
+        let policies = Policy::usable(policies, options.stand_in_certificates, masked);
         let objects = Object::of(policies, options);
         Self(Index::new(objects.into_iter().map(Arc::new).collect()))
     }

@@ -9,6 +9,7 @@ use common::{
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service};
+use serde_json::json;
 
 /// Starts a service whose policies are those of a policies file.
 fn service_with(policies: &str) -> Service {
@@ -184,4 +185,91 @@ fn a_name_with_another_slash_or_a_line_break_is_no_key() {
     ]) {
         assert!(line.contains(expected), "{line}");
     }
+}
+
+/// A list in which `number` entries are broken, as many have no certificate in theirs, and as many a key of an unknown type.
+fn broken_list(number: usize) -> Effect {
+    let entry = |kind: &str, index: usize, more: serde_json::Value| {
+        let mut entry = json!({"projectSlug": kind, "signingPolicySlug": format!("p{index}")});
+        let more = more.as_object().unwrap().clone();
+        entry.as_object_mut().unwrap().extend(more);
+        entry
+    };
+    let entries: Vec<_> = (0..number)
+        .flat_map(|index| {
+            [
+                entry("broken", index, json!({"keyType": 1})),
+                entry("garbage", index, json!({"certificateBytes": "AAAA"})),
+                entry("quantum", index, json!({"keyType": "Quantum"})),
+            ]
+        })
+        .collect();
+    let body = json!({ "signingPolicies": entries }).to_string();
+    Effect::answer(200, &[], body)
+}
+
+#[test]
+fn of_many_unusable_policies_a_few_are_named_and_the_rest_counted() {
+    let prepare = || {
+        let service = service();
+        service
+            .inject(Fault::on(LIST, broken_list(10_000)).always())
+            .unwrap();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || drop(logged_in(&initialized()));
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    let lines = run.lines();
+    let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+    for part in [
+        "an entry in the list of signing policies is unusable",
+        "signing policy garbage/p",
+        "signing policy quantum/p",
+    ] {
+        assert_eq!(count(part), 10, "{lines:#?}");
+    }
+    for part in [
+        "warning: more entries of the list that are left out: 9990",
+        "warning: more signing policies that are left out: 9990",
+        "warning: more signing policies whose key this version cannot sign with: 9990",
+    ] {
+        assert_eq!(count(part), 1, "{lines:#?}");
+    }
+    // The last one says that no signing policy is left.
+    assert_eq!(lines.len(), 3 * (10 + 1) + 1, "{lines:#?}");
+}
+
+#[test]
+fn of_many_searches_for_unknown_names_a_few_are_told_and_the_rest_counted() {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, &[]);
+        (service, environment)
+    };
+    let child = || {
+        let module = initialized();
+        let session = logged_in(&module);
+        for index in (0..40).chain(0..40) {
+            let unknown = Attribute::Id(format!("demo/unknown-{index}").into_bytes());
+            assert_eq!(session.find_objects(&[unknown]).unwrap(), []);
+        }
+        drop(session);
+        module.finalize().unwrap();
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    let lines = run.lines();
+    assert_eq!(lines.len(), 10 + 1, "{lines:#?}");
+    for (index, line) in lines[..10].iter().enumerate() {
+        assert!(line.contains(&format!("demo/unknown-{index}\"")), "{line}");
+    }
+    assert!(
+        lines[10].ends_with("warning: more searches for keys that do not exist: 60"),
+        "{}",
+        lines[10]
+    );
 }

@@ -1,6 +1,7 @@
 //! What the module says to people: on a standard stream, and in a file.
 
 mod console;
+mod few;
 mod file;
 mod folder;
 mod panics;
@@ -12,6 +13,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use few::{FEW, FirstFew};
 use nix::errno::Errno;
 pub use panics::report_panics;
 

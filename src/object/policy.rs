@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{Certificate, stand_in};
 use crate::crypto::{Curve, PublicKey, PublicKeyError};
-use crate::logging::{self, Level};
+use crate::logging::FirstFew;
 use crate::signpath::{PolicyName, SigningPolicy};
 
 /// A signing policy that there are objects of.
@@ -16,9 +16,42 @@ pub struct Policy {
     pub certificate: Option<Certificate>,
     /// Its public key; none if it is of a type that the module does not sign with.
     pub public_key: Option<PublicKey>,
+    /// Why there is no public key.
+    key_problem: Option<String>,
 }
 
 impl Policy {
+    /// Those of the listed policies that there are objects of. One that cannot be used is left out
+    /// with a warning, so that it hides no other; of many the first few have one. `masked` takes
+    /// secrets out of what the service said.
+    pub fn usable(
+        listed: Vec<SigningPolicy>,
+        may_stand_in: bool,
+        masked: impl Fn(&str) -> String,
+    ) -> Vec<Self> {
+        let mut left_out = FirstFew::new("more signing policies that are left out");
+        let mut without_key =
+            FirstFew::new("more signing policies whose key this version cannot sign with");
+        let usable = |policy| match Self::new(policy, may_stand_in) {
+            Ok(policy) => {
+                if let Some(reason) = &policy.key_problem {
+                    without_key.warn(|| {
+                        masked(&format!(
+                            "signing policy {}: this version cannot sign with its key ({reason})",
+                            policy.name
+                        ))
+                    });
+                }
+                Some(policy)
+            }
+            Err(reason) => {
+                left_out.warn(|| format!("{}; it is left out", masked(&reason)));
+                None
+            }
+        };
+        listed.into_iter().filter_map(usable).collect()
+    }
+
     /// Reads certificate and key. The certificate is the authority on the key. If there is none,
     /// another may stand in for it.
     ///
@@ -40,28 +73,18 @@ impl Policy {
             }
             None => listed_key(&policy),
         };
-        let public_key = match key {
-            Ok(key) => Some(key),
-            Err(error) => {
-                let reason = match error {
-                    PublicKeyError::Unsupported(key_type) => key_type,
-                    // A certificate is worth showing whatever its key is.
-                    PublicKeyError::Malformed if certificate.is_some() => {
-                        "the one in its certificate is malformed".to_owned()
-                    }
-                    PublicKeyError::Malformed => {
-                        return Err(format!(
-                            "signing policy {name}: its public key is malformed"
-                        ));
-                    }
-                };
-                logging::write(
-                    Level::Warning,
-                    format_args!(
-                        "signing policy {name}: this version cannot sign with its key ({reason})"
-                    ),
-                );
-                None
+        let (public_key, key_problem) = match key {
+            Ok(key) => (Some(key), None),
+            Err(PublicKeyError::Unsupported(key_type)) => (None, Some(key_type)),
+            // A certificate is worth showing whatever its key is.
+            Err(PublicKeyError::Malformed) if certificate.is_some() => {
+                let problem = "the one in its certificate is malformed";
+                (None, Some(problem.to_owned()))
+            }
+            Err(PublicKeyError::Malformed) => {
+                return Err(format!(
+                    "signing policy {name}: its public key is malformed"
+                ));
             }
         };
         let stand_in = || {
@@ -72,6 +95,7 @@ impl Policy {
             certificate: certificate.or_else(stand_in),
             name,
             public_key,
+            key_problem,
         })
     }
 

@@ -23,7 +23,7 @@ use super::{Cancellation, PolicyName, Service, SigningPolicy};
 use crate::config::{Config, Credentials, SigningApi};
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
+use crate::logging::{self, FirstFew, Level};
 use crate::secret::{Masker, Secret};
 
 /// The longest excerpt, in characters, of an error body that is not problem details.
@@ -308,11 +308,14 @@ impl Client {
     }
 
     /// The signing policy of an entry, if there is one that can be used.
-    fn usable(&self, entry: std::result::Result<SigningPolicy, String>) -> Option<SigningPolicy> {
+    fn usable(
+        &self,
+        entry: std::result::Result<SigningPolicy, String>,
+        left_out: &mut FirstFew,
+    ) -> Option<SigningPolicy> {
         entry
             .inspect_err(|reason| {
-                let reason = self.masked(reason);
-                logging::write(Level::Warning, format_args!("{reason}; it is left out"));
+                left_out.warn(|| format!("{}; it is left out", self.masked(reason)));
             })
             .ok()
     }
@@ -425,7 +428,8 @@ impl Service for Client {
             })
             .map_err(|failure| failure.error)?;
         let mut policies = Vec::new();
-        let take = |entry| policies.extend(self.usable(entry));
+        let mut left_out = FirstFew::new("more entries of the list that are left out");
+        let take = |entry| policies.extend(self.usable(entry, &mut left_out));
         SigningPolicy::read_list(&body, take).map_err(|error| {
             self.unintelligible("list of signing policies", &body, &error.to_string())
         })?;

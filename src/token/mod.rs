@@ -2,6 +2,7 @@
 
 mod identity;
 mod objects;
+mod unknown_names;
 
 use std::sync::{Arc, Weak};
 
@@ -17,6 +18,7 @@ use crate::signpath::{Cancellation, Threads, Transport};
 pub use identity::Identity;
 use identity::Memory;
 pub use objects::Key;
+use unknown_names::UnknownNames;
 
 /// The one slot.
 pub const SLOT_ID: CK_SLOT_ID = 1;
@@ -65,8 +67,7 @@ struct State {
     pin_was_refused: bool,
     handles: Handles,
     session_objects: SessionObjects,
-    /// The name that was searched for last and is none of a signing policy.
-    last_unknown: Option<Vec<u8>>,
+    unknown_names: UnknownNames,
 }
 
 /// What the caller of C_Login or C_LoginUser hands over.

@@ -121,8 +121,7 @@ impl Token {
         }
     }
 
-    /// Tells a user who mistyped the name of a key which names there are; a program that repeats
-    /// its search is not told again.
+    /// Tells a user who mistyped the name of a key which names there are.
     fn warn_of_unknown_name(
         &self,
         identity: &Identity,
@@ -135,8 +134,7 @@ impl Token {
         else {
             return;
         };
-        let last_unknown = self.state.lock().last_unknown.replace(unknown.to_vec());
-        if last_unknown.as_deref() == Some(unknown) {
+        if !self.state.lock().unknown_names.is_told(unknown) {
             return;
         }
         let mut policies: Vec<_> = snapshot

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use signpath_pkcs11::catalog::Snapshot;
 use signpath_pkcs11::config::Config;
-use signpath_pkcs11::logging::{self, Level, OutputStream};
+use signpath_pkcs11::logging::{self, OutputStream};
 use signpath_pkcs11::object::{Options, Policy};
 use signpath_pkcs11::signpath::{Cancellation, PolicyName, Service, Threads, Transport};
 use signpath_pkcs11::token::Identity;
@@ -47,15 +47,8 @@ impl Organization {
     pub fn policies(&self) -> Result<Vec<Policy>, Failure> {
         let _progress = self.progress();
         let policies = self.identity.signing_policies(None, &Cancellation::new())?;
-        let usable = |policy| {
-            Policy::new(policy, false)
-                .inspect_err(|reason| {
-                    let reason = self.identity.masked(&reason.to_string());
-                    logging::write(Level::Warning, format_args!("{reason}; it is left out"));
-                })
-                .ok()
-        };
-        Ok(policies.into_iter().filter_map(usable).collect())
+        let masked = |text: &str| self.identity.masked(text);
+        Ok(Policy::usable(policies, false, masked))
     }
 
     /// The signing policy of that name, or the only one there is.

@@ -225,3 +225,23 @@ fn a_signing_policy_that_cannot_be_used_is_a_warning_with_the_reason() {
     let expected = json!([{"name": "app/new", "key": "unsupported", "notAfter": "no certificate"}]);
     assert_eq!(*details, expected);
 }
+
+#[test]
+fn of_many_signing_policies_that_cannot_be_used_a_few_are_named() {
+    let service = service();
+    let policy = |index| {
+        let slug = format!("garbage-{index}");
+        json!({"projectSlug": "app", "signingPolicySlug": slug, "certificateBytes": "AAAA"})
+    };
+    let policies: Vec<_> = (0..1000).map(policy).collect();
+    let body = json!({ "signingPolicies": policies }).to_string();
+    let list = Fault::on(LIST, Effect::answer(200, &[], body));
+    service.inject(list).unwrap();
+    let run = doctor(&service, &[]);
+    assert_says(&run, "signing policies", "warning", "; 990 more", "");
+    let message = &finding(&run, "signing policies")["message"];
+    assert_eq!(
+        message.as_str().unwrap().matches("app/garbage-").count(),
+        10
+    );
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use signpath_pkcs11::config::Config;
+use signpath_pkcs11::logging::FEW;
 use signpath_pkcs11::object::Policy;
 use signpath_pkcs11::signpath::{Cancellation, Client, Service, Threads, Transport, health};
 
@@ -137,7 +138,12 @@ fn permissions(policies: &[Policy], unusable: &[String]) -> Finding {
     let without_key = policies.iter().filter(|policy| policy.public_key.is_none());
     let without_key =
         without_key.map(|policy| format!("the module cannot sign with the key of {}", policy.name));
-    let problems: Vec<_> = unusable.iter().cloned().chain(without_key).collect();
+    let number = unusable.len() + without_key.clone().count();
+    let problems = unusable.iter().cloned().chain(without_key);
+    let mut problems: Vec<_> = problems.take(FEW).collect();
+    if let Some(more @ 1..) = number.checked_sub(FEW) {
+        problems.push(format!("{more} more"));
+    }
     let finding = match (policies.is_empty(), problems.is_empty()) {
         (true, true) => Finding::error(CHECK, NO_POLICIES, ""),
         (_, true) => Finding::ok(CHECK, message),
