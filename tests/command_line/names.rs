@@ -8,6 +8,7 @@ use pkcs11_test::{Fault, Service};
 
 use crate::common::{LIST, listed, module_path, service};
 use crate::program::{Run, program, run, text};
+use crate::setup::Agent;
 
 /// Slugs, and what the line says that leaves the policy out.
 const REFUSED: [((&str, &str), &str); 8] = [
@@ -192,33 +193,18 @@ fn gpg_takes_an_odd_name_for_a_user_id() {
     let lines: Vec<_> = lines.filter(|line| !line.starts_with("Key-Grip")).collect();
     let parameters = lines.join("\n") + "\n";
     let home = tempfile::tempdir().unwrap();
-    let gpg = |arguments: &[&str], input: &str| {
-        let mut gpg = Command::new("sh");
-        gpg.args(["-c", "printf %s \"$INPUT\" | gpg --batch \"$@\"", "sh"]);
-        gpg.args(arguments).env("GNUPGHOME", home.path());
-        Run::of(gpg.env("INPUT", input).env("LC_ALL", "C.UTF-8"))
-    };
-    let made = gpg(&["--generate-key"], &parameters);
-    assert_eq!(made.status, Some(0), "{}", made.stderr);
+    let _agent = Agent(home.path().to_owned());
     let example = files.rsplit_once("gpg --local-user ").unwrap().1;
     let word = example.split_once(" --detach-sign").unwrap().0;
-    let mut list = Command::new("sh");
-    list.args([
-        "-c",
-        &format!("gpg --batch --with-colons --list-keys {word}"),
-    ]);
-    list.env("GNUPGHOME", home.path()).env("LC_ALL", "C.UTF-8");
-    let shown = Run::of(&mut list);
-    let _ = Command::new("gpgconf")
-        .args(["--kill", "all"])
-        .env("GNUPGHOME", home.path())
-        .status();
-    assert!(
-        shown.stdout.contains("uid:"),
-        "{}{}",
-        shown.stdout,
-        shown.stderr
+    let commands = format!(
+        "printf %s \"$PARAMETERS\" | gpg --batch --generate-key 2>&1
+        gpg --batch --with-colons --list-keys {word} 2>&1"
     );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &commands]).env("PARAMETERS", parameters);
+    shell.env("GNUPGHOME", home.path()).env("LC_ALL", "C.UTF-8");
+    let shown = Run::of(&mut shell);
+    assert!(shown.stdout.contains("uid:"), "{}", shown.stdout);
 }
 
 #[test]

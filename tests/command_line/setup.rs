@@ -228,7 +228,7 @@ fn a_new_home_folder_of_gnupg_is_for_its_owner_alone() {
 }
 
 /// Ends the agent and what it has started.
-struct Agent(PathBuf);
+pub struct Agent(pub PathBuf);
 
 impl Drop for Agent {
     fn drop(&mut self) {
