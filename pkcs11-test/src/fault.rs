@@ -86,6 +86,8 @@ impl From<Effect> for Fault {
 pub enum Effect {
     /// The right answer.
     Usual,
+    /// The right answer, then the end of the connection.
+    Last,
     /// This answer. The request is not processed.
     Answer {
         /// The status, 200 to 599.
@@ -206,6 +208,7 @@ impl Effect {
         match self {
             Self::Answer { .. } | Self::Long { .. } | Self::Raw(_) | Self::Close => false,
             Self::Usual
+            | Self::Last
             | Self::Truncate
             | Self::Trickle(_)
             | Self::WrongSignature

@@ -9,7 +9,8 @@ use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::header::{ACCEPT, CONTENT_LENGTH, HeaderName, USER_AGENT};
+use axum::http::HeaderValue;
+use axum::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HeaderName, USER_AGENT};
 use axum::http::request::Parts as RequestParts;
 use axum::http::response::Parts;
 use axum::http::uri::PathAndQuery;
@@ -137,7 +138,7 @@ impl Server {
         if let Some(gate) = gate {
             gate.pass().await;
         }
-        let Ok(response) = self
+        let Ok(mut response) = self
             .router
             .clone()
             .oneshot(Request::from_parts(head, Body::from(body)))
@@ -147,6 +148,11 @@ impl Server {
             | Effect::WrongSignature
             | Effect::SignatureLength(_)
             | Effect::OtherEncoding => Some(response),
+            Effect::Last => {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+                Some(response)
+            }
             Effect::Answer { .. } | Effect::Long { .. } => effect.own_answer().ok().flatten(),
             Effect::Trickle(pause) => {
                 let (head, body) = whole(response).await?;

@@ -30,13 +30,15 @@ use super::{Cancellation, tls, tunnel};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Condvar, Mutex};
+use crate::shortage::Shortage;
 
 const AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
 
 /// Idle connections that are kept.
 const MAX_IDLE: usize = 64;
 
-/// How long a call waits for the connection of another where the process can make no more.
+/// How long a call tries to get a connection, its own or that of another call, where the process can
+/// make no more.
 const SHORTAGE_LIMIT: Duration = Duration::from_millis(800);
 
 /// The share of an attempt's time that it may take to connect. What takes longer has certainly not
@@ -219,24 +221,39 @@ impl Transport {
         &self,
         waiting: &Waiting<'_>,
     ) -> Result<std::result::Result<Connection, Unconnected>> {
-        let (idle, generation) = self.idle_connection();
-        if let Some(connection) = idle {
-            return Ok(Ok(connection));
+        let mut shortage: Option<(Shortage, Waiting<'_>)> = None;
+        loop {
+            let (idle, generation) = self.idle_connection();
+            if let Some(connection) = idle {
+                return Ok(Ok(connection));
+            }
+            if let Some((shortage, limited)) = &shortage {
+                let Ok(slice) = limited.slice() else {
+                    return Ok(Err(Unconnected::Shortage(*shortage)));
+                };
+                self.wait_for_idle(slice);
+            }
+            match self.connect(generation, waiting)? {
+                Err(Unconnected::Shortage(short)) => {
+                    let limited = || waiting.until(Instant::now() + SHORTAGE_LIMIT);
+                    shortage.get_or_insert_with(|| (short, limited()));
+                }
+                connected => return Ok(connected),
+            }
         }
+    }
+
+    fn connect(
+        &self,
+        generation: u64,
+        waiting: &Waiting<'_>,
+    ) -> Result<std::result::Result<Connection, Unconnected>> {
         let tls = self
             .tls
             .get_or_try_init(|| tls::client_config(&self.config).map(Arc::new))?;
-        let limit = connect_timeout(&self.config);
-        let connecting = waiting.until(Instant::now() + limit);
-        let connected = connector::connect(&self.config, tls, self.threads, &connecting)
-            .and_then(|stream| Connection::over(stream, generation, &connecting));
-        match connected {
-            Err(Unconnected::Shortage(shortage)) => {
-                let returned = self.returned(&waiting.until(Instant::now() + SHORTAGE_LIMIT));
-                Ok(returned.ok_or(Unconnected::Shortage(shortage)))
-            }
-            connected => Ok(connected),
-        }
+        let connecting = waiting.until(Instant::now() + connect_timeout(&self.config));
+        let stream = connector::connect(&self.config, tls, self.threads, &connecting);
+        Ok(stream.and_then(|stream| Connection::over(stream, generation, &connecting)))
     }
 
     /// An idle connection that the server has not closed, and the generation of new ones.
@@ -254,17 +271,11 @@ impl Transport {
         }
     }
 
-    /// A connection that another call puts back.
-    fn returned(&self, waiting: &Waiting<'_>) -> Option<Connection> {
-        loop {
-            if let (Some(connection), _) = self.idle_connection() {
-                return Some(connection);
-            }
-            let slice = waiting.slice().ok()?;
-            let idle = self.idle.lock();
-            if idle.connections.is_empty() {
-                drop(self.returned.wait_for(idle, slice));
-            }
+    /// Waits until another call puts a connection back, or for `time`.
+    fn wait_for_idle(&self, time: Duration) {
+        let idle = self.idle.lock();
+        if idle.connections.is_empty() {
+            drop(self.returned.wait_for(idle, time));
         }
     }
 

@@ -7,15 +7,15 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use cryptoki_sys::*;
-use pkcs11_test::{Fault, Gate, Service, TlsOptions};
+use pkcs11_test::{Effect, Fault, Gate, Service, TlsOptions};
 
 use crate::common::fork::fork;
 use crate::common::raw::{self, Raw, ck};
-use crate::common::{SIGN, environment, in_child, service, tls_service, traffic};
+use crate::common::{LIST, SIGN, environment, in_child, service, tls_service, traffic};
 use crate::system::{compiled, limit};
 use crate::{ROW, row, test_name};
 
@@ -149,6 +149,48 @@ fn threads_share_the_few_connections_that_a_process_can_have() {
     let traffic = traffic(&service.requests());
     assert_eq!(traffic.signatures, 5 * THREADS);
     assert!(traffic.connections <= 5, "{traffic:?}");
+}
+
+#[test]
+fn a_call_without_a_descriptor_takes_one_that_another_gives_back() {
+    let prepare = || {
+        let service = service();
+        for route in [LIST, SIGN] {
+            let last = Fault::on(route, Effect::Last).always();
+            service.inject(last).unwrap();
+        }
+        let none = ("SIGNPATH_LOG_FILE_LEVEL", "none");
+        let environment = environment(&service, &[none]);
+        (service, environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        let (first, mut second) = (raw::logged_in(&raw), 0);
+        let null = ptr::null_mut();
+        let opened = ck!(
+            raw,
+            C_OpenSession(1, CKF_SERIAL_SESSION, null, None, &mut second)
+        );
+        assert_eq!(opened, CKR_OK);
+        let sessions = [first, second];
+        let taken = leave(1);
+        let (raw, begin) = (&raw, &Barrier::new(sessions.len()));
+        thread::scope(|scope| {
+            for session in sessions {
+                scope.spawn(move || {
+                    begin.wait();
+                    for _ in 0..5 {
+                        assert_eq!(raw::sign(raw, session, "demo/p-256"), CKR_OK);
+                    }
+                });
+            }
+        });
+        drop(taken);
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    run.assert_silent();
 }
 
 #[test]
