@@ -19,6 +19,8 @@ mod status;
 mod stream;
 pub mod tls;
 mod transport;
+#[cfg(test)]
+mod transport_tests;
 mod tunnel;
 mod waiting;
 mod wire;

@@ -18,6 +18,10 @@ use super::waiting::{Interruption, Waiting};
 /// How much is read at once where there is no TLS, in bytes.
 const PIECE: usize = 8 << 10;
 
+/// How often a socket is read before the call looks whether it may go on. A peer could send without
+/// end.
+const READS: u8 = 64;
+
 /// A socket, and what its stream waits for.
 pub(super) struct Link {
     pub(super) socket: Socket,
@@ -31,11 +35,19 @@ pub(super) struct Stream {
     tls: Option<Box<ClientConnection>>,
     /// What was read last where there is no TLS.
     piece: Vec<u8>,
+    /// How often there was something to read without a pause.
+    reads: u8,
 }
 
 impl Link {
     fn want(&self, flags: PollFlags) {
         self.wanted.fetch_or(flags.bits(), Ordering::Relaxed);
+    }
+
+    /// Whether bytes wait to be sent since the last wait.
+    pub(super) fn has_unsent(&self) -> bool {
+        let wanted = PollFlags::from_bits_truncate(self.wanted.load(Ordering::Relaxed));
+        wanted.contains(PollFlags::POLLOUT)
     }
 
     /// Waits until the stream can go on, or for a moment.
@@ -102,6 +114,7 @@ impl Stream {
             }),
             tls,
             piece: Vec::new(),
+            reads: 0,
         }
     }
 
@@ -113,10 +126,20 @@ impl Stream {
     /// Bytes from the peer, at most `room` of them; none at its end.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`], and those of the connection.
+    /// [`io::ErrorKind::WouldBlock`], [`io::ErrorKind::Interrupted`] after so many [`READS`], and those
+    /// of the connection.
     fn read(&mut self, room: usize, take: impl FnOnce(&[u8])) -> io::Result<()> {
         let mut socket = &self.link.socket;
+        let reads = &mut self.reads;
+        let mut pause = || {
+            *reads += 1;
+            match *reads > READS {
+                true => Err(io::Error::from(io::ErrorKind::Interrupted)),
+                false => Ok(()),
+            }
+        };
         let Some(tls) = &mut self.tls else {
+            pause()?;
             self.piece.resize(room, 0);
             let length = socket.read(&mut self.piece)?;
             take(self.piece.get(..length).unwrap_or_default());
@@ -133,6 +156,7 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
+            pause()?;
             tls.read_tls(&mut socket)?;
             if let Err(error) = tls.process_new_packets() {
                 let _ = tls.write_tls(&mut socket);
@@ -179,11 +203,20 @@ impl Stream {
 impl hyper::rt::Read for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let room = buffer.remaining().min(PIECE);
         let read = self.read(room, |bytes| buffer.put_slice(bytes));
+        match &read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.reads = 0;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.reads = 0,
+            _ => {}
+        }
         self.ready(read, PollFlags::POLLIN)
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
@@ -25,7 +26,7 @@ use super::connector::{self, Unconnected};
 use super::failure::{Exchange, Failure};
 use super::lookup::Threads;
 use super::stream::{Link, Stream};
-use super::waiting::Waiting;
+use super::waiting::{Interruption, Waiting, Woken};
 use super::{Cancellation, tls, tunnel};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -324,11 +325,19 @@ impl Connection {
     }
 
     /// Whether a request can be sent. Nobody drove the connection since the last one: now it sees what
-    /// the server did meanwhile.
+    /// the server did meanwhile. One that still sends, or has answered before it had the whole request,
+    /// is none.
     fn is_usable(&mut self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
         self.link.socket.own().is_ok()
-            && self.driver.as_mut().poll(&mut context).is_pending()
+            && self
+                .driver
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+            && !woken.take()
+            && !self.link.has_unsent()
             && self.sender.is_ready()
     }
 
@@ -338,63 +347,66 @@ impl Connection {
         request: Request<Full<Bytes>>,
         waiting: &Waiting<'_>,
     ) -> std::result::Result<Answer, Exchange> {
-        let Self {
-            link,
-            sender,
-            driver,
-            is_over,
-            ..
-        } = self;
-        let mut exchange = pin!(exchange(sender, request));
+        let response = self.sender.send_request(request);
+        let response = self.drive(response, waiting)?.map_err(Exchange::Http)?;
+        let (head, body) = response.into_parts();
+        let mut answer = Answer {
+            status: head.status,
+            headers: head.headers,
+            body: Vec::new(),
+        };
+        let read = self
+            .drive(read(body, &mut answer), waiting)
+            .and_then(|read| read);
+        match read {
+            Err(canceled @ Exchange::Interrupted(Interruption::Canceled(_))) => Err(canceled),
+            Err(failure) if answer.status == StatusCode::OK => Err(failure),
+            // The status of a refusal says enough.
+            _ => Ok(answer),
+        }
+    }
+
+    /// Runs a part of an exchange while the bytes of the connection move.
+    fn drive<T>(
+        &mut self,
+        part: impl Future<Output = T>,
+        waiting: &Waiting<'_>,
+    ) -> std::result::Result<T, Exchange> {
+        let mut part = pin!(part);
         let both = poll_fn(|context| {
-            if let Poll::Ready(outcome) = exchange.as_mut().poll(context) {
-                return Poll::Ready(outcome);
+            if let Poll::Ready(output) = part.as_mut().poll(context) {
+                return Poll::Ready(output);
             }
-            // How it ends is the exchange's to tell.
-            *is_over = *is_over || driver.as_mut().poll(context).is_ready();
-            exchange.as_mut().poll(context)
+            // How it ends is the part's to tell.
+            self.is_over = self.is_over || self.driver.as_mut().poll(context).is_ready();
+            part.as_mut().poll(context)
         });
+        let link = &self.link;
         waiting
             .drive(both, |waiting| link.wait(waiting))
-            .unwrap_or_else(|interruption| Err(Exchange::Interrupted(interruption)))
+            .map_err(Exchange::Interrupted)
     }
 }
 
-async fn exchange(
-    sender: &mut SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> std::result::Result<Answer, Exchange> {
-    let response = sender.send_request(request).await.map_err(Exchange::Http)?;
-    let (head, mut incoming) = response.into_parts();
-    let status = head.status;
-    let announced = hyper::body::Body::size_hint(&incoming).lower();
-    if status == StatusCode::OK && announced > MAX_BODY as u64 {
+/// Reads the body of an answer, or as much as is wanted of it.
+async fn read(mut body: Incoming, answer: &mut Answer) -> std::result::Result<(), Exchange> {
+    let is_refusal = answer.status != StatusCode::OK;
+    if !is_refusal && body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Exchange::TooLong);
     }
-    let mut body = Vec::new();
-    loop {
-        match incoming.frame().await {
-            Some(Ok(frame)) => {
-                body.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
-            }
-            None => break,
-            Some(Err(error)) if status == StatusCode::OK => return Err(Exchange::Body(error)),
-            // The status of a refusal says enough.
-            Some(Err(_)) => break,
-        }
-        if status != StatusCode::OK && body.len() >= MAX_ERROR_BODY {
-            body.truncate(MAX_ERROR_BODY);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(Exchange::Body)?;
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        answer.body.extend_from_slice(data);
+        if is_refusal && answer.body.len() >= MAX_ERROR_BODY {
+            answer.body.truncate(MAX_ERROR_BODY);
             break;
         }
-        if body.len() > MAX_BODY {
+        if answer.body.len() > MAX_BODY {
             return Err(Exchange::TooLong);
         }
     }
-    Ok(Answer {
-        status,
-        headers: head.headers,
-        body,
-    })
+    Ok(())
 }
 
 /// How long it may take to connect.

@@ -87,12 +87,12 @@ impl<'a> Waiting<'a> {
     /// Runs a future in this thread. Whenever it can do no more, `block` waits for what it needs.
     ///
     /// # Errors
-    /// Those of `block`.
-    pub(super) fn drive<T, E>(
+    /// Those of `block`, and the same where the future always has something to do.
+    pub(super) fn drive<T>(
         &self,
         future: impl Future<Output = T>,
-        mut block: impl FnMut(&Self) -> Result<(), E>,
-    ) -> Result<T, E> {
+        mut block: impl FnMut(&Self) -> Result<(), Interruption>,
+    ) -> Result<T, Interruption> {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
         let mut context = Context::from_waker(&waker);
@@ -101,8 +101,9 @@ impl<'a> Waiting<'a> {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return Ok(output);
             }
-            if !woken.0.swap(false, Ordering::Relaxed) {
-                block(self)?;
+            match woken.take() {
+                true => drop(self.slice()?),
+                false => block(self)?,
             }
         }
     }
@@ -124,9 +125,16 @@ pub(super) fn pause(time: Duration, cancellation: &Cancellation) -> crate::error
     }
 }
 
-/// Whether one part of a future has something to do for another.
+/// Whether a future has something to do without anything to wait for.
 #[derive(Default)]
-struct Woken(AtomicBool);
+pub(super) struct Woken(AtomicBool);
+
+impl Woken {
+    /// Says it once.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
