@@ -89,6 +89,7 @@ struct Idle {
 
 /// A connection, and the half of the HTTP client that moves its bytes.
 struct Connection {
+    /// That of the request that it was last used for.
     generation: u64,
     link: Arc<Link>,
     sender: SendRequest<Full<Bytes>>,
@@ -151,6 +152,8 @@ impl Transport {
         cancellation: &Cancellation,
         request: Outgoing,
     ) -> std::result::Result<Answer, Failure> {
+        // A logout from here on closes the connection behind this request.
+        let generation = self.idle.lock().generation;
         cancellation.check_attempt()?;
         let waiting = Waiting {
             deadline: Instant::now() + time_limit,
@@ -161,6 +164,7 @@ impl Transport {
         let mut connection = self
             .connection(&waiting)?
             .map_err(|unconnected| failed(Exchange::Unconnected(unconnected)))?;
+        connection.generation = generation;
         let answer = connection.exchange(request, &waiting).map_err(failed)?;
         // The buffers of a connection still hold the credentials that went through it, and those that
         // are refused are nobody's.
@@ -224,17 +228,17 @@ impl Transport {
     ) -> Result<std::result::Result<Connection, Unconnected>> {
         let mut shortage: Option<(Shortage, Waiting<'_>)> = None;
         loop {
-            let (idle, generation) = self.idle_connection();
-            if let Some(connection) = idle {
+            if let Some(connection) = self.idle_connection() {
                 return Ok(Ok(connection));
             }
             if let Some((shortage, limited)) = &shortage {
-                let Ok(slice) = limited.slice() else {
-                    return Ok(Err(Unconnected::Shortage(*shortage)));
-                };
-                self.wait_for_idle(slice);
+                match limited.slice() {
+                    Ok(slice) => self.wait_for_idle(slice),
+                    Err(Interruption::Canceled(reason)) => return Err(reason),
+                    Err(_) => return Ok(Err(Unconnected::Shortage(*shortage))),
+                }
             }
-            match self.connect(generation, waiting)? {
+            match self.connect(waiting)? {
                 Err(Unconnected::Shortage(short)) => {
                     let limited = || waiting.until(Instant::now() + SHORTAGE_LIMIT);
                     shortage.get_or_insert_with(|| (short, limited()));
@@ -246,7 +250,6 @@ impl Transport {
 
     fn connect(
         &self,
-        generation: u64,
         waiting: &Waiting<'_>,
     ) -> Result<std::result::Result<Connection, Unconnected>> {
         let tls = self
@@ -254,20 +257,17 @@ impl Transport {
             .get_or_try_init(|| tls::client_config(&self.config).map(Arc::new))?;
         let connecting = waiting.until(Instant::now() + connect_timeout(&self.config));
         let stream = connector::connect(&self.config, tls, self.threads, &connecting);
-        Ok(stream.and_then(|stream| Connection::over(stream, generation, &connecting)))
+        Ok(stream.and_then(|stream| Connection::over(stream, &connecting)))
     }
 
-    /// An idle connection that the server has not closed, and the generation of new ones.
-    fn idle_connection(&self) -> (Option<Connection>, u64) {
+    /// An idle connection that the server has not closed.
+    fn idle_connection(&self) -> Option<Connection> {
         loop {
-            let mut idle = self.idle.lock();
-            let (connection, generation) = (idle.connections.pop(), idle.generation);
-            drop(idle);
-            let Some(mut connection) = connection else {
-                return (None, generation);
-            };
+            let connection = self.idle.lock().connections.pop();
+            // Looking at it, and closing it, need no lock.
+            let mut connection = connection?;
             if connection.is_usable() {
-                return (Some(connection), generation);
+                return Some(connection);
             }
         }
     }
@@ -304,11 +304,7 @@ impl Transport {
 }
 
 impl Connection {
-    fn over(
-        stream: Stream,
-        generation: u64,
-        waiting: &Waiting<'_>,
-    ) -> std::result::Result<Self, Unconnected> {
+    fn over(stream: Stream, waiting: &Waiting<'_>) -> std::result::Result<Self, Unconnected> {
         let link = stream.link();
         let handshake = http1::handshake(stream);
         // It says nothing to the peer, and is over at once.
@@ -316,7 +312,7 @@ impl Connection {
             .drive(handshake, |waiting| link.wait(waiting))?
             .map_err(|error| Unconnected::Failed(std::io::Error::other(error)))?;
         Ok(Self {
-            generation,
+            generation: 0,
             link,
             sender,
             driver: Box::pin(driver),

@@ -87,7 +87,7 @@ pub(super) fn open(
         }
         head.extend_from_slice(piece.get(..length).unwrap_or_default());
         match answer(&head) {
-            Some(Ok(StatusCode::OK)) => return Ok(()),
+            Some(Ok(status)) if status.is_success() => return Ok(()),
             Some(Ok(status)) => return Err(Unconnected::Refused(Refusal::Status(status))),
             Some(Err(NotHttp)) => break,
             None => {}
