@@ -77,8 +77,7 @@ impl Stream {
         name: ServerName<'static>,
         waiting: &Waiting<'_>,
     ) -> Result<Self, Unconnected> {
-        let tls = ClientConnection::new(config, name).map_err(Unconnected::Tls)?;
-        let mut tls = Box::new(tls);
+        let mut tls = client(config, name)?;
         while tls.is_handshaking() {
             let (blocked, flags) = if tls.wants_write() {
                 (tls.write_tls(&mut &socket), PollFlags::POLLOUT)
@@ -198,6 +197,16 @@ impl Stream {
             result => Poll::Ready(result),
         }
     }
+}
+
+/// A side of TLS that has said nothing yet.
+#[inline(never)] // It is built on the stack, which has more to hold once the two sides talk.
+fn client(
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+) -> Result<Box<ClientConnection>, Unconnected> {
+    let client = ClientConnection::new(config, name).map_err(Unconnected::Tls)?;
+    Ok(Box::new(client))
 }
 
 impl hyper::rt::Read for Stream {

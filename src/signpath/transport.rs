@@ -179,6 +179,7 @@ impl Transport {
 
     /// The request as it goes over the wire: with what this side says of itself, and to a proxy that
     /// forwards it with the whole URL (RFC 9112, section 3.2.2).
+    #[inline(never)] // What it takes of the stack is free again when the exchange begins.
     fn request(&self, outgoing: Outgoing) -> Result<Request<Full<Bytes>>> {
         let Outgoing {
             method,

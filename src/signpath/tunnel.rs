@@ -100,6 +100,7 @@ struct NotHttp;
 
 /// The status in the head of an answer, if it is complete. What follows the head of a tunnel that
 /// has come up would be the service's, which does not speak first.
+#[inline(never)] // Its headers are not to lie on the stack while TLS is agreed on.
 fn answer(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut answer = httparse::Response::new(&mut headers);
