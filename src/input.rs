@@ -8,11 +8,20 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
+use crate::error::Error;
+use crate::shortage::Shortage;
+
 /// The largest file that is read, in bytes: the certificates of thousands of authorities.
 const MAX_LENGTH: u64 = 16 << 20;
 
 /// The byte order mark of UTF-8 (RFC 3629, section 6), which many programs for Windows write first.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Why a file that the configuration names cannot be read: what the process has run out of, or else what
+/// `otherwise` makes of it.
+pub fn unreadable(error: &io::Error, otherwise: impl FnOnce() -> Error) -> Error {
+    Shortage::of(error).map_or_else(otherwise, Shortage::error)
+}
 
 /// Reads a text file into memory that is wiped, since most of them hold a secret. Byte order marks at
 /// the start of a line are left out: those of files that were put one behind the other are not all at

@@ -33,44 +33,43 @@ impl ApiToken {
     /// Reads the token itself, or `file:` and a path.
     ///
     /// # Errors
-    /// Why it cannot be used.
-    pub(super) fn parse(text: &str) -> std::result::Result<Self, String> {
+    /// Those of [`Self::read`], and [`Kind::Configuration`] for what only Windows has.
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let of_windows = OF_WINDOWS
             .iter()
             .find(|(prefix, _)| text.starts_with(prefix));
         if let Some((_, reason)) = of_windows {
-            return Err((*reason).to_owned());
+            return Err(Error::new(Kind::Configuration, *reason));
         }
         let token = match text.strip_prefix("file:") {
             Some(path) => Self::File(PathBuf::from(path)),
             None => Self::Given(Secret::new(text.to_owned())),
         };
-        token.try_read()?;
+        token.read()?;
         Ok(token)
     }
 
     /// The token as it is now.
     ///
     /// # Errors
-    /// [`Kind::Configuration`] when its file cannot be read or holds none.
+    /// [`Kind::Configuration`] when its file cannot be read or holds none, with a reason that does not
+    /// name the setting; those of a [shortage](crate::shortage::Shortage).
     pub fn read(&self) -> Result<Secret> {
-        self.try_read()
-            .map_err(|reason| Error::new(Kind::Configuration, format!("ApiToken: {reason}")))
-    }
-
-    fn try_read(&self) -> std::result::Result<Secret, String> {
         let path = match self {
             Self::Given(token) => return Ok(token.clone()),
             Self::File(path) => path,
         };
-        let bytes = input::read(path)
-            .map_err(|error| format!("the file {} cannot be read ({error})", path.display()))?;
+        let unusable = |what: String| {
+            let reason = format!("the file {} {what}", path.display());
+            Error::new(Kind::Configuration, reason)
+        };
+        let bytes = input::read(path).map_err(|error| {
+            input::unreadable(&error, || unusable(format!("cannot be read ({error})")))
+        })?;
         let token = std::str::from_utf8(input::line(&bytes)).unwrap_or_default();
         if token.is_empty() || token.contains(|c: char| c.is_control()) {
-            return Err(format!(
-                "the file {} has to hold the API token in one line and nothing else",
-                path.display()
-            ));
+            let what = "has to hold the API token in one line and nothing else";
+            return Err(unusable(what.to_owned()));
         }
         Ok(Secret::new(token.to_owned()))
     }

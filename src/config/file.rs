@@ -61,11 +61,13 @@ impl File {
             unknown: 0,
         };
         let bytes = input::read(path.as_ref()).map_err(|error| {
-            let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
-            Error::new(
-                Kind::Configuration,
-                format!("configuration file {}: {reason}", file.path),
-            )
+            input::unreadable(&error, || {
+                let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
+                Error::new(
+                    Kind::Configuration,
+                    format!("configuration file {}: {reason}", file.path),
+                )
+            })
         })?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();

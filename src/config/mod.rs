@@ -34,7 +34,7 @@ use sources::Sources;
 pub use values::SigningApi;
 use values::{OUTPUT_STREAMS, SIGNING_APIS, named};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level, OutputStream};
 
 /// A configuration that has been checked.
@@ -135,7 +135,7 @@ impl Config {
             organization_id: text("OrganizationId")?,
             api_token: sources
                 .find(setting("ApiToken"))?
-                .map(|found| ApiToken::parse(&found.text).map_err(|reason| found.unusable(&reason)))
+                .map(|found| ApiToken::parse(&found.text).map_err(|error| found.with_place(error)))
                 .transpose()?,
             project_slug: text("ProjectSlug")?,
             signing_policy_slug: text("SigningPolicySlug")?,
@@ -201,7 +201,12 @@ impl Config {
         };
         Ok(Some(Credentials {
             organization_id: organization_id.clone(),
-            api_token: api_token.read()?,
+            api_token: api_token.read().map_err(|error| match error.kind {
+                Kind::Configuration => {
+                    Error::new(error.kind, format!("ApiToken: {}", error.reason))
+                }
+                _ => error,
+            })?,
         }))
     }
 }

@@ -61,6 +61,14 @@ impl Found {
         Error::new(Kind::Configuration, format!("{}: {reason}", self.place()))
     }
 
+    /// An error about the value with where it was found, unless it is one of the process.
+    pub(super) fn with_place(&self, error: Error) -> Error {
+        match error.kind {
+            Kind::Configuration => self.unusable(&error.reason),
+            _ => error,
+        }
+    }
+
     /// The error of a value of another form.
     pub(super) fn not_expected(&self, form: Form) -> Error {
         self.unusable(&format!("expected {}", form.expected()))

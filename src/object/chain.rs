@@ -24,7 +24,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<Certificate>> {
             format!("ChainCertificatesFile {}: {reason}", path.display()),
         )
     };
-    let file = input::read(path).map_err(|error| unusable(format!("cannot be read ({error})")))?;
+    let file = input::read(path).map_err(|error| {
+        input::unreadable(&error, || unusable(format!("cannot be read ({error})")))
+    })?;
     let mut certificates = Vec::new();
     for (index, block) in Pem::iter_from_buffer(&file).enumerate() {
         let certificate = block

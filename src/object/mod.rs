@@ -261,12 +261,8 @@ fn unique_id(attributes: &Attributes) -> String {
         digest.update(bytes.len().to_be_bytes());
         digest.update(bytes);
     }
-    digest
-        .finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digest = digest.finalize();
+    base16ct::lower::encode_string(digest.get(..16).unwrap_or_default())
 }
 
 /// Whether an object of a signing policy could match the template: its private key too, or only

@@ -23,7 +23,7 @@ impl Form {
             Error::new(Kind::RandomUnavailable, reason)
         })?;
         Ok(Self {
-            boundary: chance.iter().map(|byte| format!("{byte:02x}")).collect(),
+            boundary: base16ct::lower::encode_string(&chance),
             body: Vec::new(),
         })
     }

@@ -106,10 +106,9 @@ fn system_certificates() -> CertificateResult {
 
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     input::read(path).map_err(|error| {
-        Shortage::of(&error).map_or_else(
-            || unusable(setting, path, format!("cannot be read ({error})")),
-            Shortage::error,
-        )
+        input::unreadable(&error, || {
+            unusable(setting, path, format!("cannot be read ({error})"))
+        })
     })
 }
 

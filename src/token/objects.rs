@@ -369,10 +369,7 @@ struct Visible {
 fn legible(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(text) if !text.chars().any(char::is_control) => format!("{text:?}"),
-        _ => {
-            let digits = name.iter().map(|byte| format!("{byte:02x}"));
-            format!("0x{}", digits.collect::<String>())
-        }
+        _ => format!("0x{}", base16ct::lower::encode_string(name)),
     }
 }
 

@@ -70,6 +70,48 @@ fn a_process_without_descriptors_is_told_of_its_limit_at_once_and_works_when_it_
     }
 }
 
+#[test]
+fn a_file_that_cannot_be_opened_for_want_of_a_descriptor_is_no_fault_of_the_configuration() {
+    let prepare = || {
+        let service = service();
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let token = format!("file:{}", file("token", service.token()));
+        let more = [
+            ("SIGNPATH_CONFIG_FILE", &*file("signpath.json", "{}")),
+            ("SIGNPATH_API_TOKEN", &token),
+            ("SIGNPATH_LOG_FILE_LEVEL", "none"),
+        ];
+        let environment = environment(&service, &more);
+        ((service, folder), environment)
+    };
+    let child = || {
+        let raw = Raw::load();
+        let taken = leave(0);
+        let initialized = ck!(raw, C_Initialize(ptr::null_mut()));
+        assert_eq!(initialized, CKR_FUNCTION_FAILED);
+        drop(taken);
+        let session = raw::session(&raw);
+        let taken = leave(0);
+        let login = raw::login(&raw, session, "CONFIG");
+        assert_eq!(login, CKR_FUNCTION_FAILED);
+        drop(taken);
+        assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
+    };
+    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        return;
+    };
+    let lines = run.lines();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    for line in lines {
+        assert!(line.contains("RLIMIT_NOFILE"), "{line}");
+    }
+}
+
 /// The error of a system call, and what becomes of it.
 const SHORTAGES: [(i32, CK_RV, &str); 4] = [
     (libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
