@@ -1,4 +1,4 @@
-//! The C header in `include/`, and a C program with it.
+//! The C header in `include/`, and a program in C and C++ that uses it.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -23,17 +23,13 @@ fn scratch(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// A C compiler that finds the header and takes nothing that is not quite right.
-fn compiler() -> Command {
+/// A compiler for a language that finds our header and takes nothing that is not quite right.
+fn compiler(language: &str, standard: &str) -> Command {
     let mut compiler = Command::new("cc");
-    compiler.args([
-        "-std=c99",
-        "-Wall",
-        "-Wextra",
-        "-Wpedantic",
-        "-Werror",
-        "-I",
-    ]);
+    compiler
+        .args(["-x", language])
+        .arg(format!("-std={standard}"));
+    compiler.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]);
     compiler.arg(repository("include"));
     compiler
 }
@@ -51,19 +47,30 @@ fn succeed(command: &mut Command) -> Output {
 
 #[test]
 fn the_header_is_current() {
-    common::assert_current("include/signpath_pkcs11.h", &generate::header(&scratch("")));
+    common::assert_current("include/signpath_pkcs11.h", &generate::header());
 }
 
 #[test]
 fn a_c_program_with_the_header_signs_and_verifies() {
+    signs_and_verifies("c", "c99");
+}
+
+#[test]
+fn a_cpp_program_with_the_header_signs_and_verifies() {
+    signs_and_verifies("c++", "c++11");
+}
+
+fn signs_and_verifies(language: &str, standard: &str) {
     std::fs::create_dir_all(scratch("")).unwrap();
-    let program = scratch("sign");
+    let program = scratch(&format!("sign-{language}"));
     let folder = module_path().parent().unwrap().display().to_string();
     succeed(
-        compiler()
+        compiler(language, standard)
             .args(["-I", P11_KIT, "-o"])
             .arg(&program)
             .arg(repository("tests/header/sign.c"))
+            // The module is no source.
+            .args(["-x", "none"])
             .arg(module_path())
             .arg(format!("-Wl,-rpath,{folder}")),
     );
@@ -88,67 +95,4 @@ fn a_c_program_with_the_header_signs_and_verifies() {
         connections: 1,
     };
     assert_eq!(traffic(&service.requests()), expected);
-}
-
-/// The header that the bindings of `cryptoki-sys` are made from declares every function of 3.2, and
-/// the compiler takes only the same declaration again.
-#[test]
-fn the_declarations_are_those_of_a_header_of_pkcs11_3_2() {
-    // Packages for other systems may not be there.
-    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let arguments = [
-        "metadata",
-        "--format-version=1",
-        "--locked",
-        "--filter-platform",
-        &platform,
-    ];
-    let output = succeed(
-        Command::new(env!("CARGO"))
-            .args(arguments)
-            .current_dir(repository("")),
-    );
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let bindings = packages
-        .iter()
-        .find(|package| package["name"] == "cryptoki-sys")
-        .unwrap();
-    let manifest = Path::new(bindings["manifest_path"].as_str().unwrap());
-    std::fs::create_dir_all(scratch("")).unwrap();
-    let source = scratch("declarations.c");
-    let functions: String = common::raw::function_names()
-        .iter()
-        .map(|name| format!("    (void *)({name}),\n"))
-        .collect();
-    let text = format!(
-        "#include <pkcs11.h>\n#include <signpath_pkcs11.h>\n\
-         void *functions[] = {{\n{functions}}};\n"
-    );
-    std::fs::write(&source, text).unwrap();
-    succeed(
-        compiler()
-            // A pointer to a function is none to an object in C, but it is on every system.
-            .args(["-Wno-pedantic", "-fsyntax-only", "-I"])
-            .arg(manifest.with_file_name("vendor"))
-            .arg(source),
-    );
-}
-
-#[test]
-fn the_header_says_that_it_needs_another_before_it() {
-    std::fs::create_dir_all(scratch("")).unwrap();
-    let source = scratch("alone.c");
-    std::fs::write(&source, "#include <signpath_pkcs11.h>\n").unwrap();
-    let output = compiler()
-        .arg("-fsyntax-only")
-        .arg(source)
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        errors.contains("include a PKCS #11 header before"),
-        "{errors}"
-    );
 }

@@ -1,7 +1,9 @@
-/* Signs and verifies with the module's entry points. Argument: the CKA_LABEL of an RSA key. */
+/* Signs and verifies with the module's entry points, in C or C++. Argument: the CKA_LABEL of an RSA key. */
+
+/* First, because it needs nothing of the other. */
+#include <signpath_pkcs11.h>
 
 #include <p11-kit/pkcs11.h>
-#include <signpath_pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +16,15 @@ static void check(const char *function, CK_RV rv)
     }
 }
 
-static CK_OBJECT_HANDLE find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, char *label)
+static CK_OBJECT_HANDLE find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS kind, char *label)
 {
-    CK_ATTRIBUTE template[] = {
-        {CKA_CLASS, &class, sizeof class},
+    CK_ATTRIBUTE wanted[] = {
+        {CKA_CLASS, &kind, sizeof kind},
         {CKA_LABEL, label, strlen(label)},
     };
     CK_OBJECT_HANDLE object = 0;
     CK_ULONG count = 0;
-    check("C_FindObjectsInit", C_FindObjectsInit(session, template, 2));
+    check("C_FindObjectsInit", C_FindObjectsInit(session, wanted, 2));
     check("C_FindObjects", C_FindObjects(session, &object, 1, &count));
     check("C_FindObjectsFinal", C_FindObjectsFinal(session));
     if (count != 1) {
