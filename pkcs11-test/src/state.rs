@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use fs4::fs_std::FileExt;
+use fs4::FileExt;
 use rsa::rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -59,7 +59,7 @@ impl StateFolder {
             .mode(SECRET)
             .open(&path)
             .context(format!("cannot open {}", path.display()))?;
-        FileExt::lock_exclusive(&file).context(format!("cannot lock {}", path.display()))?;
+        FileExt::lock(&file).context(format!("cannot lock {}", path.display()))?;
         Ok(file)
     }
 
