@@ -4,7 +4,7 @@
 //! open its own under the same numbers. So a socket remembers what the system calls it, and is looked
 //! at before each use. One that has become something else is forgotten, and not even closed.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, IntoRawFd};
 use std::time::Duration;
@@ -140,6 +140,15 @@ impl Write for &Socket {
     /// Without a signal, whatever the program makes of SIGPIPE.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| self.own()?.send_with_flags(bytes, libc::MSG_NOSIGNAL))
+    }
+
+    /// As one packet where they fit: a server that ends the connection after the first of several would
+    /// not be heard.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        uninterrupted(|| {
+            let socket = self.own()?;
+            socket.send_vectored_with_flags(pieces, libc::MSG_NOSIGNAL)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

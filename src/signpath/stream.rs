@@ -94,7 +94,10 @@ impl Stream {
                     socket.wait(waiting, flags)?;
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    let word = last_word(&mut tls, &socket);
+                    return Err(word.map_or_else(|| error.into(), Unconnected::Tls));
+                }
             }
             if let Err(error) = tls.process_new_packets() {
                 // The server is told why, if that can be done at once.
@@ -170,7 +173,15 @@ impl Stream {
             return Ok(());
         };
         while tls.wants_write() {
-            tls.write_tls(&mut &self.link.socket)?;
+            match tls.write_tls(&mut &self.link.socket) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Err(match last_word(tls, &self.link.socket) {
+                        Some(word) => io::Error::new(io::ErrorKind::InvalidData, word),
+                        None => error,
+                    });
+                }
+                sent => sent?,
+            };
         }
         Ok(())
     }
@@ -197,6 +208,20 @@ impl Stream {
             result => Poll::Ready(result),
         }
     }
+}
+
+/// What the peer said before it ended the connection, if it is why TLS does not go on: an alert that has
+/// arrived is not to be lost because a write found the connection closed.
+fn last_word(tls: &mut ClientConnection, mut socket: &Socket) -> Option<rustls::Error> {
+    for _ in 0..READS {
+        if !matches!(tls.read_tls(&mut socket), Ok(1..)) {
+            break;
+        }
+        if let Err(word) = tls.process_new_packets() {
+            return Some(word);
+        }
+    }
+    None
 }
 
 /// A side of TLS that has said nothing yet.
