@@ -37,7 +37,7 @@ pub mod crypto;
 pub mod environment;
 pub mod error;
 pub mod escape;
-#[allow(non_snake_case, unsafe_code)]
+#[allow(non_snake_case)]
 pub mod ffi;
 pub mod input;
 pub mod lock;

@@ -3,22 +3,19 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
-use super::signing::answer;
+use super::operations::{answer, mechanism_or_cancel, update};
 use crate::error::{Error, Kind};
 use crate::mechanism::Mechanism;
 use crate::module::Module;
-use crate::operation::{Digest, Form};
+use crate::operation::{Digest, Form, Taken};
 
 functions! {
     /// C_DigestInit (PKCS #11 3.2, section 5.12.1). A NULL mechanism ends an active digest.
     fn C_DigestInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM) {
         let session = Module::current()?.session(hSession)?;
-        if pMechanism.is_null() && session.digest.cancel() {
+        let Some(request) = mechanism_or_cancel(&session.digest, &pMechanism)? else {
             return Ok(());
-        }
-        // SAFETY: the caller's promise.
-        let request = unsafe { memory::mechanism(pMechanism) }?;
+        };
         session.digest.start(|_| Ok(Digest::new(Mechanism::for_digests(request)?)))
     }
 
@@ -32,25 +29,16 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         let digest = session.digest.take()?.in_form(Form::OnePart)?;
-        let needed = digest.operation.length;
-        // SAFETY: the caller's promise.
-        unsafe {
-            answer(digest, needed, (pDigest, pulDigestLen, "pulDigestLen"), |mut digest| {
-                digest.operation.data.set(memory::bytes(pData, ulDataLen, "pData")?)?;
-                Ok(digest.operation.data.finish())
-            })
-        }
+        answer(&pDigest, digest.operation.length, digest, Taken::keep, |mut digest| {
+            digest.operation.data.set(&pData.bytes()?)?;
+            Ok(digest.operation.data.finish())
+        })
     }
 
     /// C_DigestUpdate (PKCS #11 3.2, section 5.12.3).
     fn C_DigestUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let mut digest = session.digest.take()?.in_form(Form::Parts)?;
-        // SAFETY: the caller's promise.
-        let part = unsafe { memory::bytes(pPart, ulPartLen, "pPart") }?;
-        digest.operation.data.add(part)?;
-        digest.keep();
-        Ok(())
+        update(session.digest.take()?.in_form(Form::Parts)?, &pPart)
     }
 
     /// C_DigestKey (PKCS #11 3.2, section 5.12.4). There are no secret keys to digest; the digest
@@ -71,12 +59,8 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         let digest = session.digest.take()?.in_form(Form::Parts)?;
-        let needed = digest.operation.length;
-        // SAFETY: the caller's promise.
-        unsafe {
-            answer(digest, needed, (pDigest, pulDigestLen, "pulDigestLen"), |digest| {
-                Ok(digest.operation.data.finish())
-            })
-        }
+        answer(&pDigest, digest.operation.length, digest, Taken::keep, |digest| {
+            Ok(digest.operation.data.finish())
+        })
     }
 }

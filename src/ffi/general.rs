@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
+use super::input::reserved;
 use super::slots::{library_version, padded};
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
@@ -19,9 +19,7 @@ functions! {
     /// with CKF_LIBRARY_CANT_CREATE_OS_THREADS there is none.
     fn C_Initialize(pInitArgs: *mut c_void) {
         let mut threads = Threads::Allowed;
-        if !pInitArgs.is_null() {
-            // SAFETY: the caller's promise.
-            let arguments = unsafe { memory::read(pInitArgs.cast::<CK_C_INITIALIZE_ARGS>(), "pInitArgs") }?;
+        if let Some(arguments) = pInitArgs.read()? {
             check(&arguments)?;
             if arguments.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0 {
                 threads = Threads::Forbidden;
@@ -33,7 +31,7 @@ functions! {
     /// C_Finalize (PKCS #11 3.2, section 5.4.2).
     fn C_Finalize(pReserved: *mut c_void) {
         Module::current()?;
-        memory::null(pReserved, "pReserved")?;
+        pReserved.reserved()?;
         Module::finalize()
     }
 
@@ -47,8 +45,7 @@ functions! {
             libraryDescription: padded("PKCS #11 for SignPath"),
             libraryVersion: library_version(),
         };
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(pInfo, info, "pInfo") }
+        pInfo.write(info)
     }
 }
 
@@ -60,7 +57,7 @@ fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
             names::flags("C_Initialize", arguments.flags)
         ),
     );
-    memory::null(arguments.pReserved, "pReserved in pInitArgs")?;
+    reserved(arguments.pReserved.is_null(), "pReserved in pInitArgs")?;
     let mutexes = [
         arguments.CreateMutex.is_some(),
         arguments.DestroyMutex.is_some(),

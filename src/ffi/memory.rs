@@ -1,486 +1,229 @@
 //! Every read and write of the caller's memory.
 
-use std::borrow::Cow;
+use std::cell::{Ref, RefCell, RefMut};
 use std::mem::size_of;
 
 use cryptoki_sys::*;
 
-use crate::crypto::SignatureAlgorithm;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
-use crate::mechanism::{Mechanism, Parameter, Request};
-use crate::names;
-use crate::object::{Attribute, Object, Value};
 
 /// The longest that any object in memory can be, in bytes.
 const MAX_LENGTH: usize = isize::MAX as usize;
 
-/// The most attributes that a template can have: several times as many as the standard defines.
-const MAX_ATTRIBUTES: CK_ULONG = 1024;
+/// The caller's memory during one call.
+///
+/// The caller's pointers may lead to the same place: C_Digest may be asked to put the digest where
+/// the data is. So nothing is written while something that was read is still borrowed.
+pub(super) struct Memory(RefCell<Access>);
 
-/// The value of an attribute in a template, as errors name it.
-const VALUE: &str = "pValue in pTemplate";
+/// What is borrowed by whoever looks at the caller's memory.
+pub(super) struct Access(());
 
-/// Refuses a NULL pointer, by the name it has in the standard.
-pub(super) fn not_null<T>(pointer: *const T, name: &str) -> Result<()> {
-    if pointer.is_null() {
-        return Err(Error::new(Kind::Arguments, format!("{name} is NULL")));
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self(RefCell::new(Access(())))
     }
-    Ok(())
-}
 
-/// Refuses a pointer that the standard reserves.
-pub(super) fn null<T>(pointer: *const T, name: &str) -> Result<()> {
-    if pointer.is_null() {
-        return Ok(());
+    /// Keeps the memory as it is until the result is dropped.
+    pub(super) fn reading(&self) -> Ref<'_, Access> {
+        self.0.borrow()
     }
-    Err(Error::new(
-        Kind::Arguments,
-        format!("{name} is reserved and has to be NULL"),
-    ))
-}
 
-/// Reads one value.
-///
-/// # Safety
-/// `pointer` is NULL or points to a `T`.
-pub(super) unsafe fn read<T: Copy>(pointer: *const T, name: &str) -> Result<T> {
-    not_null(pointer, name)?;
-    // SAFETY: it is not NULL, and so points to a T as the caller promises; no alignment is assumed.
-    Ok(unsafe { pointer.read_unaligned() })
-}
-
-/// Writes one value.
-///
-/// # Safety
-/// `pointer` is NULL or points to room for a `T`.
-pub(super) unsafe fn write<T: Copy>(pointer: *mut T, value: T, name: &str) -> Result<()> {
-    not_null(pointer, name)?;
-    // SAFETY: it is not NULL, and so points to room for a T as the caller promises; no alignment
-    // is assumed.
-    unsafe { pointer.write_unaligned(value) };
-    Ok(())
-}
-
-/// Writes a handle, a count or a length, which the log shows.
-///
-/// # Safety
-/// As for [`write`].
-pub(super) unsafe fn write_number(
-    pointer: *mut CK_ULONG,
-    number: CK_ULONG,
-    name: &str,
-) -> Result<()> {
-    // SAFETY: as this function demands.
-    unsafe { write(pointer, number, name) }?;
-    log_number(name, number);
-    Ok(())
-}
-
-fn log_number(name: &str, number: CK_ULONG) {
-    logging::write(Level::Debug, format_args!("{name}: {number}"));
-}
-
-/// Borrows bytes. NULL is no bytes if the length is 0.
-///
-/// # Safety
-/// `pointer` is NULL or points to `length` bytes that outlive the borrow.
-pub(super) unsafe fn bytes<'a>(
-    pointer: *const CK_BYTE,
-    length: CK_ULONG,
-    name: &str,
-) -> Result<&'a [u8]> {
-    if length == 0 {
-        return Ok(&[]);
+    fn writing(&self) -> Result<RefMut<'_, Access>> {
+        self.0.try_borrow_mut().map_err(|_| {
+            let reason = "a defect of signpath-pkcs11: memory is written while it is read";
+            Error::new(Kind::Internal, reason)
+        })
     }
-    not_null(pointer, name)?;
-    let length = checked_length::<CK_BYTE>(length, name)?;
-    // SAFETY: it is not NULL, so it points to `length` bytes as the caller promises, and `length`
-    // does not exceed isize::MAX.
-    Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
 }
 
-/// Borrows a NUL-terminated text.
-///
-/// # Safety
-/// `pointer` points to a NUL-terminated text that outlives the borrow.
-pub(super) unsafe fn text<'a>(pointer: *const CK_UTF8CHAR) -> &'a [u8] {
-    // SAFETY: as this function demands.
-    unsafe { std::ffi::CStr::from_ptr(pointer.cast()) }.to_bytes()
+/// Where a pointer of the caller leads: to nothing if it is NULL, else to a number of values side
+/// by side. No alignment is assumed.
+pub(super) struct Place<'a, T> {
+    memory: &'a Memory,
+    pointer: *mut T,
+    count: CK_ULONG,
+    name: &'static str,
 }
 
-/// Answers a question for a list: its length if there is no buffer, else its values.
-///
-/// # Errors
-/// [`Kind::Arguments`] without `count`; [`Kind::BufferTooSmall`], with the length in `count`.
-///
-/// # Safety
-/// `count` is NULL or points to a number; `list` is NULL or has room for `count` values.
-pub(super) unsafe fn write_list<T: Copy>(
-    values: &[T],
-    list: *mut T,
-    count: *mut CK_ULONG,
-    count_name: &str,
-) -> Result<()> {
-    // SAFETY: the caller's promise about `count`.
-    let room = unsafe { read(count, count_name) }?;
-    // SAFETY: the same.
-    unsafe { write_number(count, values.len() as CK_ULONG, count_name) }?;
-    if list.is_null() {
-        return Ok(());
-    }
-    // SAFETY: the caller's promise about `list`.
-    unsafe { write_values(values, list, room) }
-}
-
-/// Writes all of `values`, or none.
-///
-/// # Errors
-/// [`Kind::BufferTooSmall`].
-///
-/// # Safety
-/// `list` has room for `room` values.
-pub(super) unsafe fn write_values<T: Copy>(
-    values: &[T],
-    list: *mut T,
-    room: CK_ULONG,
-) -> Result<()> {
-    if room < values.len() as CK_ULONG {
-        return Err(too_small());
-    }
-    for (index, value) in values.iter().enumerate() {
-        // SAFETY: `list` has room for at least `values.len()` values.
-        unsafe { list.add(index).write_unaligned(*value) };
-    }
-    Ok(())
-}
-
-/// A caller's buffer that is large enough for what is going to be written.
-pub(super) struct Output {
-    pointer: *mut CK_BYTE,
-    length: *mut CK_ULONG,
-    length_name: &'static str,
-    room: usize,
-}
-
-/// Looks at a buffer for an output of `needed` bytes: [`None`] for a question about the length,
-/// which is answered.
-///
-/// # Errors
-/// [`Kind::Arguments`] without `length`; [`Kind::BufferTooSmall`], with `needed` in `length`.
-///
-/// # Safety
-/// `length` is NULL or points to a number; `pointer` is NULL or has room for `length` bytes until
-/// the output is written.
-pub(super) unsafe fn output(
-    pointer: *mut CK_BYTE,
-    length: *mut CK_ULONG,
-    needed: usize,
-    length_name: &'static str,
-) -> Result<Option<Output>> {
-    // SAFETY: the caller's promise about `length`.
-    let room = unsafe { read(length, length_name) }?;
-    let is_question = pointer.is_null();
-    if is_question || room < needed as CK_ULONG {
-        // SAFETY: the same.
-        unsafe { write_number(length, needed as CK_ULONG, length_name) }?;
-    }
-    if is_question {
-        return Ok(None);
-    }
-    if room < needed as CK_ULONG {
-        return Err(too_small());
-    }
-    Ok(Some(Output {
-        pointer,
-        length,
-        length_name,
-        room: needed,
-    }))
-}
-
-impl Output {
-    /// Writes the output and its length.
+impl<'a, T> Place<'a, T> {
+    /// A place that errors call `name`.
     ///
-    /// # Errors
-    /// [`Kind::Internal`] when it is longer than was said.
-    pub(super) fn write(self, value: &[u8]) -> Result<()> {
-        if value.len() > self.room {
-            return Err(Error::new(
+    /// # Safety
+    /// As long as `memory` exists, `pointer` is NULL or points to `count` values of this type,
+    /// which nobody else changes, and which can be written if the standard has the function write
+    /// there.
+    pub(super) unsafe fn new(
+        memory: &'a Memory,
+        pointer: *mut T,
+        count: CK_ULONG,
+        name: &'static str,
+    ) -> Self {
+        Self {
+            memory,
+            pointer,
+            count,
+            name,
+        }
+    }
+
+    pub(super) fn memory(&self) -> &'a Memory {
+        self.memory
+    }
+
+    pub(super) fn pointer(&self) -> *mut T {
+        self.pointer
+    }
+
+    pub(super) fn count(&self) -> CK_ULONG {
+        self.count
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.pointer.is_null()
+    }
+
+    /// Refuses NULL.
+    pub(super) fn not_null(&self) -> Result<()> {
+        match self.is_null() {
+            true => Err(Error::new(
+                Kind::Arguments,
+                format!("{} is NULL", self.name),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The number of values, if memory can hold as many.
+    pub(super) fn checked_count(&self) -> Result<usize> {
+        let count = self.count as usize;
+        match count.checked_mul(size_of::<T>()) {
+            Some(length) if length <= MAX_LENGTH => Ok(count),
+            _ => Err(Error::new(
+                Kind::Arguments,
+                format!(
+                    "{} says {count}, which is more than memory can hold",
+                    self.name
+                ),
+            )),
+        }
+    }
+
+    /// The place of `count` values from `index` on.
+    fn at(&self, index: usize, count: usize) -> Result<*mut T> {
+        self.not_null()?;
+        match index.checked_add(count) {
+            Some(end) if end as CK_ULONG <= self.count => Ok(self.pointer.wrapping_add(index)),
+            _ => Err(Error::new(
                 Kind::Internal,
                 format!(
-                    "{} bytes of output where {} were expected",
-                    value.len(),
-                    self.room
+                    "a defect of signpath-pkcs11: {} has no {count} values from {index} on",
+                    self.name
                 ),
-            ));
+            )),
         }
-        // SAFETY: `output` found both pointers not NULL and room for `self.room` bytes, which the
-        // caller of `output` promised to hold until now.
+    }
+}
+
+impl<T: Copy> Place<'_, T> {
+    /// Reads a value.
+    pub(super) fn read(&self, index: usize) -> Result<T> {
+        let value = self.at(index, 1)?;
+        // SAFETY: `at` found a value there.
+        Ok(unsafe { value.read_unaligned() })
+    }
+
+    /// Writes values from `index` on.
+    pub(super) fn write(&self, index: usize, values: &[T]) -> Result<()> {
+        let place = self.at(index, values.len())?.cast::<u8>();
+        let _writing = self.memory.writing()?;
+        // SAFETY: `at` found as many values there, and since nothing of the caller's memory is
+        // borrowed, `values` are elsewhere. Bytes need no alignment.
         unsafe {
-            self.pointer
-                .copy_from_nonoverlapping(value.as_ptr(), value.len());
-            self.length.write_unaligned(value.len() as CK_ULONG);
+            place.copy_from_nonoverlapping(values.as_ptr().cast::<u8>(), size_of_val(values));
         }
-        log_number(self.length_name, value.len() as CK_ULONG);
         Ok(())
     }
 }
 
-/// Fills memory with what `produce` writes, piece by piece.
-///
-/// # Errors
-/// [`Kind::Arguments`], and those of `produce`.
-///
-/// # Safety
-/// `pointer` is NULL or has room for `length` bytes.
-pub(super) unsafe fn fill(
-    pointer: *mut CK_BYTE,
-    length: CK_ULONG,
-    name: &str,
-    mut produce: impl FnMut(&mut [u8]) -> Result<()>,
-) -> Result<()> {
-    not_null(pointer, name)?;
-    let length = checked_length::<CK_BYTE>(length, name)?;
-    let mut piece = [0; 4096];
-    let mut filled = 0;
-    while filled < length {
-        let Some(piece) = piece.get_mut(..(length - filled).min(4096)) else {
-            break;
-        };
-        produce(piece)?;
-        // SAFETY: `pointer` is not NULL and has room for `length` bytes as the caller promises,
-        // and `filled` and the piece together are no more.
-        unsafe {
-            pointer
-                .add(filled)
-                .copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+impl<'a> Place<'a, CK_BYTE> {
+    /// Borrows the bytes. NULL is no bytes if their number is 0.
+    pub(super) fn bytes(&self) -> Result<Ref<'a, [u8]>> {
+        if self.count > 0 {
+            self.not_null()?;
+            self.checked_count()?;
         }
-        filled += piece.len();
+        Ok(Ref::map(self.memory.reading(), |access| self.slice(access)))
     }
-    Ok(())
-}
 
-/// Reads a template. Its values stay where they are until their length is plausible.
-///
-/// # Errors
-/// [`Kind::Arguments`].
-///
-/// # Safety
-/// `template` is NULL or points to `count` attributes. Values that are as long as a value of their
-/// attribute can be outlive the result.
-pub(super) unsafe fn template<'a>(
-    template: *const CK_ATTRIBUTE,
-    count: CK_ULONG,
-) -> Result<Vec<Attribute<'a>>> {
-    // SAFETY: the caller's promise.
-    let attributes = unsafe { attributes(template, count) }?;
-    let attributes: Vec<_> = attributes
-        .map(|(_, attribute)| {
-            let (value, length) = (attribute.pValue.cast(), attribute.ulValueLen);
-            if length > 0 {
-                not_null(value, VALUE)?;
+    /// Borrows the bytes while memory stays as it is; none where there are none or too many for
+    /// memory.
+    pub(super) fn slice<'b>(&self, _: &'b Access) -> &'b [u8] {
+        match self.checked_count() {
+            Ok(length @ 1..) if !self.is_null() => {
+                // SAFETY: the place has `length` bytes, no more than isize::MAX, until the call
+                // ends, and the borrow of `Access` keeps them from being written.
+                unsafe { std::slice::from_raw_parts(self.pointer, length) }
             }
-            // SAFETY: the caller's promise about the values; it is called for a plausible length.
-            let read = move || unsafe { bytes(value, length, VALUE) }.unwrap_or_default();
-            Ok(Attribute::new(attribute.type_, length as usize, read))
-        })
-        .collect::<Result<_>>()?;
-    log_template(attributes.iter().map(|attribute| {
-        let name = names::attribute(attribute.id);
-        match shown(attribute) {
-            Some(value) => format!("{name}={value}"),
-            None => format!("{name} ({} bytes)", attribute.length),
-        }
-    }));
-    Ok(attributes)
-}
-
-/// The value of an attribute that says what kind of object it is and nothing of which one.
-fn shown(attribute: &Attribute) -> Option<Cow<'static, str>> {
-    let number = || attribute.array().map(CK_ULONG::from_ne_bytes);
-    match attribute.id {
-        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => {
-            attribute.array().map(|[boolean]| names::boolean(boolean))
-        }
-        CKA_CLASS => number().map(names::object_class),
-        CKA_KEY_TYPE => number().map(names::key_type),
-        _ => None,
-    }
-}
-
-/// Fills a template with the attributes of an object (PKCS #11 3.2, section 5.7.5). All entries
-/// are processed, whatever becomes of one.
-///
-/// # Errors
-/// The first of [`Kind::AttributeType`], [`Kind::AttributeSensitive`], [`Kind::BufferTooSmall`].
-///
-/// # Safety
-/// `template` is NULL or points to `count` attributes, and their values are NULL or have room for
-/// as many bytes as they say.
-pub(super) unsafe fn write_attributes(
-    object: &Object,
-    template: *mut CK_ATTRIBUTE,
-    count: CK_ULONG,
-) -> Result<()> {
-    not_null(template, "pTemplate")?;
-    let mut result = Ok(());
-    let mut described = Vec::new();
-    // SAFETY: the caller's promise.
-    for (index, mut attribute) in unsafe { attributes(template, count) }? {
-        // SAFETY: the caller's promise about the values.
-        let written = unsafe { write_attribute(object.attribute(attribute.type_), &mut attribute) };
-        // SAFETY: `attributes` read the entry at this index just now.
-        unsafe { template.add(index).write_unaligned(attribute) };
-        result = result.and(written);
-        if logging::enabled(Level::Debug) {
-            let name = names::attribute(attribute.type_);
-            described.push(match attribute.ulValueLen {
-                CK_UNAVAILABLE_INFORMATION => format!("{name} (CK_UNAVAILABLE_INFORMATION)"),
-                length if attribute.pValue.is_null() => format!("{name} (NULL, {length} bytes)"),
-                length => format!("{name} ({length} bytes)"),
-            });
-        }
-    }
-    log_template(described);
-    result
-}
-
-/// # Safety
-/// `pValue` is NULL or has room for `ulValueLen` bytes.
-unsafe fn write_attribute(value: Option<Value<&[u8]>>, attribute: &mut CK_ATTRIBUTE) -> Result<()> {
-    let room = attribute.ulValueLen;
-    attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
-    let name = names::attribute(attribute.type_);
-    match value {
-        None => Err(Error::new(
-            Kind::AttributeType,
-            format!("the object has no attribute {name}"),
-        )),
-        Some(Value::Sensitive) => Err(Error::new(
-            Kind::AttributeSensitive,
-            format!("attribute {name} never leaves SignPath"),
-        )),
-        Some(Value::Bytes(value)) => {
-            if !attribute.pValue.is_null() {
-                if room < value.len() as CK_ULONG {
-                    return Err(too_small());
-                }
-                // SAFETY: `pValue` is not NULL, and has room for `room` bytes as the caller
-                // promises, which are no fewer than those written.
-                unsafe {
-                    attribute
-                        .pValue
-                        .cast::<u8>()
-                        .copy_from_nonoverlapping(value.as_ptr(), value.len());
-                }
-            }
-            attribute.ulValueLen = value.len() as CK_ULONG;
-            Ok(())
+            _ => &[],
         }
     }
 }
 
-/// # Safety
-/// `template` is NULL or points to `count` attributes.
-unsafe fn attributes(
-    template: *const CK_ATTRIBUTE,
-    count: CK_ULONG,
-) -> Result<impl Iterator<Item = (usize, CK_ATTRIBUTE)>> {
-    if count > 0 {
-        not_null(template, "pTemplate")?;
-    }
-    if count > MAX_ATTRIBUTES {
-        let reason =
-            format!("ulCount is {count}; a template has at most {MAX_ATTRIBUTES} attributes");
-        return Err(Error::new(Kind::Arguments, reason));
-    }
-    Ok((0..count as usize).map(move |index| {
-        // SAFETY: `template` is not NULL if there is an index, and points to `count` attributes as
-        // the caller promises.
-        (index, unsafe { template.add(index).read_unaligned() })
-    }))
-}
-
-/// Logs what a template holds: types and lengths, and no value that may be anybody's data.
-fn log_template(attributes: impl IntoIterator<Item = String>) {
-    if logging::enabled(Level::Debug) {
-        let attributes: Vec<_> = attributes.into_iter().collect();
-        logging::write(
-            Level::Debug,
-            format_args!("pTemplate: {}", attributes.join(", ")),
-        );
+impl Place<'_, CK_ULONG> {
+    /// Writes a handle, a count or a length, which the log shows.
+    pub(super) fn write_number(&self, number: CK_ULONG) -> Result<()> {
+        self.write(0, &[number])?;
+        let name = self.name;
+        logging::write(Level::Debug, format_args!("{name}: {number}"));
+        Ok(())
     }
 }
 
-/// Reads a mechanism and its parameter.
-///
-/// # Safety
-/// `mechanism` is NULL or points to a mechanism whose parameter is NULL or as long as it says.
-pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Request> {
-    // SAFETY: the caller's promise.
-    let mechanism = unsafe { read(mechanism, "pMechanism") }?;
-    let id = mechanism.mechanism;
-    let length = mechanism.ulParameterLen as usize;
-    let is_pss = Mechanism::find(id)
-        .and_then(Mechanism::signature)
-        .is_some_and(|signature| signature.algorithm == SignatureAlgorithm::RsaPss);
-    let parameter = if length == 0 {
-        Parameter::None
-    } else if mechanism.pParameter.is_null() {
-        return Err(Error::new(
-            Kind::MechanismParameter,
-            format!("pParameter is NULL, but ulParameterLen is {length}"),
-        ));
-    } else if is_pss && length == size_of::<CK_RSA_PKCS_PSS_PARAMS>() {
-        // SAFETY: it is not NULL and has the length of the parameters, as the caller promises.
-        let pss = unsafe {
-            read(
-                mechanism.pParameter.cast::<CK_RSA_PKCS_PSS_PARAMS>(),
-                "pParameter",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_while_something_read_is_borrowed() {
+        let mut bytes = *b"data";
+        let memory = Memory::new();
+        let pointer = bytes.as_mut_ptr();
+        // SAFETY: both are within the array, and one may be written while nothing is borrowed.
+        let (data, digest) = unsafe {
+            (
+                Place::new(&memory, pointer, 4, "pData"),
+                Place::new(&memory, pointer, 4, "pDigest"),
             )
-        }?;
-        Parameter::Pss {
-            hash: pss.hashAlg,
-            mgf: pss.mgf,
-            salt_length: pss.sLen,
-        }
-    } else {
-        Parameter::Other
-    };
-    let described = match parameter {
-        Parameter::Pss {
-            hash,
-            mgf,
-            salt_length,
-        } => format!(
-            ", hashAlg={}, mgf={}, sLen={salt_length}",
-            names::mechanism(hash),
-            names::mask_generation_function(mgf)
-        ),
-        Parameter::None | Parameter::Other => String::new(),
-    };
-    logging::write(
-        Level::Debug,
-        format_args!(
-            "pMechanism: {}, ulParameterLen={length}{described}",
-            names::mechanism(id)
-        ),
-    );
-    Ok(Request { id, parameter })
-}
-
-fn checked_length<T>(count: CK_ULONG, name: &str) -> Result<usize> {
-    let count = count as usize;
-    match count.checked_mul(size_of::<T>()) {
-        Some(length) if length <= MAX_LENGTH => Ok(count),
-        _ => Err(Error::new(
-            Kind::Arguments,
-            format!("{name} says {count}, which is more than memory can hold"),
-        )),
+        };
+        let borrowed = data.bytes().unwrap();
+        let error = digest.write(0, b"hash").unwrap_err();
+        assert_eq!(error.kind, Kind::Internal);
+        assert_eq!(*borrowed, *b"data");
+        drop(borrowed);
+        digest.write(0, b"hash").unwrap();
+        assert_eq!(*data.bytes().unwrap(), *b"hash");
     }
-}
 
-fn too_small() -> Error {
-    Error::new(Kind::BufferTooSmall, "the buffer is too small")
+    #[test]
+    fn nothing_is_read_or_written_beyond_a_place() {
+        let mut numbers: [CK_ULONG; 3] = [1, 2, 3];
+        let memory = Memory::new();
+        // SAFETY: it is shorter than the array.
+        let place = unsafe { Place::new(&memory, numbers.as_mut_ptr(), 2, "pNumbers") };
+        assert_eq!(place.read(1).unwrap(), 2);
+        for error in [
+            place.read(2).map(drop).unwrap_err(),
+            place.write(1, &[4, 5]).unwrap_err(),
+            place.write(usize::MAX, &[4, 5]).unwrap_err(),
+        ] {
+            assert_eq!(error.kind, Kind::Internal, "{}", error.reason);
+        }
+        assert_eq!(numbers, [1, 2, 3]);
+    }
 }

@@ -7,12 +7,15 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory::{self, bytes};
+use super::input::Input;
+use super::operations::{answer, mechanism_or_cancel};
+use super::output::Output;
 use super::signing::signer;
 use super::verifying::verifier;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
-use crate::operation::{Data, MessageSign, MessageVerify, Operation, Slot, Taken};
+use crate::operation::{Data, MessageKey, MessageSign, Messages, Operation, Slot, Taken};
+use crate::session::Session;
 
 functions! {
     /// C_MessageSignInit (PKCS #11 3.2, section 5.14.1). A NULL mechanism ends an active process.
@@ -23,14 +26,10 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        if pMechanism.is_null() && session.message_sign.cancel() {
+        let Some(request) = mechanism_or_cancel(&session.message_sign, &pMechanism)? else {
             return Ok(());
-        }
-        // SAFETY: the caller's promise.
-        let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.message_sign.start(|_| {
-            Ok(MessageSign { signer: signer(&module, request, hKey)?, message: None })
-        })
+        };
+        session.message_sign.start(|_| signer(&module, request, hKey).map(Messages::new))
     }
 
     /// C_SignMessage (PKCS #11 3.2, section 5.14.2).
@@ -45,23 +44,12 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         in_process(&session.message_sign, |process| {
-            check_parameter(pParameter, ulParameterLen)?;
-            check_no_message(process.operation.message.as_ref())?;
-            let signer = &process.operation.signer;
-            // SAFETY: the caller's promise.
-            let (output, data) = unsafe {
-                let needed = signer.signature_length();
-                let Some(output) =
-                    memory::output(pSignature, pulSignatureLen, needed, "pulSignatureLen")?
-                else {
-                    return Ok(());
-                };
-                (output, bytes(pData, ulDataLen, "pData")?)
-            };
-            let mut message = signer.data();
-            message.set(data)?;
-            let wait = process.place.wait(session.cancellation());
-            output.write(&signer.sign(message, &wait)?)
+            no_parameter(&pParameter)?;
+            let message = process.operation.one_part()?;
+            let keep_nothing = |_: &mut MessageSign, _| ();
+            sign(process, message, &session, &pSignature, keep_nothing, |message| {
+                message.set(&pData.bytes()?)
+            })
         })
     }
 
@@ -71,13 +59,7 @@ functions! {
         pParameter: *mut c_void,
         ulParameterLen: CK_ULONG,
     ) {
-        let session = Module::current()?.session(hSession)?;
-        in_process(&session.message_sign, |Taken { operation: process, .. }| {
-            check_parameter(pParameter, ulParameterLen)?;
-            check_no_message(process.message.as_ref())?;
-            process.message = Some(process.signer.data());
-            Ok(())
-        })
+        begin(&Module::current()?.session(hSession)?.message_sign, &pParameter)
     }
 
     /// C_SignMessageNext (PKCS #11 3.2, section 5.14.4). It is the last part if there is a length
@@ -93,28 +75,16 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         in_process(&session.message_sign, |process| {
-            let mut message = take_message(&mut process.operation.message)?;
-            check_parameter(pParameter, ulParameterLen)?;
-            let signer = &process.operation.signer;
-            if pulSignatureLen.is_null() {
-                // SAFETY: the caller's promise.
-                message.add(unsafe { bytes(pDataPart, ulDataPartLen, "pDataPart") }?)?;
-                process.operation.message = Some(message);
+            let mut message = next(process, &pParameter)?;
+            if !pSignature.has_length() {
+                message.add(&pDataPart.bytes()?)?;
+                process.operation.keep(message);
                 return Ok(());
             }
-            let needed = signer.signature_length();
-            // SAFETY: the caller's promise.
-            let output =
-                unsafe { memory::output(pSignature, pulSignatureLen, needed, "pulSignatureLen") };
-            // A question, or too little room: the last part will come again.
-            let Ok(Some(output)) = output else {
-                process.operation.message = Some(message);
-                return output.map(drop);
-            };
-            // SAFETY: the caller's promise.
-            message.add(unsafe { bytes(pDataPart, ulDataPartLen, "pDataPart") }?)?;
-            let wait = process.place.wait(session.cancellation());
-            output.write(&signer.sign(message, &wait)?)
+            // The last part comes again where only the length is answered.
+            sign(process, message, &session, &pSignature, MessageSign::keep, |message| {
+                message.add(&pDataPart.bytes()?)
+            })
         })
     }
 
@@ -132,14 +102,10 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        if pMechanism.is_null() && session.message_verify.cancel() {
+        let Some(request) = mechanism_or_cancel(&session.message_verify, &pMechanism)? else {
             return Ok(());
-        }
-        // SAFETY: the caller's promise.
-        let request = unsafe { memory::mechanism(pMechanism) }?;
-        session.message_verify.start(|_| {
-            Ok(MessageVerify { verifier: verifier(&module, request, hKey)?, message: None })
-        })
+        };
+        session.message_verify.start(|_| verifier(&module, request, hKey).map(Messages::new))
     }
 
     /// C_VerifyMessage (PKCS #11 3.2, section 5.16.2).
@@ -153,19 +119,12 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        in_process(&session.message_verify, |Taken { operation: process, .. }| {
-            check_parameter(pParameter, ulParameterLen)?;
-            check_no_message(process.message.as_ref())?;
-            // SAFETY: the caller's promise.
-            let (data, signature) = unsafe {
-                (
-                    bytes(pData, ulDataLen, "pData")?,
-                    bytes(pSignature, ulSignatureLen, "pSignature")?,
-                )
-            };
-            let mut message = process.verifier.data();
-            message.set(data)?;
-            process.verifier.verify(message, signature)
+        in_process(&session.message_verify, |process| {
+            no_parameter(&pParameter)?;
+            let mut message = process.operation.one_part()?;
+            let (data, signature) = (pData.bytes()?, pSignature.bytes()?);
+            message.set(&data)?;
+            process.operation.key.verify(message, &signature)
         })
     }
 
@@ -175,13 +134,7 @@ functions! {
         pParameter: *mut c_void,
         ulParameterLen: CK_ULONG,
     ) {
-        let session = Module::current()?.session(hSession)?;
-        in_process(&session.message_verify, |Taken { operation: process, .. }| {
-            check_parameter(pParameter, ulParameterLen)?;
-            check_no_message(process.message.as_ref())?;
-            process.message = Some(process.verifier.data());
-            Ok(())
-        })
+        begin(&Module::current()?.session(hSession)?.message_verify, &pParameter)
     }
 
     /// C_VerifyMessageNext (PKCS #11 3.2, section 5.16.4). It is the last part if there is a
@@ -196,18 +149,14 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        in_process(&session.message_verify, |Taken { operation: process, .. }| {
-            let mut message = take_message(&mut process.message)?;
-            check_parameter(pParameter, ulParameterLen)?;
-            // SAFETY: the caller's promise.
-            message.add(unsafe { bytes(pDataPart, ulDataPartLen, "pDataPart") }?)?;
+        in_process(&session.message_verify, |process| {
+            let mut message = next(process, &pParameter)?;
+            message.add(&pDataPart.bytes()?)?;
             if pSignature.is_null() {
-                process.message = Some(message);
+                process.operation.keep(message);
                 return Ok(());
             }
-            // SAFETY: the caller's promise.
-            let signature = unsafe { bytes(pSignature, ulSignatureLen, "pSignature") }?;
-            process.verifier.verify(message, signature)
+            process.operation.key.verify(message, &pSignature.bytes()?)
         })
     }
 
@@ -229,33 +178,55 @@ fn in_process<T: Operation>(
     result
 }
 
+/// Begins a message in parts.
+fn begin<K: MessageKey>(slot: &Slot<Messages<K>>, parameter: &Input) -> Result<()>
+where
+    Messages<K>: Operation,
+{
+    in_process(slot, |process| {
+        no_parameter(parameter)?;
+        process.operation.begin()
+    })
+}
+
+/// Takes the message in parts, which an error ends.
+fn next<K: MessageKey>(process: &mut Taken<'_, Messages<K>>, parameter: &Input) -> Result<Data> {
+    let message = process.operation.take()?;
+    no_parameter(parameter)?;
+    Ok(message)
+}
+
+/// Answers with the signature of a message, of which `complete` adds what is missing. Where only
+/// the length is answered, the message goes to `keep` as it is.
+fn sign(
+    process: &mut Taken<'_, MessageSign>,
+    message: Data,
+    session: &Session,
+    output: &Output,
+    keep: impl FnOnce(&mut MessageSign, Data),
+    complete: impl FnOnce(&mut Data) -> Result<()>,
+) -> Result<()> {
+    let length = process.operation.key.signature_length();
+    answer(
+        output,
+        length,
+        (process, message),
+        |(process, message)| keep(&mut process.operation, message),
+        |(process, mut message)| {
+            complete(&mut message)?;
+            let wait = process.place.wait(session.cancellation());
+            process.operation.key.sign(message, &wait)
+        },
+    )
+}
+
 /// None of the mechanisms has a parameter for a single message.
-fn check_parameter(parameter: *const c_void, length: CK_ULONG) -> Result<()> {
-    if parameter.is_null() && length == 0 {
+fn no_parameter(parameter: &Input) -> Result<()> {
+    if parameter.is_absent() {
         return Ok(());
     }
     Err(Error::new(
         Kind::MechanismParameter,
         "no mechanism here takes a parameter for each message; pParameter has to be NULL",
     ))
-}
-
-fn check_no_message(message: Option<&Data>) -> Result<()> {
-    match message {
-        None => Ok(()),
-        Some(_) => Err(Error::new(
-            Kind::OperationActive,
-            "a message in parts is active; end it with the last part",
-        )),
-    }
-}
-
-/// Takes the message in parts, which an error ends.
-fn take_message(message: &mut Option<Data>) -> Result<Data> {
-    message.take().ok_or_else(|| {
-        Error::new(
-            Kind::OperationNotInitialized,
-            "no message in parts is active; begin it with the C_…MessageBegin function",
-        )
-    })
 }

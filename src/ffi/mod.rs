@@ -7,15 +7,28 @@
 
 mod arguments;
 mod digesting;
+mod entry_point;
 mod general;
+#[allow(unsafe_code)]
+mod input;
+#[allow(unsafe_code)]
+mod mechanism;
+#[allow(unsafe_code)]
 mod memory;
 mod messages;
 mod objects;
+mod operations;
+#[allow(unsafe_code)]
+mod output;
 mod random;
 mod sessions;
 mod signing;
 mod slots;
+#[allow(unsafe_code)]
 mod tables;
+#[allow(unsafe_code)]
+mod template;
+#[allow(unsafe_code)]
 mod unsupported;
 mod verifying;
 
@@ -26,6 +39,12 @@ use std::time::Instant;
 use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use self::arguments::{Argument, Call};
+use self::entry_point::{checked, checked_argument, entry_point, functions};
+use self::input::{In, Input, Opaque, Text};
+use self::mechanism::MechanismArgument;
+use self::memory::{Memory, Place};
+use self::output::{List, Out, Room};
+use self::template::Template;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Level};
@@ -108,24 +127,6 @@ macro_rules! argument_list {
     };
 }
 use argument_list;
-
-/// Defines exported functions whose body is a [`Result`].
-macro_rules! functions {
-    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block)*) => {
-        $(
-            $(#[$doc])*
-            ///
-            /// # Safety
-            /// The pointers are as the standard demands.
-            #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
-                let arguments = $crate::ffi::argument_list!($($argument: $type),*);
-                $crate::ffi::call(stringify!($name), &arguments, || $body)
-            }
-        )*
-    };
-}
-use functions;
 
 #[cfg(test)]
 mod tests {

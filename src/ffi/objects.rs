@@ -3,7 +3,6 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
 use crate::logging::{self, Level};
 use crate::module::Module;
 
@@ -17,12 +16,9 @@ functions! {
     ) {
         let module = Module::current()?;
         module.session(hSession)?;
-        memory::not_null(phObject, "phObject")?;
-        // SAFETY: the caller's promise.
-        let template = unsafe { memory::template(pTemplate, ulCount) }?;
-        let handle = module.create_object(hSession, &template)?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_number(phObject, handle, "phObject") }
+        phObject.not_null()?;
+        let handle = pTemplate.read(|template| module.create_object(hSession, template))?;
+        phObject.write_number(handle)
     }
 
     /// C_CopyObject (PKCS #11 3.2, section 5.7.2).
@@ -35,12 +31,9 @@ functions! {
     ) {
         let module = Module::current()?;
         module.session(hSession)?;
-        memory::not_null(phNewObject, "phNewObject")?;
-        // SAFETY: the caller's promise.
-        let template = unsafe { memory::template(pTemplate, ulCount) }?;
-        let handle = module.copy_object(hSession, hObject, &template)?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_number(phNewObject, handle, "phNewObject") }
+        phNewObject.not_null()?;
+        let handle = pTemplate.read(|template| module.copy_object(hSession, hObject, template))?;
+        phNewObject.write_number(handle)
     }
 
     /// C_DestroyObject (PKCS #11 3.2, section 5.7.3).
@@ -59,10 +52,8 @@ functions! {
     ) {
         let module = Module::current()?;
         module.session(hSession)?;
-        memory::not_null(pTemplate, "pTemplate")?;
-        // SAFETY: the caller's promise.
-        let template = unsafe { memory::template(pTemplate, ulCount) }?;
-        module.token.change_object(hObject, &template)
+        pTemplate.not_null()?;
+        pTemplate.read(|template| module.token.change_object(hObject, template))
     }
 
     /// C_GetObjectSize (PKCS #11 3.2, section 5.7.4).
@@ -73,10 +64,9 @@ functions! {
     ) {
         let module = Module::current()?;
         module.session(hSession)?;
-        memory::not_null(pulSize, "pulSize")?;
+        pulSize.not_null()?;
         let object = module.token.object(hObject)?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_number(pulSize, object.size() as CK_ULONG, "pulSize") }
+        pulSize.write_number(object.size() as CK_ULONG)
     }
 
     /// C_GetAttributeValue (PKCS #11 3.2, section 5.7.5).
@@ -88,10 +78,9 @@ functions! {
     ) {
         let module = Module::current()?;
         module.session(hSession)?;
-        memory::not_null(pTemplate, "pTemplate")?;
+        pTemplate.not_null()?;
         let object = module.token.object(hObject)?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_attributes(&object, pTemplate, ulCount) }
+        pTemplate.fill(&object)
     }
 
     /// C_FindObjectsInit (PKCS #11 3.2, section 5.7.7).
@@ -102,9 +91,7 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        // SAFETY: the caller's promise.
-        let template = unsafe { memory::template(pTemplate, ulCount) }?;
-        session.find_objects_init(&module.token, &template)
+        pTemplate.read(|template| session.find_objects_init(&module.token, template))
     }
 
     /// C_FindObjects (PKCS #11 3.2, section 5.7.8).
@@ -116,16 +103,12 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        memory::not_null(phObject, "phObject")?;
-        memory::not_null(pulObjectCount, "pulObjectCount")?;
-        let handles = session.find_objects(&module.token, ulMaxObjectCount as usize)?;
+        phObject.not_null()?;
+        pulObjectCount.not_null()?;
+        let handles = session.find_objects(&module.token, phObject.length())?;
         logging::write(Level::Debug, format_args!("phObject: {handles:?}"));
-        // SAFETY: the caller's promise: room for `ulMaxObjectCount` handles, which are no fewer
-        // than were found, and for their number.
-        unsafe {
-            memory::write_values(&handles, phObject, ulMaxObjectCount)?;
-            memory::write_number(pulObjectCount, handles.len() as CK_ULONG, "pulObjectCount")
-        }
+        phObject.write(&handles)?;
+        pulObjectCount.write_number(handles.len() as CK_ULONG)
     }
 
     /// C_FindObjectsFinal (PKCS #11 3.2, section 5.7.9).

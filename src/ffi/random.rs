@@ -3,7 +3,6 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
 use crate::error::{Error, Kind};
 use crate::module::Module;
 
@@ -11,8 +10,7 @@ functions! {
     /// C_SeedRandom (PKCS #11 3.2, section 5.19.1). The operating system sees to the seed.
     fn C_SeedRandom(hSession: CK_SESSION_HANDLE, pSeed: *mut CK_BYTE, ulSeedLen: CK_ULONG) {
         Module::current()?.session(hSession)?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::bytes(pSeed, ulSeedLen, "pSeed") }?;
+        pSeed.bytes()?;
         Err(Error::new(
             Kind::RandomSeed,
             "the random numbers are the operating system's, which takes no seed",
@@ -26,14 +24,11 @@ functions! {
         ulRandomLen: CK_ULONG,
     ) {
         Module::current()?.session(hSession)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            memory::fill(pRandomData, ulRandomLen, "pRandomData", |piece| {
-                getrandom::fill(piece).map_err(|error| {
-                    let reason = format!("the operating system gives no random numbers: {error}");
-                    Error::new(Kind::RandomUnavailable, reason)
-                })
+        pRandomData.fill(|piece| {
+            getrandom::fill(piece).map_err(|error| {
+                let reason = format!("the operating system gives no random numbers: {error}");
+                Error::new(Kind::RandomUnavailable, reason)
             })
-        }
+        })
     }
 }

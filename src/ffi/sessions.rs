@@ -5,7 +5,6 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
 use super::slots::check_slot;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
@@ -24,7 +23,7 @@ functions! {
     ) {
         let module = Module::current()?;
         check_slot(slotID)?;
-        memory::not_null(phSession, "phSession")?;
+        phSession.not_null()?;
         if flags & CKF_SERIAL_SESSION == 0 {
             return Err(Error::new(
                 Kind::ParallelSession,
@@ -46,8 +45,7 @@ functions! {
             ));
         }
         let handle = module.open_session(is_read_write);
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_number(phSession, handle, "phSession") }
+        phSession.write_number(handle)
     }
 
     /// C_CloseSession (PKCS #11 3.2, section 5.6.2).
@@ -79,8 +77,7 @@ functions! {
             flags: CKF_SERIAL_SESSION | flags,
             ulDeviceError: 0,
         };
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(pInfo, info, "pInfo") }
+        pInfo.write(info)
     }
 
     /// C_SessionCancel (PKCS #11 3.2, section 5.6.5). All that can be active can be cancelled.
@@ -96,7 +93,7 @@ functions! {
         pulOperationStateLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        memory::not_null(pulOperationStateLen, "pulOperationStateLen")?;
+        pOperationState.length_not_null()?;
         session.operation_state()
     }
 
@@ -109,7 +106,7 @@ functions! {
         hAuthenticationKey: CK_OBJECT_HANDLE,
     ) {
         Module::current()?.session(hSession)?;
-        memory::not_null(pOperationState, "pOperationState")?;
+        pOperationState.not_null()?;
         Err(Error::new(
             Kind::SavedState,
             "this module saves no state of operations, so there is none to go back to",
@@ -126,8 +123,7 @@ functions! {
         let module = Module::current()?;
         module.session(hSession)?;
         check_user_type(&module, userType)?;
-        // SAFETY: the caller's promise.
-        let pin = unsafe { credential(pPin, ulPinLen, "pPin") }?;
+        let pin = &pPin.up_to(token::MAX_PIN_LENGTH)?;
         module.login(hSession, &Login { username: &[], pin })
     }
 
@@ -144,13 +140,8 @@ functions! {
         let module = Module::current()?;
         module.session(hSession)?;
         check_user_type(&module, userType)?;
-        // SAFETY: the caller's promise.
-        let (username, pin) = unsafe {
-            (
-                credential(pUsername, ulUsernameLen, "pUsername")?,
-                credential(pPin, ulPinLen, "pPin")?,
-            )
-        };
+        let username = &pUsername.up_to(token::MAX_PIN_LENGTH)?;
+        let pin = &pPin.up_to(token::MAX_PIN_LENGTH)?;
         module.login(hSession, &Login { username, pin })
     }
 
@@ -169,34 +160,15 @@ functions! {
         pFlags: *mut CK_FLAGS,
     ) {
         Module::current()?.session(hSession)?;
-        memory::not_null(pFlags, "pFlags")?;
+        pFlags.not_null()?;
         if type_ != CKS_LAST_VALIDATION_OK {
             return Err(Error::new(
                 Kind::Arguments,
                 format!("there are no validation flags of type {type_}"),
             ));
         }
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(pFlags, 0, "pFlags") }
+        pFlags.write(0)
     }
-}
-
-/// Borrows a PIN or a user's name, if it is not longer than C_GetTokenInfo says.
-///
-/// # Safety
-/// As for [`memory::bytes`], up to that length.
-unsafe fn credential<'a>(
-    pointer: *const CK_UTF8CHAR,
-    length: CK_ULONG,
-    name: &str,
-) -> Result<&'a [u8]> {
-    let limit = token::MAX_PIN_LENGTH;
-    if length > limit {
-        let reason = format!("{name} has {length} bytes, but at most {limit} are expected");
-        return Err(Error::new(Kind::Arguments, reason));
-    }
-    // SAFETY: as this function demands.
-    unsafe { memory::bytes(pointer, length, name) }
 }
 
 fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {

@@ -3,12 +3,13 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
-use crate::error::{Kind, Result};
+use super::operations::{answer, mechanism_or_cancel, update};
+use super::output::Output;
+use crate::error::Result;
 use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
-use crate::operation::{Form, Sign, Signer, Taken};
-use crate::signpath::Cancellation;
+use crate::operation::{Data, Form, Sign, Signer, Taken};
+use crate::session::Session;
 use crate::token::Key;
 
 functions! {
@@ -20,11 +21,9 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        if pMechanism.is_null() && session.sign.cancel() {
+        let Some(request) = mechanism_or_cancel(&session.sign, &pMechanism)? else {
             return Ok(());
-        }
-        // SAFETY: the caller's promise.
-        let request = unsafe { memory::mechanism(pMechanism) }?;
+        };
         session.sign.start(|_| {
             let signer = signer(&module, request, hKey)?;
             let data = signer.data();
@@ -42,23 +41,13 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         let sign = session.sign.take()?.in_form(Form::OnePart)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            signature(sign, pSignature, pulSignatureLen, session.cancellation(), |sign| {
-                sign.data.set(memory::bytes(pData, ulDataLen, "pData")?)
-            })
-        }
+        finish(sign, &session, &pSignature, |data| data.set(&pData.bytes()?))
     }
 
     /// C_SignUpdate (PKCS #11 3.2, section 5.13.3).
     fn C_SignUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let mut sign = session.sign.take()?.in_form(Form::Parts)?;
-        // SAFETY: the caller's promise.
-        let part = unsafe { memory::bytes(pPart, ulPartLen, "pPart") }?;
-        sign.operation.data.add(part)?;
-        sign.keep();
-        Ok(())
+        update(session.sign.take()?.in_form(Form::Parts)?, &pPart)
     }
 
     /// C_SignFinal (PKCS #11 3.2, section 5.13.4).
@@ -69,8 +58,7 @@ functions! {
     ) {
         let session = Module::current()?.session(hSession)?;
         let sign = session.sign.take()?.in_form(Form::Parts)?;
-        // SAFETY: the caller's promise.
-        unsafe { signature(sign, pSignature, pulSignatureLen, session.cancellation(), |_| Ok(())) }
+        finish(sign, &session, &pSignature, |_| Ok(()))
     }
 }
 
@@ -81,56 +69,17 @@ pub(super) fn signer(module: &Module, request: Request, key: CK_OBJECT_HANDLE) -
     Signer::new(service, &object, mechanism, request.parameter)
 }
 
-/// Answers with the signature, of which `prepare` adds what is missing.
-///
-/// # Safety
-/// As for [`memory::output`].
-unsafe fn signature(
+/// Answers with the signature of the data, of which `complete` adds what is missing.
+fn finish(
     sign: Taken<'_, Sign>,
-    buffer: *mut CK_BYTE,
-    length: *mut CK_ULONG,
-    session: &Cancellation,
-    prepare: impl FnOnce(&mut Sign) -> Result<()>,
+    session: &Session,
+    output: &Output,
+    complete: impl FnOnce(&mut Data) -> Result<()>,
 ) -> Result<()> {
-    let needed = sign.operation.signer.signature_length();
-    // SAFETY: as this function demands.
-    unsafe {
-        answer(
-            sign,
-            needed,
-            (buffer, length, "pulSignatureLen"),
-            |mut sign| {
-                prepare(&mut sign.operation)?;
-                let wait = sign.place.wait(session);
-                sign.operation.signer.sign(sign.operation.data, &wait)
-            },
-        )
-    }
-}
-
-/// Ends an operation and writes its output, unless the caller only asks for the length or has too
-/// little room: then the operation stays as it is, and `finish` is not called.
-///
-/// # Safety
-/// As for [`memory::output`], of a buffer, its length, and the name of that.
-pub(super) unsafe fn answer<T>(
-    taken: Taken<'_, T>,
-    needed: usize,
-    (buffer, length, length_name): (*mut CK_BYTE, *mut CK_ULONG, &'static str),
-    finish: impl FnOnce(Taken<'_, T>) -> Result<Vec<u8>>,
-) -> Result<()> {
-    // SAFETY: as this function demands.
-    match unsafe { memory::output(buffer, length, needed, length_name) } {
-        Ok(Some(output)) => output.write(&finish(taken)?),
-        Ok(None) => {
-            taken.keep();
-            Ok(())
-        }
-        Err(error) => {
-            if error.kind == Kind::BufferTooSmall {
-                taken.keep();
-            }
-            Err(error)
-        }
-    }
+    let length = sign.operation.signer.signature_length();
+    answer(output, length, sign, Taken::keep, |mut sign| {
+        complete(&mut sign.operation.data)?;
+        let wait = sign.place.wait(session.cancellation());
+        sign.operation.signer.sign(sign.operation.data, &wait)
+    })
 }

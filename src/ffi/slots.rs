@@ -4,7 +4,8 @@ use std::ffi::c_void;
 
 use cryptoki_sys::*;
 
-use super::{argument_list, call, functions, memory};
+use super::output::Out;
+use super::{entry_point, functions};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{MECHANISMS, Mechanism};
 use crate::module::Module;
@@ -37,8 +38,7 @@ functions! {
     /// C_GetSlotList (PKCS #11 3.2, section 5.5.1). The token is always present.
     fn C_GetSlotList(tokenPresent: CK_BBOOL, pSlotList: *mut CK_SLOT_ID, pulCount: *mut CK_ULONG) {
         Module::current()?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_list(&[token::SLOT_ID], pSlotList, pulCount, "pulCount") }
+        pSlotList.write(&[token::SLOT_ID])
     }
 
     /// C_GetSlotInfo (PKCS #11 3.2, section 5.5.2).
@@ -52,8 +52,7 @@ functions! {
             hardwareVersion: CK_VERSION { major: 1, minor: 0 },
             firmwareVersion: library_version(),
         };
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(pInfo, info, "pInfo") }
+        pInfo.write(info)
     }
 
     /// C_GetTokenInfo (PKCS #11 3.2, section 5.5.3).
@@ -81,16 +80,15 @@ functions! {
             firmwareVersion: library_version(),
             utcTime: padded(""),
         };
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(pInfo, info, "pInfo") }
+        pInfo.write(info)
     }
 
     /// C_WaitForSlotEvent (PKCS #11 3.2, section 5.5.4). Nothing ever happens to the slot, so that
     /// it waits until C_Finalize.
     fn C_WaitForSlotEvent(flags: CK_FLAGS, pSlot: *mut CK_SLOT_ID, pReserved: *mut c_void) {
         let module = Module::current()?;
-        memory::not_null(pSlot, "pSlot")?;
-        memory::null(pReserved, "pReserved")?;
+        pSlot.not_null()?;
+        pReserved.reserved()?;
         if flags & CKF_DONT_BLOCK != 0 {
             return Err(Error::new(Kind::NoEvent, "the slot never changes"));
         }
@@ -106,8 +104,7 @@ functions! {
         Module::current()?;
         check_slot(slotID)?;
         let list: Vec<_> = MECHANISMS.iter().map(|mechanism| mechanism.id).collect();
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_list(&list, pMechanismList, pulCount, "pulCount") }
+        pMechanismList.write(&list)
     }
 
     /// C_GetMechanismInfo (PKCS #11 3.2, section 5.5.6).
@@ -116,52 +113,39 @@ functions! {
         type_: CK_MECHANISM_TYPE,
         pInfo: *mut CK_MECHANISM_INFO,
     ) {
-        // SAFETY: the caller's promise.
-        unsafe { mechanism_info(slotID, type_, pInfo, CK_FLAGS::MAX) }
+        mechanism_info(slotID, type_, &pInfo, CK_FLAGS::MAX)
     }
 }
 
-/// C_GetMechanismInfo of the function list of version 2.40: without the flags of later versions,
-/// whose bits a caller of that version does not know.
-///
-/// # Safety
-/// The pointers are as the standard demands.
-#[allow(non_snake_case, reason = "the standard's names")]
-pub(super) unsafe extern "C" fn mechanism_info_2_40(
-    slotID: CK_SLOT_ID,
-    type_: CK_MECHANISM_TYPE,
-    pInfo: *mut CK_MECHANISM_INFO,
-) -> CK_RV {
-    let arguments = argument_list!(
-        slotID: CK_SLOT_ID,
-        type_: CK_MECHANISM_TYPE,
-        pInfo: *mut CK_MECHANISM_INFO
-    );
-    call("C_GetMechanismInfo", &arguments, || {
-        // SAFETY: the caller's promise.
-        unsafe { mechanism_info(slotID, type_, pInfo, FLAGS_2_40) }
-    })
+entry_point! {
+    /// C_GetMechanismInfo of the function list of version 2.40: without the flags of later
+    /// versions, whose bits a caller of that version does not know.
+    ///
+    /// # Safety
+    /// The pointers are as the standard demands.
+    (pub(super)) mechanism_info_2_40: "C_GetMechanismInfo" =>
+    (slotID: CK_SLOT_ID, type_: CK_MECHANISM_TYPE, pInfo: *mut CK_MECHANISM_INFO)
+    {
+        mechanism_info(slotID, type_, &pInfo, FLAGS_2_40)
+    }
 }
 
-/// # Safety
-/// `info` is NULL or points to room for the information.
-unsafe fn mechanism_info(
+fn mechanism_info(
     slot: CK_SLOT_ID,
     id: CK_MECHANISM_TYPE,
-    info: *mut CK_MECHANISM_INFO,
+    info: &Out<CK_MECHANISM_INFO>,
     known_flags: CK_FLAGS,
 ) -> Result<()> {
     Module::current()?;
     check_slot(slot)?;
-    memory::not_null(info, "pInfo")?;
+    info.not_null()?;
     let mechanism = Mechanism::find(id).ok_or_else(|| {
         let reason = format!("{} is not in the list of mechanisms", names::mechanism(id));
         Error::new(Kind::NoSuchMechanism, reason)
     })?;
     let mut known = mechanism.info();
     known.flags &= known_flags;
-    // SAFETY: as this function demands.
-    unsafe { memory::write(info, known, "pInfo") }
+    info.write(known)
 }
 
 /// Refuses every slot but the one.

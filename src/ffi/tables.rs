@@ -1,10 +1,10 @@
 //! The function lists of PKCS #11 2.40, 3.0 and 3.2, all from one list of functions.
 
 use std::cell::UnsafeCell;
+use std::ffi::CStr;
 
 use cryptoki_sys::*;
 
-use super::memory;
 use super::slots::mechanism_info_2_40;
 use super::*;
 
@@ -64,7 +64,7 @@ function_lists! {
     ]
 }
 
-const NAME: &[u8] = b"PKCS 11\0";
+const NAME: &CStr = c"PKCS 11";
 
 /// The interfaces, the one that is chosen by default first. None is fork safe as
 /// CKF_INTERFACE_FORK_SAFE means it: a child starts afresh, without its parent's sessions.
@@ -74,6 +74,13 @@ const ALL: [CK_INTERFACE; 3] = [
     interface(&raw const FUNCTION_LIST_3_2),
     interface(&raw const FUNCTION_LIST_3_0),
     interface(&raw const FUNCTION_LIST),
+];
+
+/// The versions of the interfaces.
+static VERSIONS: [CK_VERSION; 3] = [
+    FUNCTION_LIST_3_2.version,
+    FUNCTION_LIST_3_0.version,
+    FUNCTION_LIST.version,
 ];
 
 struct Interfaces([CK_INTERFACE; 3]);
@@ -92,7 +99,7 @@ unsafe impl Sync for GivenAway {}
 
 const fn interface<T>(function_list: *const T) -> CK_INTERFACE {
     CK_INTERFACE {
-        pInterfaceName: NAME.as_ptr().cast_mut(),
+        pInterfaceName: NAME.as_ptr().cast_mut().cast(),
         pFunctionList: function_list.cast_mut().cast(),
         flags: 0,
     }
@@ -102,14 +109,12 @@ functions! {
     /// C_GetFunctionList (PKCS #11 3.2, section 5.4.4): the list of version 2.40.
     fn C_GetFunctionList(ppFunctionList: *mut *mut CK_FUNCTION_LIST) {
         let list = (&raw const FUNCTION_LIST).cast_mut();
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(ppFunctionList, list, "ppFunctionList") }
+        ppFunctionList.write(list)
     }
 
     /// C_GetInterfaceList (PKCS #11 3.2, section 5.4.5).
     fn C_GetInterfaceList(pInterfacesList: *mut CK_INTERFACE, pulCount: *mut CK_ULONG) {
-        // SAFETY: the caller's promise.
-        unsafe { memory::write_list(&INTERFACES.0, pInterfacesList, pulCount, "pulCount") }
+        pInterfacesList.write(&INTERFACES.0)
     }
 
     /// C_GetInterface (PKCS #11 3.2, section 5.4.6). Without name or version any will do, the
@@ -120,18 +125,10 @@ functions! {
         ppInterface: *mut *mut CK_INTERFACE,
         flags: CK_FLAGS,
     ) {
-        memory::not_null(ppInterface, "ppInterface")?;
-        // SAFETY: the caller's promise.
-        let fits_name = pInterfaceName.is_null()
-            || NAME.strip_suffix(b"\0") == Some(unsafe { memory::text(pInterfaceName) });
-        let version = match pVersion.is_null() {
-            true => None,
-            // SAFETY: the caller's promise.
-            false => Some(unsafe { memory::read(pVersion, "pVersion") }?),
-        };
-        let position = INTERFACES.0.iter().position(|interface| {
-            // SAFETY: each list of functions begins with its version.
-            let provided = unsafe { interface.pFunctionList.cast::<CK_VERSION>().read() };
+        ppInterface.not_null()?;
+        let fits_name = pInterfaceName.is(NAME).unwrap_or(true);
+        let version = pVersion.read()?;
+        let position = INTERFACES.0.iter().zip(VERSIONS).position(|(interface, provided)| {
             fits_name
                 && version.is_none_or(|asked| {
                     (asked.major, asked.minor) == (provided.major, provided.minor)
@@ -142,7 +139,6 @@ functions! {
             Error::new(Kind::NoSuchInterface, "no interface has this name, version and flags")
         })?;
         let interface = GIVEN_AWAY.0.get().cast::<CK_INTERFACE>().wrapping_add(position);
-        // SAFETY: the caller's promise.
-        unsafe { memory::write(ppInterface, interface, "ppInterface") }
+        ppInterface.write(interface)
     }
 }

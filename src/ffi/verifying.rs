@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::memory;
+use super::operations::{mechanism_or_cancel, update};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
@@ -19,11 +19,9 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        if pMechanism.is_null() && session.verify.cancel() {
+        let Some(request) = mechanism_or_cancel(&session.verify, &pMechanism)? else {
             return Ok(());
-        }
-        // SAFETY: the caller's promise.
-        let request = unsafe { memory::mechanism(pMechanism) }?;
+        };
         session.verify.start(|_| {
             let verifier = verifier(&module, request, hKey)?;
             let data = verifier.data();
@@ -40,23 +38,16 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { mut operation, place: _place } = take(&session, Told::AtTheEnd, Form::OnePart)?;
-        // SAFETY: the caller's promise.
-        let (data, signature) = unsafe {
-            (
-                memory::bytes(pData, ulDataLen, "pData")?,
-                memory::bytes(pSignature, ulSignatureLen, "pSignature")?,
-            )
-        };
-        operation.data.set(data)?;
-        operation.verifier.verify(operation.data, signature)
+        let mut verify = take(&session, SignatureComes::Last, Form::OnePart)?;
+        let (data, signature) = (pData.bytes()?, pSignature.bytes()?);
+        verify.operation.data.set(&data)?;
+        finish(verify, &signature)
     }
 
     /// C_VerifyUpdate (PKCS #11 3.2, section 5.15.3).
     fn C_VerifyUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        // SAFETY: the caller's promise.
-        unsafe { update(take(&session, Told::AtTheEnd, Form::Parts)?, pPart, ulPartLen) }
+        update(take(&session, SignatureComes::Last, Form::Parts)?, &pPart)
     }
 
     /// C_VerifyFinal (PKCS #11 3.2, section 5.15.4).
@@ -66,10 +57,7 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { operation, place: _place } = take(&session, Told::AtTheEnd, Form::Parts)?;
-        // SAFETY: the caller's promise.
-        let signature = unsafe { memory::bytes(pSignature, ulSignatureLen, "pSignature") }?;
-        operation.verifier.verify(operation.data, signature)
+        finish(take(&session, SignatureComes::Last, Form::Parts)?, &pSignature.bytes()?)
     }
 
     /// C_VerifySignatureInit (PKCS #11 3.2, section 5.15.7). A NULL mechanism ends an active
@@ -83,16 +71,10 @@ functions! {
     ) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
-        if pMechanism.is_null() && session.verify.cancel() {
+        let Some(request) = mechanism_or_cancel(&session.verify, &pMechanism)? else {
             return Ok(());
-        }
-        // SAFETY: the caller's promise.
-        let (request, signature) = unsafe {
-            (
-                memory::mechanism(pMechanism)?,
-                memory::bytes(pSignature, ulSignatureLen, "pSignature")?,
-            )
         };
+        let signature = pSignature.bytes()?;
         session.verify.start(|_| {
             let verifier = verifier(&module, request, hKey)?;
             let data = verifier.data();
@@ -108,10 +90,9 @@ functions! {
     /// C_VerifySignature (PKCS #11 3.2, section 5.15.8).
     fn C_VerifySignature(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { mut operation, place: _place } = take(&session, Told::AtTheBeginning, Form::OnePart)?;
-        // SAFETY: the caller's promise.
-        operation.data.set(unsafe { memory::bytes(pData, ulDataLen, "pData") }?)?;
-        verify_told(operation)
+        let mut verify = take(&session, SignatureComes::First, Form::OnePart)?;
+        verify.operation.data.set(&pData.bytes()?)?;
+        finish_with_first(verify)
     }
 
     /// C_VerifySignatureUpdate (PKCS #11 3.2, section 5.15.9).
@@ -121,15 +102,13 @@ functions! {
         ulPartLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        // SAFETY: the caller's promise.
-        unsafe { update(take(&session, Told::AtTheBeginning, Form::Parts)?, pPart, ulPartLen) }
+        update(take(&session, SignatureComes::First, Form::Parts)?, &pPart)
     }
 
     /// C_VerifySignatureFinal (PKCS #11 3.2, section 5.15.10).
     fn C_VerifySignatureFinal(hSession: CK_SESSION_HANDLE) {
         let session = Module::current()?.session(hSession)?;
-        let Taken { operation, place: _place } = take(&session, Told::AtTheBeginning, Form::Parts)?;
-        verify_told(operation)
+        finish_with_first(take(&session, SignatureComes::First, Form::Parts)?)
     }
 }
 
@@ -143,24 +122,26 @@ pub(super) fn verifier(
     Verifier::new(module.token.visible_key(key)?, mechanism, request.parameter)
 }
 
-/// When the signature is told: to C_VerifySignatureInit, or to what ends the verification.
+/// When the signature comes.
 #[derive(PartialEq, Eq)]
-enum Told {
-    AtTheBeginning,
-    AtTheEnd,
+enum SignatureComes {
+    /// Before the data, with C_VerifySignatureInit.
+    First,
+    /// With what ends the verification.
+    Last,
 }
 
 /// Takes the verification, if it was begun by the function that goes with the one that asks, and
 /// in the same form.
-fn take(session: &Session, told: Told, form: Form) -> Result<Taken<'_, Verify>> {
+fn take(session: &Session, signature: SignatureComes, form: Form) -> Result<Taken<'_, Verify>> {
     let taken = session.verify.take()?;
-    if taken.operation.signature.is_some() == (told == Told::AtTheBeginning) {
+    if taken.operation.signature.is_some() == (signature == SignatureComes::First) {
         return taken.in_form(form);
     }
     taken.keep();
-    let (begun, other) = match told {
-        Told::AtTheBeginning => (Verify::INIT, "C_Verify…"),
-        Told::AtTheEnd => ("C_VerifySignatureInit", "C_VerifySignature…"),
+    let (begun, other) = match signature {
+        SignatureComes::First => (Verify::INIT, "C_Verify…"),
+        SignatureComes::Last => ("C_VerifySignatureInit", "C_VerifySignature…"),
     };
     Err(Error::new(
         Kind::OperationNotInitialized,
@@ -168,21 +149,17 @@ fn take(session: &Session, told: Told, form: Form) -> Result<Taken<'_, Verify>> 
     ))
 }
 
-/// # Safety
-/// As for [`memory::bytes`].
-unsafe fn update(
-    mut verify: Taken<'_, Verify>,
-    part: *const CK_BYTE,
-    length: CK_ULONG,
-) -> Result<()> {
-    // SAFETY: as this function demands.
-    let part = unsafe { memory::bytes(part, length, "pPart") }?;
-    verify.operation.data.add(part)?;
-    verify.keep();
-    Ok(())
+/// Verifies a signature of the data.
+fn finish(verify: Taken<'_, Verify>, signature: &[u8]) -> Result<()> {
+    let Taken {
+        operation,
+        place: _place,
+    } = verify;
+    operation.verifier.verify(operation.data, signature)
 }
 
-fn verify_told(verify: Verify) -> Result<()> {
-    let signature = verify.signature.unwrap_or_default();
-    verify.verifier.verify(verify.data, &signature)
+/// Verifies the signature that came first.
+fn finish_with_first(mut verify: Taken<'_, Verify>) -> Result<()> {
+    let signature = verify.operation.signature.take().unwrap_or_default();
+    finish(verify, &signature)
 }

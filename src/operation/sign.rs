@@ -39,14 +39,6 @@ pub struct Sign {
     pub data: Data,
 }
 
-/// An initialized message-based signature process (PKCS #11 3.2, section 5.14).
-pub struct MessageSign {
-    /// What signs each message.
-    pub signer: Signer,
-    /// The message that C_SignMessageBegin began.
-    pub message: Option<Data>,
-}
-
 impl Operation for Sign {
     const WHAT: &'static str = "a signature";
     const INIT: &'static str = "C_SignInit";
@@ -65,12 +57,6 @@ impl InParts for Sign {
     fn data(&mut self) -> &mut Data {
         &mut self.data
     }
-}
-
-impl Operation for MessageSign {
-    const WHAT: &'static str = "message-based signing";
-    const INIT: &'static str = "C_MessageSignInit";
-    const END: &'static str = "C_MessageSignFinal";
 }
 
 impl Signer {

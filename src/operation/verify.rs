@@ -34,14 +34,6 @@ pub struct Verify {
     pub signature: Option<Vec<u8>>,
 }
 
-/// An initialized message-based verification process (PKCS #11 3.2, section 5.16).
-pub struct MessageVerify {
-    /// What verifies each message.
-    pub verifier: Verifier,
-    /// The message that C_VerifyMessageBegin began.
-    pub message: Option<Data>,
-}
-
 impl Operation for Verify {
     const WHAT: &'static str = "a verification";
     const INIT: &'static str = "C_VerifyInit";
@@ -67,12 +59,6 @@ impl InParts for Verify {
     fn data(&mut self) -> &mut Data {
         &mut self.data
     }
-}
-
-impl Operation for MessageVerify {
-    const WHAT: &'static str = "message-based verification";
-    const INIT: &'static str = "C_MessageVerifyInit";
-    const END: &'static str = "C_MessageVerifyFinal";
 }
 
 impl Verifier {

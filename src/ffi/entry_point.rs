@@ -1,0 +1,175 @@
+//! From the standard's signature of a function to a body of safe code.
+//!
+//! A function is declared with the arguments that it has in C. Its body gets checked ones instead:
+//! a pointer and its length are one, under the name of the pointer, and nothing that they give out
+//! outlives the call. Nothing is checked before the body asks for it: the order of the checks is to
+//! be seen there.
+
+/// Defines exported functions whose body is a [`Result`](crate::error::Result).
+macro_rules! functions {
+    ($($(#[$doc:meta])* fn $name:ident($($arguments:tt)*) $body:block)*) => {
+        $(
+            $crate::ffi::entry_point! {
+                $(#[$doc])*
+                ///
+                /// # Safety
+                /// The pointers are as the standard demands.
+                #[unsafe(no_mangle)]
+                (pub) $name: stringify!($name) => ($($arguments)*) $body
+            }
+        )*
+    };
+}
+pub(super) use functions;
+
+/// Defines a function by its name, the name that the log has of it, its arguments and its body.
+macro_rules! entry_point {
+    (
+        $(#[$attribute:meta])*
+        ($visibility:vis) $name:ident: $logged_name:expr => ($($arguments:tt)*) $body:block
+    ) => {
+        $crate::ffi::entry_point! {
+            $(#[$attribute])*
+            ($visibility) $name: $logged_name => ($($arguments)*) ($($arguments)*) $body
+        }
+    };
+    (
+        $(#[$attribute:meta])*
+        ($visibility:vis) $name:ident: $logged_name:expr =>
+        ($($argument:ident: $type:ty),* $(,)?) ($($arguments:tt)*) $body:block
+    ) => {
+        $(#[$attribute])*
+        #[allow(unsafe_code)]
+        $visibility unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
+            let arguments = $crate::ffi::argument_list!($($argument: $type),*);
+            $crate::ffi::checked! { ({ $logged_name, arguments, $body } [] []) $($arguments)* , }
+        }
+    };
+}
+pub(super) use entry_point;
+
+/// The table of what the body of a function gets for an argument in C, or for two: by their types,
+/// or by name where the type leaves it open. In the standard, a length follows its pointer.
+/// `[pointer, count]` is a place with that many values.
+macro_rules! checked_argument {
+    (pInitArgs $state:tt $pointer:ident: *mut c_void, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (In<CK_C_INITIALIZE_ARGS> [$pointer.cast(), 1]) $($rest)* }
+    };
+    (pRandomData $state:tt $pointer:ident: *mut CK_BYTE, $length:ident: CK_ULONG, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (Room<CK_BYTE> [$pointer, $length]) $($rest)* }
+    };
+
+    // A pointer and a number of values.
+    ($_:ident $state:tt $pointer:ident: *mut CK_BYTE, $length:ident: CK_ULONG, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (Input [$pointer, $length]) $($rest)* }
+    };
+    (
+        $_:ident $state:tt
+        $pointer:ident: *mut CK_UTF8CHAR, $length:ident: CK_ULONG, $($rest:tt)*
+    ) => {
+        $crate::ffi::checked! { @ $state (Input [$pointer, $length]) $($rest)* }
+    };
+    ($_:ident $state:tt $pointer:ident: *mut c_void, $length:ident: CK_ULONG, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (Input [$pointer.cast(), $length]) $($rest)* }
+    };
+    (
+        $_:ident $state:tt
+        $pointer:ident: *mut CK_ATTRIBUTE, $count:ident: CK_ULONG, $($rest:tt)*
+    ) => {
+        $crate::ffi::checked! { @ $state (Template [$pointer, $count]) $($rest)* }
+    };
+    (
+        $_:ident $state:tt
+        $pointer:ident: *mut CK_OBJECT_HANDLE, $count:ident: CK_ULONG, $($rest:tt)*
+    ) => {
+        $crate::ffi::checked! { @ $state (Room<CK_OBJECT_HANDLE> [$pointer, $count]) $($rest)* }
+    };
+
+    // A pointer, and another one to the number of values that there is room for.
+    (
+        $_:ident $state:tt
+        $pointer:ident: *mut $type:ident, $count:ident: *mut CK_ULONG, $($rest:tt)*
+    ) => {
+        $crate::ffi::checked! { @ $state (List<$type> [$pointer, 0] [$count, 1]) $($rest)* }
+    };
+
+    // A pointer alone.
+    ($_:ident $state:tt $pointer:ident: *mut CK_MECHANISM, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (MechanismArgument [$pointer, 1]) $($rest)* }
+    };
+    ($_:ident $state:tt $pointer:ident: *mut CK_UTF8CHAR, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (Text [$pointer, 0]) $($rest)* }
+    };
+    ($_:ident $state:tt $pointer:ident: *mut CK_VERSION, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (In<CK_VERSION> [$pointer, 1]) $($rest)* }
+    };
+    ($_:ident $state:tt $pointer:ident: *mut c_void, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (Opaque [$pointer, 0]) $($rest)* }
+    };
+    ($_:ident $state:tt $pointer:ident: *mut $type:ty, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state (Out<$type> [$pointer, 1]) $($rest)* }
+    };
+
+    // No pointer.
+    ($_:ident $state:tt $number:ident: $type:ident, $($rest:tt)*) => {
+        $crate::ffi::checked! { @ $state ($number: $type) $($rest)* }
+    };
+}
+pub(super) use checked_argument;
+
+/// Goes through the arguments of a function, and then calls its body.
+///
+/// In front of the arguments that are left is what became of the others: the parameters of the
+/// body, and how those that lead to the caller's memory are made.
+macro_rules! checked {
+    (
+        ({ $function:expr, $arguments:ident, $body:block }
+        [$(($parameter:ident: $($type:tt)*))*]
+        [$((
+            $argument:ident: $wrapper:ident
+            $([$pointer:ident $(.$cast:ident())?, $count:expr])*
+        ))*])
+        $(,)?
+    ) => {
+        #[deny(unsafe_code)]
+        #[allow(unused_variables, reason = "some arguments of the standard change nothing here")]
+        fn body($($parameter: $($type)*),*) -> $crate::error::Result<()> $body
+
+        let _memory = $crate::ffi::Memory::new();
+        $(
+            let $argument = $crate::ffi::$wrapper::new($(
+                // SAFETY: the caller's promise (PKCS #11 3.2, section 5) for the time of this call,
+                // and `_memory` is dropped when it ends.
+                unsafe {
+                    $crate::ffi::Place::new(
+                        &_memory, $pointer $(.$cast())?, $count, stringify!($pointer),
+                    )
+                }
+            ),*);
+        )*
+        $crate::ffi::call($function, &$arguments, || body($($parameter),*))
+    };
+    (
+        @ ($call:tt [$($parameters:tt)*] $places:tt)
+        ($number:ident: $type:ident) $($rest:tt)*
+    ) => {
+        $crate::ffi::checked! { ($call [$($parameters)* ($number: $type)] $places) $($rest)* }
+    };
+    (
+        @ ($call:tt [$($parameters:tt)*] [$($places:tt)*])
+        ($wrapper:ident $(<$of:ty>)? [$pointer:ident $($place:tt)*] $($count:tt)?) $($rest:tt)*
+    ) => {
+        $crate::ffi::checked! {
+            (
+                $call
+                [$($parameters)* ($pointer: $crate::ffi::$wrapper<'_ $(, $of)?>)]
+                [$($places)* ($pointer: $wrapper [$pointer $($place)*] $($count)?)]
+            )
+            $($rest)*
+        }
+    };
+    ($state:tt $name:ident: $($rest:tt)*) => {
+        $crate::ffi::checked_argument! { $name $state $name: $($rest)* }
+    };
+}
+pub(super) use checked;

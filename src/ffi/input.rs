@@ -1,0 +1,120 @@
+//! Arguments that a function reads.
+
+use std::cell::Ref;
+use std::ffi::{CStr, c_void};
+
+use cryptoki_sys::*;
+
+use super::memory::Place;
+use crate::error::{Error, Kind, Result};
+
+/// Bytes: a pointer and their number.
+pub(super) struct Input<'a>(Place<'a, CK_BYTE>);
+
+impl<'a> Input<'a> {
+    pub(super) fn new(place: Place<'a, CK_BYTE>) -> Self {
+        Self(place)
+    }
+
+    /// Borrows the bytes. NULL is no bytes if the length is 0.
+    ///
+    /// # Errors
+    /// [`Kind::Arguments`].
+    pub(super) fn bytes(&self) -> Result<Ref<'a, [u8]>> {
+        self.0.bytes()
+    }
+
+    /// Borrows the bytes, if they are no more than `limit`.
+    ///
+    /// # Errors
+    /// [`Kind::Arguments`].
+    pub(super) fn up_to(&self, limit: CK_ULONG) -> Result<Ref<'a, [u8]>> {
+        let (name, length) = (self.0.name(), self.0.count());
+        if length > limit {
+            let reason = format!("{name} has {length} bytes, but at most {limit} are expected");
+            return Err(Error::new(Kind::Arguments, reason));
+        }
+        self.0.bytes()
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Whether there is neither a pointer nor a length.
+    pub(super) fn is_absent(&self) -> bool {
+        self.0.is_null() && self.0.count() == 0
+    }
+
+    /// Refuses NULL, even where there are no bytes.
+    pub(super) fn not_null(&self) -> Result<()> {
+        self.0.not_null()
+    }
+}
+
+/// A value.
+pub(super) struct In<'a, T>(Place<'a, T>);
+
+impl<'a, T: Copy> In<'a, T> {
+    pub(super) fn new(place: Place<'a, T>) -> Self {
+        Self(place)
+    }
+
+    /// Reads the value; none where the pointer is NULL.
+    pub(super) fn read(&self) -> Result<Option<T>> {
+        match self.0.is_null() {
+            true => Ok(None),
+            false => self.0.read(0).map(Some),
+        }
+    }
+}
+
+/// A NUL-terminated text.
+pub(super) struct Text<'a>(Place<'a, CK_UTF8CHAR>);
+
+impl<'a> Text<'a> {
+    pub(super) fn new(place: Place<'a, CK_UTF8CHAR>) -> Self {
+        Self(place)
+    }
+
+    /// Whether it is this text; none where the pointer is NULL.
+    pub(super) fn is(&self, text: &CStr) -> Option<bool> {
+        if self.0.is_null() {
+            return None;
+        }
+        let _reading = self.0.memory().reading();
+        // SAFETY: it is not NULL, and so points to a NUL-terminated text as the caller promises.
+        Some(text == unsafe { CStr::from_ptr(self.0.pointer().cast()) })
+    }
+}
+
+/// A pointer that is not followed: one that the standard reserves, or the caller's own.
+pub(super) struct Opaque<'a>(Place<'a, c_void>);
+
+impl<'a> Opaque<'a> {
+    pub(super) fn new(place: Place<'a, c_void>) -> Self {
+        Self(place)
+    }
+
+    /// Refuses all but NULL.
+    ///
+    /// # Errors
+    /// [`Kind::Arguments`].
+    pub(super) fn reserved(&self) -> Result<()> {
+        reserved(self.0.is_null(), self.0.name())
+    }
+}
+
+/// Refuses a pointer that the standard reserves, unless it is NULL.
+///
+/// # Errors
+/// [`Kind::Arguments`].
+pub(super) fn reserved(is_null: bool, name: &str) -> Result<()> {
+    match is_null {
+        true => Ok(()),
+        false => Err(Error::new(
+            Kind::Arguments,
+            format!("{name} is reserved and has to be NULL"),
+        )),
+    }
+}

@@ -1,0 +1,162 @@
+//! Templates: attributes that a caller gives or asks for.
+
+use std::borrow::Cow;
+
+use cryptoki_sys::*;
+
+use super::memory::Place;
+use super::output::too_small;
+use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Level};
+use crate::names;
+use crate::object::{Attribute, Object, Value};
+
+/// The most attributes that a template can have: several times as many as the standard defines.
+const MAX_ATTRIBUTES: CK_ULONG = 1024;
+
+/// A template: a pointer and the number of its attributes.
+pub(super) struct Template<'a>(Place<'a, CK_ATTRIBUTE>);
+
+impl<'a> Template<'a> {
+    pub(super) fn new(place: Place<'a, CK_ATTRIBUTE>) -> Self {
+        Self(place)
+    }
+
+    /// Refuses NULL, even where there are no attributes.
+    pub(super) fn not_null(&self) -> Result<()> {
+        self.0.not_null()
+    }
+
+    /// Reads the template for `work`. Its values stay where they are until their length is
+    /// plausible.
+    ///
+    /// # Errors
+    /// [`Kind::Arguments`], and those of `work`.
+    pub(super) fn read<R>(&self, work: impl FnOnce(&[Attribute]) -> Result<R>) -> Result<R> {
+        let reading = self.0.memory().reading();
+        let access = &*reading;
+        let attributes: Vec<_> = (0..self.count()?)
+            .map(|index| {
+                let attribute = self.0.read(index)?;
+                let value = self.value(&attribute);
+                if value.count() > 0 {
+                    value.not_null()?;
+                }
+                let length = value.count() as usize;
+                let read = move || value.slice(access);
+                Ok(Attribute::new(attribute.type_, length, read))
+            })
+            .collect::<Result<_>>()?;
+        log(attributes.iter().map(|attribute| {
+            let name = names::attribute(attribute.id);
+            match shown(attribute) {
+                Some(value) => format!("{name}={value}"),
+                None => format!("{name} ({} bytes)", attribute.length),
+            }
+        }));
+        work(&attributes)
+    }
+
+    /// Fills the template with the attributes of an object (PKCS #11 3.2, section 5.7.5). All
+    /// entries are processed, whatever becomes of one.
+    ///
+    /// # Errors
+    /// [`Kind::Arguments`], else the first of [`Kind::AttributeType`],
+    /// [`Kind::AttributeSensitive`], [`Kind::BufferTooSmall`].
+    pub(super) fn fill(&self, object: &Object) -> Result<()> {
+        self.not_null()?;
+        let mut result = Ok(());
+        let mut described = Vec::new();
+        for index in 0..self.count()? {
+            let mut attribute = self.0.read(index)?;
+            let room = self.value(&attribute);
+            let written = write(object.attribute(attribute.type_), &room, &mut attribute);
+            self.0.write(index, &[attribute])?;
+            result = result.and(written);
+            if logging::enabled(Level::Debug) {
+                let name = names::attribute(attribute.type_);
+                described.push(match attribute.ulValueLen {
+                    CK_UNAVAILABLE_INFORMATION => format!("{name} (CK_UNAVAILABLE_INFORMATION)"),
+                    length if room.is_null() => format!("{name} (NULL, {length} bytes)"),
+                    length => format!("{name} ({length} bytes)"),
+                });
+            }
+        }
+        log(described);
+        result
+    }
+
+    fn count(&self) -> Result<usize> {
+        let count = self.0.count();
+        if count > 0 {
+            self.not_null()?;
+        }
+        if count > MAX_ATTRIBUTES {
+            let reason =
+                format!("ulCount is {count}; a template has at most {MAX_ATTRIBUTES} attributes");
+            return Err(Error::new(Kind::Arguments, reason));
+        }
+        Ok(count as usize)
+    }
+
+    /// The place of the value of an attribute of this template.
+    fn value(&self, attribute: &CK_ATTRIBUTE) -> Place<'a, CK_BYTE> {
+        let (pointer, length) = (attribute.pValue.cast(), attribute.ulValueLen);
+        // SAFETY: the caller's promise about the attributes.
+        unsafe { Place::new(self.0.memory(), pointer, length, "pValue in pTemplate") }
+    }
+}
+
+/// The value of an attribute that says what kind of object it is and nothing of which one.
+fn shown(attribute: &Attribute) -> Option<Cow<'static, str>> {
+    let number = || attribute.array().map(CK_ULONG::from_ne_bytes);
+    match attribute.id {
+        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => {
+            attribute.array().map(|[boolean]| names::boolean(boolean))
+        }
+        CKA_CLASS => number().map(names::object_class),
+        CKA_KEY_TYPE => number().map(names::key_type),
+        _ => None,
+    }
+}
+
+/// Writes the value of an attribute, and its length into the entry.
+fn write(
+    value: Option<Value<&[u8]>>,
+    room: &Place<CK_BYTE>,
+    attribute: &mut CK_ATTRIBUTE,
+) -> Result<()> {
+    attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    let name = names::attribute(attribute.type_);
+    match value {
+        None => Err(Error::new(
+            Kind::AttributeType,
+            format!("the object has no attribute {name}"),
+        )),
+        Some(Value::Sensitive) => Err(Error::new(
+            Kind::AttributeSensitive,
+            format!("attribute {name} never leaves SignPath"),
+        )),
+        Some(Value::Bytes(value)) => {
+            if !room.is_null() {
+                if room.count() < value.len() as CK_ULONG {
+                    return Err(too_small());
+                }
+                room.write(0, value)?;
+            }
+            attribute.ulValueLen = value.len() as CK_ULONG;
+            Ok(())
+        }
+    }
+}
+
+/// Logs what a template holds: types and lengths, and no value that may be anybody's data.
+fn log(attributes: impl IntoIterator<Item = String>) {
+    if logging::enabled(Level::Debug) {
+        let attributes: Vec<_> = attributes.into_iter().collect();
+        logging::write(
+            Level::Debug,
+            format_args!("pTemplate: {}", attributes.join(", ")),
+        );
+    }
+}
