@@ -11,7 +11,7 @@ use crate::lock::{Condvar, Mutex};
 use crate::logging::{self, Level};
 use crate::object::{Attribute, Index, Object, Options, Policy};
 use crate::policy_cache::PolicyCache;
-use crate::signpath::{Cancellation, PATIENCE, PolicyName, Service, SigningPolicy};
+use crate::signpath::{Cancellation, PATIENCE, PolicyName, Retry, Service, SigningPolicy};
 
 /// The age from which a list is asked for again when it is used.
 const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -351,12 +351,12 @@ impl Catalog {
                 return Ok((self.snapshot(policies), Standing::Kept));
             }
         }
-        let limit = match (has_another, need) {
-            (true, _) => Some(REFRESH_LIMIT),
-            (false, Need::Glimpse) => Some(GLIMPSE_LIMIT),
-            (false, _) => None,
+        let retry = match (has_another, need) {
+            (true, _) => Retry::Never(REFRESH_LIMIT),
+            (false, Need::Glimpse) => Retry::Never(GLIMPSE_LIMIT),
+            (false, _) => Retry::Configured,
         };
-        let answer = self.service.signing_policies(limit, cancellation);
+        let answer = self.service.signing_policies(retry, cancellation);
         match (&self.cache, &answer) {
             (Some(cache), Ok(policies)) => cache.write(policies),
             (Some(cache), Err(failure)) if is_refusal(failure) => cache.remove(),

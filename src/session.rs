@@ -1,13 +1,13 @@
 //! A session and its operations.
 //!
-//! Each kind of operation has a slot of its own, so that a session searches, digests, signs and
+//! Each kind of operation has a place of its own, so that a session searches, digests, signs and
 //! verifies at the same time.
 
 use cryptoki_sys::*;
 
 use crate::error::{Error, Kind, Result};
 use crate::object::Attribute;
-use crate::operation::{Digest, Find, MessageSign, MessageVerify, Sign, Slot, Verify};
+use crate::operation::{Digest, Find, MessageSign, MessageVerify, OperationPlace, Sign, Verify};
 use crate::signpath::Cancellation;
 use crate::token::Token;
 
@@ -17,17 +17,17 @@ pub struct Session {
     pub is_read_write: bool,
     /// Cancelled when the session is closed.
     cancellation: Cancellation,
-    find: Slot<Find>,
+    find: OperationPlace<Find>,
     /// C_DigestInit.
-    pub digest: Slot<Digest>,
+    pub digest: OperationPlace<Digest>,
     /// C_SignInit.
-    pub sign: Slot<Sign>,
+    pub sign: OperationPlace<Sign>,
     /// C_VerifyInit and C_VerifySignatureInit.
-    pub verify: Slot<Verify>,
+    pub verify: OperationPlace<Verify>,
     /// C_MessageSignInit.
-    pub message_sign: Slot<MessageSign>,
+    pub message_sign: OperationPlace<MessageSign>,
     /// C_MessageVerifyInit.
-    pub message_verify: Slot<MessageVerify>,
+    pub message_verify: OperationPlace<MessageVerify>,
 }
 
 impl Session {
@@ -36,12 +36,12 @@ impl Session {
         Self {
             is_read_write,
             cancellation: Cancellation::new(),
-            find: Slot::default(),
-            digest: Slot::default(),
-            sign: Slot::default(),
-            verify: Slot::default(),
-            message_sign: Slot::default(),
-            message_verify: Slot::default(),
+            find: OperationPlace::default(),
+            digest: OperationPlace::default(),
+            sign: OperationPlace::default(),
+            verify: OperationPlace::default(),
+            message_sign: OperationPlace::default(),
+            message_verify: OperationPlace::default(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Session {
     /// Ends the operations that the flags of C_SessionCancel name, also those that wait for the
     /// service. Flags of operations that are not active are ignored (PKCS #11 3.2, section 5.6.5).
     pub fn cancel(&self, flags: CK_FLAGS) {
-        let slots: [(CK_FLAGS, &dyn Fn() -> bool); 6] = [
+        let places: [(CK_FLAGS, &dyn Fn() -> bool); 6] = [
             (CKF_FIND_OBJECTS, &|| self.find.cancel()),
             (CKF_DIGEST, &|| self.digest.cancel()),
             (CKF_SIGN, &|| self.sign.cancel()),
@@ -90,7 +90,7 @@ impl Session {
             (CKF_MESSAGE_SIGN, &|| self.message_sign.cancel()),
             (CKF_MESSAGE_VERIFY, &|| self.message_verify.cancel()),
         ];
-        for (_, cancel) in slots.iter().filter(|(flag, _)| flags & flag != 0) {
+        for (_, cancel) in places.iter().filter(|(flag, _)| flags & flag != 0) {
             cancel();
         }
     }

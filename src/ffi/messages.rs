@@ -14,7 +14,7 @@ use super::signing::signer;
 use super::verifying::verifier;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
-use crate::operation::{Data, MessageKey, MessageSign, Messages, Operation, Slot, Taken};
+use crate::operation::{Data, MessageKey, MessageSign, Messages, Operation, OperationPlace, Taken};
 use crate::session::Session;
 
 functions! {
@@ -169,21 +169,21 @@ functions! {
 
 /// Works on an active process, which goes on whatever comes of it.
 fn in_process<T: Operation>(
-    slot: &Slot<T>,
+    place: &OperationPlace<T>,
     work: impl FnOnce(&mut Taken<'_, T>) -> Result<()>,
 ) -> Result<()> {
-    let mut process = slot.take()?;
+    let mut process = place.take()?;
     let result = work(&mut process);
     process.keep();
     result
 }
 
 /// Begins a message in parts.
-fn begin<K: MessageKey>(slot: &Slot<Messages<K>>, parameter: &Input) -> Result<()>
+fn begin<K: MessageKey>(place: &OperationPlace<Messages<K>>, parameter: &Input) -> Result<()>
 where
     Messages<K>: Operation,
 {
-    in_process(slot, |process| {
+    in_process(place, |process| {
         no_parameter(parameter)?;
         process.operation.begin()
     })

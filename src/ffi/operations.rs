@@ -5,15 +5,15 @@ use super::mechanism::MechanismArgument;
 use super::output::{Answer, Output};
 use crate::error::Result;
 use crate::mechanism::Request;
-use crate::operation::{InParts, Operation, Slot, Taken};
+use crate::operation::{InParts, Operation, OperationPlace, Taken};
 
 /// The mechanism with which an operation is to begin; none where NULL ended the active one
 /// (PKCS #11 3.2, section 5.13.1 and others).
 pub(super) fn mechanism_or_cancel<T: Operation>(
-    slot: &Slot<T>,
+    place: &OperationPlace<T>,
     mechanism: &MechanismArgument,
 ) -> Result<Option<Request>> {
-    if mechanism.is_null() && slot.cancel() {
+    if mechanism.is_null() && place.cancel() {
         return Ok(None);
     }
     mechanism.request().map(Some)

@@ -14,7 +14,7 @@ use super::encoding::{other_encoding, remove_byte_order_mark};
 use super::failure::Failure;
 use super::metadata::Metadata;
 use super::multipart::Form;
-use super::retry::{Attempts, retry_after};
+use super::retry::{Attempts, Retry, retry_after};
 use super::status::{REFUSED, Verdict};
 use super::transport::{Answer, Outgoing, Transport};
 use super::waiting::pause;
@@ -60,9 +60,7 @@ struct Call<'a> {
     subject: String,
     /// The signing policy that signs, if one does.
     policy: Option<&'a PolicyName>,
-    /// The longest that it may take, in one attempt. Without, it is what the configuration says,
-    /// with as many attempts as fit.
-    limit: Option<Duration>,
+    retry: Retry,
 }
 
 impl Client {
@@ -111,7 +109,7 @@ impl Client {
         loop {
             let failure = match self.attempt(call, &attempts, cancellation, &request) {
                 Ok(body) => return Ok(body),
-                Err(failure) if failure.is_transient && call.limit.is_none() => failure,
+                Err(failure) if failure.is_transient && call.retry == Retry::Configured => failure,
                 Err(failure) => return Err(failure),
             };
             let attempt = attempts.number;
@@ -151,7 +149,10 @@ impl Client {
             path.extend(call.route.split('/'));
         }
         let one_attempt = self.config().http_request_timeout;
-        let time_limit = attempts.time_limit(call.limit.unwrap_or(one_attempt).min(one_attempt));
+        let time_limit = attempts.time_limit(match call.retry {
+            Retry::Configured => one_attempt,
+            Retry::Never(within) => one_attempt.min(within),
+        });
         let started = Instant::now();
         let mut request = request(url)?;
         request.headers.insert(AUTHORIZATION, authorization);
@@ -389,7 +390,7 @@ impl<'a> Call<'a> {
             route,
             subject: format!("the signing request for {policy}"),
             policy: Some(policy),
-            limit: None,
+            retry: Retry::Configured,
         }
     }
 }
@@ -401,7 +402,7 @@ impl Service for Client {
 
     fn signing_policies(
         &self,
-        limit: Option<Duration>,
+        retry: Retry,
         cancellation: &Cancellation,
     ) -> Result<Vec<SigningPolicy>> {
         let call = Call {
@@ -409,7 +410,7 @@ impl Service for Client {
             route: "Cryptoki/MySigningPolicies",
             subject: "the request for the signing policies".to_owned(),
             policy: None,
-            limit,
+            retry,
         };
         let config = self.config();
         let filter: Vec<_> = [

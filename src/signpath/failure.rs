@@ -9,9 +9,10 @@ use hyper::StatusCode;
 use url::Url;
 
 use super::connector::Unconnected;
+use super::limits::{MAX_BODY, connect_timeout};
 use super::status::{PROXY_CREDENTIALS, Verdict};
 use super::tls;
-use super::transport::{MAX_BODY, connect_timeout};
+
 use super::tunnel::{self, Refusal};
 use super::waiting::Interruption;
 use crate::config::{Config, Proxy};

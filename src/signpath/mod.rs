@@ -9,6 +9,7 @@ mod connector;
 mod encoding;
 mod failure;
 mod health;
+mod limits;
 mod lookup;
 mod metadata;
 mod multipart;
@@ -30,10 +31,9 @@ pub use client::Client;
 pub use health::{Health, health};
 pub use lookup::Threads;
 pub use policy_name::PolicyName;
+pub use retry::Retry;
 pub use transport::Transport;
 pub use tunnel::connect_request;
-
-use std::time::Duration;
 
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::Result;
@@ -55,14 +55,13 @@ pub struct SigningPolicy {
 
 /// What the module asks of SignPath.
 pub trait Service: Send + Sync {
-    /// The signing policies for which the user is Submitter, one request. With a `limit` there is
-    /// one attempt, which may take so long; without, it is sent again if it fails in passing.
+    /// The signing policies for which the user is Submitter, one request.
     ///
     /// # Errors
     /// A kind that begins with `Service`, and the reason of the cancellation.
     fn signing_policies(
         &self,
-        limit: Option<Duration>,
+        retry: Retry,
         cancellation: &Cancellation,
     ) -> Result<Vec<SigningPolicy>>;
 

@@ -9,6 +9,15 @@ const FIRST_WAIT_IF_ASKED: Duration = Duration::from_millis(100);
 /// The longest wait that is not the service's wish, without what chance adds.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// Whether a request is sent again that fails in passing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// As often as the configured time has room for.
+    Configured,
+    /// Never: there is one attempt, which may take so long.
+    Never(Duration),
+}
+
 /// The attempts of one call of the service. A copy counts its own, within the same time.
 #[derive(Clone, Copy)]
 pub(super) struct Attempts {

@@ -24,6 +24,7 @@ use url::Url;
 
 use super::connector::{self, Unconnected};
 use super::failure::{Exchange, Failure};
+use super::limits::{MAX_BODY, MAX_ERROR_BODY, connect_timeout};
 use super::lookup::Threads;
 use super::stream::{Link, Stream};
 use super::waiting::{Interruption, Waiting, Woken};
@@ -41,16 +42,6 @@ const MAX_IDLE: usize = 64;
 /// How long a call tries to get a connection, its own or that of another call, where the process can
 /// make no more.
 const SHORTAGE_LIMIT: Duration = Duration::from_millis(800);
-
-/// The share of an attempt's time that it may take to connect. What takes longer has certainly not
-/// reached the service.
-const CONNECT_SHARE: f32 = 0.75;
-
-/// The largest body that is read, in bytes: thousands of signing policies.
-pub(super) const MAX_BODY: usize = 32 << 20;
-
-/// How much of the body of an error is read, in bytes.
-const MAX_ERROR_BODY: usize = 64 << 10;
 
 /// What is sent.
 pub(super) struct Outgoing {
@@ -404,11 +395,6 @@ async fn read(mut body: Incoming, answer: &mut Answer) -> std::result::Result<()
         }
     }
     Ok(())
-}
-
-/// How long it may take to connect.
-pub(super) fn connect_timeout(config: &Config) -> Duration {
-    config.http_request_timeout.mul_f32(CONNECT_SHARE)
 }
 
 fn unsendable(error: &dyn std::error::Error) -> Error {

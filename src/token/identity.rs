@@ -1,7 +1,6 @@
 //! Someone whom the service knows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::catalog::{Catalog, Known};
 use crate::config::{Config, Credentials};
@@ -10,7 +9,7 @@ use crate::error::{Kind, Result};
 use crate::object::Options;
 use crate::policy_cache::PolicyCache;
 use crate::secret;
-use crate::signpath::{Cancellation, Client, PolicyName, Service, SigningPolicy, Transport};
+use crate::signpath::{Cancellation, Client, PolicyName, Retry, Service, SigningPolicy, Transport};
 
 /// Credentials, a client with them, and what they give access to.
 pub struct Identity {
@@ -90,10 +89,10 @@ fn salted_digest(salt: &[u8], credentials: &Credentials) -> [u8; 32] {
 impl Service for Identity {
     fn signing_policies(
         &self,
-        limit: Option<Duration>,
+        retry: Retry,
         cancellation: &Cancellation,
     ) -> Result<Vec<SigningPolicy>> {
-        self.service.signing_policies(limit, cancellation)
+        self.service.signing_policies(retry, cancellation)
     }
 
     fn sign(

@@ -7,7 +7,7 @@ use signpath_pkcs11::catalog::Snapshot;
 use signpath_pkcs11::config::Config;
 use signpath_pkcs11::logging::{self, OutputStream};
 use signpath_pkcs11::object::{Options, Policy};
-use signpath_pkcs11::signpath::{Cancellation, PolicyName, Service, Threads, Transport};
+use signpath_pkcs11::signpath::{Cancellation, PolicyName, Retry, Service, Threads, Transport};
 use signpath_pkcs11::token::Identity;
 
 use crate::failure::Failure;
@@ -46,7 +46,9 @@ impl Organization {
     /// Asks for the signing policies. One that cannot be used is left out with a warning.
     pub fn policies(&self) -> Result<Vec<Policy>, Failure> {
         let _progress = self.progress();
-        let policies = self.identity.signing_policies(None, &Cancellation::new())?;
+        let policies = self
+            .identity
+            .signing_policies(Retry::Configured, &Cancellation::new())?;
         let masked = |text: &str| self.identity.masked(text);
         Ok(Policy::usable(policies, false, masked))
     }

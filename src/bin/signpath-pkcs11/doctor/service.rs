@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use signpath_pkcs11::config::Config;
 use signpath_pkcs11::logging::FEW;
 use signpath_pkcs11::object::Policy;
-use signpath_pkcs11::signpath::{Cancellation, Client, Service, Threads, Transport, health};
+use signpath_pkcs11::signpath::{Cancellation, Client, Retry, Service, Threads, Transport, health};
 
 use super::finding::{Detail, Finding};
 use super::report::Report;
@@ -96,7 +96,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Policy
     let client = Client::new(transport, config, &credentials);
     let listed = {
         let _progress = Progress::start("Asking for the signing policies");
-        client.signing_policies(Some(PATIENCE), &Cancellation::new())
+        client.signing_policies(Retry::Never(PATIENCE), &Cancellation::new())
     };
     let listed = match listed {
         Ok(listed) => listed,

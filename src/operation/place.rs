@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lock::Mutex;
 use crate::signpath::Cancellation;
 
-/// What can be active in a [`Slot`], and how errors name it.
+/// What can be active in an [`OperationPlace`], and how errors name it.
 pub trait Operation {
     /// What it is, as in "… is active in this session".
     const WHAT: &'static str;
@@ -17,14 +17,14 @@ pub trait Operation {
 /// Room for one operation.
 ///
 /// A call takes the operation out while it works on it, so that no lock is held meanwhile, and the
-/// slot stays occupied. What is cancelled in the meantime does not come back.
-pub struct Slot<T> {
+/// place stays occupied. What is cancelled in the meantime does not come back.
+pub struct OperationPlace<T> {
     state: Mutex<State<T>>,
 }
 
 struct State<T> {
     content: Content<T>,
-    /// How many calls have occupied the slot; the number of a call that does.
+    /// How many calls have occupied the place; the number of a call that does.
     calls: u64,
 }
 
@@ -45,16 +45,16 @@ pub struct Taken<'a, T> {
     /// The operation.
     pub operation: T,
     /// Where it belongs.
-    pub place: Place<'a, T>,
+    pub place: Occupied<'a, T>,
 }
 
-/// A slot that a call occupies, until this is dropped.
-pub struct Place<'a, T> {
-    slot: &'a Slot<T>,
+/// A place that a call occupies, until this is dropped.
+pub struct Occupied<'a, T> {
+    place: &'a OperationPlace<T>,
     call: u64,
 }
 
-impl<T> Default for Slot<T> {
+impl<T> Default for OperationPlace<T> {
     fn default() -> Self {
         Self {
             state: Mutex::new(State {
@@ -65,13 +65,13 @@ impl<T> Default for Slot<T> {
     }
 }
 
-impl<T: Operation> Slot<T> {
+impl<T: Operation> OperationPlace<T> {
     /// Begins the operation that `make` makes, which may wait for the service.
     ///
     /// # Errors
     /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`] when it has been cancelled meanwhile,
     /// and those of `make`.
-    pub fn start(&self, make: impl FnOnce(&Place<'_, T>) -> Result<T>) -> Result<()> {
+    pub fn start(&self, make: impl FnOnce(&Occupied<'_, T>) -> Result<T>) -> Result<()> {
         let mut state = self.state.lock();
         let place = match state.content {
             Content::Nothing => self.occupy(&mut state).1,
@@ -105,7 +105,7 @@ impl<T: Operation> Slot<T> {
     /// Works on the operation for a moment, and leaves it active.
     ///
     /// # Errors
-    /// As for [`Slot::take`].
+    /// As for [`OperationPlace::take`].
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Result<R> {
         let mut taken = self.take()?;
         let result = work(&mut taken.operation);
@@ -113,7 +113,7 @@ impl<T: Operation> Slot<T> {
         Ok(result)
     }
 
-    fn occupy(&self, state: &mut State<T>) -> (Content<T>, Place<'_, T>) {
+    fn occupy(&self, state: &mut State<T>) -> (Content<T>, Occupied<'_, T>) {
         state.calls += 1;
         let call = state.calls;
         let in_use = Content::InUse {
@@ -122,11 +122,11 @@ impl<T: Operation> Slot<T> {
             ends: false,
         };
         let content = std::mem::replace(&mut state.content, in_use);
-        (content, Place { slot: self, call })
+        (content, Occupied { place: self, call })
     }
 }
 
-impl<T> Slot<T> {
+impl<T> OperationPlace<T> {
     /// Ends the operation, also one that waits for the service, and says whether there was one.
     pub fn cancel(&self) -> bool {
         let content = std::mem::replace(&mut self.state.lock().content, Content::Nothing);
@@ -168,12 +168,12 @@ impl<T> Taken<'_, T> {
     }
 }
 
-impl<T> Place<'_, T> {
+impl<T> Occupied<'_, T> {
     /// What ends a wait of this call for the service: a part of `whole`, cancelled with the
     /// operation too.
     pub fn wait(&self, whole: &Cancellation) -> Cancellation {
         let part = whole.part();
-        match &mut self.slot.state.lock().content {
+        match &mut self.place.state.lock().content {
             Content::InUse { call, wait, .. } if *call == self.call => *wait = Some(part.clone()),
             _ => part.cancel(canceled()),
         }
@@ -186,7 +186,7 @@ impl<T> Place<'_, T> {
     }
 
     fn set(&self, content: Content<T>) -> bool {
-        let mut state = self.slot.state.lock();
+        let mut state = self.place.state.lock();
         match state.content {
             Content::InUse { call, ends, .. } if call == self.call => {
                 state.content = if ends { Content::Nothing } else { content };
@@ -197,7 +197,7 @@ impl<T> Place<'_, T> {
     }
 }
 
-impl<T> Drop for Place<'_, T> {
+impl<T> Drop for Occupied<'_, T> {
     fn drop(&mut self) {
         self.set(Content::Nothing);
     }
@@ -240,25 +240,25 @@ mod tests {
 
     #[test]
     fn an_operation_that_is_cancelled_while_it_begins_does_not_begin() {
-        let slot = Slot::default();
-        let started = slot.start(|_| {
-            assert!(slot.cancel());
+        let place = OperationPlace::default();
+        let started = place.start(|_| {
+            assert!(place.cancel());
             Ok(Find::new(Vec::new()))
         });
         assert_eq!(started.unwrap_err().kind, Kind::FunctionCanceled);
-        assert!(!slot.is_active());
+        assert!(!place.is_active());
     }
 
     #[test]
     fn what_begins_after_that_is_another_operation() {
-        let slot = Slot::default();
-        let started = slot.start(|_| {
-            slot.cancel();
-            slot.start(|_| Ok(Find::new(vec![2])))?;
+        let place = OperationPlace::default();
+        let started = place.start(|_| {
+            place.cancel();
+            place.start(|_| Ok(Find::new(vec![2])))?;
             Ok(Find::new(vec![1]))
         });
         assert_eq!(started.unwrap_err().kind, Kind::FunctionCanceled);
-        let found = slot.with(|find| find.next(9, |_| true)).unwrap();
+        let found = place.with(|find| find.next(9, |_| true)).unwrap();
         assert_eq!(found, [2]);
     }
 }
