@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cryptoki_sys::CKA_ID;
+use log::warn;
 
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Condvar, Mutex};
-use crate::logging::{self, Level};
 use crate::object::{Attribute, Index, Object, Options, Policy};
 use crate::policy_cache::PolicyCache;
 use crate::signpath::{Cancellation, PATIENCE, PolicyName, Retry, Service, SigningPolicy};
@@ -250,13 +250,10 @@ impl Catalog {
         let der = |policy: &Policy| Some(policy.certificate.as_ref()?.der().to_vec());
         if newer.is_some_and(|newer| der(&newer) != der(&expired)) {
             let name = self.service.masked(&name.to_string());
-            logging::write(
-                Level::Warning,
-                format_args!(
-                    "the certificate of signing policy {name} in the list kept on disk has \
+            warn!(
+                "the certificate of signing policy {name} in the list kept on disk has \
                      expired, and SignPath has another one; run the tool again if it puts the \
                      certificate into the signature"
-                ),
             );
         }
         Ok(())
@@ -327,12 +324,9 @@ impl Catalog {
             (Ok((snapshot, _)), _) => Ok(snapshot.clone()),
             (Err(failure), Some(known)) if !is_refusal(failure) => {
                 cancellation.check()?;
-                logging::write(
-                    Level::Warning,
-                    format_args!(
-                        "the list of signing policies cannot be refreshed, and the one from \
+                warn!(
+                    "the list of signing policies cannot be refreshed, and the one from \
                          before is used: {failure}"
-                    ),
                 );
                 Ok(known.snapshot)
             }

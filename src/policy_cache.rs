@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base16ct::lower::encode_string as hex;
+use log::warn;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Credentials};
 use crate::environment;
-use crate::logging::{self, Level};
 use crate::secret;
 use crate::signpath::SigningPolicy;
 
@@ -58,12 +58,9 @@ impl PolicyCache {
     pub fn new(config: &Config, credentials: &Credentials) -> Option<Self> {
         let max_age = config.policy_cache?;
         let Some(folder) = cache_folder(environment::var_os) else {
-            logging::write(
-                Level::Warning,
-                format_args!(
-                    "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME names a \
+            warn!(
+                "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME names a \
                      folder"
-                ),
             );
             return None;
         };
@@ -82,17 +79,17 @@ impl PolicyCache {
     fn read_at(&self, now: SystemTime) -> Option<Vec<SigningPolicy>> {
         match self.load(now) {
             Ok(policies) => {
-                self.say(Level::Info, &"is used, and the service not asked");
+                self.say(log::Level::Info, &"is used, and the service not asked");
                 Some(policies)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                self.say(Level::Info, &format_args!("is removed: {error}"));
+                self.say(log::Level::Info, &format_args!("is removed: {error}"));
                 self.remove();
                 None
             }
             Err(error) => {
-                self.say(Level::Info, &format_args!("is not used: {error}"));
+                self.say(log::Level::Info, &format_args!("is not used: {error}"));
                 None
             }
         }
@@ -144,7 +141,7 @@ impl PolicyCache {
             return self.remove();
         }
         if let Err(error) = self.store(policies, SystemTime::now()) {
-            self.say(Level::Warning, &format_args!("cannot be kept: {error}"));
+            self.say(log::Level::Warn, &format_args!("cannot be kept: {error}"));
         }
     }
 
@@ -190,13 +187,11 @@ impl PolicyCache {
         let _ = fs::remove_file(&self.path);
     }
 
-    fn say(&self, level: Level, what: &dyn std::fmt::Display) {
-        logging::write(
+    fn say(&self, level: log::Level, what: &dyn std::fmt::Display) {
+        log::log!(
             level,
-            format_args!(
-                "the list of signing policies in {} {what}",
-                self.path.display()
-            ),
+            "the list of signing policies in {} {what}",
+            self.path.display()
         );
     }
 }

@@ -18,6 +18,7 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log::warn;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -177,7 +178,7 @@ impl Config {
     /// Says the [`Self::notices`], once the log is where the configuration wants it.
     pub fn say_notices(&self) {
         for notice in &self.notices {
-            logging::write(Level::Warning, format_args!("{notice}"));
+            warn!("{notice}");
         }
     }
 

@@ -3,12 +3,12 @@
 use std::ffi::c_void;
 
 use cryptoki_sys::*;
+use log::debug;
 
 use super::functions;
 use super::input::reserved;
 use super::slots::{library_version, padded};
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 use crate::module::Module;
 use crate::names;
 use crate::signpath::Threads;
@@ -50,12 +50,9 @@ functions! {
 }
 
 fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
-    logging::write(
-        Level::Debug,
-        format_args!(
-            "pInitArgs: flags={}",
-            names::flags("C_Initialize", arguments.flags)
-        ),
+    debug!(
+        "pInitArgs: flags={}",
+        names::flags("C_Initialize", arguments.flags)
     );
     reserved(arguments.pReserved.is_null(), "pReserved in pInitArgs")?;
     let mutexes = [

@@ -3,11 +3,11 @@
 use std::mem::size_of;
 
 use cryptoki_sys::*;
+use log::debug;
 
 use super::memory::Place;
 use crate::crypto::SignatureAlgorithm;
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 use crate::mechanism::{Mechanism, Parameter, Request};
 use crate::names;
 
@@ -43,13 +43,10 @@ impl<'a> MechanismArgument<'a> {
             ),
             Parameter::None | Parameter::Other => String::new(),
         };
-        logging::write(
-            Level::Debug,
-            format_args!(
-                "pMechanism: {}, ulParameterLen={}{described}",
-                names::mechanism(id),
-                mechanism.ulParameterLen
-            ),
+        debug!(
+            "pMechanism: {}, ulParameterLen={}{described}",
+            names::mechanism(id),
+            mechanism.ulParameterLen
         );
         Ok(Request { id, parameter })
     }

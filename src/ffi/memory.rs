@@ -4,9 +4,9 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::mem::size_of;
 
 use cryptoki_sys::*;
+use log::debug;
 
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 
 /// The longest that any object in memory can be, in bytes.
 const MAX_LENGTH: usize = isize::MAX as usize;
@@ -180,7 +180,7 @@ impl Place<'_, CK_ULONG> {
     pub(super) fn write_number(&self, number: CK_ULONG) -> Result<()> {
         self.write(0, &[number])?;
         let name = self.name;
-        logging::write(Level::Debug, format_args!("{name}: {number}"));
+        debug!("{name}: {number}");
         Ok(())
     }
 }

@@ -37,6 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
+use log::{debug, trace};
 
 use self::arguments::{Argument, Call};
 use self::entry_point::{checked, checked_argument, entry_point, functions};
@@ -47,7 +48,7 @@ use self::output::{List, Out, Room};
 use self::template::Template;
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
+use crate::logging;
 use crate::platform::guest::Guest;
 
 pub use digesting::*;
@@ -86,7 +87,7 @@ fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let started = Instant::now();
     prepare();
     logging::begin_call();
-    logging::write(Level::Verbose, format_args!("{call} begins"));
+    trace!("{call} begins");
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(
             Kind::Internal,
@@ -100,10 +101,7 @@ fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
             (error.kind.rv(), error.kind.name())
         }
     };
-    logging::write(
-        Level::Debug,
-        format_args!("{call}: {name} in {:.1?}", started.elapsed()),
-    );
+    debug!("{call}: {name} in {:.1?}", started.elapsed());
     rv
 }
 

@@ -1,9 +1,9 @@
 //! Object management (PKCS #11 3.2, section 5.7).
 
 use cryptoki_sys::*;
+use log::debug;
 
 use super::functions;
-use crate::logging::{self, Level};
 use crate::module::Module;
 
 functions! {
@@ -106,7 +106,7 @@ functions! {
         phObject.not_null()?;
         pulObjectCount.not_null()?;
         let handles = session.find_objects(&module.token, phObject.length())?;
-        logging::write(Level::Debug, format_args!("phObject: {handles:?}"));
+        debug!("phObject: {handles:?}");
         phObject.write(&handles)?;
         pulObjectCount.write_number(handles.len() as CK_ULONG)
     }

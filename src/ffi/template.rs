@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use cryptoki_sys::*;
+use log::debug;
 
 use super::memory::Place;
 use super::output::too_small;
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 use crate::names;
 use crate::object::{Attribute, Object, Value};
 
@@ -73,7 +73,7 @@ impl<'a> Template<'a> {
             let written = write(object.attribute(attribute.type_), &room, &mut attribute);
             self.0.write(index, &[attribute])?;
             result = result.and(written);
-            if logging::enabled(Level::Debug) {
+            if log::log_enabled!(log::Level::Debug) {
                 let name = names::attribute(attribute.type_);
                 described.push(match attribute.ulValueLen {
                     CK_UNAVAILABLE_INFORMATION => format!("{name} (CK_UNAVAILABLE_INFORMATION)"),
@@ -152,11 +152,8 @@ fn write(
 
 /// Logs what a template holds: types and lengths, and no value that may be anybody's data.
 fn log(attributes: impl IntoIterator<Item = String>) {
-    if logging::enabled(Level::Debug) {
+    if log::log_enabled!(log::Level::Debug) {
         let attributes: Vec<_> = attributes.into_iter().collect();
-        logging::write(
-            Level::Debug,
-            format_args!("pTemplate: {}", attributes.join(", ")),
-        );
+        debug!("pTemplate: {}", attributes.join(", "));
     }
 }

@@ -59,6 +59,18 @@ impl Level {
             .find_map(|(known, level)| known.eq_ignore_ascii_case(name).then_some(level))
     }
 
+    /// The same for those who ask before they say something.
+    const fn filter(self) -> log::LevelFilter {
+        match self {
+            Self::None | Self::Fatal => log::LevelFilter::Off,
+            Self::Error => log::LevelFilter::Error,
+            Self::Warning => log::LevelFilter::Warn,
+            Self::Info => log::LevelFilter::Info,
+            Self::Debug => log::LevelFilter::Debug,
+            Self::Verbose => log::LevelFilter::Trace,
+        }
+    }
+
     fn name(self) -> &'static str {
         Self::NAMES
             .into_iter()
@@ -84,6 +96,41 @@ pub const DEFAULT_DIRECTORY: &str = "/tmp/SignPathLogs";
 pub fn configure(console: (Level, OutputStream), file: (Level, &Path)) {
     console::configure(console.0, console.1);
     file::configure(file.0, file.1);
+    // It fails where it is set already.
+    let _ = log::set_logger(&LOGGER);
+    log::set_max_level(console.0.max(file.0).filter());
+}
+
+/// What [`log`]'s macros lead to, whose levels are those of the configuration but for `fatal`.
+static LOGGER: Logger = Logger;
+
+struct Logger;
+
+impl log::Log for Logger {
+    /// What a library says of its own is not for the user, and could hold a secret.
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target().starts_with("signpath") && enabled(metadata.level().into())
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            write(record.level().into(), *record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl From<log::Level> for Level {
+    fn from(level: log::Level) -> Self {
+        match level {
+            log::Level::Error => Self::Error,
+            log::Level::Warn => Self::Warning,
+            log::Level::Info => Self::Info,
+            log::Level::Debug => Self::Debug,
+            log::Level::Trace => Self::Verbose,
+        }
+    }
 }
 
 /// Opens the folder of the log file, or makes it.
@@ -98,7 +145,7 @@ pub fn check_directory(directory: &Path) -> Result<(), String> {
 }
 
 /// Whether anybody sees lines of `level`.
-pub fn enabled(level: Level) -> bool {
+fn enabled(level: Level) -> bool {
     console::shows(level) || file::shows(level)
 }
 
@@ -147,7 +194,7 @@ pub fn failure(function: &str, error: &Error) {
 }
 
 /// Says something of `level`. Nothing that goes wrong with it is told to the caller.
-pub fn write(level: Level, message: fmt::Arguments<'_>) {
+fn write(level: Level, message: fmt::Arguments<'_>) {
     if !enabled(level) {
         return;
     }

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use cryptoki_sys::CK_CERTIFICATE_CATEGORY_AUTHORITY;
+use log::warn;
 use x509_parser::pem::Pem;
 
 use super::attributes::{self, Names};
 use super::{Certificate, Class, Common, Object, Policy};
 use crate::error::{Error, Kind, Result};
 use crate::input;
-use crate::logging::{self, Level};
 
 /// The certificates of a PEM file.
 ///
@@ -72,12 +72,9 @@ pub(super) fn objects(policies: &[Policy], bundle: &[Certificate]) -> Vec<Object
         });
     }
     if chain.is_empty() && !bundle.is_empty() && !own.is_empty() {
-        logging::write(
-            Level::Warning,
-            format_args!(
-                "ChainCertificatesFile: none of its certificates is the issuer of a signing \
+        warn!(
+            "ChainCertificatesFile: none of its certificates is the issuer of a signing \
                  policy's certificate; none is shown"
-            ),
         );
     }
     chain

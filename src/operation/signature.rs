@@ -1,8 +1,9 @@
 //! A signature that has been verified.
 
+use log::info;
+
 use crate::crypto::{Digest, PublicKey, SignatureAlgorithm, ieee_from_asn1};
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 use crate::signpath::{Cancellation, PolicyName, Service};
 
 /// Asks the service for a signature of `digest`, and verifies it with the signing policy's public
@@ -40,12 +41,9 @@ fn as_ieee(signature: Vec<u8>, policy: &PolicyName, length: usize) -> Vec<u8> {
     }
     match ieee_from_asn1(&signature, length / 2) {
         Some(ieee) => {
-            logging::write(
-                Level::Info,
-                format_args!(
-                    "SignPath returned a DER signature for {policy} where r and s side by side were \
+            info!(
+                "SignPath returned a DER signature for {policy} where r and s side by side were \
                      asked for; it is converted"
-                ),
             );
             ieee
         }

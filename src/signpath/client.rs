@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
+use log::{info, warn};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -23,7 +24,7 @@ use super::{Cancellation, PolicyName, Service, SigningPolicy};
 use crate::config::{Config, Credentials, SigningApi};
 use crate::crypto::{Digest, SignatureAlgorithm};
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, FirstFew, Level};
+use crate::logging::FirstFew;
 use crate::secret::{Masker, Secret};
 
 /// The longest excerpt, in characters, of an error body that is not problem details.
@@ -122,15 +123,12 @@ impl Client {
             } else {
                 ""
             };
-            logging::write(
-                Level::Warning,
-                format_args!(
-                    "{}; attempt {attempt} of {} {}, the next one in {:.1} s{doubt}",
-                    failure.error.reason,
-                    call.method,
-                    call.route,
-                    wait.as_secs_f32(),
-                ),
+            warn!(
+                "{}; attempt {attempt} of {} {}, the next one in {:.1} s{doubt}",
+                failure.error.reason,
+                call.method,
+                call.route,
+                wait.as_secs_f32(),
             );
             pause(wait, cancellation)?;
         }
@@ -167,10 +165,7 @@ impl Client {
         };
         self.log_exchange(call, attempts.number, &answer, started.elapsed());
         if has_mark {
-            logging::write(
-                Level::Info,
-                format_args!("the answer begins with a byte order mark, which is ignored"),
-            );
+            info!("the answer begins with a byte order mark, which is ignored");
         }
         let answer = answer?;
         if answer.status != StatusCode::OK {
@@ -359,7 +354,7 @@ impl Client {
         answer: &std::result::Result<Answer, Failure>,
         duration: Duration,
     ) {
-        if !logging::enabled(Level::Info) {
+        if !log::log_enabled!(log::Level::Info) {
             return;
         }
         let policy = call
@@ -373,12 +368,9 @@ impl Client {
             }
             Err(failure) => format!("no answer in {duration:.1?} ({})", failure.error.reason),
         };
-        logging::write(
-            Level::Info,
-            format_args!(
-                "{} {}, attempt {attempt}{policy}: {outcome}",
-                call.method, call.route
-            ),
+        info!(
+            "{} {}, attempt {attempt}{policy}: {outcome}",
+            call.method, call.route
         );
     }
 }
@@ -455,10 +447,7 @@ impl Service for Client {
         if fast_first {
             match self.fast_signing_request(policy, algorithm, digest, attempts, cancellation) {
                 Err(failure) if failure.is_route_gone && api == SigningApi::Auto => {
-                    logging::write(
-                        Level::Info,
-                        format_args!("{}; trying SignHash instead", failure.error.reason),
-                    );
+                    info!("{}; trying SignHash instead", failure.error.reason);
                 }
                 result => return result.map_err(|failure| advised(failure, api)),
             }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::header::DATE;
+use log::info;
 
 use super::transport::Outgoing;
 use super::{Cancellation, Transport};
 use crate::error::Result;
-use crate::logging::{self, Level};
 
 /// What `GET {ApiUrl}/healthz` brought.
 pub struct Health {
@@ -37,10 +37,7 @@ pub fn health(transport: &Transport, time_limit: Duration) -> Result<Health> {
         Ok(answer) => format!("{} in {duration:.1?}", answer.status),
         Err(error) => format!("no answer in {duration:.1?} ({})", error.reason),
     };
-    logging::write(
-        Level::Info,
-        format_args!("GET healthz, attempt 1: {outcome}"),
-    );
+    info!("GET healthz, attempt 1: {outcome}");
     let answer = answer?;
     let date = answer.headers.get(DATE);
     Ok(Health {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use log::info;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
@@ -13,7 +14,6 @@ use crate::config::Config;
 use crate::environment;
 use crate::error::{Error, Kind, Result};
 use crate::input;
-use crate::logging::{self, Level};
 use crate::shortage::Shortage;
 
 /// The configuration of all connections: TLS 1.2 and 1.3, the system's roots and those of
@@ -56,19 +56,11 @@ fn root_certificates(config: &Config) -> Result<RootCertStore> {
         return Err(shortage.error());
     }
     for error in native.errors {
-        logging::write(
-            Level::Info,
-            format_args!("a root certificate of the system is skipped: {error}"),
-        );
+        info!("a root certificate of the system is skipped: {error}");
     }
     let (_, unusable_roots) = roots.add_parsable_certificates(native.certs);
     if unusable_roots > 0 {
-        logging::write(
-            Level::Info,
-            format_args!(
-                "{unusable_roots} root certificates of the system are no X.509 and skipped"
-            ),
-        );
+        info!("{unusable_roots} root certificates of the system are no X.509 and skipped");
     }
     if let Some(path) = &config.tls_ca_file {
         let pem = read("TlsCaFile", path)?;

@@ -7,11 +7,11 @@ mod unknown_names;
 use std::sync::{Arc, Weak};
 
 use cryptoki_sys::*;
+use log::warn;
 
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Mutex;
-use crate::logging::{self, Level};
 use crate::object::{Handles, Object, Options, SessionObjects};
 use crate::signpath::{Cancellation, Threads, Transport};
 
@@ -94,12 +94,9 @@ impl Token {
             .credentials()?
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));
         if !config.login_required && configured.is_none() {
-            logging::write(
-                Level::Warning,
-                format_args!(
-                    "Cryptoki.LoginRequired is false, but a login is required: the configuration \
+            warn!(
+                "Cryptoki.LoginRequired is false, but a login is required: the configuration \
                      has no OrganizationId and ApiToken to sign with"
-                ),
             );
         }
         Ok(Self {
@@ -229,14 +226,11 @@ impl Token {
 
     fn warn_of_no_policies(&self) {
         let slug = |slug: &Option<String>| slug.clone().unwrap_or_else(|| "*".to_owned());
-        logging::write(
-            Level::Warning,
-            format_args!(
-                "no usable signing policy {}/{} in organization and token given; check ProjectSlug \
+        warn!(
+            "no usable signing policy {}/{} in organization and token given; check ProjectSlug \
                  and SigningPolicySlug, and that the token's user is a Submitter",
-                slug(&self.config.project_slug),
-                slug(&self.config.signing_policy_slug)
-            ),
+            slug(&self.config.project_slug),
+            slug(&self.config.signing_policy_slug)
         );
     }
 

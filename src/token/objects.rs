@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use cryptoki_sys::*;
+use log::warn;
 
 use super::identity::Identity;
 use super::{State, Token};
 use crate::catalog::Snapshot;
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Level};
 use crate::object::{Attribute, Object, SessionObjects, may_match_policy};
 use crate::signpath::{Cancellation, Service};
 
@@ -112,10 +112,7 @@ impl Token {
             Err(error) if is_certain => Err(error),
             Err(error) => {
                 cancellation.check()?;
-                logging::write(
-                    Level::Warning,
-                    format_args!("no objects can be shown before login: {error}"),
-                );
+                warn!("no objects can be shown before login: {error}");
                 Ok(None)
             }
         }
@@ -152,13 +149,10 @@ impl Token {
             [] => "nor any other for the user of the API token".to_owned(),
             some => format!("but {}{more}", identity.masked(&some.join(", "))),
         };
-        logging::write(
-            Level::Warning,
-            format_args!(
-                "there is no signing policy {}, {others}; a key is named \
+        warn!(
+            "there is no signing policy {}, {others}; a key is named \
                  ProjectSlug/SigningPolicySlug",
-                legible(unknown),
-            ),
+            legible(unknown),
         );
     }
 
