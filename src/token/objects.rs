@@ -255,7 +255,7 @@ impl Token {
     ///
     /// # Errors
     /// [`Kind::TokenWriteProtected`] for a token object, [`Kind::NotLoggedIn`] for a private one
-    /// before login, and those of [`Object::from_template`].
+    /// before login, and those of `Object::from_template`.
     pub fn create_object(
         &self,
         session: CK_SESSION_HANDLE,
@@ -304,7 +304,7 @@ impl Token {
     /// Changes attributes of a session object (PKCS #11 3.2, section 5.7.6).
     ///
     /// # Errors
-    /// [`Kind::ObjectHandle`], [`Kind::ActionProhibited`], and those of [`Object::changed`].
+    /// [`Kind::ObjectHandle`], [`Kind::ActionProhibited`], and those of `Object::changed`.
     pub fn change_object(&self, handle: CK_OBJECT_HANDLE, changes: &[Attribute]) -> Result<()> {
         self.with_own_object(handle, CKA_MODIFIABLE, |state, object| {
             let changed = object.changed(changes)?;
