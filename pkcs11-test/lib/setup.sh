@@ -25,6 +25,7 @@ TOOL_REQUIREMENTS=(
     "curl                       curl"
     "debsigs                    debsigs"
     "fish                       fish"
+    "g++                        c++"
     "gnutls-bin                 p11tool"
     "groff-base                 groff"
     "libnss3-tools              modutil"
