@@ -17,6 +17,7 @@ use super::tunnel::{self, Refusal};
 use super::waiting::Interruption;
 use crate::config::{Config, Proxy};
 use crate::error::{Error, Kind};
+use crate::shortage::Shortage;
 
 const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy names an HTTP proxy";
 
@@ -71,6 +72,9 @@ struct Passing {
 impl Failure {
     /// What an exchange that failed means to the user. It was allowed to take `time_limit`.
     pub(super) fn of_exchange(exchange: Exchange, time_limit: Duration, config: &Config) -> Self {
+        if let Some(shortage) = exchange.shortage() {
+            return shortage.error().into();
+        }
         let url = &config.api_url;
         let proxy = config.proxy_for(url);
         let (through, remedy) = match proxy {
@@ -195,6 +199,19 @@ impl Failure {
         Self {
             is_transient,
             ..Error::new(kind, reason).into()
+        }
+    }
+}
+
+impl Exchange {
+    /// What the process ran out of while it used a connection.
+    fn shortage(&self) -> Option<Shortage> {
+        match self {
+            Self::Interrupted(Interruption::Failed(error)) => Shortage::of(error),
+            Self::Http(error) | Self::Body(error) => {
+                causes(error).find_map(|cause| Shortage::of(cause.downcast_ref()?))
+            }
+            _ => None,
         }
     }
 }

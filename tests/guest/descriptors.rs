@@ -113,12 +113,23 @@ fn a_file_that_cannot_be_opened_for_want_of_a_descriptor_is_no_fault_of_the_conf
 }
 
 /// The error of a system call, and what becomes of it.
-const SHORTAGES: [(i32, CK_RV, &str); 4] = [
-    (libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
-    (libc::ENFILE, CKR_FUNCTION_FAILED, "fs.file-max"),
-    (libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
-    (libc::ENOBUFS, CKR_HOST_MEMORY, "buffers of a socket"),
+const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
+    (SOCKET, libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
+    (SOCKET, libc::ENFILE, CKR_FUNCTION_FAILED, "fs.file-max"),
+    (SOCKET, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
+    (
+        SOCKET,
+        libc::ENOBUFS,
+        CKR_HOST_MEMORY,
+        "buffers of a socket",
+    ),
+    (SEND, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
+    (SEND, libc::ENOBUFS, CKR_HOST_MEMORY, "buffers of a socket"),
 ];
+
+/// The variables that have the system call of that name fail.
+const SOCKET: &str = "SIGNPATH_TEST_SOCKET_ERROR";
+const SEND: &str = "SIGNPATH_TEST_SEND_ERROR";
 
 #[test]
 fn what_the_system_runs_out_of_is_named_with_its_return_value() {
@@ -132,19 +143,21 @@ fn what_the_system_runs_out_of_is_named_with_its_return_value() {
             (service, environment)
         };
         let child = || {
-            let (error, rv, part) = row(&SHORTAGES);
+            let (variable, error, rv, part) = row(&SHORTAGES);
             let raw = Raw::load();
             let session = raw::session(&raw);
             let fail = |number: &str| {
                 // SAFETY: no other thread of this process reads or writes the environment now.
-                unsafe { std::env::set_var("SIGNPATH_TEST_SOCKET_ERROR", number) };
+                unsafe { std::env::set_var(variable, number) };
             };
             fail(&error.to_string());
             assert_eq!(raw::login(&raw, session, "CONFIG"), *rv, "{part}");
             fail("");
             assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
-            // A connection that is there needs no new one.
-            fail(&error.to_string());
+            if *variable == SOCKET {
+                // A connection that is there needs no new one.
+                fail(&error.to_string());
+            }
             assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
         };
         let Some((_, run)) = in_child(test_name!(), prepare, child) else {
