@@ -59,8 +59,8 @@ cargo_tests() {
 }
 
 # Runs the tests of robustness on a build of the module in which AddressSanitizer looks after every access to memory, and the
-# compiler after arithmetic that overflows. Only the module is built anew. The program that loads it is the usual one, with the sanitizer's runtime of GCC: not every rustc brings
-# one, and what both compilers make calls the same functions.
+# compiler after arithmetic that overflows. Only the module is built anew. The program that loads it is the usual one, with the
+# sanitizer's runtime of GCC: not every rustc brings one, and what both compilers make calls the same functions.
 robustness_tests() {
     local host runtime program module
     host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')

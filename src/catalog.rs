@@ -202,7 +202,7 @@ impl Catalog {
     }
 
     /// The snapshot for a caller that goes on without it: it waits a few seconds at most, and after a
-    /// failure there is none for a minute, unless somebody else gets one meanwhile.
+    /// failure there is none for a minute, unless another caller gets one first.
     ///
     /// # Errors
     /// As for [`Catalog::get`], for the first failure. After that it is [`None`].

@@ -161,8 +161,8 @@ impl<'a> Place<'a, CK_BYTE> {
         Ok(Ref::map(self.memory.reading(), |access| self.slice(access)))
     }
 
-    /// Borrows the bytes while memory stays as it is; none where there are none or too many for
-    /// memory.
+    /// Borrows the bytes while nothing is written. Of a NULL pointer, or of a length that memory
+    /// cannot have, there are none.
     pub(super) fn slice<'b>(&self, _: &'b Access) -> &'b [u8] {
         match self.checked_count() {
             Ok(length @ 1..) if !self.is_null() => {

@@ -72,6 +72,11 @@ pub(crate) use ck;
 /// Initializes the module and opens a session.
 pub fn session(raw: &Raw) -> CK_SESSION_HANDLE {
     assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
+    another_session(raw)
+}
+
+/// Opens a session.
+pub fn another_session(raw: &Raw) -> CK_SESSION_HANDLE {
     let (mut session, flags) = (0, CKF_SERIAL_SESSION);
     let opened = ck!(
         raw,

@@ -183,12 +183,7 @@ fn threads_share_the_few_connections_that_a_process_can_have() {
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
-                    let (mut session, flags) = (0, CKF_SERIAL_SESSION);
-                    let opened = ck!(
-                        raw,
-                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-                    );
-                    assert_eq!(opened, CKR_OK);
+                    let session = raw::another_session(&raw);
                     for _ in 0..5 {
                         assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
                     }
@@ -318,11 +313,7 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
-                    let (mut session, flags) = (0, CKF_SERIAL_SESSION);
-                    ck!(
-                        raw,
-                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-                    );
+                    let session = raw::another_session(&raw);
                     assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
                 });
             }

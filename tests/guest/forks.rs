@@ -21,13 +21,8 @@ fn churn(raw: &Raw) {
         for _ in 0..64 {
             scope.spawn(|| {
                 for _ in 0..500 {
-                    let (mut session, mut info) = (0, CK_SESSION_INFO::default());
-                    let flags = CKF_SERIAL_SESSION;
-                    let opened = ck!(
-                        raw,
-                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-                    );
-                    assert_eq!(opened, CKR_OK);
+                    let session = raw::another_session(raw);
+                    let mut info = CK_SESSION_INFO::default();
                     assert_eq!(ck!(raw, C_GetSessionInfo(shared, &mut info)), CKR_OK);
                     assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
                 }
@@ -66,16 +61,7 @@ fn children_work_while_forty_threads_of_the_parent_wait_to_log_in() {
     let child = || {
         let raw = Raw::load();
         assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
-        let sessions: Vec<_> = (0..40)
-            .map(|_| {
-                let (mut session, flags) = (0, CKF_SERIAL_SESSION);
-                ck!(
-                    raw,
-                    C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-                );
-                session
-            })
-            .collect();
+        let sessions: Vec<_> = (0..40).map(|_| raw::another_session(&raw)).collect();
         thread::scope(|scope| {
             for session in &sessions {
                 scope.spawn(|| raw::login(&raw, *session, "CONFIG"));
