@@ -5,10 +5,10 @@
 //! The private keys never leave SignPath.
 //!
 //! A call comes in through [`ffi`], finds the [`module`] and its [`token`] and [`session`], and
-//! from there an [`operation`] over the objects of the [`catalog`]. Only [`signpath`] talks to the
-//! network; [`config`], [`error`] and [`logging`] depend on nothing else here but [`escape`] and
-//! [`environment`]. Unsafe code is in [`ffi`], for the caller's memory, and in [`platform`], for system
-//! calls, and nowhere else.
+//! from there an [`operation`] over the objects of the [`catalog`]. Only [`signpath_client`] talks to the
+//! network, and it knows nothing of PKCS #11. The settings come from [`signpath_config`], and what is said
+//! goes through [`log`] to [`signpath_logging`]. Unsafe code is in [`ffi`], for the caller's memory, and in
+//! [`signpath_platform`], for system calls, and nowhere else.
 
 #![deny(
     clippy::disallowed_methods,
@@ -31,27 +31,24 @@
     )
 )]
 
+use std::alloc::System;
+
+use zeroizing_alloc::ZeroAlloc;
+
+/// All memory is wiped when it is given back. A secret passes through buffers that no type of ours
+/// owns: those of the HTTP client, of TLS and of the JSON parser, and what a growing text leaves
+/// behind.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
 pub mod catalog;
-pub mod config;
-pub mod crypto;
-pub mod environment;
 pub mod error;
-pub mod escape;
 #[allow(non_snake_case)]
 pub mod ffi;
-pub mod input;
-pub mod lock;
-pub mod logging;
 pub mod mechanism;
 pub mod module;
 pub mod names;
 pub mod object;
 pub mod operation;
-#[allow(unsafe_code)]
-pub mod platform;
-pub mod policy_cache;
-pub mod secret;
 pub mod session;
-pub mod shortage;
-pub mod signpath;
 pub mod token;

@@ -2,14 +2,15 @@
 
 use cryptoki_sys::*;
 
-use crate::crypto::HashAlgorithm::{
+use crate::error::{Error, Kind, Result};
+use crate::names;
+use signpath_client::{RSA_KEY_SIZES, has_size};
+use signpath_crypto::HashAlgorithm::{
     self, Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512,
     Sha512_224, Sha512_256,
 };
-use crate::crypto::SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss};
-use crate::crypto::{Curve, PublicKey, Scheme};
-use crate::error::{Error, Kind, Result};
-use crate::names;
+use signpath_crypto::SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss};
+use signpath_crypto::{Curve, PublicKey, Scheme};
 
 /// A mechanism of the token.
 #[derive(Debug, PartialEq, Eq)]
@@ -122,9 +123,6 @@ const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
     (CKG_MGF1_SHA3_384, Sha3_384),
     (CKG_MGF1_SHA3_512, Sha3_512),
 ];
-
-/// The moduli, in bits, that SignPath has keys of.
-const RSA_KEY_SIZES: (usize, usize) = (2048, 4096);
 
 /// What can be done with each mechanism for signatures, also message by message and in parts
 /// (PKCS #11 3.2, section 3.5).
@@ -368,16 +366,11 @@ fn parameter_error(name: &str, reason: &str) -> Error {
     Error::new(Kind::MechanismParameter, format!("{name}: {reason}"))
 }
 
-/// Whether SignPath has keys of this size.
-pub fn has_size(key: &PublicKey) -> bool {
-    key.rsa().is_none() || (RSA_KEY_SIZES.0..=RSA_KEY_SIZES.1).contains(&key.bits())
-}
-
 /// The type of a key.
 pub fn key_type(key: &PublicKey) -> CK_KEY_TYPE {
-    match key.rsa() {
-        Some(_) => CKK_RSA,
-        None => CKK_EC,
+    match key.is_rsa() {
+        true => CKK_RSA,
+        false => CKK_EC,
     }
 }
 

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cryptoki_sys::*;
 use once_cell::race::OnceBox;
 
-use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::lock::{Condvar, Mutex, RwLock};
 use crate::object::Attribute;
-use crate::platform::fork;
 use crate::session::Session;
-use crate::signpath::Threads;
 use crate::token::{Login, Token};
+use signpath_client::Threads;
+use signpath_config::Config;
+use signpath_platform::fork;
+use signpath_platform::lock::{Condvar, Mutex, RwLock};
 
 /// The state of one process after C_Initialize.
 pub struct Module {

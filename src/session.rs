@@ -8,8 +8,8 @@ use cryptoki_sys::*;
 use crate::error::{Error, Kind, Result};
 use crate::object::Attribute;
 use crate::operation::{Digest, Find, MessageSign, MessageVerify, OperationPlace, Sign, Verify};
-use crate::signpath::Cancellation;
 use crate::token::Token;
+use signpath_client::Cancellation;
 
 /// An open session.
 pub struct Session {

@@ -12,6 +12,9 @@
 //!
 //! The command `pkcs11-test serve` is the same thing for shells.
 
+/// The folder of the repository.
+pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 mod bodies;
 mod certificates;
 mod digest;

@@ -11,7 +11,7 @@ use super::slots::{library_version, padded};
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
 use crate::names;
-use crate::signpath::Threads;
+use signpath_client::Threads;
 
 functions! {
     /// C_Initialize (PKCS #11 3.2, section 5.4.1). The module locks with the operating system's

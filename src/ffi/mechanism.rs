@@ -6,10 +6,10 @@ use cryptoki_sys::*;
 use log::debug;
 
 use super::memory::Place;
-use crate::crypto::SignatureAlgorithm;
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Parameter, Request};
 use crate::names;
+use signpath_crypto::SignatureAlgorithm;
 
 /// A mechanism with its parameter.
 pub(super) struct MechanismArgument<'a>(Place<'a, CK_MECHANISM>);

@@ -37,7 +37,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
-use log::{debug, trace};
+use log::{debug, log, trace};
+use signpath_platform::guest::Guest;
 
 use self::arguments::{Argument, Call};
 use self::entry_point::{checked, checked_argument, entry_point, functions};
@@ -46,10 +47,7 @@ use self::mechanism::MechanismArgument;
 use self::memory::{Memory, Place};
 use self::output::{List, Out, Room};
 use self::template::Template;
-use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::logging;
-use crate::platform::guest::Guest;
 
 pub use digesting::*;
 pub use general::*;
@@ -86,7 +84,7 @@ fn contained(call: impl FnOnce() -> CK_RV) -> CK_RV {
 fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let started = Instant::now();
     prepare();
-    logging::begin_call();
+    signpath_logging::begin_call();
     trace!("{call} begins");
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(
@@ -97,7 +95,7 @@ fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let (rv, name) = match result {
         Ok(()) => (CKR_OK, "CKR_OK"),
         Err(error) => {
-            logging::failure(call.function, &error);
+            log!(error.kind.level(), "{}: {error}", call.function);
             (error.kind.rv(), error.kind.name())
         }
     };
@@ -109,8 +107,8 @@ fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
 fn prepare() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
-        logging::report_panics();
-        config::start_logging();
+        signpath_logging::report_panics();
+        signpath_config::start_logging();
     }
 }
 

@@ -1,14 +1,13 @@
 //! The attributes of the three classes (PKCS #11 3.2, section 4).
 
 use cryptoki_sys::*;
-use rsa::traits::PublicKeyParts;
 use sha1::{Digest, Sha1};
 use spki::der::Encode;
 use spki::der::asn1::OctetStringRef;
 
 use super::{Certificate, Class};
-use crate::crypto::PublicKey;
 use crate::mechanism;
+use signpath_crypto::PublicKey;
 
 /// The value of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +102,8 @@ pub(super) fn public_key(names: Names, key: &PublicKey) -> Attributes {
         (CKA_WRAP_TEMPLATE, bytes(b"")),
         (CKA_ENCAPSULATE_TEMPLATE, bytes(b"")),
     ]);
-    if let Some(rsa) = key.rsa() {
-        attributes.push((CKA_MODULUS_BITS, number(rsa.n().bits() as CK_ULONG)));
+    if key.is_rsa() {
+        attributes.push((CKA_MODULUS_BITS, number(key.bits() as CK_ULONG)));
     }
     if let Some((_, point)) = key.ec() {
         attributes.push((CKA_EC_POINT, der(OctetStringRef::new(&point))));
@@ -132,8 +131,8 @@ pub(super) fn private_key(names: Names, key: &PublicKey, is_private: bool) -> At
         (CKA_WRAP_WITH_TRUSTED, boolean(false)),
         (CKA_ALWAYS_AUTHENTICATE, boolean(false)),
     ]);
-    let sensitive: &[CK_ATTRIBUTE_TYPE] = match key.rsa() {
-        Some(_) => &[
+    let sensitive: &[CK_ATTRIBUTE_TYPE] = match key.is_rsa() {
+        true => &[
             CKA_PRIVATE_EXPONENT,
             CKA_PRIME_1,
             CKA_PRIME_2,
@@ -141,7 +140,7 @@ pub(super) fn private_key(names: Names, key: &PublicKey, is_private: bool) -> At
             CKA_EXPONENT_2,
             CKA_COEFFICIENT,
         ],
-        None => &[CKA_VALUE],
+        false => &[CKA_VALUE],
     };
     attributes.extend(sensitive.iter().map(|id| (*id, Value::Sensitive)));
     attributes
@@ -184,11 +183,11 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
     if !allowed.is_empty() {
         attributes.push((CKA_ALLOWED_MECHANISMS, Value::Bytes(allowed)));
     }
-    if let Some(rsa) = key.rsa() {
+    if let Some((modulus, public_exponent)) = key.rsa() {
         attributes.extend([
             (CKA_KEY_TYPE, number(CKK_RSA)),
-            (CKA_MODULUS, Value::Bytes(rsa.n().to_bytes_be())),
-            (CKA_PUBLIC_EXPONENT, Value::Bytes(rsa.e().to_bytes_be())),
+            (CKA_MODULUS, Value::Bytes(modulus)),
+            (CKA_PUBLIC_EXPONENT, Value::Bytes(public_exponent)),
         ]);
     }
     if let Some((curve, _)) = key.ec() {

@@ -1,57 +1,18 @@
 //! The certificates of authorities that lead up from those of signing policies.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use cryptoki_sys::CK_CERTIFICATE_CATEGORY_AUTHORITY;
 use log::warn;
-use x509_parser::pem::Pem;
 
 use super::attributes::{self, Names};
-use super::{Certificate, Class, Common, Object, Policy};
-use crate::error::{Error, Kind, Result};
-use crate::input;
+use signpath_crypto::Certificate;
 
-/// The certificates of a PEM file.
-///
-/// # Errors
-/// [`Kind::Configuration`] for a file that cannot be read or holds no certificate, or something
-/// else.
-pub(super) fn read(path: &Path) -> Result<Vec<Certificate>> {
-    let unusable = |reason: String| {
-        Error::new(
-            Kind::Configuration,
-            format!("ChainCertificatesFile {}: {reason}", path.display()),
-        )
-    };
-    let file = input::read(path).map_err(|error| {
-        input::unreadable(&error, || unusable(format!("cannot be read ({error})")))
-    })?;
-    let mut certificates = Vec::new();
-    for (index, block) in Pem::iter_from_buffer(&file).enumerate() {
-        let certificate = block
-            .map_err(|error| error.to_string())
-            .and_then(|block| Certificate::from_der(&block.contents))
-            .map_err(|reason| {
-                let number = index + 1;
-                unusable(format!(
-                    "PEM block {number} is no X.509 certificate ({reason})"
-                ))
-            })?;
-        certificates.push(certificate);
-    }
-    if certificates.is_empty() {
-        return Err(unusable("holds no PEM certificate".to_owned()));
-    }
-    Ok(certificates)
-}
+use super::{Class, Common, Object, Shown};
 
 /// The objects of those certificates in `bundle` that lead up from one of a policy.
-pub(super) fn objects(policies: &[Policy], bundle: &[Certificate]) -> Vec<Object> {
-    let own: Vec<_> = policies
-        .iter()
-        .filter_map(|policy| policy.certificate.as_ref())
-        .collect();
+pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object> {
+    let own: Vec<_> = policies.iter().filter_map(Shown::certificate).collect();
     let mut known: HashSet<_> = own.iter().map(|certificate| certificate.der()).collect();
     let mut others: Vec<_> = bundle
         .iter()
@@ -83,13 +44,13 @@ pub(super) fn objects(policies: &[Policy], bundle: &[Certificate]) -> Vec<Object
         .collect()
 }
 
-fn object(certificate: &Certificate, policies: &[Policy]) -> Object {
+fn object(certificate: &Certificate, policies: &[Shown]) -> Object {
     let label = certificate.title();
     // Tools take objects with the same CKA_ID for a key and its certificate.
     let is_policy = |id: &[u8]| {
         policies
             .iter()
-            .any(|policy| policy.name.to_string().as_bytes() == id)
+            .any(|shown| shown.policy.name.to_string().as_bytes() == id)
     };
     let names = Names {
         label: label.as_bytes(),

@@ -2,13 +2,11 @@
 //! objects that belong to none.
 
 mod attributes;
-mod certificate;
 mod chain;
 mod given;
 mod handles;
 mod index;
 mod kept;
-mod policy;
 mod rules;
 mod session_objects;
 mod stand_in;
@@ -18,18 +16,17 @@ use std::sync::Arc;
 
 pub use attributes::Value;
 use attributes::{Attributes, Names};
-pub use certificate::Certificate;
 use cryptoki_sys::*;
 pub use given::Attribute;
 pub use handles::{Handles, unused_handle};
 pub use index::Index;
 use kept::{Common, Kept};
-pub use policy::Policy;
 pub use session_objects::SessionObjects;
 use sha2::{Digest, Sha256};
+use signpath_client::SigningPolicy;
+use signpath_config::Config;
+use signpath_crypto::{Certificate, PublicKey};
 
-use crate::config::Config;
-use crate::crypto::PublicKey;
 use crate::error::Result;
 use crate::mechanism;
 
@@ -63,7 +60,7 @@ impl Class {
 pub struct Object {
     /// Its class.
     pub class: Class,
-    policy: Option<Arc<Policy>>,
+    policy: Option<Arc<SigningPolicy>>,
     /// The key of an object that is no policy's.
     own_key: Option<Box<PublicKey>>,
     attributes: Kept,
@@ -87,22 +84,42 @@ impl Options {
     /// # Errors
     /// [`Kind::Configuration`](crate::error::Kind::Configuration).
     pub fn new(config: &Config) -> Result<Self> {
-        let chain_certificates = match &config.chain_certificates_file {
-            Some(path) => chain::read(path)?,
-            None => Vec::new(),
-        };
         Ok(Self {
             private_keys_need_login: config.login_required || config.credentials()?.is_none(),
             stand_in_certificates: config.include_dummy_x509_certificate_for_gpg_keys,
-            chain_certificates,
+            chain_certificates: config.chain_certificates()?,
         })
+    }
+}
+
+/// A signing policy with the certificate that it is shown with.
+struct Shown {
+    policy: Arc<SigningPolicy>,
+    /// What stands in for a certificate that it has not.
+    stand_in: Option<Certificate>,
+}
+
+impl Shown {
+    fn new(policy: SigningPolicy, options: &Options) -> Self {
+        let key = policy
+            .public_key
+            .as_ref()
+            .filter(|_| options.stand_in_certificates && policy.certificate.is_none());
+        Self {
+            stand_in: key.and_then(|key| stand_in::certificate(&policy.name.to_string(), key)),
+            policy: Arc::new(policy),
+        }
+    }
+
+    fn certificate(&self) -> Option<&Certificate> {
+        self.policy.certificate.as_ref().or(self.stand_in.as_ref())
     }
 }
 
 impl Object {
     fn new(
         class: Class,
-        policy: Option<&Arc<Policy>>,
+        policy: Option<&Arc<SigningPolicy>>,
         attributes: Attributes,
         common: &mut Common,
     ) -> Self {
@@ -132,20 +149,23 @@ impl Object {
 
     /// The objects of policies: of each a certificate if it has one, and its keys if the module
     /// can sign with them. Chain certificates come last.
-    pub fn of(policies: Vec<Policy>, options: &Options) -> Vec<Self> {
-        let chain = chain::objects(&policies, &options.chain_certificates);
+    pub fn of(policies: Vec<SigningPolicy>, options: &Options) -> Vec<Self> {
+        let policies = policies.into_iter();
+        let shown: Vec<_> = policies.map(|policy| Shown::new(policy, options)).collect();
+        let chain = chain::objects(&shown, &options.chain_certificates);
         let mut common = Common::default();
-        policies
-            .into_iter()
-            .map(Arc::new)
-            .flat_map(|policy| Self::of_policy(&policy, options, &mut common))
+        shown
+            .iter()
+            .flat_map(|shown| Self::of_policy(shown, options, &mut common))
             .chain(chain)
             .collect()
     }
 
-    fn of_policy(policy: &Arc<Policy>, options: &Options, common: &mut Common) -> Vec<Self> {
+    fn of_policy(shown: &Shown, options: &Options, common: &mut Common) -> Vec<Self> {
+        let policy = &shown.policy;
+        let certificate = shown.certificate();
         let name = policy.name.to_string();
-        let subject = policy.certificate.as_ref().map(Certificate::subject);
+        let subject = certificate.map(Certificate::subject);
         let names = Names {
             label: name.as_bytes(),
             id: name.as_bytes(),
@@ -157,7 +177,7 @@ impl Object {
         let mut add = |class, attributes| {
             objects.push(Self::new(class, Some(policy), attributes, common));
         };
-        if let Some(certificate) = &policy.certificate {
+        if let Some(certificate) = certificate {
             // The token user's is one whose private key the token has (section 4.6.2).
             let category = match signing_key {
                 Some(_) => CK_CERTIFICATE_CATEGORY_TOKEN_USER,
@@ -184,7 +204,7 @@ impl Object {
     }
 
     /// The signing policy that it shows, if it is one of a policy's objects.
-    pub fn policy(&self) -> Option<&Arc<Policy>> {
+    pub fn policy(&self) -> Option<&Arc<SigningPolicy>> {
         self.policy.as_ref()
     }
 

@@ -11,8 +11,7 @@ use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
-use super::Certificate;
-use crate::crypto::PublicKey;
+use signpath_crypto::{Certificate, PublicKey};
 
 /// id-at-commonName (RFC 5280, appendix A.1).
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");

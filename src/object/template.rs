@@ -11,9 +11,9 @@ use spki::der::asn1::{OctetStringRef, UintRef};
 use super::attributes::{self, Attributes, Names, boolean, bytes};
 use super::rules::{self, By, CERTIFICATE, EC, RSA};
 use super::{Attribute, Certificate, Class, Common, Object, Value};
-use crate::crypto::{Curve, PublicKey};
 use crate::error::{Error, Kind, Result};
 use crate::names;
+use signpath_crypto::{Curve, PublicKey};
 
 /// An attribute that a template gives, with a value of its form.
 struct Given<'a> {
@@ -105,7 +105,7 @@ impl Object {
 
     fn shape(&self) -> u8 {
         match self.public_key() {
-            Some(key) if key.rsa().is_some() => RSA,
+            Some(key) if key.is_rsa() => RSA,
             Some(_) => EC,
             None => CERTIFICATE,
         }
@@ -206,19 +206,14 @@ fn rsa_key(template: &[Given]) -> Result<PublicKey> {
     let exponent = required(template, CKA_PUBLIC_EXPONENT)?;
     let uint =
         |id, bytes| UintRef::new(bytes).map_err(|_| invalid(id, "is not an unsigned integer"));
-    let key = rsa::pkcs1::RsaPublicKey {
-        modulus: uint(CKA_MODULUS, modulus)?,
-        public_exponent: uint(CKA_PUBLIC_EXPONENT, exponent)?,
-    };
-    spki::der::Encode::to_der(&key)
-        .ok()
-        .and_then(|der| PublicKey::from_rsa_public_key(&der).ok())
-        .ok_or_else(|| {
-            invalid(
-                CKA_MODULUS,
-                "does not make an RSA key with CKA_PUBLIC_EXPONENT",
-            )
-        })
+    uint(CKA_MODULUS, modulus)?;
+    uint(CKA_PUBLIC_EXPONENT, exponent)?;
+    PublicKey::from_rsa(modulus, exponent).map_err(|_| {
+        invalid(
+            CKA_MODULUS,
+            "does not make an RSA key with CKA_PUBLIC_EXPONENT",
+        )
+    })
 }
 
 fn ec_key(template: &[Given]) -> Result<PublicKey> {

@@ -1,9 +1,9 @@
 //! What a caller hands over to an operation, in one part or many.
 
 use super::Form;
-use crate::crypto::{HashAlgorithm, Hasher};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Input, Mechanism, Signature};
+use signpath_crypto::{HashAlgorithm, Hasher};
 
 /// The data of an operation, or what is left of it: hashed at once where it is a message.
 pub struct Data {

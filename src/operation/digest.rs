@@ -1,7 +1,7 @@
 //! A digest in the making.
 
 use super::{Data, Functions, InParts, Operation};
-use crate::crypto::HashAlgorithm;
+use signpath_crypto::HashAlgorithm;
 
 /// An initialized digest operation.
 pub struct Digest {

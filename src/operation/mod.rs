@@ -1,5 +1,5 @@
 //! The operations of a session: small state machines, each in a place of its own. Only
-//! [`Signer::sign`] waits for anything, in [`verified_signature`].
+//! [`Signer::sign`] waits for anything, in [`Service::sign`].
 
 mod data;
 mod digest;
@@ -8,7 +8,6 @@ mod form;
 mod messages;
 mod place;
 mod sign;
-mod signature;
 mod verify;
 
 pub use data::Data;
@@ -17,6 +16,5 @@ pub use find::Find;
 pub use form::{Form, Functions, InParts};
 pub use messages::{MessageKey, MessageSign, MessageVerify, Messages};
 pub use place::{Operation, OperationPlace, Taken};
-pub use sign::{Sign, Signer};
-pub use signature::verified_signature;
+pub use sign::{Service, Sign, Signer};
 pub use verify::{Verifier, Verify};

@@ -1,8 +1,8 @@
 //! The place that a session has for one operation of a kind.
 
 use crate::error::{Error, Kind, Result};
-use crate::lock::Mutex;
-use crate::signpath::Cancellation;
+use signpath_client::Cancellation;
+use signpath_platform::lock::Mutex;
 
 /// What can be active in an [`OperationPlace`], and how errors name it.
 pub trait Operation {

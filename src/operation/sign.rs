@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use signpath_client::{Cancellation, SigningPolicy, has_size};
+use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, parse_digest_info};
+
 use super::data::Limit;
-use super::{Data, Functions, InParts, Operation, verified_signature};
-use crate::crypto::{Digest, HashAlgorithm, PublicKey, parse_digest_info};
+use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
-use crate::object::{Class, Object, Policy};
-use crate::signpath::{Cancellation, Service};
+use crate::object::{Class, Object};
 
 /// The most bytes that a caller can hand over where a digest is expected: more than the longest
 /// DigestInfo. Beyond it the data is wrong whatever follows.
@@ -20,10 +21,26 @@ pub(super) const PKCS1_OVERHEAD: usize = 11;
 /// The lengths of digests that CKM_ECDSA signs: those of SHA-1, SHA-256, SHA-384 and SHA-512.
 const BARE_DIGEST_LENGTHS: [usize; 4] = [20, 32, 48, 64];
 
+/// What makes signatures with the private keys of signing policies.
+pub trait Service: Send + Sync {
+    /// A signature of `digest` with the key of `policy`, one signing request. It has been verified with
+    /// the public key of `policy`. An ECDSA signature is r‖s.
+    ///
+    /// # Errors
+    /// Those of [`Client::sign`](signpath_client::Client::sign), and the reason of the cancellation.
+    fn sign(
+        &self,
+        policy: &SigningPolicy,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<u8>>;
+}
+
 /// A private key and how it signs.
 pub struct Signer {
     service: Arc<dyn Service>,
-    policy: Arc<Policy>,
+    policy: Arc<SigningPolicy>,
     key: PublicKey,
     mechanism: &'static Mechanism,
     signature: Signature,
@@ -84,7 +101,7 @@ impl Signer {
                 let reason = format!("{name} does not go with the key{whose}");
                 Error::new(Kind::KeyType, reason)
             })?;
-        if !mechanism::has_size(key) {
+        if !has_size(key) {
             let reason = format!("{name}: the key{whose} has {} bits", key.bits());
             return Err(Error::new(Kind::KeySize, reason));
         }
@@ -117,7 +134,7 @@ impl Signer {
         self.key.signature_length()
     }
 
-    /// Asks the service for a signature, and verifies it with the policy's public key.
+    /// Asks the service for a signature.
     ///
     /// # Errors
     /// [`Kind::Data`] or [`Kind::DataLength`] for data that the mechanism does not sign; those of
@@ -125,13 +142,8 @@ impl Signer {
     pub fn sign(&self, data: Data, cancellation: &Cancellation) -> Result<Vec<u8>> {
         let digest = self.digest(data.finish())?;
         let algorithm = self.signature.algorithm;
-        verified_signature(
-            self.service.as_ref(),
-            (&self.policy.name, &self.key),
-            algorithm,
-            &digest,
-            cancellation,
-        )
+        self.service
+            .sign(&self.policy, algorithm, &digest, cancellation)
     }
 
     fn digest(&self, data: Vec<u8>) -> Result<Digest> {

@@ -8,10 +8,11 @@ use cryptoki_sys::{CK_TRUE, CKA_ALLOWED_MECHANISMS, CKA_VERIFY};
 use super::data::Limit;
 use super::sign::PKCS1_OVERHEAD;
 use super::{Data, Functions, InParts, Operation};
-use crate::crypto::{PublicKey, Scheme};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Mechanism, Parameter, Signature};
 use crate::object::{Object, Value};
+use signpath_client::has_size;
+use signpath_crypto::{PublicKey, Scheme};
 
 /// The most bytes that a digest can have.
 const MAX_DIGEST_LENGTH: usize = 64;
@@ -81,7 +82,7 @@ impl Verifier {
         if mechanism::key_type(key) != signature.key_type() {
             return refuse(Kind::KeyType, "the key is of another type");
         }
-        if !mechanism::has_size(key) {
+        if !has_size(key) {
             return refuse(Kind::KeySize, &format!("the key has {} bits", key.bits()));
         }
         if object.attribute(CKA_VERIFY) != Some(Value::Bytes(&[CK_TRUE])) {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Known};
-use crate::config::{Config, Credentials};
-use crate::crypto::{Digest, SignatureAlgorithm};
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::object::Options;
-use crate::policy_cache::PolicyCache;
-use crate::secret;
-use crate::signpath::{Cancellation, Client, PolicyName, Retry, Service, SigningPolicy, Transport};
+use crate::operation::Service;
+use signpath_client::{
+    Cancellation, Client, Credentials, PolicyCache, SigningPolicy, Transport,
+    digest as secret_digest,
+};
+use signpath_config::Config;
+use signpath_crypto::{Digest, SignatureAlgorithm};
 
 /// Credentials, a client with them, and what they give access to.
 pub struct Identity {
@@ -18,7 +20,7 @@ pub struct Identity {
     /// The signing policies.
     pub catalog: Catalog,
     organization_id: Arc<str>,
-    service: Arc<dyn Service>,
+    client: Arc<Client>,
 }
 
 impl Identity {
@@ -29,14 +31,26 @@ impl Identity {
         options: &Arc<Options>,
         credentials: Credentials,
     ) -> Arc<Self> {
-        let service = Arc::new(Client::new(transport.clone(), config, &credentials));
-        let cache = PolicyCache::new(config, &credentials);
+        let configured = config
+            .api_token
+            .as_ref()
+            .and_then(|token| token.read().ok());
+        let secrets: Vec<_> = configured.iter().collect();
+        let client = Arc::new(Client::new(transport.clone(), &credentials, &secrets));
+        let cache = config
+            .policy_cache
+            .and_then(|max_age| PolicyCache::new(&client, max_age));
         Arc::new(Self {
-            catalog: Catalog::new(service.clone(), cache, options.clone()),
+            catalog: Catalog::new(client.clone(), cache, options.clone()),
             organization_id: credentials.organization_id.as_str().into(),
             credentials,
-            service,
+            client,
         })
+    }
+
+    /// What the service said, such as the name of a signing policy, without the user's secrets.
+    pub(super) fn masked(&self, text: &str) -> String {
+        self.client.masked(text)
     }
 
     pub(super) fn organization_id(&self) -> &Arc<str> {
@@ -77,46 +91,29 @@ impl Memory {
 }
 
 fn salted_digest(salt: &[u8], credentials: &Credentials) -> [u8; 32] {
-    secret::digest(&[
+    secret_digest(&[
         salt,
         credentials.organization_id.as_bytes(),
         credentials.api_token.expose().as_bytes(),
     ])
 }
 
-/// Signs in its name. A refusal, or a signature of another key, means that the list of the signing
-/// policies may be outdated.
+/// Signs in its name.
 impl Service for Identity {
-    fn signing_policies(
-        &self,
-        retry: Retry,
-        cancellation: &Cancellation,
-    ) -> Result<Vec<SigningPolicy>> {
-        self.service.signing_policies(retry, cancellation)
-    }
-
     fn sign(
         &self,
-        policy: &PolicyName,
+        policy: &SigningPolicy,
         algorithm: SignatureAlgorithm,
         digest: &Digest,
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
-        self.catalog.renew(policy, cancellation)?;
-        let result = self.service.sign(policy, algorithm, digest, cancellation);
-        if let Err(error) = &result {
-            if matches!(error.kind, Kind::ServiceUnauthorized | Kind::ServiceRefused) {
+        self.catalog.renew(&policy.name, cancellation)?;
+        let signature = self.client.sign(policy, algorithm, digest, cancellation);
+        signature.map_err(|error| {
+            if error.contradicts_policies() {
                 self.catalog.doubt();
             }
-        }
-        result
-    }
-
-    fn masked(&self, text: &str) -> String {
-        self.service.masked(text)
-    }
-
-    fn doubt_policies(&self) {
-        self.catalog.doubt();
+            error.into()
+        })
     }
 }

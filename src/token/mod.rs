@@ -9,32 +9,23 @@ use std::sync::{Arc, Weak};
 use cryptoki_sys::*;
 use log::warn;
 
-use crate::config::{Config, Credentials};
 use crate::error::{Error, Kind, Result};
-use crate::lock::Mutex;
 use crate::object::{Handles, Object, Options, SessionObjects};
-use crate::signpath::{Cancellation, Threads, Transport};
+use signpath_client::{Cancellation, Credentials, Threads, Transport};
+use signpath_config::Config;
+use signpath_platform::lock::Mutex;
 
 pub use identity::Identity;
 use identity::Memory;
 pub use objects::Key;
+pub use signpath_config::token::{LABEL, MANUFACTURER, MODEL, SERIAL_NUMBER};
 use unknown_names::UnknownNames;
 
 /// The one slot.
-pub const SLOT_ID: CK_SLOT_ID = 1;
-
-/// The label of the token. gnupg-pkcs11-scd knows keys by this, the manufacturer, the model and
-/// the serial number, so none of them may ever change.
-pub const LABEL: &str = "SignPath";
-/// The manufacturer of the token.
-pub const MANUFACTURER: &str = "SignPath";
-/// The model of the token.
-pub const MODEL: &str = "Signing policies";
-/// The serial number of the token.
-pub const SERIAL_NUMBER: &str = "1";
+pub const SLOT_ID: CK_SLOT_ID = signpath_config::token::SLOT_ID as CK_SLOT_ID;
 
 /// The longest PIN that the token says it takes, in bytes.
-pub const MAX_PIN_LENGTH: CK_ULONG = 4096;
+pub const MAX_PIN_LENGTH: CK_ULONG = signpath_config::token::MAX_PIN_LENGTH as CK_ULONG;
 
 /// The flags that the token always has.
 const FLAGS: CK_FLAGS =
@@ -89,7 +80,7 @@ impl Token {
     /// [`Kind::Configuration`] for chain certificates that cannot be read.
     pub fn new(config: Config, threads: Threads) -> Result<Self> {
         let options = Arc::new(Options::new(&config)?);
-        let transport = Arc::new(Transport::new(config.clone(), threads));
+        let transport = Arc::new(Transport::new(config.service.clone(), threads));
         let configured = config
             .credentials()?
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));
@@ -171,7 +162,9 @@ impl Token {
     }
 
     fn user(&self, login: &Login, cancellation: &Cancellation) -> Result<User> {
-        let credentials = Credentials::from_login(login.username, login.pin, &self.config)?;
+        let credentials = self
+            .config
+            .credentials_of_login(login.username, login.pin)?;
         let identity = self.identity(credentials);
         let snapshot = identity.catalog.get(cancellation).map_err(pin_incorrect)?;
         if snapshot.objects().is_empty() {
@@ -229,8 +222,8 @@ impl Token {
         warn!(
             "no usable signing policy {}/{} in organization and token given; check ProjectSlug \
                  and SigningPolicySlug, and that the token's user is a Submitter",
-            slug(&self.config.project_slug),
-            slug(&self.config.signing_policy_slug)
+            slug(&self.config.service.project_slug),
+            slug(&self.config.service.signing_policy_slug)
         );
     }
 

@@ -1,6 +1,6 @@
 //! Names that were searched for and that no signing policy has.
 
-use crate::logging::FirstFew;
+use signpath_platform::few::FirstFew;
 
 /// What has been said of them since C_Initialize. How many more there were is said at C_Finalize.
 pub(super) struct UnknownNames {

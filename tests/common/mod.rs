@@ -26,7 +26,7 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use pkcs11_test::{Effect, Options, RequestRecord, Service, TlsOptions};
+use pkcs11_test::{REPOSITORY, Effect, Options, RequestRecord, Service, TlsOptions};
 use serde_json::json;
 
 /// Set in the child to the name of its test.
@@ -66,7 +66,7 @@ pub fn module_path() -> PathBuf {
 }
 
 fn built_module() -> PathBuf {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/pkcs11-test/lib/module.sh");
+    let script = Path::new(REPOSITORY).join("pkcs11-test/lib/module.sh");
     let output = Command::new(script).stderr(Stdio::inherit()).output();
     let output = output.unwrap();
     assert!(output.status.success(), "the module was not built");
@@ -76,7 +76,7 @@ fn built_module() -> PathBuf {
 /// Panics unless a file of the repository has this content. With `SIGNPATH_TEST_UPDATE=1` in the
 /// environment, writes it instead.
 pub fn assert_current(path: &str, content: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let file = Path::new(REPOSITORY).join(path);
     if std::env::var(UPDATE).as_deref() == Ok("1") {
         std::fs::write(&file, content).unwrap();
         return;

@@ -1,7 +1,7 @@
 //! `include/signpath_pkcs11.h`, from the constants of the crate.
 
-use signpath_pkcs11::config::{CONFIG_FILE, DEFAULT_API_URL, PIN_CONFIG, SETTINGS};
-use signpath_pkcs11::token;
+use signpath_client::DEFAULT_API_URL;
+use signpath_config::{CONFIG_FILE, PIN_CONFIG, SETTINGS, token};
 
 const BEGIN: &str = "\
 /* The names and values of signpath-pkcs11 that no PKCS #11 header has.

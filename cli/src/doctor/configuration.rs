@@ -1,0 +1,116 @@
+//! What is configured, where it comes from, and whether it can be used on this machine.
+
+use signpath_config::{Config, Origin, Report};
+use signpath_logging::{self as logging, Level};
+
+use super::finding::{Detail, Finding, Status};
+use super::report::counted;
+use crate::organization::NO_CREDENTIALS;
+
+/// The settings, each with its value and where that comes from, and the configuration if it can be used.
+pub fn settings() -> (Finding, Option<Config>) {
+    const CHECK: &str = "configuration";
+    let report = Report::new();
+    let is_set = |origin: &Origin| *origin != Origin::Default;
+    let set = report
+        .settings
+        .iter()
+        .filter(|setting| is_set(&setting.origin));
+    let message = match set.count() {
+        0 => "all settings have their defaults".to_owned(),
+        number => format!(
+            "{} set, the others have their defaults",
+            counted(number, "setting")
+        ),
+    };
+    let rows = report.settings.iter().filter_map(|setting| {
+        Some(Detail(vec![
+            (
+                "setting",
+                setting.json.unwrap_or(setting.variable).to_owned(),
+            ),
+            ("value", setting.value.clone()?),
+            ("origin", setting.origin.to_string()),
+        ]))
+    });
+    let details = rows.collect();
+    let config = match report.problem {
+        Some(problem) => Err(problem),
+        None => Config::load(),
+    };
+    let (finding, config) = match config {
+        Err(problem) => {
+            let remedy = "correct it there; the README shows all settings and what they take";
+            (Finding::error(CHECK, &problem.reason, remedy), None)
+        }
+        Ok(config) => {
+            let finding = match config.notices.is_empty() {
+                true => Finding::ok(CHECK, message),
+                false => Finding::warning(
+                    CHECK,
+                    config.notices.join("; "),
+                    "correct or remove them; the README shows all settings and what they take",
+                ),
+            };
+            (finding, Some(config))
+        }
+    };
+    (finding.with_details(details), config)
+}
+
+/// Whether there are an organization and a token.
+pub fn credentials(config: &Config) -> Finding {
+    const CHECK: &str = "credentials";
+    match config.credentials() {
+        Ok(Some(credentials)) => Finding::ok(
+            CHECK,
+            format!(
+                "there is a token for the organization {}",
+                credentials.organization_id
+            ),
+        ),
+        Ok(None) => Finding::error(CHECK, NO_CREDENTIALS, ""),
+        Err(error) => Finding::error(
+            CHECK,
+            &error.reason,
+            "correct ApiToken, or the file that it names",
+        ),
+    }
+}
+
+/// Whether the certificates of authorities can be read, if there are any.
+pub fn chain(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "chain certificates";
+    let path = config.chain_certificates_file.as_ref()?;
+    Some(match config.chain_certificates() {
+        Ok(certificates) => {
+            let count = counted(certificates.len(), "certificate");
+            Finding::ok(CHECK, format!("{count} in {}", path.display()))
+        }
+        Err(error) => Finding::error(
+            CHECK,
+            &error.reason,
+            "correct ChainCertificatesFile, or the file",
+        ),
+    })
+}
+
+/// Whether the log file can be written where it is to be.
+pub fn log(config: &Config) -> Finding {
+    const CHECK: &str = "log file";
+    let folder = config.log_file_directory.display();
+    if config.log_file_level == Level::None {
+        return Finding::skipped(CHECK, "there is none, since Log.File.Level is none");
+    }
+    match logging::check_directory(&config.log_file_directory) {
+        Ok(()) => Finding::ok(CHECK, format!("in the folder {folder}")),
+        Err(reason) => Finding {
+            status: Status::Warning,
+            ..Finding::failed(
+                CHECK,
+                format!("the folder {folder} {reason}, so another one is used"),
+                "name a folder of your own with SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory",
+            )
+        },
+    }
+}

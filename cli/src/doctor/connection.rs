@@ -1,0 +1,206 @@
+//! The way to the service, step by step: names, the proxy, TCP.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use signpath_client::{Proxy, connect_request};
+use signpath_config::Config;
+use url::Url;
+
+use super::finding::Finding;
+use super::report::Report;
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// The longest that one step may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest head of a proxy's answer that is read, in bytes.
+const MAX_HEAD: usize = 8 << 10;
+
+/// A host and a port.
+pub struct Endpoint {
+    pub host: String,
+    pub port: u16,
+}
+
+/// How the service is reached.
+pub struct Way<'a> {
+    pub service: Endpoint,
+    pub is_tls: bool,
+    url: &'a Url,
+    proxy: Option<&'a Proxy>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Endpoint {
+    fn of(url: &Url) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        Self {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port_or_known_default().unwrap_or_default(),
+        }
+    }
+}
+
+/// Looks for a way. [`None`] if there is none, which has been reported.
+pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Way<'a>>, Failure> {
+    let proxy = config.service.proxy_for(&config.service.api_url);
+    let service = Endpoint::of(&config.service.api_url);
+    let first = proxy.map(|proxy| Endpoint::of(&proxy.url));
+    let addresses = match resolve(first.as_ref().unwrap_or(&service)) {
+        Ok((finding, addresses)) => {
+            report.add(finding)?;
+            addresses
+        }
+        Err(finding) => {
+            report.add(finding)?;
+            return Ok(None);
+        }
+    };
+    let way = Way {
+        is_tls: config.service.api_url.scheme() == "https",
+        service,
+        url: &config.service.api_url,
+        proxy,
+        addresses,
+    };
+    match way.connect() {
+        Ok(stream) => {
+            let peer = stream.peer_addr().map(|peer| peer.to_string());
+            let peer = peer.unwrap_or_default();
+            report.add(match proxy {
+                Some(proxy) => {
+                    Finding::ok("proxy", format!("{proxy} ({peer}) lets requests through"))
+                }
+                None => Finding::ok("connection", format!("{peer} accepts connections")),
+            })?;
+            Ok(Some(way))
+        }
+        Err(finding) => {
+            report.add(finding)?;
+            Ok(None)
+        }
+    }
+}
+
+fn resolve(endpoint: &Endpoint) -> Result<(Finding, Vec<SocketAddr>), Finding> {
+    const CHECK: &str = "name";
+    let Endpoint { host, port } = endpoint;
+    let _progress = Progress::start(format!("Resolving {host}"));
+    // The system's lookup has no time limit.
+    let (sender, receiver) = channel();
+    let name = (host.clone(), *port);
+    thread::spawn(move || {
+        // Nobody receives what comes too late.
+        let _ = sender.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+    });
+    let reason = match receiver.recv_timeout(PATIENCE) {
+        Ok(Ok(addresses)) if !addresses.is_empty() => {
+            let shown: Vec<_> = addresses
+                .iter()
+                .map(|address| address.ip().to_string())
+                .collect();
+            let message = match host.parse::<IpAddr>() {
+                Ok(_) => format!("{host} needs no lookup"),
+                Err(_) => format!("{host} is {}", shown.join(", ")),
+            };
+            let finding = Finding::ok(CHECK, message);
+            return Ok((finding, addresses));
+        }
+        Ok(Ok(_)) => "it has no address".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    };
+    Err(Finding::failed(
+        CHECK,
+        format!("the name {host} cannot be resolved ({reason})"),
+        "check its spelling in ApiUrl or HttpProxy, and the name servers of this machine; where only a proxy knows the \
+         names of the Internet, set https_proxy",
+    ))
+}
+
+impl Way<'_> {
+    /// A connection on which the service would answer, or its TLS.
+    pub fn connect(&self) -> Result<TcpStream, Finding> {
+        match self.proxy {
+            None => self.connect_tcp().map_err(|error| {
+                Finding::failed(
+                    "connection",
+                    format!("{}:{} cannot be reached ({error})", self.service.host, self.service.port),
+                    "check host and port in ApiUrl, and firewalls; where there is a proxy, set https_proxy",
+                )
+            }),
+            Some(proxy) => self.connect_through(proxy).map_err(|(reason, remedy)| {
+                Finding::failed("proxy", format!("{proxy} {reason}"), remedy)
+            }),
+        }
+    }
+
+    fn connect_through(&self, proxy: &Proxy) -> Result<TcpStream, (String, &'static str)> {
+        let mut stream = self.connect_tcp().map_err(|error| {
+            let remedy =
+                "check HttpProxy, https_proxy and http_proxy, or exempt the service with no_proxy";
+            (format!("cannot be reached ({error})"), remedy)
+        })?;
+        if self.is_tls {
+            let Endpoint { host, port } = &self.service;
+            let status = tunnel(&mut stream, proxy, self.url).map_err(|error| {
+                let remedy = "check that it is an HTTP proxy";
+                (format!("does not answer as a proxy does ({error})"), remedy)
+            })?;
+            match status {
+                200..300 => {}
+                // tinyproxy means the same by 401.
+                401 | 407 => {
+                    let remedy = "write user and password into HttpProxy or https_proxy as http://user:password@host:port";
+                    return Err((format!("wants other credentials ({status})"), remedy));
+                }
+                _ => {
+                    let remedy = "ask whoever runs the proxy to let it through";
+                    return Err((
+                        format!("does not connect to {host}:{port} ({status})"),
+                        remedy,
+                    ));
+                }
+            }
+        }
+        Ok(stream)
+    }
+
+    fn connect_tcp(&self) -> io::Result<TcpStream> {
+        let _progress = Progress::start(format!("Connecting to {}", self.service.host));
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for address in &self.addresses {
+            match TcpStream::connect_timeout(address, PATIENCE) {
+                Ok(stream) => {
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_write_timeout(Some(PATIENCE))?;
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Asks a proxy for a tunnel (RFC 9110, section 9.3.6), which the HTTP client keeps to itself. Returns the status of the
+/// answer.
+fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Url) -> io::Result<u16> {
+    stream.write_all(&connect_request(proxy, to))?;
+    // Not a byte more than the head: what follows is the service's.
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {
+        stream.read_exact(&mut byte)?;
+        head.extend_from_slice(&byte);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
+    status
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(|| io::Error::other("no HTTP status"))
+}

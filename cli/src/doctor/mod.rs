@@ -1,0 +1,139 @@
+//! `doctor`: what is wrong, and what to do about it.
+
+mod child;
+mod configuration;
+mod connection;
+mod finding;
+pub mod module;
+mod report;
+mod service;
+mod tls;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use finding::Finding;
+use report::Report;
+use signpath_config::Config;
+use signpath_client::SigningPolicy;
+
+use crate::failure::Failure;
+use crate::organization::configure_logging;
+
+/// How many days before its end a certificate is worth a warning.
+const EXPIRES_SOON: i64 = 30;
+
+/// What to do where the module does not know better.
+const NETWORK: &str = "check ApiUrl and the network";
+
+const EXAMPLES: &str = "\
+Examples:
+  signpath-pkcs11 doctor
+  signpath-pkcs11 doctor --no-tools
+  signpath-pkcs11 doctor --json | jq -r '.findings[] | select(.status == \"failed\") | .message, .remedy'
+
+JSON (--json): { \"version\", \"ok\": true or false, \"findings\": [ {
+    \"check\": what was looked at, \"status\": \"ok\", \"warning\", \"failed\" or \"skipped\",
+    \"message\": a sentence, \"remedy\": what to do or null, \"details\": [ names and values ]
+  } ] }";
+
+/// Find out what is wrong
+///
+/// Looks at the configuration and says where each value comes from, without secrets; at names, proxy, TLS, and the clock; at
+/// the API token and the signing policies; at the module, and at the tools of this machine, of which those that can load the
+/// module without signing are run to see whether they do. Nothing is signed.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// The PKCS #11 module, instead of the one that is installed
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+
+    /// Leave the signing tools out
+    #[arg(long)]
+    no_tools: bool,
+}
+
+/// Makes all checks. What a check needs and another one has found missing is not looked for again.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut report = Report::new(arguments.json);
+    let (settings, config) = configuration::settings();
+    report.add(settings)?;
+    match config {
+        Some(config) => check(&config, arguments, &mut report)?,
+        None => report.add(Finding::skipped(
+            "all else",
+            "not looked at, since the module starts only with a configuration that can be used",
+        ))?,
+    }
+    report.finish()
+}
+
+fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
+    configure_logging(config);
+    report.add(configuration::credentials(config))?;
+    let chain = configuration::chain(config);
+    let starts = !chain.as_ref().is_some_and(Finding::is_failed);
+    if let Some(chain) = chain {
+        report.add(chain)?;
+    }
+    report.add(configuration::log(config))?;
+    let policies = match is_reachable(config, report)? {
+        true => {
+            service::check_health(config, report)?;
+            service::check_policies(config, report)?
+        }
+        false => {
+            let message = "not asked, since it cannot be reached";
+            report.add(Finding::skipped("service", message))?;
+            Vec::new()
+        }
+    };
+    if !starts {
+        let message = "not tried, since it does not start without the chain certificates";
+        return report.add(Finding::skipped("module", message));
+    }
+    match crate::module::find(arguments.module.as_deref()) {
+        Ok(path) => check_module(config, &path, policies, arguments, report),
+        Err(Failure::Reason(reason)) => report.add(Finding::error(
+            "module",
+            &reason,
+            "check the path that --module names",
+        )),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_reachable(config: &Config, report: &mut Report) -> Result<bool, Failure> {
+    let Some(way) = connection::check(config, report)? else {
+        return Ok(false);
+    };
+    if !way.is_tls {
+        return Ok(true);
+    }
+    let tls = tls::check(config, &way);
+    let is_trusted = !tls.is_failed();
+    report.add(tls)?;
+    Ok(is_trusted)
+}
+
+fn check_module(
+    config: &Config,
+    path: &Path,
+    policies: Vec<SigningPolicy>,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let module = module::check(path);
+    let is_loaded = !module.is_failed();
+    report.add(module)?;
+    if !is_loaded || arguments.no_tools {
+        return Ok(());
+    }
+    tools::check(config, path, policies, report)
+}

@@ -1,0 +1,223 @@
+//! What the service says: that it is there, what time it is, and what the user may do.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use signpath_config::Config;
+use signpath_client::SigningPolicy;
+use signpath_client::{Cancellation, Client, Retry, Threads, Transport, health};
+
+use super::finding::{Detail, Finding};
+use super::report::Report;
+use super::{EXPIRES_SOON, NETWORK};
+use crate::failure::Failure;
+use crate::organization::{NAMED, NO_POLICIES};
+use crate::policy::{CertificateSummary, KeySummary};
+use crate::progress::Progress;
+
+/// The longest that one request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the clock may be wrong by and nobody minds, in seconds: HTTP dates have whole seconds, and answers take time.
+const SKEW: u64 = 30;
+/// What makes time stamps and short-lived certificates fail, in seconds.
+const MUCH_SKEW: u64 = 300;
+
+/// The longest CKA_ID in bytes that the libp11 engine and pkcs11-tool take.
+const MAX_ID: usize = 100;
+
+/// Asks whether the service is up, and what time it has there.
+pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure> {
+    const CHECK: &str = "service";
+    let url = format!("{}/healthz", config.service.api_url.as_str().trim_end_matches('/'));
+    let transport = Transport::new(config.service.clone(), Threads::Allowed);
+    let asked = {
+        let _progress = Progress::start(format!("Asking {url}"));
+        health(&transport, PATIENCE)
+    };
+    let health = match asked {
+        Ok(health) => health,
+        Err(error) => return report.add(Finding::error(CHECK, &error.reason, NETWORK)),
+    };
+    report.add(match health.status {
+        200..300 => Finding::ok(
+            CHECK,
+            format!("{url} answers in {} ms", health.duration.as_millis()),
+        ),
+        status @ 500.. => Finding::failed(
+            CHECK,
+            format!("{url} answers {status}: the service is not well"),
+            "look at the status page of the service, or ask whoever runs it",
+        ),
+        status => Finding::failed(
+            CHECK,
+            format!("{url} answers {status} instead of 200"),
+            "check ApiUrl: it ends before /v1, for SignPath's own service with /Api",
+        ),
+    })?;
+    match health.date {
+        Some(date) => report.add(clock(date)),
+        None => Ok(()),
+    }
+}
+
+fn clock(date: SystemTime) -> Finding {
+    const CHECK: &str = "clock";
+    const REMEDY: &str =
+        "set the clock of this machine, best by NTP; certificates and time stamps depend on it";
+    let now = SystemTime::now();
+    let (skew, direction) = match now.duration_since(date) {
+        Ok(ahead) => (ahead.as_secs(), "ahead of"),
+        Err(behind) => (behind.duration().as_secs(), "behind"),
+    };
+    let message = format!("the clock of this machine is {skew} s {direction} the service's");
+    match skew {
+        ..SKEW => Finding::ok(CHECK, "the clock of this machine agrees with the service's"),
+        SKEW..MUCH_SKEW => Finding::warning(CHECK, message, REMEDY),
+        MUCH_SKEW.. => Finding::failed(CHECK, message, REMEDY),
+    }
+}
+
+/// Asks for the signing policies, and looks at each. Returns those that can be used.
+pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<SigningPolicy>, Failure> {
+    const CHECK: &str = "API token";
+    let credentials = match config.credentials() {
+        Ok(Some(credentials)) => credentials,
+        _ => {
+            report.add(Finding::skipped(
+                CHECK,
+                "not tried, since there are no credentials",
+            ))?;
+            return Ok(Vec::new());
+        }
+    };
+    let transport = Arc::new(Transport::new(config.service.clone(), Threads::Allowed));
+    let client = Client::new(transport, &credentials, &[]);
+    let listed = {
+        let _progress = Progress::start("Asking for the signing policies");
+        client.signing_policies(Retry::Never(PATIENCE), &Cancellation::new())
+    };
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) => {
+            report.add(Finding::error(CHECK, &error.reason, NETWORK))?;
+            return Ok(Vec::new());
+        }
+    };
+    report.add(Finding::ok(
+        CHECK,
+        format!(
+            "accepted for the organization {}",
+            credentials.organization_id
+        ),
+    ))?;
+    let (mut policies, mut unusable) = (Vec::new(), Vec::new());
+    for policy in listed.read() {
+        match policy {
+            Ok(policy) => policies.push(policy),
+            Err(reason) => unusable.push(reason),
+        }
+    }
+    report.add(permissions(&policies, &unusable))?;
+    for finding in [expiry(&policies), long_names(&policies)]
+        .into_iter()
+        .flatten()
+    {
+        report.add(finding)?;
+    }
+    Ok(policies)
+}
+
+fn permissions(policies: &[SigningPolicy], unusable: &[String]) -> Finding {
+    const CHECK: &str = "signing policies";
+    let message = match policies.len() {
+        1 => "you may sign with 1 signing policy".to_owned(),
+        number => format!("you may sign with {number} signing policies"),
+    };
+    let without_key = policies.iter().filter(|policy| policy.public_key.is_none());
+    let without_key =
+        without_key.map(|policy| format!("the module cannot sign with the key of {}", policy.name));
+    let number = unusable.len() + without_key.clone().count();
+    let problems = unusable.iter().cloned().chain(without_key);
+    let mut problems: Vec<_> = problems.take(NAMED).collect();
+    if let Some(more @ 1..) = number.checked_sub(NAMED) {
+        problems.push(format!("{more} more"));
+    }
+    let finding = match (policies.is_empty(), problems.is_empty()) {
+        (true, true) => Finding::error(CHECK, NO_POLICIES, ""),
+        (_, true) => Finding::ok(CHECK, message),
+        (_, false) => Finding::warning(
+            CHECK,
+            problems.join("; "),
+            "ask the administrator of the organization about them",
+        ),
+    };
+    finding.with_details(policies.iter().map(row).collect())
+}
+
+fn row(policy: &SigningPolicy) -> Detail {
+    let key = policy.public_key.as_ref().map(KeySummary::of);
+    let certificate = summary(policy);
+    Detail(vec![
+        ("name", policy.name.to_string()),
+        (
+            "key",
+            key.map_or_else(|| "unsupported".to_owned(), |key| key.text()),
+        ),
+        (
+            "notAfter",
+            certificate.map_or_else(
+                || "no certificate".to_owned(),
+                |certificate| certificate.last_day().to_owned(),
+            ),
+        ),
+    ])
+}
+
+fn summary(policy: &SigningPolicy) -> Option<CertificateSummary> {
+    CertificateSummary::of(policy.certificate.as_ref()?.der())
+}
+
+/// Certificates that have ended, or will soon.
+fn expiry(policies: &[SigningPolicy]) -> Option<Finding> {
+    const CHECK: &str = "certificates";
+    const REMEDY: &str = "have it renewed in SignPath: what is signed without a time stamp is trusted no longer than that";
+    let named = policies
+        .iter()
+        .filter_map(|policy| Some((&policy.name, summary(policy)?)));
+    let mut ending: Vec<_> = named
+        .filter(|(_, certificate)| certificate.days_left < EXPIRES_SOON)
+        .collect();
+    ending.sort_by_key(|(_, certificate)| certificate.days_left);
+    let sentences = ending.iter().map(|(name, certificate)| {
+        let ends = match certificate.days_left {
+            ..0 => "has expired",
+            _ => "expires",
+        };
+        format!("the one of {name} {ends} on {}", certificate.last_day())
+    });
+    let message = sentences.collect::<Vec<_>>().join(", ");
+    match ending.first() {
+        None if policies.is_empty() => None,
+        None => Some(Finding::ok(
+            CHECK,
+            format!("none ends within {EXPIRES_SOON} days"),
+        )),
+        Some((_, first)) if first.days_left < 0 => Some(Finding::failed(CHECK, message, REMEDY)),
+        Some(_) => Some(Finding::warning(CHECK, message, REMEDY)),
+    }
+}
+
+/// Names that some tools cannot take as an ID.
+fn long_names(policies: &[SigningPolicy]) -> Option<Finding> {
+    let names = policies.iter().map(|policy| policy.name.to_string());
+    let long: Vec<_> = names.filter(|name| name.len() > MAX_ID).collect();
+    (!long.is_empty()).then(|| {
+        Finding::warning(
+            "long names",
+            format!("longer than {MAX_ID} bytes: {}", long.join(", ")),
+            "with the libp11 engine and osslsigncode use object= in the URI instead of id=; pkcs11-tool cannot choose such a \
+             key by --id; or choose shorter slugs",
+        )
+    })
+}

@@ -1,0 +1,180 @@
+//! TLS with the service: protocol, and the certificates that it shows.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use signpath_config::Config;
+use signpath_client::tls;
+
+use super::connection::Way;
+use super::finding::{Detail, Finding};
+use super::{EXPIRES_SOON, NETWORK};
+use crate::policy::CertificateSummary;
+use crate::progress::Progress;
+
+const CHECK: &str = "TLS";
+
+/// What the two sides agreed on.
+struct Agreement {
+    protocol: String,
+    /// As the server sent it, its own certificate first.
+    chain: Vec<CertificateDer<'static>>,
+}
+
+/// Makes a TLS connection as the module does.
+pub fn check(config: &Config, way: &Way<'_>) -> Finding {
+    let client_config = match tls::client_config(&config.service) {
+        Ok(client_config) => client_config,
+        Err(error) => {
+            let remedy = "correct TlsCaFile and TlsClientCertificate, or the files";
+            return Finding::error(CHECK, &error.reason, remedy);
+        }
+    };
+    let error = match shake_hands(way, client_config.clone()) {
+        Ok(agreement) => return describe(&agreement),
+        Err(Failed::Connection(finding)) => return finding,
+        Err(Failed::Handshake(error)) => error,
+    };
+    let reason = match error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<Error>())
+    {
+        Some(error) => tls::explain(error),
+        None => format!(
+            "breaks off the TLS handshake ({error}); check ApiUrl, and whether a firewall is in between"
+        ),
+    };
+    let finding = Finding::error(CHECK, &format!("{} {reason}", config.service.api_url), NETWORK);
+    // What an untrusted server shows is still worth a look.
+    let mut any = client_config;
+    any.dangerous()
+        .set_certificate_verifier(Arc::new(AcceptAny(ring::default_provider())));
+    match shake_hands(way, any) {
+        Ok(agreement) => finding.with_details(details(&agreement.chain)),
+        Err(_) => finding,
+    }
+}
+
+enum Failed {
+    Connection(Finding),
+    Handshake(io::Error),
+}
+
+fn shake_hands(way: &Way<'_>, config: ClientConfig) -> Result<Agreement, Failed> {
+    let mut stream = way.connect().map_err(Failed::Connection)?;
+    let host = &way.service.host;
+    let _progress = Progress::start(format!("Agreeing on TLS with {host}"));
+    let invalid = |error| Failed::Handshake(io::Error::new(io::ErrorKind::InvalidInput, error));
+    let name =
+        ServerName::try_from(host.clone()).map_err(|_| invalid(Error::UnsupportedNameType))?;
+    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(invalid)?;
+    while connection.is_handshaking() {
+        connection
+            .complete_io(&mut stream)
+            .map_err(Failed::Handshake)?;
+    }
+    let protocol = connection
+        .protocol_version()
+        .and_then(|version| version.as_str());
+    let chain = connection.peer_certificates().unwrap_or_default();
+    Ok(Agreement {
+        protocol: protocol.unwrap_or("TLS").replace("TLSv1_", "TLS 1."),
+        chain: chain
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect(),
+    })
+}
+
+fn describe(agreement: &Agreement) -> Finding {
+    let own = agreement
+        .chain
+        .first()
+        .and_then(|own| CertificateSummary::of(own));
+    let Some(own) = own else {
+        return Finding::ok(CHECK, agreement.protocol.clone());
+    };
+    let protocol = &agreement.protocol;
+    let message = format!(
+        "{protocol}, the certificate is valid until {} (issuer {})",
+        own.last_day(),
+        own.issuer
+    );
+    let finding = match own.days_left {
+        ..EXPIRES_SOON => Finding::warning(
+            CHECK,
+            message,
+            "tell whoever runs the server to renew its certificate",
+        ),
+        _ => Finding::ok(CHECK, message),
+    };
+    finding.with_details(details(&agreement.chain))
+}
+
+fn details(chain: &[CertificateDer<'_>]) -> Vec<Detail> {
+    let summaries = chain
+        .iter()
+        .filter_map(|certificate| CertificateSummary::of(certificate));
+    let row = |summary: CertificateSummary| {
+        Detail(vec![
+            ("subject", summary.subject),
+            ("issuer", summary.issuer),
+            ("notBefore", summary.not_before),
+            ("notAfter", summary.not_after),
+        ])
+    };
+    summaries.map(row).collect()
+}
+
+/// Trusts everybody, for a connection that carries nothing.
+#[derive(Debug)]
+struct AcceptAny(CryptoProvider);
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

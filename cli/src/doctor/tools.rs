@@ -1,0 +1,312 @@
+//! The signing tools on this machine, and whether each can load the module.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use signpath_config::Config;
+use signpath_client::SigningPolicy;
+use tempfile::TempDir;
+
+use super::child::{self, End, Outcome};
+use super::finding::Finding;
+use super::report::Report;
+use crate::failure::Failure;
+use crate::policy::percent;
+use crate::progress::Progress;
+use crate::setup::template::{self, Template, Values};
+
+/// The longest that a tool may take to load the module and list what it shows.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a shell adds to the signal that ended a program.
+const AFTER_SIGNAL: i32 = 128;
+
+/// Settings for the tools: no log but errors on stderr, and no waiting for a service that does not answer.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("SIGNPATH_LOG_CONSOLE_LEVEL", "error"),
+    ("SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM", "stderr"),
+    ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "10"),
+    ("LC_ALL", "C.UTF-8"),
+];
+
+/// A tool, and how it is tried. The scripts are for `sh`; they find the module in `$MODULE`, a folder with the
+/// configurations that `setup` writes in `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. None of them signs.
+struct Tool {
+    name: &'static str,
+    /// Fails where the tool is not installed; else its first line is the version.
+    version: &'static str,
+    /// Loads the module; [`None`] where another row does so for it.
+    load: Option<Load>,
+}
+
+struct Load {
+    script: &'static str,
+    /// What it prints then.
+    expected: &'static str,
+    /// Whether it asks for a key of a signing policy, and so for the service.
+    needs_policy: bool,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "openssl",
+        version: "openssl version",
+        load: None,
+    },
+    Tool {
+        name: "openssl engine",
+        version: "openssl engine pkcs11",
+        load: Some(Load {
+            script: "export OPENSSL_CONF=\"$FOLDER/signpath-engine.cnf\"
+                openssl pkey -engine pkcs11 -pubin -inform engine -in \"$PUBLIC_KEY\" -pubout",
+            expected: "BEGIN PUBLIC KEY",
+            needs_policy: true,
+        }),
+    },
+    Tool {
+        name: "openssl provider",
+        version: "test -e \"$(openssl version -m | sed 's/.*\"\\(.*\\)\"/\\1/')/pkcs11.so\" && echo pkcs11-provider",
+        load: Some(Load {
+            script: "export OPENSSL_CONF=\"$FOLDER/signpath-provider.cnf\"
+                openssl pkey -pubin -in \"$PUBLIC_KEY\" -pubout",
+            expected: "BEGIN PUBLIC KEY",
+            needs_policy: true,
+        }),
+    },
+    Tool {
+        name: "osslsigncode",
+        version: "command -v osslsigncode >/dev/null && { osslsigncode --version 2>&1 || true; }",
+        // No key has this name, since those of signing policies have a slash.
+        load: Some(Load {
+            script: "SIGNPATH_LOG_CONSOLE_LEVEL=debug osslsigncode sign -pkcs11module \"$MODULE\" -pass CONFIG \
+                -key 'pkcs11:object=none;type=private' -pkcs11cert 'pkcs11:object=none;type=cert' \
+                -in \"$MODULE\" -out \"$FOLDER/signed\" 2>&1 || true",
+            expected: "C_OpenSession(",
+            needs_policy: false,
+        }),
+    },
+    Tool {
+        name: "keytool, jarsigner",
+        version: "command -v keytool >/dev/null && java -version 2>&1",
+        load: Some(Load {
+            script: "keytool -list -storetype PKCS11 -keystore NONE -storepass CONFIG \
+                -providerClass sun.security.pkcs11.SunPKCS11 -providerArg \"$FOLDER/signpath-sunpkcs11.cfg\"",
+            expected: "Keystore type: PKCS11",
+            needs_policy: true,
+        }),
+    },
+    Tool {
+        name: "pkcs11-tool",
+        version: "command -v pkcs11-tool >/dev/null && { opensc-tool --version 2>/dev/null || echo OpenSC; }",
+        load: Some(Load {
+            script: "pkcs11-tool --module \"$MODULE\" --list-token-slots",
+            expected: "SignPath",
+            needs_policy: false,
+        }),
+    },
+    Tool {
+        name: "gnupg-pkcs11-scd",
+        version: "command -v gnupg-pkcs11-scd >/dev/null && gnupg-pkcs11-scd --version",
+        load: Some(Load {
+            script: "printf 'SERIALNO\\nBYE\\n' | gnupg-pkcs11-scd --server --homedir \"$FOLDER\"",
+            expected: "S SERIALNO",
+            needs_policy: false,
+        }),
+    },
+    Tool {
+        name: "p11tool",
+        version: "command -v p11tool >/dev/null && p11tool --version",
+        load: Some(Load {
+            script: "p11tool --provider \"$MODULE\" --list-tokens",
+            expected: "token=SignPath",
+            needs_policy: false,
+        }),
+    },
+    Tool {
+        name: "NSS",
+        version: "command -v modutil >/dev/null && command -v certutil >/dev/null && echo modutil and certutil",
+        load: Some(Load {
+            script: "sh \"$FOLDER/signpath-nss\" \"$FOLDER\" && modutil -dbdir \"sql:$FOLDER\" -list SignPath",
+            expected: "Token Name: SignPath",
+            needs_policy: false,
+        }),
+    },
+    Tool {
+        name: "ssh",
+        version: "command -v ssh-keygen >/dev/null && ssh -V 2>&1",
+        load: Some(Load {
+            script: "ssh-keygen -D \"$MODULE\"",
+            expected: "ssh-rsa |ecdsa-sha2-",
+            needs_policy: true,
+        }),
+    },
+];
+
+/// The configurations that the scripts use.
+const TEMPLATES: [Template; 5] = [
+    template::ENGINE,
+    template::PROVIDER,
+    template::SUNPKCS11,
+    template::GNUPG_PKCS11_SCD,
+    template::NSS,
+];
+
+/// Tries each tool with the module at `path`, and with one of `policies` where it needs one.
+pub fn check(
+    config: &Config,
+    path: &Path,
+    policies: Vec<SigningPolicy>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let workshop = Workshop::new(config, path, policies)?;
+    TOOLS
+        .iter()
+        .try_for_each(|tool| report.add(workshop.check(tool)))
+}
+
+/// The folder and the environment in which tools are tried.
+struct Workshop {
+    folder: TempDir,
+    variables: Vec<(&'static str, String)>,
+    has_policy: bool,
+    /// The configurations that could not be written, and why.
+    unwritten: Vec<(&'static str, String)>,
+    config: Config,
+}
+
+impl Workshop {
+    fn new(config: &Config, path: &Path, policies: Vec<SigningPolicy>) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::write("a temporary folder", &error);
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let usable = |policy: &&SigningPolicy| policy.certificate.is_some() && policy.public_key.is_some();
+        let policy = policies
+            .iter()
+            .find(usable)
+            .map(|policy| policy.name.to_string());
+        let values = Values::new(path, policies, None)?;
+        let mut unwritten = Vec::new();
+        for template in &TEMPLATES {
+            match values.fill(template, template.name) {
+                Ok(content) => {
+                    let file = folder.path().join(template.name);
+                    std::fs::write(file, content.unwrap_or_default()).map_err(failed)?;
+                }
+                Err(Failure::Reason(reason)) => unwritten.push((template.name, reason)),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let object = percent(policy.as_deref().unwrap_or_default().as_bytes());
+        Ok(Self {
+            variables: vec![
+                ("MODULE", path.display().to_string()),
+                (
+                    "PUBLIC_KEY",
+                    format!("pkcs11:token=SignPath;object={object};type=public"),
+                ),
+            ],
+            has_policy: policy.is_some(),
+            unwritten,
+            folder,
+            config: config.clone(),
+        })
+    }
+
+    fn check(&self, tool: &Tool) -> Finding {
+        let name = tool.name;
+        let _progress = Progress::start(format!("Trying {name}"));
+        let version = match self.run(tool.version) {
+            Ok(Outcome {
+                end: End::Status(0),
+                output,
+            }) => {
+                let first = output.lines().next().unwrap_or_default();
+                first.trim().trim_end_matches(", using:").to_owned()
+            }
+            _ => return Finding::skipped(name, "not installed"),
+        };
+        match &tool.load {
+            None => Finding::ok(name, version),
+            Some(load) if load.needs_policy && !self.has_policy => Finding::skipped(
+                name,
+                format!("{version}; not tried, since there is no certificate to look for"),
+            ),
+            Some(load) => match self.unwritten_for(load) {
+                Some(reason) => Finding::error(name, reason, ""),
+                None => self.load(name, &version, load),
+            },
+        }
+    }
+
+    /// Why a configuration that the script uses could not be written.
+    fn unwritten_for(&self, load: &Load) -> Option<&str> {
+        // gnupg-pkcs11-scd is told of a folder, and has the file's name itself.
+        let stem = |name: &'static str| name.split('.').next().unwrap_or(name);
+        let mut unwritten = self.unwritten.iter();
+        let (_, reason) = unwritten.find(|(name, _)| load.script.contains(stem(name)))?;
+        Some(reason)
+    }
+
+    fn load(&self, name: &'static str, version: &str, load: &Load) -> Finding {
+        const REMEDY: &str = "run the tool with SIGNPATH_LOG_CONSOLE_LEVEL=debug to see each call and what came of it";
+        let reason = match self.run(load.script) {
+            Err(error) => error.to_string(),
+            Ok(Outcome {
+                end: End::Status(0),
+                output,
+            }) if is_in(load.expected, &output) => {
+                return Finding::ok(name, format!("{version}; loads the module"));
+            }
+            Ok(Outcome {
+                end: End::TooLong, ..
+            }) => format!("no end within {} s", PATIENCE.as_secs()),
+            Ok(Outcome {
+                end: End::Signal, ..
+            }) => "the shell was ended by a signal".to_owned(),
+            Ok(Outcome {
+                end: End::Status(status @ AFTER_SIGNAL..),
+                ..
+            }) => format!("it was ended by signal {}", status - AFTER_SIGNAL),
+            Ok(Outcome { output, .. }) => self.reason(&output),
+        };
+        Finding::failed(
+            name,
+            format!("{version}; does not load the module ({reason})"),
+            REMEDY,
+        )
+    }
+
+    fn run(&self, script: &str) -> io::Result<Outcome> {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", script])
+            .envs(ENVIRONMENT)
+            .env("FOLDER", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        child::run(&mut shell, PATIENCE)
+    }
+
+    /// What the module says went wrong, or else the last that the tool says.
+    fn reason(&self, output: &str) -> String {
+        let lines = || {
+            output
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+        };
+        let of_module = lines().find(|line| line.starts_with("signpath-pkcs11: error:"));
+        let line = of_module
+            .or_else(|| lines().next_back())
+            .unwrap_or("it says nothing");
+        let token = self.config.credentials().ok().flatten();
+        token.map_or_else(|| line.to_owned(), |token| token.api_token.mask_in(line))
+    }
+}
+
+/// Whether one of the expected texts, with a bar between them, is in the output.
+fn is_in(expected: &str, output: &str) -> bool {
+    expected
+        .split('|')
+        .any(|expected| output.contains(expected))
+}

@@ -1,0 +1,148 @@
+//! The organization of the configured user, and its signing policies.
+
+use std::sync::Arc;
+
+use signpath_client::{
+    Cancellation, Client, ErrorKind, PolicyCache, PolicyList, PolicyName, Retry, SigningPolicy, Threads, Transport,
+};
+use signpath_config::Config;
+use signpath_crypto::{Digest, SignatureAlgorithm};
+use signpath_logging::OutputStream;
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// What to do where the configuration names no user.
+pub const NO_CREDENTIALS: &str = "there are no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
+     OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
+
+/// How many signing policies a message names.
+pub const NAMED: usize = 10;
+
+/// The organization that the configuration leads to.
+pub struct Organization {
+    /// The configuration.
+    pub config: Config,
+    /// In the name of the configured user.
+    client: Client,
+}
+
+impl Organization {
+    /// Reads the configuration; asks nothing yet.
+    pub fn configured() -> Result<Self, Failure> {
+        let config = Config::load()?;
+        configure_logging(&config);
+        config.say_notices();
+        let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
+        let transport = Arc::new(Transport::new(config.service.clone(), Threads::Allowed));
+        Ok(Self {
+            client: Client::new(transport, &credentials, &[]),
+            config,
+        })
+    }
+
+    /// Asks for the signing policies. One that cannot be used is left out with a warning.
+    pub fn policies(&self) -> Result<Vec<SigningPolicy>, Failure> {
+        Ok(self.ask()?.usable())
+    }
+
+    /// The signing policy of that name, or the only one there is.
+    pub fn policy(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
+        choose(self.policies()?, name)
+    }
+
+    /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that, unless
+    /// it does not have that policy or its certificate has expired.
+    pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
+        let cache = self.cache();
+        let kept = cache.as_ref().and_then(PolicyCache::read);
+        if let Some(policy) = kept.and_then(|kept| choose(kept.usable(), name).ok()) {
+            if !policy.has_expired() {
+                return Ok(policy);
+            }
+        }
+        let answer = self.ask();
+        if let Some(cache) = cache {
+            match &answer {
+                Ok(policies) => cache.write(policies),
+                Err(error) if error.kind == ErrorKind::Unauthorized => cache.remove(),
+                Err(_) => {}
+            }
+        }
+        choose(answer?.usable(), name)
+    }
+
+    /// A signature with the key of `policy`, one signing request. A list that is kept on disk goes where the service
+    /// contradicts it.
+    pub fn sign(
+        &self,
+        policy: &SigningPolicy,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+    ) -> Result<Vec<u8>, Failure> {
+        let signature = self
+            .client
+            .sign(policy, algorithm, digest, &Cancellation::new());
+        if let (Err(error), Some(cache)) = (&signature, self.cache()) {
+            if error.contradicts_policies() {
+                cache.remove();
+            }
+        }
+        Ok(signature?)
+    }
+
+    fn cache(&self) -> Option<PolicyCache> {
+        PolicyCache::new(&self.client, self.config.policy_cache?)
+    }
+
+    fn ask(&self) -> signpath_client::Result<PolicyList> {
+        let url = &self.config.service.api_url;
+        let _progress = Progress::start(format!("Asking {url} for the signing policies"));
+        self.client
+            .signing_policies(Retry::Configured, &Cancellation::new())
+    }
+}
+
+/// The signing policy of that name, or the only one.
+fn choose(
+    mut policies: Vec<SigningPolicy>,
+    name: Option<&PolicyName>,
+) -> Result<SigningPolicy, Failure> {
+    let all = named(&policies);
+    match name {
+        Some(name) => policies
+            .into_iter()
+            .find(|policy| policy.name == *name)
+            .ok_or_else(|| format!("no signing policy is called {name}; there are {all}").into()),
+        None if policies.len() > 1 => {
+            Err(format!("there is more than one signing policy; name one of {all}").into())
+        }
+        None => policies.pop().ok_or_else(|| NO_POLICIES.into()),
+    }
+}
+
+/// Logs as the module does, but never to standard output, where the result goes.
+pub fn configure_logging(config: &Config) {
+    signpath_logging::configure(
+        (config.log_console_level, OutputStream::Stderr),
+        (config.log_file_level, &config.log_file_directory),
+    );
+}
+
+/// What to do where there is no signing policy.
+pub const NO_POLICIES: &str = "the user of the API token is Submitter of no signing policy that the configuration shows; add the \
+     user to the submitters of a signing policy, and check ProjectSlug and SigningPolicySlug";
+
+fn named(policies: &[SigningPolicy]) -> String {
+    let mut names: Vec<_> = policies
+        .iter()
+        .take(NAMED)
+        .map(|policy| policy.name.to_string())
+        .collect();
+    match policies.len().saturating_sub(NAMED) {
+        0 if names.is_empty() => return "none".to_owned(),
+        0 => {}
+        more => names.push(format!("{more} more")),
+    }
+    names.join(", ")
+}

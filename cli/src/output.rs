@@ -1,0 +1,142 @@
+//! Where results go.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anstyle::Style;
+use serde::Serialize;
+use signpath_platform::escape::{escaped, is_harmful};
+
+use crate::failure::Failure;
+
+/// Writes to standard output, without colours where it is no terminal. Text from outside has been escaped before.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::write("standard output", &error))
+}
+
+/// Writes JSON to standard output. What would harm a terminal is written with escapes of JSON, so that a program reads it
+/// unchanged.
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    let mut json = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // The line breaks are those between values.
+        if c == '\n' || !is_harmful(c) {
+            json.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            json.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    json.push('\n');
+    print(&json)
+}
+
+/// A file or standard output, found usable before there is something to write.
+pub struct Target {
+    /// [`None`] is standard output.
+    file: Option<OpenFile>,
+}
+
+struct OpenFile {
+    file: File,
+    path: PathBuf,
+    /// Whether it was made for this and still is empty.
+    is_unused: bool,
+}
+
+impl Target {
+    /// Opens the file, and leaves its content as it is. Bytes that are no text are not for a
+    /// terminal.
+    pub fn open(path: Option<&Path>, is_text: bool) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            if !is_text && io::stdout().is_terminal() {
+                return Err("the result is binary and standard output a terminal; name a file with --output".into());
+            }
+            return Ok(Self { file: None });
+        };
+        let is_unused = !path.exists();
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|error| Failure::write(&path.display().to_string(), &error))?;
+        Ok(Self {
+            file: Some(OpenFile {
+                file,
+                path: path.to_owned(),
+                is_unused,
+            }),
+        })
+    }
+
+    /// Writes `content` in the place of what was there.
+    pub fn write(mut self, content: &[u8]) -> Result<(), Failure> {
+        let Some(open) = &mut self.file else {
+            let mut stdout = io::stdout();
+            return stdout
+                .write_all(content)
+                .and_then(|()| stdout.flush())
+                .map_err(|error| Failure::write("standard output", &error));
+        };
+        open.replace(content)
+            .map_err(|error| Failure::write(&open.path.display().to_string(), &error))
+    }
+}
+
+impl OpenFile {
+    fn replace(&mut self, content: &[u8]) -> io::Result<()> {
+        // A device or a pipe has no length.
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(content)?;
+        self.is_unused = false;
+        Ok(())
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if self.is_unused {
+            // An empty file that stays behind does no harm.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Rows under a heading, each column as wide as it needs to be. What harms a terminal is escaped.
+pub fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    let bold = Style::new().bold();
+    let heading = heading.map(str::to_owned);
+    let shown = |row: &[String; COLUMNS]| row.each_ref().map(|cell| escaped(cell).into_owned());
+    let rows: Vec<_> = rows.iter().map(shown).collect();
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
+        rows.iter()
+            .chain([&heading])
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    });
+    let line = |row: &[String; COLUMNS]| {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut text = format!("{bold}{}{bold:#}\n", line(&heading));
+    for row in &rows {
+        text.push_str(&line(row));
+        text.push('\n');
+    }
+    text
+}

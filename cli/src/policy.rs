@@ -1,0 +1,170 @@
+//! What there is to say of a signing policy.
+
+use base16ct::lower::encode_string as hex;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use signpath_crypto::{Curve, PublicKey};
+use signpath_client::SigningPolicy;
+use signpath_config::token::LABEL;
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+
+/// Whole days in a number of seconds.
+const DAY: i64 = 24 * 60 * 60;
+
+/// A signing policy as programs read it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicySummary {
+    /// `{ProjectSlug}/{SigningPolicySlug}`, which is CKA_LABEL and CKA_ID.
+    pub name: String,
+    /// The project's slug.
+    pub project_slug: String,
+    /// The signing policy's slug.
+    pub signing_policy_slug: String,
+    /// The PKCS #11 URI of the private key by its label (RFC 7512).
+    pub uri: String,
+    /// The same by CKA_ID.
+    pub id_uri: String,
+    /// CKA_ID in hexadecimal.
+    pub id: String,
+    /// The key, if the module can sign with it.
+    pub key: Option<KeySummary>,
+    /// The certificate, if there is one.
+    pub certificate: Option<CertificateSummary>,
+}
+
+/// A key as programs read it.
+#[derive(Serialize)]
+pub struct KeySummary {
+    /// `RSA` or `EC`.
+    #[serde(rename = "type")]
+    pub key_type: &'static str,
+    /// The size of the modulus or of the curve in bits.
+    pub bits: usize,
+    /// The name of the curve.
+    pub curve: Option<&'static str>,
+}
+
+/// A certificate as programs read it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateSummary {
+    /// The subject's distinguished name.
+    pub subject: String,
+    /// The issuer's distinguished name.
+    pub issuer: String,
+    /// In hexadecimal.
+    pub serial_number: String,
+    /// RFC 3339, in UTC.
+    pub not_before: String,
+    /// RFC 3339, in UTC.
+    pub not_after: String,
+    /// The SHA-256 of the certificate in hexadecimal.
+    pub sha256: String,
+    /// Whole days until it expires; negative ones have passed since.
+    pub days_left: i64,
+}
+
+impl PolicySummary {
+    /// Sums up a signing policy.
+    pub fn of(policy: &SigningPolicy) -> Self {
+        let name = policy.name.to_string();
+        let certificate = policy.certificate.as_ref();
+        Self {
+            project_slug: policy.name.project_slug().to_owned(),
+            signing_policy_slug: policy.name.signing_policy_slug().to_owned(),
+            uri: uri(&name),
+            id_uri: format!(
+                "pkcs11:token={LABEL};id={};type=private",
+                percent_all(name.as_bytes())
+            ),
+            id: hex(name.as_bytes()),
+            key: policy.public_key.as_ref().map(KeySummary::of),
+            certificate: certificate
+                .and_then(|certificate| CertificateSummary::of(certificate.der())),
+            name,
+        }
+    }
+}
+
+impl KeySummary {
+    /// Sums up a key.
+    pub fn of(key: &PublicKey) -> Self {
+        let curve = key.ec().map(|(curve, _)| match curve {
+            Curve::P256 => "P-256",
+            Curve::P384 => "P-384",
+            Curve::P521 => "P-521",
+        });
+        Self {
+            key_type: if curve.is_some() { "EC" } else { "RSA" },
+            bits: key.bits(),
+            curve,
+        }
+    }
+
+    /// As `RSA 3072` or `EC P-256`.
+    pub fn text(&self) -> String {
+        match self.curve {
+            Some(curve) => format!("{} {curve}", self.key_type),
+            None => format!("{} {}", self.key_type, self.bits),
+        }
+    }
+}
+
+impl CertificateSummary {
+    /// Sums up a DER certificate.
+    pub fn of(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let validity = certificate.validity();
+        let seconds_left = validity.not_after.timestamp() - ASN1Time::now().timestamp();
+        Some(Self {
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            serial_number: hex(certificate.raw_serial()),
+            not_before: rfc3339(&validity.not_before),
+            not_after: rfc3339(&validity.not_after),
+            sha256: hex(&Sha256::digest(der)),
+            days_left: seconds_left.div_euclid(DAY),
+        })
+    }
+
+    /// The day of its expiry, `YYYY-MM-DD`.
+    pub fn last_day(&self) -> &str {
+        self.not_after.get(..10).unwrap_or(&self.not_after)
+    }
+}
+
+/// The URI of the private key of the signing policy of that name (RFC 7512).
+pub fn uri(name: &str) -> String {
+    let object = percent(name.as_bytes());
+    format!("pkcs11:token={LABEL};object={object};type=private")
+}
+
+/// As a value in the path of a URI (RFC 7512, section 2.3): everything but unreserved characters
+/// is encoded.
+pub fn percent(bytes: &[u8]) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    percent_encode(bytes, RESERVED).to_string()
+}
+
+fn percent_all(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+fn rfc3339(time: &ASN1Time) -> String {
+    let time = time.to_datetime();
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        time.year(),
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+}

@@ -1,0 +1,198 @@
+//! `setup`: configurations of signing tools.
+
+mod place;
+pub mod template;
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use signpath_client::PolicyName;
+use template::{Template, Values};
+
+use crate::failure::Failure;
+use crate::organization::{NO_CREDENTIALS, Organization};
+use crate::{module, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  signpath-pkcs11 setup openssl-engine --output signpath.cnf
+  signpath-pkcs11 setup gpg app/release --directory ~/.gnupg
+  signpath-pkcs11 setup osslsigncode app/release --offline --module /opt/signpath/libsignpath_pkcs11.so
+  signpath-pkcs11 setup p11-kit --directory /etc/pkcs11/modules";
+
+/// Configure a signing tool for the module
+///
+/// Writes the configuration of a tool, with a comment that says how to use it and names your signing policies. There are no
+/// secrets in it: the PIN is CONFIG, which stands for the organization and the API token of the environment or of the
+/// configuration file. Nothing is signed.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[arg(value_enum)]
+    tool: Tool,
+
+    /// Signing policy for the examples, and the one that osslsigncode and gpg are to use
+    #[arg(value_name = "PROJECT/POLICY")]
+    policy: Option<PolicyName>,
+
+    /// The PKCS #11 module, instead of the one that is installed
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+
+    /// Ask the service for nothing, so that only the named signing policy is known
+    #[arg(long)]
+    offline: bool,
+
+    /// File to write to, instead of standard output
+    #[arg(long, short, value_name = "FILE", conflicts_with = "directory")]
+    output: Option<PathBuf>,
+
+    /// Folder to write to, each file under its usual name
+    #[arg(long, short, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tool {
+    /// openssl with the engine of libp11
+    OpensslEngine,
+    /// openssl 3 with pkcs11-provider
+    OpensslProvider,
+    /// keytool, jarsigner, apksigner and other Java programs
+    #[value(aliases = ["java", "jarsigner", "keytool"])]
+    Sunpkcs11,
+    /// A script that signs with one signing policy
+    Osslsigncode,
+    /// gpg with gnupg-pkcs11-scd
+    Gpg,
+    /// GnuTLS and other users of p11-kit
+    P11Kit,
+    /// A script that adds the module to a database of certutil, cmsutil, pesign, Firefox ...
+    Nss,
+}
+
+impl Tool {
+    fn templates(self) -> &'static [Template] {
+        match self {
+            Self::OpensslEngine => &[template::ENGINE],
+            Self::OpensslProvider => &[template::PROVIDER],
+            Self::Sunpkcs11 => &[template::SUNPKCS11],
+            Self::Osslsigncode => &[template::OSSLSIGNCODE],
+            Self::Gpg => &[
+                template::GPG_AGENT,
+                template::GNUPG_PKCS11_SCD,
+                template::GPG_KEY,
+            ],
+            Self::P11Kit => &[template::P11_KIT],
+            Self::Nss => &[template::NSS],
+        }
+    }
+
+    /// The permissions of the folder, if it has to be made: gpg wants its own for itself.
+    fn folder_mode(self) -> u32 {
+        match self {
+            Self::Gpg => 0o700,
+            _ => 0o755,
+        }
+    }
+
+    fn is_for_one_policy(self) -> bool {
+        self == Self::Osslsigncode
+    }
+}
+
+/// Writes a configuration: one request for the list of signing policies, or none.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let module = module::find(arguments.module.as_deref())?;
+    let policies = match arguments.offline {
+        true => Vec::new(),
+        false => Organization::configured().map_err(or_offline)?.policies()?,
+    };
+    let values = Values::new(&module, policies, arguments.policy.as_ref())?;
+    if arguments.tool.is_for_one_policy() && values.policy().is_none() {
+        return Err("a script signs with one signing policy; name it after the tool".into());
+    }
+    let mut templates = Vec::new();
+    for template in arguments.tool.templates() {
+        if values.has_key_for(template)? {
+            templates.push(template);
+        }
+    }
+    if arguments.output.is_some() && templates.len() > 1 {
+        return Err("the configuration is more than one file; use --directory".into());
+    }
+    let path_of = |template: &Template| match (&arguments.output, &arguments.directory) {
+        (Some(file), _) => Some(file.clone()),
+        (None, Some(folder)) => Some(folder.join(template.name)),
+        (None, None) => None,
+    };
+    let mut files = Vec::new();
+    for template in &templates {
+        let path = path_of(template).map(std::path::absolute).transpose();
+        let path = path.map_err(|error| format!("there is no current folder ({error})"))?;
+        let name = path.as_deref().unwrap_or(Path::new(template.name));
+        let name = name.to_str().ok_or_else(|| {
+            format!(
+                "{} is not UTF-8; write it into a folder with a plain name",
+                name.display()
+            )
+        })?;
+        let content = values.fill(template, name)?.unwrap_or_default();
+        files.push((*template, path, content));
+    }
+    let existing = files
+        .iter()
+        .filter_map(|(_, path, _)| path.as_deref())
+        .find(|path| path.exists());
+    if let Some(path) = existing.filter(|_| !arguments.force) {
+        return Err(format!(
+            "{} exists; add what is needed to it by hand, or use --force to replace it",
+            path.display()
+        )
+        .into());
+    }
+    let several = files.len() > 1;
+    let modes = |template: &Template| (arguments.tool.folder_mode(), template.mode);
+    for (template, path, content) in files {
+        match path {
+            Some(path) => write(&path, modes(template), &content)
+                .map_err(|error| Failure::write(&path.display().to_string(), &error))?,
+            None if several => {
+                output::print(&format!("# ===== {} =====\n{content}\n", template.name))?
+            }
+            None => output::print(&content)?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &Path, (folder_mode, mode): (u32, u32), content: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(folder_mode).create(folder)?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)?
+        .write_all(content.as_bytes())
+}
+
+fn or_offline(failure: Failure) -> Failure {
+    match failure {
+        Failure::Reason(reason) if reason == NO_CREDENTIALS => {
+            format!("{reason}; or use --offline").into()
+        }
+        failure => failure,
+    }
+}

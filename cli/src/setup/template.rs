@@ -1,0 +1,280 @@
+//! The files of a configuration, and what is filled into them.
+
+use std::path::Path;
+
+use sha1::{Digest, Sha1};
+use signpath_crypto::PublicKey;
+use signpath_client::SigningPolicy;
+use signpath_client::PolicyName;
+
+use super::place::{self, Place};
+use crate::failure::Failure;
+use crate::policy::{KeySummary, percent, uri};
+use crate::program;
+
+/// A file with `@VALUE@` where a value belongs.
+pub struct Template {
+    /// Its usual name.
+    pub name: &'static str,
+    text: &'static str,
+    /// Its permissions.
+    pub mode: u32,
+    /// The place for paths of programs and libraries.
+    path: Place,
+    /// The place for the name of a signing policy.
+    policy: Place,
+    /// The place for the file's own path.
+    file: Place,
+}
+
+macro_rules! template {
+    ($name:literal, $mode:literal, $path:ident, $policy:ident, $file:ident) => {
+        Template {
+            name: $name,
+            text: include_str!(concat!("templates/", $name)),
+            mode: $mode,
+            path: place::$path,
+            policy: place::$policy,
+            file: place::$file,
+        }
+    };
+}
+
+pub const ENGINE: Template = template!("signpath-engine.cnf", 0o644, OPENSSL, SHELL, SHELL);
+pub const PROVIDER: Template = template!("signpath-provider.cnf", 0o644, OPENSSL, SHELL, SHELL);
+pub const SUNPKCS11: Template = template!(
+    "signpath-sunpkcs11.cfg",
+    0o644,
+    SUNPKCS11,
+    JAVA_ALIAS,
+    JAVA_FILE
+);
+pub const OSSLSIGNCODE: Template = template!("signpath-osslsigncode", 0o755, SHELL, SHELL, SHELL);
+pub const GPG_AGENT: Template = template!("gpg-agent.conf", 0o644, GPG_AGENT, SHELL, SHELL);
+pub const GNUPG_PKCS11_SCD: Template = template!(
+    "gnupg-pkcs11-scd.conf",
+    0o644,
+    GNUPG_PKCS11_SCD,
+    SHELL,
+    SHELL
+);
+pub const GPG_KEY: Template = template!("signpath-gpg-key", 0o644, SHELL, GPG_USER, GPG_FILE);
+pub const P11_KIT: Template = template!("signpath.module", 0o644, P11_KIT, SHELL, SHELL);
+pub const NSS: Template = template!("signpath-nss", 0o755, SHELL, SHELL, SHELL);
+
+/// In the place of a signing policy where none is known.
+const ANY_POLICY: &str = "PROJECT/POLICY";
+
+/// The longest line of a comment, in bytes: gnupg-pkcs11-scd takes what is past 1023 bytes for another line.
+const MAX_COMMENT: usize = 1000;
+
+/// What is filled into templates.
+pub struct Values {
+    module: String,
+    /// The signing policy that is named, or the only one.
+    policy: Option<String>,
+    is_named: bool,
+    rows: Vec<Row>,
+}
+
+/// What is told of a signing policy.
+struct Row {
+    name: String,
+    key: String,
+    /// What GnuPG calls the key, if it is an RSA key.
+    keygrip: Option<String>,
+}
+
+impl Values {
+    /// Values for all signing policies, which are none if the service was not asked, or the named one.
+    pub fn new(
+        module: &Path,
+        mut policies: Vec<SigningPolicy>,
+        named: Option<&PolicyName>,
+    ) -> Result<Self, Failure> {
+        if let Some(name) = named.filter(|_| !policies.is_empty()) {
+            policies.retain(|policy| policy.name == *name);
+            if policies.is_empty() {
+                return Err(format!("no signing policy is called {name}; `signpath-pkcs11 list` shows those that there are").into());
+            }
+        }
+        let only = match policies.as_slice() {
+            [only] => Some(only.name.to_string()),
+            _ => None,
+        };
+        let module = module.to_str().ok_or_else(|| {
+            let module = module.display();
+            format!("the path of the module, {module}, is not UTF-8; put the module into a folder with a plain name")
+        })?;
+        Ok(Self {
+            module: module.to_owned(),
+            policy: named.map(ToString::to_string).or(only),
+            is_named: named.is_some(),
+            rows: policies.iter().map(Row::of).collect(),
+        })
+    }
+
+    /// The signing policy that is named, or the only one.
+    pub fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    /// The content of the file that will be used as `file`; [`None`] if the template needs a key that there is not.
+    ///
+    /// # Errors
+    /// A value cannot be written there.
+    pub fn fill(&self, template: &Template, file: &str) -> Result<Option<String>, Failure> {
+        let Some((policy, keygrip)) = self.subject_of(template)? else {
+            return Ok(None);
+        };
+        let folder = "into a folder with a plain name";
+        let path = |path: &str| remedied(template.path.write(path), &format!("put it {folder}"));
+        let value = |name: &str| {
+            Some(match name {
+                "FILE" => remedied(template.file.write(file), &format!("write it {folder}")),
+                "KEY" => place::SHELL.write(&uri(&policy)),
+                "KEYGRIP" => Ok(keygrip.clone()),
+                "MODULE" => path(&self.module),
+                "NAME" => template.policy.write(&policy),
+                "OBJECT" => Ok(percent(policy.as_bytes())),
+                "POLICIES" => Ok(self.policies()),
+                "POLICY" => Ok(policy.clone()),
+                "PROPERTY" => remedied(template.file.write(file), &format!("write it {folder}"))
+                    .and_then(|_| place::SHELL.write(&provider(file))),
+                "SCDAEMON" => path(&scdaemon()),
+                "USER_ID" => place::SHELL.write(&format!("={policy}")),
+                _ => return None,
+            })
+        };
+        filled(template.text, value).map(Some)
+    }
+
+    /// Whether there is the key that the template needs.
+    ///
+    /// # Errors
+    /// The name of the signing policy cannot be written there.
+    pub fn has_key_for(&self, template: &Template) -> Result<bool, Failure> {
+        Ok(self.subject_of(template)?.is_some())
+    }
+
+    /// The name of the signing policy that a template is about, and its keygrip if the template needs one: the policy that
+    /// the user names, or else the first whose name can be written there. [`None`] if there is no key that it needs.
+    fn subject_of(&self, template: &Template) -> Result<Option<(String, String)>, Failure> {
+        let needs_keygrip = template.text.contains("@KEYGRIP@");
+        let rows = self.rows.iter();
+        let mut subjects: Vec<_> = rows
+            .map(|row| (row.name.as_str(), row.keygrip.as_deref()))
+            .collect();
+        if subjects.is_empty() {
+            subjects.push((self.policy().unwrap_or(ANY_POLICY), None));
+        }
+        subjects.retain(|(name, keygrip)| {
+            (keygrip.is_some() || !needs_keygrip)
+                && (self.is_named || template.policy.write(name).is_ok())
+        });
+        match subjects.first() {
+            Some((name, keygrip)) => {
+                remedied(template.policy.write(name), "name another signing policy")?;
+                let keygrip = keygrip.unwrap_or_default();
+                Ok(Some(((*name).to_owned(), keygrip.to_owned())))
+            }
+            None if needs_keygrip => Ok(None),
+            None => Ok(Some((ANY_POLICY.to_owned(), String::new()))),
+        }
+    }
+
+    /// A comment with a line for each signing policy.
+    fn policies(&self) -> String {
+        if self.rows.is_empty() {
+            return "#   `signpath-pkcs11 list` shows them".to_owned();
+        }
+        let lines = self.rows.iter().map(Row::comment);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Row {
+    fn of(policy: &SigningPolicy) -> Self {
+        let key = policy.public_key.as_ref();
+        Self {
+            name: policy.name.to_string(),
+            key: key.map(KeySummary::of).map_or_else(
+                || "a key that the module cannot sign with".to_owned(),
+                |key| key.text(),
+            ),
+            keygrip: key.and_then(keygrip),
+        }
+    }
+
+    /// The row as a line, with the key's URI unless the line gets too long.
+    fn comment(&self) -> String {
+        let without_uri = format!("#   {}, {}", self.name, self.key);
+        let line = format!("{without_uri}: {}", uri(&self.name));
+        match line.len() {
+            ..=MAX_COMMENT => line,
+            _ => without_uri,
+        }
+    }
+}
+
+/// The text with a value for each `@VALUE@`. What the values hold is not looked at again.
+fn filled(
+    text: &str,
+    value: impl Fn(&str) -> Option<Result<String, Failure>>,
+) -> Result<String, Failure> {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('@') {
+        filled.push_str(before);
+        let known = after
+            .split_once('@')
+            .and_then(|(name, after)| Some((value(name)?, after)));
+        match known {
+            Some((value, after)) => {
+                filled.push_str(&value?);
+                rest = after;
+            }
+            None => {
+                filled.push('@');
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// A failure with what there is to do about it.
+fn remedied<T>(result: Result<T, Failure>, remedy: &str) -> Result<T, Failure> {
+    result.map_err(|failure| match failure {
+        Failure::Reason(reason) => Failure::Reason(format!("{reason}; {remedy}")),
+        failure => failure,
+    })
+}
+
+/// The line of java.security that names the provider with the configuration `file` (Java 17 has 12 providers).
+fn provider(file: &str) -> String {
+    format!(
+        "security.provider.13=SunPKCS11 {}",
+        place::java_property(file)
+    )
+}
+
+/// What GnuPG calls an RSA key: the SHA-1 of the modulus as libgcrypt writes numbers, with a zero byte before a set bit.
+fn keygrip(key: &PublicKey) -> Option<String> {
+    let (modulus, _) = key.rsa()?;
+    let sign: &[u8] = match modulus.first() {
+        Some(first) if first & 0x80 != 0 => &[0],
+        _ => &[],
+    };
+    let digest = Sha1::new()
+        .chain_update(sign)
+        .chain_update(&modulus)
+        .finalize();
+    Some(base16ct::upper::encode_string(&digest))
+}
+
+fn scdaemon() -> String {
+    const NAME: &str = "gnupg-pkcs11-scd";
+    let found = program::find(NAME).unwrap_or_else(|| Path::new("/usr/bin").join(NAME));
+    found.display().to_string()
+}

@@ -1,0 +1,247 @@
+//! `sign`: one signature, for scripts.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{ArgGroup, ValueEnum};
+use signpath_crypto::{
+    Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee,
+};
+use signpath_client::{PolicyName, has_size};
+
+use crate::failure::Failure;
+use crate::organization::Organization;
+use crate::output::Target;
+use crate::progress::Progress;
+
+/// How much of a file is read at once, in bytes.
+const PART: usize = 64 << 10;
+
+const EXAMPLES: &str = "\
+Examples:
+  signpath-pkcs11 sign app/release --file app.bin --output app.sig
+  openssl dgst -sha256 -verify app.pub -signature app.sig app.bin
+
+  digest=$(sha512sum app.bin | cut -d ' ' -f 1)
+  signpath-pkcs11 sign app/release --digest \"$digest\" --pss --output app.sig
+  openssl dgst -sha512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -verify app.pub ...
+
+  tar -c build | signpath-pkcs11 sign app/release --file - --base64";
+
+/// Sign one file or digest
+///
+/// Makes one signing request, which SignPath counts, and writes the signature once it has been verified with the public
+/// key of the signing policy. Everything that can be wrong here is found before the request: an output file that cannot be
+/// written, a digest of the wrong length, an option that does not go with the key.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("input").required(true).args(["file", "digest"]))]
+pub struct Arguments {
+    /// Signing policy, as `list` shows it; may be left out if there is exactly one
+    #[arg(value_name = "PROJECT/POLICY")]
+    policy: Option<PolicyName>,
+
+    /// File to sign, `-` for standard input; only its digest leaves this machine
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Digest to sign, in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = Hexadecimal::parse)]
+    digest: Option<Hexadecimal>,
+
+    /// Hash algorithm; without it SHA-256 for a file, and for a digest the one of its length
+    #[arg(long, value_enum)]
+    hash: Option<Hash>,
+
+    /// RSASSA-PSS with a salt as long as the digest and MGF1 of the same hash algorithm, instead of PKCS #1 v1.5
+    #[arg(long)]
+    pss: bool,
+
+    /// Encoding of an ECDSA signature; DER unless said otherwise
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// Write the signature as one line of base64 instead of binary
+    #[arg(long)]
+    base64: bool,
+
+    /// File to write to, instead of standard output; left as it was if there is no signature
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+struct Hexadecimal(Vec<u8>);
+
+impl Hexadecimal {
+    fn parse(text: &str) -> Result<Self, String> {
+        base16ct::mixed::decode_vec(text)
+            .map(Self)
+            .map_err(|_| "expected an even number of hexadecimal digits".to_owned())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+    /// Broken; only for what cannot take another one
+    Sha1,
+}
+
+impl Hash {
+    fn algorithm(self) -> HashAlgorithm {
+        match self {
+            Self::Sha1 => HashAlgorithm::Sha1,
+            Self::Sha256 => HashAlgorithm::Sha256,
+            Self::Sha384 => HashAlgorithm::Sha384,
+            Self::Sha512 => HashAlgorithm::Sha512,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// r and s side by side, each as long as the order of the curve (IEEE P1363), as PKCS #11 and JWS have it
+    Raw,
+    /// ECDSA-Sig-Value (RFC 3279), as openssl and X.509 have it
+    Der,
+}
+
+/// Makes a signature: one request for the list of signing policies, unless it is kept on disk, and one signing request.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let organization = Organization::configured()?;
+    if let (Some(file), Some(output)) = (&arguments.file, &arguments.output) {
+        if is_same(file, output) {
+            return Err("--output is the file that is signed, which would be lost".into());
+        }
+    }
+    let output = Target::open(arguments.output.as_deref(), arguments.base64)?;
+    let digest = arguments.digest()?;
+    let policy = organization.policy_to_sign(arguments.policy.as_ref())?;
+    let name = policy.name.to_string();
+    let key = policy
+        .public_key
+        .as_ref()
+        .filter(|key| has_size(key))
+        .ok_or_else(|| {
+            format!("the key of the signing policy {name} is none that SignPath signs with here")
+        })?;
+    let algorithm = arguments.algorithm(&name, key)?;
+    let signature = {
+        let _progress = Progress::start(format!("Waiting for the signature of {name}"));
+        organization.sign(&policy, algorithm, &digest)?
+    };
+    let signature = match algorithm {
+        SignatureAlgorithm::Ecdsa if arguments.format != Some(Format::Raw) => {
+            asn1_from_ieee(&signature)
+                .map(Cow::from)
+                .ok_or("the signature cannot be written as DER")?
+        }
+        _ => Cow::from(signature),
+    };
+    let content = match arguments.base64 {
+        true => Cow::from(format!("{}\n", STANDARD.encode(&signature)).into_bytes()),
+        false => signature,
+    };
+    output.write(&content)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    /// The digest that was given, or that of the file.
+    fn digest(&self) -> Result<Digest, Failure> {
+        let Some(Hexadecimal(value)) = &self.digest else {
+            let path = self.file.as_deref().unwrap_or(Path::new("-"));
+            let algorithm = self.hash.unwrap_or(Hash::Sha256).algorithm();
+            let value = digest_of_file(path, algorithm)
+                .map_err(|error| format!("{} cannot be read ({error})", shown(path)))?;
+            return Ok(Digest {
+                algorithm: Some(algorithm),
+                value,
+            });
+        };
+        let fits = |hash: &Hash| hash.algorithm().digest_length() == value.len();
+        let possible = match &self.hash {
+            Some(hash) => std::slice::from_ref(hash),
+            None => Hash::value_variants(),
+        };
+        let Some(hash) = possible.iter().find(|hash| fits(hash)) else {
+            let lengths = possible.iter().map(|hash| {
+                let length = hash.algorithm().digest_length();
+                format!("of {} has {length}", hash.name())
+            });
+            let lengths = lengths.collect::<Vec<_>>().join(", one ");
+            return Err(format!("the digest has {} bytes, but one {lengths}", value.len()).into());
+        };
+        let algorithm = hash.algorithm();
+        Ok(Digest {
+            algorithm: Some(algorithm),
+            value: value.clone(),
+        })
+    }
+
+    fn algorithm(&self, name: &str, key: &PublicKey) -> Result<SignatureAlgorithm, Failure> {
+        match (key.is_rsa(), self.pss, self.format) {
+            (true, _, Some(Format::Der)) => Err(format!(
+                "--format der is for EC keys, and the key of {name} is an RSA key"
+            )
+            .into()),
+            (false, true, _) => {
+                Err(format!("--pss is for RSA keys, and the key of {name} is an EC key").into())
+            }
+            (true, true, _) => Ok(SignatureAlgorithm::RsaPss),
+            (true, false, _) => Ok(SignatureAlgorithm::RsaPkcs1),
+            (false, false, _) => Ok(SignatureAlgorithm::Ecdsa),
+        }
+    }
+}
+
+/// Whether both name the same file.
+fn is_same(file: &Path, other: &Path) -> bool {
+    let identity = |path| {
+        std::fs::metadata(path)
+            .map(|file| (file.dev(), file.ino()))
+            .ok()
+    };
+    identity(file).is_some_and(|file| Some(file) == identity(other))
+}
+
+fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> {
+    let mut file: Box<dyn Read> = match path {
+        path if path == Path::new("-") => Box::new(io::stdin().lock()),
+        path => Box::new(File::open(path)?),
+    };
+    let _progress = Progress::start(format!("Reading {}", shown(path)));
+    let (mut hasher, mut part) = (algorithm.hasher(), vec![0; PART]);
+    loop {
+        match file.read(&mut part) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(length) => hasher.update(part.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => path.display().to_string(),
+    }
+}

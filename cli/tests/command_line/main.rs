@@ -1,0 +1,23 @@
+//! The program `signpath-pkcs11`: what it prints, its exit status, and what it asks the service.
+
+#[path = "../../../tests/common/mod.rs"]
+mod common;
+mod doctor;
+mod documentation;
+mod names;
+mod policies;
+mod program;
+mod setup;
+mod sign;
+mod terminal;
+
+#[test]
+fn nothing_of_the_command_line_is_in_the_module() {
+    let module = std::fs::read(common::module_path()).unwrap();
+    let library = b"clap_builder";
+    assert!(
+        !module
+            .windows(library.len())
+            .any(|window| window == library)
+    );
+}

@@ -1,0 +1,228 @@
+//! The two questions that SignPath is asked in the name of one user: which signing policies there are, and
+//! for a signature with one of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use log::info;
+use signpath_crypto::{Digest, SignatureAlgorithm, ieee_from_asn1};
+use url::Url;
+
+use crate::cancellation::Cancellation;
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Call;
+use crate::failed_attempt::FailedAttempt;
+use crate::metadata::Metadata;
+use crate::options::{Options, SigningApi};
+use crate::policy_list::PolicyList;
+use crate::policy_name::PolicyName;
+use crate::retry::{Attempts, Retry};
+use crate::secret::{Masker, Secret};
+use crate::signing_policy::SigningPolicy;
+use crate::transport::{Outgoing, Transport};
+
+/// SignPath's REST API (`{api_url}/v1/{organization_id}`) in the name of one user.
+pub struct Client {
+    pub(crate) transport: Arc<Transport>,
+    /// `{api_url}/v1/{organization_id}`.
+    pub(crate) base: Url,
+    pub(crate) credentials: Credentials,
+    /// Finds what must not show in metadata or messages.
+    pub(crate) masker: Arc<Masker>,
+    pub(crate) metadata: Metadata,
+}
+
+impl Client {
+    /// A client for `credentials`; asks nothing yet. Neither the token nor the proxy's password nor
+    /// `other_secrets` show in messages, in the log or in the metadata of signing requests.
+    pub fn new(
+        transport: Arc<Transport>,
+        credentials: &Credentials,
+        other_secrets: &[&Secret],
+    ) -> Self {
+        let options = transport.options();
+        let mut base = options.api_url.clone();
+        if let Ok(mut path) = base.path_segments_mut() {
+            path.pop_if_empty()
+                .extend(["v1", &credentials.organization_id]);
+        }
+        let masker = Masker::new(
+            [&credentials.api_token]
+                .into_iter()
+                .chain(proxy_password(options))
+                .chain(other_secrets.iter().copied()),
+        );
+        Self {
+            base,
+            credentials: credentials.clone(),
+            masker: Arc::new(masker),
+            metadata: Metadata::default(),
+            transport,
+        }
+    }
+
+    /// `text` without this client's secrets.
+    pub fn masked(&self, text: &str) -> String {
+        self.masker.mask(text)
+    }
+
+    /// The signing policies for which the user is Submitter, one request (REST documentation, "Listing
+    /// signing policies").
+    ///
+    /// # Errors
+    /// Any kind but [`ErrorKind::InvalidSignature`].
+    pub fn signing_policies(
+        &self,
+        retry: Retry,
+        cancellation: &Cancellation,
+    ) -> Result<PolicyList> {
+        let call = Call {
+            method: "GET",
+            route: "Cryptoki/MySigningPolicies",
+            subject: "the request for the signing policies".to_owned(),
+            policy: None,
+            retry,
+        };
+        let options = self.options();
+        let filter: Vec<_> = [
+            ("projectSlug", &options.project_slug),
+            ("signingPolicySlug", &options.signing_policy_slug),
+        ]
+        .into_iter()
+        .filter_map(|(name, slug)| Some((name, slug.as_ref()?)))
+        .collect();
+        let body = self
+            .call(&call, self.attempts(), cancellation, |mut url| {
+                if !filter.is_empty() {
+                    url.query_pairs_mut().extend_pairs(&filter);
+                }
+                Ok(Outgoing::get(url))
+            })
+            .map_err(|failed| failed.error)?;
+        PolicyList::from_json(&body, &self.masker).map_err(|error| {
+            self.unintelligible("list of signing policies", &body, &error.to_string())
+        })
+    }
+
+    /// A signature of `digest` with the key of `policy`, one signing request, which SignPath counts. It
+    /// has been verified with the public key of `policy`. An ECDSA signature is r‖s.
+    ///
+    /// # Errors
+    /// Any kind; [`ErrorKind::Refused`] also for a `policy` without a public key, which asks nothing.
+    pub fn sign(
+        &self,
+        policy: &SigningPolicy,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<u8>> {
+        let shown = self.masked(&policy.name.to_string());
+        let Some(key) = &policy.public_key else {
+            let reason = format!("this version cannot sign with the key of {shown}");
+            return Err(Error::new(ErrorKind::Refused, reason));
+        };
+        let signature = self.signature(&policy.name, algorithm, digest, cancellation)?;
+        let signature = match algorithm {
+            SignatureAlgorithm::Ecdsa => as_ieee(signature, &shown, key.signature_length()),
+            _ => signature,
+        };
+        let is_valid = algorithm
+            .scheme(digest)
+            .is_some_and(|scheme| key.verifies(scheme, &digest.value, &signature));
+        match is_valid {
+            true => Ok(signature),
+            false => Err(not_valid(&signature, &shown, key.signature_length())),
+        }
+    }
+
+    /// A signature as the service returns it, over the route that the options want.
+    fn signature(
+        &self,
+        policy: &PolicyName,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<u8>> {
+        let api = self.options().signing_api;
+        let fast_first = match api {
+            SigningApi::FastSigningRequest => true,
+            SigningApi::SignHash => false,
+            SigningApi::Auto => !self.transport.only_sign_hash.load(Ordering::Relaxed),
+        };
+        // One total time for both routes.
+        let attempts = self.attempts();
+        if fast_first {
+            match self.fast_signing_request(policy, algorithm, digest, attempts, cancellation) {
+                Err(failed) if failed.is_route_gone && api == SigningApi::Auto => {
+                    info!("{}; trying SignHash instead", failed.error.reason);
+                }
+                result => return result.map_err(|failed| advised(failed, api)),
+            }
+        }
+        let signature = self
+            .sign_hash(policy, algorithm, digest, attempts, cancellation)
+            .map_err(|failed| advised(failed, api))?;
+        self.transport.only_sign_hash.store(true, Ordering::Relaxed);
+        Ok(signature)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        self.transport.options()
+    }
+
+    /// The attempts of a call that begins now.
+    fn attempts(&self) -> Attempts {
+        Attempts::new(self.options().service_unavailable_timeout)
+    }
+}
+
+fn proxy_password(options: &Options) -> Option<&Secret> {
+    let (_, password) = options.http_proxy.as_ref()?.credentials.as_ref()?;
+    Some(password)
+}
+
+/// Where the service does not have the route of the configured API, another one may help.
+fn advised(failed: FailedAttempt, api: SigningApi) -> Error {
+    if !failed.is_route_gone {
+        return failed.error;
+    }
+    failed.error.and(match api {
+        SigningApi::Auto => "; neither signing route exists there; check ApiUrl",
+        SigningApi::FastSigningRequest | SigningApi::SignHash => {
+            "; the route may not exist there; set SigningApi to Auto"
+        }
+    })
+}
+
+/// An ECDSA signature as r‖s, `length` bytes. A service that does not know the format it was asked
+/// for answers in the other one.
+fn as_ieee(signature: Vec<u8>, policy: &str, length: usize) -> Vec<u8> {
+    if signature.len() == length {
+        return signature;
+    }
+    match ieee_from_asn1(&signature, length / 2) {
+        Some(ieee) => {
+            info!(
+                "SignPath returned a DER signature for {policy} where r and s side by side were \
+                     asked for; it is converted"
+            );
+            ieee
+        }
+        None => signature,
+    }
+}
+
+fn not_valid(signature: &[u8], policy: &str, expected: usize) -> Error {
+    let what = match signature.len() {
+        length if length == expected => "does not verify with its public key".to_owned(),
+        length => format!("has {length} bytes instead of {expected}"),
+    };
+    Error::new(
+        ErrorKind::InvalidSignature,
+        format!(
+            "the signature that SignPath returned for {policy} {what}, and was thrown away; if its \
+             certificate was renewed just now, try again"
+        ),
+    )
+}

@@ -1,0 +1,65 @@
+//! Bodies that are not the UTF-8 text that JSON is (RFC 8259, section 8.1).
+
+use serde::de::IgnoredAny;
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What other bodies begin with, and what they are.
+const OTHERS: [(&[u8], &str); 3] = [
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+];
+
+/// The longest content coding that is shown, in characters.
+const MAX_CODING: usize = 30;
+
+/// Takes a byte order mark off, which a reader of JSON may ignore, and says whether there was one.
+pub(crate) fn remove_byte_order_mark(body: &mut Vec<u8>) -> bool {
+    let has_mark = body.starts_with(BYTE_ORDER_MARK);
+    if has_mark {
+        body.drain(..BYTE_ORDER_MARK.len());
+    }
+    has_mark
+}
+
+/// What a body is that is not JSON in UTF-8, as the end of a sentence: by its first bytes, or by the
+/// value of Content-Encoding (RFC 9110, section 8.4) unless it is JSON all the same.
+pub(crate) fn other_encoding(content_encoding: Option<&str>, body: &[u8]) -> Option<String> {
+    if let Some((_, what)) = OTHERS.iter().find(|(start, _)| body.starts_with(start)) {
+        return Some((*what).to_owned());
+    }
+    let coding = content_encoding.map(str::trim)?;
+    let is_plain = coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    if is_plain || serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return None;
+    }
+    let coding: String = coding.chars().take(MAX_CODING).collect();
+    Some(format!("encoded as {coding}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_named_by_its_first_bytes_or_its_content_encoding() {
+        for (coding, body, expected) in [
+            (None, &b"\x1f\x8b\x08"[..], Some("compressed with gzip")),
+            (Some("gzip"), b"\x1f\x8b\x08", Some("compressed with gzip")),
+            (None, b"\xff\xfe{\x00", Some("text in UTF-16")),
+            (Some("br"), b"\x0b\x00\x80", Some("encoded as br")),
+            (Some("br"), b"{}", None),
+            (Some("identity"), b"x", None),
+            (None, b"x", None),
+            (None, b"", None),
+        ] {
+            assert_eq!(
+                other_encoding(coding, body).as_deref(),
+                expected,
+                "{body:?}"
+            );
+        }
+    }
+}

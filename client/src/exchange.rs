@@ -1,0 +1,189 @@
+//! One question to the service, asked again if it fails in a way that may pass.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use log::{info, warn};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::cancellation::Cancellation;
+use crate::client::Client;
+use crate::encoding::remove_byte_order_mark;
+use crate::error::{Error, ErrorKind, Result};
+use crate::failed_attempt::FailedAttempt;
+use crate::policy_name::PolicyName;
+use crate::problem::Reference;
+use crate::retry::{Attempts, Retry};
+use crate::secret::Secret;
+use crate::transport::{Answer, Outgoing};
+use crate::unexpected::encoding;
+use crate::waiting::pause;
+
+/// A route and what it is asked for.
+pub(crate) struct Call<'a> {
+    /// `GET` or `POST`.
+    pub(crate) method: &'static str,
+    /// Relative to the base.
+    pub(crate) route: &'static str,
+    /// What is asked for, as a part of a sentence.
+    pub(crate) subject: String,
+    /// The signing policy that signs, if one does.
+    pub(crate) policy: Option<&'a PolicyName>,
+    pub(crate) retry: Retry,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn sign(route: &'static str, policy: &'a PolicyName) -> Self {
+        Self {
+            method: "POST",
+            route,
+            subject: format!("the signing request for {policy}"),
+            policy: Some(policy),
+            retry: Retry::Configured,
+        }
+    }
+}
+
+impl Client {
+    /// Sends a request, again if it fails in a way that may pass, and gives the body of the answer.
+    pub(crate) fn call(
+        &self,
+        call: &Call<'_>,
+        mut attempts: Attempts,
+        cancellation: &Cancellation,
+        request: impl Fn(Url) -> Result<Outgoing>,
+    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+        loop {
+            let failure = match self.attempt(call, &attempts, cancellation, &request) {
+                Ok(body) => return Ok(body),
+                Err(failure) if failure.is_transient && call.retry == Retry::Configured => failure,
+                Err(failure) => return Err(failure),
+            };
+            let attempt = attempts.number;
+            let Some(wait) = attempts.next_wait(failure.retry_after) else {
+                return Err(gave_up(failure, &attempts, attempt));
+            };
+            let doubt = if failure.may_be_done && call.policy.is_some() {
+                "; it may have been carried out all the same, so the next attempt can be a second \
+                 signing request"
+            } else {
+                ""
+            };
+            warn!(
+                "{}; attempt {attempt} of {} {}, the next one in {:.1} s{doubt}",
+                failure.error.reason,
+                call.method,
+                call.route,
+                wait.as_secs_f32(),
+            );
+            pause(wait, cancellation)?;
+        }
+    }
+
+    fn attempt(
+        &self,
+        call: &Call<'_>,
+        attempts: &Attempts,
+        cancellation: &Cancellation,
+        request: impl Fn(Url) -> Result<Outgoing>,
+    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+        let authorization = authorization(&self.credentials.api_token)?;
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(call.route.split('/'));
+        }
+        let one_attempt = self.options().http_request_timeout;
+        let time_limit = attempts.time_limit(match call.retry {
+            Retry::Configured => one_attempt,
+            Retry::Never(within) => one_attempt.min(within),
+        });
+        let started = Instant::now();
+        let mut request = request(url)?;
+        request.headers.insert(AUTHORIZATION, authorization);
+        // Without, an older service answers an error with 500, which is tried again.
+        request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut answer = self.transport.send(time_limit, cancellation, request);
+        let has_mark = match &mut answer {
+            Ok(answer) => remove_byte_order_mark(&mut answer.body),
+            Err(_) => false,
+        };
+        self.log_exchange(call, attempts.number, &answer, started.elapsed());
+        if has_mark {
+            info!("the answer begins with a byte order mark, which is ignored");
+        }
+        let answer = answer?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refusal(call, &answer));
+        }
+        match encoding(&answer) {
+            None => Ok(answer.body),
+            Some(what) => Err(self.undecodable(call, &what).into()),
+        }
+    }
+
+    /// One line for each exchange, with what the service calls it.
+    fn log_exchange(
+        &self,
+        call: &Call<'_>,
+        attempt: u32,
+        answer: &std::result::Result<Answer, FailedAttempt>,
+        duration: Duration,
+    ) {
+        if !log::log_enabled!(log::Level::Info) {
+            return;
+        }
+        let policy = call
+            .policy
+            .map(|policy| format!(", signing policy {}", self.masked(&policy.to_string())))
+            .unwrap_or_default();
+        let outcome = match answer {
+            Ok(answer) => {
+                let reference = self.masked(&Reference::of(&answer.body).to_string());
+                format!("{} in {duration:.1?}{reference}", answer.status)
+            }
+            Err(failure) => format!("no answer in {duration:.1?} ({})", failure.error.reason),
+        };
+        info!(
+            "{} {}, attempt {attempt}{policy}: {outcome}",
+            call.method, call.route
+        );
+    }
+}
+
+/// The header that carries the token (RFC 6750, section 2.1). Its memory is wiped when it is
+/// dropped.
+fn authorization(token: &Secret) -> Result<HeaderValue> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()).into_bytes());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
+        Error::new(
+            ErrorKind::Unauthorized,
+            "the API token holds a line break or another control character; check how it gets \
+             into the PIN or the configuration",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The error of the last attempt, with why there is no other.
+fn gave_up(failed: FailedAttempt, attempts: &Attempts, attempt: u32) -> FailedAttempt {
+    let asked = match failed.retry_after {
+        Some(wait) => format!(", and it wants {} s of quiet", wait.as_secs()),
+        None => String::new(),
+    };
+    let error = failed.error.and(format_args!(
+        "; gave up after attempt {attempt}, since ServiceUnavailableTimeoutInSeconds is {}{asked}",
+        attempts.total.as_secs()
+    ));
+    FailedAttempt { error, ..failed }
+}
+
+pub(crate) fn unwritable(error: &dyn std::error::Error) -> FailedAttempt {
+    let reason = format!("the signing request cannot be written: {error}");
+    Error::new(ErrorKind::Internal, reason).into()
+}

@@ -1,0 +1,154 @@
+//! Signing a hash by a fast signing request (REST documentation, "Signing a hash: first generation").
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use signpath_crypto::{Digest, SignatureAlgorithm};
+
+use crate::cancellation::Cancellation;
+use crate::client::Client;
+use crate::exchange::{Call, unwritable};
+use crate::failed_attempt::FailedAttempt;
+use crate::multipart::Form;
+use crate::policy_name::PolicyName;
+use crate::retry::Attempts;
+use crate::transport::Outgoing;
+
+impl Client {
+    /// `POST /SigningRequests` (REST documentation, "Signing a hash: first generation").
+    pub(crate) fn fast_signing_request(
+        &self,
+        policy: &PolicyName,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        attempts: Attempts,
+        cancellation: &Cancellation,
+    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+        let options = self.options();
+        let metadata = self.metadata.creating_process(options, &self.masker);
+        let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
+            .map_err(|error| unwritable(&error))?;
+        let optional = [
+            (
+                "ArtifactConfigurationSlug",
+                &options.artifact_configuration_slug,
+            ),
+            ("Description", &options.description),
+        ];
+        let mut form = Form::new()?;
+        form.text("ProjectSlug", policy.project_slug());
+        form.text("SigningPolicySlug", policy.signing_policy_slug());
+        for (name, value) in optional {
+            if let Some(value) = value {
+                form.text(name, value);
+            }
+        }
+        form.text("IsFastSigningRequest", "true");
+        form.json_file("Artifact", "payload.json", &payload);
+        let (content_type, body) = form.finish();
+        let body = Bytes::from(body);
+        let call = Call::sign("SigningRequests", policy);
+        let body = self.call(&call, attempts, cancellation, |url| {
+            Outgoing::post(url, &content_type, body.clone())
+        })?;
+        signature(&body)
+            .map_err(|reason| self.unintelligible("signed payload", &body, &reason).into())
+    }
+}
+
+/// The artifact of a fast signing request, `payload.json`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Payload {
+    signature_algorithm: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rsa_hash_algorithm: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ecdsa_signature_format: Option<&'static str>,
+    base64_encoded_hash: String,
+    metadata: Value,
+}
+
+impl Payload {
+    fn new(algorithm: SignatureAlgorithm, digest: &Digest, metadata: Value) -> Self {
+        let (signature_algorithm, is_rsa) = match algorithm {
+            SignatureAlgorithm::RsaPkcs1 => ("RsaPkcs1", true),
+            SignatureAlgorithm::RsaPss => ("RsaPss", true),
+            SignatureAlgorithm::Ecdsa => ("Ecdsa", false),
+        };
+        Self {
+            signature_algorithm,
+            rsa_hash_algorithm: digest
+                .algorithm
+                .filter(|_| is_rsa)
+                .map(|hash| hash.oid().to_string()),
+            ecdsa_signature_format: (!is_rsa).then_some("Ieee"),
+            base64_encoded_hash: STANDARD.encode(&digest.value),
+            metadata,
+        }
+    }
+}
+
+/// The signed artifact: the payload with the signature added.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SignedPayload {
+    signature: String,
+}
+
+/// The signature in a signed artifact.
+///
+/// # Errors
+/// What is missing or wrong.
+fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
+    let signed: SignedPayload = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    STANDARD
+        .decode(signed.signature)
+        .map_err(|_| "Signature is not base64".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use signpath_crypto::HashAlgorithm;
+
+    use super::*;
+
+    #[test]
+    fn an_rsa_payload_names_the_digest_by_its_object_identifier() {
+        let digest = Digest {
+            algorithm: Some(HashAlgorithm::Sha256),
+            value: b"digest".to_vec(),
+        };
+        let payload = Payload::new(SignatureAlgorithm::RsaPss, &digest, json!({"a": 1}));
+        assert_eq!(
+            serde_json::to_value(payload).unwrap(),
+            json!({
+                "SignatureAlgorithm": "RsaPss",
+                "RsaHashAlgorithm": "2.16.840.1.101.3.4.2.1",
+                "Base64EncodedHash": "ZGlnZXN0",
+                "Metadata": {"a": 1}
+            })
+        );
+    }
+
+    #[test]
+    fn an_ecdsa_payload_asks_for_the_format_that_pkcs11_returns() {
+        let digest = Digest {
+            algorithm: Some(HashAlgorithm::Sha256),
+            value: b"digest".to_vec(),
+        };
+        let payload = Payload::new(SignatureAlgorithm::Ecdsa, &digest, json!({}));
+        assert_eq!(
+            serde_json::to_value(payload).unwrap(),
+            json!({
+                "SignatureAlgorithm": "Ecdsa",
+                "EcdsaSignatureFormat": "Ieee",
+                "Base64EncodedHash": "ZGlnZXN0",
+                "Metadata": {}
+            })
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! SignPath's REST API for signing hashes: blocking, cancellable, and without PKCS #11.
+//!
+//! [`Client`] asks SignPath two questions in the name of one user: which signing policies there are, and for
+//! a signature with one of them. Each signature has been verified before it is returned. A call runs
+//! in the calling thread and needs no runtime; the one thread that it may start resolves a host name, and
+//! none does where [`Threads::Forbidden`] says so. Another thread ends it by its [`Cancellation`]. What
+//! fails in a way that may pass is tried again, as long as [`Options`] allow.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use signpath_client::{Cancellation, Client, Credentials, Options, Retry, Secret, Threads, Transport};
+//! use signpath_crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let service = pkcs11_test::Service::start(pkcs11_test::Options {
+//! #     state: folder.path().to_owned(),
+//! #     ..pkcs11_test::Options::default()
+//! # })?;
+//! # let (url, organization, token) = (service.api_url(), service.organization_id(), service.api_token());
+//! let options = Options::new(url.parse()?);
+//! let credentials = Credentials {
+//!     organization_id: organization.to_owned(),
+//!     api_token: Secret::new(token.to_owned()),
+//! };
+//! let transport = Arc::new(Transport::new(options, Threads::Allowed));
+//! let client = Client::new(transport, &credentials, &[]);
+//! let cancellation = Cancellation::new();
+//!
+//! let policies = client.signing_policies(Retry::Configured, &cancellation)?.usable();
+//! let policy = policies.iter().find(|policy| policy.name.to_string() == "demo/p-256");
+//! let policy = policy.ok_or("no such signing policy")?;
+//!
+//! let digest = HashAlgorithm::Sha256.digest(b"what is signed");
+//! let signature = client.sign(policy, SignatureAlgorithm::Ecdsa, &digest, &cancellation)?;
+//! assert_eq!(signature.len(), 64);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! How its parts fit: `client` has the questions, and a file beside it for each of the two routes that
+//! sign; `exchange` sends a question until it is answered, `retry` says when, `status` and `unexpected`
+//! say what an answer other than 200 means. `transport` keeps the connections that `connector` makes,
+//! directly or through a `tunnel`.
+
+#![forbid(unsafe_code)]
+
+mod cancellation;
+mod client;
+mod command_line;
+mod connector;
+mod credentials;
+mod encoding;
+mod error;
+mod exchange;
+mod failed_attempt;
+mod fast_signing_request;
+mod health;
+mod limits;
+mod lookup;
+mod metadata;
+mod multipart;
+mod no_proxy;
+mod options;
+mod policy_cache;
+mod policy_list;
+mod policy_name;
+mod problem;
+mod proxy;
+mod retry;
+mod secret;
+mod sign_hash;
+mod signing_policy;
+mod socket;
+mod status;
+mod stream;
+pub mod tls;
+mod transport;
+#[cfg(test)]
+mod transport_tests;
+mod tunnel;
+mod unexpected;
+mod waiting;
+
+pub use cancellation::{Cancellation, PATIENCE};
+pub use client::Client;
+pub use credentials::Credentials;
+pub use error::{Error, ErrorKind, Result};
+pub use health::{Health, health};
+pub use lookup::Threads;
+pub use no_proxy::{EXPECTED as EXPECTED_NO_PROXY, NoProxy};
+pub use options::{DEFAULT_API_URL, Options, SigningApi, is_loopback};
+pub use policy_cache::PolicyCache;
+pub use policy_list::PolicyList;
+pub use policy_name::PolicyName;
+pub use proxy::Proxy;
+pub use retry::Retry;
+pub use secret::{MASK, Masker, Secret, digest};
+pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_size};
+pub use transport::Transport;
+pub use tunnel::connect_request;

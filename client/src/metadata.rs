@@ -1,0 +1,235 @@
+//! Who signs, for SignPath's audit log: this process, its user and its machine.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use once_cell::race::OnceBox;
+use serde_json::{Map, Value, json};
+
+use super::command_line;
+use crate::Options;
+use crate::secret::Masker;
+
+/// What signing requests say of this process. It belongs to a client, of which a forked child makes
+/// its own, and is put together at the first request.
+#[derive(Default)]
+pub(crate) struct Metadata(OnceLock<Process>);
+
+/// What the service is told about this process.
+struct Process {
+    /// Unless the configuration leaves it out.
+    command_line: Option<String>,
+    name: String,
+    id: u32,
+    host: String,
+    operating_system: OperatingSystem,
+}
+
+struct OperatingSystem {
+    /// `Linux`, for instance.
+    name: String,
+    /// The release of its kernel.
+    version: String,
+    /// The architecture of the processor as the compiler names it.
+    architecture: &'static str,
+}
+
+impl Metadata {
+    /// The metadata of a fast signing request (REST documentation, "Signing a hash: first
+    /// generation"). What `masker` knows does not show in the command line.
+    pub(crate) fn creating_process(&self, options: &Options, masker: &Masker) -> Value {
+        let process = self.process(options, masker);
+        let os = &process.operating_system;
+        let optional = [
+            ("CommandLine", process.command_line.as_deref()),
+            ("User", options.metadata_user.then(user)),
+        ];
+        let known = json!({
+            "Name": process.name,
+            "Id": process.id,
+            "Host": process.host,
+            "OperatingSystem": {
+                "Type": os.name,
+                "Version": os.version,
+                "Architecture": os.architecture,
+            },
+        });
+        merged(options, "CreatingProcess", optional, known)
+    }
+
+    /// The metadata of SignHash (REST documentation, "Signing a hash: second generation").
+    pub(crate) fn source_process(&self, options: &Options, masker: &Masker) -> Value {
+        let process = self.process(options, masker);
+        let os = &process.operating_system;
+        let optional = [
+            ("commandLine", process.command_line.as_deref()),
+            ("user", options.metadata_user.then(user)),
+        ];
+        let known = json!({
+            "name": process.name,
+            "id": process.id,
+            "host": process.host,
+            "operatingSystem": {
+                "type": os.name,
+                "version": os.version,
+                "architecture": os.architecture,
+            },
+        });
+        merged(options, "sourceProcess", optional, known)
+    }
+
+    fn process(&self, options: &Options, masker: &Masker) -> &Process {
+        self.0.get_or_init(|| Process::current(options, masker))
+    }
+}
+
+impl Process {
+    fn current(options: &Options, masker: &Masker) -> Self {
+        let program = std::env::current_exe().unwrap_or_default();
+        Self {
+            command_line: options
+                .metadata_command_line
+                .then(|| command_line::masked(masker)),
+            name: program
+                .file_name()
+                .unwrap_or(Path::new("").as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+            id: std::process::id(),
+            host: text(nix::unistd::gethostname().unwrap_or_default()),
+            operating_system: OperatingSystem::current(),
+        }
+    }
+}
+
+impl OperatingSystem {
+    fn current() -> Self {
+        let name = nix::sys::utsname::uname();
+        let text_of = |field: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
+            name.as_ref()
+                .map_or_else(|_| String::new(), |name| text(field(name).to_owned()))
+        };
+        Self {
+            name: text_of(|name| name.sysname()),
+            version: text_of(|name| name.release()),
+            architecture: std::env::consts::ARCH,
+        }
+    }
+}
+
+/// The configured metadata with the process, which wins over an entry of the same name.
+fn merged(
+    options: &Options,
+    name: &str,
+    optional: [(&str, Option<&str>); 2],
+    mut process: Value,
+) -> Value {
+    for (name, value) in optional {
+        if let (Some(value), Some(process)) = (value, process.as_object_mut()) {
+            process.insert(name.to_owned(), value.into());
+        }
+    }
+    let mut metadata: Map<_, _> = options.metadata.clone().unwrap_or_default();
+    metadata.insert(name.to_owned(), process);
+    Value::Object(metadata)
+}
+
+fn text(text: std::ffi::OsString) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+/// The name of a user as a process has looked it up. A forked child, and a process that has become
+/// another user, append their own to a list that is read without a lock.
+struct User {
+    process_id: u32,
+    id: nix::unistd::Uid,
+    name: String,
+    next: OnceBox<User>,
+}
+
+static FIRST_USER: OnceBox<User> = OnceBox::new();
+
+/// The name of the user of this process, or the number of one without name. The system is asked
+/// once, since that can mean a request to a directory service.
+fn user() -> &'static str {
+    let (process_id, id) = (std::process::id(), nix::unistd::geteuid());
+    let mut place = &FIRST_USER;
+    loop {
+        let user = place.get_or_init(|| {
+            let name = match nix::unistd::User::from_uid(id) {
+                Ok(Some(user)) => user.name,
+                _ => id.to_string(),
+            };
+            let next = OnceBox::new();
+            Box::new(User {
+                process_id,
+                id,
+                name,
+                next,
+            })
+        });
+        if (user.process_id, user.id) == (process_id, id) {
+            return &user.name;
+        }
+        place = &user.next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(options: &Options) -> [Value; 2] {
+        let (metadata, masker) = (Metadata::default(), Masker::new([]));
+        [
+            metadata.creating_process(options, &masker),
+            metadata.source_process(options, &masker),
+        ]
+    }
+
+    #[test]
+    fn the_metadata_describes_this_process_in_both_generations() {
+        let [first, second] = metadata(&Options::new("https://example.org/Api".parse().unwrap()));
+        let (first, second) = (&first["CreatingProcess"], &second["sourceProcess"]);
+        let program = std::env::args().next().unwrap();
+        for command_line in [&first["CommandLine"], &second["commandLine"]] {
+            assert!(command_line.as_str().unwrap().starts_with(&program));
+        }
+        let os = (&first["OperatingSystem"], &second["operatingSystem"]);
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(os.0["Type"], "Linux");
+        assert_eq!(os.1["type"], "Linux");
+        assert_eq!(os.0["Version"], release.trim());
+        assert_eq!(os.1["version"], release.trim());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(first["Host"], host.trim());
+        assert_eq!(second["host"], host.trim());
+        assert_eq!(second["id"], std::process::id());
+        assert!(!first["User"].as_str().unwrap().is_empty());
+    }
+
+    #[test]
+    fn configured_metadata_stands_beside_the_process_and_does_not_replace_it() {
+        let more = json!({"build": {"number": 7}, "CreatingProcess": "forged"});
+        let options = Options {
+            metadata: more.as_object().cloned(),
+            ..Options::new("https://example.org/Api".parse().unwrap())
+        };
+        let [metadata, _] = metadata(&options);
+        assert_eq!(metadata["build"]["number"], 7);
+        assert_eq!(metadata["CreatingProcess"]["Id"], std::process::id());
+    }
+
+    #[test]
+    fn the_first_request_of_a_client_pays_for_the_others() {
+        let options = Options::new("https://example.org/Api".parse().unwrap());
+        let (metadata, masker) = (Metadata::default(), Masker::new([]));
+        let first = metadata.creating_process(&options, &masker);
+        let cost = masker.bytes_looked_at();
+        assert!(cost > 0);
+        assert_eq!(metadata.creating_process(&options, &masker), first);
+        metadata.source_process(&options, &masker);
+        assert_eq!(masker.bytes_looked_at(), cost);
+        assert!(std::ptr::eq(user(), user()), "looked up once");
+    }
+}

@@ -1,0 +1,217 @@
+//! The hosts that are reached without a proxy.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use url::Url;
+
+use crate::options::is_loopback;
+
+/// What an entry of the list is expected to be.
+pub const EXPECTED: &str =
+    "a host name, an address or a network such as 10.0.0.0/8, each perhaps with a port, or *";
+
+/// The parsed list of `no_proxy`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NoProxy(Vec<Entry>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    hosts: Hosts,
+    /// The only port that is meant, if not all are.
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hosts {
+    /// `*`
+    All,
+    /// An address, or a network (RFC 4632, section 3.1).
+    Network(IpNet),
+    /// A name and all names below it, in lower case.
+    Name(String),
+}
+
+impl NoProxy {
+    /// Reads a list with commas, blanks or both between its entries, as curl does. Also returns the
+    /// entries that cannot be read.
+    pub fn parse(text: &str) -> (Self, Vec<&str>) {
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        let texts = text.split(|c: char| c == ',' || c.is_whitespace());
+        for text in texts.filter(|text| !text.is_empty()) {
+            match Entry::parse(text) {
+                Some(entry) => entries.push(entry),
+                None => unreadable.push(text),
+            }
+        }
+        (Self(entries), unreadable)
+    }
+
+    /// Whether `url` is reached without a proxy, as this machine always is.
+    pub fn exempts(&self, url: &Url) -> bool {
+        is_loopback(url) || self.0.iter().any(|entry| entry.covers(url))
+    }
+}
+
+impl Entry {
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(hosts) = Hosts::parse(text) {
+            return Some(Self { hosts, port: None });
+        }
+        let (hosts, port) = text.rsplit_once(':')?;
+        Some(Self {
+            hosts: Hosts::parse(hosts)?,
+            port: Some(port.parse().ok().filter(|port| *port != 0)?),
+        })
+    }
+
+    fn covers(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let is_port = self.port.is_none() || self.port == url.port_or_known_default();
+        is_port && self.hosts.cover(host)
+    }
+}
+
+impl Hosts {
+    fn parse(text: &str) -> Option<Self> {
+        let bare = text
+            .strip_prefix('[')
+            .map_or(Some(text), |text| text.strip_suffix(']'))?;
+        if bare == "*" {
+            return Some(Self::All);
+        }
+        let network = bare
+            .parse()
+            .or_else(|_| bare.parse().map(|address: IpAddr| address.into()));
+        if let Ok(network) = network {
+            return Some(Self::Network(network));
+        }
+        let name = text.strip_prefix('*').unwrap_or(text);
+        let name = match name.strip_prefix('.') {
+            Some(name) => name,
+            None if name.len() < text.len() => return None,
+            None => name,
+        };
+        let name = name.strip_suffix('.').unwrap_or(name);
+        // The start of an address is not a name.
+        let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = !name.contains(['/', '?', '#', '@', '\\', ':', '[', '*', '%'])
+            && !name.split('.').any(str::is_empty)
+            && !name.rsplit('.').next().is_some_and(is_number);
+        if !is_name {
+            return None;
+        }
+        // Written as the host of a URL is: in lower case and ASCII.
+        let url = Url::parse(&format!("http://{name}")).ok()?;
+        let host = url.host_str()?;
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        host.bytes().all(fits).then(|| Self::Name(host.to_owned()))
+    }
+
+    fn cover(&self, host: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Network(network) => host
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|address| network.contains(&address)),
+            Self::Name(name) => {
+                let host = host.strip_suffix('.').unwrap_or(host);
+                host.strip_suffix(name.as_str())
+                    .is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_exempts_hosts_networks_and_ports() {
+        for (url, list, expected) in [
+            ("https://app.signpath.io/Api", "", false),
+            ("https://app.signpath.io/Api", "*", true),
+            ("https://app.signpath.io/Api", "signpath.io", true),
+            ("https://app.signpath.io/Api", "signpath.io.", true),
+            ("https://app.signpath.io./Api", "signpath.io", true),
+            ("https://app.signpath.io/Api", ".SignPath.io", true),
+            ("https://app.signpath.io/Api", "*.signpath.io", true),
+            ("https://app.signpath.io/Api", "x, app.signpath.io", true),
+            ("https://app.signpath.io/Api", "x app.signpath.io y", true),
+            ("https://app.signpath.io/Api", "x\tapp.signpath.io\n", true),
+            ("https://app.signpath.io/Api", " ,, app.signpath.io,", true),
+            ("https://app.signpath.io/Api", "path.io", false),
+            ("https://app.signpath.io/Api", "other", false),
+            (
+                "https://m\u{fc}nchen.example/",
+                "M\u{fc}nchen.example",
+                true,
+            ),
+            ("https://my_host/", "my_host", true),
+            ("https://10.1.2.3/", "10.0.0.0/8", true),
+            ("https://10.1.2.3/", "10.1.2.3", true),
+            ("https://10.1.2.3/", "10.1.2.3:443", true),
+            ("https://11.1.2.3/", "10.0.0.0/8", false),
+            ("https://110.1.2.3/", "10.1.2.3", false),
+            ("https://[fd00::1]/", "fd00::/8", true),
+            ("https://[fd00::1]/", "[fd00::1]", true),
+            ("https://[fd00::1]/", "[fd00::1]:443", true),
+            ("https://[fd00::1]/", "[fd00::1]:444", false),
+            ("https://ten.example/", "10.0.0.0/8", false),
+            ("https://sign.example/", "sign.example:443", true),
+            ("https://sign.example/", "example:8443", false),
+            ("https://sign.example:8443/", ".example:8443", true),
+            ("https://sign.example:8443/", "*:8443", true),
+            // This machine is reached without one whatever the list says.
+            ("http://127.0.0.1:8080/Api", "", true),
+            ("https://localhost/Api", "", true),
+            ("http://[::1]:8080/Api", "other", true),
+            ("http://[::ffff:127.0.0.1]/Api", "", true),
+            ("http://0.0.0.0/Api", "", false),
+        ] {
+            let (no_proxy, unreadable) = NoProxy::parse(list);
+            assert_eq!(unreadable, Vec::<&str>::new(), "{list}");
+            let url = Url::parse(url).unwrap();
+            assert_eq!(no_proxy.exempts(&url), expected, "{url} {list}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_told_and_the_others_count() {
+        for entry in [
+            "10.0.0.0/99",
+            "10.0.0.0/",
+            "10.0.0",
+            "192.168.",
+            "[::1",
+            "::1]",
+            "[::1]:x",
+            "http://host",
+            "host/path",
+            "host:https",
+            "host:0",
+            "host:65536",
+            "host;other",
+            "host|other",
+            "*host",
+            "ho*st",
+            "10.*",
+            "user@host",
+            "a..b",
+            ".",
+            "..",
+            "*.",
+            "**",
+        ] {
+            let list = format!("first.example,{entry} last.example");
+            let (no_proxy, unreadable) = NoProxy::parse(&list);
+            assert_eq!(unreadable, [entry]);
+            for host in ["first.example", "last.example"] {
+                let url = Url::parse(&format!("https://{host}/")).unwrap();
+                assert!(no_proxy.exempts(&url), "{list}");
+            }
+        }
+    }
+}

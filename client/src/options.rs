@@ -1,0 +1,110 @@
+//! How the service is reached, and what signing requests carry.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::no_proxy::NoProxy;
+use crate::proxy::Proxy;
+
+/// The API of SignPath's own service.
+pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
+
+/// How the service is reached, and what signing requests carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The base URL of the API, without the version.
+    pub api_url: Url,
+    /// Only signing policies of this project are listed.
+    pub project_slug: Option<String>,
+    /// Only signing policies with this slug are listed.
+    pub signing_policy_slug: Option<String>,
+    /// How signatures are asked for.
+    pub signing_api: SigningApi,
+    /// The longest that one attempt of a request may take.
+    pub http_request_timeout: Duration,
+    /// The longest that one call may take in all, retries included.
+    pub service_unavailable_timeout: Duration,
+    /// Whether an `http` URL beyond this machine is accepted.
+    pub allow_insecure_http: bool,
+    /// A PEM file of CA certificates that are trusted beside the system's.
+    pub tls_ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate and the key that the client shows in TLS.
+    pub tls_client_certificate: Option<PathBuf>,
+    /// The HTTP proxy, if one is to be used.
+    pub http_proxy: Option<Proxy>,
+    /// Hosts that are reached without the proxy.
+    pub no_proxy: NoProxy,
+    /// The artifact configuration of signing requests.
+    pub artifact_configuration_slug: Option<String>,
+    /// The description of signing requests.
+    pub description: Option<String>,
+    /// What signing requests carry as metadata beside the process.
+    pub metadata: Option<Map<String, Value>>,
+    /// Whether signing requests carry the command line of the process.
+    pub metadata_command_line: bool,
+    /// Whether signing requests carry the name of the user.
+    pub metadata_user: bool,
+}
+
+/// How signatures are asked for (REST documentation, "Signing a hash").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningApi {
+    /// By a fast signing request, and by SignHash where that route is gone.
+    Auto,
+    /// `POST /SigningRequests`.
+    FastSigningRequest,
+    /// `POST /SigningRequests/SignHash`.
+    SignHash,
+}
+
+impl Options {
+    /// The options for the API at `api_url`, all else as by default.
+    pub fn new(api_url: Url) -> Self {
+        Self {
+            api_url,
+            project_slug: None,
+            signing_policy_slug: None,
+            signing_api: SigningApi::Auto,
+            http_request_timeout: Duration::from_secs(30),
+            service_unavailable_timeout: Duration::from_secs(600),
+            allow_insecure_http: false,
+            tls_ca_file: None,
+            tls_client_certificate: None,
+            http_proxy: None,
+            no_proxy: NoProxy::default(),
+            artifact_configuration_slug: None,
+            description: None,
+            metadata: None,
+            metadata_command_line: true,
+            metadata_user: true,
+        }
+    }
+
+    /// The proxy for `url`, if one is to be used.
+    pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
+        self.http_proxy
+            .as_ref()
+            .filter(|_| !self.no_proxy.exempts(url))
+    }
+}
+
+/// Whether what is sent to `url` stays on this machine: 127.0.0.0/8, also as `[::ffff:127.0.0.1]`,
+/// `[::1]`, and the names that RFC 6761, section 6.3 keeps for it.
+pub fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    match host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>()
+    {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => {
+            let host = host.strip_suffix('.').unwrap_or(host);
+            host == "localhost" || host.ends_with(".localhost")
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The name of a signing policy.
+
+use std::fmt;
+use std::str::FromStr;
+
+use signpath_platform::escape::is_harmful;
+
+/// How many characters a message shows of what is no name.
+const SHOWN: usize = 100;
+
+/// The name of a signing policy: what a user writes into a key's name. It is one line that harms
+/// neither a terminal nor a script as text, and no other signing policy has the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PolicyName {
+    project_slug: String,
+    signing_policy_slug: String,
+}
+
+impl PolicyName {
+    /// The longest name in bytes, with the slash. It is CKA_LABEL and CKA_ID of a key, for which
+    /// programs that read them have 255 bytes or more, and in a URI it grows to three times that.
+    pub const MAX_LENGTH: usize = 255;
+
+    /// The name of that project's signing policy. A slug has at least one character, no slash, since
+    /// `a/b` and `c` would have the name of `a` and `b/c`, and nothing that is
+    /// [harmful](is_harmful).
+    ///
+    /// # Errors
+    /// What is wrong with the name, as the end of a sentence that begins with it.
+    pub fn new(
+        project_slug: impl Into<String>,
+        signing_policy_slug: impl Into<String>,
+    ) -> Result<Self, String> {
+        let name = Self {
+            project_slug: project_slug.into(),
+            signing_policy_slug: signing_policy_slug.into(),
+        };
+        for (slug, what) in [
+            (&name.project_slug, "project slug"),
+            (&name.signing_policy_slug, "signing policy slug"),
+        ] {
+            if slug.is_empty() {
+                return Err(format!("its {what} is empty"));
+            }
+            if let Some(c) = slug.chars().find(|&c| c == '/' || is_harmful(c)) {
+                return Err(format!(
+                    "its {what} contains {}, which a slug cannot contain",
+                    described(c)
+                ));
+            }
+        }
+        let length = name.project_slug.len() + 1 + name.signing_policy_slug.len();
+        if length > Self::MAX_LENGTH {
+            return Err(format!(
+                "it has {length} bytes, and at most {} are supported",
+                Self::MAX_LENGTH
+            ));
+        }
+        Ok(name)
+    }
+
+    /// The slug of the project.
+    pub fn project_slug(&self) -> &str {
+        &self.project_slug
+    }
+
+    /// The slug of the signing policy in it.
+    pub fn signing_policy_slug(&self) -> &str {
+        &self.signing_policy_slug
+    }
+
+    /// The beginning of two slugs that are no name, for a message.
+    pub(crate) fn beginning(project_slug: &str, signing_policy_slug: &str) -> String {
+        let all = format!("{project_slug}/{signing_policy_slug}");
+        match all.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}...", all.get(..end).unwrap_or_default()),
+            None => all,
+        }
+    }
+}
+
+fn described(c: char) -> String {
+    match c {
+        '/' => "a slash".to_owned(),
+        _ => format!("the character U+{:04X}", u32::from(c)),
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}/{}",
+            self.project_slug, self.signing_policy_slug
+        )
+    }
+}
+
+impl FromStr for PolicyName {
+    type Err = String;
+
+    /// Reads `PROJECT/POLICY`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('/')
+            .ok_or_else(|| "it has no slash".to_owned())
+            .and_then(|(project, policy)| Self::new(project, policy))
+            .map_err(|reason| format!("expected PROJECT/POLICY, but {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_two_slugs_of_visible_characters_and_one_slash() {
+        for (project, policy) in [
+            ("app", "release"),
+            ("-o 'x'", "$(id) | `#\"\\"),
+            ("ß", "日本"),
+        ] {
+            let name = PolicyName::new(project, policy).unwrap();
+            assert_eq!(name.to_string(), format!("{project}/{policy}"));
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        for (project, policy, expected) in [
+            ("", "b", "project slug is empty"),
+            ("a", "", "signing policy slug is empty"),
+            ("a/b", "c", "project slug contains a slash"),
+            ("a", "b/c", "signing policy slug contains a slash"),
+            ("a\n", "b", "U+000A"),
+            ("a", "\u{1b}[31m", "U+001B"),
+            ("a", "b\u{9b}", "U+009B"),
+            ("a", "b\u{2028}", "U+2028"),
+            ("a", "b\u{202e}", "U+202E"),
+            ("a\u{200b}", "b", "U+200B"),
+        ] {
+            let reason = PolicyName::new(project, policy).unwrap_err();
+            assert!(reason.contains(expected), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_at_most_255_bytes_long() {
+        let slug = |length| "x".repeat(length);
+        assert!(PolicyName::new(slug(127), slug(127)).is_ok());
+        assert!(PolicyName::new(slug(1), slug(253)).is_ok());
+        let reason = PolicyName::new(slug(128), slug(127)).unwrap_err();
+        assert_eq!(reason, "it has 256 bytes, and at most 255 are supported");
+        // Bytes and not characters.
+        assert!(PolicyName::new("ß".repeat(127), "x").is_err());
+    }
+
+    #[test]
+    fn a_message_shows_the_beginning_of_what_is_no_name() {
+        let slug = "x".repeat(98);
+        assert_eq!(PolicyName::beginning(&slug, "y"), format!("{slug}/y"));
+        assert_eq!(PolicyName::beginning(&slug, "yz"), format!("{slug}/y..."));
+    }
+}

@@ -1,0 +1,136 @@
+//! The HTTP proxy.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::secret::{MASK, Secret};
+
+/// An HTTP proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Where it listens, without credentials.
+    pub url: Url,
+    /// User and password, percent-decoded.
+    pub credentials: Option<(String, Secret)>,
+}
+
+impl Proxy {
+    /// Reads `host:port` or `http://[user:password@]host:port`.
+    ///
+    /// [`None`] for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let with_scheme = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
+        let mut url = Url::parse(&with_scheme).ok()?;
+        // What is more than that may be a secret that went astray.
+        let is_origin = url.has_host()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if url.scheme() != "http" || !is_origin {
+            return None;
+        }
+        let decoded = |text: &str| {
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        let credentials = has_credentials.then(|| {
+            let password = url.password().map(decoded).unwrap_or_default();
+            (decoded(url.username()), Secret::new(password))
+        });
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        Some(Self { url, credentials })
+    }
+
+    /// Its URL with the user and a mask for the password.
+    pub fn masked(&self) -> String {
+        let mut url = self.url.clone();
+        if let Some((user, _)) = &self.credentials {
+            // An http URL takes both.
+            let _ = url.set_username(user);
+            let _ = url.set_password(Some(MASK));
+        }
+        url.into()
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_leave_the_url_and_are_not_shown() {
+        for (text, user, password, masked) in [
+            (
+                "http://us%40er:s3cr%2fet@proxy:3128",
+                "us@er",
+                "s3cr/et",
+                "http://us%40er:***@proxy:3128/",
+            ),
+            (
+                "http://:s3cret@proxy:3128",
+                "",
+                "s3cret",
+                "http://:***@proxy:3128/",
+            ),
+            (
+                "http://user:s3cr@et@proxy:3128",
+                "user",
+                "s3cr@et",
+                "http://user:***@proxy:3128/",
+            ),
+        ] {
+            let proxy = Proxy::parse(text).unwrap();
+            assert_eq!(proxy.url.as_str(), "http://proxy:3128/");
+            let credentials = proxy.credentials.clone().unwrap();
+            assert_eq!(
+                (credentials.0.as_str(), credentials.1.expose()),
+                (user, password)
+            );
+            assert_eq!(proxy.masked(), masked);
+            assert!(!format!("{proxy:?} {proxy}").contains("s3cr"));
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_written_as_other_programs_take_it() {
+        for text in [
+            "proxy:3128",
+            "proxy:3128/",
+            "http://proxy:3128",
+            "HTTP://Proxy:3128/",
+            " http://proxy:3128\r\n",
+            " proxy:3128 ",
+        ] {
+            let proxy = Proxy::parse(text).unwrap();
+            assert_eq!(proxy.url.as_str(), "http://proxy:3128/", "{text}");
+            assert!(proxy.credentials.is_none(), "{text}");
+        }
+        for text in [
+            "https://proxy",
+            "socks5://proxy",
+            "http://",
+            ":",
+            "",
+            "a/b+c=",
+            "proxy/?a",
+            "proxy/#a",
+        ] {
+            assert!(Proxy::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! When a request is sent again: exponentially later each time, and never past the total time.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// The wait before the second attempt, without what chance adds.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// The same, where the service said itself when to come back.
+const FIRST_WAIT_IF_ASKED: Duration = Duration::from_millis(100);
+/// The longest wait that is not the service's wish, without what chance adds.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// Whether a request is sent again that fails in passing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// As often as the configured time has room for.
+    Configured,
+    /// Never: there is one attempt, which may take so long.
+    Never(Duration),
+}
+
+/// The attempts of one call of the service. A copy counts its own, within the same time.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempts {
+    started: Instant,
+    /// How long the call may take in all.
+    pub(crate) total: Duration,
+    /// The attempt that is under way, from 1.
+    pub(crate) number: u32,
+}
+
+impl Attempts {
+    /// The first attempt of a call that may take `total` in all.
+    pub(crate) fn new(total: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            total,
+            number: 1,
+        }
+    }
+
+    /// How long this attempt may take, if one alone may take `limit`.
+    pub(crate) fn time_limit(&self, limit: Duration) -> Duration {
+        limit.min(self.remaining())
+    }
+
+    /// How long to wait before the next attempt; [`None`] if the total time would be over by then.
+    /// `asked` is the service's own wish.
+    pub(crate) fn next_wait(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        let wait = wait(self.number, asked, chance());
+        self.number += 1;
+        (wait < self.remaining()).then_some(wait)
+    }
+
+    fn remaining(&self) -> Duration {
+        self.total.saturating_sub(self.started.elapsed())
+    }
+}
+
+/// The wait after attempt `number`. `chance`, from 0 to 1, keeps the many that failed together
+/// from coming back together.
+fn wait(number: u32, asked: Option<Duration>, chance: f64) -> Duration {
+    let first = match asked {
+        Some(_) => FIRST_WAIT_IF_ASKED,
+        None => FIRST_WAIT,
+    };
+    let doubled = 2u32.saturating_pow(number.saturating_sub(1));
+    let own = first.saturating_mul(doubled).min(MAX_WAIT);
+    let spread = own.mul_f64(chance);
+    own.max(asked.unwrap_or_default()).saturating_add(spread)
+}
+
+fn chance() -> f64 {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(random) / f64::from(u32::MAX)
+}
+
+/// The wait that a Retry-After header asks for: seconds, or a date (RFC 9110, section 10.2.3).
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn waits_double_up_to_half_a_minute_and_chance_adds_at_most_as_much() {
+        for (number, seconds) in [(1, 2), (2, 4), (3, 8), (4, 16), (5, 30), (40, 30)] {
+            assert_eq!(wait(number, None, 0.0), seconds * SECOND);
+            assert_eq!(wait(number, None, 1.0), 2 * seconds * SECOND);
+        }
+    }
+
+    #[test]
+    fn the_service_is_never_asked_before_it_wants_to_be() {
+        assert_eq!(wait(1, Some(120 * SECOND), 0.0), 120 * SECOND);
+        assert!(
+            wait(9, Some(Duration::ZERO), 0.0) > 20 * SECOND,
+            "no hammering"
+        );
+    }
+
+    #[test]
+    fn no_attempt_begins_after_the_total_time() {
+        let mut attempts = Attempts::new(2 * SECOND);
+        assert_eq!(attempts.next_wait(None), None);
+        let mut attempts = Attempts::new(60 * SECOND);
+        assert_eq!(attempts.next_wait(Some(60 * SECOND)), None);
+        assert!(attempts.time_limit(90 * SECOND) <= 60 * SECOND);
+        assert_eq!(attempts.time_limit(SECOND), SECOND);
+    }
+
+    /// The date is the example of RFC 9110, section 5.6.7.
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let date = SystemTime::UNIX_EPOCH + 784_111_777 * SECOND;
+        let text = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(retry_after("120", date), Some(120 * SECOND));
+        assert_eq!(retry_after(text, date - 5 * SECOND), Some(5 * SECOND));
+        assert_eq!(retry_after(text, date + SECOND), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", date), None);
+        assert_eq!(retry_after("-1", date), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! A signing policy whose key and certificate have been read.
+
+use std::time::SystemTime;
+
+use signpath_crypto::{Certificate, Curve, PublicKey, PublicKeyError};
+
+use crate::policy_list::Listed;
+use crate::policy_name::PolicyName;
+
+/// The moduli, in bits, that SignPath has keys of: the smallest and the largest.
+pub const RSA_KEY_SIZES: (usize, usize) = (2048, 4096);
+
+/// Whether SignPath has keys of this size.
+pub fn has_size(key: &PublicKey) -> bool {
+    !key.is_rsa() || (RSA_KEY_SIZES.0..=RSA_KEY_SIZES.1).contains(&key.bits())
+}
+
+/// A signing policy for which the user is Submitter.
+#[derive(Debug)]
+pub struct SigningPolicy {
+    /// Its name.
+    pub name: PolicyName,
+    /// Its X.509 certificate.
+    pub certificate: Option<Certificate>,
+    /// Its public key; none if it is of a type that this version does not sign with.
+    pub public_key: Option<PublicKey>,
+    /// Why there is no public key.
+    pub(crate) key_problem: Option<String>,
+}
+
+impl SigningPolicy {
+    /// Reads certificate and key. The certificate is the authority on the key.
+    ///
+    /// # Errors
+    /// Why the policy cannot be used, as a sentence.
+    pub(crate) fn read(policy: Listed) -> Result<Self, String> {
+        let name = policy.name.clone();
+        let certificate = policy
+            .certificate
+            .as_deref()
+            .map(Certificate::from_der)
+            .transpose()
+            .map_err(|reason| {
+                format!("signing policy {name}: its certificate is no X.509 certificate ({reason})")
+            })?;
+        let key = match &certificate {
+            Some(certificate) => {
+                PublicKey::from_subject_public_key_info(certificate.subject_public_key_info())
+            }
+            None => listed_key(&policy),
+        };
+        let (public_key, key_problem) = match key {
+            Ok(key) => (Some(key), None),
+            Err(PublicKeyError::Unsupported(key_type)) => (None, Some(key_type)),
+            // A certificate is worth showing whatever its key is.
+            Err(PublicKeyError::Malformed) if certificate.is_some() => {
+                let problem = "the one in its certificate is malformed";
+                (None, Some(problem.to_owned()))
+            }
+            Err(PublicKeyError::Malformed) => {
+                return Err(format!(
+                    "signing policy {name}: its public key is malformed"
+                ));
+            }
+        };
+        Ok(Self {
+            certificate,
+            name,
+            public_key,
+            key_problem,
+        })
+    }
+
+    /// Whether its certificate has expired.
+    pub fn has_expired(&self) -> bool {
+        let certificate = self.certificate.as_ref();
+        certificate.is_some_and(|certificate| certificate.has_expired(SystemTime::now()))
+    }
+}
+
+/// The key of a policy without certificate, from `publicKeyBytes`.
+fn listed_key(policy: &Listed) -> Result<PublicKey, PublicKeyError> {
+    let unsupported = || Err(PublicKeyError::Unsupported(policy.key_type.clone()));
+    let Some(bytes) = policy.public_key.as_deref() else {
+        return unsupported();
+    };
+    match PublicKey::from_subject_public_key_info(bytes) {
+        Err(PublicKeyError::Malformed) => {}
+        known => return known,
+    }
+    match policy.key_type.to_ascii_lowercase().as_str() {
+        "rsa" => PublicKey::from_rsa_public_key(bytes),
+        "ec" | "ecdsa" => {
+            let bits = policy.key_size_in_bits.unwrap_or_default() as usize;
+            match Curve::ALL.into_iter().find(|curve| curve.bits() == bits) {
+                Some(curve) => PublicKey::from_ec_point(curve, bytes),
+                None => unsupported(),
+            }
+        }
+        _ => unsupported(),
+    }
+}

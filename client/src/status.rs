@@ -1,0 +1,136 @@
+//! What the statuses of HTTP mean: whether another
+//! attempt may help, and what a user can do.
+
+use hyper::StatusCode;
+
+use crate::error::ErrorKind;
+
+/// What follows from a status.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verdict {
+    pub(crate) kind: ErrorKind,
+    /// Whether another attempt may succeed.
+    pub(crate) is_transient: bool,
+    /// Whether the request may have been carried out all the same.
+    pub(crate) may_be_done: bool,
+    pub(crate) remedy: &'static str,
+}
+
+/// The first row that holds the status counts.
+const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
+    (
+        201..=202,
+        refused(
+            ErrorKind::Unintelligible,
+            "it made an ordinary signing request instead of signing at once; check that the \
+             signing policy and the service support fast signing requests",
+        ),
+    ),
+    (
+        401..=401,
+        refused(
+            ErrorKind::Unauthorized,
+            "check that the API token is complete, not expired, and of this organization",
+        ),
+    ),
+    (
+        403..=403,
+        refused(
+            ErrorKind::Unauthorized,
+            "check that the user of the API token is a Submitter of the signing policy",
+        ),
+    ),
+    (
+        404..=404,
+        refused(ErrorKind::Refused, "check OrganizationId and ApiUrl"),
+    ),
+    (
+        407..=407,
+        refused(ErrorKind::Unintelligible, PROXY_CREDENTIALS),
+    ),
+    (
+        408..=408,
+        refused(ErrorKind::Unavailable, "try again later"),
+    ),
+    (429..=429, transient(ErrorKind::Unavailable, false, BUSY)),
+    (400..=499, refused(ErrorKind::Refused, REFUSED)),
+    (503..=503, transient(ErrorKind::Unavailable, false, BUSY)),
+    (502..=504, transient(ErrorKind::Unavailable, true, BUSY)),
+    (
+        500..=599,
+        transient(
+            ErrorKind::Failed,
+            true,
+            "if it stays, tell SignPath's support the time and the trace id",
+        ),
+    ),
+    (
+        0..=u16::MAX,
+        refused(
+            ErrorKind::Unintelligible,
+            "check ApiUrl, and whether a proxy answers in its place",
+        ),
+    ),
+];
+
+/// What to do about a proxy that wants to know who comes.
+pub(crate) const PROXY_CREDENTIALS: &str = "check user and password in HttpProxy or http_proxy: \
+    http://user:password@host:port, with %3A, %2F and %40 for : / and @ in them";
+
+/// What to do about a request that the service has understood.
+pub(crate) const REFUSED: &str =
+    "correct the request or the signing policy; trying again will not help";
+
+const BUSY: &str = "try again later";
+
+const fn refused(kind: ErrorKind, remedy: &'static str) -> Verdict {
+    Verdict {
+        kind,
+        is_transient: false,
+        may_be_done: false,
+        remedy,
+    }
+}
+
+const fn transient(kind: ErrorKind, may_be_done: bool, remedy: &'static str) -> Verdict {
+    Verdict {
+        kind,
+        is_transient: true,
+        may_be_done,
+        remedy,
+    }
+}
+
+impl Verdict {
+    /// What follows from a status other than 200.
+    pub(crate) fn of(status: StatusCode) -> Self {
+        VERDICTS
+            .iter()
+            .find(|(statuses, _)| statuses.contains(&status.as_u16()))
+            .map_or_else(|| refused(ErrorKind::Internal, ""), |(_, verdict)| *verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_went_wrong_and_whether_it_may_pass() {
+        use ErrorKind::{Failed, Refused, Unauthorized, Unavailable, Unintelligible};
+        for (status, kind, is_transient) in [
+            (302, Unintelligible, false),
+            (400, Refused, false),
+            (401, Unauthorized, false),
+            (404, Refused, false),
+            (429, Unavailable, true),
+            (500, Failed, true),
+            (503, Unavailable, true),
+            (599, Failed, true),
+        ] {
+            let verdict = Verdict::of(StatusCode::from_u16(status).unwrap());
+            assert_eq!(verdict.kind, kind, "{status}");
+            assert_eq!(verdict.is_transient, is_transient, "{status}");
+        }
+    }
+}

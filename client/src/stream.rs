@@ -1,0 +1,281 @@
+//! The bytes of a connection, with or without TLS, as the HTTP client wants them.
+
+use std::io::{self, BufRead, Read, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI16, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::rt::ReadBufCursor;
+use nix::poll::PollFlags;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use super::connector::Unconnected;
+use super::socket::Socket;
+use super::waiting::{Interruption, Waiting};
+
+/// How much is read at once where there is no TLS, in bytes.
+const PIECE: usize = 8 << 10;
+
+/// How often a socket is read before the call looks whether it may go on. A peer could send without
+/// end.
+const READS: u8 = 64;
+
+/// A socket, and what its stream waits for.
+pub(crate) struct Link {
+    pub(crate) socket: Socket,
+    /// [`PollFlags`] of the reads and writes that could not go on.
+    wanted: AtomicI16,
+}
+
+/// The two directions of a connection.
+pub(crate) struct Stream {
+    link: Arc<Link>,
+    tls: Option<Box<ClientConnection>>,
+    /// What was read last where there is no TLS.
+    piece: Vec<u8>,
+    /// How often there was something to read without a pause.
+    reads: u8,
+}
+
+impl Link {
+    fn want(&self, flags: PollFlags) {
+        self.wanted.fetch_or(flags.bits(), Ordering::Relaxed);
+    }
+
+    /// Whether bytes wait to be sent since the last wait.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let wanted = PollFlags::from_bits_truncate(self.wanted.load(Ordering::Relaxed));
+        wanted.contains(PollFlags::POLLOUT)
+    }
+
+    /// Waits until the stream can go on, or for a moment.
+    ///
+    /// # Errors
+    /// An [`Interruption`].
+    pub(crate) fn wait(&self, waiting: &Waiting<'_>) -> Result<(), Interruption> {
+        let wanted = self.wanted.swap(0, Ordering::Relaxed);
+        self.socket
+            .wait(waiting, PollFlags::from_bits_truncate(wanted))
+    }
+}
+
+impl Stream {
+    /// A stream without TLS.
+    pub(crate) fn plain(socket: Socket) -> Self {
+        Self::new(socket, None)
+    }
+
+    /// A stream over which both sides have agreed on TLS.
+    ///
+    /// # Errors
+    /// See [`Unconnected`].
+    pub(crate) fn tls(
+        socket: Socket,
+        options: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        waiting: &Waiting<'_>,
+    ) -> Result<Self, Unconnected> {
+        let mut tls = client(options, name)?;
+        while tls.is_handshaking() {
+            let (blocked, flags) = if tls.wants_write() {
+                (tls.write_tls(&mut &socket), PollFlags::POLLOUT)
+            } else {
+                (tls.read_tls(&mut &socket), PollFlags::POLLIN)
+            };
+            match blocked {
+                Ok(0) => {
+                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+                    return Err(error.into());
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.wait(waiting, flags)?;
+                    continue;
+                }
+                Err(error) => {
+                    let word = last_word(&mut tls, &socket);
+                    return Err(word.map_or_else(|| error.into(), Unconnected::Tls));
+                }
+            }
+            if let Err(error) = tls.process_new_packets() {
+                // The server is told why, if that can be done at once.
+                let _ = tls.write_tls(&mut &socket);
+                return Err(Unconnected::Tls(error));
+            }
+        }
+        Ok(Self::new(socket, Some(tls)))
+    }
+
+    fn new(socket: Socket, tls: Option<Box<ClientConnection>>) -> Self {
+        Self {
+            link: Arc::new(Link {
+                socket,
+                wanted: AtomicI16::new(0),
+            }),
+            tls,
+            piece: Vec::new(),
+            reads: 0,
+        }
+    }
+
+    /// What the stream waits for, when it does.
+    pub(crate) fn link(&self) -> Arc<Link> {
+        self.link.clone()
+    }
+
+    /// Bytes from the peer, at most `room` of them; none at its end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`], [`io::ErrorKind::Interrupted`] after so many [`READS`], and those
+    /// of the connection.
+    fn read(&mut self, room: usize, take: impl FnOnce(&[u8])) -> io::Result<()> {
+        let mut socket = &self.link.socket;
+        let reads = &mut self.reads;
+        let mut pause = || {
+            *reads += 1;
+            match *reads > READS {
+                true => Err(io::Error::from(io::ErrorKind::Interrupted)),
+                false => Ok(()),
+            }
+        };
+        let Some(tls) = &mut self.tls else {
+            pause()?;
+            self.piece.resize(room, 0);
+            let length = socket.read(&mut self.piece)?;
+            take(self.piece.get(..length).unwrap_or_default());
+            return Ok(());
+        };
+        loop {
+            match tls.reader().fill_buf() {
+                Ok(bytes) => {
+                    let length = bytes.len().min(room);
+                    take(bytes.get(..length).unwrap_or_default());
+                    tls.reader().consume(length);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            pause()?;
+            tls.read_tls(&mut socket)?;
+            if let Err(error) = tls.process_new_packets() {
+                let _ = tls.write_tls(&mut socket);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        }
+    }
+
+    /// Sends what TLS has ready.
+    fn send(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else {
+            return Ok(());
+        };
+        while tls.wants_write() {
+            match tls.write_tls(&mut &self.link.socket) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Err(match last_word(tls, &self.link.socket) {
+                        Some(word) => io::Error::new(io::ErrorKind::InvalidData, word),
+                        None => error,
+                    });
+                }
+                sent => sent?,
+            };
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send()?;
+        let Some(tls) = &mut self.tls else {
+            return (&self.link.socket).write(bytes);
+        };
+        let length = tls.writer().write(bytes)?;
+        match self.send() {
+            // The rest goes with what comes next.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(length),
+        }
+    }
+
+    fn ready<T>(&self, result: io::Result<T>, flags: PollFlags) -> Poll<io::Result<T>> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.link.want(flags);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
+    }
+}
+
+/// What the peer said before it ended the connection, if it is why TLS does not go on: an alert that has
+/// arrived is not to be lost because a write found the connection closed.
+fn last_word(tls: &mut ClientConnection, mut socket: &Socket) -> Option<rustls::Error> {
+    for _ in 0..READS {
+        if !matches!(tls.read_tls(&mut socket), Ok(1..)) {
+            break;
+        }
+        if let Err(word) = tls.process_new_packets() {
+            return Some(word);
+        }
+    }
+    None
+}
+
+/// A side of TLS that has said nothing yet.
+#[inline(never)] // It is built on the stack, which has more to hold once the two sides talk.
+fn client(
+    options: Arc<ClientConfig>,
+    name: ServerName<'static>,
+) -> Result<Box<ClientConnection>, Unconnected> {
+    let client = ClientConnection::new(options, name).map_err(Unconnected::Tls)?;
+    Ok(Box::new(client))
+}
+
+impl hyper::rt::Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buffer.remaining().min(PIECE);
+        let read = self.read(room, |bytes| buffer.put_slice(bytes));
+        match &read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.reads = 0;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.reads = 0,
+            _ => {}
+        }
+        self.ready(read, PollFlags::POLLIN)
+    }
+}
+
+impl hyper::rt::Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.write(bytes);
+        self.ready(written, PollFlags::POLLOUT)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let sent = self.send();
+        self.ready(sent, PollFlags::POLLOUT)
+    }
+
+    /// The peer is told if that can be done at once.
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        let _ = self.send();
+        Poll::Ready(Ok(()))
+    }
+}

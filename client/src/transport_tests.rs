@@ -1,0 +1,107 @@
+//! Servers that answer as no service does.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use url::Url;
+
+use super::Cancellation;
+use super::failed_attempt::FailedAttempt;
+use super::lookup::Threads;
+use super::transport::{Outgoing, Transport};
+use crate::Options;
+
+/// How long a request may take.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a server goes on that never comes to an end.
+const FOREVER: Duration = Duration::from_secs(20);
+
+/// More than the buffers of two sockets hold, in bytes.
+const LONG: usize = 32 << 20;
+
+/// Reads the head of a request.
+fn head(stream: &TcpStream) {
+    let mut lines = BufReader::new(stream).lines();
+    while lines.next().unwrap().unwrap() != "" {}
+}
+
+/// A transport, and the URL of a server that hands its connections to `serve` in turn, and never closes
+/// one.
+fn server(serve: impl Fn(usize, TcpStream) + Send + 'static) -> (Transport, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url: Url = format!("http://{}/", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for (number, stream) in listener.incoming().enumerate() {
+            let stream = stream.unwrap();
+            open.push(stream.try_clone().unwrap());
+            serve(number, stream);
+        }
+    });
+    let options = Options {
+        api_url: url.clone(),
+        ..Options::new("https://example.org/Api".parse().unwrap())
+    };
+    (Transport::new(options, Threads::Allowed), url)
+}
+
+fn send(transport: &Transport, request: Outgoing) -> Result<(StatusCode, Vec<u8>), FailedAttempt> {
+    let answer = transport.send(LIMIT, &Cancellation::new(), request)?;
+    Ok((answer.status, answer.body))
+}
+
+#[test]
+fn the_status_of_a_refusal_counts_where_its_body_never_ends() {
+    let (transport, url) = server(|_, mut stream| {
+        head(&stream);
+        let refusal = b"HTTP/1.1 401 X\r\nContent-Length: 9\r\n\r\nNo";
+        stream.write_all(refusal).unwrap();
+    });
+    let answer = send(&transport, Outgoing::get(url)).unwrap();
+    assert_eq!(answer, (StatusCode::UNAUTHORIZED, b"No".to_vec()));
+}
+
+#[test]
+fn a_request_ends_at_its_deadline_however_much_the_server_sends() {
+    for (start, again) in [
+        ("", "HTTP/1.1 102 X\r\n\r\n"),
+        (
+            "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "1\r\nx\r\n",
+        ),
+    ] {
+        let (transport, url) = server(move |_, mut stream| {
+            head(&stream);
+            let (begun, piece) = (Instant::now(), again.repeat(1 << 16));
+            stream.write_all(start.as_bytes()).unwrap();
+            while begun.elapsed() < FOREVER && stream.write_all(piece.as_bytes()).is_ok() {}
+        });
+        let begun = Instant::now();
+        let failure = send(&transport, Outgoing::get(url)).unwrap_err();
+        let reason = failure.error.reason;
+        assert!(reason.contains("within 1 s"), "{reason}");
+        assert!(begun.elapsed() < FOREVER, "{start}{again}");
+    }
+}
+
+#[test]
+fn a_connection_whose_server_answered_before_it_had_the_request_is_not_used_again() {
+    let (transport, url) = server(|number, mut stream| {
+        head(&stream);
+        let answer = format!("HTTP/1.1 41{number} X\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let long = Outgoing::post(url.clone(), "text/plain", Bytes::from(vec![b'x'; LONG]));
+    let statuses = [long.unwrap(), Outgoing::get(url)].map(|request| {
+        let (status, _) = send(&transport, request).unwrap();
+        status.as_u16()
+    });
+    assert_eq!(statuses, [410, 411]);
+}

@@ -1,0 +1,269 @@
+//! Who signs: an organization and an API token, from a PIN or from the configuration.
+
+use signpath_client::{Credentials, Secret};
+
+use super::Config;
+use crate::error::{Error, ErrorKind, Result};
+use signpath_platform::{environment, text};
+
+/// The PIN that stands for the credentials of the configuration.
+pub const PIN_CONFIG: &str = "CONFIG";
+
+impl Config {
+    /// The identity that the configuration itself brings, if it is complete. A token in a file is
+    /// read anew each time.
+    ///
+    /// # Errors
+    /// Those of [`ApiToken::read`].
+    pub fn credentials(&self) -> Result<Option<Credentials>> {
+        let Some((organization_id, api_token)) =
+            self.organization_id.as_ref().zip(self.api_token.as_ref())
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Credentials {
+            organization_id: organization_id.clone(),
+            api_token: api_token.read().map_err(|error| match error.kind {
+                ErrorKind::Configuration => {
+                    Error::new(error.kind, format!("ApiToken: {}", error.reason))
+                }
+                _ => error,
+            })?,
+        }))
+    }
+
+    /// What a PIN stands for: `{OrganizationId}:{ApiToken}`, or, for `CONFIG` and an absent or
+    /// empty PIN, the credentials of the configuration.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Pin`] for any other PIN, and when the configuration lacks what the PIN
+    /// asks of it; [`ErrorKind::Configuration`] when the file with its token cannot be read.
+    fn credentials_of_pin(&self, pin: &[u8]) -> Result<Credentials> {
+        if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
+            return self
+                .credentials()?
+                .ok_or_else(|| missing(self, pin.is_empty()));
+        }
+        let (organization_id, api_token) = std::str::from_utf8(pin)
+            .ok()
+            .and_then(|pin| pin.split_once(':'))
+            .filter(|(organization_id, api_token)| {
+                !organization_id.is_empty() && !api_token.is_empty()
+            })
+            .ok_or_else(|| Error::new(ErrorKind::Pin, misunderstood(pin)))?;
+        Ok(Credentials {
+            organization_id: organization_id.to_owned(),
+            api_token: Secret::new(api_token.to_owned()),
+        })
+    }
+
+    /// What a user name and a PIN stand for: without a name the same as the PIN alone; else
+    /// the name is the organization, and the PIN its token or one that stands for it. A byte order
+    /// mark and a line end are not part of a PIN: the libp11 engine leaves them at the PIN of a file
+    /// (`pin-source`).
+    ///
+    /// # Errors
+    /// Those of a PIN alone; [`ErrorKind::Pin`] also for a PIN of another organization.
+    pub fn credentials_of_login(&self, username: &[u8], pin: &[u8]) -> Result<Credentials> {
+        let (username, pin) = (text::line(username), text::line(pin));
+        if username.is_empty() {
+            return self.credentials_of_pin(pin);
+        }
+        let named = || {
+            let organization_id = std::str::from_utf8(username).ok()?.to_owned();
+            let api_token = std::str::from_utf8(pin).ok()?;
+            let prefix = format!("{organization_id}:");
+            let api_token = api_token.strip_prefix(&prefix).unwrap_or(api_token);
+            (!api_token.is_empty()).then(|| Credentials {
+                organization_id,
+                api_token: Secret::new(api_token.to_owned()),
+            })
+        };
+        if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
+            let configured = self.credentials_of_pin(pin)?;
+            if configured.organization_id.as_bytes() == username {
+                return Ok(configured);
+            }
+        } else if let Some(named) = named() {
+            return Ok(named);
+        }
+        Err(Error::new(
+            ErrorKind::Pin,
+            "the user name has to be an OrganizationId and the PIN its API token, or CONFIG if it is \
+             the configured organization",
+        ))
+    }
+}
+
+/// What a tool may have done to a PIN that is neither.
+fn misunderstood(pin: &[u8]) -> String {
+    if is_stump(pin) {
+        return format!(
+            "the PIN is the first {} bytes of an OrganizationId: the tool has cut {{OrganizationId}}:{{ApiToken}}, as \
+             the libp11 engine does with a PIN of more than 32 bytes; use the PIN CONFIG, which takes \
+             the credentials from the environment or the configuration file",
+            pin.len()
+        );
+    }
+    if text::is_utf_16(pin) {
+        return "the PIN is UTF-16; save the file that it comes from as UTF-8".to_owned();
+    }
+    "the PIN has to be CONFIG, which takes the credentials from the environment or the \
+     configuration file, or {OrganizationId}:{ApiToken}"
+        .to_owned()
+}
+
+/// Whether a PIN is what libp11 leaves of a longer one that begins with a UUID: 31 bytes of the
+/// file that `pin-source` names, 32 of other sources.
+fn is_stump(pin: &[u8]) -> bool {
+    let fits = |(index, byte): (usize, &u8)| match index {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    matches!(pin.len(), 31 | 32) && pin.iter().enumerate().all(fits)
+}
+
+fn missing(config: &Config, is_empty: bool) -> Error {
+    if !environment::is_trusted() {
+        return Error::new(
+            ErrorKind::Pin,
+            format!(
+                "the PIN asks for the configured credentials, but {} takes no configuration from its \
+                 environment; log in with the PIN {{OrganizationId}}:{{ApiToken}}",
+                environment::UNTRUSTING
+            ),
+        );
+    }
+    let missing = match (&config.organization_id, &config.api_token) {
+        (None, None) => {
+            "an organization and an API token (SIGNPATH_ORGANIZATION_ID and \
+             SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the file that \
+             SIGNPATH_CONFIG_FILE names)"
+        }
+        (None, _) => {
+            "an organization (SIGNPATH_ORGANIZATION_ID, or OrganizationId in the file that \
+             SIGNPATH_CONFIG_FILE names)"
+        }
+        (_, _) => {
+            "an API token (SIGNPATH_API_TOKEN, or ApiToken in the file that \
+             SIGNPATH_CONFIG_FILE names)"
+        }
+    };
+    let asks = match is_empty {
+        false => "the PIN asks for the configured credentials",
+        true => {
+            "the PIN came empty, as the libp11 engine passes one that is too long for it; an empty \
+             one asks for the configured credentials"
+        }
+    };
+    Error::new(
+        ErrorKind::Pin,
+        format!("{asks}, but the configuration lacks {missing}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ApiToken;
+
+    fn config(organization_id: Option<&str>, api_token: Option<&str>) -> Config {
+        Config {
+            organization_id: organization_id.map(str::to_owned),
+            api_token: api_token.map(|token| ApiToken::Given(Secret::new(token.to_owned()))),
+            ..Config::load().unwrap()
+        }
+    }
+
+    #[test]
+    fn a_pin_with_organization_and_token_wins_over_the_configuration() {
+        let config = config(Some("configured"), Some("configured token"));
+        let credentials = config.credentials_of_pin(b"org:a/b+c=:d").unwrap();
+        assert_eq!(credentials.organization_id, "org");
+        assert_eq!(credentials.api_token.expose(), "a/b+c=:d");
+    }
+
+    #[test]
+    fn config_and_an_empty_pin_mean_the_configuration() {
+        let complete = config(Some("org"), Some("token"));
+        for pin in [b"CONFIG".as_slice(), b""] {
+            let credentials = complete.credentials_of_pin(pin).unwrap();
+            assert_eq!(credentials.api_token.expose(), "token");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_a_line_end_are_not_part_of_a_pin() {
+        let config = config(Some("org"), Some("token"));
+        for (pin, expected) in [
+            ("CONFIG\n", "token"),
+            ("CONFIG\r\n", "token"),
+            ("\n", "token"),
+            ("\u{feff}CONFIG\r\n", "token"),
+            ("\u{feff}other:1234", "1234"),
+            ("other:1234\n", "1234"),
+        ] {
+            let credentials = config.credentials_of_login(b"", pin.as_bytes()).unwrap();
+            assert_eq!(credentials.api_token.expose(), expected);
+        }
+        let credentials = config.credentials_of_login(b"named", b"5678\n").unwrap();
+        assert_eq!(credentials.api_token.expose(), "5678");
+    }
+
+    #[test]
+    fn what_the_configuration_lacks_is_named() {
+        for (organization_id, api_token, expected) in [
+            (
+                None,
+                None,
+                "SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN",
+            ),
+            (Some("org"), None, "lacks an API token"),
+            (None, Some("token"), "lacks an organization"),
+        ] {
+            let error = config(organization_id, api_token)
+                .credentials_of_pin(b"CONFIG")
+                .unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Pin);
+            assert!(error.reason.contains(expected), "{}", error.reason);
+        }
+    }
+
+    #[test]
+    fn what_libp11_leaves_of_a_long_pin_is_told_from_a_wrong_one() {
+        let organization_id = "C3e1b8f0-5d2a-4a3c-9a51-000000000000";
+        for (pin, expected) in [
+            (&organization_id[..31], "the first 31 bytes of an"),
+            (&organization_id[..32], "the first 32 bytes of an"),
+            (&organization_id[..30], "the PIN has to be CONFIG"),
+            (organization_id, "the PIN has to be CONFIG"),
+            (
+                "c3e1b8f0+5d2a+4a3c+9a51+00000000",
+                "the PIN has to be CONFIG",
+            ),
+        ] {
+            let error = config(None, None)
+                .credentials_of_pin(pin.as_bytes())
+                .unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Pin);
+            assert!(error.reason.contains(expected), "{}", error.reason);
+        }
+    }
+
+    #[test]
+    fn another_pin_is_refused_and_not_repeated() {
+        for pin in [
+            b"1234".as_slice(),
+            b":s3cret",
+            b"s3cret:",
+            b"s3cret\xff:x",
+            b"config",
+        ] {
+            let error = config(Some("o"), Some("t"))
+                .credentials_of_pin(pin)
+                .unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Pin);
+            assert!(!error.reason.contains("s3cret"), "{}", error.reason);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The JSON file, read level by level so that each value knows its line.
+//!
+//! The file may hold the API token, so its text lives in memory that is wiped, and a message never
+//! quotes a value.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::settings::{CONFIG_FILE, FORMER, Form, SETTINGS, Setting, nearest};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What an editor reads to know the schema of the file.
+const SCHEMA: &str = "$schema";
+
+/// Unknown settings that are told one by one.
+const MAX_NOTICES: usize = 10;
+
+/// The longest name of an unknown setting that is shown, in characters.
+const MAX_NAME: usize = 80;
+
+/// The settings of a file.
+pub(crate) struct File {
+    /// Its path, for people.
+    pub(crate) path: String,
+    entries: Vec<Entry>,
+    /// What a user should know of unknown settings, a line each.
+    notices: Vec<String>,
+    /// Unknown settings, of which the first have a notice.
+    unknown: usize,
+}
+
+/// A value in a file. `null` and an empty text are none, and leave the setting as it is.
+pub(crate) struct Entry {
+    /// The dotted path of its name.
+    pub(crate) name: String,
+    /// The line of its name, the first being 1.
+    pub(crate) line: usize,
+    /// The text itself, or the JSON of what is none.
+    pub(crate) text: Zeroizing<String>,
+}
+
+impl File {
+    /// Reads the file and looks at the names and types in it. An unknown setting is a notice: the file
+    /// may be made for another version.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] for a file that cannot be read or is no JSON object, for a setting that
+    /// stands there twice, and for a value of another type than its setting's.
+    pub(crate) fn read(path: &OsString) -> Result<Self> {
+        let mut file = Self {
+            path: path.to_string_lossy().into_owned(),
+            entries: Vec::new(),
+            notices: Vec::new(),
+            unknown: 0,
+        };
+        let bytes = signpath_platform::file::read(path.as_ref()).map_err(|error| {
+            signpath_platform::file::unreadable(&error, || {
+                let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
+                Error::new(
+                    ErrorKind::Configuration,
+                    format!("configuration file {}: {reason}", file.path),
+                )
+            })
+        })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            file.unusable(line, None, "expected UTF-8")
+        })?;
+        let root = serde_json::from_str::<&RawValue>(text).map_err(|error| {
+            let (line, message) = (error.line(), without_position(&error));
+            file.unusable(line, None, &format!("not valid JSON: {message}"))
+        })?;
+        if !is_object(root) {
+            let line = line_of(root, text);
+            return Err(file.unusable(line, None, "expected a JSON object"));
+        }
+        file.read_level(text, "", root)?;
+        let more = file.unknown.saturating_sub(MAX_NOTICES);
+        if more > 0 {
+            let path = &file.path;
+            file.notices.push(format!(
+                "configuration file {path}: {more} more names are not settings, ignored"
+            ));
+        }
+        Ok(file)
+    }
+
+    /// What a user should know of unknown settings, a line each.
+    pub(crate) fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The value of that dotted path.
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.name == name && !entry.text.is_empty())
+    }
+
+    fn read_level(&mut self, text: &str, level: &str, object: &RawValue) -> Result<()> {
+        let mut levels: Vec<String> = Vec::new();
+        let Members(members) = serde_json::from_str(object.get())
+            .map_err(|error| self.not_readable(line_of(object, text), level, &error))?;
+        for (name, value) in members {
+            let line = line_of(name, text);
+            let name: String = serde_json::from_str(name.get())
+                .map_err(|error| self.not_readable(line, level, &error))?;
+            let path = match level {
+                "" => name.clone(),
+                level => format!("{level}.{name}"),
+            };
+            if name.contains('.') {
+                self.unknown(line, &path, not_nested);
+                continue;
+            }
+            let before = self.entries.iter().find(|entry| entry.name == path);
+            if before.is_some() || levels.contains(&path) {
+                return Err(self.unusable(line, Some(&path), "expected only once in the file"));
+            }
+            match known(&path) {
+                Some(setting) => {
+                    let text = self.text(line, setting, &path, value)?;
+                    self.entries.push(Entry {
+                        name: path,
+                        line,
+                        text,
+                    });
+                }
+                None if path == SCHEMA => {}
+                None if is_level(&path, FORMER.iter().map(|former| former.json))
+                    && is_object(value) =>
+                {
+                    self.read_level(text, &path, value)?;
+                }
+                None if !is_level(&path, SETTINGS.iter().map(|setting| setting.json)) => {
+                    self.unknown(line, &path, not_a_setting);
+                }
+                None if !is_object(value) => {
+                    return Err(self.unusable(line, Some(&path), "expected a JSON object"));
+                }
+                None => {
+                    self.read_level(text, &path, value)?;
+                    levels.push(path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of a value, if it has a type that its setting can have. As with the official
+    /// library, a text may say what is a number or a truth value.
+    fn text(
+        &self,
+        line: usize,
+        setting: &Setting,
+        name: &str,
+        value: &RawValue,
+    ) -> Result<Zeroizing<String>> {
+        let json = value.get();
+        let is_text = json.starts_with('"');
+        let fits = match setting.form {
+            _ if json == "null" => return Ok(Zeroizing::default()),
+            Form::Object => is_object(value),
+            Form::Flag => is_text || matches!(json, "true" | "false"),
+            Form::Seconds(_) => {
+                is_text || json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+            }
+            _ => is_text,
+        };
+        if !fits {
+            let expected = format!("expected {}", setting.form.expected());
+            return Err(self.unusable(line, Some(name), &expected));
+        }
+        if !is_text {
+            return Ok(Zeroizing::new(json.to_owned()));
+        }
+        let Text(text) = serde_json::from_str(json)
+            .map_err(|error| self.unusable(line, Some(name), &without_position(&error)))?;
+        let text = Zeroizing::new(text.into_owned());
+        Ok(Zeroizing::new(
+            signpath_platform::text::line_of(&text).to_owned(),
+        ))
+    }
+
+    /// Makes a notice of a name that is not a setting's.
+    fn unknown(&mut self, line: usize, path: &str, reason: impl Fn(&str) -> String) {
+        self.unknown += 1;
+        if self.unknown > MAX_NOTICES {
+            return;
+        }
+        let shown: String = path.chars().take(MAX_NAME).collect();
+        let (place, reason) = (place(&self.path, line), reason(&shown));
+        let cut = if shown.len() < path.len() { "..." } else { "" };
+        self.notices
+            .push(format!("{place}, setting {shown}{cut}: {reason}"));
+    }
+
+    fn not_readable(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {
+        let level = Some(level).filter(|level| !level.is_empty());
+        self.unusable(
+            line,
+            level,
+            &format!("not valid JSON: {}", without_position(error)),
+        )
+    }
+
+    fn unusable(&self, line: usize, name: Option<&str>, reason: &str) -> Error {
+        let path = &self.path;
+        let place = match name {
+            Some(name) => format!("{}, setting {name}", place(path, line)),
+            None => place(path, line),
+        };
+        Error::new(ErrorKind::Configuration, format!("{place}: {reason}"))
+    }
+}
+
+/// Where a message says that something stands.
+pub(crate) fn place(path: &str, line: usize) -> String {
+    format!("configuration file {path}, line {line}")
+}
+
+/// A text that is borrowed where it has no escapes, so that it is copied once and not more.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The members of an object in their order, duplicates included.
+struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// The line of `text` that `part`, a part of it, begins in; the first is 1.
+fn line_of(part: &RawValue, text: &str) -> usize {
+    let offset = part.get().as_ptr().addr() - text.as_ptr().addr();
+    let before = text.get(..offset).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+fn known(path: &str) -> Option<&'static Setting> {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.paths().any(|known| known == path))
+}
+
+/// Whether some of `paths` are below that one.
+fn is_level(path: &str, mut paths: impl Iterator<Item = &'static str>) -> bool {
+    paths.any(|known| {
+        let below = known.strip_prefix(path);
+        below.is_some_and(|below| below.starts_with('.'))
+    })
+}
+
+fn not_nested(_: &str) -> String {
+    r#"not a setting, ignored; expected an object for each level, as in {"Log": {"File": {"Level": ...}}}"#.to_owned()
+}
+
+fn not_a_setting(path: &str) -> String {
+    if let Some(former) = FORMER.iter().find(|former| former.json == path) {
+        return former.notice();
+    }
+    let paths = SETTINGS.iter().flat_map(Setting::paths);
+    let levels = SETTINGS
+        .iter()
+        .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
+    match nearest(path, paths.chain(levels)) {
+        Some(nearest) => format!("not a setting, ignored; {nearest} was probably meant"),
+        None => "not a setting of this version, ignored; the README lists all".to_owned(),
+    }
+}
+
+/// What is wrong with the JSON, without the line and column, which are those of the part that was
+/// read.
+fn without_position(error: &serde_json::Error) -> String {
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = error.to_string();
+    message.trim_end_matches(&position).to_owned()
+}

@@ -1,0 +1,216 @@
+//! What is in force and where it comes from, for people who wonder.
+
+use signpath_client::{MASK, Proxy};
+
+use super::Config;
+use super::settings::{CONFIG_FILE, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting};
+use super::sources::{Origin, Sources};
+use crate::error::Error;
+
+/// A setting and the value that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its path in the JSON file, if it has one.
+    pub json: Option<&'static str>,
+    /// Its environment variable.
+    pub variable: &'static str,
+    /// Its value as it was written, without secrets; [`None`] where none is set and there is no
+    /// default.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub origin: Origin,
+}
+
+/// The whole configuration of this process.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Every setting, set or not, in the order of the documentation; then the variables that other
+    /// programs read too.
+    pub settings: Vec<Described>,
+    /// Why the module cannot use this configuration, if it cannot. The settings of a file that
+    /// cannot be read are missing above.
+    pub problem: Option<Error>,
+}
+
+impl Report {
+    /// Describes the environment of the process and the file that `SIGNPATH_CONFIG_FILE` names.
+    pub fn new() -> Self {
+        Self::of(Sources::of_process())
+    }
+
+    fn of(mut sources: Sources) -> Self {
+        let read = sources.read_file();
+        let settings = SETTINGS.iter().map(|setting| describe(setting, &sources));
+        let file = Described {
+            json: None,
+            variable: CONFIG_FILE,
+            value: sources
+                .path
+                .as_ref()
+                .map(|path| path.to_string_lossy().into_owned()),
+            origin: match &sources.path {
+                Some(_) => Origin::Variable(CONFIG_FILE),
+                None => Origin::Default,
+            },
+        };
+        let others = [(HTTPS_PROXY, Form::Proxy), (NO_PROXY, Form::Text)]
+            .map(|(names, form)| describe_other(names, form, &sources));
+        Self {
+            settings: [file].into_iter().chain(settings).chain(others).collect(),
+            problem: read.and_then(|()| Config::from_sources(&sources)).err(),
+        }
+    }
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn describe(setting: &'static Setting, sources: &Sources) -> Described {
+    let found = sources.find(setting).ok().flatten();
+    Described {
+        json: Some(setting.json),
+        variable: setting.variable,
+        value: match &found {
+            Some(found) => Some(shown(&found.text, setting.form)),
+            None => setting.default.map(str::to_owned),
+        },
+        origin: found.map_or(Origin::Default, |found| found.origin),
+    }
+}
+
+fn describe_other<const N: usize>(
+    names: [&'static str; N],
+    form: Form,
+    sources: &Sources,
+) -> Described {
+    let found = sources.other(&names).ok().flatten();
+    let first = names.first().copied().unwrap_or_default();
+    Described {
+        json: None,
+        variable: match &found {
+            Some(found) => match found.origin {
+                Origin::Variable(name) => name,
+                _ => first,
+            },
+            None => first,
+        },
+        value: found.as_ref().map(|found| shown(&found.text, form)),
+        origin: found.map_or(Origin::Default, |found| found.origin),
+    }
+}
+
+/// A value without what nobody may see in it.
+fn shown(text: &str, form: Form) -> String {
+    match form {
+        Form::Token if text.starts_with("file:") => text.to_owned(),
+        Form::Token => MASK.to_owned(),
+        Form::Proxy => Proxy::parse(text).map_or_else(|| MASK.to_owned(), |proxy| proxy.masked()),
+        // A user and a password in it are refused, but must not show for that.
+        Form::Url if crate::values::api_url(text).is_none() => MASK.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn report(environment: &[(&str, &str)]) -> Report {
+        let variables = environment
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        Report::of(Sources::environment(variables))
+    }
+
+    fn described<'a>(report: &'a Report, variable: &str) -> (Option<&'a str>, String) {
+        let mut settings = report.settings.iter();
+        let described = settings
+            .find(|described| described.variable == variable)
+            .unwrap();
+        (described.value.as_deref(), described.origin.to_string())
+    }
+
+    #[test]
+    fn each_value_is_shown_with_where_it_comes_from_and_without_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signpath.json");
+        let path = path.to_str().unwrap();
+        let content =
+            "{\n\"ApiToken\": \"s3cret\",\n\"Log\": {\"File\": {\n\"Level\": \"debug\"}}}";
+        std::fs::write(path, content).unwrap();
+        let report = report(&[
+            ("SIGNPATH_CONFIG_FILE", path),
+            ("SIGNPATH_PROJECT_SLUG", "app"),
+            ("http_proxy", "http://us%40er:s3cret@proxy:3128"),
+            ("HTTPS_PROXY", "http://other:s3cret@proxy"),
+            ("SIGNPATH_SOMETHING_ELSE", "s3cret"),
+        ]);
+        for (variable, value, origin) in [
+            (
+                "SIGNPATH_CONFIG_FILE",
+                Some(path),
+                "environment variable SIGNPATH_CONFIG_FILE",
+            ),
+            (
+                "SIGNPATH_API_TOKEN",
+                Some("***"),
+                &format!("configuration file {path}, line 2"),
+            ),
+            (
+                "SIGNPATH_LOG_FILE_LEVEL",
+                Some("debug"),
+                &format!("configuration file {path}, line 4"),
+            ),
+            (
+                "SIGNPATH_PROJECT_SLUG",
+                Some("app"),
+                "environment variable SIGNPATH_PROJECT_SLUG",
+            ),
+            (
+                "http_proxy",
+                Some("http://us%40er:***@proxy:3128/"),
+                "environment variable http_proxy",
+            ),
+            (
+                "HTTPS_PROXY",
+                Some("http://other:***@proxy/"),
+                "environment variable HTTPS_PROXY",
+            ),
+            ("SIGNPATH_ORGANIZATION_ID", None, "default"),
+            (
+                "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS",
+                Some("30"),
+                "default",
+            ),
+            ("no_proxy", None, "default"),
+        ] {
+            let expected = (value, origin.to_owned());
+            assert_eq!(described(&report, variable), expected, "{variable}");
+        }
+        assert!(report.problem.is_none());
+        assert!(!format!("{report:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_used_is_described_all_the_same() {
+        let report = report(&[
+            ("SIGNPATH_CONFIG_FILE", "/nonexistent/signpath.json"),
+            ("SIGNPATH_API_URL", "https://user:s3cret@host/Api"),
+        ]);
+        let api_url = described(&report, "SIGNPATH_API_URL");
+        let origin = "environment variable SIGNPATH_API_URL".to_owned();
+        assert_eq!(api_url, (Some("***"), origin));
+        let problem = report.problem.as_ref().unwrap();
+        assert!(
+            problem
+                .reason
+                .contains("/nonexistent/signpath.json: cannot be read")
+        );
+        assert!(!format!("{report:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,297 @@
+//! Where values come from: the environment first, then the JSON file, then the defaults.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::file::{self, File};
+use super::settings::{
+    CONFIG_FILE, FORMER, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, nearest, setting,
+};
+use crate::error::{Error, ErrorKind, Result};
+use signpath_platform::environment;
+
+/// What the store of the system's root certificates is chosen with.
+const OF_TLS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// What the variables of our own begin with.
+const PREFIX: &str = "SIGNPATH_";
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything else.
+    Default,
+    /// The environment variable of that name.
+    Variable(&'static str),
+    /// The configuration file.
+    File {
+        /// Its path, as `SIGNPATH_CONFIG_FILE` has it.
+        path: String,
+        /// The line, the first being 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::Variable(name) => write!(formatter, "environment variable {name}"),
+            Self::File { path, line } => formatter.write_str(&file::place(path, *line)),
+        }
+    }
+}
+
+/// A value and where it was found.
+pub(crate) struct Found {
+    pub(crate) text: Zeroizing<String>,
+    pub(crate) origin: Origin,
+    /// The name of the setting in the file, if it came from there.
+    name: Option<String>,
+    /// The name that the setting has now, if this is an older one.
+    newer: Option<&'static str>,
+}
+
+impl Found {
+    /// The error of a value that cannot be used.
+    pub(crate) fn unusable(&self, reason: &str) -> Error {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("{}: {reason}", self.place()),
+        )
+    }
+
+    /// An error about the value with where it was found, unless it is one of the process.
+    pub(crate) fn with_place(&self, error: Error) -> Error {
+        match error.kind {
+            ErrorKind::Configuration => self.unusable(&error.reason),
+            _ => error,
+        }
+    }
+
+    /// The error of a value of another form.
+    pub(crate) fn not_expected(&self, form: Form) -> Error {
+        self.unusable(&format!("expected {}", form.expected()))
+    }
+
+    /// Where it was found, for people.
+    pub(crate) fn place(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{}, setting {name}", self.origin),
+            None => self.origin.to_string(),
+        }
+    }
+
+    /// What to tell a user who wrote an older name.
+    pub(crate) fn notice(&self) -> Option<String> {
+        let newer = self.newer?;
+        Some(format!(
+            "{}: this name is deprecated, use {newer}",
+            self.place()
+        ))
+    }
+}
+
+/// The environment and the parsed file.
+pub(crate) struct Sources {
+    /// The variables that are set, and their text if it is UTF-8.
+    variables: Vec<(&'static str, Option<Zeroizing<String>>)>,
+    /// What `SIGNPATH_CONFIG_FILE` names.
+    pub(crate) path: Option<OsString>,
+    file: Option<File>,
+    /// What a user should know of variables with unknown names, a line each.
+    unknown: Vec<String>,
+    /// Variables that are set and do not count.
+    ignored: Vec<&'static str>,
+}
+
+impl Sources {
+    /// Takes what the environment of the process knows of the settings, and no file yet.
+    pub(crate) fn of_process() -> Self {
+        let names = known_variables().chain([CONFIG_FILE]).chain(OF_TLS);
+        Self {
+            ignored: environment::ignored(names),
+            ..Self::environment(environment::vars_os())
+        }
+    }
+
+    /// The same of these variables.
+    pub(crate) fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut sources = Self {
+            variables: Vec::new(),
+            path: None,
+            file: None,
+            unknown: Vec::new(),
+            ignored: Vec::new(),
+        };
+        for (name, value) in variables {
+            let Some(name) = name.to_str() else {
+                continue;
+            };
+            let text = value.to_str();
+            let text =
+                text.map(|text| Zeroizing::new(signpath_platform::text::line_of(text).to_owned()));
+            if text.as_ref().is_some_and(|text| text.is_empty()) {
+                continue;
+            }
+            if let Some(name) = known_variables().find(|known| *known == name) {
+                sources.variables.push((name, text));
+            } else if name == CONFIG_FILE {
+                sources.path = Some(text.map_or(value, |text| text.as_str().into()));
+            } else if name.starts_with(PREFIX) {
+                sources.unknown.extend(unknown(name));
+            }
+        }
+        sources
+    }
+
+    /// What a user should know of the variables and of names in the file, a line each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] for one that is not UTF-8.
+    pub(crate) fn notices(&self) -> Result<Vec<String>> {
+        let ignored = (!self.ignored.is_empty()).then(|| {
+            let names = self.ignored.join(", ");
+            format!(
+                "{} takes nothing from its environment, so {names} had no effect; log in with the \
+                 PIN {{OrganizationId}}:{{ApiToken}}",
+                environment::UNTRUSTING
+            )
+        });
+        let of_file = self.file.iter().flat_map(File::notices);
+        let unknown = self.unknown.iter().chain(of_file).cloned();
+        let mut notices: Vec<_> = ignored.into_iter().chain(unknown).collect();
+        for setting in SETTINGS {
+            notices.extend(self.find(setting)?.and_then(|found| found.notice()));
+        }
+        Ok(notices)
+    }
+
+    /// Reads the file that `SIGNPATH_CONFIG_FILE` names, if it names one.
+    ///
+    /// # Errors
+    /// Those of [`File::read`].
+    pub(crate) fn read_file(&mut self) -> Result<()> {
+        self.file = self.path.as_ref().map(File::read).transpose()?;
+        Ok(())
+    }
+
+    /// The value of a variable that is no setting of ours but read all the same: that of the first
+    /// name that has one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when it is not UTF-8.
+    pub(crate) fn other(&self, names: &[&'static str]) -> Result<Option<Found>> {
+        let mut found = names
+            .iter()
+            .filter_map(|name| self.variable(name).transpose());
+        found.next().transpose()
+    }
+
+    /// The value of a setting that somebody set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when it is not UTF-8.
+    pub(crate) fn find(&self, setting: &'static Setting) -> Result<Option<Found>> {
+        for name in setting.variables() {
+            if let Some(found) = self.variable(name)? {
+                let newer = (name != setting.variable).then_some(setting.variable);
+                return Ok(Some(Found { newer, ..found }));
+            }
+        }
+        Ok(self.in_file(setting))
+    }
+
+    /// The value of a setting that the file has, whatever its variables say.
+    pub(crate) fn in_file(&self, setting: &'static Setting) -> Option<Found> {
+        let file = self.file.as_ref()?;
+        setting.paths().find_map(|name| {
+            let entry = file.entry(name)?;
+            Some(Found {
+                text: entry.text.clone(),
+                origin: Origin::File {
+                    path: file.path.clone(),
+                    line: entry.line,
+                },
+                name: Some(entry.name.clone()),
+                newer: (name != setting.json).then_some(setting.json),
+            })
+        })
+    }
+
+    /// The value of a variable.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when it is not UTF-8.
+    pub(crate) fn variable(&self, name: &'static str) -> Result<Option<Found>> {
+        let Some((_, text)) = self.variables.iter().find(|(known, _)| *known == name) else {
+            return Ok(None);
+        };
+        let found = Found {
+            text: text.clone().unwrap_or_default(),
+            origin: Origin::Variable(name),
+            name: None,
+            newer: None,
+        };
+        match text {
+            Some(_) => Ok(Some(found)),
+            None => Err(found.unusable("expected UTF-8")),
+        }
+    }
+
+    /// The value of a setting that `parse` understands, if it is set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] with what was expected.
+    pub(crate) fn set<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let setting = setting(name);
+        self.find(setting)?
+            .map(|found| parse(&found.text).ok_or_else(|| found.not_expected(setting.form)))
+            .transpose()
+    }
+
+    /// The value of a setting that has a default.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] with what was expected.
+    pub(crate) fn in_force<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let default = || setting(name).default.and_then(&parse);
+        self.set(name, &parse)?
+            .or_else(default)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, format!("{name} has no usable default")))
+    }
+
+    /// The value of a setting that has a default, which also holds where another cannot be used.
+    pub(crate) fn usable<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let set = self.set(name, &parse).ok().flatten();
+        set.or_else(|| setting(name).default.and_then(parse))
+    }
+}
+
+/// What to tell a user of a variable with an unknown name, unless it may be of another program.
+fn unknown(name: &str) -> Option<String> {
+    let names = known_variables().chain([CONFIG_FILE]);
+    let former = FORMER.iter().find(|former| former.variable == name);
+    let reason = match former {
+        Some(former) => former.notice(),
+        None => {
+            let nearest = nearest(name, names)?;
+            format!("not a setting, ignored; {nearest} was probably meant")
+        }
+    };
+    Some(format!("environment variable {name}: {reason}"))
+}
+
+fn known_variables() -> impl Iterator<Item = &'static str> {
+    SETTINGS
+        .iter()
+        .flat_map(Setting::variables)
+        .chain(HTTPS_PROXY)
+        .chain(NO_PROXY)
+}

@@ -1,0 +1,126 @@
+//! What this process has run out of. That is no fault of the network: trying again does not help, and
+//! the user has another limit to raise.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use nix::errno::Errno;
+
+/// What is short, and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortage {
+    /// What is short.
+    pub resource: Resource,
+    what: &'static str,
+    remedy: &'static str,
+}
+
+/// Something that a process has only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// File descriptors.
+    Descriptors,
+    /// Memory.
+    Memory,
+    /// Threads.
+    Threads,
+}
+
+const SHORTAGES: [(Errno, Shortage); 4] = [
+    (
+        Errno::EMFILE,
+        Shortage {
+            resource: Resource::Descriptors,
+            what: "this process has no file descriptor left",
+            remedy: "raise its limit of open files (ulimit -n, RLIMIT_NOFILE, LimitNOFILE=), or \
+                     close what it does not need",
+        },
+    ),
+    (
+        Errno::ENFILE,
+        Shortage {
+            resource: Resource::Descriptors,
+            what: "this machine has no file descriptor left",
+            remedy: "raise fs.file-max, or end the program that holds so many files open",
+        },
+    ),
+    (
+        Errno::ENOMEM,
+        Shortage {
+            resource: Resource::Memory,
+            what: "the system has no memory left for this process",
+            remedy: "raise its limit (ulimit -v, the memory limit of its container), or free some",
+        },
+    ),
+    (
+        Errno::ENOBUFS,
+        Shortage {
+            resource: Resource::Memory,
+            what: "the system has no memory left for the buffers of a socket",
+            remedy: "free some, or raise the limits of the network stack",
+        },
+    ),
+];
+
+impl Shortage {
+    /// The shortage that an error of the system tells of.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        let number = error.raw_os_error()?;
+        let mut known = SHORTAGES.iter();
+        known
+            .find(|(errno, _)| *errno as i32 == number)
+            .map(|(_, shortage)| *shortage)
+    }
+
+    /// The same, wherever it stands among the causes of an error.
+    pub fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        std::iter::from_fn(|| {
+            let error = next?;
+            next = error.source();
+            Some(error)
+        })
+        .find_map(|error| Self::of(error.downcast_ref()?))
+    }
+
+    /// A thread cannot be made.
+    pub const fn threads() -> Self {
+        Self {
+            resource: Resource::Threads,
+            what: "this process cannot start a thread for the lookup of a host name",
+            remedy: "raise its limit of threads (ulimit -u, RLIMIT_NPROC, TasksMax=)",
+        }
+    }
+}
+
+/// What happened and what to do.
+impl fmt::Display for Shortage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; {}", self.what, self.remedy)
+    }
+}
+
+impl Error for Shortage {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_the_system_says_what_is_short() {
+        for (errno, resource) in [
+            (Errno::EMFILE, Some(Resource::Descriptors)),
+            (Errno::ENFILE, Some(Resource::Descriptors)),
+            (Errno::ENOMEM, Some(Resource::Memory)),
+            (Errno::ENOBUFS, Some(Resource::Memory)),
+            (Errno::ECONNREFUSED, None),
+        ] {
+            let shortage = Shortage::of(&io::Error::from(errno));
+            assert_eq!(
+                shortage.map(|shortage| shortage.resource),
+                resource,
+                "{errno}"
+            );
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Single lines as editors and shells leave them, and text that is not UTF-8.
+
+/// The byte order mark of UTF-8 (RFC 3629, section 6), which many programs for Windows write first.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Whether a text is UTF-16, which begins with a byte order mark or with a character of ASCII.
+pub fn is_utf_16(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]
+    )
+}
+
+/// A single line, such as a token, without the byte order mark and the line end that came along with it
+/// from a file.
+pub fn line(text: &[u8]) -> &[u8] {
+    match without_mark(text) {
+        [line @ .., b'\r', b'\n'] | [line @ .., b'\n'] => line,
+        line => line,
+    }
+}
+
+/// The same of a text that is known to be UTF-8.
+pub fn line_of(text: &str) -> &str {
+    std::str::from_utf8(line(text.as_bytes())).unwrap_or(text)
+}
+
+/// The text behind its byte order marks.
+pub fn without_mark(mut text: &[u8]) -> &[u8] {
+    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
+        text = rest;
+    }
+    text
+}

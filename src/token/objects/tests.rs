@@ -1,0 +1,125 @@
+//! What finding and reading objects costs.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use pkcs11_test::{Effect, Fault};
+use serde_json::{Value, json};
+use signpath_client::{Options, Secret, Threads};
+use signpath_config::{ApiToken, Config};
+
+use super::*;
+use crate::object::looked_at;
+use crate::token::Login;
+
+/// The generator of P-256 as a SubjectPublicKeyInfo (SEC 2, section 2.4.2).
+const KEY: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\
+    \xce\x3d\x03\x01\x07\x03\x42\x00\x04\x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\
+    \xa4\x40\xf2\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2\x96\x4f\xe3\x42\
+    \xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\
+    \xb6\x40\x68\x37\xbf\x51\xf5";
+
+/// A token with that many signing policies, `demo/0` and so on, in which a user is logged in.
+fn token(policies: usize) -> Token {
+    let state = tempfile::tempdir().unwrap();
+    let options = pkcs11_test::Options::new(state.path());
+    let service = pkcs11_test::Service::start(pkcs11_test::Options {
+        policies: pkcs11_test::PolicyFile::parse(r#"{"policies": []}"#).unwrap(),
+        ..options
+    })
+    .unwrap();
+    let key = BASE64_STANDARD.encode(KEY);
+    let entry = |number: usize| -> Value {
+        json!({
+            "projectSlug": "demo",
+            "signingPolicySlug": number.to_string(),
+            "keyType": "Ecdsa",
+            "publicKeyBytes": key,
+        })
+    };
+    let entries: Vec<_> = (0..policies).map(entry).collect();
+    let list = json!({"signingPolicies": entries}).to_string();
+    let list = Effect::answer(200, &[("Content-Type", "application/json")], list);
+    let fault = Fault::on("GET /Cryptoki/MySigningPolicies", list);
+    service.inject(fault).unwrap();
+    let config = Config {
+        service: Options::new(service.api_url().parse().unwrap()),
+        organization_id: Some(service.organization_id()),
+        api_token: Some(ApiToken::Given(Secret::new(service.token().to_owned()))),
+        ..Config::load().unwrap()
+    };
+    let token = Token::new(config, Threads::Allowed).unwrap();
+    let login = Login {
+        username: b"",
+        pin: b"CONFIG",
+    };
+    let user = token.authenticate(&login, &Cancellation::new()).unwrap();
+    token.log_in(user).unwrap();
+    token
+}
+
+fn attribute(id: CK_ATTRIBUTE_TYPE, value: Vec<u8>) -> Attribute<'static> {
+    let value: &'static [u8] = value.leak();
+    Attribute::new(id, value.len(), move || value)
+}
+
+fn named(policy: usize) -> Vec<Attribute<'static>> {
+    vec![
+        attribute(CKA_CLASS, CKO_PRIVATE_KEY.to_ne_bytes().to_vec()),
+        attribute(CKA_ID, format!("demo/{policy}").into_bytes()),
+    ]
+}
+
+#[test]
+fn finding_and_reading_one_object_costs_the_same_among_ten_times_as_many() {
+    let costs = [100, 1000].map(|policies| {
+        let token = token(policies);
+        let template = named(policies - 1);
+        let cancellation = Cancellation::new();
+        let (found, search) = looked_at::during(|| token.find(&template, &cancellation));
+        let handle = found.unwrap()[0];
+        let (object, reading) = looked_at::during(|| token.object(handle));
+        assert!(object.unwrap().matches(&template));
+        let (key, signing) = looked_at::during(|| token.key(handle));
+        assert!(key.is_ok());
+        [search, reading, signing]
+    });
+    assert_eq!(costs[0], costs[1]);
+}
+
+#[test]
+fn listing_all_objects_costs_ten_times_as_much_for_ten_times_as_many() {
+    let [some, many] = [100, 1000].map(|policies| {
+        let token = token(policies);
+        let all = || {
+            let handles = token.find(&[], &Cancellation::new()).unwrap();
+            assert!(handles.len() > 2 * policies);
+            for handle in handles {
+                token.object(handle).unwrap();
+            }
+        };
+        looked_at::during(all).1
+    });
+    assert!(many <= 10 * some, "{some}, {many}");
+}
+
+#[test]
+fn a_session_takes_only_its_own_objects_with_it() {
+    let token = token(1);
+    let public_key = |session| {
+        let template = [
+            attribute(CKA_CLASS, CKO_PUBLIC_KEY.to_ne_bytes().to_vec()),
+            attribute(CKA_KEY_TYPE, CKK_EC.to_ne_bytes().to_vec()),
+            attribute(CKA_EC_PARAMS, KEY[13..23].to_vec()),
+            attribute(CKA_EC_POINT, [b"\x04\x41", &KEY[26..]].concat()),
+        ];
+        token.create_object(session, &template).unwrap()
+    };
+    let (first, second) = (public_key(1), public_key(2));
+    token.destroy_objects_of(1);
+    assert!(token.object(first).is_err());
+    assert!(token.object(second).is_ok());
+    token.destroy_object(second).unwrap();
+    let third = public_key(2);
+    token.destroy_session_objects();
+    assert!(token.object(third).is_err());
+}
