@@ -42,12 +42,13 @@ use zeroizing_alloc::ZeroAlloc;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 pub mod catalog;
+pub mod constant_names;
 pub mod error;
 #[allow(non_snake_case)]
 pub mod ffi;
 pub mod mechanism;
 pub mod module;
-pub mod names;
+
 pub mod object;
 pub mod operation;
 pub mod session;

@@ -2,8 +2,8 @@
 
 use cryptoki_sys::*;
 
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
-use crate::names;
 use signpath_client::{RSA_KEY_SIZES, has_size};
 use signpath_crypto::HashAlgorithm::{
     self, Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512,
@@ -175,7 +175,7 @@ impl Mechanism {
                     format!(
                         "SignPath does not sign with {}; C_GetMechanismList (pkcs11-tool -M) lists \
                          the mechanisms",
-                        names::mechanism(id)
+                        constant_names::mechanism(id)
                     ),
                 )
             })
@@ -203,7 +203,7 @@ impl Mechanism {
                 format!(
                     "{} does not make digests here; C_GetMechanismList (pkcs11-tool -M) lists the \
                      mechanisms",
-                    names::mechanism(request.id)
+                    constant_names::mechanism(request.id)
                 ),
             )),
         }
@@ -331,7 +331,7 @@ impl Signature {
         let Some((expected_mgf, hash)) = known.copied() else {
             return refuse(&format!(
                 "{} is not supported for PSS; use SHA-256, SHA-384 or SHA-512",
-                names::mechanism(hash)
+                constant_names::mechanism(hash)
             ));
         };
         if self.input.hash().is_some_and(|fixed| fixed != hash) {

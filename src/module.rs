@@ -21,7 +21,7 @@ pub struct Module {
     /// The one token.
     pub token: Token,
     sessions: Mutex<Sessions>,
-    end: End,
+    end: Finalization,
 }
 
 #[derive(Default)]
@@ -35,12 +35,12 @@ static LAST_SESSION: AtomicUsize = AtomicUsize::new(0);
 
 /// What a thread in C_WaitForSlotEvent waits for.
 #[derive(Default)]
-struct End {
+struct Finalization {
     has_come: Mutex<bool>,
     comes: Condvar,
 }
 
-impl End {
+impl Finalization {
     fn announce(&self) {
         *self.has_come.lock() = true;
         self.comes.notify_all();
@@ -88,7 +88,7 @@ impl Module {
         let module = Arc::new(Self {
             token: Token::new(config, threads)?,
             sessions: Mutex::default(),
-            end: End::default(),
+            end: Finalization::default(),
         });
         let mut current = generation.module.write();
         if current.is_some() {

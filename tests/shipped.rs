@@ -28,8 +28,22 @@ const FEATURES: &[(&str, &str)] = &[
 /// Of an idle connection.
 const DESCRIPTORS_PER_CONNECTION: usize = 1;
 
-#[test]
-fn its_dependencies_have_the_features_that_its_manifest_asks_for() {
+/// What must not come with it: the command line, its tools, other locks, OpenSSL, and a runtime.
+const FOREIGN: &[&str] = &[
+    "anstream",
+    "clap",
+    "clap_builder",
+    "cryptoki",
+    "mio",
+    "native-tls",
+    "openssl-sys",
+    "parking_lot",
+    "reqwest",
+    "tempfile",
+];
+
+/// The crates that are linked into the library, with their features.
+fn tree() -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)
         .args(["tree", "--locked", "--package", env!("CARGO_PKG_NAME")])
@@ -39,7 +53,21 @@ fn its_dependencies_have_the_features_that_its_manifest_asks_for() {
         .output()
         .unwrap();
     assert!(tree.status.success(), "{tree:?}");
-    let tree = String::from_utf8(tree.stdout).unwrap();
+    String::from_utf8(tree.stdout).unwrap()
+}
+
+#[test]
+fn nothing_of_the_command_line_is_linked_into_it() {
+    let tree = tree();
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    let foreign: Vec<_> = names.filter(|name| FOREIGN.contains(name)).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    assert!(tree.contains("signpath-client "), "{tree}");
+}
+
+#[test]
+fn its_dependencies_have_the_features_that_its_manifest_asks_for() {
+    let tree = tree();
     for (name, expected) in FEATURES {
         let lines = tree.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let found = lines.into_iter().find(|words| words[0] == *name);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use signpath_client::{
-    Cancellation, Client, ErrorKind, PolicyCache, PolicyList, PolicyName, Retry, SigningPolicy, Threads, Transport,
+    Cancellation, Client, ErrorKind, PolicyCache, PolicyList, PolicyName, Retry, SigningPolicy,
+    Threads, Transport,
 };
 use signpath_config::Config;
 use signpath_crypto::{Digest, SignatureAlgorithm};

@@ -3,9 +3,10 @@
 use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use signpath_crypto::{Curve, PublicKey};
 use signpath_client::SigningPolicy;
 use signpath_config::token::LABEL;
+use signpath_crypto::{Curve, PublicKey};
+use signpath_platform::date::rfc3339;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 /// Whole days in a number of seconds.
@@ -121,8 +122,8 @@ impl CertificateSummary {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
             serial_number: hex(certificate.raw_serial()),
-            not_before: rfc3339(&validity.not_before),
-            not_after: rfc3339(&validity.not_after),
+            not_before: rfc3339(validity.not_before.to_datetime()),
+            not_after: rfc3339(validity.not_after.to_datetime()),
             sha256: hex(&Sha256::digest(der)),
             days_left: seconds_left.div_euclid(DAY),
         })
@@ -154,17 +155,4 @@ pub fn percent(bytes: &[u8]) -> String {
 
 fn percent_all(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
-}
-
-fn rfc3339(time: &ASN1Time) -> String {
-    let time = time.to_datetime();
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        time.year(),
-        u8::from(time.month()),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
 }

@@ -10,10 +10,8 @@ use std::process::ExitCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, ValueEnum};
-use signpath_crypto::{
-    Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee,
-};
 use signpath_client::{PolicyName, has_size};
+use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee};
 
 use crate::failure::Failure;
 use crate::organization::Organization;

@@ -11,6 +11,36 @@ use crate::error::{Reason, Result};
 pub const PATIENCE: Duration = Duration::from_millis(25);
 
 /// A wish to end the calls that carry it, and the error they end with. Clones share the wish.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use signpath_client::{Cancellation, ErrorKind, Retry};
+///
+/// # use signpath_client::{Client, Credentials, Options, Secret, Threads, Transport};
+/// # let folder = tempfile::tempdir()?;
+/// # let service = pkcs11_test::Service::start(pkcs11_test::Options::new(folder.path()))?;
+/// # let transport = Transport::new(Options::new(service.api_url().parse()?), Threads::Allowed);
+/// # let credentials = Credentials {
+/// #     organization_id: service.organization_id().to_owned(),
+/// #     api_token: Secret::new(service.token().to_owned()),
+/// # };
+/// # let client = Client::new(Arc::new(transport), &credentials, &[]);
+/// # let gate = pkcs11_test::Gate::new();
+/// # service.inject(pkcs11_test::Fault::hold("GET /Cryptoki/MySigningPolicies", &gate))?;
+/// let cancellation = Cancellation::new();
+/// let error = std::thread::scope(|scope| {
+///     // The service does not answer.
+///     let call = scope.spawn(|| client.signing_policies(Retry::Configured, &cancellation).err());
+/// #   gate.wait_for(1);
+///     cancellation.cancel(std::io::Error::other("the user has pressed Ctrl-C"));
+///     call.join()
+/// });
+/// let error = error.ok().flatten().ok_or("it ended before")?;
+/// assert_eq!(error.kind, ErrorKind::Cancelled);
+/// assert_eq!(error.reason, "the user has pressed Ctrl-C");
+/// # gate.open();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Cancellation {
     /// Its own wish first, then those of what it is a part of.
@@ -75,7 +105,7 @@ impl Cancellation {
     ///
     /// # Errors
     /// The reason, if not.
-    pub fn check_attempt(&self) -> Result<()> {
+    pub(crate) fn check_attempt(&self) -> Result<()> {
         self.check()?;
         self.first(|wish| &wish.after_attempt)
     }

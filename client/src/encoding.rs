@@ -1,9 +1,7 @@
 //! Bodies that are not the UTF-8 text that JSON is (RFC 8259, section 8.1).
 
 use serde::de::IgnoredAny;
-
-/// U+FEFF in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use signpath_platform::text::BYTE_ORDER_MARK;
 
 /// What other bodies begin with, and what they are.
 const OTHERS: [(&[u8], &str); 3] = [

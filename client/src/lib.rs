@@ -10,21 +10,17 @@
 //! use std::sync::Arc;
 //!
 //! use signpath_client::{Cancellation, Client, Credentials, Options, Retry, Secret, Threads, Transport};
-//! use signpath_crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
+//! use signpath_crypto::{HashAlgorithm, SignatureAlgorithm};
 //!
 //! # let folder = tempfile::tempdir()?;
-//! # let service = pkcs11_test::Service::start(pkcs11_test::Options {
-//! #     state: folder.path().to_owned(),
-//! #     ..pkcs11_test::Options::default()
-//! # })?;
-//! # let (url, organization, token) = (service.api_url(), service.organization_id(), service.api_token());
-//! let options = Options::new(url.parse()?);
+//! # let service = pkcs11_test::Service::start(pkcs11_test::Options::new(folder.path()))?;
+//! # let (api_url, organization_id, api_token) = (service.api_url(), service.organization_id(), service.token());
+//! let transport = Transport::new(Options::new(api_url.parse()?), Threads::Allowed);
 //! let credentials = Credentials {
-//!     organization_id: organization.to_owned(),
-//!     api_token: Secret::new(token.to_owned()),
+//!     organization_id: organization_id.to_owned(),
+//!     api_token: Secret::new(api_token.to_owned()),
 //! };
-//! let transport = Arc::new(Transport::new(options, Threads::Allowed));
-//! let client = Client::new(transport, &credentials, &[]);
+//! let client = Client::new(Arc::new(transport), &credentials, &[]);
 //! let cancellation = Cancellation::new();
 //!
 //! let policies = client.signing_policies(Retry::Configured, &cancellation)?.usable();
@@ -33,7 +29,7 @@
 //!
 //! let digest = HashAlgorithm::Sha256.digest(b"what is signed");
 //! let signature = client.sign(policy, SignatureAlgorithm::Ecdsa, &digest, &cancellation)?;
-//! assert_eq!(signature.len(), 64);
+//! assert_eq!(signature.len(), 64, "r and s of P-256");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -94,7 +90,7 @@ pub use policy_list::PolicyList;
 pub use policy_name::PolicyName;
 pub use proxy::Proxy;
 pub use retry::Retry;
-pub use secret::{MASK, Masker, Secret, digest};
+pub use secret::{MASK, Secret, digest};
 pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_size};
 pub use transport::Transport;
 pub use tunnel::connect_request;

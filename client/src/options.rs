@@ -14,6 +14,23 @@ use crate::proxy::Proxy;
 pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
 
 /// How the service is reached, and what signing requests carry.
+///
+/// ```
+/// use signpath_client::{DEFAULT_API_URL, NoProxy, Options, Proxy};
+///
+/// let (no_proxy, unreadable) = NoProxy::parse("localhost, 10.0.0.0/8, .corp.example");
+/// assert!(unreadable.is_empty());
+/// let options = Options {
+///     project_slug: Some("app".to_owned()),
+///     http_proxy: Proxy::parse("http://user:password@proxy.example:3128"),
+///     no_proxy,
+///     ..Options::new(DEFAULT_API_URL.parse()?)
+/// };
+/// let proxy = options.proxy_for(&options.api_url).ok_or("no proxy")?;
+/// assert_eq!(proxy.to_string(), "http://proxy.example:3128/", "without the password");
+/// assert!(options.proxy_for(&"https://signpath.corp.example/".parse()?).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The base URL of the API, without the version.

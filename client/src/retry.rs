@@ -10,6 +10,36 @@ const FIRST_WAIT_IF_ASKED: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Whether a request is sent again that fails in passing.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// use signpath_client::{Cancellation, ErrorKind, Retry};
+///
+/// # use signpath_client::{Client, Credentials, Options, Secret, Threads, Transport};
+/// # use pkcs11_test::{Effect, Fault};
+/// # let folder = tempfile::tempdir()?;
+/// # let service = pkcs11_test::Service::start(pkcs11_test::Options::new(folder.path()))?;
+/// # let transport = Transport::new(Options::new(service.api_url().parse()?), Threads::Allowed);
+/// # let credentials = Credentials {
+/// #     organization_id: service.organization_id().to_owned(),
+/// #     api_token: Secret::new(service.token().to_owned()),
+/// # };
+/// # let client = Client::new(Arc::new(transport), &credentials, &[]);
+/// # let busy = || Effect::answer(503, &[("Retry-After", "0")], String::new());
+/// # service.inject(Fault::on("GET /Cryptoki/MySigningPolicies", busy()).times(1))?;
+/// let cancellation = Cancellation::new();
+/// // The service answers 503 once.
+/// let policies = client.signing_policies(Retry::Configured, &cancellation)?;
+/// assert!(!policies.is_empty());
+///
+/// # service.inject(Fault::on("GET /Cryptoki/MySigningPolicies", busy()).times(1))?;
+/// // And once more.
+/// let only_now = Retry::Never(Duration::from_secs(5));
+/// let error = client.signing_policies(only_now, &cancellation).err().ok_or("an answer")?;
+/// assert_eq!((error.kind, error.status), (ErrorKind::Unavailable, Some(503)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// As often as the configured time has room for.

@@ -50,7 +50,7 @@ impl Secret {
         &self.0
     }
 
-    /// Replaces this secret in `text` by [`MASK`], as a [`Masker`] does.
+    /// Replaces this secret in `text` by [`MASK`], as [`Client::masked`](crate::Client::masked) does.
     pub fn mask_in(&self, text: &str) -> String {
         Masker::new([self]).mask(text)
     }

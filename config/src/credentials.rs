@@ -14,7 +14,7 @@ impl Config {
     /// read anew each time.
     ///
     /// # Errors
-    /// Those of [`ApiToken::read`].
+    /// Those of [`ApiToken::read`](crate::ApiToken::read).
     pub fn credentials(&self) -> Result<Option<Credentials>> {
         let Some((organization_id, api_token)) =
             self.organization_id.as_ref().zip(self.api_token.as_ref())

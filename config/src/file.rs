@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::settings::{CONFIG_FILE, FORMER, Form, SETTINGS, Setting, nearest};
+use super::settings::{CONFIG_FILE, FORMER, SETTINGS, Setting, SettingType, nearest};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What an editor reads to know the schema of the file.
@@ -167,9 +167,9 @@ impl File {
         let is_text = json.starts_with('"');
         let fits = match setting.form {
             _ if json == "null" => return Ok(Zeroizing::default()),
-            Form::Object => is_object(value),
-            Form::Flag => is_text || matches!(json, "true" | "false"),
-            Form::Seconds(_) => {
+            SettingType::Object => is_object(value),
+            SettingType::Flag => is_text || matches!(json, "true" | "false"),
+            SettingType::Seconds(_) => {
                 is_text || json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
             }
             _ => is_text,

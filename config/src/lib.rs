@@ -14,9 +14,9 @@ mod report;
 mod schema_tests;
 mod settings;
 mod sources;
-pub mod token;
 #[cfg(test)]
 mod tests;
+pub mod token;
 mod values;
 
 use std::path::PathBuf;
@@ -29,10 +29,10 @@ use url::Url;
 pub use api_token::ApiToken;
 pub use credentials::PIN_CONFIG;
 pub use error::{Error, ErrorKind, Result};
-use proxy::Way;
+use proxy::ProxyChoice;
 pub use report::{Described, Report};
 use settings::setting;
-pub use settings::{CONFIG_FILE, Form, SETTINGS, Setting};
+pub use settings::{CONFIG_FILE, SETTINGS, Setting, SettingType};
 pub use sources::Origin;
 use sources::Sources;
 use values::{OUTPUT_STREAMS, SIGNING_APIS, named};
@@ -102,7 +102,7 @@ impl Config {
         let level = |name| sources.in_force(name, Level::from_name);
         let allow_insecure_http = flag("AllowInsecureHttp")?;
         let api_url = api_url(sources, allow_insecure_http)?;
-        let way = Way::to(&api_url, sources)?;
+        let way = ProxyChoice::to(&api_url, sources)?;
         Ok(Self {
             organization_id: text("OrganizationId")?,
             api_token: sources

@@ -3,7 +3,7 @@
 use signpath_client::{EXPECTED_NO_PROXY, MASK, NoProxy, Proxy};
 use url::Url;
 
-use super::settings::{Form, HTTPS_PROXY, NO_PROXY, setting};
+use super::settings::{HTTPS_PROXY, NO_PROXY, SettingType, setting};
 use super::sources::{Found, Sources};
 use crate::error::Result;
 
@@ -27,14 +27,14 @@ const MAX_SHOWN: usize = 3;
 
 /// How an API is reached.
 #[derive(Default)]
-pub(crate) struct Way {
+pub(crate) struct ProxyChoice {
     pub(crate) proxy: Option<Proxy>,
     pub(crate) no_proxy: NoProxy,
     /// What was named and is not used, a line each.
     pub(crate) notices: Vec<String>,
 }
 
-impl Way {
+impl ProxyChoice {
     /// Looks at `no_proxy` first: where it exempts `api_url`, nothing else is read. Then the first of
     /// `https_proxy` (for an https API), `http_proxy` and `HttpProxy` in the file that can be used is
     /// in force. The variables are shared with programs that know other kinds of proxies, so what
@@ -62,7 +62,7 @@ impl Way {
                 (Some(proxy), instead)
             }
             None => {
-                let expected = Form::Proxy.expected();
+                let expected = SettingType::Proxy.expected();
                 let instead = format!(
                     "no proxy is used; set HttpProxy or http_proxy to {expected}, or exempt the API \
                      host with no_proxy"

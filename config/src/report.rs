@@ -3,7 +3,7 @@
 use signpath_client::{MASK, Proxy};
 
 use super::Config;
-use super::settings::{CONFIG_FILE, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting};
+use super::settings::{CONFIG_FILE, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, SettingType};
 use super::sources::{Origin, Sources};
 use crate::error::Error;
 
@@ -53,8 +53,11 @@ impl Report {
                 None => Origin::Default,
             },
         };
-        let others = [(HTTPS_PROXY, Form::Proxy), (NO_PROXY, Form::Text)]
-            .map(|(names, form)| describe_other(names, form, &sources));
+        let others = [
+            (HTTPS_PROXY, SettingType::Proxy),
+            (NO_PROXY, SettingType::Text),
+        ]
+        .map(|(names, form)| describe_other(names, form, &sources));
         Self {
             settings: [file].into_iter().chain(settings).chain(others).collect(),
             problem: read.and_then(|()| Config::from_sources(&sources)).err(),
@@ -83,7 +86,7 @@ fn describe(setting: &'static Setting, sources: &Sources) -> Described {
 
 fn describe_other<const N: usize>(
     names: [&'static str; N],
-    form: Form,
+    form: SettingType,
     sources: &Sources,
 ) -> Described {
     let found = sources.other(&names).ok().flatten();
@@ -103,13 +106,15 @@ fn describe_other<const N: usize>(
 }
 
 /// A value without what nobody may see in it.
-fn shown(text: &str, form: Form) -> String {
+fn shown(text: &str, form: SettingType) -> String {
     match form {
-        Form::Token if text.starts_with("file:") => text.to_owned(),
-        Form::Token => MASK.to_owned(),
-        Form::Proxy => Proxy::parse(text).map_or_else(|| MASK.to_owned(), |proxy| proxy.masked()),
+        SettingType::Token if text.starts_with("file:") => text.to_owned(),
+        SettingType::Token => MASK.to_owned(),
+        SettingType::Proxy => {
+            Proxy::parse(text).map_or_else(|| MASK.to_owned(), |proxy| proxy.masked())
+        }
         // A user and a password in it are refused, but must not show for that.
-        Form::Url if crate::values::api_url(text).is_none() => MASK.to_owned(),
+        SettingType::Url if crate::values::api_url(text).is_none() => MASK.to_owned(),
         _ => text.to_owned(),
     }
 }

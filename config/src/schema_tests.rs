@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::settings::Form;
+use super::settings::SettingType;
 use super::sources::Sources;
 use super::{Config, SETTINGS};
 
@@ -62,22 +62,24 @@ fn the_schema_has_every_setting_and_no_other_with_its_type_names_and_default() {
         let default = setting
             .default
             .map_or(Value::Null, |default| match setting.form {
-                Form::Flag | Form::Seconds(_) => serde_json::from_str(default).unwrap(),
+                SettingType::Flag | SettingType::Seconds(_) => {
+                    serde_json::from_str(default).unwrap()
+                }
                 _ => default.into(),
             });
         assert_eq!(leaf["default"], default, "{}", setting.json);
         let (type_, names) = match setting.form {
-            Form::Flag => (json!("boolean"), Value::Null),
-            Form::Seconds(_) => (json!("integer"), Value::Null),
-            Form::Object => (json!("object"), Value::Null),
-            Form::Level | Form::OutputStream | Form::SigningApi => {
+            SettingType::Flag => (json!("boolean"), Value::Null),
+            SettingType::Seconds(_) => (json!("integer"), Value::Null),
+            SettingType::Object => (json!("object"), Value::Null),
+            SettingType::Level | SettingType::OutputStream | SettingType::SigningApi => {
                 (Value::Null, json!(setting.form.names()))
             }
             _ => (json!("string"), Value::Null),
         };
         assert_eq!(leaf["type"], type_, "{}", setting.json);
         assert_eq!(leaf["enum"], names, "{}", setting.json);
-        if let Form::Seconds(least) = setting.form {
+        if let SettingType::Seconds(least) = setting.form {
             assert_eq!(leaf["minimum"], least, "{}", setting.json);
         }
         let description = leaf["description"].as_str().unwrap();

@@ -16,7 +16,7 @@ pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
 /// What the value of a setting can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum SettingType {
     /// Any text.
     Text,
     /// An API token or what stands for one.
@@ -43,7 +43,7 @@ pub enum Form {
     Object,
 }
 
-impl Form {
+impl SettingType {
     /// What a message says was expected.
     pub fn expected(self) -> String {
         match self {
@@ -89,111 +89,125 @@ pub struct Setting {
     /// The names it had before (JSON, variable), still accepted.
     pub older: Option<(&'static str, &'static str)>,
     /// What it can be.
-    pub form: Form,
+    pub form: SettingType,
     /// What holds unless it is set.
     pub default: Option<&'static str>,
 }
 
 /// All settings of this version.
 pub const SETTINGS: &[Setting] = &[
-    row("OrganizationId", "SIGNPATH_ORGANIZATION_ID", Form::Text),
+    row(
+        "OrganizationId",
+        "SIGNPATH_ORGANIZATION_ID",
+        SettingType::Text,
+    ),
     Setting {
         older: Some(("CIUserToken", "SIGNPATH_CI_USER_TOKEN")),
-        ..row("ApiToken", "SIGNPATH_API_TOKEN", Form::Token)
+        ..row("ApiToken", "SIGNPATH_API_TOKEN", SettingType::Token)
     },
-    row("ApiUrl", "SIGNPATH_API_URL", Form::Url).or(DEFAULT_API_URL),
-    row("ProjectSlug", "SIGNPATH_PROJECT_SLUG", Form::Text),
+    row("ApiUrl", "SIGNPATH_API_URL", SettingType::Url).or(DEFAULT_API_URL),
+    row("ProjectSlug", "SIGNPATH_PROJECT_SLUG", SettingType::Text),
     row(
         "SigningPolicySlug",
         "SIGNPATH_SIGNING_POLICY_SLUG",
-        Form::Text,
+        SettingType::Text,
     ),
     row(
         "ArtifactConfigurationSlug",
         "SIGNPATH_ARTIFACT_CONFIGURATION_SLUG",
-        Form::Text,
+        SettingType::Text,
     ),
-    row("Description", "SIGNPATH_DESCRIPTION", Form::Text),
-    row("Metadata", "SIGNPATH_METADATA", Form::Object),
+    row("Description", "SIGNPATH_DESCRIPTION", SettingType::Text),
+    row("Metadata", "SIGNPATH_METADATA", SettingType::Object),
     row(
         "MetadataCommandLine",
         "SIGNPATH_METADATA_COMMAND_LINE",
-        Form::Flag,
+        SettingType::Flag,
     )
     .or("true"),
-    row("MetadataUser", "SIGNPATH_METADATA_USER", Form::Flag).or("true"),
-    row("SigningApi", "SIGNPATH_SIGNING_API", Form::SigningApi).or("Auto"),
+    row("MetadataUser", "SIGNPATH_METADATA_USER", SettingType::Flag).or("true"),
+    row(
+        "SigningApi",
+        "SIGNPATH_SIGNING_API",
+        SettingType::SigningApi,
+    )
+    .or("Auto"),
     row(
         "AllowInsecureHttp",
         "SIGNPATH_ALLOW_INSECURE_HTTP",
-        Form::Flag,
+        SettingType::Flag,
     )
     .or("false"),
-    row("TlsCaFile", "SIGNPATH_TLS_CA_FILE", Form::Path),
+    row("TlsCaFile", "SIGNPATH_TLS_CA_FILE", SettingType::Path),
     row(
         "TlsClientCertificate",
         "SIGNPATH_TLS_CLIENT_CERTIFICATE",
-        Form::PemFile,
+        SettingType::PemFile,
     ),
-    row("HttpProxy", "http_proxy", Form::Proxy),
+    row("HttpProxy", "http_proxy", SettingType::Proxy),
     row(
         "ChainCertificatesFile",
         "SIGNPATH_CHAIN_CERTIFICATES_FILE",
-        Form::Path,
+        SettingType::Path,
     ),
     row(
         "PolicyCacheSeconds",
         "SIGNPATH_POLICY_CACHE_SECONDS",
-        Form::Seconds(0),
+        SettingType::Seconds(0),
     )
     .or("0"),
     row(
         "IncludeDummyX509CertificateForGpgKeys",
         "SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS",
-        Form::Flag,
+        SettingType::Flag,
     )
     .or("false"),
     row(
         "Cryptoki.LoginRequired",
         "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED",
-        Form::Flag,
+        SettingType::Flag,
     )
     .or("true"),
     row(
         "Cryptoki.DoNotFailOnReadWriteSessions",
         "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS",
-        Form::Flag,
+        SettingType::Flag,
     )
     .or("true"),
     row(
         "HttpRequestTimeoutInSeconds",
         "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS",
-        Form::Seconds(1),
+        SettingType::Seconds(1),
     )
     .or("30"),
     row(
         "ServiceUnavailableTimeoutInSeconds",
         "SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS",
-        Form::Seconds(1),
+        SettingType::Seconds(1),
     )
     .or("600"),
     row(
         "Log.Console.Level",
         "SIGNPATH_LOG_CONSOLE_LEVEL",
-        Form::Level,
+        SettingType::Level,
     )
     .or("warning"),
     row(
         "Log.Console.OutputStream",
         "SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM",
-        Form::OutputStream,
+        SettingType::OutputStream,
     )
     .or("stderr"),
-    row("Log.File.Level", "SIGNPATH_LOG_FILE_LEVEL", Form::Level).or("info"),
+    row(
+        "Log.File.Level",
+        "SIGNPATH_LOG_FILE_LEVEL",
+        SettingType::Level,
+    )
+    .or("info"),
     row(
         "Log.File.Directory",
         "SIGNPATH_LOG_FILE_DIRECTORY",
-        Form::Path,
+        SettingType::Path,
     )
     .or(logging::DEFAULT_DIRECTORY),
 ];
@@ -235,7 +249,7 @@ impl Former {
     }
 }
 
-const fn row(json: &'static str, variable: &'static str, form: Form) -> Setting {
+const fn row(json: &'static str, variable: &'static str, form: SettingType) -> Setting {
     Setting {
         json,
         variable,
@@ -270,7 +284,7 @@ impl Setting {
 
 /// The setting with that path in the JSON file.
 pub(crate) fn setting(json: &str) -> &'static Setting {
-    const NONE: Setting = row("", "", Form::Text);
+    const NONE: Setting = row("", "", SettingType::Text);
     SETTINGS
         .iter()
         .find(|setting| setting.json == json)

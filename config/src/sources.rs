@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::file::{self, File};
 use super::settings::{
-    CONFIG_FILE, FORMER, Form, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, nearest, setting,
+    CONFIG_FILE, FORMER, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, SettingType, nearest, setting,
 };
 use crate::error::{Error, ErrorKind, Result};
 use signpath_platform::environment;
@@ -72,7 +72,7 @@ impl Found {
     }
 
     /// The error of a value of another form.
-    pub(crate) fn not_expected(&self, form: Form) -> Error {
+    pub(crate) fn not_expected(&self, form: SettingType) -> Error {
         self.unusable(&format!("expected {}", form.expected()))
     }
 

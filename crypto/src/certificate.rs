@@ -1,12 +1,12 @@
-//! The parts of an X.509 certificate that are attributes of its object.
+//! X.509 certificates, and which of them issued which.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use sha1::{Digest, Sha1};
 use spki::der::asn1::AnyRef;
 use spki::der::{Encode, Tag};
+use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error};
-use x509_parser::time::ASN1Time;
 
 /// An X.509 certificate (RFC 5280). All parts are DER.
 #[derive(Debug)]
@@ -16,10 +16,8 @@ pub struct Certificate {
     issuer: Vec<u8>,
     serial_number: Vec<u8>,
     subject_public_key_info: Vec<u8>,
-    not_before: String,
-    not_after: String,
-    /// In seconds since 1970.
-    expiry: i64,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
     title: String,
     key_identifier: Vec<u8>,
     authority_key_identifier: Option<Vec<u8>>,
@@ -46,9 +44,8 @@ impl Certificate {
             issuer: certificate.issuer().as_raw().to_vec(),
             serial_number,
             subject_public_key_info: certificate.public_key().raw.to_vec(),
-            not_before: date(&validity.not_before),
-            not_after: date(&validity.not_after),
-            expiry: validity.not_after.timestamp(),
+            not_before: validity.not_before.to_datetime(),
+            not_after: validity.not_after.to_datetime(),
             title: title(&certificate),
             key_identifier: key_identifier(&certificate),
             authority_key_identifier: authority_key_identifier(&certificate),
@@ -93,11 +90,7 @@ impl Certificate {
 
     /// Whether it was valid once, and is not at that time.
     pub fn has_expired(&self, time: SystemTime) -> bool {
-        let seconds = time
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        i64::try_from(seconds).is_ok_and(|seconds| self.expiry < seconds)
+        self.not_after.unix_timestamp() < OffsetDateTime::from(time).unix_timestamp()
     }
 
     /// Whether this is the certificate of who issued `other`: by name, key identifier, and
@@ -123,9 +116,9 @@ impl Certificate {
         )
     }
 
-    /// The first and the last day of its validity, each as the eight digits of CK_DATE.
-    pub fn validity(&self) -> (&str, &str) {
-        (&self.not_before, &self.not_after)
+    /// The first and the last second of its validity (RFC 5280, section 4.1.2.5).
+    pub const fn validity(&self) -> (OffsetDateTime, OffsetDateTime) {
+        (self.not_before, self.not_after)
     }
 }
 
@@ -159,14 +152,4 @@ fn authority_key_identifier(certificate: &X509Certificate) -> Option<Vec<u8>> {
         }
         _ => None,
     })
-}
-
-fn date(time: &ASN1Time) -> String {
-    let time = time.to_datetime();
-    format!(
-        "{:04}{:02}{:02}",
-        time.year(),
-        u8::from(time.month()),
-        time.day()
-    )
 }

@@ -1,5 +1,7 @@
 //! Digests, public keys, X.509 certificates, and the verification of signatures. No I/O and no PKCS #11.
 
+#![forbid(unsafe_code)]
+
 mod certificate;
 mod digest_info;
 mod ecdsa_signature;

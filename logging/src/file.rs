@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use nix::errno::Errno;
 use once_cell::race::OnceBox;
+use signpath_platform::date::rfc3339_millis;
 use time::OffsetDateTime;
 
-use super::folder::{self, Refusal};
+use super::folder::{self, Unusable};
 use super::{DEFAULT_DIRECTORY, Level, RequestId, console, one_line, rotation, write_once};
 
 /// The name that the official library gives its file.
@@ -94,7 +95,7 @@ pub(crate) fn write(level: Level, message: &str) {
 /// first.
 fn lines(level: Level, message: &str) -> String {
     let process_id = std::process::id();
-    let time = timestamp(OffsetDateTime::now_utc());
+    let time = rfc3339_millis(OffsetDateTime::now_utc());
     let start = format!("{time} {} ", RequestId::current());
     let mut lines = String::new();
     if shows(Level::Info) && INTRODUCED.swap(process_id, Ordering::Relaxed) != process_id {
@@ -108,17 +109,6 @@ fn lines(level: Level, message: &str) -> String {
         lines = one_line(&introduction) + "\n";
     }
     lines + &start + level.name() + ": " + message + "\n"
-}
-
-/// In UTC with milliseconds (RFC 3339).
-fn timestamp(time: OffsetDateTime) -> String {
-    let (hour, minute, second, millisecond) = time.to_hms_milli();
-    format!(
-        "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
-        time.year(),
-        u8::from(time.month()),
-        time.day()
-    )
 }
 
 /// Appends to the file in the configured folder, or in a private one if that cannot be used.
@@ -141,7 +131,7 @@ fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Unwritten> {
 }
 
 /// Says once where the log is, if not where it should be.
-fn say_folder(configured: &Path, refusal: &Refusal, used: &Path, file: Found) {
+fn say_folder(configured: &Path, refusal: &Unusable, used: &Path, file: Found) {
     if FOLDER_SAID.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -157,10 +147,10 @@ fn say_folder(configured: &Path, refusal: &Refusal, used: &Path, file: Found) {
 
 /// That another user of the machine was first in the default folder stays so, and need not be a
 /// warning in each run.
-fn say_folder_at(configured: &Path, refusal: &Refusal, file: Found) -> Level {
+fn say_folder_at(configured: &Path, refusal: &Unusable, file: Found) -> Level {
     let is_default = configured == Path::new(DEFAULT_DIRECTORY);
     match (refusal, file) {
-        (Refusal::Foreign(_), Found::Begun) if is_default => Level::Info,
+        (Unusable::Foreign(_), Found::Begun) if is_default => Level::Info,
         _ => Level::Warning,
     }
 }
@@ -168,7 +158,7 @@ fn say_folder_at(configured: &Path, refusal: &Refusal, file: Found) -> Level {
 /// Why a line is not in the file.
 enum Unwritten {
     /// The folder or the file is not one to write to.
-    Refused(Refusal),
+    Refused(Unusable),
     /// The file takes no more.
     NotWritten(Errno),
 }
@@ -182,8 +172,8 @@ impl fmt::Display for Unwritten {
     }
 }
 
-impl From<Refusal> for Unwritten {
-    fn from(refusal: Refusal) -> Self {
+impl From<Unusable> for Unwritten {
+    fn from(refusal: Unusable) -> Self {
         Self::Refused(refusal)
     }
 }
@@ -238,25 +228,17 @@ mod tests {
     fn another_user_in_the_default_folder_is_a_warning_until_the_private_file_is_begun() {
         let default = Path::new(DEFAULT_DIRECTORY);
         for (folder, refusal, file, level) in [
-            (default, Refusal::Foreign(1), Found::Empty, Level::Warning),
-            (default, Refusal::Foreign(1), Found::Begun, Level::Info),
-            (default, Refusal::Symlink, Found::Begun, Level::Warning),
+            (default, Unusable::Foreign(1), Found::Empty, Level::Warning),
+            (default, Unusable::Foreign(1), Found::Begun, Level::Info),
+            (default, Unusable::Symlink, Found::Begun, Level::Warning),
             (
                 Path::new("/logs"),
-                Refusal::Foreign(1),
+                Unusable::Foreign(1),
                 Found::Begun,
                 Level::Warning,
             ),
         ] {
             assert_eq!(say_folder_at(folder, &refusal, file), level, "{refusal}");
         }
-    }
-
-    #[test]
-    fn a_time_is_utc_with_milliseconds_as_in_rfc_3339() {
-        // The first example of RFC 3339, section 5.8.
-        let nanoseconds = 482_196_050_520_000_000;
-        let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap();
-        assert_eq!(timestamp(time), "1985-04-12T23:20:50.520Z");
     }
 }

@@ -25,7 +25,7 @@ const FILE_MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// Why a folder is not used.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum Unusable {
     /// Somebody made the name lead elsewhere.
     Symlink,
     /// It belongs to the user of that ID.
@@ -38,7 +38,7 @@ pub(crate) enum Refusal {
     Failed(io::Error),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Unusable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Symlink => formatter.write_str("is a symbolic link"),
@@ -50,13 +50,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl From<Errno> for Refusal {
+impl From<Errno> for Unusable {
     fn from(error: Errno) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for Unusable {
     fn from(error: io::Error) -> Self {
         Self::Failed(error)
     }
@@ -66,10 +66,10 @@ impl From<io::Error> for Refusal {
 /// the program is.
 ///
 /// # Errors
-/// A [`Refusal`] when it is not this user's own.
-pub(crate) fn open_or_make(path: &Path) -> Result<File, Refusal> {
+/// A [`Unusable`] when it is not this user's own.
+pub(crate) fn open_or_make(path: &Path) -> Result<File, Unusable> {
     match open_own(path) {
-        Err(Refusal::Failed(error)) if error.kind() == io::ErrorKind::NotFound => {
+        Err(Unusable::Failed(error)) if error.kind() == io::ErrorKind::NotFound => {
             make(path)?;
             open_own(path)
         }
@@ -97,18 +97,18 @@ fn make(path: &Path) -> Result<(), Errno> {
     }
 }
 
-fn open_own(path: &Path) -> Result<File, Refusal> {
+fn open_own(path: &Path) -> Result<File, Unusable> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let folder = match open(path, flags, Mode::empty()) {
-        Err(_) if path.is_symlink() => return Err(Refusal::Symlink),
+        Err(_) if path.is_symlink() => return Err(Unusable::Symlink),
         result => File::from(result?),
     };
     let metadata = folder.metadata()?;
     if metadata.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(Refusal::Foreign(metadata.uid()));
+        return Err(Unusable::Foreign(metadata.uid()));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err(Refusal::WritableByOthers);
+        return Err(Unusable::WritableByOthers);
     }
     Ok(folder)
 }
@@ -125,8 +125,8 @@ pub(crate) struct FileState {
 /// writable by this user alone.
 ///
 /// # Errors
-/// A [`Refusal`] when it is no file of this user's own.
-pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), Refusal> {
+/// A [`Unusable`] when it is no file of this user's own.
+pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), Unusable> {
     // Opening a pipe must not wait for its other end.
     let flags = OFlag::O_RDWR
         | OFlag::O_APPEND
@@ -136,15 +136,15 @@ pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), 
         | OFlag::O_NOCTTY
         | OFlag::O_CLOEXEC;
     let file = match openat(folder, name, flags, FILE_MODE) {
-        Err(Errno::ELOOP | Errno::EISDIR) => return Err(Refusal::NoFile),
+        Err(Errno::ELOOP | Errno::EISDIR) => return Err(Unusable::NoFile),
         result => File::from(result?),
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(Refusal::NoFile);
+        return Err(Unusable::NoFile);
     }
     if metadata.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(Refusal::Foreign(metadata.uid()));
+        return Err(Unusable::Foreign(metadata.uid()));
     }
     if metadata.mode() & 0o777 != FILE_MODE.bits() {
         // A file system without modes has none to set.

@@ -5,6 +5,7 @@
 //! This is the one place besides the C ABI that has unsafe code: [`fork`], [`guest`] and [`secure`]
 //! make system calls that no safe library has.
 
+pub mod date;
 pub mod environment;
 pub mod escape;
 pub mod few;

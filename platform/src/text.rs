@@ -1,7 +1,7 @@
 //! Single lines as editors and shells leave them, and text that is not UTF-8.
 
 /// The byte order mark of UTF-8 (RFC 3629, section 6), which many programs for Windows write first.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whether a text is UTF-16, which begins with a byte order mark or with a character of ASCII.
 pub fn is_utf_16(text: &[u8]) -> bool {

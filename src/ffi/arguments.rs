@@ -6,7 +6,7 @@ use std::fmt;
 
 use cryptoki_sys::*;
 
-use crate::names;
+use crate::constant_names;
 
 /// One argument of a call.
 pub(super) struct Argument {
@@ -90,10 +90,12 @@ impl Call<'_> {
         match (argument.value, argument.type_name) {
             (Value::Pointer { is_null: true }, _) => "NULL".into(),
             (Value::Pointer { is_null: false }, _) => "not NULL".into(),
-            (Value::Boolean(boolean), _) => names::boolean(boolean),
-            (Value::Number(flags), "CK_FLAGS") => names::flags(self.function, flags).into(),
-            (Value::Number(id), "CK_MECHANISM_TYPE") => names::mechanism(id),
-            (Value::Number(id), "CK_USER_TYPE") => names::user_type(id),
+            (Value::Boolean(boolean), _) => constant_names::boolean(boolean),
+            (Value::Number(flags), "CK_FLAGS") => {
+                constant_names::flags(self.function, flags).into()
+            }
+            (Value::Number(id), "CK_MECHANISM_TYPE") => constant_names::mechanism(id),
+            (Value::Number(id), "CK_USER_TYPE") => constant_names::user_type(id),
             (Value::Number(number), _) => number.to_string().into(),
         }
     }

@@ -7,7 +7,7 @@ use super::operations::{answer, mechanism_or_cancel, update};
 use crate::error::{Error, Kind};
 use crate::mechanism::Mechanism;
 use crate::module::Module;
-use crate::operation::{Digest, Form, Taken};
+use crate::operation::{Digest, Parts, Taken};
 
 functions! {
     /// C_DigestInit (PKCS #11 3.2, section 5.12.1). A NULL mechanism ends an active digest.
@@ -28,7 +28,7 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?.in_form(Form::OnePart)?;
+        let digest = session.digest.take()?.handed_over_in(Parts::Single)?;
         answer(&pDigest, digest.operation.length, digest, Taken::keep, |mut digest| {
             digest.operation.data.set(&pData.bytes()?)?;
             Ok(digest.operation.data.finish())
@@ -38,7 +38,7 @@ functions! {
     /// C_DigestUpdate (PKCS #11 3.2, section 5.12.3).
     fn C_DigestUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(session.digest.take()?.in_form(Form::Parts)?, &pPart)
+        update(session.digest.take()?.handed_over_in(Parts::Multiple)?, &pPart)
     }
 
     /// C_DigestKey (PKCS #11 3.2, section 5.12.4). There are no secret keys to digest; the digest
@@ -58,7 +58,7 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?.in_form(Form::Parts)?;
+        let digest = session.digest.take()?.handed_over_in(Parts::Multiple)?;
         answer(&pDigest, digest.operation.length, digest, Taken::keep, |digest| {
             Ok(digest.operation.data.finish())
         })

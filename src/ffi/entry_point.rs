@@ -141,7 +141,7 @@ macro_rules! checked {
                 // SAFETY: the caller's promise (PKCS #11 3.2, section 5) for the time of this call,
                 // and `_memory` is dropped when it ends.
                 unsafe {
-                    $crate::ffi::Place::new(
+                    $crate::ffi::CallerMemory::new(
                         &_memory, $pointer $(.$cast())?, $count, stringify!($pointer),
                     )
                 }

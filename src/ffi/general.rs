@@ -8,9 +8,9 @@ use log::debug;
 use super::functions;
 use super::input::reserved;
 use super::slots::{library_version, padded};
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
-use crate::names;
 use signpath_client::Threads;
 
 functions! {
@@ -52,7 +52,7 @@ functions! {
 fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
     debug!(
         "pInitArgs: flags={}",
-        names::flags("C_Initialize", arguments.flags)
+        constant_names::flags("C_Initialize", arguments.flags)
     );
     reserved(arguments.pReserved.is_null(), "pReserved in pInitArgs")?;
     let mutexes = [

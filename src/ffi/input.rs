@@ -5,14 +5,14 @@ use std::ffi::{CStr, c_void};
 
 use cryptoki_sys::*;
 
-use super::memory::Place;
+use super::memory::CallerMemory;
 use crate::error::{Error, Kind, Result};
 
 /// Bytes: a pointer and their number.
-pub(super) struct Input<'a>(Place<'a, CK_BYTE>);
+pub(super) struct Input<'a>(CallerMemory<'a, CK_BYTE>);
 
 impl<'a> Input<'a> {
-    pub(super) fn new(place: Place<'a, CK_BYTE>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, CK_BYTE>) -> Self {
         Self(place)
     }
 
@@ -53,10 +53,10 @@ impl<'a> Input<'a> {
 }
 
 /// A value.
-pub(super) struct In<'a, T>(Place<'a, T>);
+pub(super) struct In<'a, T>(CallerMemory<'a, T>);
 
 impl<'a, T: Copy> In<'a, T> {
-    pub(super) fn new(place: Place<'a, T>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, T>) -> Self {
         Self(place)
     }
 
@@ -70,10 +70,10 @@ impl<'a, T: Copy> In<'a, T> {
 }
 
 /// A NUL-terminated text.
-pub(super) struct Text<'a>(Place<'a, CK_UTF8CHAR>);
+pub(super) struct Text<'a>(CallerMemory<'a, CK_UTF8CHAR>);
 
 impl<'a> Text<'a> {
-    pub(super) fn new(place: Place<'a, CK_UTF8CHAR>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, CK_UTF8CHAR>) -> Self {
         Self(place)
     }
 
@@ -89,10 +89,10 @@ impl<'a> Text<'a> {
 }
 
 /// A pointer that is not followed: one that the standard reserves, or the caller's own.
-pub(super) struct Opaque<'a>(Place<'a, c_void>);
+pub(super) struct Opaque<'a>(CallerMemory<'a, c_void>);
 
 impl<'a> Opaque<'a> {
-    pub(super) fn new(place: Place<'a, c_void>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, c_void>) -> Self {
         Self(place)
     }
 

@@ -5,17 +5,17 @@ use std::mem::size_of;
 use cryptoki_sys::*;
 use log::debug;
 
-use super::memory::Place;
+use super::memory::CallerMemory;
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Parameter, Request};
-use crate::names;
 use signpath_crypto::SignatureAlgorithm;
 
 /// A mechanism with its parameter.
-pub(super) struct MechanismArgument<'a>(Place<'a, CK_MECHANISM>);
+pub(super) struct MechanismArgument<'a>(CallerMemory<'a, CK_MECHANISM>);
 
 impl<'a> MechanismArgument<'a> {
-    pub(super) fn new(place: Place<'a, CK_MECHANISM>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, CK_MECHANISM>) -> Self {
         Self(place)
     }
 
@@ -38,14 +38,14 @@ impl<'a> MechanismArgument<'a> {
                 salt_length,
             } => format!(
                 ", hashAlg={}, mgf={}, sLen={salt_length}",
-                names::mechanism(hash),
-                names::mask_generation_function(mgf)
+                constant_names::mechanism(hash),
+                constant_names::mask_generation_function(mgf)
             ),
             Parameter::None | Parameter::Other => String::new(),
         };
         debug!(
             "pMechanism: {}, ulParameterLen={}{described}",
-            names::mechanism(id),
+            constant_names::mechanism(id),
             mechanism.ulParameterLen
         );
         Ok(Request { id, parameter })
@@ -71,7 +71,7 @@ impl<'a> MechanismArgument<'a> {
         }
         let pointer = pointer.cast::<CK_RSA_PKCS_PSS_PARAMS>();
         // SAFETY: it has the length of the parameters of PSS, as the caller promises.
-        let place = unsafe { Place::new(self.0.memory(), pointer, 1, "pParameter") };
+        let place = unsafe { CallerMemory::new(self.0.memory(), pointer, 1, "pParameter") };
         let pss = place.read(0)?;
         Ok(Parameter::Pss {
             hash: pss.hashAlg,

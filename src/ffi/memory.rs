@@ -40,14 +40,14 @@ impl Memory {
 
 /// Where a pointer of the caller leads: to nothing if it is NULL, else to a number of values side
 /// by side. No alignment is assumed.
-pub(super) struct Place<'a, T> {
+pub(super) struct CallerMemory<'a, T> {
     memory: &'a Memory,
     pointer: *mut T,
     count: CK_ULONG,
     name: &'static str,
 }
 
-impl<'a, T> Place<'a, T> {
+impl<'a, T> CallerMemory<'a, T> {
     /// A place that errors call `name`.
     ///
     /// # Safety
@@ -130,7 +130,7 @@ impl<'a, T> Place<'a, T> {
     }
 }
 
-impl<T: Copy> Place<'_, T> {
+impl<T: Copy> CallerMemory<'_, T> {
     /// Reads a value.
     pub(super) fn read(&self, index: usize) -> Result<T> {
         let value = self.at(index, 1)?;
@@ -151,7 +151,7 @@ impl<T: Copy> Place<'_, T> {
     }
 }
 
-impl<'a> Place<'a, CK_BYTE> {
+impl<'a> CallerMemory<'a, CK_BYTE> {
     /// Borrows the bytes. NULL is no bytes if their number is 0.
     pub(super) fn bytes(&self) -> Result<Ref<'a, [u8]>> {
         if self.count > 0 {
@@ -175,7 +175,7 @@ impl<'a> Place<'a, CK_BYTE> {
     }
 }
 
-impl Place<'_, CK_ULONG> {
+impl CallerMemory<'_, CK_ULONG> {
     /// Writes a handle, a count or a length, which the log shows.
     pub(super) fn write_number(&self, number: CK_ULONG) -> Result<()> {
         self.write(0, &[number])?;
@@ -197,8 +197,8 @@ mod tests {
         // SAFETY: both are within the array, and one may be written while nothing is borrowed.
         let (data, digest) = unsafe {
             (
-                Place::new(&memory, pointer, 4, "pData"),
-                Place::new(&memory, pointer, 4, "pDigest"),
+                CallerMemory::new(&memory, pointer, 4, "pData"),
+                CallerMemory::new(&memory, pointer, 4, "pDigest"),
             )
         };
         let borrowed = data.bytes().unwrap();
@@ -215,7 +215,7 @@ mod tests {
         let mut numbers: [CK_ULONG; 3] = [1, 2, 3];
         let memory = Memory::new();
         // SAFETY: it is shorter than the array.
-        let place = unsafe { Place::new(&memory, numbers.as_mut_ptr(), 2, "pNumbers") };
+        let place = unsafe { CallerMemory::new(&memory, numbers.as_mut_ptr(), 2, "pNumbers") };
         assert_eq!(place.read(1).unwrap(), 2);
         for error in [
             place.read(2).map(drop).unwrap_err(),

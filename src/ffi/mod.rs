@@ -44,7 +44,7 @@ use self::arguments::{Argument, Call};
 use self::entry_point::{checked, checked_argument, entry_point, functions};
 use self::input::{In, Input, Opaque, Text};
 use self::mechanism::MechanismArgument;
-use self::memory::{Memory, Place};
+use self::memory::{CallerMemory, Memory};
 use self::output::{List, Out, Room};
 use self::template::Template;
 use crate::error::{Error, Kind, Result};

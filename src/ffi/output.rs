@@ -2,14 +2,14 @@
 
 use cryptoki_sys::*;
 
-use super::memory::Place;
+use super::memory::CallerMemory;
 use crate::error::{Error, Kind, Result};
 
 /// Room for one value.
-pub(super) struct Out<'a, T>(Place<'a, T>);
+pub(super) struct Out<'a, T>(CallerMemory<'a, T>);
 
 impl<'a, T: Copy> Out<'a, T> {
-    pub(super) fn new(place: Place<'a, T>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, T>) -> Self {
         Self(place)
     }
 
@@ -32,10 +32,10 @@ impl Out<'_, CK_ULONG> {
 }
 
 /// Room for a number of values that the caller names.
-pub(super) struct Room<'a, T>(Place<'a, T>);
+pub(super) struct Room<'a, T>(CallerMemory<'a, T>);
 
 impl<'a, T: Copy> Room<'a, T> {
-    pub(super) fn new(place: Place<'a, T>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, T>) -> Self {
         Self(place)
     }
 
@@ -85,12 +85,12 @@ impl Room<'_, CK_BYTE> {
 
 /// Room for values, and for their number; before the call, that is how many there is room for.
 pub(super) struct List<'a, T> {
-    values: Place<'a, T>,
-    count: Place<'a, CK_ULONG>,
+    values: CallerMemory<'a, T>,
+    count: CallerMemory<'a, CK_ULONG>,
 }
 
 impl<'a, T: Copy> List<'a, T> {
-    pub(super) fn new(values: Place<'a, T>, count: Place<'a, CK_ULONG>) -> Self {
+    pub(super) fn new(values: CallerMemory<'a, T>, count: CallerMemory<'a, CK_ULONG>) -> Self {
         Self { values, count }
     }
 
@@ -116,7 +116,7 @@ impl<'a, T: Copy> List<'a, T> {
         }
         let (memory, name) = (self.values.memory(), self.values.name());
         // SAFETY: the caller promises as much room as is said where the number is.
-        let place = unsafe { Place::new(memory, self.values.pointer(), count, name) };
+        let place = unsafe { CallerMemory::new(memory, self.values.pointer(), count, name) };
         Ok(Some(Room(place)))
     }
 }
@@ -170,7 +170,7 @@ impl<'a> Output<'a> {
 /// Room that is large enough for what is going to be written.
 pub(super) struct Enough<'a> {
     room: Room<'a, CK_BYTE>,
-    length: &'a Place<'a, CK_ULONG>,
+    length: &'a CallerMemory<'a, CK_ULONG>,
     needed: usize,
 }
 

@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::error::Result;
 use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
-use crate::operation::{Data, Form, Sign, Signer, Taken};
+use crate::operation::{Data, Parts, Sign, Signer, Taken};
 use crate::session::Session;
 use crate::token::Key;
 
@@ -40,14 +40,14 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?.in_form(Form::OnePart)?;
+        let sign = session.sign.take()?.handed_over_in(Parts::Single)?;
         finish(sign, &session, &pSignature, |data| data.set(&pData.bytes()?))
     }
 
     /// C_SignUpdate (PKCS #11 3.2, section 5.13.3).
     fn C_SignUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(session.sign.take()?.in_form(Form::Parts)?, &pPart)
+        update(session.sign.take()?.handed_over_in(Parts::Multiple)?, &pPart)
     }
 
     /// C_SignFinal (PKCS #11 3.2, section 5.13.4).
@@ -57,7 +57,7 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?.in_form(Form::Parts)?;
+        let sign = session.sign.take()?.handed_over_in(Parts::Multiple)?;
         finish(sign, &session, &pSignature, |_| Ok(()))
     }
 }

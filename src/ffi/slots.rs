@@ -6,10 +6,10 @@ use cryptoki_sys::*;
 
 use super::output::Out;
 use super::{entry_point, functions};
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{MECHANISMS, Mechanism};
 use crate::module::Module;
-use crate::names;
 use crate::token;
 
 /// The flags of mechanisms in PKCS #11 2.40 (section 3.5 there).
@@ -140,7 +140,10 @@ fn mechanism_info(
     check_slot(slot)?;
     info.not_null()?;
     let mechanism = Mechanism::find(id).ok_or_else(|| {
-        let reason = format!("{} is not in the list of mechanisms", names::mechanism(id));
+        let reason = format!(
+            "{} is not in the list of mechanisms",
+            constant_names::mechanism(id)
+        );
         Error::new(Kind::NoSuchMechanism, reason)
     })?;
     let mut known = mechanism.info();

@@ -5,20 +5,20 @@ use std::borrow::Cow;
 use cryptoki_sys::*;
 use log::debug;
 
-use super::memory::Place;
+use super::memory::CallerMemory;
 use super::output::too_small;
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
-use crate::names;
 use crate::object::{Attribute, Object, Value};
 
 /// The most attributes that a template can have: several times as many as the standard defines.
 const MAX_ATTRIBUTES: CK_ULONG = 1024;
 
 /// A template: a pointer and the number of its attributes.
-pub(super) struct Template<'a>(Place<'a, CK_ATTRIBUTE>);
+pub(super) struct Template<'a>(CallerMemory<'a, CK_ATTRIBUTE>);
 
 impl<'a> Template<'a> {
-    pub(super) fn new(place: Place<'a, CK_ATTRIBUTE>) -> Self {
+    pub(super) fn new(place: CallerMemory<'a, CK_ATTRIBUTE>) -> Self {
         Self(place)
     }
 
@@ -48,7 +48,7 @@ impl<'a> Template<'a> {
             })
             .collect::<Result<_>>()?;
         log(attributes.iter().map(|attribute| {
-            let name = names::attribute(attribute.id);
+            let name = constant_names::attribute(attribute.id);
             match shown(attribute) {
                 Some(value) => format!("{name}={value}"),
                 None => format!("{name} ({} bytes)", attribute.length),
@@ -74,7 +74,7 @@ impl<'a> Template<'a> {
             self.0.write(index, &[attribute])?;
             result = result.and(written);
             if log::log_enabled!(log::Level::Debug) {
-                let name = names::attribute(attribute.type_);
+                let name = constant_names::attribute(attribute.type_);
                 described.push(match attribute.ulValueLen {
                     CK_UNAVAILABLE_INFORMATION => format!("{name} (CK_UNAVAILABLE_INFORMATION)"),
                     length if room.is_null() => format!("{name} (NULL, {length} bytes)"),
@@ -100,10 +100,10 @@ impl<'a> Template<'a> {
     }
 
     /// The place of the value of an attribute of this template.
-    fn value(&self, attribute: &CK_ATTRIBUTE) -> Place<'a, CK_BYTE> {
+    fn value(&self, attribute: &CK_ATTRIBUTE) -> CallerMemory<'a, CK_BYTE> {
         let (pointer, length) = (attribute.pValue.cast(), attribute.ulValueLen);
         // SAFETY: the caller's promise about the attributes.
-        unsafe { Place::new(self.0.memory(), pointer, length, "pValue in pTemplate") }
+        unsafe { CallerMemory::new(self.0.memory(), pointer, length, "pValue in pTemplate") }
     }
 }
 
@@ -111,11 +111,11 @@ impl<'a> Template<'a> {
 fn shown(attribute: &Attribute) -> Option<Cow<'static, str>> {
     let number = || attribute.array().map(CK_ULONG::from_ne_bytes);
     match attribute.id {
-        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => {
-            attribute.array().map(|[boolean]| names::boolean(boolean))
-        }
-        CKA_CLASS => number().map(names::object_class),
-        CKA_KEY_TYPE => number().map(names::key_type),
+        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => attribute
+            .array()
+            .map(|[boolean]| constant_names::boolean(boolean)),
+        CKA_CLASS => number().map(constant_names::object_class),
+        CKA_KEY_TYPE => number().map(constant_names::key_type),
         _ => None,
     }
 }
@@ -123,11 +123,11 @@ fn shown(attribute: &Attribute) -> Option<Cow<'static, str>> {
 /// Writes the value of an attribute, and its length into the entry.
 fn write(
     value: Option<Value<&[u8]>>,
-    room: &Place<CK_BYTE>,
+    room: &CallerMemory<CK_BYTE>,
     attribute: &mut CK_ATTRIBUTE,
 ) -> Result<()> {
     attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
-    let name = names::attribute(attribute.type_);
+    let name = constant_names::attribute(attribute.type_);
     match value {
         None => Err(Error::new(
             Kind::AttributeType,

@@ -7,7 +7,7 @@ use super::operations::{mechanism_or_cancel, update};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
-use crate::operation::{Form, Operation, Taken, Verifier, Verify};
+use crate::operation::{Operation, Parts, Taken, Verifier, Verify};
 use crate::session::Session;
 
 functions! {
@@ -38,7 +38,7 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let mut verify = take(&session, SignatureComes::Last, Form::OnePart)?;
+        let mut verify = take(&session, SignatureComes::Last, Parts::Single)?;
         let (data, signature) = (pData.bytes()?, pSignature.bytes()?);
         verify.operation.data.set(&data)?;
         finish(verify, &signature)
@@ -47,7 +47,7 @@ functions! {
     /// C_VerifyUpdate (PKCS #11 3.2, section 5.15.3).
     fn C_VerifyUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(take(&session, SignatureComes::Last, Form::Parts)?, &pPart)
+        update(take(&session, SignatureComes::Last, Parts::Multiple)?, &pPart)
     }
 
     /// C_VerifyFinal (PKCS #11 3.2, section 5.15.4).
@@ -57,7 +57,7 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        finish(take(&session, SignatureComes::Last, Form::Parts)?, &pSignature.bytes()?)
+        finish(take(&session, SignatureComes::Last, Parts::Multiple)?, &pSignature.bytes()?)
     }
 
     /// C_VerifySignatureInit (PKCS #11 3.2, section 5.15.7). A NULL mechanism ends an active
@@ -90,7 +90,7 @@ functions! {
     /// C_VerifySignature (PKCS #11 3.2, section 5.15.8).
     fn C_VerifySignature(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let mut verify = take(&session, SignatureComes::First, Form::OnePart)?;
+        let mut verify = take(&session, SignatureComes::First, Parts::Single)?;
         verify.operation.data.set(&pData.bytes()?)?;
         finish_with_first(verify)
     }
@@ -102,13 +102,13 @@ functions! {
         ulPartLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        update(take(&session, SignatureComes::First, Form::Parts)?, &pPart)
+        update(take(&session, SignatureComes::First, Parts::Multiple)?, &pPart)
     }
 
     /// C_VerifySignatureFinal (PKCS #11 3.2, section 5.15.10).
     fn C_VerifySignatureFinal(hSession: CK_SESSION_HANDLE) {
         let session = Module::current()?.session(hSession)?;
-        finish_with_first(take(&session, SignatureComes::First, Form::Parts)?)
+        finish_with_first(take(&session, SignatureComes::First, Parts::Multiple)?)
     }
 }
 
@@ -133,10 +133,10 @@ enum SignatureComes {
 
 /// Takes the verification, if it was begun by the function that goes with the one that asks, and
 /// in the same form.
-fn take(session: &Session, signature: SignatureComes, form: Form) -> Result<Taken<'_, Verify>> {
+fn take(session: &Session, signature: SignatureComes, form: Parts) -> Result<Taken<'_, Verify>> {
     let taken = session.verify.take()?;
     if taken.operation.signature.is_some() == (signature == SignatureComes::First) {
-        return taken.in_form(form);
+        return taken.handed_over_in(form);
     }
     taken.keep();
     let (begun, other) = match signature {

@@ -8,6 +8,7 @@ use spki::der::asn1::OctetStringRef;
 use super::{Certificate, Class};
 use crate::mechanism;
 use signpath_crypto::PublicKey;
+use signpath_platform::date::day;
 
 /// The value of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) fn certificate(
     category: CK_CERTIFICATE_CATEGORY,
 ) -> Attributes {
     let (start, end) = certificate.validity();
+    // CK_DATE is eight digits (section 3.1).
+    let ck_date = |time| bytes(day(time).replace('-', "").as_bytes());
     let fingerprint = Sha1::digest(certificate.der());
     let mut attributes = storage(Class::Certificate, names.label, false);
     attributes.extend([
@@ -57,8 +60,8 @@ pub(super) fn certificate(
             CKA_CHECK_VALUE,
             bytes(fingerprint.get(..3).unwrap_or_default()),
         ),
-        (CKA_START_DATE, bytes(start.as_bytes())),
-        (CKA_END_DATE, bytes(end.as_bytes())),
+        (CKA_START_DATE, ck_date(start)),
+        (CKA_END_DATE, ck_date(end)),
         (
             CKA_PUBLIC_KEY_INFO,
             bytes(certificate.subject_public_key_info()),

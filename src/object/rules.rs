@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 
 /// The form of an attribute that the standard describes.
-pub(super) fn form(id: CK_ATTRIBUTE_TYPE) -> Option<Form> {
+pub(super) fn value_type(id: CK_ATTRIBUTE_TYPE) -> Option<ValueType> {
     let of_ours = RULES.iter().find(|(known, ..)| *known == id);
     of_ours.map(|(_, _, form, _)| *form).or_else(|| {
         let others = OTHERS.iter().find(|(_, ids)| ids.contains(&id));
@@ -26,7 +26,7 @@ pub(super) const MAX_VALUE_LENGTH: usize = 64 * 1024;
 const NUMBER_LENGTH: usize = size_of::<CK_ULONG>();
 const DATE_LENGTH: usize = size_of::<CK_DATE>();
 
-impl Form {
+impl ValueType {
     /// Whether a value of this form can have that many bytes.
     pub(super) const fn has_length(self, length: usize) -> bool {
         match self {
@@ -63,7 +63,7 @@ impl Form {
 
 /// What a value has to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum ValueType {
     /// CK_BBOOL.
     Boolean,
     /// CK_ULONG, or a type that is one.
@@ -98,84 +98,99 @@ const KEY: u8 = RSA | EC;
 const ALL: u8 = CERTIFICATE | KEY;
 
 /// The attributes of the objects that can be created: on which, in which form, and by whom.
-const RULES: &[(CK_ATTRIBUTE_TYPE, u8, Form, By)] = &[
-    (CKA_CLASS, ALL, Form::Number, By::Creator),
-    (CKA_TOKEN, ALL, Form::Boolean, By::Copier),
-    (CKA_PRIVATE, ALL, Form::Boolean, By::Copier),
-    (CKA_MODIFIABLE, ALL, Form::Boolean, By::Copier),
-    (CKA_COPYABLE, ALL, Form::Boolean, By::Copier),
-    (CKA_DESTROYABLE, ALL, Form::Boolean, By::Copier),
-    (CKA_LABEL, ALL, Form::Bytes, By::Anyone),
-    (CKA_UNIQUE_ID, ALL, Form::Bytes, By::Token),
-    (CKA_ID, ALL, Form::Bytes, By::Anyone),
-    (CKA_TRUSTED, ALL, Form::Boolean, By::Creator),
-    (CKA_PUBLIC_KEY_INFO, ALL, Form::Bytes, By::Creator),
-    (CKA_START_DATE, ALL, Form::Date, By::Anyone),
-    (CKA_END_DATE, ALL, Form::Date, By::Anyone),
-    (CKA_CERTIFICATE_TYPE, CERTIFICATE, Form::Number, By::Creator),
+const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, By)] = &[
+    (CKA_CLASS, ALL, ValueType::Number, By::Creator),
+    (CKA_TOKEN, ALL, ValueType::Boolean, By::Copier),
+    (CKA_PRIVATE, ALL, ValueType::Boolean, By::Copier),
+    (CKA_MODIFIABLE, ALL, ValueType::Boolean, By::Copier),
+    (CKA_COPYABLE, ALL, ValueType::Boolean, By::Copier),
+    (CKA_DESTROYABLE, ALL, ValueType::Boolean, By::Copier),
+    (CKA_LABEL, ALL, ValueType::Bytes, By::Anyone),
+    (CKA_UNIQUE_ID, ALL, ValueType::Bytes, By::Token),
+    (CKA_ID, ALL, ValueType::Bytes, By::Anyone),
+    (CKA_TRUSTED, ALL, ValueType::Boolean, By::Creator),
+    (CKA_PUBLIC_KEY_INFO, ALL, ValueType::Bytes, By::Creator),
+    (CKA_START_DATE, ALL, ValueType::Date, By::Anyone),
+    (CKA_END_DATE, ALL, ValueType::Date, By::Anyone),
+    (
+        CKA_CERTIFICATE_TYPE,
+        CERTIFICATE,
+        ValueType::Number,
+        By::Creator,
+    ),
     (
         CKA_CERTIFICATE_CATEGORY,
         CERTIFICATE,
-        Form::Number,
+        ValueType::Number,
         By::Creator,
     ),
-    (CKA_CHECK_VALUE, CERTIFICATE, Form::Bytes, By::Creator),
-    (CKA_SUBJECT, CERTIFICATE, Form::Bytes, By::Creator),
-    (CKA_ISSUER, CERTIFICATE, Form::Bytes, By::Anyone),
-    (CKA_SERIAL_NUMBER, CERTIFICATE, Form::Bytes, By::Anyone),
-    (CKA_VALUE, CERTIFICATE, Form::Bytes, By::Creator),
-    (CKA_URL, CERTIFICATE, Form::Bytes, By::Creator),
+    (CKA_CHECK_VALUE, CERTIFICATE, ValueType::Bytes, By::Creator),
+    (CKA_SUBJECT, CERTIFICATE, ValueType::Bytes, By::Creator),
+    (CKA_ISSUER, CERTIFICATE, ValueType::Bytes, By::Anyone),
+    (CKA_SERIAL_NUMBER, CERTIFICATE, ValueType::Bytes, By::Anyone),
+    (CKA_VALUE, CERTIFICATE, ValueType::Bytes, By::Creator),
+    (CKA_URL, CERTIFICATE, ValueType::Bytes, By::Creator),
     (
         CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
         CERTIFICATE,
-        Form::Bytes,
+        ValueType::Bytes,
         By::Creator,
     ),
     (
         CKA_HASH_OF_ISSUER_PUBLIC_KEY,
         CERTIFICATE,
-        Form::Bytes,
+        ValueType::Bytes,
         By::Creator,
     ),
     (
         CKA_JAVA_MIDP_SECURITY_DOMAIN,
         CERTIFICATE,
-        Form::Number,
+        ValueType::Number,
         By::Creator,
     ),
     (
         CKA_NAME_HASH_ALGORITHM,
         CERTIFICATE,
-        Form::Number,
+        ValueType::Number,
         By::Creator,
     ),
-    (CKA_KEY_TYPE, KEY, Form::Number, By::Creator),
-    (CKA_SUBJECT, KEY, Form::Bytes, By::Anyone),
-    (CKA_DERIVE, KEY, Form::Boolean, By::Anyone),
-    (CKA_ENCRYPT, KEY, Form::Boolean, By::Anyone),
-    (CKA_VERIFY, KEY, Form::Boolean, By::Anyone),
-    (CKA_VERIFY_RECOVER, KEY, Form::Boolean, By::Anyone),
-    (CKA_WRAP, KEY, Form::Boolean, By::Anyone),
-    (CKA_ENCAPSULATE, KEY, Form::Boolean, By::Anyone),
-    (CKA_ALLOWED_MECHANISMS, KEY, Form::Numbers, By::Creator),
-    (CKA_WRAP_TEMPLATE, KEY, Form::Template, By::Creator),
-    (CKA_ENCAPSULATE_TEMPLATE, KEY, Form::Template, By::Creator),
-    (CKA_LOCAL, KEY, Form::Boolean, By::Token),
-    (CKA_KEY_GEN_MECHANISM, KEY, Form::Number, By::Token),
-    (CKA_OBJECT_VALIDATION_FLAGS, KEY, Form::Number, By::Token),
-    (CKA_MODULUS_BITS, RSA, Form::Number, By::Token),
-    (CKA_MODULUS, RSA, Form::Bytes, By::Creator),
-    (CKA_PUBLIC_EXPONENT, RSA, Form::Bytes, By::Creator),
-    (CKA_EC_PARAMS, EC, Form::Bytes, By::Creator),
-    (CKA_EC_POINT, EC, Form::Bytes, By::Creator),
+    (CKA_KEY_TYPE, KEY, ValueType::Number, By::Creator),
+    (CKA_SUBJECT, KEY, ValueType::Bytes, By::Anyone),
+    (CKA_DERIVE, KEY, ValueType::Boolean, By::Anyone),
+    (CKA_ENCRYPT, KEY, ValueType::Boolean, By::Anyone),
+    (CKA_VERIFY, KEY, ValueType::Boolean, By::Anyone),
+    (CKA_VERIFY_RECOVER, KEY, ValueType::Boolean, By::Anyone),
+    (CKA_WRAP, KEY, ValueType::Boolean, By::Anyone),
+    (CKA_ENCAPSULATE, KEY, ValueType::Boolean, By::Anyone),
+    (CKA_ALLOWED_MECHANISMS, KEY, ValueType::Numbers, By::Creator),
+    (CKA_WRAP_TEMPLATE, KEY, ValueType::Template, By::Creator),
+    (
+        CKA_ENCAPSULATE_TEMPLATE,
+        KEY,
+        ValueType::Template,
+        By::Creator,
+    ),
+    (CKA_LOCAL, KEY, ValueType::Boolean, By::Token),
+    (CKA_KEY_GEN_MECHANISM, KEY, ValueType::Number, By::Token),
+    (
+        CKA_OBJECT_VALIDATION_FLAGS,
+        KEY,
+        ValueType::Number,
+        By::Token,
+    ),
+    (CKA_MODULUS_BITS, RSA, ValueType::Number, By::Token),
+    (CKA_MODULUS, RSA, ValueType::Bytes, By::Creator),
+    (CKA_PUBLIC_EXPONENT, RSA, ValueType::Bytes, By::Creator),
+    (CKA_EC_PARAMS, EC, ValueType::Bytes, By::Creator),
+    (CKA_EC_POINT, EC, ValueType::Bytes, By::Creator),
 ];
 
 /// The other attributes that the standard describes, which makes them valid (section 4.1.1),
 /// although no object that can be created here has them. They include those of older versions.
 #[rustfmt::skip]
-const OTHERS: &[(Form, &[CK_ATTRIBUTE_TYPE])] = &[
+const OTHERS: &[(ValueType, &[CK_ATTRIBUTE_TYPE])] = &[
     (
-        Form::Boolean,
+        ValueType::Boolean,
         &[
             CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_SIGN,
             CKA_SIGN_RECOVER, CKA_DECRYPT, CKA_UNWRAP, CKA_DECAPSULATE, CKA_ALWAYS_AUTHENTICATE,
@@ -184,7 +199,7 @@ const OTHERS: &[(Form, &[CK_ATTRIBUTE_TYPE])] = &[
         ],
     ),
     (
-        Form::Number,
+        ValueType::Number,
         &[
             CKA_VALUE_LEN, CKA_VALUE_BITS, CKA_PRIME_BITS, CKA_SUBPRIME_BITS, CKA_PROFILE_ID,
             CKA_PARAMETER_SET, CKA_MECHANISM_TYPE, CKA_HW_FEATURE_TYPE, CKA_PIXEL_X, CKA_PIXEL_Y,
@@ -199,7 +214,7 @@ const OTHERS: &[(Form, &[CK_ATTRIBUTE_TYPE])] = &[
         ],
     ),
     (
-        Form::Bytes,
+        ValueType::Bytes,
         &[
             CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2,
             CKA_COEFFICIENT, CKA_PRIME, CKA_SUBPRIME, CKA_BASE, CKA_SEED, CKA_PUBLIC_CRC64_VALUE,
@@ -224,13 +239,16 @@ const OTHERS: &[(Form, &[CK_ATTRIBUTE_TYPE])] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names;
+    use crate::constant_names;
 
     #[test]
     fn every_attribute_of_the_rules_has_a_name() {
         let of_ours = RULES.iter().map(|(id, ..)| id);
         for id in of_ours.chain(OTHERS.iter().flat_map(|(_, ids)| *ids)) {
-            assert!(names::attribute(*id).starts_with("CKA_"), "{id:#x}");
+            assert!(
+                constant_names::attribute(*id).starts_with("CKA_"),
+                "{id:#x}"
+            );
         }
     }
 }

@@ -11,8 +11,8 @@ use spki::der::asn1::{OctetStringRef, UintRef};
 use super::attributes::{self, Attributes, Names, boolean, bytes};
 use super::rules::{self, By, CERTIFICATE, EC, RSA};
 use super::{Attribute, Certificate, Class, Common, Object, Value};
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
-use crate::names;
 use signpath_crypto::{Curve, PublicKey};
 
 /// An attribute that a template gives, with a value of its form.
@@ -40,7 +40,7 @@ impl Object {
                     CKA_CLASS,
                     CKO_DATA..=CKO_TRUST,
                     class,
-                    &names::object_class(class),
+                    &constant_names::object_class(class),
                     "certificates and public keys",
                 ));
             }
@@ -121,7 +121,10 @@ impl Object {
         }
         Err(Error::new(
             Kind::ActionProhibited,
-            format!("{} of the object does not allow it", names::attribute(id)),
+            format!(
+                "{} of the object does not allow it",
+                constant_names::attribute(id)
+            ),
         ))
     }
 }
@@ -135,7 +138,7 @@ fn certificate(template: &[Given], unique_id: String) -> Result<Object> {
                 CKA_CERTIFICATE_TYPE,
                 CKC_X_509..=CKC_WTLS,
                 other,
-                &names::certificate_type(other),
+                &constant_names::certificate_type(other),
                 "X.509 certificates",
             ));
         }
@@ -185,7 +188,7 @@ fn public_key(template: &[Given], unique_id: String) -> Result<Object> {
                 CKA_KEY_TYPE,
                 CKK_RSA..=CKK_SLH_DSA,
                 other,
-                &names::key_type(other),
+                &constant_names::key_type(other),
                 "RSA and EC public keys",
             ));
         }
@@ -324,10 +327,10 @@ fn given<'a>(template: &[Attribute<'a>]) -> Result<Vec<Given<'a>>> {
 
 fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
     let id = attribute.id;
-    let Some(form) = rules::form(id) else {
+    let Some(form) = rules::value_type(id) else {
         return Err(Error::new(
             Kind::UnknownAttribute,
-            format!("attribute {} is not known", names::attribute(id)),
+            format!("attribute {} is not known", constant_names::attribute(id)),
         ));
     };
     let value = match form.has_length(attribute.length) {
@@ -347,7 +350,7 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
 
 fn check_belongs(attribute: &Given, shape: u8) -> Result<By> {
     rules::who(attribute.id, shape).ok_or_else(|| {
-        let name = names::attribute(attribute.id);
+        let name = constant_names::attribute(attribute.id);
         inconsistent(format!("an object of this class and type has no {name}"))
     })
 }
@@ -355,7 +358,7 @@ fn check_belongs(attribute: &Given, shape: u8) -> Result<By> {
 fn check_repetitions(template: &[Given]) -> Result<()> {
     for attribute in template {
         if find(template, attribute.id) != Some(attribute.value) {
-            let name = names::attribute(attribute.id);
+            let name = constant_names::attribute(attribute.id);
             return Err(inconsistent(format!(
                 "the template has two values of {name}"
             )));
@@ -375,7 +378,7 @@ fn required<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
-            format!("the template has no {}", names::attribute(id)),
+            format!("the template has no {}", constant_names::attribute(id)),
         )
     })
 }
@@ -385,13 +388,13 @@ fn required_number(template: &[Given], id: CK_ATTRIBUTE_TYPE) -> Result<CK_ULONG
     value
         .try_into()
         .map(CK_ULONG::from_ne_bytes)
-        .map_err(|_| invalid(id, &rules::Form::Number.expected()))
+        .map_err(|_| invalid(id, &rules::ValueType::Number.expected()))
 }
 
 fn invalid(id: CK_ATTRIBUTE_TYPE, reason: &str) -> Error {
     Error::new(
         Kind::AttributeValue,
-        format!("the value of {} {reason}", names::attribute(id)),
+        format!("the value of {} {reason}", constant_names::attribute(id)),
     )
 }
 
@@ -408,7 +411,7 @@ fn not_created(
         true => Kind::TemplateInconsistent,
         false => Kind::AttributeValue,
     };
-    let attribute = names::attribute(id);
+    let attribute = constant_names::attribute(id);
     Error::new(
         kind,
         format!("{attribute} is {name}, but only {created} can be created"),
@@ -422,6 +425,6 @@ fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 fn read_only(id: CK_ATTRIBUTE_TYPE) -> Error {
     Error::new(
         Kind::AttributeReadOnly,
-        format!("a template cannot set {}", names::attribute(id)),
+        format!("a template cannot set {}", constant_names::attribute(id)),
     )
 }

@@ -1,6 +1,6 @@
 //! What a caller hands over to an operation, in one part or many.
 
-use super::Form;
+use super::Parts;
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Input, Mechanism, Signature};
 use signpath_crypto::{HashAlgorithm, Hasher};
@@ -9,7 +9,7 @@ use signpath_crypto::{HashAlgorithm, Hasher};
 pub struct Data {
     content: Content,
     /// None until a function that takes data was called.
-    pub(super) form: Option<Form>,
+    pub(super) parts: Option<Parts>,
 }
 
 enum Content {
@@ -35,7 +35,7 @@ impl Data {
     pub fn hashed(hash: HashAlgorithm) -> Self {
         Self {
             content: Content::Hashed(hash.hasher()),
-            form: None,
+            parts: None,
         }
     }
 
@@ -49,7 +49,7 @@ impl Data {
                     limit,
                     mechanism,
                 },
-                form: None,
+                parts: None,
             },
         }
     }
@@ -59,7 +59,7 @@ impl Data {
     /// # Errors
     /// [`Kind::DataLength`] when it becomes too much, [`Kind::HostMemory`].
     pub fn add(&mut self, part: &[u8]) -> Result<()> {
-        self.form = Some(Form::Parts);
+        self.parts = Some(Parts::Multiple);
         self.extend(part)
     }
 
@@ -68,7 +68,7 @@ impl Data {
     /// # Errors
     /// [`Kind::DataLength`] when it is too much, [`Kind::HostMemory`].
     pub fn set(&mut self, data: &[u8]) -> Result<()> {
-        self.form = Some(Form::OnePart);
+        self.parts = Some(Parts::Single);
         self.extend(data)
     }
 

@@ -19,10 +19,10 @@ pub trait Operation {
 /// A call takes the operation out while it works on it, so that no lock is held meanwhile, and the
 /// place stays occupied. What is cancelled in the meantime does not come back.
 pub struct OperationPlace<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<Occupancy<T>>,
 }
 
-struct State<T> {
+struct Occupancy<T> {
     content: Content<T>,
     /// How many calls have occupied the place; the number of a call that does.
     calls: u64,
@@ -57,7 +57,7 @@ pub struct Occupied<'a, T> {
 impl<T> Default for OperationPlace<T> {
     fn default() -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(Occupancy {
                 content: Content::Nothing,
                 calls: 0,
             }),
@@ -113,7 +113,7 @@ impl<T: Operation> OperationPlace<T> {
         Ok(result)
     }
 
-    fn occupy(&self, state: &mut State<T>) -> (Content<T>, Occupied<'_, T>) {
+    fn occupy(&self, state: &mut Occupancy<T>) -> (Content<T>, Occupied<'_, T>) {
         state.calls += 1;
         let call = state.calls;
         let in_use = Content::InUse {

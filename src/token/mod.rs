@@ -35,8 +35,6 @@ const FLAGS: CK_FLAGS =
 pub struct Token {
     config: Config,
     transport: Arc<Transport>,
-    /// Whether the configuration has credentials.
-    is_configured: bool,
     options: Arc<Options>,
     /// Its profile objects, which everybody sees.
     profiles: Vec<Arc<Object>>,
@@ -92,7 +90,6 @@ impl Token {
         }
         Ok(Self {
             profiles: profiles(configured.is_some()),
-            is_configured: configured.is_some(),
             config,
             options,
             transport,
@@ -124,7 +121,7 @@ impl Token {
 
     /// Whether the credentials of the configuration may sign without a login.
     fn is_open(&self) -> bool {
-        self.is_configured && !self.config.login_required
+        !self.options.private_keys_need_login
     }
 
     /// The credentials of the configuration, with the token that its file holds by now. One that

@@ -26,7 +26,7 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use pkcs11_test::{REPOSITORY, Effect, Options, RequestRecord, Service, TlsOptions};
+use pkcs11_test::{Effect, Options, REPOSITORY, RequestRecord, Service, TlsOptions};
 use serde_json::json;
 
 /// Set in the child to the name of its test.

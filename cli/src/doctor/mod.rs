@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 use finding::Finding;
 use report::Report;
-use signpath_config::Config;
 use signpath_client::SigningPolicy;
+use signpath_config::Config;
 
 use crate::failure::Failure;
 use crate::organization::configure_logging;

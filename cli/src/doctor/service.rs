@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use signpath_config::Config;
 use signpath_client::SigningPolicy;
 use signpath_client::{Cancellation, Client, Retry, Threads, Transport, health};
+use signpath_config::Config;
 
 use super::finding::{Detail, Finding};
 use super::report::Report;
@@ -29,7 +29,10 @@ const MAX_ID: usize = 100;
 /// Asks whether the service is up, and what time it has there.
 pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure> {
     const CHECK: &str = "service";
-    let url = format!("{}/healthz", config.service.api_url.as_str().trim_end_matches('/'));
+    let url = format!(
+        "{}/healthz",
+        config.service.api_url.as_str().trim_end_matches('/')
+    );
     let transport = Transport::new(config.service.clone(), Threads::Allowed);
     let asked = {
         let _progress = Progress::start(format!("Asking {url}"));

@@ -7,8 +7,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
-use signpath_config::Config;
 use signpath_client::tls;
+use signpath_config::Config;
 
 use super::connection::Way;
 use super::finding::{Detail, Finding};
@@ -48,7 +48,11 @@ pub fn check(config: &Config, way: &Way<'_>) -> Finding {
             "breaks off the TLS handshake ({error}); check ApiUrl, and whether a firewall is in between"
         ),
     };
-    let finding = Finding::error(CHECK, &format!("{} {reason}", config.service.api_url), NETWORK);
+    let finding = Finding::error(
+        CHECK,
+        &format!("{} {reason}", config.service.api_url),
+        NETWORK,
+    );
     // What an untrusted server shows is still worth a look.
     let mut any = client_config;
     any.dangerous()

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use signpath_config::Config;
 use signpath_client::SigningPolicy;
+use signpath_config::Config;
 use tempfile::TempDir;
 
 use super::child::{self, End, Outcome};
@@ -180,7 +180,8 @@ impl Workshop {
     fn new(config: &Config, path: &Path, policies: Vec<SigningPolicy>) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::write("a temporary folder", &error);
         let folder = tempfile::tempdir().map_err(failed)?;
-        let usable = |policy: &&SigningPolicy| policy.certificate.is_some() && policy.public_key.is_some();
+        let usable =
+            |policy: &&SigningPolicy| policy.certificate.is_some() && policy.public_key.is_some();
         let policy = policies
             .iter()
             .find(usable)

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use sha1::{Digest, Sha1};
-use signpath_crypto::PublicKey;
-use signpath_client::SigningPolicy;
 use signpath_client::PolicyName;
+use signpath_client::SigningPolicy;
+use signpath_crypto::PublicKey;
 
 use super::place::{self, Place};
 use crate::failure::Failure;

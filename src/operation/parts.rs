@@ -1,16 +1,16 @@
-//! The two forms in which a caller hands over data. An operation keeps to the one that it was begun
-//! in.
+//! Single-part and multiple-part operations (PKCS #11 3.2, section 5.1.2). An operation stays the one that it
+//! was begun as.
 
 use super::{Data, Operation, Taken};
 use crate::error::{Error, Kind, Result};
 
 /// How data is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum Parts {
     /// All of it in one call, as to C_Sign.
-    OnePart,
+    Single,
     /// In any number of calls, as to C_SignUpdate, and one that ends the operation.
-    Parts,
+    Multiple,
 }
 
 /// An operation whose data comes in either form.
@@ -41,16 +41,16 @@ impl<T: InParts> Taken<'_, T> {
     /// # Errors
     /// [`Kind::OperationActive`]. PKCS #11 3.2 says that neither form ends the other (sections
     /// 5.12.2, 5.13.2 and 5.15.2), and not with which of its codes.
-    pub fn in_form(mut self, form: Form) -> Result<Self> {
+    pub fn handed_over_in(mut self, parts: Parts) -> Result<Self> {
         let functions = self.operation.functions();
-        let (begun, end) = match (self.operation.data().form, form) {
-            (Some(Form::OnePart), Form::Parts) => (functions.only, functions.only),
-            (Some(Form::Parts), Form::OnePart) => (functions.update, functions.last),
-            (_, Form::OnePart) => {
-                self.operation.data().form = Some(form);
+        let (begun, end) = match (self.operation.data().parts, parts) {
+            (Some(Parts::Single), Parts::Multiple) => (functions.only, functions.only),
+            (Some(Parts::Multiple), Parts::Single) => (functions.update, functions.last),
+            (_, Parts::Single) => {
+                self.operation.data().parts = Some(parts);
                 return Ok(self);
             }
-            (_, Form::Parts) => return Ok(self),
+            (_, Parts::Multiple) => return Ok(self),
         };
         self.keep();
         Err(Error::new(

@@ -1,0 +1,81 @@
+//! The command line of this process without the secrets in it.
+
+mod option;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use option::{ValueKind, mask_argument, mask_value};
+
+use crate::secret::Masker;
+
+/// The longest text that is shown of all arguments, in bytes.
+const MAX_LENGTH: usize = 4096;
+
+/// The longest text that is shown of one argument, in bytes, so that a long one, such as the class
+/// path of a Java program, leaves room for those after it.
+const MAX_ARGUMENT: usize = 1024;
+
+/// The command line of this process as one text, without the secrets that `masker` knows and what
+/// looks like one.
+pub(crate) fn masked(masker: &Masker) -> String {
+    command_line(&arguments(), masker)
+}
+
+/// The arguments of the process, a zero byte behind each. The standard library's own are empty in a
+/// library that a C program loads, unless the C library hands them to constructors.
+fn arguments() -> Vec<u8> {
+    std::fs::read("/proc/self/cmdline").unwrap_or_else(|_| {
+        let arguments = std::env::args_os();
+        arguments
+            .flat_map(|argument| {
+                (argument.to_string_lossy() + "\0")
+                    .into_owned()
+                    .into_bytes()
+            })
+            .collect()
+    })
+}
+
+/// The command line as one text, without the secrets in it. What is not shown is not looked at.
+fn command_line(arguments: &[u8], masker: &Masker) -> String {
+    let mut shown = String::new();
+    let mut next = ValueKind::Plain;
+    let all = arguments.strip_suffix(b"\0").unwrap_or(arguments);
+    for argument in all.split(|byte| *byte == 0) {
+        if shown.len() > MAX_LENGTH {
+            break;
+        }
+        let argument = masker.mask(&String::from_utf8_lossy(argument));
+        let masked;
+        (masked, next) = match mask_value(next, &argument) {
+            Some(masked) => (masked, ValueKind::Plain),
+            None => mask_argument(&argument),
+        };
+        if !shown.is_empty() {
+            shown.push(' ');
+        }
+        shown.push_str(&quoted(cut(masked, MAX_ARGUMENT, None)));
+    }
+    cut(shown, MAX_LENGTH, Some(all.len()))
+}
+
+/// At most the first `limit` bytes of a text that has no secrets any more, and how long it was, or
+/// what it was made of.
+fn cut(mut text: String, limit: usize, length: Option<usize>) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let length = length.unwrap_or(text.len());
+    let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
+    format!("{text}... (cut off, {length} bytes in all)")
+}
+
+fn quoted(argument: String) -> String {
+    if argument.is_empty() || argument.contains(char::is_whitespace) {
+        format!("\"{argument}\"")
+    } else {
+        argument
+    }
+}

@@ -1,0 +1,42 @@
+//! Times as people and PKCS #11 write them, in UTC.
+
+use time::OffsetDateTime;
+
+/// `YYYY-MM-DD`.
+pub fn day(time: OffsetDateTime) -> String {
+    format!(
+        "{:04}-{:02}-{:02}",
+        time.year(),
+        u8::from(time.month()),
+        time.day()
+    )
+}
+
+/// To the second (RFC 3339).
+pub fn rfc3339(time: OffsetDateTime) -> String {
+    let (hour, minute, second) = time.to_hms();
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", day(time))
+}
+
+/// To the millisecond (RFC 3339).
+pub fn rfc3339_millis(time: OffsetDateTime) -> String {
+    let (hour, minute, second, millisecond) = time.to_hms_milli();
+    format!(
+        "{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
+        day(time)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The date is the example of RFC 9110, section 5.6.7.
+    #[test]
+    fn a_time_is_written_to_the_day_the_second_and_the_millisecond() {
+        let time = OffsetDateTime::from_unix_timestamp_nanos(784_111_777_042_000_000).unwrap();
+        assert_eq!(day(time), "1994-11-06");
+        assert_eq!(rfc3339(time), "1994-11-06T08:49:37Z");
+        assert_eq!(rfc3339_millis(time), "1994-11-06T08:49:37.042Z");
+    }
+}
