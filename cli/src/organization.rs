@@ -26,6 +26,8 @@ pub struct Organization {
     pub config: Config,
     /// In the name of the configured user.
     client: Client,
+    /// Where the list of signing policies is kept, if the configuration wants that.
+    cache: Option<PolicyCache>,
 }
 
 impl Organization {
@@ -36,8 +38,11 @@ impl Organization {
         config.say_notices();
         let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
         let transport = Arc::new(Transport::new(config.service.clone(), Threads::Allowed));
+        let client = Client::new(transport, &credentials, &[]);
+        let cache = config.policy_cache;
         Ok(Self {
-            client: Client::new(transport, &credentials, &[]),
+            cache: cache.and_then(|max_age| PolicyCache::new(&client, max_age)),
+            client,
             config,
         })
     }
@@ -55,15 +60,14 @@ impl Organization {
     /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that, unless
     /// it does not have that policy or its certificate has expired.
     pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
-        let cache = self.cache();
-        let kept = cache.as_ref().and_then(PolicyCache::read);
+        let kept = self.cache.as_ref().and_then(PolicyCache::read);
         if let Some(policy) = kept.and_then(|kept| choose(kept.usable(), name).ok()) {
             if !policy.has_expired() {
                 return Ok(policy);
             }
         }
         let answer = self.ask();
-        if let Some(cache) = cache {
+        if let Some(cache) = &self.cache {
             match &answer {
                 Ok(policies) => cache.write(policies),
                 Err(error) if error.kind == ErrorKind::Unauthorized => cache.remove(),
@@ -84,16 +88,12 @@ impl Organization {
         let signature = self
             .client
             .sign(policy, algorithm, digest, &Cancellation::new());
-        if let (Err(error), Some(cache)) = (&signature, self.cache()) {
+        if let (Err(error), Some(cache)) = (&signature, &self.cache) {
             if error.contradicts_policies() {
                 cache.remove();
             }
         }
         Ok(signature?)
-    }
-
-    fn cache(&self) -> Option<PolicyCache> {
-        PolicyCache::new(&self.client, self.config.policy_cache?)
     }
 
     fn ask(&self) -> signpath_client::Result<PolicyList> {
