@@ -48,7 +48,6 @@ pub mod error;
 pub mod ffi;
 pub mod mechanism;
 pub mod module;
-
 pub mod object;
 pub mod operation;
 pub mod session;

@@ -81,7 +81,7 @@ pub(crate) fn connect(
     let port = first.port_or_known_default().unwrap_or_default();
     let addresses = lookup::addresses(host(first), port, threads, waiting)?;
     if service.scheme() == "http" && !options.allow_insecure_http {
-        // The configuration has taken the name for one of this machine (RFC 6761, section 6.3).
+        // The name can be one that is kept for this machine (RFC 6761, section 6.3) and lead elsewhere.
         let mut others = addresses
             .iter()
             .filter(|address| !address.ip().to_canonical().is_loopback());

@@ -1,5 +1,5 @@
-//! What the statuses of HTTP mean: whether another
-//! attempt may help, and what a user can do.
+//! What the statuses of HTTP mean: what went wrong, whether another attempt may help, and what a user
+//! can do.
 
 use hyper::StatusCode;
 

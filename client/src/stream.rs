@@ -73,11 +73,11 @@ impl Stream {
     /// See [`Unconnected`].
     pub(crate) fn tls(
         socket: Socket,
-        options: Arc<ClientConfig>,
+        config: Arc<ClientConfig>,
         name: ServerName<'static>,
         waiting: &Waiting<'_>,
     ) -> Result<Self, Unconnected> {
-        let mut tls = client(options, name)?;
+        let mut tls = client(config, name)?;
         while tls.is_handshaking() {
             let (blocked, flags) = if tls.wants_write() {
                 (tls.write_tls(&mut &socket), PollFlags::POLLOUT)
@@ -227,10 +227,10 @@ fn last_word(tls: &mut ClientConnection, mut socket: &Socket) -> Option<rustls::
 /// A side of TLS that has said nothing yet.
 #[inline(never)] // It is built on the stack, which has more to hold once the two sides talk.
 fn client(
-    options: Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
     name: ServerName<'static>,
 ) -> Result<Box<ClientConnection>, Unconnected> {
-    let client = ClientConnection::new(options, name).map_err(Unconnected::Tls)?;
+    let client = ClientConnection::new(config, name).map_err(Unconnected::Tls)?;
     Ok(Box::new(client))
 }
 

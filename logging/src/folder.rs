@@ -66,7 +66,7 @@ impl From<io::Error> for Unusable {
 /// the program is.
 ///
 /// # Errors
-/// A [`Unusable`] when it is not this user's own.
+/// An [`Unusable`] when it is not this user's own.
 pub(crate) fn open_or_make(path: &Path) -> Result<File, Unusable> {
     match open_own(path) {
         Err(Unusable::Failed(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -125,7 +125,7 @@ pub(crate) struct FileState {
 /// writable by this user alone.
 ///
 /// # Errors
-/// A [`Unusable`] when it is no file of this user's own.
+/// An [`Unusable`] when it is no file of this user's own.
 pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), Unusable> {
     // Opening a pipe must not wait for its other end.
     let flags = OFlag::O_RDWR
