@@ -53,6 +53,14 @@ count_tests() {
     FAILED=$((FAILED + failed + ignored))
 }
 
+# Checks each crate alone: in the workspace another one may switch on a feature that its manifest lacks.
+crates_alone() {
+    local manifest
+    for manifest in */Cargo.toml Cargo.toml; do
+        check "$manifest alone" check --locked --quiet --manifest-path "$manifest"
+    done
+}
+
 cargo_tests() {
     say "Running cargo test ..."
     CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests cargo test --workspace --locked --no-fail-fast
@@ -104,6 +112,7 @@ main() {
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
     build
+    crates_alone
     cargo_tests
     robustness_tests
     prepare_inputs "$WORK/inputs"

@@ -49,13 +49,26 @@ impl From<TryReserveError> for Error {
     }
 }
 
-/// The reason of a cancellation is an [`Error`] itself.
+/// What a call of the service is cancelled with: the error that it ends with, shown without the name of its
+/// return value, which the caller of the function logs.
+#[derive(Debug)]
+pub struct CancellationReason(pub Error);
+
+impl fmt::Display for CancellationReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.reason)
+    }
+}
+
+impl std::error::Error for CancellationReason {}
+
+/// A cancelled call ends with the error in its [`CancellationReason`].
 impl From<signpath_client::Error> for Error {
     fn from(error: signpath_client::Error) -> Self {
-        let cancelled_with = || std::error::Error::source(&error)?.downcast_ref::<Self>();
+        let cancelled_with = || std::error::Error::source(&error)?.downcast_ref();
         let kind = match error.kind {
             ClientErrorKind::Cancelled => match cancelled_with() {
-                Some(reason) => return reason.clone(),
+                Some(CancellationReason(reason)) => return reason.clone(),
                 None => Kind::FunctionCanceled,
             },
             ClientErrorKind::Unauthorized => Kind::ServiceUnauthorized,
@@ -260,7 +273,21 @@ kinds! {
 
 #[cfg(test)]
 mod tests {
+    use signpath_client::Cancellation;
+
     use super::*;
+
+    #[test]
+    fn a_cancelled_call_ends_with_the_error_it_was_cancelled_with() {
+        let cancellation = Cancellation::new();
+        let closed = Error::new(Kind::SessionClosed, "the session was closed");
+        cancellation.cancel(CancellationReason(closed));
+        let of_client = cancellation.check().unwrap_err();
+        assert_eq!(of_client.to_string(), "the session was closed");
+        let error = Error::from(of_client);
+        assert_eq!(error.kind, Kind::SessionClosed);
+        assert_eq!(error.reason, "the session was closed");
+    }
 
     #[test]
     fn an_error_shows_its_reason_and_the_name_of_its_return_value() {

@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 
 use crate::constant_names;
 use crate::error::{Error, Kind, Result};
-use signpath_client::{RSA_KEY_SIZES, has_size};
+use signpath_client::{RSA_KEY_SIZES, has_supported_size};
 use signpath_crypto::HashAlgorithm::{
     self, Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512,
     Sha512_224, Sha512_256,
@@ -376,10 +376,10 @@ pub fn key_type(key: &PublicKey) -> CK_KEY_TYPE {
 
 /// The mechanisms that `key` can sign with; none for a key of a size that SignPath does not have.
 pub fn allowed_for(key: &PublicKey) -> impl Iterator<Item = &'static Mechanism> {
-    let (key_type, has_size) = (key_type(key), has_size(key));
+    let (key_type, has_supported_size) = (key_type(key), has_supported_size(key));
     MECHANISMS.iter().filter(move |mechanism| {
         let signature = mechanism.signature();
-        has_size && signature.is_some_and(|signature| signature.key_type() == key_type)
+        has_supported_size && signature.is_some_and(|signature| signature.key_type() == key_type)
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cryptoki_sys::*;
 use once_cell::race::OnceBox;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{CancellationReason, Error, Kind, Result};
 use crate::object::Attribute;
 use crate::session::Session;
 use crate::token::{Login, Token};
@@ -58,7 +58,9 @@ impl Sessions {
     /// Closes all of them; calls in them that wait for the service end with `reason`.
     fn close_all(&mut self, reason: &Error) {
         for (_, session) in self.open.drain() {
-            session.cancellation().cancel(reason.clone());
+            session
+                .cancellation()
+                .cancel(CancellationReason(reason.clone()));
         }
     }
 }
@@ -167,7 +169,7 @@ impl Module {
         session
             .ok_or_else(|| no_session(handle))?
             .cancellation()
-            .cancel(session_closed());
+            .cancel(CancellationReason(session_closed()));
         // Under the lock, or a session opened and logged in meanwhile would be logged out again.
         self.token.destroy_objects_of(handle);
         if sessions.open.is_empty() {

@@ -247,6 +247,8 @@ fn with_credentials(test: &str, child: impl FnOnce()) {
                 "c3e1b8f0-5d2a-4a3c-9a51-000000000000",
             ),
             ("SIGNPATH_API_TOKEN", "t0ken"),
+            // A search without a login would not wait for a second attempt.
+            ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"),
             ("SIGNPATH_LOG_CONSOLE_LEVEL", "error"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

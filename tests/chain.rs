@@ -113,7 +113,7 @@ fn only_the_certificates_that_lead_up_from_a_policys_are_shown() {
 }
 
 #[test]
-fn a_byte_order_mark_hides_no_certificate_of_a_bundle() {
+fn neither_a_byte_order_mark_nor_an_older_label_hides_a_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let stranger = self_signed(folder.path(), "/CN=Stranger");
     drop(service());
@@ -121,6 +121,8 @@ fn a_byte_order_mark_hides_no_certificate_of_a_bundle() {
     for content in [
         format!("\u{feff}{ca}{stranger}"),
         format!("{stranger}\u{feff}{ca}"),
+        // As OpenSSL wrote it before 0.9.
+        ca.replace(" CERTIFICATE", " X509 CERTIFICATE") + &stranger,
     ] {
         let bundle = folder.path().join("bundle.pem");
         std::fs::write(&bundle, content).unwrap();
@@ -162,6 +164,7 @@ fn a_bundle_that_cannot_be_read_stops_c_initialize_and_is_named() {
         path
     };
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let parameters = "-----BEGIN DH PARAMETERS-----\nMAA=\n-----END DH PARAMETERS-----\n";
     for (path, reason) in [
         (folder.path().join("missing.pem"), "No such file"),
         (folder.path().to_owned(), "cannot be read"),
@@ -172,6 +175,10 @@ fn a_bundle_that_cannot_be_read_stops_c_initialize_and_is_named() {
         ),
         (
             file("garbage.pem", pem.as_bytes()),
+            "PEM block 1 is no X.509 certificate",
+        ),
+        (
+            file("parameters.pem", parameters.as_bytes()),
             "PEM block 1 is no X.509 certificate",
         ),
     ] {

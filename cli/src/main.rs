@@ -7,7 +7,6 @@
     clippy::panic,
     clippy::unwrap_used
 )]
-#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod certificate;
 mod completions;

@@ -1,7 +1,9 @@
 //! The organization of the configured user, and its signing policies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use log::warn;
 use signpath_client::{
     Cancellation, Client, ErrorKind, PolicyCache, PolicyList, PolicyName, Retry, SigningPolicy,
     Threads, Transport,
@@ -16,6 +18,9 @@ use crate::progress::Progress;
 /// What to do where the configuration names no user.
 pub const NO_CREDENTIALS: &str = "there are no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
      OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
+
+/// The longest wait for a newer list than the one that is kept.
+const REFRESH_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many signing policies a message names.
 pub const NAMED: usize = 10;
@@ -37,7 +42,10 @@ impl Organization {
         configure_logging(&config);
         config.say_notices();
         let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
-        let transport = Arc::new(Transport::new(config.service.clone(), Threads::Allowed));
+        let transport = Arc::new(Transport::new(
+            config.client_options.clone(),
+            Threads::Allowed,
+        ));
         let client = Client::new(transport, &credentials, &[]);
         let cache = config.policy_cache;
         Ok(Self {
@@ -49,7 +57,7 @@ impl Organization {
 
     /// Asks for the signing policies. One that cannot be used is left out with a warning.
     pub fn policies(&self) -> Result<Vec<SigningPolicy>, Failure> {
-        Ok(self.ask()?.usable())
+        Ok(self.ask(Retry::Configured)?.usable())
     }
 
     /// The signing policy of that name, or the only one there is.
@@ -60,21 +68,33 @@ impl Organization {
     /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that, unless
     /// it does not have that policy or its certificate has expired.
     pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
-        let kept = self.cache.as_ref().and_then(PolicyCache::read);
-        if let Some(policy) = kept.and_then(|kept| choose(kept.usable(), name).ok()) {
-            if !policy.has_expired() {
-                return Ok(policy);
+        let Some(cache) = &self.cache else {
+            return self.policy(name);
+        };
+        let Some(kept) = cache.read() else {
+            let answer = self.ask(Retry::Configured);
+            cache.note(&answer);
+            return choose(answer?.usable(), name);
+        };
+        let mut kept = kept.usable();
+        if let Ok(index) = position(&kept, name) {
+            if kept.get(index).is_some_and(|policy| !policy.has_expired()) {
+                return Ok(kept.swap_remove(index));
             }
         }
-        let answer = self.ask();
-        if let Some(cache) = &self.cache {
-            match &answer {
-                Ok(policies) => cache.write(policies),
-                Err(error) if error.kind == ErrorKind::Unauthorized => cache.remove(),
-                Err(_) => {}
+        let answer = self.ask(Retry::Never(REFRESH_LIMIT));
+        cache.note(&answer);
+        let policies = match answer {
+            Err(error) if error.kind != ErrorKind::Unauthorized => {
+                warn!(
+                    "the list of signing policies cannot be refreshed, and the one from before is used: {}",
+                    error.reason
+                );
+                kept
             }
-        }
-        choose(answer?.usable(), name)
+            answer => answer?.usable(),
+        };
+        choose(policies, name)
     }
 
     /// A signature with the key of `policy`, one signing request. A list that is kept on disk goes where the service
@@ -96,11 +116,10 @@ impl Organization {
         Ok(signature?)
     }
 
-    fn ask(&self) -> signpath_client::Result<PolicyList> {
-        let url = &self.config.service.api_url;
+    fn ask(&self, retry: Retry) -> signpath_client::Result<PolicyList> {
+        let url = &self.config.client_options.api_url;
         let _progress = Progress::start(format!("Asking {url} for the signing policies"));
-        self.client
-            .signing_policies(Retry::Configured, &Cancellation::new())
+        self.client.signing_policies(retry, &Cancellation::new())
     }
 }
 
@@ -109,16 +128,24 @@ fn choose(
     mut policies: Vec<SigningPolicy>,
     name: Option<&PolicyName>,
 ) -> Result<SigningPolicy, Failure> {
-    let all = named(&policies);
-    match name {
-        Some(name) => policies
-            .into_iter()
-            .find(|policy| policy.name == *name)
-            .ok_or_else(|| format!("no signing policy is called {name}; there are {all}").into()),
-        None if policies.len() > 1 => {
+    position(&policies, name).map(|index| policies.swap_remove(index))
+}
+
+fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usize, Failure> {
+    match (name, policies.len()) {
+        (Some(name), _) => policies
+            .iter()
+            .position(|policy| policy.name == *name)
+            .ok_or_else(|| {
+                let all = named(policies);
+                format!("no signing policy is called {name}; there are {all}").into()
+            }),
+        (None, 0) => Err(NO_POLICIES.into()),
+        (None, 1) => Ok(0),
+        (None, _) => {
+            let all = named(policies);
             Err(format!("there is more than one signing policy; name one of {all}").into())
         }
-        None => policies.pop().ok_or_else(|| NO_POLICIES.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use signpath_client::SigningPolicy;
-use signpath_config::token::LABEL;
+use signpath_config::token_info::LABEL;
 use signpath_crypto::{Curve, PublicKey};
 use signpath_platform::date::rfc3339;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};

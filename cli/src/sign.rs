@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, ValueEnum};
-use signpath_client::{PolicyName, has_size};
+use signpath_client::{PolicyName, has_supported_size};
 use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee};
 
 use crate::failure::Failure;
@@ -136,7 +136,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let key = policy
         .public_key
         .as_ref()
-        .filter(|key| has_size(key))
+        .filter(|key| has_supported_size(key))
         .ok_or_else(|| {
             format!("the key of the signing policy {name} is none that SignPath signs with here")
         })?;

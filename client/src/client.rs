@@ -1,6 +1,7 @@
 //! The two questions that SignPath is asked in the name of one user: which signing policies there are, and
 //! for a signature with one of them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -174,6 +175,15 @@ impl Client {
     /// The attempts of a call that begins now.
     fn attempts(&self) -> Attempts {
         Attempts::new(self.options().service_unavailable_timeout)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,7 @@ impl From<Error> for FailedAttempt {
 }
 
 /// What went wrong between request and answer.
-pub(crate) enum Exchange {
+pub(crate) enum ExchangeError {
     /// There was no connection.
     Unconnected(Unconnected),
     /// There was no answer.
@@ -71,7 +71,11 @@ struct Passing {
 
 impl FailedAttempt {
     /// What an exchange that failed means to the user. It was allowed to take `time_limit`.
-    pub(crate) fn of_exchange(exchange: Exchange, time_limit: Duration, options: &Options) -> Self {
+    pub(crate) fn of_exchange(
+        exchange: ExchangeError,
+        time_limit: Duration,
+        options: &Options,
+    ) -> Self {
         if let Some(shortage) = exchange.shortage() {
             return Error::from(shortage).into();
         }
@@ -90,20 +94,22 @@ impl FailedAttempt {
             may_be_done: false,
         };
         let passing = match exchange {
-            Exchange::TooLong => {
+            ExchangeError::TooLong => {
                 return unintelligible(format!(
                     "the answer of {url} is longer than {} MiB; check ApiUrl",
                     MAX_BODY >> 20
                 ));
             }
-            Exchange::Interrupted(Interruption::Canceled(reason))
-            | Exchange::Unconnected(Unconnected::Interrupted(Interruption::Canceled(reason))) => {
+            ExchangeError::Interrupted(Interruption::Canceled(reason))
+            | ExchangeError::Unconnected(Unconnected::Interrupted(Interruption::Canceled(
+                reason,
+            ))) => {
                 return reason.into();
             }
-            Exchange::Unconnected(Unconnected::Shortage(shortage)) => {
+            ExchangeError::Unconnected(Unconnected::Shortage(shortage)) => {
                 return Error::from(shortage).into();
             }
-            Exchange::Unconnected(Unconnected::Elsewhere(address)) => {
+            ExchangeError::Unconnected(Unconnected::Elsewhere(address)) => {
                 let reason = format!(
                     "{url} leads to {}, which is another machine, and the API token would go there \
                      unencrypted; use https, or set AllowInsecureHttp to true",
@@ -111,27 +117,27 @@ impl FailedAttempt {
                 );
                 return Error::new(ErrorKind::Options, reason).into();
             }
-            Exchange::Unconnected(Unconnected::Tls(error)) => {
+            ExchangeError::Unconnected(Unconnected::Tls(error)) => {
                 return unintelligible(format!("{url} {}", tls::explain(&error)));
             }
-            Exchange::Unconnected(Unconnected::Refused(refusal)) => {
+            ExchangeError::Unconnected(Unconnected::Refused(refusal)) => {
                 return match proxy {
                     Some(proxy) => Self::of_refusal(refusal, proxy, url),
                     None => unintelligible(format!("{url} makes no tunnel")),
                 };
             }
-            Exchange::Unconnected(Unconnected::Failed(error)) => unreachable(&error),
-            Exchange::Unconnected(Unconnected::Interrupted(Interruption::Failed(error))) => {
+            ExchangeError::Unconnected(Unconnected::Failed(error)) => unreachable(&error),
+            ExchangeError::Unconnected(Unconnected::Interrupted(Interruption::Failed(error))) => {
                 unreachable(&error)
             }
-            Exchange::Unconnected(Unconnected::Interrupted(Interruption::TimedOut)) => {
+            ExchangeError::Unconnected(Unconnected::Interrupted(Interruption::TimedOut)) => {
                 let limit = connect_timeout(options)
                     .min(time_limit)
                     .as_secs_f32()
                     .ceil();
                 unreachable(&format_args!("no connection within {limit} s"))
             }
-            Exchange::Interrupted(Interruption::TimedOut) => {
+            ExchangeError::Interrupted(Interruption::TimedOut) => {
                 // Not where it is the total time that ends, or one that no setting changes.
                 let or_raise = match time_limit >= options.http_request_timeout {
                     true => ", or raise HttpRequestTimeoutInSeconds",
@@ -146,19 +152,23 @@ impl FailedAttempt {
                     may_be_done: true,
                 }
             }
-            Exchange::Interrupted(Interruption::Failed(error)) => closed(url, &through, &error),
-            Exchange::Http(error) | Exchange::Body(error) if tls_error(&error).is_some() => {
+            ExchangeError::Interrupted(Interruption::Failed(error)) => {
+                closed(url, &through, &error)
+            }
+            ExchangeError::Http(error) | ExchangeError::Body(error)
+                if tls_error(&error).is_some() =>
+            {
                 let explained = tls_error(&error).map(tls::explain).unwrap_or_default();
                 return unintelligible(format!("{url} {explained}"));
             }
-            Exchange::Http(error) | Exchange::Body(error) if error.is_parse() => {
+            ExchangeError::Http(error) | ExchangeError::Body(error) if error.is_parse() => {
                 let cause = root_cause(&error);
                 return unintelligible(format!(
                     "{url}{through} does not answer with HTTP ({cause}); {remedy}"
                 ));
             }
-            Exchange::Http(error) => closed(url, &through, &root_cause(&error)),
-            Exchange::Body(error) => Passing {
+            ExchangeError::Http(error) => closed(url, &through, &root_cause(&error)),
+            ExchangeError::Body(error) => Passing {
                 reason: format!(
                     "the answer of {url}{through} broke off ({}); check the network",
                     root_cause(&error)
@@ -206,7 +216,7 @@ impl FailedAttempt {
     }
 }
 
-impl Exchange {
+impl ExchangeError {
     /// What the process ran out of while it used a connection.
     fn shortage(&self) -> Option<Shortage> {
         match self {

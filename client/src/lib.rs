@@ -33,6 +33,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The API token and the password of a proxy are wiped when they are dropped. Copies of them pass through the
+//! buffers of HTTP, TLS and JSON; those are wiped only in a program whose allocator wipes all memory, as
+//! the module's does.
+//!
 //! How its parts fit: `client` has the questions, and a file beside it for each of the two routes that
 //! sign; `exchange` sends a question until it is answered, `retry` says when, `status` and `unexpected`
 //! say what an answer other than 200 means. `transport` keeps the connections that `connector` makes,
@@ -84,13 +88,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use health::{Health, health};
 pub use lookup::Threads;
 pub use no_proxy::{EXPECTED as EXPECTED_NO_PROXY, NoProxy};
-pub use options::{DEFAULT_API_URL, Options, SigningApi, is_loopback};
+pub use options::{DEFAULT_API_URL, Options, SigningApi, base_url, is_loopback};
 pub use policy_cache::PolicyCache;
 pub use policy_list::PolicyList;
 pub use policy_name::PolicyName;
 pub use proxy::Proxy;
 pub use retry::Retry;
-pub use secret::{MASK, Secret, digest};
-pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_size};
+pub use secret::{MASK, Secret, secret_digest};
+pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_supported_size};
 pub use transport::Transport;
 pub use tunnel::connect_request;

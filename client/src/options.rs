@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::no_proxy::NoProxy;
 use crate::proxy::Proxy;
 
@@ -101,12 +102,50 @@ impl Options {
         }
     }
 
+    /// Whether a token may be sent to the API.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`] for what is not the [base URL of an API](base_url), and for an `http` URL beyond this
+    /// machine without [`Self::allow_insecure_http`].
+    pub(crate) fn check(&self) -> Result<()> {
+        if base_url(self.api_url.as_str()).is_none() {
+            return Err(Error::new(
+                ErrorKind::Options,
+                "ApiUrl is not a URL to which routes can be appended; use a URL such as \
+                 https://app.signpath.io/Api, without user, password, query and fragment",
+            ));
+        }
+        let is_safe = self.api_url.scheme() == "https" || is_loopback(&self.api_url);
+        if !is_safe && !self.allow_insecure_http {
+            let reason = format!(
+                "{} would send the API token unencrypted over the network; use https, or set AllowInsecureHttp \
+                 to true",
+                self.api_url
+            );
+            return Err(Error::new(ErrorKind::Options, reason));
+        }
+        Ok(())
+    }
+
     /// The proxy for `url`, if one is to be used.
     pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
         self.http_proxy
             .as_ref()
             .filter(|_| !self.no_proxy.exempts(url))
     }
+}
+
+/// The base URL of an API. What a URL can hold beside it would get lost or go astray: routes are
+/// appended to the path, and a user and password would take the place of the token.
+pub fn base_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_base = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    is_base.then_some(url)
 }
 
 /// Whether what is sent to `url` stays on this machine: 127.0.0.0/8, also as `[::ffff:127.0.0.1]`,

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::client::Client;
+use crate::error::{ErrorKind, Result};
 use crate::policy_list::{Listed, PolicyList};
 use crate::secret::{self, Masker};
 use signpath_platform::environment;
@@ -125,7 +126,7 @@ impl PolicyCache {
             return Err(io::Error::other("it is too old"));
         }
         let (mut policies, mut is_whole) = (Vec::new(), true);
-        let entry = |entry: Result<_, _>| {
+        let entry = |entry: std::result::Result<_, _>| {
             is_whole &= entry.is_ok();
             policies.extend(entry);
         };
@@ -136,9 +137,19 @@ impl PolicyCache {
         Ok(policies)
     }
 
+    /// Takes note of what the service has just answered: keeps a list, and forgets the kept one if the
+    /// service does not accept the user any more.
+    pub fn note(&self, answer: &Result<PolicyList>) {
+        match answer {
+            Ok(policies) => self.write(policies),
+            Err(error) if error.kind == ErrorKind::Unauthorized => self.remove(),
+            Err(_) => {}
+        }
+    }
+
     /// Keeps a list that the service has just sent. One without policies is not worth it: the next
     /// process is to see at once that there are some. A failure is said, and costs nothing else.
-    pub fn write(&self, policies: &PolicyList) {
+    fn write(&self, policies: &PolicyList) {
         if policies.is_empty() {
             return self.remove();
         }
@@ -231,7 +242,7 @@ fn file_name(client: &Client) -> String {
         options.project_slug.as_deref().unwrap_or_default(),
         options.signing_policy_slug.as_deref().unwrap_or_default(),
     ];
-    hex(&secret::digest(&parts.map(str::as_bytes)))
+    hex(&secret::secret_digest(&parts.map(str::as_bytes)))
 }
 
 fn hex_digest(bytes: &[u8]) -> String {

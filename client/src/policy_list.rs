@@ -36,6 +36,13 @@ pub(crate) struct Listed {
     pub(crate) certificate: Option<Vec<u8>>,
 }
 
+impl fmt::Debug for PolicyList {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.listed.iter().map(|listed| &listed.name);
+        formatter.debug_list().entries(names).finish()
+    }
+}
+
 impl PolicyList {
     /// A list whose text `masker` takes secrets out of before it is said.
     pub(crate) fn new(listed: Vec<Listed>, masker: &Arc<Masker>) -> Self {

@@ -25,7 +25,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The SHA-256 of parts with a secret among them, each behind its length.
-pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
+pub fn secret_digest(parts: &[&[u8]]) -> [u8; 32] {
     // The last block stays in it, so it must not be on the stack, which nobody wipes.
     let mut digest = Box::new(Sha256::new());
     for part in parts {

@@ -11,7 +11,7 @@ use crate::policy_name::PolicyName;
 pub const RSA_KEY_SIZES: (usize, usize) = (2048, 4096);
 
 /// Whether SignPath has keys of this size.
-pub fn has_size(key: &PublicKey) -> bool {
+pub fn has_supported_size(key: &PublicKey) -> bool {
     !key.is_rsa() || (RSA_KEY_SIZES.0..=RSA_KEY_SIZES.1).contains(&key.bits())
 }
 

@@ -23,7 +23,7 @@ use rustls::ClientConfig;
 use url::Url;
 
 use super::connector::{self, Unconnected};
-use super::failed_attempt::{Exchange, FailedAttempt};
+use super::failed_attempt::{ExchangeError, FailedAttempt};
 use super::limits::{MAX_BODY, MAX_ERROR_BODY, connect_timeout};
 use super::lookup::Threads;
 use super::stream::{Link, Stream};
@@ -143,6 +143,7 @@ impl Transport {
         cancellation: &Cancellation,
         request: Outgoing,
     ) -> std::result::Result<Answer, FailedAttempt> {
+        self.options.check()?;
         // A logout from here on closes the connection behind this request.
         let generation = self.idle.lock().generation;
         cancellation.check_attempt()?;
@@ -154,7 +155,7 @@ impl Transport {
         let failed = |exchange| FailedAttempt::of_exchange(exchange, time_limit, &self.options);
         let mut connection = self
             .connection(&waiting)?
-            .map_err(|unconnected| failed(Exchange::Unconnected(unconnected)))?;
+            .map_err(|unconnected| failed(ExchangeError::Unconnected(unconnected)))?;
         connection.generation = generation;
         let answer = connection.exchange(request, &waiting).map_err(failed)?;
         // The buffers of a connection still hold the credentials that went through it, and those that
@@ -334,9 +335,11 @@ impl Connection {
         &mut self,
         request: Request<Full<Bytes>>,
         waiting: &Waiting<'_>,
-    ) -> std::result::Result<Answer, Exchange> {
+    ) -> std::result::Result<Answer, ExchangeError> {
         let response = self.sender.send_request(request);
-        let response = self.drive(response, waiting)?.map_err(Exchange::Http)?;
+        let response = self
+            .drive(response, waiting)?
+            .map_err(ExchangeError::Http)?;
         let (head, body) = response.into_parts();
         let mut answer = Answer {
             status: head.status,
@@ -347,7 +350,7 @@ impl Connection {
             .drive(read(body, &mut answer), waiting)
             .and_then(|read| read);
         match read {
-            Err(canceled @ Exchange::Interrupted(Interruption::Canceled(_))) => Err(canceled),
+            Err(canceled @ ExchangeError::Interrupted(Interruption::Canceled(_))) => Err(canceled),
             Err(failure) if answer.status == StatusCode::OK => Err(failure),
             // The status of a refusal says enough.
             _ => Ok(answer),
@@ -359,7 +362,7 @@ impl Connection {
         &mut self,
         part: impl Future<Output = T>,
         waiting: &Waiting<'_>,
-    ) -> std::result::Result<T, Exchange> {
+    ) -> std::result::Result<T, ExchangeError> {
         let mut part = pin!(part);
         let both = poll_fn(|context| {
             if let Poll::Ready(output) = part.as_mut().poll(context) {
@@ -372,18 +375,18 @@ impl Connection {
         let link = &self.link;
         waiting
             .drive(both, |waiting| link.wait(waiting))
-            .map_err(Exchange::Interrupted)
+            .map_err(ExchangeError::Interrupted)
     }
 }
 
 /// Reads the body of an answer, or as much as is wanted of it.
-async fn read(mut body: Incoming, answer: &mut Answer) -> std::result::Result<(), Exchange> {
+async fn read(mut body: Incoming, answer: &mut Answer) -> std::result::Result<(), ExchangeError> {
     let is_refusal = answer.status != StatusCode::OK;
     if !is_refusal && body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Exchange::TooLong);
+        return Err(ExchangeError::TooLong);
     }
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Exchange::Body)?;
+        let frame = frame.map_err(ExchangeError::Body)?;
         let data = frame.data_ref().map_or(&[][..], |data| data);
         answer.body.extend_from_slice(data);
         if is_refusal && answer.body.len() >= MAX_ERROR_BODY {
@@ -391,7 +394,7 @@ async fn read(mut body: Incoming, answer: &mut Answer) -> std::result::Result<()
             break;
         }
         if answer.body.len() > MAX_BODY {
-            return Err(Exchange::TooLong);
+            return Err(ExchangeError::TooLong);
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use super::Cancellation;
 use super::failed_attempt::FailedAttempt;
 use super::lookup::Threads;
 use super::transport::{Outgoing, Transport};
-use crate::Options;
+use crate::{ErrorKind, Options, Proxy};
 
 /// How long a request may take.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -104,4 +104,27 @@ fn a_connection_whose_server_answered_before_it_had_the_request_is_not_used_agai
         status.as_u16()
     });
     assert_eq!(statuses, [410, 411]);
+}
+
+#[test]
+fn no_request_leaves_for_an_api_url_that_would_give_the_token_away() {
+    for (api_url, reason) in [
+        ("http://sign.example/Api", "unencrypted"),
+        ("https://user:password@sign.example/Api", "without user"),
+        ("https://sign.example/Api?a=b", "without user"),
+        ("mailto:sign@example.org", "without user"),
+    ] {
+        // The proxy is on this machine, so that the first connection is harmless.
+        let (_, proxy) = server(|_, stream| panic!("{stream:?}"));
+        let options = Options {
+            http_proxy: Proxy::parse(proxy.as_str()),
+            ..Options::new(api_url.parse().unwrap())
+        };
+        let url = options.api_url.clone();
+        let transport = Transport::new(options, Threads::Allowed);
+        let error = send(&transport, Outgoing::get(url)).unwrap_err().error;
+        assert_eq!(error.kind, ErrorKind::Options, "{api_url}");
+        assert!(error.reason.contains(reason), "{}", error.reason);
+        assert!(!error.reason.contains("password@"), "{}", error.reason);
+    }
 }

@@ -1,6 +1,5 @@
 //! The CA certificates that the configuration names.
 
-use rustls_pki_types::pem::{PemObject, SectionKind};
 use signpath_crypto::Certificate;
 use signpath_platform::file;
 
@@ -26,19 +25,7 @@ impl Config {
         let pem = file::read(path).map_err(|error| {
             file::unreadable(&error, || unusable(format!("cannot be read ({error})")))
         })?;
-        let mut certificates = Vec::new();
-        for (index, section) in <(SectionKind, Vec<u8>)>::pem_slice_iter(&pem).enumerate() {
-            let certificate = section
-                .map_err(|_| "it is not valid PEM".to_owned())
-                .and_then(|(_, der)| Certificate::from_der(&der))
-                .map_err(|reason| {
-                    let number = index + 1;
-                    unusable(format!(
-                        "PEM block {number} is no X.509 certificate ({reason})"
-                    ))
-                })?;
-            certificates.push(certificate);
-        }
+        let certificates = Certificate::from_pem(&pem).map_err(unusable)?;
         if certificates.is_empty() {
             return Err(unusable("holds no PEM certificate".to_owned()));
         }

@@ -16,7 +16,7 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
-pub mod token;
+pub mod token_info;
 mod values;
 
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub struct Config {
     /// The token to use with the PIN `CONFIG`, and before login.
     pub api_token: Option<ApiToken>,
     /// How the service is reached, and what signing requests carry.
-    pub service: Options,
+    pub client_options: Options,
     /// PEM CA certificates that become objects.
     pub chain_certificates_file: Option<PathBuf>,
     /// How long the list of signing policies is kept in a file; [`None`] where it is not.
@@ -102,14 +102,14 @@ impl Config {
         let level = |name| sources.in_force(name, Level::from_name);
         let allow_insecure_http = flag("AllowInsecureHttp")?;
         let api_url = api_url(sources, allow_insecure_http)?;
-        let way = ProxyChoice::to(&api_url, sources)?;
+        let choice = ProxyChoice::to(&api_url, sources)?;
         Ok(Self {
             organization_id: text("OrganizationId")?,
             api_token: sources
                 .find(setting("ApiToken"))?
                 .map(|found| ApiToken::parse(&found.text).map_err(|error| found.with_place(error)))
                 .transpose()?,
-            service: Options {
+            client_options: Options {
                 api_url,
                 project_slug: text("ProjectSlug")?,
                 signing_policy_slug: text("SigningPolicySlug")?,
@@ -119,8 +119,8 @@ impl Config {
                 allow_insecure_http,
                 tls_ca_file: path("TlsCaFile")?,
                 tls_client_certificate: tls_client_certificate(sources)?,
-                http_proxy: way.proxy,
-                no_proxy: way.no_proxy,
+                http_proxy: choice.proxy,
+                no_proxy: choice.no_proxy,
                 artifact_configuration_slug: text("ArtifactConfigurationSlug")?,
                 description: text("Description")?,
                 metadata: sources.set("Metadata", values::object)?,
@@ -144,7 +144,7 @@ impl Config {
             log_file_level: level("Log.File.Level")?,
             log_file_directory: sources
                 .in_force("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
-            notices: [sources.notices()?, way.notices].concat(),
+            notices: [sources.notices()?, choice.notices].concat(),
         })
     }
 
@@ -186,7 +186,7 @@ fn configure_logging(sources: &Sources) {
 }
 
 fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
-    let url = sources.in_force("ApiUrl", values::api_url)?;
+    let url = sources.in_force("ApiUrl", signpath_client::base_url)?;
     if let Some(found) = sources.find(setting("ApiUrl"))? {
         if url.scheme() == "http" && !is_loopback(&url) && !allow_insecure_http {
             return Err(found.unusable(&format!(

@@ -25,7 +25,7 @@ const SOCKS: &str = "SOCKS proxies are not supported";
 /// Entries of `no_proxy` that are shown when they cannot be read.
 const MAX_SHOWN: usize = 3;
 
-/// How an API is reached.
+/// Which proxy is used for an API, if one is.
 #[derive(Default)]
 pub(crate) struct ProxyChoice {
     pub(crate) proxy: Option<Proxy>,

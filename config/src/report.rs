@@ -114,7 +114,7 @@ fn shown(text: &str, form: SettingType) -> String {
             Proxy::parse(text).map_or_else(|| MASK.to_owned(), |proxy| proxy.masked())
         }
         // A user and a password in it are refused, but must not show for that.
-        SettingType::Url if crate::values::api_url(text).is_none() => MASK.to_owned(),
+        SettingType::Url if signpath_client::base_url(text).is_none() => MASK.to_owned(),
         _ => text.to_owned(),
     }
 }

@@ -26,13 +26,19 @@ fn file(content: &str) -> (tempfile::TempDir, String) {
 fn without_any_setting_the_defaults_of_the_official_library_hold() {
     let config = load(&[]).unwrap();
     assert_eq!(
-        config.service.api_url.as_str(),
+        config.client_options.api_url.as_str(),
         "https://app.signpath.io/Api"
     );
-    assert_eq!(config.service, Options::new(config.service.api_url.clone()));
-    assert_eq!(config.service.http_request_timeout, Duration::from_secs(30));
     assert_eq!(
-        config.service.service_unavailable_timeout,
+        config.client_options,
+        Options::new(config.client_options.api_url.clone())
+    );
+    assert_eq!(
+        config.client_options.http_request_timeout,
+        Duration::from_secs(30)
+    );
+    assert_eq!(
+        config.client_options.service_unavailable_timeout,
         Duration::from_secs(600)
     );
     assert!(config.credentials().unwrap().is_none());
@@ -53,8 +59,14 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_is_none() {
     let credentials = config.credentials().unwrap().unwrap();
     assert_eq!(credentials.organization_id, "env-org");
     assert_eq!(credentials.api_token.expose(), "file-token");
-    assert_eq!(config.service.project_slug.as_deref(), Some("file-project"));
-    assert_eq!(config.service.http_request_timeout, Duration::from_secs(7));
+    assert_eq!(
+        config.client_options.project_slug.as_deref(),
+        Some("file-project")
+    );
+    assert_eq!(
+        config.client_options.http_request_timeout,
+        Duration::from_secs(7)
+    );
     assert_eq!(config.log_console_level, Level::Info);
 }
 
@@ -185,7 +197,7 @@ fn a_file_that_cannot_be_used_says_where_and_why_and_shows_none_of_its_secrets()
 fn a_byte_order_mark_does_not_make_a_file_unreadable() {
     let (_folder, path) = file("\u{feff}{\"ProjectSlug\": \"p\"}");
     let config = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap();
-    assert_eq!(config.service.project_slug.as_deref(), Some("p"));
+    assert_eq!(config.client_options.project_slug.as_deref(), Some("p"));
 }
 
 /// Of each setting two values that are not its default: in the file, in its variable, and another
@@ -329,7 +341,9 @@ fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
         (&[], None),
     ] {
         let config = load(environment).unwrap();
-        let proxy = config.service.proxy_for(&config.service.api_url);
+        let proxy = config
+            .client_options
+            .proxy_for(&config.client_options.api_url);
         let url = proxy.map(|proxy| proxy.url.as_str());
         assert_eq!(url, expected, "{environment:?}");
     }
@@ -362,7 +376,9 @@ fn a_token_crosses_the_network_unencrypted_only_with_permission() {
             assert_eq!(strict.is_err(), needs_permission, "{url:?} {of_proxy:?}");
             let permission = ("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
             let config = load(&[url, of_proxy, permission]).unwrap();
-            let used = config.service.proxy_for(&config.service.api_url);
+            let used = config
+                .client_options
+                .proxy_for(&config.client_options.api_url);
             let used = used.map(|proxy| proxy.url.as_str());
             assert_eq!(used, is_used.then_some(proxy), "{url:?} {of_proxy:?}");
         }
@@ -422,7 +438,9 @@ fn what_cannot_be_used_of_the_shared_variables_is_a_notice_where_it_matters() {
         (&[socks, ("no_proxy", "10.0.0.0/99 signpath.io")], None, &[]),
     ] {
         let config = load(environment).unwrap();
-        let used = config.service.proxy_for(&config.service.api_url);
+        let used = config
+            .client_options
+            .proxy_for(&config.client_options.api_url);
         let used = used.map(|proxy| proxy.url.as_str());
         assert_eq!(used, proxy, "{environment:?}");
         let notices = &config.notices;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use url::Url;
 
 use signpath_client::SigningApi;
 use signpath_logging::OutputStream;
@@ -40,19 +39,6 @@ pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
         .ok()
         .filter(|seconds: &u32| *seconds >= least)?;
     Some(Duration::from_secs(seconds.into()))
-}
-
-/// The base URL of an API. What a URL can hold beside it would get lost or go astray: routes are
-/// appended to the path, and a user and password would take the place of the token.
-pub(crate) fn api_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_base = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    is_base.then_some(url)
 }
 
 /// A PEM file, as the official library's settings would name one.

@@ -1,11 +1,12 @@
 //! X.509 certificates, and which of them issued which.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 use spki::der::asn1::AnyRef;
 use spki::der::{Encode, Tag};
 use time::OffsetDateTime;
+use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error};
 
 /// An X.509 certificate (RFC 5280). All parts are DER.
@@ -52,6 +53,24 @@ impl Certificate {
         })
     }
 
+    /// The certificates of a PEM text, each block whatever its label (RFC 7468, and OpenSSL's older ones).
+    ///
+    /// # Errors
+    /// What is wrong with a block, by its number from 1 on.
+    pub fn from_pem(text: &[u8]) -> Result<Vec<Self>, String> {
+        let blocks = Pem::iter_from_buffer(text).enumerate();
+        let certificates = blocks.map(|(index, block)| {
+            let certificate = block
+                .map_err(|error| error.to_string())
+                .and_then(|block| Self::from_der(&block.contents));
+            certificate.map_err(|reason| {
+                let number = index + 1;
+                format!("PEM block {number} is no X.509 certificate ({reason})")
+            })
+        });
+        certificates.collect()
+    }
+
     /// The certificate itself.
     pub fn der(&self) -> &[u8] {
         &self.der
@@ -90,7 +109,11 @@ impl Certificate {
 
     /// Whether it was valid once, and is not at that time.
     pub fn has_expired(&self, time: SystemTime) -> bool {
-        self.not_after.unix_timestamp() < OffsetDateTime::from(time).unix_timestamp()
+        let seconds = time
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        i64::try_from(seconds).is_ok_and(|seconds| self.not_after.unix_timestamp() < seconds)
     }
 
     /// Whether this is the certificate of who issued `other`: by name, key identifier, and

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Builds the module as a package ships it and prints the path of the library: for itself, so that no feature of the test bench
-# is unified into it, and as a cdylib alone, since Cargo applies no LTO to a crate that is an rlib at the same time. It has a
-# target folder of its own because every build of the crate writes to the same file name.
+# is unified into it, and in a target folder of its own, because every build of the crate writes to the same file name.
 #
 # Beside the library lies the compiler's call that made it, in libsignpath_pkcs11.so.rustc behind a line with the library's
 # checksum.
@@ -33,7 +32,7 @@ progress() {
 
 # Sets `library` and `call`, which is empty if the library was there already.
 build() {
-    if ! cargo rustc --package signpath-pkcs11 --lib --crate-type cdylib --locked --target-dir "$folder" "${options[@]}" \
+    if ! cargo build --package signpath-pkcs11 --lib --locked --target-dir "$folder" "${options[@]}" \
         --verbose --color never --message-format json-render-diagnostics 2>&1 >"$folder/messages" | tee "$folder/log" | progress
     then
         [[ -t 2 ]] || cat "$folder/log" >&2

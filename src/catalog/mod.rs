@@ -298,14 +298,9 @@ impl Catalog {
             (false, Need::Glimpse) => Retry::Never(GLIMPSE_LIMIT),
             (false, _) => Retry::Configured,
         };
-        let answer = self
-            .client
-            .signing_policies(retry, cancellation)
-            .map_err(Error::from);
-        match (&self.cache, &answer) {
-            (Some(cache), Ok(policies)) => cache.write(policies),
-            (Some(cache), Err(failure)) if is_refusal(failure) => cache.remove(),
-            _ => {}
+        let answer = self.client.signing_policies(retry, cancellation);
+        if let Some(cache) = &self.cache {
+            cache.note(&answer);
         }
         let policies = answer?;
         Ok((self.snapshot(policies), Standing::Confirmed))

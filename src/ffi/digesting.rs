@@ -28,7 +28,7 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?.handed_over_in(Parts::Single)?;
+        let digest = session.digest.take()?.continued_as(Parts::Single)?;
         answer(&pDigest, digest.operation.length, digest, Taken::keep, |mut digest| {
             digest.operation.data.set(&pData.bytes()?)?;
             Ok(digest.operation.data.finish())
@@ -38,7 +38,7 @@ functions! {
     /// C_DigestUpdate (PKCS #11 3.2, section 5.12.3).
     fn C_DigestUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(session.digest.take()?.handed_over_in(Parts::Multiple)?, &pPart)
+        update(session.digest.take()?.continued_as(Parts::Multiple)?, &pPart)
     }
 
     /// C_DigestKey (PKCS #11 3.2, section 5.12.4). There are no secret keys to digest; the digest
@@ -58,7 +58,7 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?.handed_over_in(Parts::Multiple)?;
+        let digest = session.digest.take()?.continued_as(Parts::Multiple)?;
         answer(&pDigest, digest.operation.length, digest, Taken::keep, |digest| {
             Ok(digest.operation.data.finish())
         })

@@ -40,14 +40,14 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?.handed_over_in(Parts::Single)?;
+        let sign = session.sign.take()?.continued_as(Parts::Single)?;
         finish(sign, &session, &pSignature, |data| data.set(&pData.bytes()?))
     }
 
     /// C_SignUpdate (PKCS #11 3.2, section 5.13.3).
     fn C_SignUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(session.sign.take()?.handed_over_in(Parts::Multiple)?, &pPart)
+        update(session.sign.take()?.continued_as(Parts::Multiple)?, &pPart)
     }
 
     /// C_SignFinal (PKCS #11 3.2, section 5.13.4).
@@ -57,7 +57,7 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?.handed_over_in(Parts::Multiple)?;
+        let sign = session.sign.take()?.continued_as(Parts::Multiple)?;
         finish(sign, &session, &pSignature, |_| Ok(()))
     }
 }

@@ -136,7 +136,7 @@ enum SignatureComes {
 fn take(session: &Session, signature: SignatureComes, form: Parts) -> Result<Taken<'_, Verify>> {
     let taken = session.verify.take()?;
     if taken.operation.signature.is_some() == (signature == SignatureComes::First) {
-        return taken.handed_over_in(form);
+        return taken.continued_as(form);
     }
     taken.keep();
     let (begun, other) = match signature {

@@ -2,13 +2,15 @@
 
 use cryptoki_sys::*;
 
-/// The form of an attribute that the standard describes.
+/// The type of the value of an attribute that the standard describes.
 pub(super) fn value_type(id: CK_ATTRIBUTE_TYPE) -> Option<ValueType> {
     let of_ours = RULES.iter().find(|(known, ..)| *known == id);
-    of_ours.map(|(_, _, form, _)| *form).or_else(|| {
-        let others = OTHERS.iter().find(|(_, ids)| ids.contains(&id));
-        others.map(|(form, _)| *form)
-    })
+    of_ours
+        .map(|(_, _, value_type, _)| *value_type)
+        .or_else(|| {
+            let others = OTHERS.iter().find(|(_, ids)| ids.contains(&id));
+            others.map(|(value_type, _)| *value_type)
+        })
 }
 
 /// Who says what the value of an attribute is, if an object of that shape has it.
@@ -27,7 +29,7 @@ const NUMBER_LENGTH: usize = size_of::<CK_ULONG>();
 const DATE_LENGTH: usize = size_of::<CK_DATE>();
 
 impl ValueType {
-    /// Whether a value of this form can have that many bytes.
+    /// Whether a value of this type can have that many bytes.
     pub(super) const fn has_length(self, length: usize) -> bool {
         match self {
             Self::Boolean => length == size_of::<CK_BBOOL>(),
@@ -39,7 +41,7 @@ impl ValueType {
         }
     }
 
-    /// Whether these bytes, of such a length, are a value of this form.
+    /// Whether these bytes, of such a length, are a value of this type.
     pub(super) fn has_value(self, value: &[u8]) -> bool {
         match self {
             Self::Boolean => matches!(value, [CK_FALSE | CK_TRUE]),

@@ -1,5 +1,5 @@
 //! The operations of a session: small state machines, each in a place of its own. Only
-//! [`Signer::sign`] waits for anything, in [`Service::sign`].
+//! [`Signer::sign`] waits for anything, in [`SigningService::sign`].
 
 mod data;
 mod digest;
@@ -16,5 +16,5 @@ pub use find::Find;
 pub use messages::{MessageKey, MessageSign, MessageVerify, Messages};
 pub use parts::{Functions, InParts, Parts};
 pub use place::{Operation, OperationPlace, Taken};
-pub use sign::{Service, Sign, Signer};
+pub use sign::{Sign, Signer, SigningService};
 pub use verify::{Verifier, Verify};

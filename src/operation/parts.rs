@@ -13,7 +13,7 @@ pub enum Parts {
     Multiple,
 }
 
-/// An operation whose data comes in either form.
+/// An operation whose data comes in one part or in several.
 pub trait InParts: Operation {
     /// The functions that take its data.
     fn functions(&self) -> &'static Functions;
@@ -32,16 +32,16 @@ pub struct Functions {
 }
 
 impl<T: InParts> Taken<'_, T> {
-    /// Goes on with the operation in this form. One that was begun in the other form stays as it
-    /// is, and can still be ended in that one.
+    /// Goes on with the operation as single-part or multiple-part. One that was begun as the other stays as it
+    /// is, and can still be ended as that.
     ///
-    /// To ask C_Sign for the length begins the form too: C_SignFinal would sign without the data
+    /// To ask C_Sign for the length begins a single-part operation too: C_SignFinal would sign without the data
     /// that C_Sign was told and did not keep.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`]. PKCS #11 3.2 says that neither form ends the other (sections
+    /// [`Kind::OperationActive`]. PKCS #11 3.2 says that neither ends the other (sections
     /// 5.12.2, 5.13.2 and 5.15.2), and not with which of its codes.
-    pub fn handed_over_in(mut self, parts: Parts) -> Result<Self> {
+    pub fn continued_as(mut self, parts: Parts) -> Result<Self> {
         let functions = self.operation.functions();
         let (begun, end) = match (self.operation.data().parts, parts) {
             (Some(Parts::Single), Parts::Multiple) => (functions.only, functions.only),

@@ -1,6 +1,6 @@
 //! The place that a session has for one operation of a kind.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{CancellationReason, Error, Kind, Result};
 use signpath_client::Cancellation;
 use signpath_platform::lock::Mutex;
 
@@ -134,7 +134,7 @@ impl<T> OperationPlace<T> {
             wait: Some(wait), ..
         } = &content
         {
-            wait.cancel(canceled());
+            wait.cancel(CancellationReason(canceled()));
         }
         !matches!(content, Content::Nothing)
     }
@@ -148,7 +148,7 @@ impl<T> OperationPlace<T> {
                 ends,
                 ..
             } => {
-                wait.cancel_after_attempt(logged_out());
+                wait.cancel_after_attempt(CancellationReason(logged_out()));
                 *ends = true;
             }
             content => *content = Content::Nothing,
@@ -175,7 +175,7 @@ impl<T> Occupied<'_, T> {
         let part = whole.part();
         match &mut self.place.state.lock().content {
             Content::InUse { call, wait, .. } if *call == self.call => *wait = Some(part.clone()),
-            _ => part.cancel(canceled()),
+            _ => part.cancel(CancellationReason(canceled())),
         }
         part
     }

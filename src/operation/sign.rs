@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use signpath_client::{Cancellation, SigningPolicy, has_size};
+use signpath_client::{Cancellation, SigningPolicy, has_supported_size};
 use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, parse_digest_info};
 
 use super::data::Limit;
@@ -22,7 +22,7 @@ pub(super) const PKCS1_OVERHEAD: usize = 11;
 const BARE_DIGEST_LENGTHS: [usize; 4] = [20, 32, 48, 64];
 
 /// What makes signatures with the private keys of signing policies.
-pub trait Service: Send + Sync {
+pub trait SigningService: Send + Sync {
     /// A signature of `digest` with the key of `policy`, one signing request. It has been verified with
     /// the public key of `policy`. An ECDSA signature is r‖s.
     ///
@@ -39,7 +39,7 @@ pub trait Service: Send + Sync {
 
 /// A private key and how it signs.
 pub struct Signer {
-    service: Arc<dyn Service>,
+    service: Arc<dyn SigningService>,
     policy: Arc<SigningPolicy>,
     key: PublicKey,
     mechanism: &'static Mechanism,
@@ -84,7 +84,7 @@ impl Signer {
     /// [`Kind::KeyFunction`] when the key cannot sign, [`Kind::MechanismParameter`] for a parameter
     /// that it cannot have.
     pub fn new(
-        service: Option<Arc<dyn Service>>,
+        service: Option<Arc<dyn SigningService>>,
         object: &Object,
         (mechanism, signature): (&'static Mechanism, Signature),
         parameter: Parameter,
@@ -101,7 +101,7 @@ impl Signer {
                 let reason = format!("{name} does not go with the key{whose}");
                 Error::new(Kind::KeyType, reason)
             })?;
-        if !has_size(key) {
+        if !has_supported_size(key) {
             let reason = format!("{name}: the key{whose} has {} bits", key.bits());
             return Err(Error::new(Kind::KeySize, reason));
         }

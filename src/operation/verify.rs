@@ -11,7 +11,7 @@ use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Mechanism, Parameter, Signature};
 use crate::object::{Object, Value};
-use signpath_client::has_size;
+use signpath_client::has_supported_size;
 use signpath_crypto::{PublicKey, Scheme};
 
 /// The most bytes that a digest can have.
@@ -82,7 +82,7 @@ impl Verifier {
         if mechanism::key_type(key) != signature.key_type() {
             return refuse(Kind::KeyType, "the key is of another type");
         }
-        if !has_size(key) {
+        if !has_supported_size(key) {
             return refuse(Kind::KeySize, &format!("the key has {} bits", key.bits()));
         }
         if object.attribute(CKA_VERIFY) != Some(Value::Bytes(&[CK_TRUE])) {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, Known};
 use crate::error::Result;
 use crate::object::Options;
-use crate::operation::Service;
+use crate::operation::SigningService;
 use signpath_client::{
-    Cancellation, Client, Credentials, PolicyCache, SigningPolicy, Transport,
-    digest as secret_digest,
+    Cancellation, Client, Credentials, PolicyCache, SigningPolicy, Transport, secret_digest,
 };
 use signpath_config::Config;
 use signpath_crypto::{Digest, SignatureAlgorithm};
@@ -99,7 +98,7 @@ fn salted_digest(salt: &[u8], credentials: &Credentials) -> [u8; 32] {
 }
 
 /// Signs in its name.
-impl Service for Identity {
+impl SigningService for Identity {
     fn sign(
         &self,
         policy: &SigningPolicy,

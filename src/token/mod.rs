@@ -18,14 +18,14 @@ use signpath_platform::lock::Mutex;
 pub use identity::Identity;
 use identity::Memory;
 pub use objects::Key;
-pub use signpath_config::token::{LABEL, MANUFACTURER, MODEL, SERIAL_NUMBER};
+pub use signpath_config::token_info::{LABEL, MANUFACTURER, MODEL, SERIAL_NUMBER};
 use unknown_names::UnknownNames;
 
 /// The one slot.
-pub const SLOT_ID: CK_SLOT_ID = signpath_config::token::SLOT_ID as CK_SLOT_ID;
+pub const SLOT_ID: CK_SLOT_ID = signpath_config::token_info::SLOT_ID as CK_SLOT_ID;
 
 /// The longest PIN that the token says it takes, in bytes.
-pub const MAX_PIN_LENGTH: CK_ULONG = signpath_config::token::MAX_PIN_LENGTH as CK_ULONG;
+pub const MAX_PIN_LENGTH: CK_ULONG = signpath_config::token_info::MAX_PIN_LENGTH as CK_ULONG;
 
 /// The flags that the token always has.
 const FLAGS: CK_FLAGS =
@@ -78,7 +78,7 @@ impl Token {
     /// [`Kind::Configuration`] for chain certificates that cannot be read.
     pub fn new(config: Config, threads: Threads) -> Result<Self> {
         let options = Arc::new(Options::new(&config)?);
-        let transport = Arc::new(Transport::new(config.service.clone(), threads));
+        let transport = Arc::new(Transport::new(config.client_options.clone(), threads));
         let configured = config
             .credentials()?
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));
@@ -219,8 +219,8 @@ impl Token {
         warn!(
             "no usable signing policy {}/{} in organization and token given; check ProjectSlug \
                  and SigningPolicySlug, and that the token's user is a Submitter",
-            slug(&self.config.service.project_slug),
-            slug(&self.config.service.signing_policy_slug)
+            slug(&self.config.client_options.project_slug),
+            slug(&self.config.client_options.signing_policy_slug)
         );
     }
 

@@ -10,7 +10,7 @@ use super::{State, Token};
 use crate::catalog::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attribute, Object, SessionObjects, may_match_policy};
-use crate::operation::Service;
+use crate::operation::SigningService;
 use signpath_client::Cancellation;
 
 /// How many names of signing policies a message lists.
@@ -22,7 +22,7 @@ const MAX_NAME_LENGTH: usize = 256;
 /// A key that a caller named by its handle.
 pub struct Key {
     /// What signs with it, if it is the key of a signing policy.
-    pub service: Option<Arc<dyn Service>>,
+    pub service: Option<Arc<dyn SigningService>>,
     /// The object itself.
     pub object: Arc<Object>,
 }
@@ -198,7 +198,7 @@ impl Token {
     pub fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<Key> {
         match self.visible(handle) {
             Some(Visible { object, identity }) if object.is_key() => Ok(Key {
-                service: identity.map(|identity| identity as Arc<dyn Service>),
+                service: identity.map(|identity| identity as Arc<dyn SigningService>),
                 object,
             }),
             None if !self.is_logged_in() && !self.is_open() => Err(Error::new(

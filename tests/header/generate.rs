@@ -1,7 +1,7 @@
 //! `include/signpath_pkcs11.h`, from the constants of the crate.
 
 use signpath_client::DEFAULT_API_URL;
-use signpath_config::{CONFIG_FILE, PIN_CONFIG, SETTINGS, token};
+use signpath_config::{CONFIG_FILE, PIN_CONFIG, SETTINGS, token_info};
 
 const BEGIN: &str = "\
 /* The names and values of signpath-pkcs11 that no PKCS #11 header has.
@@ -22,18 +22,18 @@ pub fn header() -> String {
     let groups = [
         (
             "The only slot.",
-            vec![("SLOT_ID".to_owned(), token::SLOT_ID.to_string())],
+            vec![("SLOT_ID".to_owned(), token_info::SLOT_ID.to_string())],
         ),
         (
             "What CK_TOKEN_INFO says of the token; its texts are padded with blanks there.",
             vec![
-                text("TOKEN_LABEL", token::LABEL),
-                text("TOKEN_MANUFACTURER_ID", token::MANUFACTURER),
-                text("TOKEN_MODEL", token::MODEL),
-                text("TOKEN_SERIAL_NUMBER", token::SERIAL_NUMBER),
+                text("TOKEN_LABEL", token_info::LABEL),
+                text("TOKEN_MANUFACTURER_ID", token_info::MANUFACTURER),
+                text("TOKEN_MODEL", token_info::MODEL),
+                text("TOKEN_SERIAL_NUMBER", token_info::SERIAL_NUMBER),
                 (
                     "MAX_PIN_LENGTH".to_owned(),
-                    token::MAX_PIN_LENGTH.to_string(),
+                    token_info::MAX_PIN_LENGTH.to_string(),
                 ),
             ],
         ),

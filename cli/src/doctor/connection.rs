@@ -48,8 +48,10 @@ impl Endpoint {
 
 /// Looks for a way. [`None`] if there is none, which has been reported.
 pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Way<'a>>, Failure> {
-    let proxy = config.service.proxy_for(&config.service.api_url);
-    let service = Endpoint::of(&config.service.api_url);
+    let proxy = config
+        .client_options
+        .proxy_for(&config.client_options.api_url);
+    let service = Endpoint::of(&config.client_options.api_url);
     let first = proxy.map(|proxy| Endpoint::of(&proxy.url));
     let addresses = match resolve(first.as_ref().unwrap_or(&service)) {
         Ok((finding, addresses)) => {
@@ -62,9 +64,9 @@ pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Way<'
         }
     };
     let way = Way {
-        is_tls: config.service.api_url.scheme() == "https",
+        is_tls: config.client_options.api_url.scheme() == "https",
         service,
-        url: &config.service.api_url,
+        url: &config.client_options.api_url,
         proxy,
         addresses,
     };

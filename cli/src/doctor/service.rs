@@ -31,9 +31,9 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
     const CHECK: &str = "service";
     let url = format!(
         "{}/healthz",
-        config.service.api_url.as_str().trim_end_matches('/')
+        config.client_options.api_url.as_str().trim_end_matches('/')
     );
-    let transport = Transport::new(config.service.clone(), Threads::Allowed);
+    let transport = Transport::new(config.client_options.clone(), Threads::Allowed);
     let asked = {
         let _progress = Progress::start(format!("Asking {url}"));
         health(&transport, PATIENCE)
@@ -94,7 +94,10 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
             return Ok(Vec::new());
         }
     };
-    let transport = Arc::new(Transport::new(config.service.clone(), Threads::Allowed));
+    let transport = Arc::new(Transport::new(
+        config.client_options.clone(),
+        Threads::Allowed,
+    ));
     let client = Client::new(transport, &credentials, &[]);
     let listed = {
         let _progress = Progress::start("Asking for the signing policies");

@@ -27,7 +27,7 @@ struct Agreement {
 
 /// Makes a TLS connection as the module does.
 pub fn check(config: &Config, way: &Way<'_>) -> Finding {
-    let client_config = match tls::client_config(&config.service) {
+    let client_config = match tls::client_config(&config.client_options) {
         Ok(client_config) => client_config,
         Err(error) => {
             let remedy = "correct TlsCaFile and TlsClientCertificate, or the files";
@@ -50,7 +50,7 @@ pub fn check(config: &Config, way: &Way<'_>) -> Finding {
     };
     let finding = Finding::error(
         CHECK,
-        &format!("{} {reason}", config.service.api_url),
+        &format!("{} {reason}", config.client_options.api_url),
         NETWORK,
     );
     // What an untrusted server shows is still worth a look.

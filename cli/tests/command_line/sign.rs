@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use pkcs11_test::{Effect, Fault, Service};
 
-use crate::common::{SIGN, Traffic, environment, service, traffic};
+use crate::common::{LIST, SIGN, Traffic, environment, service, traffic};
 use crate::program::{Run, openssl, program, run, run_with, text};
 
 const MESSAGE: &[u8] = b"what is signed";
@@ -307,4 +307,17 @@ fn with_a_kept_list_a_signature_is_one_request() {
         unknown.stderr
     );
     assert_eq!(counted(), (2, 2));
+    // Nor is it waited for long where the service cannot say.
+    let busy = Fault::on(LIST, Effect::status(503)).always();
+    service.inject(busy).unwrap();
+    let unknown = sign("demo/none");
+    for line in [
+        "the list of signing policies cannot be refreshed, and the one from before is used",
+        "no signing policy is called demo/none",
+    ] {
+        assert!(unknown.stderr.contains(line), "{}", unknown.stderr);
+    }
+    assert_eq!(counted(), (3, 2));
+    sign("demo/p-256").assert_ok();
+    assert_eq!(counted(), (3, 3));
 }

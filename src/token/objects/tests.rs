@@ -42,7 +42,7 @@ fn token(policies: usize) -> Token {
     let fault = Fault::on("GET /Cryptoki/MySigningPolicies", list);
     service.inject(fault).unwrap();
     let config = Config {
-        service: Options::new(service.api_url().parse().unwrap()),
+        client_options: Options::new(service.api_url().parse().unwrap()),
         organization_id: Some(service.organization_id()),
         api_token: Some(ApiToken::Given(Secret::new(service.token().to_owned()))),
         ..Config::load().unwrap()
