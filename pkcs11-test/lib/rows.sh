@@ -40,7 +40,8 @@ exit_status_is() {
 }
 
 # Says what a row does that the service notices, besides what the row said before. Only inside a row.
-# Arguments: "signatures", "processes" that ask the service, or requests that it refuses ("refusals"); how many.
+# Arguments: "signatures", "processes" that ask the service, requests that it refuses ("refusals"), or requests that are for
+# neither the list nor a signature ("others"); how many.
 expect() { echo "$2" >>"expected-$1"; }
 
 # Lets the module say on stderr or in its log that something is wrong. Only inside a row.
@@ -105,14 +106,15 @@ run_row() {
     status=$?
     set -e
 
-    local lists posts others errors connections signatures processes refusals complaint reason=''
+    local lists posts others errors connections signatures processes refusals unlike complaint reason=''
     read -r lists posts others errors connections < <(count_requests "$before")
     signatures=$(expected "$folder" signatures 0)
     processes=$(expected "$folder" processes 1)
     refusals=$(expected "$folder" refusals 0)
+    unlike=$(expected "$folder" others 0)
     if ((status)); then
         reason=$(cat "$folder/reason" 2>/dev/null || echo "a command exited with status $status")
-    elif ((others || errors != refusals)); then
+    elif ((others != unlike || errors != refusals)); then
         reason="$others requests besides those for the list and for signing, $errors answered with an error"
     elif ((posts != signatures)); then
         reason="$posts signing requests in all, some of them not from the signing tool"

@@ -75,6 +75,17 @@ gpg_private_certificates() {
 # An RPM package, signed in its header. rpm would look for gpg under the name gpg2.
 gpg_rpm() {
     make_openpgp_key
+    make_rpm
+    signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $KEY" --addsign demo.rpm
+
+    gpg --armor --export >key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
+    says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
+}
+
+# Makes demo.rpm.
+make_rpm() {
     cat >demo.spec <<'SPEC'
 Name: demo
 Version: 1
@@ -88,23 +99,22 @@ A package without files.
 SPEC
     run rpmbuild --quiet --define "_topdir $PWD/rpm" -bb demo.spec
     cp rpm/RPMS/noarch/demo-1-1.noarch.rpm demo.rpm
-    signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $KEY" --addsign demo.rpm
-
-    gpg --armor --export >key.asc
-    run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
-    run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
-    says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
 }
 
 # A Debian package. Its signature is a member of the archive, over the three members before it.
 gpg_deb() {
     make_openpgp_key
-    mkdir -p package/DEBIAN
-    printf 'Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: demo\nDescription: none\n' >package/DEBIAN/control
-    run dpkg-deb --build -Zgzip package demo.deb
+    make_deb
     signs 1 debsigs --sign=origin --default-key="$KEY" demo.deb
 
     ar p demo.deb _gpgorigin >signature
     ar p demo.deb debian-binary control.tar.gz data.tar.gz >signed
     run gpg --verify signature signed
+}
+
+# Makes demo.deb.
+make_deb() {
+    mkdir -p package/DEBIAN
+    printf 'Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: demo\nDescription: none\n' >package/DEBIAN/control
+    run dpkg-deb --build -Zgzip package demo.deb
 }
