@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: the checks of format and lints, the tests of both crates, those of robustness under AddressSanitizer, and the
-# rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the build
+# Runs every test: the checks of format and lints, the checks of the pages, the tests of all crates, those of robustness under
+# AddressSanitizer, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the build
 # with AddressSanitizer use the library that a package ships. Installs what is missing, as demo.sh does. The last line says
 # "N passed, N failed".
 
@@ -85,6 +85,11 @@ robustness_tests() {
         SIGNPATH_TEST_MODULE="$module" "$program"
 }
 
+page_checks() {
+    say "Checking the pages ..."
+    count_tests pkcs11-test/pages.sh
+}
+
 # Runs all rows. Arguments: the key store of the service, further options for the service.
 tool_rows() {
     local key_store=$1
@@ -103,6 +108,7 @@ main() {
     install_requirements
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
+    page_checks
     build
     cargo_tests
     robustness_tests

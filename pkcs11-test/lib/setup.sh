@@ -37,6 +37,7 @@ TOOL_REQUIREMENTS=(
     "pesign                     pesign"
     "python3-pykcs11            /usr/lib/python3/dist-packages/PyKCS11/__init__.py"
     "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
+    "python3-yaml               /usr/lib/python3/dist-packages/yaml/__init__.py"
     "rpm                        rpmsign"
     "sbsigntool                 sbsign"
     "stunnel4                   stunnel"
