@@ -5,7 +5,7 @@
 SCD_SETTINGS=()
 
 # Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
-# gpg-agent and gnupg-pkcs11-scd stay, with one login and one connection, until they are told to end.
+# gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are killed.
 make_openpgp_key() {
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
@@ -38,7 +38,7 @@ keygrip() {
     printf %b "$modulus" | sha1sum | cut -d ' ' -f 1 | tr '[:lower:]' '[:upper:]'
 }
 
-# Makes a program that knows the PIN in place of the window that asks for it.
+# Makes a program that answers with the PIN instead of asking for it.
 make_pinentry() {
     cat >pinentry <<SCRIPT
 #!/bin/sh
@@ -58,8 +58,8 @@ gpg_detached() {
     run gpg --verify signature "$INPUTS/long"
 }
 
-# A policy without certificate, as SignPath has them for GPG keys. Its key is also that of demo/rsa-4096, whose certificate tells
-# what to expect.
+# A signing policy without certificate, as SignPath has them for GPG keys. It shares its key with demo/rsa-4096, whose certificate
+# has the expected public key.
 gpg_without_certificate() {
     export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true SIGNPATH_SIGNING_POLICY_SLUG=gpg
     gpg_detached

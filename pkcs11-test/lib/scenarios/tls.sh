@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# TLS with a key of the module: a server's in nginx and stunnel, a client's in curl. All talk through a socket in the file system,
-# since no port is surely free.
+# TLS with a key of the module: as a server in nginx and stunnel, as a client in curl. They listen on Unix sockets, because any port may be
+# taken.
 
 # The master process loads the key and logs in; a worker, which is a fork of it, signs the handshake.
 tls_nginx() {
@@ -25,7 +25,7 @@ http {
 CONF
     } >nginx.conf
     OPENSSL_CONF=$(engine_configuration) run nginx -c "$PWD/nginx.conf"
-    # The master is a daemon by now.
+    # The master process runs in the background now.
     trap 'kill "$(cat nginx.pid)"' EXIT
     signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
         https://localhost/ >said
@@ -34,7 +34,7 @@ CONF
 
 nginx_globals() { printf '%s;\n' "pid $PWD/nginx.pid" 'error_log stderr' "user $(id -un)" 'worker_processes 1'; }
 
-# The settings of the http section that keep it out of the system's folders, in one line.
+# Settings of the http section that keep nginx out of system folders, in one line.
 nginx_folders() {
     printf 'access_log off;'
     printf " %s_temp_path $PWD;" client_body proxy fastcgi uwsgi scgi
@@ -76,7 +76,7 @@ tls_curl() {
     says some 'Verify return code: 0 \(ok\)|Verification: OK'
 }
 
-# Starts a server with the certificate server.pem on a socket. Argument: the certificate that it wants of a client.
+# Starts a server with the certificate server.pem on a socket. Argument: the client certificate that it requires.
 serve_tls() {
     run openssl req -new -x509 -newkey rsa:2048 -nodes -keyout server-key.pem -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost -out server.pem
