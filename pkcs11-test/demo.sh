@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Signs real files with real tools through the module, against a local SignPath service, and has each signature verified by
-# another program. See --help.
+# Signs files with real tools through the module, against a local SignPath service. Another program verifies each signature. See --help.
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
-# The tools are to have SIGPIPE at its default. A shell that inherits it ignored cannot reset it.
+# Tools must start with the default SIGPIPE, which a shell that inherits it ignored cannot restore.
 [[ -z $(trap -p PIPE) ]] || exec env --default-signal=PIPE "$BASH" "$0" "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Runs every test: the checks of format and lints, the tests of both crates, those of robustness under AddressSanitizer, and the
-# rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the build
-# with AddressSanitizer use the library that a package ships. Installs what is missing, as demo.sh does. The last line says
-# "N passed, N failed".
+# Runs every test: format, lints, the pages, cargo test, the robustness tests under AddressSanitizer, and the rows of all tools on
+# both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
+# library that a package ships. Installs missing packages, as demo.sh does. The last line is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
-# The tools are to have SIGPIPE at its default. A shell that inherits it ignored cannot reset it.
+# Tools must start with the default SIGPIPE, which a shell that inherits it ignored cannot restore.
 [[ -z $(trap -p PIPE) ]] || exec env --default-signal=PIPE "$BASH" "$0" "$@"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -39,7 +38,7 @@ check() {
     fi
 }
 
-# Runs a command and adds up what its tests say. Nothing may be skipped: an ignored test counts as a failed one.
+# Runs a command and adds up the results of its tests. An ignored test counts as a failed one.
 count_tests() {
     local status=0 passed failed ignored
     "$@" 2>&1 | tee "$WORK/tests" || status=$?
@@ -47,7 +46,7 @@ count_tests() {
         /^test result:/ { passed += $4; failed += $6; ignored += $8 }
         END { print passed + 0, failed + 0, ignored + 0 }' "$WORK/tests")
     ((ignored == 0)) || say "$ignored tests were ignored, which counts as failed."
-    # A test program that does not build or is ended by a signal says no result.
+    # A test program that does not build or is killed prints no result.
     ((status == 0 || failed > 0)) || failed=1
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed + ignored))
@@ -66,9 +65,8 @@ cargo_tests() {
     CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests cargo test --workspace --locked --no-fail-fast
 }
 
-# Runs the tests of robustness on a build of the module in which AddressSanitizer looks after every access to memory, and the
-# compiler after arithmetic that overflows. Only the module is built anew. The program that loads it is the usual one, with the
-# sanitizer's runtime of GCC: not every rustc brings one, and what both compilers make calls the same functions.
+# Runs the robustness tests on a build of the module with AddressSanitizer and overflow checks. The test program is the usual one and
+# loads GCC's sanitizer runtime: not every rustc has one, and both call the same functions.
 robustness_tests() {
     local host runtime program module
     host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
@@ -79,7 +77,7 @@ robustness_tests() {
         return
     fi
     say "Building the module with AddressSanitizer ..."
-    # The option is an unstable one. C and assembly of the dependencies are instrumented as well.
+    # -Zsanitizer is unstable. CFLAGS instruments the C code of dependencies too.
     if ! module=$(env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "CFLAGS_${host//-/_}=-fsanitize=address" \
         CARGO_PROFILE_DEV_DEBUG=line-tables-only pkcs11-test/lib/module.sh asan --target "$host"); then
         say "The build with AddressSanitizer failed."
@@ -88,9 +86,14 @@ robustness_tests() {
     fi
     program=$(cargo test --test robustness --locked --quiet --no-run --message-format json |
         jq --raw-output 'select(.executable and .target.name == "robustness").executable')
-    # What lives as long as the process is not freed, so that leaks are no defects.
+    # The module does not free what lives as long as the process.
     count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 \
         SIGNPATH_TEST_MODULE="$module" "$program"
+}
+
+page_checks() {
+    say "Checking the pages ..."
+    count_tests pkcs11-test/pages.sh
 }
 
 # Runs all rows. Arguments: the key store of the service, further options for the service.
@@ -111,6 +114,7 @@ main() {
     install_requirements
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
+    page_checks
     build
     crates_alone
     cargo_tests

@@ -123,7 +123,8 @@ fn an_unknown_setting_is_a_warning_with_what_was_probably_meant() {
         ),
         (
             r#"{"OfTheFuture": {"s3cret": {}}, "OfTheFuture": ["s3cret"]}"#,
-            &["setting OfTheFuture: not a setting of this version, ignored; the README"; 2],
+            &["setting OfTheFuture: not a setting of this version, ignored; docs/configuration.md";
+                2],
         ),
         (
             r#"{"Timeouts": {"HttpRequest": "00:00:30", "FirstRetryDelay": 1, "RetryCount": 3, "s3": 1}}"#,

@@ -299,7 +299,9 @@ fn not_a_setting(path: &str) -> String {
         .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
     match nearest(path, paths.chain(levels)) {
         Some(nearest) => format!("not a setting, ignored; {nearest} was probably meant"),
-        None => "not a setting of this version, ignored; the README lists all".to_owned(),
+        None => {
+            "not a setting of this version, ignored; docs/configuration.md lists all".to_owned()
+        }
     }
 }
 

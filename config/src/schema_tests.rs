@@ -1,4 +1,4 @@
-//! The JSON Schema of the configuration file and the table in the README say what the code does.
+//! The JSON Schema of the configuration file and the table in docs/configuration.md say what the code does.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::{Config, SETTINGS};
 
 const SCHEMA: &str = include_str!("../../docs/signpath-config.schema.json");
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/configuration.md");
 
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
@@ -185,11 +185,11 @@ fn the_schema_accepts_and_refuses_what_the_code_does() {
 }
 
 #[test]
-fn the_readme_lists_every_setting_with_its_variable_and_default() {
+fn the_page_lists_every_setting_with_its_variable_and_default() {
     for setting in SETTINGS {
         let begin = format!("| `{}`", setting.json);
-        let row = README.lines().find(|line| line.starts_with(&begin));
-        let row = row.unwrap_or_else(|| panic!("{} is not in the README", setting.json));
+        let row = PAGE.lines().find(|line| line.starts_with(&begin));
+        let row = row.unwrap_or_else(|| panic!("{} is not in docs/configuration.md", setting.json));
         let cells: Vec<_> = row.split(" | ").collect();
         for (cell, names) in [
             (0, setting.paths().collect::<Vec<_>>()),

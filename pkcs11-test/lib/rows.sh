@@ -28,7 +28,7 @@ run() {
     exit_status_is 0 "$status" "$1"
 }
 
-# Arguments: the status that is right, the status of the program, its name.
+# Arguments: the expected status, the actual status, the name of the program.
 exit_status_is() {
     if (($2 == 124)); then
         fail "$3 did not end within $TOOL_SECONDS seconds"
@@ -39,14 +39,15 @@ exit_status_is() {
     fi
 }
 
-# Says what a row does that the service notices, besides what the row said before. Only inside a row.
-# Arguments: "signatures", "processes" that ask the service, or requests that it refuses ("refusals"); how many.
+# Declares what the service will notice of a row, in addition to earlier declarations. Only inside a row.
+# Arguments: "signatures", "processes" that ask the service, requests that it refuses ("refusals"), or requests that are for
+# neither the list nor a signature ("others"); how many.
 expect() { echo "$2" >>"expected-$1"; }
 
-# Lets the module say on stderr or in its log that something is wrong. Only inside a row.
+# Allows the module to log warnings and errors. Only inside a row.
 may_complain() { touch complaints; }
 
-# Prints how many are expected in all. Arguments: the row's folder, what, the number if the row does not say.
+# Prints how many are expected. Arguments: the row's folder, what, the number if the row declares none.
 expected() {
     if [[ -e $1/expected-$2 ]]; then
         echo $(($(paste -sd+ "$1/expected-$2")))
@@ -55,7 +56,7 @@ expected() {
     fi
 }
 
-# Runs a tool that is to make exactly COUNT signing requests; "some" are one or more.
+# Runs a tool that must make exactly COUNT signing requests, or at least one for "some".
 signs() {
     local count=$1 before posts
     shift
@@ -82,7 +83,7 @@ says() {
     fi
 }
 
-# Runs one row in a folder of its own and adds its result. Argument: the row.
+# Runs one row in its own folder and adds its result. Argument: the row.
 run_row() {
     local name tool key mechanism command status=0 before started=$EPOCHREALTIME
     IFS='|' read -r name tool key mechanism command <<<"${1//*( )|*( )/|}"
@@ -105,14 +106,15 @@ run_row() {
     status=$?
     set -e
 
-    local lists posts others errors connections signatures processes refusals complaint reason=''
+    local lists posts others errors connections signatures processes refusals unlike complaint reason=''
     read -r lists posts others errors connections < <(count_requests "$before")
     signatures=$(expected "$folder" signatures 0)
     processes=$(expected "$folder" processes 1)
     refusals=$(expected "$folder" refusals 0)
+    unlike=$(expected "$folder" others 0)
     if ((status)); then
         reason=$(cat "$folder/reason" 2>/dev/null || echo "a command exited with status $status")
-    elif ((others || errors != refusals)); then
+    elif ((others != unlike || errors != refusals)); then
         reason="$others requests besides those for the list and for signing, $errors answered with an error"
     elif ((posts != signatures)); then
         reason="$posts signing requests in all, some of them not from the signing tool"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
 # What is signed with which tool. A row is one use of a tool: its name, the tool, the key, the PKCS #11 mechanism that the tool
-# asks for, and the function in scenarios/ that signs with the tool and has the result verified by a program which knows only
-# the service's certificates.
+# asks for, and the function in scenarios/ that signs with the tool. A program that only has the service's certificates verifies the
+# result.
 
 . pkcs11-test/lib/scenarios/inputs.sh
 . pkcs11-test/lib/scenarios/openssl.sh
@@ -17,7 +17,8 @@
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
 . pkcs11-test/lib/scenarios/official.sh
-. pkcs11-test/lib/scenarios/readme.sh
+. pkcs11-test/lib/scenarios/timestamps.sh
+. pkcs11-test/lib/scenarios/pages.sh
 
 # What the demo shows.
 DEMO_ROWS=(
@@ -48,7 +49,7 @@ DEMO_ROWS=(
     "gpg               | gpg             | demo/rsa-3072 | RSA_PKCS, SHA-512            | gpg_detached"
 )
 
-# What the tests run besides.
+# Further rows, for the tests.
 TOOL_ROWS=(
     "key-names            | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | openssl_key_names"
     "openssl-conf         | openssl dgst    | demo/p-256    | ECDSA, SHA-256               | openssl_configuration"
@@ -102,17 +103,29 @@ TOOL_ROWS=(
     "refused-ssh-agent    | ssh-agent       | demo/rsa-3072 | none                         | refused_ssh_agent"
     "refused-python       | PyKCS11         | demo/rsa-3072 | none                         | refused_python"
     "refused-gpg          | gpg             | demo/rsa-3072 | none                         | refused_gpg"
-    "readme-certificate   | signpath-pkcs11 | app/release   | none                         | readme_certificate"
-    "readme-openssl       | openssl         | app/release   | RSA_PKCS, SHA-256            | readme_openssl"
-    "readme-osslsigncode  | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | readme_osslsigncode"
-    "readme-efi           | pesign          | app/release   | RSA_PKCS, SHA-256            | readme_efi"
-    "readme-java          | jarsigner       | app/release   | SHA256_RSA_PKCS              | readme_java"
-    "readme-pkcs11-tool   | pkcs11-tool     | app/release   | SHA256_RSA_PKCS              | readme_pkcs11_tool"
-    "readme-gpg           | gpg             | app/release   | RSA_PKCS, SHA-512            | readme_gpg"
-    "readme-gnutls        | certtool        | app/release   | RSA_PKCS, SHA-256            | readme_gnutls"
-    "readme-openssh       | ssh-agent       | app/release   | RSA_PKCS, SHA-512            | readme_openssh"
-    "readme-p11-kit       | p11-kit         | app/release   | RSA_PKCS, SHA-256            | readme_p11_kit"
-    "readme-python        | PyKCS11         | app/release   | SHA256_RSA_PKCS              | readme_python"
+    "page-readme          | openssl         | app/release   | RSA_PKCS, SHA-256            | page_readme"
+    "page-command-line    | signpath-pkcs11 | app/release   | RSA_PKCS, SHA-256            | page_command_line"
+    "page-logging         | pkcs11-tool     | app/release   | none                         | page_logging"
+    "page-openssl         | openssl         | app/release   | RSA_PKCS, SHA-256            | page_openssl"
+    "page-osslsigncode    | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_osslsigncode"
+    "page-sbsign          | sbsign          | app/release   | RSA_PKCS, SHA-256            | page_sbsign"
+    "page-pesign          | pesign          | app/release   | RSA_PKCS, SHA-256            | page_pesign"
+    "page-jarsigner       | jarsigner       | app/release   | SHA256_RSA_PKCS              | page_jarsigner"
+    "page-apksigner       | apksigner       | app/release   | SHA256_RSA_PKCS              | page_apksigner"
+    "page-pkcs11-tool     | pkcs11-tool     | app/release   | SHA256_RSA_PKCS              | page_pkcs11_tool"
+    "page-gpg             | gpg             | app/release   | RSA_PKCS, SHA-512            | page_gpg"
+    "page-packages        | rpmsign         | app/release   | RSA_PKCS, SHA-512            | page_packages"
+    "page-gnutls          | certtool        | app/release   | RSA_PKCS, SHA-256            | page_gnutls"
+    "page-nss             | cmsutil         | app/release   | ECDSA, SHA-256               | page_nss"
+    "page-openssh         | ssh-agent       | app/release   | RSA_PKCS, SHA-512            | page_openssh"
+    "page-p11-kit         | p11-kit         | app/release   | RSA_PKCS, SHA-256            | page_p11_kit"
+    "page-python          | PyKCS11         | app/release   | SHA256_RSA_PKCS              | page_python"
+    "page-curl            | curl            | app/release   | RSA_PKCS_PSS, SHA-256        | page_curl"
+    "page-nginx           | nginx           | app/release   | RSA_PKCS_PSS, SHA-256        | page_nginx"
+    "page-stunnel         | stunnel         | app/release   | RSA_PKCS_PSS, SHA-256        | page_stunnel"
+    "page-timestamps      | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_timestamps"
+    "page-chain           | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_chain"
+    "page-many            | openssl dgst    | app/release   | RSA_PKCS, SHA-256            | page_many"
     "pss-salts            | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | openssl_salts"
     "osslsigncode-names   | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | osslsigncode_names"
     "keytool-slots        | keytool         | demo/rsa-3072 | none                         | keytool_slots"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-# The local SignPath service: start and end it, and what its log says about the requests of a tool.
+# Starts and stops the local SignPath service, and counts requests in its log.
 
 SERVICE_START_SECONDS=120
 POLICIES=$PWD/pkcs11-test/lib/policies.json
 SERVICE_PID=
 
-# Starts the service in a new folder, and exports what the module needs to find it. What the service says on stderr is shown.
+# Starts the service in a new folder, and exports what the module needs to find it. Its stderr is shown.
 # Arguments: the folder, further options for `pkcs11-test serve`.
 start_service() {
     local folder=$1

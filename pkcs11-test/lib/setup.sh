@@ -3,7 +3,7 @@
 
 RUST_VERSION=1.85
 
-# The Debian packages of the demo, and what shows that one is not missing: a command, or a file if it starts with a slash.
+# The Debian packages for the demo, each with a command or a file (if it starts with a slash) that shows it is installed.
 REQUIREMENTS=(
     "ca-certificates            /etc/ssl/certs/ca-certificates.crt"
     "gcc libc6-dev              cc"
@@ -19,7 +19,7 @@ REQUIREMENTS=(
     "gnupg-pkcs11-scd           gnupg-pkcs11-scd"
 )
 
-# The same for the tests, with their further rows.
+# The same for the further rows of the tests.
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
     "curl                       curl"
@@ -37,6 +37,7 @@ TOOL_REQUIREMENTS=(
     "pesign                     pesign"
     "python3-pykcs11            /usr/lib/python3/dist-packages/PyKCS11/__init__.py"
     "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
+    "python3-yaml               /usr/lib/python3/dist-packages/yaml/__init__.py"
     "rpm                        rpmsign"
     "sbsigntool                 sbsign"
     "stunnel4                   stunnel"
@@ -51,7 +52,7 @@ die() {
     exit 1
 }
 
-# Runs a command and shows what it wrote only if it failed.
+# Runs a command and shows its output only if it failed.
 quietly() {
     local output status=0
     output=$("$@" 2>&1) || status=$?
@@ -83,7 +84,7 @@ rust_version() {
     { "$1" --version 2>/dev/null || true; } | awk '{ print $2; exit }'
 }
 
-# The packages that bring Rust: Debian 12 has a current one beside its old one, Debian 13 has only one.
+# The packages of Rust. Debian 12 has a current version under another name.
 rust_packages() {
     local candidate
     candidate=$(LC_ALL=C apt-cache policy cargo 2>/dev/null | awk '$1 == "Candidate:" { print $2 }')
@@ -142,7 +143,7 @@ install_requirements() {
 }
 
 # Builds what the rows need. Sets MODULE, the library as a package ships it, and PROGRAMS, the folder of the service and the
-# command. Each of the two builds takes a minute or more: on a terminal Cargo shows what it is at.
+# command. Each of the two builds takes a minute or more: on a terminal Cargo shows its progress.
 build() {
     local target
     local -a quiet=()

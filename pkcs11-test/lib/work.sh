@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-# The temporary folder of a script, and what is left behind when the script ends: nothing.
+# The temporary folder of a script, which is removed when the script ends.
 
 # Makes the folder WORK. However the script ends, the service is then stopped and the folder removed, unless KEEP is "yes".
-# Arguments: a name for the folder, a function that is to run last.
+# Arguments: a name for the folder, a function to run last.
 make_work_folder() {
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/$1.XXXXXX")
     # shellcheck disable=SC2064 # the function's name is to be put in now

@@ -40,7 +40,8 @@ pub fn settings() -> (Finding, Option<Config>) {
     };
     let (finding, config) = match config {
         Err(problem) => {
-            let remedy = "correct it there; the README shows all settings and what they take";
+            let remedy =
+                "correct it there; docs/configuration.md shows all settings and what they take";
             (Finding::error(CHECK, &problem.reason, remedy), None)
         }
         Ok(config) => {
@@ -49,7 +50,7 @@ pub fn settings() -> (Finding, Option<Config>) {
                 false => Finding::warning(
                     CHECK,
                     config.notices.join("; "),
-                    "correct or remove them; the README shows all settings and what they take",
+                    "correct or remove them; docs/configuration.md shows all settings and what they take",
                 ),
             };
             (finding, Some(config))

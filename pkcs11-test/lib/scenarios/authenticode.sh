@@ -35,5 +35,5 @@ pesign_efi() {
     verify_efi signed.efi
 }
 
-# sbverify does not look at the chain, but osslsigncode 2.5 does not take these signatures. Argument: the file.
+# sbverify does not check the chain, but osslsigncode 2.5 rejects these signatures. Argument: the file.
 verify_efi() { run sbverify --cert "$CERTIFICATE" "$1"; }

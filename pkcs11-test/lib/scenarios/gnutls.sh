@@ -3,7 +3,7 @@
 
 gnutls_url() { echo "pkcs11:token=SignPath;object=${KEY/\//%2F};type=private"; }
 
-# Private keys are there after login only.
+# Private keys are visible only after login.
 p11tool_list() {
     local keys
     keys=$(policy_count)

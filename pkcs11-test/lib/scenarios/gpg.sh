@@ -5,7 +5,7 @@
 SCD_SETTINGS=()
 
 # Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
-# gpg-agent and gnupg-pkcs11-scd stay, with one login and one connection, until they are told to end.
+# gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are killed.
 make_openpgp_key() {
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
@@ -38,7 +38,7 @@ keygrip() {
     printf %b "$modulus" | sha1sum | cut -d ' ' -f 1 | tr '[:lower:]' '[:upper:]'
 }
 
-# Makes a program that knows the PIN in place of the window that asks for it.
+# Makes a program that answers with the PIN instead of asking for it.
 make_pinentry() {
     cat >pinentry <<SCRIPT
 #!/bin/sh
@@ -58,8 +58,8 @@ gpg_detached() {
     run gpg --verify signature "$INPUTS/long"
 }
 
-# A policy without certificate, as SignPath has them for GPG keys. Its key is also that of demo/rsa-4096, whose certificate tells
-# what to expect.
+# A signing policy without certificate, as SignPath has them for GPG keys. It shares its key with demo/rsa-4096, whose certificate
+# has the expected public key.
 gpg_without_certificate() {
     export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true SIGNPATH_SIGNING_POLICY_SLUG=gpg
     gpg_detached
@@ -75,6 +75,17 @@ gpg_private_certificates() {
 # An RPM package, signed in its header. rpm would look for gpg under the name gpg2.
 gpg_rpm() {
     make_openpgp_key
+    make_rpm
+    signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $KEY" --addsign demo.rpm
+
+    gpg --armor --export >key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
+    says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
+}
+
+# Makes demo.rpm.
+make_rpm() {
     cat >demo.spec <<'SPEC'
 Name: demo
 Version: 1
@@ -88,23 +99,22 @@ A package without files.
 SPEC
     run rpmbuild --quiet --define "_topdir $PWD/rpm" -bb demo.spec
     cp rpm/RPMS/noarch/demo-1-1.noarch.rpm demo.rpm
-    signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $KEY" --addsign demo.rpm
-
-    gpg --armor --export >key.asc
-    run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
-    run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
-    says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
 }
 
 # A Debian package. Its signature is a member of the archive, over the three members before it.
 gpg_deb() {
     make_openpgp_key
-    mkdir -p package/DEBIAN
-    printf 'Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: demo\nDescription: none\n' >package/DEBIAN/control
-    run dpkg-deb --build -Zgzip package demo.deb
+    make_deb
     signs 1 debsigs --sign=origin --default-key="$KEY" demo.deb
 
     ar p demo.deb _gpgorigin >signature
     ar p demo.deb debian-binary control.tar.gz data.tar.gz >signed
     run gpg --verify signature signed
+}
+
+# Makes demo.deb.
+make_deb() {
+    mkdir -p package/DEBIAN
+    printf 'Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: demo\nDescription: none\n' >package/DEBIAN/control
+    run dpkg-deb --build -Zgzip package demo.deb
 }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
 # What the rows of all tools share: the files that are signed, the key, and how openssl verifies a signature.
 
-# The module takes organization and token from the environment: no secret in a command line, and within the 32 bytes which
-# the libp11 engine allows a PIN.
+# The module takes organization and token from the environment: no secret in a command line, and a PIN of less than 32 bytes, the
+# limit of the libp11 engine.
 PIN=CONFIG
-# A store that only holds certificates is not secret; Java wants a password all the same.
+# Java wants a password even for a store of certificates.
 STORE_PASSWORD=changeit
 
 # Makes the files that are signed. Argument: the folder for them.

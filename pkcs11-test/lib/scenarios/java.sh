@@ -20,7 +20,7 @@ jarsigner_jar() {
     run jarsigner -verify -strict -keystore trusted.p12 -storepass "$STORE_PASSWORD" signed.jar signer
 }
 
-# Arguments: the alias, the file of a certificate that Java is to trust.
+# Makes Java trust a certificate. Arguments: the alias, the file.
 trust() {
     run keytool -importcert -noprompt -keystore trusted.p12 -storepass "$STORE_PASSWORD" -alias "$1" -file "$2"
 }
@@ -35,7 +35,7 @@ keytool_list() {
     says 1 "$(openssl x509 -in "$CERTIFICATE" -noout -fingerprint -sha256 | cut -d = -f 2)"
 }
 
-# A slot by its index, and none at all, which is the first.
+# The slot by its index, and no slot, which means the first.
 keytool_slots() {
     local slot
     expect processes 2
@@ -69,14 +69,14 @@ java_security() {
     echo "$java_home/conf/security/java.security"
 }
 
-# apksigner cannot load a provider with an argument in Java 17, so that SunPKCS11 has to be one of Java's own. It signs once for
+# apksigner cannot load a provider with an argument in Java 17, so SunPKCS11 must be one of Java's own. It signs once for
 # each of the schemes v1, v2 and v3, and once for the index of v4.
 apksigner_apk() {
     configure_provider
     local last
     last=$(grep -c '^security\.provider\.' "$(java_security)")
     echo "security.provider.$((last + 1))=SunPKCS11 $PWD/provider.cfg" >java.security
-    # The option says for which versions of Android, so that nobody reads the manifest.
+    # With the option for the oldest version of Android, apksigner does not read the manifest.
     touch AndroidManifest.xml
     jar --create --no-manifest --file program.apk AndroidManifest.xml -C "$INPUTS/classes" .
     signs 4 apksigner "-JDjava.security.properties=$PWD/java.security" sign --min-sdk-version 21 --ks NONE \

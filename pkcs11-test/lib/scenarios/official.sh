@@ -29,7 +29,7 @@ with_full_pin() {
     "$@"
 }
 
-# Runs a scenario with the variable that came before SIGNPATH_API_TOKEN. The module says so and goes on.
+# Runs a scenario with the older name of SIGNPATH_API_TOKEN, which works with a warning.
 # Arguments: the scenario and its arguments.
 with_older_name() {
     may_complain

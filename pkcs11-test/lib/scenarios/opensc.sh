@@ -18,8 +18,8 @@ pkcs11_tool() {
     verify_signature "$message" sha256 "$padding"
 }
 
-# What --test expects and does not get it marks with ERR and goes on, and its last line counts the errors. It tries each RSA key,
-# also with mechanisms that are not in the list.
+# --test marks each failed expectation with ERR and counts them in its last line. It tries each RSA key, also with mechanisms that are
+# not in the list.
 pkcs11_tool_test() {
     may_complain
     export SIGNPATH_PROJECT_SLUG=${KEY%/*} SIGNPATH_SIGNING_POLICY_SLUG=${KEY#*/}
@@ -32,15 +32,14 @@ pkcs11_tool_test() {
     says 0 'ERR|[Ff]ailed'
 }
 
-# The child is to initialize the module; --test-fork forgets to pass on its status.
+# The child initializes the module; --test-fork does not report its status.
 pkcs11_tool_fork() {
     run pkcs11-tool --module "$MODULE" --login --pin "$PIN" --test-fork &>said
     says some 'Calling C_Initialize in forked child process'
     says 0 'error|failed|CKR_'
 }
 
-# What the module, its slot and its token say of themselves, and the objects before and after login. Only the objects are asked
-# of the service.
+# The information on module, slot and token, and the objects before and after login. Only the objects take a request.
 pkcs11_tool_token() {
     local keys
     keys=$(policy_count)

@@ -25,7 +25,7 @@ python_pkcs11_spied() {
     says some '^[0-9]+: C_Sign$'
 }
 
-# Sets PYTHON, which has python-pkcs11. What PyPI gave is kept until other versions are required.
+# Sets PYTHON, which has python-pkcs11. The downloaded packages are kept until the requirements change.
 prepare_python() {
     local environment=${PROGRAMS%/*}/python
     PYTHON=$environment/bin/python

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # An API token that SignPath does not accept: each tool logs in once, shows the module's line, and fails in its own way.
 
-# Runs a tool that is to fail with a status of its own and not by a signal. The service refuses each request, so that it counts
+# Runs a tool that must fail with an exit status, not by a signal. The service refuses each request, so the number of requests is that of
 # the logins. Arguments: how many requests the tool makes, the tool and its arguments.
 refuses() {
     local count=$1 before status=0 errors
@@ -84,7 +84,7 @@ refused_nss() {
     says_why
 }
 
-# The helper's stderr is the agent's, which has none in the background; the log file has the line.
+# The agent in the background has no stderr, so the line is in the log file.
 refused_ssh_agent() {
     SIGNPATH_API_TOKEN=revoked start_ssh_agent
     refuses 1 env SSH_ASKPASS="$PWD/askpass" SSH_ASKPASS_REQUIRE=force ssh-add -s "$MODULE"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# TLS with a key of the module: a server's in nginx and stunnel, a client's in curl. All talk through a socket in the file system,
-# since no port is surely free.
+# TLS with a key of the module: as a server in nginx and stunnel, as a client in curl. They listen on Unix sockets, because any port may be
+# taken.
 
 # The master process loads the key and logs in; a worker, which is a fork of it, signs the handshake.
 tls_nginx() {
@@ -9,20 +9,12 @@ tls_nginx() {
     {
         # Workers keep only the variables that are named.
         compgen -e | grep -E '^(SIGNPATH|PKCS11)_' | sed 's/.*/env &;/'
+        nginx_globals
         cat <<CONF
-pid $PWD/nginx.pid;
-error_log stderr;
 ssl_engine pkcs11;
-user $(id -un);
-worker_processes 1;
 events {}
 http {
-    access_log off;
-    client_body_temp_path $PWD;
-    proxy_temp_path $PWD;
-    fastcgi_temp_path $PWD;
-    uwsgi_temp_path $PWD;
-    scgi_temp_path $PWD;
+    $(nginx_folders)
     server {
         listen unix:$PWD/socket ssl;
         ssl_certificate $PWD/server.pem;
@@ -33,11 +25,19 @@ http {
 CONF
     } >nginx.conf
     OPENSSL_CONF=$(engine_configuration) run nginx -c "$PWD/nginx.conf"
-    # The master is a daemon by now.
+    # The master process runs in the background now.
     trap 'kill "$(cat nginx.pid)"' EXIT
     signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
         https://localhost/ >said
     says 1 '^served$'
+}
+
+nginx_globals() { printf '%s;\n' "pid $PWD/nginx.pid" 'error_log stderr' "user $(id -un)" 'worker_processes 1'; }
+
+# Settings of the http section that keep nginx out of system folders, in one line.
+nginx_folders() {
+    printf 'access_log off;'
+    printf " %s_temp_path $PWD;" client_body proxy fastcgi uwsgi scgi
 }
 
 # The daemon is a fork of the process that loads the key and logs in. Its threads, each with 64 KiB of stack, sign the handshakes
@@ -70,16 +70,21 @@ CONF
 tls_curl() {
     expect processes 2
     self_signed_certificate client.pem
+    serve_tls client.pem
+    signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
+        --engine pkcs11 --key-type ENG --key "$KEY_URI" --cert client.pem https://localhost/ >said
+    says some 'Verify return code: 0 \(ok\)|Verification: OK'
+}
+
+# Starts a server with the certificate server.pem on a socket. Argument: the client certificate that it requires.
+serve_tls() {
     run openssl req -new -x509 -newkey rsa:2048 -nodes -keyout server-key.pem -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost -out server.pem
-    openssl s_server -unix socket -key server-key.pem -cert server.pem -Verify 1 -verify_return_error -CAfile client.pem \
+    openssl s_server -unix socket -key server-key.pem -cert server.pem -Verify 1 -verify_return_error -CAfile "$1" \
         -www -naccept 1 &>server-output &
     SERVER=$!
     trap 'kill "$SERVER" 2>/dev/null || true' EXIT
     await_file socket
-    signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
-        --engine pkcs11 --key-type ENG --key "$KEY_URI" --cert client.pem https://localhost/ >said
-    says some 'Verify return code: 0 \(ok\)|Verification: OK'
 }
 
 # An openssl.cnf that loads the engine at once, as nginx needs it. Prints the file's name.

@@ -1,0 +1,356 @@
+# shellcheck shell=bash
+# The commands of the README and of the pages in docs/ as they stand there, for the signing policy `release` of the project `app`.
+# A block of code that is run has a name: the second word behind its fence.
+
+PAGES=$PWD
+
+# Prints the blocks of a page that have this name, one after the other; only the path of the module is another.
+# Arguments: the page, the name, expressions for sed for what else exists only on the page.
+page_block() {
+    local block
+    block=$(awk -v name="$2" '
+        /^```/ { inside = !inside && NF == 2 && $2 == name; next }
+        inside' "$PAGES/$1")
+    [[ -n $block ]] || fail "$1 has no block named $2"
+    printf '%s\n' "$block" | sed -e "s#/usr/local/lib/libsignpath_pkcs11.so#$MODULE#g" "${@:3}"
+}
+
+# Runs such a block after what HERE holds. Arguments: how many signing requests, and those of page_block.
+HERE=''
+page_commands() {
+    printf '%s\n' "$HERE" >commands
+    page_block "${@:2}" >>commands
+    cat commands
+    signs "$1" bash -euo pipefail commands
+    # The next block of a page may use its variables.
+    HERE+=$'\n'$(grep '^export ' commands || true)
+}
+
+# Makes the files that the commands name, and puts the command line into PATH.
+prepare_page() {
+    PATH=$PROGRAMS:$PATH
+    cp "$INPUTS/long" file
+    cp "$CA" ca.pem
+}
+
+page_readme() {
+    local page=README.md
+    expect processes 5
+    expect others 1
+    prepare_page
+    # As it is installed: doctor looks for the module around the command.
+    mkdir -p installed/bin installed/lib
+    cp "$PROGRAMS/signpath-pkcs11" installed/bin
+    cp "$MODULE" installed/lib
+    PATH=$PWD/installed/bin:$PATH
+    page_commands 0 $page doctor
+    page_commands 1 $page first
+    page_commands 0 $page verify
+}
+
+page_command_line() {
+    local page=docs/command-line.md
+    expect processes 9
+    expect others 1
+    prepare_page
+    mkdir -p installed/bin installed/lib
+    cp "$PROGRAMS/signpath-pkcs11" installed/bin
+    cp "$MODULE" installed/lib
+    PATH=$PWD/installed/bin:$PATH
+    page_commands 0 $page list
+    page_commands 0 $page certificate
+    same_public_key app.pem
+    cmp <(openssl x509 -in app.pem -outform DER) app.der
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    page_commands 0 $page setup
+    page_commands 0 $page doctor-json
+    page_commands 0 $page man
+    [[ -s man1/signpath-pkcs11-sign.1 && -s signpath-pkcs11.bash ]] || fail "there are no manual pages or no completions"
+}
+
+page_logging() {
+    expect processes 0
+    prepare_page
+    export PKCS11_MODULE=$MODULE
+    page_commands 0 docs/logging.md debug >output
+    grep -q ' debug: C_GetSlotList(.*): CKR_OK in ' output || fail "the log has no calls"
+}
+
+page_openssl() {
+    local page=docs/tools/openssl.md
+    expect processes 5
+    prepare_page
+    page_commands 0 $page before
+    page_commands 2 $page sign
+    page_commands 0 $page verify
+    page_commands 0 $page verify-cms
+    page_commands 1 $page digest
+    page_commands 0 $page verify
+    page_commands 1 $page req
+    run openssl req -in app.csr -verify -noout
+}
+
+page_osslsigncode() {
+    local page=docs/tools/osslsigncode.md
+    expect processes 3
+    prepare_page
+    cp "$INPUTS/program.efi" app.exe
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    page_commands 1 $page setup
+    run osslsigncode verify -CAfile "$CA" -in app-signed-too.exe
+}
+
+page_sbsign() {
+    local page=docs/tools/sbsign.md
+    expect processes 2
+    prepare_page
+    cp "$INPUTS/program.efi" app.efi
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+}
+
+page_pesign() {
+    local page=docs/tools/pesign.md
+    expect processes 2
+    prepare_page
+    cp "$INPUTS/program.efi" app.efi
+    page_commands 0 $page before
+    page_commands 2 $page sign
+    page_commands 0 $page verify
+}
+
+page_jarsigner() {
+    local page=docs/tools/jarsigner.md
+    expect processes 2
+    prepare_page
+    cp "$INPUTS/program.jar" app.jar
+    page_block $page provider >signpath.cfg
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+}
+
+# Without a manifest, the oldest version of Android has to be told.
+page_apksigner() {
+    local page=docs/tools/apksigner.md
+    prepare_page
+    touch AndroidManifest.xml
+    jar --create --no-manifest --file app.apk AndroidManifest.xml -C "$INPUTS/classes" .
+    page_block $page provider >signpath.cfg
+    page_block $page security >java.security
+    page_commands 4 $page sign -e 's/ sign / sign --min-sdk-version 21 /'
+    page_commands 0 $page verify -e 's/ verify / verify --min-sdk-version 21 /'
+}
+
+page_pkcs11_tool() {
+    local page=docs/tools/pkcs11-tool.md
+    expect processes 3
+    prepare_page
+    page_commands 0 $page before
+    page_commands 0 $page list
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+}
+
+# The OpenPGP key `Release` of the page on gpg, and a signed file.
+make_page_key() {
+    local page=docs/tools/gpg.md
+    prepare_page
+    export GNUPGHOME=$PWD/gnupg
+    mkdir -m 700 gnupg
+    trap 'gpgconf --kill all' EXIT
+    make_pinentry
+    page_block $page agent >gnupg/gpg-agent.conf
+    echo "pinentry-program $PWD/pinentry" >>gnupg/gpg-agent.conf
+    page_block $page scd >gnupg/gnupg-pkcs11-scd.conf
+    page_commands 0 $page learn
+    page_block $page key -e "s/THE KEYGRIP/$(keygrip)/" >key
+    page_commands 3 $page sign
+}
+
+page_gpg() {
+    make_page_key
+    page_commands 0 docs/tools/gpg.md verify
+}
+
+page_packages() {
+    local page=docs/tools/rpmsign-debsigs.md
+    make_page_key
+    make_rpm
+    make_deb
+    mv demo.rpm app.rpm
+    mv demo.deb app.deb
+    page_commands 1 $page rpm
+    page_commands 0 $page verify-rpm
+    page_commands 1 $page deb
+    page_commands 0 $page verify-deb
+}
+
+page_gnutls() {
+    local page=docs/tools/gnutls.md
+    expect processes 4
+    prepare_page
+    page_commands 0 $page before
+    page_commands 2 $page sign
+    page_commands 0 $page verify
+}
+
+# The page's signing policy for e-mail is demo/email here.
+page_nss() {
+    local page=docs/tools/nss.md
+    expect processes 4
+    prepare_page
+    page_commands 0 $page before
+    page_commands 0 $page list
+    page_commands 1 $page sign -e 's#app/mail#demo/email#'
+    page_commands 0 $page verify
+}
+
+page_openssh() {
+    local page=docs/tools/openssh.md
+    expect processes 2
+    prepare_page
+    printf '#!/bin/sh\necho CONFIG\n' >askpass
+    chmod +x askpass
+    export SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force
+    HERE="trap 'ssh-agent -k' EXIT"
+    page_commands 1 $page sign
+    HERE=''
+    page_commands 0 $page verify
+    [[ $(cut -d ' ' -f 1-2 app.pub) == "$(ssh_public_key)" ]] || fail "the SSH key is not that of the certificate"
+}
+
+page_p11_kit() {
+    local page=docs/tools/p11-kit.md
+    prepare_page
+    page_block $page remote >/dev/null
+    register_module "$(page_block $page module)"
+    page_block $page sign >commands
+    signs 1 "${AS_USER[@]}" bash -euo pipefail commands &>said
+    says 1 '^ +token: SignPath$'
+    says 1 '^Verifying against public key in the token.* ok$'
+}
+
+page_python() {
+    local page=docs/tools/python.md
+    expect processes 4
+    prepare_page
+    prepare_python
+    page_block $page python-pkcs11 >python-pkcs11.py
+    signs 1 "$PYTHON" python-pkcs11.py
+    page_commands 0 $page verify
+    rm file.sig
+    page_block $page pykcs11 >pykcs11.py
+    signs 1 /usr/bin/python3 pykcs11.py
+    page_commands 0 $page verify
+}
+
+# The page's certificate is not for TLS, so that one of the same key takes its place.
+page_curl() {
+    local page=docs/tools/curl.md
+    expect processes 3
+    prepare_page
+    page_commands 0 $page before
+    self_signed_certificate app.pem
+    serve_tls app.pem
+    page_commands 1 $page use -e 's#https://server.example/#--unix-socket socket --cacert server.pem https://localhost/#' >said
+    says some 'Verify return code: 0 \(ok\)|Verification: OK'
+}
+
+page_nginx() {
+    local page=docs/tools/nginx.md
+    expect processes 3
+    prepare_page
+    self_signed_certificate server.pem
+    {
+        compgen -e | grep -E '^SIGNPATH_' | grep -vxE 'SIGNPATH_(ORGANIZATION_ID|API_TOKEN)' | sed 's/.*/env &;/'
+        nginx_globals
+        page_block $page nginx -e "s#listen 443#listen unix:$PWD/socket#" -e "s#/etc/nginx/app.pem#$PWD/server.pem#" \
+            -e "s#^http {#&\n$(nginx_folders)#"
+    } >nginx.conf
+    page_block $page openssl >openssl.cnf
+    OPENSSL_CONF=$PWD/openssl.cnf run nginx -c "$PWD/nginx.conf"
+    trap 'kill "$(cat nginx.pid)"' EXIT
+    signs 1 openssl s_client -unix socket -CAfile server.pem -verify_return_error -verify_hostname localhost
+}
+
+page_stunnel() {
+    expect processes 3
+    prepare_page
+    self_signed_certificate app.pem
+    {
+        printf 'pid = %s\noutput = %s\n' "$PWD/stunnel.pid" "$PWD/stunnel.log"
+        page_block docs/tools/stunnel.md stunnel -e "s#^accept = .*#accept = $PWD/socket#" -e "s# app.pem# $PWD/app.pem#" \
+            -e 's#^connect = .*#exec = /bin/echo\nexecArgs = echo served#'
+    } >stunnel.conf
+    run stunnel "$PWD/stunnel.conf"
+    trap 'kill "$(cat stunnel.pid)"' EXIT
+    signs 1 openssl s_client -unix socket -CAfile app.pem -verify_return_error -verify_hostname localhost -quiet >said
+    says 1 '^served$'
+}
+
+# With an authority for timestamps on this machine in the place of the page's.
+page_timestamps() {
+    local page=docs/recipes/timestamps.md authority
+    expect processes 3
+    prepare_page
+    start_timestamp_authority
+    authority=s#http://timestamp.digicert.com#$(cat tsa/url)#
+    cp "$INPUTS/program.efi" app.exe
+    cp "$INPUTS/program.jar" app.jar
+    cp tsa/ca.pem tsa-ca.pem
+    page_commands 0 $page before
+    page_commands 1 $page osslsigncode -e "$authority"
+    run osslsigncode verify -CAfile "$CA" -TSA-CAfile tsa-ca.pem -in app-signed.exe >said
+    says some '^Timestamp Server Signature verification: ok'
+    page_commands 0 $page osslsigncode-add -e "$authority"
+    run osslsigncode verify -CAfile "$CA" -TSA-CAfile tsa-ca.pem -in app-stamped.exe
+    page_block docs/tools/jarsigner.md provider >signpath.cfg
+    page_commands 1 $page jarsigner -e "$authority"
+    run jarsigner -verify -verbose:all -certs app-signed.jar >said
+    says some 'Timestamped by '
+    signs 1 signpath-pkcs11 sign app/release --file file --output file.sig
+    page_commands 0 $page openssl -e "$authority"
+    page_commands 0 $page openssl-verify
+}
+
+# The service's CA is the only one above the certificates.
+page_chain() {
+    local page=docs/recipes/certificate-chain.md
+    expect processes 4
+    prepare_page
+    cp "$CA" chain-certificates.pem
+    cp "$CA" root.pem
+    cp "$INPUTS/program.efi" app.exe
+    page_commands 0 $page issuer
+    page_commands 0 $page setting
+    [[ $(grep -c 'BEGIN CERTIFICATE' chain.pem) == 2 ]] || fail "chain.pem is not a chain of two"
+    page_commands 1 $page osslsigncode
+    run osslsigncode verify -CAfile "$CA" -in app-signed.exe
+    page_commands 1 $page cms
+    page_commands 0 $page verify
+    run openssl cms -cmsout -print -inform DER -in file.p7s >said
+    says 1 "certificates:"
+    [[ $(openssl pkcs7 -inform DER -in file.p7s -print_certs | grep -c 'BEGIN CERTIFICATE') == 2 ]] ||
+        fail "the signature has not both certificates"
+}
+
+page_many() {
+    local page=docs/recipes/many-signatures.md file
+    expect processes 4
+    prepare_page
+    export XDG_CACHE_HOME=$PWD/cache
+    mkdir dist
+    cp file dist/a.bin
+    cp "$INPUTS/short" dist/b.bin
+    for name in loop parallel; do
+        page_commands 2 $page $name
+        for file in dist/*.bin; do
+            run openssl dgst -sha256 -verify public-key -signature "$file.sig" "$file"
+            rm "$file.sig"
+        done
+    done
+}
