@@ -1,4 +1,4 @@
-//! Someone whom the service knows.
+//! A user known to SignPath.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use signpath_client::{
 use signpath_config::Config;
 use signpath_crypto::{Digest, SignatureAlgorithm};
 
-/// Credentials, a client with them, and what they give access to.
+/// Credentials, a client that uses them, and the signing policies they give access to.
 pub struct Identity {
-    /// Who it is.
+    /// The credentials.
     pub credentials: Credentials,
     /// The signing policies.
     pub catalog: Catalog,
@@ -24,7 +24,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Asks nothing yet.
+    /// Creates an identity. Does not use the network.
     pub fn new(
         transport: &Arc<Transport>,
         config: &Config,
@@ -48,7 +48,7 @@ impl Identity {
         })
     }
 
-    /// What the service said, such as the name of a signing policy, without the user's secrets.
+    /// Text from SignPath, such as the name of a signing policy, with the user's secrets masked.
     pub(super) fn masked(&self, text: &str) -> String {
         self.client.masked(text)
     }
@@ -58,18 +58,18 @@ impl Identity {
     }
 }
 
-/// What somebody knew who has logged out, without the token: its list of the signing policies, and what
-/// it takes to recognize the same credentials.
+/// What is remembered of a user who has logged out: the list of signing policies, and a salted
+/// digest for recognizing the same credentials. The API token is not kept.
 #[derive(Clone)]
-pub struct Memory {
+pub struct RememberedPolicies {
     salt: [u8; 32],
-    /// Of the salt and the credentials.
+    /// The digest of the salt and the credentials.
     digest: [u8; 32],
     known: Known,
 }
 
-impl Memory {
-    /// Of nobody who knows nothing, nor where the system has no random numbers.
+impl RememberedPolicies {
+    /// Returns `None` if there is nothing to remember or the system has no random numbers.
     pub fn of(identity: &Identity) -> Option<Self> {
         let known = identity.catalog.knowledge()?;
         let mut salt = [0; 32];
@@ -82,8 +82,8 @@ impl Memory {
         })
     }
 
-    /// Tells it to somebody who has the same credentials.
-    pub fn remind(self, identity: &Identity) {
+    /// Restores the list if the identity has the same credentials.
+    pub fn restore_to(self, identity: &Identity) {
         if self.digest == salted_digest(&self.salt, &identity.credentials) {
             identity.catalog.start_with(self.known);
         }
@@ -98,7 +98,6 @@ fn salted_digest(salt: &[u8], credentials: &Credentials) -> [u8; 32] {
     ])
 }
 
-/// Signs in its name.
 impl Service for Identity {
     fn sign(
         &self,
