@@ -1,4 +1,4 @@
-//! The organization of the configured user, and its signing policies.
+//! The configured organization and its signing policies.
 
 use std::sync::Arc;
 
@@ -13,23 +13,23 @@ use signpath_logging::OutputStream;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// What to do where the configuration names no user.
+/// The message for a configuration without credentials.
 pub const NO_CREDENTIALS: &str = "there are no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
      OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
 
 /// How many signing policies a message names.
 pub const NAMED: usize = 10;
 
-/// The organization that the configuration leads to.
+/// The configured organization.
 pub struct Organization {
     /// The configuration.
     pub config: Config,
-    /// In the name of the configured user.
+    /// Uses the configured credentials.
     client: Client,
 }
 
 impl Organization {
-    /// Reads the configuration; asks nothing yet.
+    /// Reads the configuration. Sends no request.
     pub fn configured() -> Result<Self, Failure> {
         let config = Config::load()?;
         configure_logging(&config);
@@ -42,22 +42,22 @@ impl Organization {
         })
     }
 
-    /// Asks for the signing policies. One that cannot be used is left out with a warning.
+    /// Requests the signing policies. Unusable ones are skipped with a warning.
     pub fn policies(&self) -> Result<Vec<SigningPolicy>, Failure> {
         Ok(self.ask()?.usable())
     }
 
-    /// The signing policy of that name, or the only one there is.
+    /// The signing policy with that name, or the only one.
     pub fn policy(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
         choose(self.policies()?, name)
     }
 
-    /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that, unless
-    /// it does not have that policy or its certificate has expired.
+    /// Like [`Self::policy`], but as the module does for signing: uses the list cached on disk, if enabled, unless it
+    /// lacks the policy or its certificate has expired.
     pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
         let cache = self.cache();
-        let kept = cache.as_ref().and_then(PolicyCache::read);
-        if let Some(policy) = kept.and_then(|kept| choose(kept.usable(), name).ok()) {
+        let cached = cache.as_ref().and_then(PolicyCache::read);
+        if let Some(policy) = cached.and_then(|cached| choose(cached.usable(), name).ok()) {
             if !policy.has_expired() {
                 return Ok(policy);
             }
@@ -73,8 +73,8 @@ impl Organization {
         choose(answer?.usable(), name)
     }
 
-    /// A signature with the key of `policy`, one signing request. A list that is kept on disk goes where the service
-    /// contradicts it.
+    /// Signs with the key of `policy`, in one signing request. If SignPath contradicts the list cached on disk, the
+    /// cache is removed.
     pub fn sign(
         &self,
         policy: &SigningPolicy,
@@ -104,7 +104,7 @@ impl Organization {
     }
 }
 
-/// The signing policy of that name, or the only one.
+/// Chooses the signing policy with that name, or the only one.
 fn choose(
     mut policies: Vec<SigningPolicy>,
     name: Option<&PolicyName>,
@@ -122,7 +122,7 @@ fn choose(
     }
 }
 
-/// Logs as the module does, but never to standard output, where the result goes.
+/// Logs as the module does, but never to standard output, which is for the result.
 pub fn configure_logging(config: &Config) {
     signpath_logging::configure(
         (config.log_console_level, OutputStream::Stderr),
@@ -130,7 +130,7 @@ pub fn configure_logging(config: &Config) {
     );
 }
 
-/// What to do where there is no signing policy.
+/// The message if there is no signing policy.
 pub const NO_POLICIES: &str = "the user of the API token is Submitter of no signing policy that the configuration shows; add the \
      user to the submitters of a signing policy, and check ProjectSlug and SigningPolicySlug";
 
