@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-# The local SignPath service: start and end it, and what its log says about the requests of a tool.
+# Starts and stops the local SignPath service, and evaluates its log.
 
 SERVICE_START_SECONDS=120
 POLICIES=$PWD/pkcs11-test/lib/policies.json
 SERVICE_PID=
 
-# Starts the service in a new folder, and exports what the module needs to find it. What the service says on stderr is shown.
+# Starts the service in a new folder and exports the variables that the module needs. The service's stderr is shown.
 # Arguments: the folder, further options for `pkcs11-test serve`.
 start_service() {
     local folder=$1
@@ -40,8 +40,8 @@ stop_service() {
 
 request_count() { wc -l <"$REQUEST_LOG"; }
 
-# Counts the requests that came after the first LINES of the log. Prints five numbers:
-# policy lists, signing requests, other requests, those answered with an error, connections.
+# Counts the requests in the log after the first LINES lines. Prints five numbers: policy lists, signing requests,
+# other requests, error responses, connections.
 count_requests() {
     tail -n "+$(($1 + 1))" "$REQUEST_LOG" | jq --slurp --raw-output '
         def count(condition): map(select(condition)) | length;

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# GnuPG, with gnupg-pkcs11-scd.
+# GnuPG with gnupg-pkcs11-scd.
 
-# Further lines of gnupg-pkcs11-scd.conf.
+# Additional lines for gnupg-pkcs11-scd.conf.
 SCD_SETTINGS=()
 
-# Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
-# gpg-agent and gnupg-pkcs11-scd stay, with one login and one connection, until they are told to end.
+# Creates an OpenPGP key from the row's key, which takes two signatures: one for the user ID and one for the revocation
+# certificate. gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are stopped.
 make_openpgp_key() {
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
@@ -31,14 +31,14 @@ KEY
     signs 2 gpg --full-generate-key parameters
 }
 
-# The keygrip of an RSA key is the SHA-1 digest of its modulus, which shows that the key is the certificate's.
+# The keygrip of an RSA key is the SHA-1 of its modulus. This checks that the key belongs to the certificate.
 keygrip() {
     local modulus
     modulus=$(openssl x509 -in "$CERTIFICATE" -noout -modulus | sed 's/^Modulus=/00/; s/../\\x&/g')
     printf %b "$modulus" | sha1sum | cut -d ' ' -f 1 | tr '[:lower:]' '[:upper:]'
 }
 
-# Makes a program that knows the PIN in place of the window that asks for it.
+# Creates a pinentry program that knows the PIN.
 make_pinentry() {
     cat >pinentry <<SCRIPT
 #!/bin/sh
@@ -58,21 +58,21 @@ gpg_detached() {
     run gpg --verify signature "$INPUTS/long"
 }
 
-# A policy without certificate, as SignPath has them for GPG keys. Its key is also that of demo/rsa-4096, whose certificate tells
-# what to expect.
+# A policy without a certificate, as SignPath has for GPG keys. Its key is shared with demo/rsa-4096, whose certificate
+# is used for verification.
 gpg_without_certificate() {
     export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true SIGNPATH_SIGNING_POLICY_SLUG=gpg
     gpg_detached
 }
 
-# Without organization and token in the configuration there are no certificates before login. The setting makes
-# gnupg-pkcs11-scd log in for them.
+# Without organization and API token in the configuration, certificates are not visible before login. The setting makes
+# gnupg-pkcs11-scd log in to read them.
 gpg_private_certificates() {
     SCD_SETTINGS+=(provider-signpath-cert-private)
     gpg_detached
 }
 
-# An RPM package, signed in its header. rpm would look for gpg under the name gpg2.
+# Signs the header of an RPM package. rpm would look for gpg under the name gpg2.
 gpg_rpm() {
     make_openpgp_key
     cat >demo.spec <<'SPEC'
@@ -96,7 +96,7 @@ SPEC
     says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
 }
 
-# A Debian package. Its signature is a member of the archive, over the three members before it.
+# Signs a Debian package. The signature is a member of the archive and covers the three members before it.
 gpg_deb() {
     make_openpgp_key
     mkdir -p package/DEBIAN

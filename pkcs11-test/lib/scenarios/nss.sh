@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Mozilla's NSS: certutil, modutil, cmsutil and signtool.
 
-# Makes a database that trusts the service's authority and knows the module. None of it asks the service.
+# Creates a database that trusts the service's CA and loads the module. Sends no request.
 make_nss_database() {
     mkdir nss
     run certutil -N -d sql:nss --empty-password
@@ -24,14 +24,14 @@ nss_list() {
     says 1 " $KEY *\$"
 }
 
-# NSS signs CMS with certificates for e-mail alone.
+# NSS only signs CMS with e-mail certificates.
 nss_cmsutil() {
     make_nss_database
     signs 1 cmsutil -S -d sql:nss -N "SignPath:$KEY" -f pin -H SHA256 -i "$INPUTS/long" -o signature.p7s
     verify_cms DER
 }
 
-# signtool knows only SHA-1, which Java does not trust any more, so that openssl has to verify the signature file of the JAR.
+# signtool only supports SHA-1, which Java no longer trusts, so openssl verifies the signature file of the JAR.
 nss_signtool() {
     make_nss_database
     mkdir tree content

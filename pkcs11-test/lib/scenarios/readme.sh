@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The commands of README.md as they stand there, for the signing policy `release` of the project `app`.
+# Runs the commands of README.md verbatim, for the signing policy `release` of the project `app`.
 
 README=$PWD/README.md
 
-# Prints a block of commands of the README; only the place of the module is another.
-# Arguments: the section's heading, which block of it (from 1).
+# Prints a block of commands from the README, with the path of the module replaced.
+# Arguments: the section's heading, the number of the block within it (from 1).
 readme_block() {
     local block
     block=$(awk -v heading="$1" -v number="$2" '
@@ -13,11 +13,11 @@ readme_block() {
         !/^    |^$/ { block = 0 }
         block && count == number { print substr($0, 5) }' "$README")
     [[ -n $block ]] || fail "README.md has no block $2 in \"$1\""
-    # shellcheck disable=SC2001 # a path with slashes
+    # shellcheck disable=SC2001 # the path contains slashes
     sed "s#/usr/local/lib/libsignpath_pkcs11.so#$MODULE#g" <<<"$block"
 }
 
-# Runs such a block. Arguments: how many signing requests, the heading, the block, a command to run first.
+# Runs a block. Arguments: the number of signing requests, the heading, the block, a command to run first.
 readme_commands() {
     echo "${4:-}" >commands
     readme_block "$2" "$3" >>commands
@@ -25,7 +25,7 @@ readme_commands() {
     signs "$1" bash -euo pipefail commands
 }
 
-# Makes the files that the commands name, and puts the command line into PATH.
+# Creates the files used by the commands, and adds the command-line tool to PATH.
 prepare_readme() {
     export PKCS11_MODULE=$MODULE
     PATH=$PROGRAMS:$PATH
