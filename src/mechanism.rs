@@ -48,7 +48,7 @@ pub enum Input {
     DigestInfo,
     /// A digest; the mechanism parameter names the hash algorithm.
     DigestByParameter,
-    /// A digest alone; its length implies the hash algorithm.
+    /// A digest of an unnamed hash algorithm.
     BareDigest,
     /// The message itself, which is hashed locally.
     Message(HashAlgorithm),
@@ -110,8 +110,8 @@ pub static MECHANISMS: &[Mechanism] = &[
     row!(CKM_SHA3_512, Function::Digest(Sha3_512)),
 ];
 
-/// The mask generation functions of CK_RSA_PKCS_PSS_PARAMS, and the digest each of them uses (PKCS
-/// #11 3.2, section 6.1.7).
+/// The mask generation functions of CK_RSA_PKCS_PSS_PARAMS, and the digest each of them uses
+/// (PKCS #11 3.2, section 6.1.7).
 const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
     (CKG_MGF1_SHA1, Sha1),
     (CKG_MGF1_SHA224, Sha224),

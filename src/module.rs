@@ -156,8 +156,8 @@ impl Module {
             .ok_or_else(|| no_session(handle))
     }
 
-    /// Closes a session and destroys its objects. Closing the last session logs the user out (PKCS
-    /// #11 3.2, section 5.6.2).
+    /// Closes a session and destroys its objects. Closing the last session logs the user out
+    /// (PKCS #11 3.2, section 5.6.2).
     ///
     /// # Errors
     /// [`Kind::SessionHandle`].

@@ -209,7 +209,7 @@ impl Catalog {
 
     /// Records that SignPath has contradicted the snapshot: it is removed from disk, and its next
     /// use sends a request.
-    pub fn doubt(&self) {
+    pub fn mark_contradicted(&self) {
         if let Some(cache) = &self.cache {
             cache.remove();
         }

@@ -111,7 +111,7 @@ fn a_refused_user_sees_no_cached_list() {
         let refusal = Fault::on(LIST, Effect::status(status)).times(2);
         bench.service.inject(refusal).unwrap();
         for need in [Need::Confirmed, Need::Usable] {
-            bench.catalog.doubt();
+            bench.catalog.mark_contradicted();
             let now = bench.started;
             let refused = bench.catalog.obtain(need, now, &Cancellation::new());
             assert_eq!(refused.unwrap_err().kind, Kind::ServiceUnauthorized);
@@ -166,7 +166,7 @@ fn a_caller_that_needs_the_list_retries_after_a_short_attempt() {
 fn callers_waiting_for_a_contradicted_list_share_the_refusal() {
     let bench = Bench::new();
     bench.use_after(Duration::ZERO);
-    bench.catalog.doubt();
+    bench.catalog.mark_contradicted();
     let gate = Gate::new();
     let refusal = Fault::on(LIST, Effect::status(401)).behind(&gate);
     bench.service.inject(refusal.times(2)).unwrap();
@@ -186,7 +186,7 @@ fn callers_waiting_for_a_contradicted_list_share_the_refusal() {
 fn a_search_for_a_missing_key_waits_no_longer_than_a_refresh() {
     let bench = Bench::new();
     let first = bench.use_after(Duration::ZERO);
-    bench.catalog.doubt();
+    bench.catalog.mark_contradicted();
     let failure = Fault::on(LIST, Effect::retry_after(503, 0)).always();
     bench.service.inject(failure).unwrap();
     let same = bench.catalog.confirmed(&Cancellation::new()).unwrap();
@@ -198,7 +198,7 @@ fn a_search_for_a_missing_key_waits_no_longer_than_a_refresh() {
 fn refreshes_a_contradicted_list_on_its_next_use() {
     let bench = Bench::new();
     bench.use_after(Duration::ZERO);
-    bench.catalog.doubt();
+    bench.catalog.mark_contradicted();
     bench.use_after(Duration::ZERO);
     bench.use_after(Duration::ZERO);
     assert_eq!(bench.requests(), 2);

@@ -110,7 +110,7 @@ impl Service for Identity {
         let signature = self.client.sign(policy, algorithm, digest, cancellation);
         signature.map_err(|error| {
             if error.contradicts_policies() {
-                self.catalog.doubt();
+                self.catalog.mark_contradicted();
             }
             error.into()
         })
