@@ -1,16 +1,16 @@
-//! Binds the shared library's functions to itself, and keeps them in the process.
+//! Linker options that bind the shared library's functions to itself and keep it loaded.
 //!
-//! The compiler writes the export map: of a cdylib it exports the `#[no_mangle]` functions, which
-//! are those of PKCS #11, and nothing else. GNU ld does not take a second map beside that one.
+//! The compiler generates the export map: for a cdylib it exports exactly the `#[no_mangle]`
+//! functions, which are those of PKCS #11. GNU ld does not accept a second map.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        // The function lists must hold this library's functions, even where another PKCS #11
-        // module has been loaded before it and made its symbols global.
+        // The function lists must contain this library's functions, even if another PKCS #11 module
+        // was loaded earlier and made its symbols global.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-Bsymbolic");
-        // A lookup of a host name that hangs outlives its call, and dlclose must not take the code
-        // from under its thread.
+        // A hanging host name lookup outlives its call, so dlclose must not unload the code that
+        // its thread is running.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
 }

@@ -1,4 +1,5 @@
-//! One error for the whole module: a kind, which decides the `CKR_` code, and a reason for people.
+//! The error type of the module: a kind, which determines the `CKR_` code, and a human-readable
+//! reason.
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
@@ -10,20 +11,20 @@ use signpath_client::ErrorKind as ClientErrorKind;
 use signpath_config::ErrorKind as ConfigErrorKind;
 use signpath_platform::shortage::{Resource, Shortage};
 
-/// What went wrong, and a sentence that tells the user what happened and what to do.
+/// What went wrong: a kind, and a sentence that tells the user what happened and what to do.
 #[derive(Debug, Clone)]
 pub struct Error {
-    /// Decides the return value.
+    /// Determines the return value.
     pub kind: Kind,
-    /// One line without any secret in it.
+    /// One line, free of secrets.
     pub reason: Cow<'static, str>,
 }
 
-/// Shorthand for the results of this crate.
+/// Result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of `kind` with its `reason`.
+    /// Creates an error.
     pub fn new(kind: Kind, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
@@ -115,24 +116,24 @@ impl From<Resource> for Kind {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident => $code:ident, $level:ident;)*) => {
-        /// Every way to fail that a caller can tell apart.
+        /// The kinds of failure.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Kind { $($(#[$doc])* $kind,)* }
 
         impl Kind {
-            /// The return value of PKCS #11 for this kind.
+            /// The return value in PKCS #11.
             pub const fn rv(self) -> CK_RV {
                 match self { $(Self::$kind => $code,)* }
             }
 
-            /// The name of the return value.
+            /// The name of the return value, such as `CKR_PIN_INCORRECT`.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => stringify!($code),)* }
             }
 
-            /// At which level it is said: `Error` where something a user wanted did not happen, `Debug` for
-            /// an answer that programs ask for in passing and live with, such as a buffer that is too
-            /// small or a function that a read-only token does not have.
+            /// The level at which the error is logged: `Error` if something the user wanted did not
+            /// happen, `Debug` for results that applications routinely probe for, such as a buffer
+            /// that is too small or a function that a read-only token does not have.
             pub const fn level(self) -> Level {
                 match self { $(Self::$kind => Level::$level,)* }
             }
@@ -141,133 +142,133 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A NULL pointer or an impossible value where the standard wants something else.
+    /// A NULL pointer or an impossible value where the standard requires something else.
     Arguments => CKR_ARGUMENTS_BAD, Error;
-    /// The process has no memory for what the call needs.
+    /// The process is out of memory.
     HostMemory => CKR_HOST_MEMORY, Error;
-    /// The process has no file descriptor or no thread left for what the call needs.
+    /// The process has reached its limit of file descriptors or threads.
     ProcessLimit => CKR_FUNCTION_FAILED, Error;
     /// C_Initialize has not been called in this process.
     NotInitialized => CKR_CRYPTOKI_NOT_INITIALIZED, Debug;
     /// C_Initialize was called twice.
     AlreadyInitialized => CKR_CRYPTOKI_ALREADY_INITIALIZED, Debug;
-    /// Mutexes of the application's own without operating system locking.
+    /// The application supplied mutex functions without allowing operating system locking.
     CannotLock => CKR_CANT_LOCK, Error;
-    /// This token does not have the function.
+    /// The token does not support the function.
     FunctionNotSupported => CKR_FUNCTION_NOT_SUPPORTED, Debug;
     /// The legacy functions for parallel sessions.
     FunctionNotParallel => CKR_FUNCTION_NOT_PARALLEL, Debug;
-    /// No interface of that name, version and flags; the code is OpenSC's.
+    /// No interface has that name, version and flags. OpenSC returns the same code.
     NoSuchInterface => CKR_ARGUMENTS_BAD, Debug;
-    /// C_WaitForSlotEvent: the one slot never changes.
+    /// C_WaitForSlotEvent: the only slot never changes.
     NoEvent => CKR_NO_EVENT, Debug;
-    /// Not slot 1.
+    /// A slot other than slot 1.
     SlotId => CKR_SLOT_ID_INVALID, Error;
-    /// No session of that handle.
+    /// No session has that handle.
     SessionHandle => CKR_SESSION_HANDLE_INVALID, Error;
-    /// The session was closed while a call in it waited for the service.
+    /// The session was closed while a call in it was waiting for SignPath.
     SessionClosed => CKR_SESSION_CLOSED, Debug;
-    /// Another thread cancelled the operation while it waited for the service.
+    /// Another thread cancelled the operation while it was waiting for SignPath.
     FunctionCanceled => CKR_FUNCTION_CANCELED, Debug;
     /// C_OpenSession without CKF_SERIAL_SESSION.
     ParallelSession => CKR_SESSION_PARALLEL_NOT_SUPPORTED, Error;
     /// C_OpenSession with CKF_ASYNC_SESSION.
     AsyncSession => CKR_SESSION_ASYNC_NOT_SUPPORTED, Error;
-    /// Something would have to be written to the token.
+    /// The call would have to write to the token.
     TokenWriteProtected => CKR_TOKEN_WRITE_PROTECTED, Error;
-    /// CKU_SO while read-only sessions are open.
+    /// CKU_SO while a read-only session is open.
     ReadOnlySessionExists => CKR_SESSION_READ_ONLY_EXISTS, Error;
-    /// A user type that the token does not know.
+    /// A user type that the token does not support.
     UserType => CKR_USER_TYPE_INVALID, Error;
-    /// The PIN, or the credentials behind it, were refused.
+    /// SignPath or the configuration rejected the PIN or the credentials it stands for.
     PinIncorrect => CKR_PIN_INCORRECT, Error;
     /// The user is logged in already.
     AlreadyLoggedIn => CKR_USER_ALREADY_LOGGED_IN, Debug;
     /// CKU_SO while the user is logged in.
     AnotherLoggedIn => CKR_USER_ANOTHER_ALREADY_LOGGED_IN, Error;
-    /// A private object was asked for before C_Login.
+    /// A private object was used before C_Login.
     NotLoggedIn => CKR_USER_NOT_LOGGED_IN, Error;
-    /// C_Logout although no user is logged in, which gnupg-pkcs11-scd calls before each login.
+    /// C_Logout without a logged-in user. gnupg-pkcs11-scd does this before each login.
     NobodyToLogOut => CKR_USER_NOT_LOGGED_IN, Debug;
-    /// No object of that handle is visible.
+    /// No visible object has that handle.
     ObjectHandle => CKR_OBJECT_HANDLE_INVALID, Error;
-    /// No key of that handle is visible.
+    /// No visible key has that handle.
     KeyHandle => CKR_KEY_HANDLE_INVALID, Error;
-    /// The mechanism does not go with the key's type.
+    /// The mechanism does not support the type of the key.
     KeyType => CKR_KEY_TYPE_INCONSISTENT, Error;
-    /// The mechanism does not go with the size of the key.
+    /// The mechanism does not support the size of the key.
     KeySize => CKR_KEY_SIZE_RANGE, Error;
-    /// A key that no digest can be made of.
+    /// C_DigestKey: the key cannot be digested.
     KeyIndigestible => CKR_KEY_INDIGESTIBLE, Debug;
-    /// The key may not do this, as a public key may not sign.
+    /// The key does not permit this function; for example, a public key cannot sign.
     KeyFunction => CKR_KEY_FUNCTION_NOT_PERMITTED, Error;
-    /// An attribute that the object does not have.
+    /// The object does not have the attribute.
     AttributeType => CKR_ATTRIBUTE_TYPE_INVALID, Debug;
-    /// An attribute in a template that the standard does not know.
+    /// A template contains an attribute that is not in the standard.
     UnknownAttribute => CKR_ATTRIBUTE_TYPE_INVALID, Error;
-    /// An attribute that never leaves the token.
+    /// The value of the attribute never leaves the token.
     AttributeSensitive => CKR_ATTRIBUTE_SENSITIVE, Debug;
-    /// An attribute that a template may not say.
+    /// A template sets a read-only attribute.
     AttributeReadOnly => CKR_ATTRIBUTE_READ_ONLY, Error;
-    /// A value that an attribute cannot have.
+    /// The attribute cannot have that value.
     AttributeValue => CKR_ATTRIBUTE_VALUE_INVALID, Error;
-    /// A template that lacks an attribute.
+    /// The template lacks a required attribute.
     TemplateIncomplete => CKR_TEMPLATE_INCOMPLETE, Error;
-    /// A template whose attributes do not go together, or that the token cannot fulfil.
+    /// The template contradicts itself, or describes an object that the token does not support.
     TemplateInconsistent => CKR_TEMPLATE_INCONSISTENT, Error;
-    /// An EC key on a curve that the module does not know.
+    /// The curve of an EC key is not supported.
     CurveNotSupported => CKR_CURVE_NOT_SUPPORTED, Error;
-    /// EC domain parameters in a form that the module does not know, or in none.
+    /// EC domain parameters that are malformed or not a named curve.
     DomainParameters => CKR_DOMAIN_PARAMS_INVALID, Error;
-    /// A public key that is none, as a point that is not on its curve.
+    /// The public key is invalid; for example, its point is not on the curve.
     PublicKey => CKR_PUBLIC_KEY_INVALID, Error;
-    /// An object that cannot be copied, changed or destroyed.
+    /// The object cannot be copied, changed or destroyed.
     ActionProhibited => CKR_ACTION_PROHIBITED, Error;
     /// The caller's buffer is too small.
     BufferTooSmall => CKR_BUFFER_TOO_SMALL, Debug;
-    /// A mechanism that cannot sign here.
+    /// The mechanism cannot be used for this function.
     Mechanism => CKR_MECHANISM_INVALID, Error;
-    /// C_GetMechanismInfo of a mechanism that is not in the list.
+    /// C_GetMechanismInfo: the mechanism is not in the list.
     NoSuchMechanism => CKR_MECHANISM_INVALID, Debug;
-    /// A parameter that the mechanism cannot have, or the service cannot do.
+    /// The mechanism or SignPath does not support the parameter.
     MechanismParameter => CKR_MECHANISM_PARAM_INVALID, Error;
-    /// Input that is no DigestInfo.
+    /// The data is not a DigestInfo.
     Data => CKR_DATA_INVALID, Error;
-    /// Input of a length that the mechanism cannot have.
+    /// The data has a length that the mechanism does not support.
     DataLength => CKR_DATA_LEN_RANGE, Error;
-    /// An operation of this kind is active in the session.
+    /// An operation of this kind is already active in the session.
     OperationActive => CKR_OPERATION_ACTIVE, Error;
     /// No operation of this kind is active in the session.
     OperationNotInitialized => CKR_OPERATION_NOT_INITIALIZED, Error;
-    /// C_GetOperationState without an operation that could be saved, which programs try.
+    /// C_GetOperationState without an active operation, which applications try.
     NoStateToSave => CKR_OPERATION_NOT_INITIALIZED, Debug;
-    /// C_GetOperationState of an operation, which never leaves the module.
+    /// C_GetOperationState: the state of an operation cannot be saved.
     StateUnsaveable => CKR_STATE_UNSAVEABLE, Debug;
-    /// C_SetOperationState: no state was ever saved.
+    /// C_SetOperationState: no state can have been saved.
     SavedState => CKR_SAVED_STATE_INVALID, Error;
-    /// C_Verify: the signature is not one of the data. That is what the caller wanted to know.
+    /// C_Verify: the signature is invalid, which is a normal result.
     NotVerified => CKR_SIGNATURE_INVALID, Debug;
-    /// C_Verify: no signature with that key has this length.
+    /// C_Verify: no signature with this key has that length.
     SignatureLength => CKR_SIGNATURE_LEN_RANGE, Debug;
-    /// The random number generator is seeded by the operating system alone.
+    /// C_SeedRandom: the operating system seeds the random number generator.
     RandomSeed => CKR_RANDOM_SEED_NOT_SUPPORTED, Debug;
-    /// The operating system has no random numbers.
+    /// The operating system cannot provide random numbers.
     RandomUnavailable => CKR_FUNCTION_FAILED, Error;
-    /// The configuration cannot be used.
+    /// The configuration is invalid.
     Configuration => CKR_GENERAL_ERROR, Error;
-    /// The service could not be reached, or is busy: another try may succeed.
+    /// SignPath cannot be reached or is busy; a later attempt may succeed.
     ServiceUnavailable => CKR_FUNCTION_FAILED, Error;
-    /// The service failed in a way that will not pass.
+    /// SignPath failed permanently.
     ServiceFailed => CKR_DEVICE_ERROR, Error;
-    /// The service does not accept the token.
+    /// SignPath does not accept the API token.
     ServiceUnauthorized => CKR_ARGUMENTS_BAD, Error;
-    /// The service refused the request.
+    /// SignPath refused the request.
     ServiceRefused => CKR_ARGUMENTS_BAD, Error;
-    /// The answer is not one of SignPath's, or the connection cannot be trusted.
+    /// The response does not come from SignPath, or the connection cannot be trusted.
     ServiceUnintelligible => CKR_GENERAL_ERROR, Error;
-    /// A signature that the policy's public key does not verify.
+    /// The policy's public key does not verify the signature that SignPath returned.
     SignatureInvalid => CKR_DEVICE_ERROR, Error;
-    /// A defect of this module.
+    /// A bug in this module.
     Internal => CKR_GENERAL_ERROR, Error;
 }
 
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_its_reason_and_the_name_of_its_return_value() {
+    fn displays_the_reason_and_the_return_value() {
         let error = Error::new(Kind::PinIncorrect, "the token was refused");
         assert_eq!(
             error.to_string(),

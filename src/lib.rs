@@ -1,16 +1,14 @@
 //! PKCS #11 provider that signs with SignPath.
 //!
-//! The shared library shows a user's SignPath signing policies as certificate, public key and
-//! private key objects of one token, and turns `C_Sign` into SignPath's fast signing requests.
+//! The shared library exposes a user's SignPath signing policies as certificate, public key and
+//! private key objects of a single token, and turns `C_Sign` into SignPath's fast signing requests.
 //! The private keys never leave SignPath.
 //!
-//! A call comes in through [`ffi`], finds the [`module`] and its [`token`] and [`session`], and
-//! from there an [`operation`] over the objects of the [`catalog`]. `C_FindObjects`, for instance, is
-//! `ffi/objects.rs`, `token/objects.rs` for what is visible, `object/index.rs` for what matches, and
-//! `operation/find.rs` for what is still to be handed over. Only [`signpath_client`] talks to the
-//! network, and it knows nothing of PKCS #11. The settings come from [`signpath_config`], and what is said
-//! goes through [`log`] to [`signpath_logging`]. Unsafe code is in [`ffi`], for the caller's memory, and in
-//! [`signpath_platform`], for system calls, and nowhere else.
+//! A call enters through [`ffi`], looks up the [`module`], its [`token`] and [`session`], and runs
+//! an [`operation`] on the objects in the [`catalog`]. Only [`signpath_client`] uses the network,
+//! and it knows nothing about PKCS #11. Settings come from [`signpath_config`]; log messages go
+//! through [`log`] to [`signpath_logging`]. Unsafe code is confined to [`ffi`], for the caller's
+//! memory, and [`signpath_platform`], for system calls.
 
 #![deny(
     clippy::disallowed_methods,
@@ -28,9 +26,9 @@ use std::alloc::System;
 
 use zeroizing_alloc::ZeroAlloc;
 
-/// All memory is wiped when it is given back. A secret passes through buffers that no type of ours
-/// owns: those of the HTTP client, of TLS and of the JSON parser, and what a growing text leaves
-/// behind.
+/// Wipes all memory when it is freed. Secrets pass through buffers that our own types do not own:
+/// those of the HTTP client, TLS and the JSON parser, and what a growing string leaves behind when
+/// it is reallocated.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 

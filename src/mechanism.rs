@@ -1,4 +1,4 @@
-//! The one table of mechanisms. Everything else reads it.
+//! The table of mechanisms, the only place where they are listed.
 
 use cryptoki_sys::*;
 
@@ -12,10 +12,10 @@ use signpath_crypto::HashAlgorithm::{
 use signpath_crypto::SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss};
 use signpath_crypto::{Curve, PublicKey, Scheme};
 
-/// A mechanism of the token.
+/// A mechanism supported by the token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mechanism {
-    /// Its number.
+    /// Its `CKM_` value.
     pub id: CK_MECHANISM_TYPE,
     /// Its name in the standard.
     pub name: &'static str,
@@ -26,31 +26,31 @@ pub struct Mechanism {
 /// What a mechanism does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
-    /// Makes digests, here.
+    /// Computes digests, locally.
     Digest(HashAlgorithm),
-    /// Makes signatures, in SignPath, and verifies them, here.
+    /// Signs, in SignPath, and verifies, locally.
     Signature(Signature),
 }
 
-/// How a mechanism makes signatures.
+/// How a signature mechanism works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
-    /// What the service does with the digest.
+    /// What SignPath does with the digest.
     pub algorithm: SignatureAlgorithm,
-    /// What the caller hands over.
+    /// What the caller supplies.
     pub input: Input,
 }
 
-/// What the caller of a mechanism hands over to be signed.
+/// What the caller of a signature mechanism supplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// A DER DigestInfo, which names the hash algorithm.
+    /// A DER-encoded DigestInfo, which names the hash algorithm.
     DigestInfo,
-    /// A digest; the parameter names the hash algorithm.
+    /// A digest; the mechanism parameter names the hash algorithm.
     DigestByParameter,
-    /// A digest without a word about its hash algorithm.
+    /// A digest of an unnamed hash algorithm.
     BareDigest,
-    /// The message itself, which is hashed here.
+    /// The message itself, which is hashed locally.
     Message(HashAlgorithm),
 }
 
@@ -73,12 +73,12 @@ macro_rules! row {
     };
 }
 
-/// The mechanisms in the order of C_GetMechanismList. CKM_RSA_PKCS comes first, because
-/// pkcs11-tool takes the first one that signs when its user names none.
+/// The mechanisms, in the order of C_GetMechanismList. CKM_RSA_PKCS comes first because pkcs11-tool
+/// uses the first one that signs if the user names none.
 ///
-/// Only what SignPath signs is here as a signature mechanism. One that could verify and not sign,
-/// such as CKM_SHA224_RSA_PKCS, would be taken for one that signs by programs that look at the list
-/// alone.
+/// Only mechanisms that SignPath can sign with are listed as signature mechanisms. One that can
+/// only verify, such as CKM_SHA224_RSA_PKCS, would be mistaken for one that signs by applications
+/// that only look at the list.
 pub static MECHANISMS: &[Mechanism] = &[
     row!(CKM_RSA_PKCS, RsaPkcs1, Input::DigestInfo),
     row!(CKM_MD5_RSA_PKCS, RsaPkcs1, Input::Message(Md5)),
@@ -110,7 +110,7 @@ pub static MECHANISMS: &[Mechanism] = &[
     row!(CKM_SHA3_512, Function::Digest(Sha3_512)),
 ];
 
-/// The mask generation functions of CK_RSA_PKCS_PSS_PARAMS, and the digest each is made of
+/// The mask generation functions of CK_RSA_PKCS_PSS_PARAMS, and the digest each of them uses
 /// (PKCS #11 3.2, section 6.1.7).
 const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
     (CKG_MGF1_SHA1, Sha1),
@@ -124,15 +124,15 @@ const MASK_GENERATION: [(CK_RSA_PKCS_MGF_TYPE, HashAlgorithm); 9] = [
     (CKG_MGF1_SHA3_512, Sha3_512),
 ];
 
-/// What can be done with each mechanism for signatures, also message by message and in parts
-/// (PKCS #11 3.2, section 3.5).
+/// The functions that each signature mechanism supports, including message-based and multi-part
+/// ones (PKCS #11 3.2, section 3.5).
 const SIGNATURE_FLAGS: CK_FLAGS =
     CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
 
-/// A mechanism as the caller of a C_…Init function gave it.
+/// A mechanism as passed to a C_…Init function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
-    /// Its number.
+    /// Its `CKM_` value.
     pub id: CK_MECHANISM_TYPE,
     /// Its parameter.
     pub parameter: Parameter,
@@ -152,20 +152,20 @@ pub enum Parameter {
         /// The length of the salt in bytes.
         salt_length: CK_ULONG,
     },
-    /// Some bytes that are no parameter of a mechanism here.
+    /// A parameter that no mechanism here supports.
     Other,
 }
 
 impl Mechanism {
-    /// The mechanism of that number.
+    /// Looks up a mechanism.
     pub fn find(id: CK_MECHANISM_TYPE) -> Option<&'static Self> {
         MECHANISMS.iter().find(|mechanism| mechanism.id == id)
     }
 
-    /// The mechanism of that number, if it is one for signatures, and how it makes them.
+    /// Looks up a signature mechanism.
     ///
     /// # Errors
-    /// [`Kind::Mechanism`].
+    /// [`Kind::Mechanism`] if there is no such signature mechanism.
     pub fn for_signatures(id: CK_MECHANISM_TYPE) -> Result<(&'static Self, Signature)> {
         Self::find(id)
             .and_then(|mechanism| Some((mechanism, mechanism.signature()?)))
@@ -181,10 +181,11 @@ impl Mechanism {
             })
     }
 
-    /// The hash algorithm of the digest mechanism of that number.
+    /// Returns the hash algorithm of a digest mechanism.
     ///
     /// # Errors
-    /// [`Kind::Mechanism`], [`Kind::MechanismParameter`].
+    /// [`Kind::Mechanism`] if there is no such digest mechanism, [`Kind::MechanismParameter`] if it
+    /// was given a parameter.
     pub fn for_digests(request: Request) -> Result<HashAlgorithm> {
         match Self::find(request.id) {
             Some(Self {
@@ -209,7 +210,7 @@ impl Mechanism {
         }
     }
 
-    /// How it makes signatures, if it does.
+    /// How the mechanism signs, if it is a signature mechanism.
     pub const fn signature(&self) -> Option<Signature> {
         match self.function {
             Function::Signature(signature) => Some(signature),
@@ -217,8 +218,8 @@ impl Mechanism {
         }
     }
 
-    /// What C_GetMechanismInfo says; key sizes are in bits. CKF_HW is SignPath's hardware: a
-    /// digest is made without it.
+    /// The result of C_GetMechanismInfo; key sizes are in bits. CKF_HW stands for SignPath's
+    /// hardware, which digests do not use.
     pub fn info(&self) -> CK_MECHANISM_INFO {
         let ((min, max), flags) = match self.signature() {
             None => ((0, 0), CKF_DIGEST),
@@ -242,7 +243,7 @@ impl Mechanism {
 }
 
 impl Signature {
-    /// The type of key that it goes with.
+    /// The key type that it requires.
     pub const fn key_type(&self) -> CK_KEY_TYPE {
         match self.algorithm {
             RsaPkcs1 | RsaPss => CKK_RSA,
@@ -250,12 +251,11 @@ impl Signature {
         }
     }
 
-    /// The hash algorithm that is known before the data is, if SignPath signs with that parameter.
-    /// `name` is that of the mechanism.
+    /// The hash algorithm, if it is known before the data is. `name` is the name of the mechanism.
     ///
     /// # Errors
-    /// [`Kind::MechanismParameter`] for a parameter where none belongs, and for PSS parameters
-    /// that the service cannot sign with: it derives all of them from the digest.
+    /// [`Kind::MechanismParameter`] for an unexpected parameter, and for PSS parameters that
+    /// SignPath cannot sign with, because it derives all of them from the digest.
     pub fn hash_to_sign(&self, name: &str, parameter: Parameter) -> Result<Option<HashAlgorithm>> {
         let Some(pss) = self.pss(name, parameter)? else {
             return Ok(self.input.hash());
@@ -284,10 +284,11 @@ impl Signature {
         Ok(Some(pss.hash))
     }
 
-    /// What signatures with that parameter verify as with `key`. `name` is that of the mechanism.
+    /// The scheme for verifying signatures made with that parameter and `key`. `name` is the name
+    /// of the mechanism.
     ///
     /// # Errors
-    /// [`Kind::MechanismParameter`] for a parameter that the mechanism or the key cannot have.
+    /// [`Kind::MechanismParameter`] if the mechanism or the key does not support the parameter.
     pub fn scheme(&self, name: &str, parameter: Parameter, key: &PublicKey) -> Result<Scheme> {
         if let Some(pss) = self.pss(name, parameter)? {
             let salt_length = usize::try_from(pss.salt_length).unwrap_or(usize::MAX);
@@ -307,7 +308,7 @@ impl Signature {
         })
     }
 
-    /// The parameters of PSS; none where the mechanism has none.
+    /// The PSS parameters; `None` if the mechanism takes none.
     fn pss(&self, name: &str, parameter: Parameter) -> Result<Option<Pss>> {
         let refuse = |reason: &str| Err(parameter_error(name, reason));
         if self.algorithm != RsaPss {
@@ -346,14 +347,14 @@ impl Signature {
     }
 }
 
-/// CK_RSA_PKCS_PSS_PARAMS, with MGF1 of the same digest.
+/// CK_RSA_PKCS_PSS_PARAMS with MGF1 of the same digest.
 struct Pss {
     hash: HashAlgorithm,
     salt_length: CK_ULONG,
 }
 
 impl Input {
-    /// The hash algorithm that the mechanism itself names.
+    /// The hash algorithm named by the mechanism itself.
     const fn hash(self) -> Option<HashAlgorithm> {
         match self {
             Self::Message(hash) => Some(hash),
@@ -366,7 +367,7 @@ fn parameter_error(name: &str, reason: &str) -> Error {
     Error::new(Kind::MechanismParameter, format!("{name}: {reason}"))
 }
 
-/// The type of a key.
+/// The `CKK_` value of a key's type.
 pub fn key_type(key: &PublicKey) -> CK_KEY_TYPE {
     match key.is_rsa() {
         true => CKK_RSA,
@@ -374,7 +375,7 @@ pub fn key_type(key: &PublicKey) -> CK_KEY_TYPE {
     }
 }
 
-/// The mechanisms that `key` can sign with; none for a key of a size that SignPath does not have.
+/// The mechanisms that `key` can be used with; none if SignPath does not support its size.
 pub fn allowed_for(key: &PublicKey) -> impl Iterator<Item = &'static Mechanism> {
     let (key_type, has_supported_size) = (key_type(key), has_supported_size(key));
     MECHANISMS.iter().filter(move |mechanism| {
@@ -401,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn pss_is_signed_with_one_digest_and_a_salt_as_long_as_it() {
+    fn pss_requires_one_digest_and_a_salt_of_its_length() {
         for (hash, mgf, length, expected) in [
             (CKM_SHA_1, CKG_MGF1_SHA1, 20, Sha1),
             (CKM_SHA256, CKG_MGF1_SHA256, 32, Sha256),
@@ -416,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pss_parameters_are_refused() {
+    fn refuses_other_pss_parameters() {
         let (raw, hashing) = (CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS);
         for (mechanism, parameter, expected) in [
             (raw, Parameter::None, "needs CK_RSA_PKCS_PSS_PARAMS"),
@@ -459,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_where_none_belongs_is_refused() {
+    fn refuses_an_unexpected_parameter() {
         for id in [
             CKM_RSA_PKCS,
             CKM_SHA256_RSA_PKCS,

@@ -1,4 +1,4 @@
-//! What lives between C_Initialize and C_Finalize, once per process.
+//! The state of the module between C_Initialize and C_Finalize, one per process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use signpath_platform::lock::{Condvar, Mutex, RwLock};
 
 /// The state of one process after C_Initialize.
 pub struct Module {
-    /// The one token.
+    /// The only token.
     pub token: Token,
     sessions: Mutex<Sessions>,
     end: Finalization,
@@ -29,33 +29,33 @@ struct Sessions {
     open: HashMap<CK_SESSION_HANDLE, Arc<Session>>,
 }
 
-/// The last handle of a session. It counts on behind C_Finalize and in a forked child, so that
-/// nobody takes a new session for one from before.
+/// The most recent session handle. It keeps counting across C_Finalize and in a forked child, so
+/// that an old handle never refers to a new session.
 static LAST_SESSION: AtomicUsize = AtomicUsize::new(0);
 
-/// What a thread in C_WaitForSlotEvent waits for.
+/// Lets C_WaitForSlotEvent wait for C_Finalize.
 #[derive(Default)]
 struct Finalization {
-    has_come: Mutex<bool>,
-    comes: Condvar,
+    is_finalized: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl Finalization {
     fn announce(&self) {
-        *self.has_come.lock() = true;
-        self.comes.notify_all();
+        *self.is_finalized.lock() = true;
+        self.changed.notify_all();
     }
 
     fn wait(&self) {
-        let mut has_come = self.has_come.lock();
-        while !*has_come {
-            has_come = self.comes.wait(has_come);
+        let mut is_finalized = self.is_finalized.lock();
+        while !*is_finalized {
+            is_finalized = self.changed.wait(is_finalized);
         }
     }
 }
 
 impl Sessions {
-    /// Closes all of them; calls in them that wait for the service end with `reason`.
+    /// Closes all sessions; calls in them that are waiting for SignPath fail with `reason`.
     fn close_all(&mut self, reason: &Error) {
         for (_, session) in self.open.drain() {
             session
@@ -68,14 +68,14 @@ impl Sessions {
 /// How many sessions are open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionCount {
-    /// All of them.
+    /// All open sessions.
     pub all: usize,
-    /// Those opened with CKF_RW_SESSION.
+    /// Sessions opened with CKF_RW_SESSION.
     pub read_write: usize,
 }
 
 impl Module {
-    /// Reads the configuration, starts the log and makes the module ready. Asks the network nothing.
+    /// Reads the configuration, starts logging and sets up the module. Does not use the network.
     ///
     /// # Errors
     /// [`Kind::AlreadyInitialized`], [`Kind::Configuration`].
@@ -100,7 +100,7 @@ impl Module {
         Ok(())
     }
 
-    /// Forgets everything, and ends the calls of other threads that wait for the service.
+    /// Drops all state and ends calls of other threads that are waiting for SignPath.
     ///
     /// # Errors
     /// [`Kind::NotInitialized`].
@@ -119,7 +119,7 @@ impl Module {
     /// The module of this process.
     ///
     /// # Errors
-    /// [`Kind::NotInitialized`], also in a forked child that has not called C_Initialize itself.
+    /// [`Kind::NotInitialized`], also in a forked child that has not called C_Initialize.
     pub fn current() -> Result<Arc<Self>> {
         Generation::current()
             .module
@@ -128,16 +128,16 @@ impl Module {
             .ok_or_else(not_initialized)
     }
 
-    /// Waits for something to happen to the slot. Nothing ever does, so it waits for C_Finalize.
+    /// Waits for a slot event. There are none, so it waits until C_Finalize.
     ///
     /// # Errors
-    /// [`Kind::NotInitialized`], in the end.
+    /// Always [`Kind::NotInitialized`].
     pub fn wait_for_slot_event(&self) -> Result<()> {
         self.end.wait();
         Err(not_initialized())
     }
 
-    /// Opens a session and gives its handle, which no other session ever had.
+    /// Opens a session and returns its handle. Handles are never reused.
     pub fn open_session(&self, is_read_write: bool) -> CK_SESSION_HANDLE {
         let handle = LAST_SESSION.fetch_add(1, Ordering::Relaxed) as CK_SESSION_HANDLE + 1;
         let session = Arc::new(Session::new(is_read_write));
@@ -145,7 +145,7 @@ impl Module {
         handle
     }
 
-    /// The session of a handle.
+    /// Looks up a session by its handle.
     ///
     /// # Errors
     /// [`Kind::SessionHandle`].
@@ -158,8 +158,8 @@ impl Module {
             .ok_or_else(|| no_session(handle))
     }
 
-    /// Closes a session; its objects go with it. The last one logs the user out (PKCS #11 3.2,
-    /// section 5.6.2).
+    /// Closes a session and destroys its objects. Closing the last session logs the user out
+    /// (PKCS #11 3.2, section 5.6.2).
     ///
     /// # Errors
     /// [`Kind::SessionHandle`].
@@ -170,7 +170,7 @@ impl Module {
             .ok_or_else(|| no_session(handle))?
             .cancellation()
             .cancel(CancellationReason(session_closed()));
-        // Under the lock, or a session opened and logged in meanwhile would be logged out again.
+        // Keep the lock, or a session opened and logged in by another thread would be logged out.
         self.token.destroy_objects_of(handle);
         if sessions.open.is_empty() {
             self.logout_if_logged_in();
@@ -186,8 +186,8 @@ impl Module {
         self.logout_if_logged_in();
     }
 
-    /// Logs a user in for all sessions, which is one request for the signing policies unless they
-    /// are known.
+    /// Logs a user in for all sessions. This sends one request for the signing policies unless they
+    /// are cached.
     ///
     /// # Errors
     /// [`Kind::SessionHandle`], [`Kind::SessionClosed`], and those of [`Token::authenticate`] and
@@ -202,7 +202,7 @@ impl Module {
         self.token.log_in(user)
     }
 
-    /// Creates a session object, which goes with its session.
+    /// Creates an object that is destroyed with its session.
     ///
     /// # Errors
     /// [`Kind::SessionHandle`], and those of [`Token::create_object`].
@@ -214,7 +214,7 @@ impl Module {
         self.in_open_session(session, || self.token.create_object(session, template))
     }
 
-    /// Copies a session object; the copy goes with its session.
+    /// Copies a session object. The copy is destroyed with its session.
     ///
     /// # Errors
     /// [`Kind::SessionHandle`], and those of [`Token::copy_object`].
@@ -227,7 +227,7 @@ impl Module {
         self.in_open_session(session, || self.token.copy_object(session, object, changes))
     }
 
-    /// Does something that asks no one, during which the session is not closed.
+    /// Runs `act`, which must not use the network, while keeping the session from being closed.
     fn in_open_session<T>(
         &self,
         session: CK_SESSION_HANDLE,
@@ -240,13 +240,13 @@ impl Module {
         act()
     }
 
-    /// Logs the user out; operations with private keys end in all sessions. A signature that the
-    /// service is asked for just now is made and counted there, and still goes to its caller.
+    /// Logs the user out and ends private key operations in all sessions. A signing request already
+    /// under way completes, counts in SignPath, and its signature is still returned to the caller.
     ///
     /// # Errors
     /// [`Kind::NobodyToLogOut`].
     pub fn logout(&self) -> Result<()> {
-        // Under the lock, or signatures of a user who logs in meanwhile would end.
+        // Keep the lock, or the operations of a user who logs in at the same time would end too.
         let sessions = self.sessions.lock();
         self.token.logout()?;
         for session in sessions.open.values() {
@@ -256,11 +256,11 @@ impl Module {
     }
 
     fn logout_if_logged_in(&self) {
-        // The one error of logging out is that nobody is logged in.
+        // It fails only if nobody is logged in.
         let _ = self.token.logout();
     }
 
-    /// How many sessions are open.
+    /// Counts the open sessions.
     pub fn session_count(&self) -> SessionCount {
         let sessions = self.sessions.lock();
         SessionCount {
@@ -276,10 +276,10 @@ impl Module {
 
 /// The module of one process.
 ///
-/// A forked child inherits its parent's memory, with locks that threads of the parent may hold and
-/// sockets that are still the parent's. It must not touch them, not even to drop them. So each
-/// process appends a generation of its own to a list that is read without a lock, and leaves those
-/// before it alone.
+/// A forked child inherits its parent's memory, including locks held by the parent's threads and
+/// sockets that still belong to the parent. The child must not touch them, not even to drop them.
+/// Each process therefore appends its own generation to a list that is read without locking, and
+/// leaves the earlier ones alone.
 struct Generation {
     number: u32,
     module: RwLock<Option<Arc<Module>>>,
@@ -300,14 +300,14 @@ impl Generation {
     fn current() -> &'static Self {
         let number = fork::generation();
         let new = || Self::new(number);
-        let mut youngest = FIRST.get_or_init(new);
-        while let Some(child) = youngest.child.get() {
-            youngest = child;
+        let mut newest = FIRST.get_or_init(new);
+        while let Some(child) = newest.child.get() {
+            newest = child;
         }
-        if youngest.number == number {
-            youngest
+        if newest.number == number {
+            newest
         } else {
-            youngest.child.get_or_init(new)
+            newest.child.get_or_init(new)
         }
     }
 }

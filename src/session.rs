@@ -1,7 +1,7 @@
 //! A session and its operations.
 //!
-//! Each kind of operation has a place of its own, so that a session searches, digests, signs and
-//! verifies at the same time.
+//! Each kind of operation has its own place, so a session can search, digest, sign and verify at
+//! the same time.
 
 use cryptoki_sys::*;
 
@@ -18,20 +18,20 @@ pub struct Session {
     /// Cancelled when the session is closed.
     cancellation: Cancellation,
     find: OperationPlace<Find>,
-    /// C_DigestInit.
+    /// The operation begun by C_DigestInit.
     pub digest: OperationPlace<Digest>,
-    /// C_SignInit.
+    /// The operation begun by C_SignInit.
     pub sign: OperationPlace<Sign>,
-    /// C_VerifyInit and C_VerifySignatureInit.
+    /// The operation begun by C_VerifyInit or C_VerifySignatureInit.
     pub verify: OperationPlace<Verify>,
-    /// C_MessageSignInit.
+    /// The operation begun by C_MessageSignInit.
     pub message_sign: OperationPlace<MessageSign>,
-    /// C_MessageVerifyInit.
+    /// The operation begun by C_MessageVerifyInit.
     pub message_verify: OperationPlace<MessageVerify>,
 }
 
 impl Session {
-    /// A session without operations.
+    /// Creates a session without active operations.
     pub fn new(is_read_write: bool) -> Self {
         Self {
             is_read_write,
@@ -45,12 +45,12 @@ impl Session {
         }
     }
 
-    /// What ends the calls in this session that wait for the service.
+    /// Cancels the calls in this session that are waiting for SignPath.
     pub fn cancellation(&self) -> &Cancellation {
         &self.cancellation
     }
 
-    /// Starts a search; asks the service if the token's objects are not known yet.
+    /// Starts a search. Requests the signing policies from SignPath if they are not cached.
     ///
     /// # Errors
     /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`], and those of [`Token::find`].
@@ -61,8 +61,8 @@ impl Session {
         })
     }
 
-    /// The next handles of the search, at most `limit`. Those that have become invalid since it
-    /// began are left out.
+    /// Returns the next handles of the search, at most `limit`, skipping those that have become
+    /// invalid since it began.
     ///
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
@@ -79,8 +79,9 @@ impl Session {
         self.find.take().map(drop)
     }
 
-    /// Ends the operations that the flags of C_SessionCancel name, also those that wait for the
-    /// service. Flags of operations that are not active are ignored (PKCS #11 3.2, section 5.6.5).
+    /// Ends the operations selected by the flags of C_SessionCancel, including those that are
+    /// waiting for SignPath. Flags of inactive operations are ignored (PKCS #11 3.2, section
+    /// 5.6.5).
     pub fn cancel(&self, flags: CK_FLAGS) {
         let places: [(CK_FLAGS, &dyn Fn() -> bool); 6] = [
             (CKF_FIND_OBJECTS, &|| self.find.cancel()),
@@ -95,18 +96,17 @@ impl Session {
         }
     }
 
-    /// Ends what only a user who is logged in may do.
+    /// Ends the operations that require a login.
     pub fn end_login(&self) {
         self.sign.cancel_after_attempt();
         self.message_sign.cancel_after_attempt();
     }
 
-    /// Says why the state of the active operations cannot be had: a signature is in the making in
-    /// SignPath, and the digests of the crates cannot be taken out (PKCS #11 3.2, section 5.6.6).
+    /// Explains why the state of the active operations cannot be saved: signatures are made in
+    /// SignPath, and the digest crates do not expose their state (PKCS #11 3.2, section 5.6.6).
     ///
     /// # Errors
-    /// Always: [`Kind::StateUnsaveable`], or [`Kind::OperationNotInitialized`] if nothing is
-    /// active that could have a state to save.
+    /// Always: [`Kind::StateUnsaveable`], or [`Kind::NoStateToSave`] if no operation is active.
     pub fn operation_state(&self) -> Result<()> {
         if self.digest.is_active() || self.sign.is_active() || self.verify.is_active() {
             return Err(Error::new(

@@ -1,4 +1,4 @@
-//! `certificate`: the certificate of a signing policy.
+//! `certificate`: exports the certificate of a signing policy.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,11 +22,11 @@ Examples:
 
 /// Export the certificate of a signing policy
 ///
-/// Writes the certificate as `openssl cms -signer` and `osslsigncode -certs` need it. Nothing is signed.
+/// Writes the certificate in the form required by `openssl cms -signer` and `osslsigncode -certs`. Nothing is signed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Signing policy, as `list` shows it; may be left out if there is exactly one
+    /// Signing policy, as shown by `list`; optional if there is exactly one
     #[arg(value_name = "PROJECT/POLICY")]
     policy: Option<PolicyName>,
 
@@ -34,8 +34,8 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Pem)]
     format: Format,
 
-    /// Add the certificates of the authorities above, from the file that the setting ChainCertificatesFile
-    /// (SIGNPATH_CHAIN_CERTIFICATES_FILE) names; PEM only
+    /// Add the CA certificates from the file named by the setting ChainCertificatesFile
+    /// (SIGNPATH_CHAIN_CERTIFICATES_FILE); PEM only
     #[arg(long)]
     chain: bool,
 
@@ -52,7 +52,7 @@ enum Format {
     Der,
 }
 
-/// Exports a certificate: one request.
+/// Exports a certificate. Sends one request.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let is_text = arguments.format == Format::Pem;
     if arguments.chain && !is_text {
@@ -97,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The certificates that lead up from `certificate`, lowest first.
+/// The certificate chain of `certificate`, from its issuer upwards.
 fn issuers<'a>(certificate: &'a Certificate, bundle: &'a [Certificate]) -> Vec<&'a Certificate> {
     let mut chain: Vec<&Certificate> = Vec::new();
     let mut top = certificate;

@@ -1,4 +1,4 @@
-//! `completions`: what a shell completes.
+//! `completions`: shell completion scripts.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ Examples:
   signpath-pkcs11 completions fish > ~/.config/fish/completions/signpath-pkcs11.fish
   . <(signpath-pkcs11 completions bash)";
 
-/// Print a script with which a shell completes commands and options
+/// Print a shell completion script
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -53,8 +53,8 @@ pub fn run(arguments: &Arguments, command: &mut Command) -> Result<ExitCode, Fai
     Ok(ExitCode::SUCCESS)
 }
 
-/// The generator writes a hyphen in the program's name in one way where it chooses a label, and in another at the label of a
-/// subcommand, so that options of subcommands are never completed.
+/// Makes labels consistent: the generator writes the hyphen in the program's name in one way when it jumps to a label,
+/// and in another in the label of a subcommand, so that options of subcommands would never be completed.
 fn with_consistent_labels(script: &[u8], name: &str) -> Vec<u8> {
     let (at_label, where_chosen) = (name.replace('-', "__subcmd__"), name.replace('-', "__"));
     let label = |name: String| format!("{name}__subcmd__");

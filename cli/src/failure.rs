@@ -1,4 +1,4 @@
-//! Why a command failed.
+//! Errors of commands.
 
 use std::io;
 use std::process::ExitCode;
@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use signpath_platform::escape::escaped;
 
-/// The end of a command that did not do what was wanted.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// What the user reads in one line: what happened, what to do, no secret.
+    /// A message of one line: what happened and what to do, without secrets.
     Reason(String),
-    /// Whoever read the output has seen enough.
+    /// The reader of the output has closed it.
     OutputClosed,
 }
 
 impl Failure {
-    /// Says it on stderr.
+    /// Prints the message to stderr.
     pub fn report(self) -> ExitCode {
         if let Self::Reason(reason) = self {
             let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
@@ -26,7 +26,7 @@ impl Failure {
         ExitCode::FAILURE
     }
 
-    /// A failure to write to `name`.
+    /// Failed to write to `name`.
     pub fn write(name: &str, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::OutputClosed,

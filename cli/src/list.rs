@@ -24,8 +24,8 @@ key is null for a key that the module cannot sign with, certificate for a signin
 
 /// List the signing policies that you may sign with
 ///
-/// Shows the name of each signing policy, its key, the expiry (UTC) and subject of its certificate, the CKA_ID in hexadecimal,
-/// and the PKCS #11 URI of its private key. Nothing is signed.
+/// Shows for each signing policy its name, its key, the expiry (UTC) and subject of its certificate, its CKA_ID in
+/// hexadecimal, and the PKCS #11 URI of its private key. Nothing is signed.
 #[derive(clap::Args)]
 #[command(after_long_help = JSON_HELP)]
 pub struct Arguments {
@@ -34,7 +34,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Lists signing policies: one request.
+/// Lists the signing policies. Sends one request.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let policies = Organization::configured()?.policies()?;
     let policies: Vec<_> = policies.iter().map(PolicySummary::of).collect();

@@ -1,4 +1,4 @@
-//! `signpath-pkcs11`: what a user of the module wants to know and do without a PKCS #11 program.
+//! `signpath-pkcs11`: SignPath's signing policies and the module's setup from the command line.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -33,7 +33,7 @@ use failure::Failure;
 use signpath_platform::escape::escaped;
 use zeroizing_alloc::ZeroAlloc;
 
-/// All memory is wiped when it is given back, as in the module.
+/// Wipes all memory when it is freed, as the module does.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
@@ -50,14 +50,14 @@ Examples:
   signpath-pkcs11 list
   signpath-pkcs11 setup openssl-engine --output signpath.cnf";
 
-/// The same for all commands.
+/// Shared by all commands.
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done
   1  it failed, or `doctor` found a problem; no file has been replaced
   2  the command line is wrong";
 
-/// The command line of the PKCS #11 module that signs with SignPath
+/// Command-line tool for the PKCS #11 module that signs with SignPath
 #[derive(Parser)]
 #[command(name = "signpath-pkcs11", version, long_about = ABOUT, after_help = EXAMPLES, disable_help_subcommand = true)]
 struct Arguments {
@@ -84,13 +84,13 @@ fn main() -> ExitCode {
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let result = match arguments {
         Ok(arguments) => run(arguments.command),
-        Err(error) => harmless(error).exit(),
+        Err(error) => with_escaped_arguments(error).exit(),
     };
     result.unwrap_or_else(|failure| failure.report())
 }
 
-/// The error with the arguments that it quotes escaped: they may come from anywhere.
-fn harmless(mut error: clap::Error) -> clap::Error {
+/// Escapes the arguments quoted in an error: they may come from an untrusted source.
+fn with_escaped_arguments(mut error: clap::Error) -> clap::Error {
     let shown = |text: &String| escaped(text).into_owned();
     let quoted: Vec<_> = error
         .context()
@@ -122,7 +122,7 @@ fn run(command_to_run: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The command line, with the exit statuses at the end of each help.
+/// The command line, with the exit statuses at the end of each help text.
 fn command() -> clap::Command {
     with_exit_status(Arguments::command()).mut_subcommands(with_exit_status)
 }

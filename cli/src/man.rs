@@ -15,15 +15,15 @@ Examples:
   signpath-pkcs11 man | man -l -
   signpath-pkcs11 man /usr/local/share/man/man1";
 
-/// Print the manual page, or write the pages of all commands into a folder
+/// Print the manual page, or write the pages of all commands to a folder
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Folder for signpath-pkcs11.1, signpath-pkcs11-list.1 and so on; made if it is missing
+    /// Folder for signpath-pkcs11.1, signpath-pkcs11-list.1 and so on; created if missing
     directory: Option<PathBuf>,
 }
 
-/// Writes the pages of `command` and its subcommands.
+/// Prints the manual page of `command`, or writes its page and those of its subcommands.
 pub fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode, Failure> {
     command.build();
     let Some(folder) = &arguments.directory else {
@@ -58,7 +58,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// As `signpath-pkcs11-list`.
+/// The name of a page, such as `signpath-pkcs11-list`.
 fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or(command.get_name())
 }

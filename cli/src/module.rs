@@ -1,15 +1,15 @@
-//! The file of the PKCS #11 module.
+//! Finds the PKCS #11 module.
 
 use std::env::consts::{ARCH, DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// Where modules are installed, beside the folders around the program.
+/// Where modules are installed, besides folders relative to the program.
 const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib64", "/usr/lib"];
 
-/// The named file, or the one that is installed: beside the program, in the folders of libraries around it, or in those of
-/// the system. The path is absolute; symbolic links in it are kept, since they outlive an update.
+/// The given file, or the installed module: beside the program, in library folders relative to it, or in those of the
+/// system. The path is absolute; symbolic links are kept, since they survive an update.
 pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let file = match named {
         Some(path) if path.is_file() => path.to_owned(),

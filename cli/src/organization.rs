@@ -1,4 +1,4 @@
-//! The organization of the configured user, and its signing policies.
+//! The configured organization and its signing policies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use signpath_logging::OutputStream;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// What to do where the configuration names no user.
+/// The message for a configuration without credentials.
 pub const NO_CREDENTIALS: &str = "there are no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
      OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
 
@@ -25,18 +25,18 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(5);
 /// How many signing policies a message names.
 pub const NAMED: usize = 10;
 
-/// The organization that the configuration leads to.
+/// The configured organization.
 pub struct Organization {
     /// The configuration.
     pub config: Config,
-    /// In the name of the configured user.
+    /// Uses the configured credentials.
     client: Client,
     /// Where the list of signing policies is kept, if the configuration wants that.
     cache: Option<PolicyCache>,
 }
 
 impl Organization {
-    /// Reads the configuration; asks nothing yet.
+    /// Reads the configuration. Sends no request.
     pub fn configured() -> Result<Self, Failure> {
         let config = Config::load()?;
         configure_logging(&config);
@@ -55,18 +55,18 @@ impl Organization {
         })
     }
 
-    /// Asks for the signing policies. One that cannot be used is left out with a warning.
+    /// Requests the signing policies. Unusable ones are skipped with a warning.
     pub fn policies(&self) -> Result<Vec<SigningPolicy>, Failure> {
         Ok(self.ask(Retry::Configured)?.usable())
     }
 
-    /// The signing policy of that name, or the only one there is.
+    /// The signing policy with that name, or the only one.
     pub fn policy(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
         choose(self.policies()?, name)
     }
 
-    /// The same to sign with: as the module does, from the list that is kept on disk if the configuration wants that, unless
-    /// it does not have that policy or its certificate has expired.
+    /// Like [`Self::policy`], but as the module does for signing: uses the list cached on disk, if enabled, unless it
+    /// lacks the policy or its certificate has expired.
     pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
         let Some(cache) = &self.cache else {
             return self.policy(name);
@@ -97,8 +97,8 @@ impl Organization {
         choose(policies, name)
     }
 
-    /// A signature with the key of `policy`, one signing request. A list that is kept on disk goes where the service
-    /// contradicts it.
+    /// Signs with the key of `policy`, in one signing request. If SignPath contradicts the list cached on disk, the
+    /// cache is removed.
     pub fn sign(
         &self,
         policy: &SigningPolicy,
@@ -123,7 +123,7 @@ impl Organization {
     }
 }
 
-/// The signing policy of that name, or the only one.
+/// Chooses the signing policy with that name, or the only one.
 fn choose(
     mut policies: Vec<SigningPolicy>,
     name: Option<&PolicyName>,
@@ -149,7 +149,7 @@ fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usi
     }
 }
 
-/// Logs as the module does, but never to standard output, where the result goes.
+/// Logs as the module does, but never to standard output, which is for the result.
 pub fn configure_logging(config: &Config) {
     signpath_logging::configure(
         (config.log_console_level, OutputStream::Stderr),
@@ -157,7 +157,7 @@ pub fn configure_logging(config: &Config) {
     );
 }
 
-/// What to do where there is no signing policy.
+/// The message if there is no signing policy.
 pub const NO_POLICIES: &str = "the user of the API token is Submitter of no signing policy that the configuration shows; add the \
      user to the submitters of a signing policy, and check ProjectSlug and SigningPolicySlug";
 

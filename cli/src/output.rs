@@ -1,4 +1,4 @@
-//! Where results go.
+//! Standard output and result files.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -10,7 +10,7 @@ use signpath_platform::escape::{escaped, is_harmful};
 
 use crate::failure::Failure;
 
-/// Writes to standard output, without colours where it is no terminal. Text from outside has been escaped before.
+/// Prints to standard output, with colours only on a terminal. Text from outside must already be escaped.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout();
     stdout
@@ -19,13 +19,13 @@ pub fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::write("standard output", &error))
 }
 
-/// Writes JSON to standard output. What would harm a terminal is written with escapes of JSON, so that a program reads it
-/// unchanged.
+/// Prints JSON to standard output. Characters that are harmful to a terminal are written as JSON escapes, which JSON
+/// parsers turn back into the original text.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
     let mut json = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // The line breaks are those between values.
+        // JSON only has line breaks between values.
         if c == '\n' || !is_harmful(c) {
             json.push(c);
             continue;
@@ -38,22 +38,21 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&json)
 }
 
-/// A file or standard output, found usable before there is something to write.
+/// A file or standard output, opened before there is something to write so that problems surface early.
 pub struct Target {
-    /// [`None`] is standard output.
+    /// [`None`] for standard output.
     file: Option<OpenFile>,
 }
 
 struct OpenFile {
     file: File,
     path: PathBuf,
-    /// Whether it was made for this and still is empty.
+    /// Whether the file was created here and is still empty.
     is_unused: bool,
 }
 
 impl Target {
-    /// Opens the file, and leaves its content as it is. Bytes that are no text are not for a
-    /// terminal.
+    /// Opens the file without changing its contents. Refuses to write binary data to a terminal.
     pub fn open(path: Option<&Path>, is_text: bool) -> Result<Self, Failure> {
         let Some(path) = path else {
             if !is_text && io::stdout().is_terminal() {
@@ -77,7 +76,7 @@ impl Target {
         })
     }
 
-    /// Writes `content` in the place of what was there.
+    /// Replaces the previous contents with `content`.
     pub fn write(mut self, content: &[u8]) -> Result<(), Failure> {
         let Some(open) = &mut self.file else {
             let mut stdout = io::stdout();
@@ -93,7 +92,7 @@ impl Target {
 
 impl OpenFile {
     fn replace(&mut self, content: &[u8]) -> io::Result<()> {
-        // A device or a pipe has no length.
+        // Devices and pipes have no length.
         if self.file.metadata()?.is_file() {
             self.file.set_len(0)?;
         }
@@ -106,13 +105,13 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         if self.is_unused {
-            // An empty file that stays behind does no harm.
+            // A leftover empty file does no harm.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// Rows under a heading, each column as wide as it needs to be. What harms a terminal is escaped.
+/// Formats rows under a heading, with columns just wide enough. Harmful characters are escaped.
 pub fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
     let bold = Style::new().bold();
     let heading = heading.map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What there is to say of a signing policy.
+//! Descriptions of signing policies.
 
 use base16ct::lower::encode_string as hex;
 use serde::Serialize;
@@ -9,22 +9,22 @@ use signpath_crypto::{Curve, PublicKey};
 use signpath_platform::date::rfc3339;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
-/// Whole days in a number of seconds.
+/// A day in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
-/// A signing policy as programs read it.
+/// A signing policy in JSON output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicySummary {
-    /// `{ProjectSlug}/{SigningPolicySlug}`, which is CKA_LABEL and CKA_ID.
+    /// `{ProjectSlug}/{SigningPolicySlug}`, which is both CKA_LABEL and CKA_ID.
     pub name: String,
     /// The project's slug.
     pub project_slug: String,
     /// The signing policy's slug.
     pub signing_policy_slug: String,
-    /// The PKCS #11 URI of the private key by its label (RFC 7512).
+    /// The PKCS #11 URI of the private key, by label (RFC 7512).
     pub uri: String,
-    /// The same by CKA_ID.
+    /// The PKCS #11 URI of the private key, by CKA_ID.
     pub id_uri: String,
     /// CKA_ID in hexadecimal.
     pub id: String,
@@ -34,19 +34,19 @@ pub struct PolicySummary {
     pub certificate: Option<CertificateSummary>,
 }
 
-/// A key as programs read it.
+/// A key in JSON output.
 #[derive(Serialize)]
 pub struct KeySummary {
     /// `RSA` or `EC`.
     #[serde(rename = "type")]
     pub key_type: &'static str,
-    /// The size of the modulus or of the curve in bits.
+    /// The size of the modulus or curve in bits.
     pub bits: usize,
     /// The name of the curve.
     pub curve: Option<&'static str>,
 }
 
-/// A certificate as programs read it.
+/// A certificate in JSON output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateSummary {
@@ -54,20 +54,20 @@ pub struct CertificateSummary {
     pub subject: String,
     /// The issuer's distinguished name.
     pub issuer: String,
-    /// In hexadecimal.
+    /// The serial number in hexadecimal.
     pub serial_number: String,
-    /// RFC 3339, in UTC.
+    /// The start of its validity, in UTC (RFC 3339).
     pub not_before: String,
-    /// RFC 3339, in UTC.
+    /// The end of its validity, in UTC (RFC 3339).
     pub not_after: String,
     /// The SHA-256 of the certificate in hexadecimal.
     pub sha256: String,
-    /// Whole days until it expires; negative ones have passed since.
+    /// Whole days until it expires; negative if it has expired.
     pub days_left: i64,
 }
 
 impl PolicySummary {
-    /// Sums up a signing policy.
+    /// Describes a signing policy.
     pub fn of(policy: &SigningPolicy) -> Self {
         let name = policy.name.to_string();
         let certificate = policy.certificate.as_ref();
@@ -89,7 +89,7 @@ impl PolicySummary {
 }
 
 impl KeySummary {
-    /// Sums up a key.
+    /// Describes a key.
     pub fn of(key: &PublicKey) -> Self {
         let curve = key.ec().map(|(curve, _)| match curve {
             Curve::P256 => "P-256",
@@ -103,7 +103,7 @@ impl KeySummary {
         }
     }
 
-    /// As `RSA 3072` or `EC P-256`.
+    /// A short description, such as `RSA 3072` or `EC P-256`.
     pub fn text(&self) -> String {
         match self.curve {
             Some(curve) => format!("{} {curve}", self.key_type),
@@ -113,7 +113,7 @@ impl KeySummary {
 }
 
 impl CertificateSummary {
-    /// Sums up a DER certificate.
+    /// Describes a DER certificate; [`None`] if it cannot be parsed.
     pub fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();
@@ -129,20 +129,19 @@ impl CertificateSummary {
         })
     }
 
-    /// The day of its expiry, `YYYY-MM-DD`.
+    /// The day on which it expires, as `YYYY-MM-DD`.
     pub fn last_day(&self) -> &str {
         self.not_after.get(..10).unwrap_or(&self.not_after)
     }
 }
 
-/// The URI of the private key of the signing policy of that name (RFC 7512).
+/// The PKCS #11 URI of the private key of a signing policy (RFC 7512).
 pub fn uri(name: &str) -> String {
     let object = percent(name.as_bytes());
     format!("pkcs11:token={LABEL};object={object};type=private")
 }
 
-/// As a value in the path of a URI (RFC 7512, section 2.3): everything but unreserved characters
-/// is encoded.
+/// Percent-encodes a value in the path of a URI (RFC 7512, section 2.3), except for unreserved characters.
 pub fn percent(bytes: &[u8]) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -1,8 +1,8 @@
-//! Other programs on this machine.
+//! Finds programs.
 
 use std::path::PathBuf;
 
-/// The file that a shell would start for that name.
+/// Finds a program as a shell would.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)

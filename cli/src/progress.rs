@@ -1,4 +1,4 @@
-//! What a user on a terminal sees while the program waits.
+//! Progress messages for users on a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use signpath_platform::escape::escaped;
 
-/// What is over sooner is not worth a word.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// Shorter waits are not shown.
+const DELAY: Duration = Duration::from_millis(300);
 
-/// A line on stderr that says what is waited for, and how long already, until this is dropped.
-/// Where stderr is no terminal there is none.
+/// A line on stderr that says what is being waited for, and for how long, until this is dropped. Nothing is shown if
+/// stderr is not a terminal.
 pub struct Progress {
     running: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// Begins to wait for `what`.
+    /// Starts to show that the program is waiting for `what`.
     pub fn start(what: impl Into<String>) -> Self {
         let what = escaped(&what.into()).into_owned();
         let is_shown = std::io::stderr().is_terminal();
@@ -26,13 +26,13 @@ impl Progress {
                 let (stop, stopped) = channel();
                 let thread = thread::spawn(move || {
                     let started = Instant::now();
-                    let mut wait = PATIENCE;
+                    let mut wait = DELAY;
                     while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                        // The cursor stays at the start, so that another line overwrites this one.
+                        // The cursor returns to the start, so that the next line overwrites this one.
                         show(&format!("{what} ... {} s\r", started.elapsed().as_secs()));
                         wait = Duration::from_secs(1);
                     }
-                    if started.elapsed() >= PATIENCE {
+                    if started.elapsed() >= DELAY {
                         show("");
                     }
                 });
@@ -46,7 +46,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.running.take() {
             drop(stop);
-            // A thread that failed has nothing more to show.
+            // A thread that panicked has nothing more to show.
             let _ = thread.join();
         }
     }
@@ -54,6 +54,6 @@ impl Drop for Progress {
 
 fn show(text: &str) {
     const ERASE_LINE: &str = "\x1b[2K\r";
-    // Progress that cannot be shown is not missed.
+    // Failing to show progress is not an error.
     let _ = write!(std::io::stderr(), "{ERASE_LINE}{text}");
 }

@@ -1,4 +1,4 @@
-//! `sign`: one signature, for scripts.
+//! `sign`: a single signature, for scripts.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::organization::Organization;
 use crate::output::Target;
 use crate::progress::Progress;
 
-/// How much of a file is read at once, in bytes.
+/// How much of a file is read at a time, in bytes.
 const PART: usize = 64 << 10;
 
 const EXAMPLES: &str = "\
@@ -32,19 +32,19 @@ Examples:
 
   tar -c build | signpath-pkcs11 sign app/release --file - --base64";
 
-/// Sign one file or digest
+/// Sign a file or digest
 ///
-/// Makes one signing request, which SignPath counts, and writes the signature once it has been verified with the public
-/// key of the signing policy. Everything that can be wrong here is found before the request: an output file that cannot be
-/// written, a digest of the wrong length, an option that does not go with the key.
+/// Sends one signing request, which counts in SignPath, and writes the signature after verifying it with the public
+/// key of the signing policy. Local problems are reported before the request: an output file that is not writable, a
+/// digest of the wrong length, an option that does not match the key.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, group = ArgGroup::new("input").required(true).args(["file", "digest"]))]
 pub struct Arguments {
-    /// Signing policy, as `list` shows it; may be left out if there is exactly one
+    /// Signing policy, as shown by `list`; optional if there is exactly one
     #[arg(value_name = "PROJECT/POLICY")]
     policy: Option<PolicyName>,
 
-    /// File to sign, `-` for standard input; only its digest leaves this machine
+    /// File to sign, or `-` for standard input; only its digest is sent
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 
@@ -52,15 +52,15 @@ pub struct Arguments {
     #[arg(long, value_name = "HEX", value_parser = Hexadecimal::parse)]
     digest: Option<Hexadecimal>,
 
-    /// Hash algorithm; without it SHA-256 for a file, and for a digest the one of its length
+    /// Hash algorithm [default: SHA-256 for a file; for a digest, depends on its length]
     #[arg(long, value_enum)]
     hash: Option<Hash>,
 
-    /// RSASSA-PSS with a salt as long as the digest and MGF1 of the same hash algorithm, instead of PKCS #1 v1.5
+    /// Use RSASSA-PSS instead of PKCS #1 v1.5, with MGF1 of the same hash algorithm and a salt as long as the digest
     #[arg(long)]
     pss: bool,
 
-    /// Encoding of an ECDSA signature; DER unless said otherwise
+    /// Encoding of an ECDSA signature [default: der]
     #[arg(long, value_enum)]
     format: Option<Format>,
 
@@ -68,7 +68,7 @@ pub struct Arguments {
     #[arg(long)]
     base64: bool,
 
-    /// File to write to, instead of standard output; left as it was if there is no signature
+    /// File to write to, instead of standard output; unchanged if there is no signature
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -89,7 +89,7 @@ enum Hash {
     Sha256,
     Sha384,
     Sha512,
-    /// Broken; only for what cannot take another one
+    /// Insecure; only for systems that support nothing else
     Sha1,
 }
 
@@ -115,13 +115,14 @@ impl Hash {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// r and s side by side, each as long as the order of the curve (IEEE P1363), as PKCS #11 and JWS have it
+    /// r and s concatenated, each as long as the order of the curve (IEEE P1363), as in PKCS #11 and JWS
     Raw,
-    /// ECDSA-Sig-Value (RFC 3279), as openssl and X.509 have it
+    /// ECDSA-Sig-Value (RFC 3279), as used by openssl and X.509
     Der,
 }
 
-/// Makes a signature: one request for the list of signing policies, unless it is kept on disk, and one signing request.
+/// Makes a signature. Requests the list of signing policies, unless it is cached on disk, and sends one signing
+/// request.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let organization = Organization::configured()?;
     if let (Some(file), Some(output)) = (&arguments.file, &arguments.output) {
@@ -162,13 +163,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 impl Arguments {
-    /// The digest that was given, or that of the file.
+    /// The given digest, or that of the file.
     fn digest(&self) -> Result<Digest, Failure> {
         let Some(Hexadecimal(value)) = &self.digest else {
             let path = self.file.as_deref().unwrap_or(Path::new("-"));
             let algorithm = self.hash.unwrap_or(Hash::Sha256).algorithm();
             let value = digest_of_file(path, algorithm)
-                .map_err(|error| format!("{} cannot be read ({error})", shown(path)))?;
+                .map_err(|error| format!("{} cannot be read ({error})", display_name(path)))?;
             return Ok(Digest {
                 algorithm: Some(algorithm),
                 value,
@@ -210,7 +211,7 @@ impl Arguments {
     }
 }
 
-/// Whether both name the same file.
+/// Whether both paths refer to the same file.
 fn is_same(file: &Path, other: &Path) -> bool {
     let identity = |path| {
         std::fs::metadata(path)
@@ -225,7 +226,7 @@ fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> 
         path if path == Path::new("-") => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path)?),
     };
-    let _progress = Progress::start(format!("Reading {}", shown(path)));
+    let _progress = Progress::start(format!("Reading {}", display_name(path)));
     let (mut hasher, mut part) = (algorithm.hasher(), vec![0; PART]);
     loop {
         match file.read(&mut part) {
@@ -237,7 +238,7 @@ fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> 
     }
 }
 
-fn shown(path: &Path) -> String {
+fn display_name(path: &Path) -> String {
     match path.to_str() {
         Some("-") => "standard input".to_owned(),
         _ => path.display().to_string(),

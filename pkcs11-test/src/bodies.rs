@@ -1,4 +1,4 @@
-//! Bodies that no right answer has.
+//! Bodies of deliberately broken responses.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::time::{Sleep, sleep};
 
 static BLOCK: [u8; 1 << 16] = [b'x'; 1 << 16];
 
-/// That many `x`, made of one block.
+/// `length` times `x`, using constant memory.
 pub(crate) fn filler(length: u64) -> Body {
     Body::new(Filler { left: length })
 }
@@ -39,7 +39,7 @@ impl HttpBody for Filler {
     }
 }
 
-/// These bytes one by one with a pause before each.
+/// Sends the bytes one by one, with a pause before each.
 pub(crate) fn trickle(bytes: Bytes, pause: Duration) -> Body {
     Body::new(Trickle {
         bytes,

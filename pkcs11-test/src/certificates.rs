@@ -1,4 +1,4 @@
-//! Two certification authorities: one for code signing, one for TLS.
+//! Two certificate authorities: one for code signing, one for TLS.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -34,7 +34,7 @@ use crate::keys::{KeyKind, SoftwareStore};
 use crate::options::ServerCertificate;
 use crate::state::{PUBLIC, StateFolder};
 
-/// What an end certificate is for: RFC 5280, section 4.2.1.12
+/// The purpose of an end-entity certificate (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy)]
 pub(crate) enum Usage {
     ServerAuth,
@@ -58,7 +58,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60 + 6 * 60 * 60);
 const FAILURE: &str = "cannot issue a certificate";
 
-/// An authority with an RSA-2048 key: `{name}.pem` and `{name}-key.pem` in the state folder.
+/// A certificate authority with an RSA-2048 key: `{name}.pem` and `{name}-key.pem` in the state folder.
 pub(crate) struct Authority {
     key: SigningKey<Sha256>,
     certificate: Certificate,
@@ -116,7 +116,8 @@ impl Authority {
         Ok(Self { key, certificate })
     }
 
-    /// The certificate `certificates/{label}.pem` of a policy's key. Issued when it is missing or is of another key.
+    /// The certificate of a policy's key, `certificates/{label}.pem`. Issues it if it is missing or for a different
+    /// key.
     pub fn policy_certificate(
         &self,
         state: &StateFolder,
@@ -128,7 +129,7 @@ impl Authority {
         if let Some(certificate) = read(state, &file, public_key)? {
             return Ok(certificate);
         }
-        // ub-common-name is 64: RFC 5280, appendix A.1
+        // ub-common-name is 64 (RFC 5280, appendix A.1).
         let common_name: String = format!("Code Signing {}", label.replace('/', " "))
             .chars()
             .take(64)
@@ -147,8 +148,9 @@ impl Authority {
         Ok(certificate)
     }
 
-    /// The server certificate `tls.pem` for localhost, 127.0.0.1, ::1 and 0.0.0.0, which leads to this machine although a client
-    /// does not take it for that. One for other names is replaced, and one that something is wrong with is not kept.
+    /// The server certificate `tls.pem` for localhost, 127.0.0.1, ::1 and 0.0.0.0 (which reaches this machine,
+    /// although clients do not recognize it as local). Replaces a certificate for other names; does not store a
+    /// defective one.
     pub fn server_certificate(
         &self,
         state: &StateFolder,
@@ -211,7 +213,7 @@ impl Authority {
         Ok(certificate)
     }
 
-    /// A client's certificate.
+    /// A client certificate.
     pub fn client_certificate(
         &self,
         public_key: &SubjectPublicKeyInfoOwned,
@@ -228,7 +230,7 @@ impl Authority {
         )
     }
 
-    /// The authority's own certificate.
+    /// The certificate authority's own certificate.
     pub fn certificate_der(&self) -> x509_cert::der::Result<Vec<u8>> {
         self.certificate.to_der()
     }
@@ -245,14 +247,14 @@ impl Authority {
     }
 }
 
-/// What tells one kind of end certificate from the other.
+/// What differs between the kinds of end-entity certificates.
 struct Extensions {
     usage: Usage,
     alternative_names: Option<SubjectAltName>,
     validity: Validity,
 }
 
-/// An end certificate. The issuer is a name and a public key.
+/// Issues an end-entity certificate. The issuer consists of a name and a public key.
 fn issue<S, Sig>(
     signer: &S,
     (issuer, issuer_key): (&Name, &SubjectPublicKeyInfoOwned),
@@ -311,7 +313,7 @@ where
     S::VerifyingKey: EncodePublicKey,
 {
     let mut serial_number = Uuid::new_v4().into_bytes();
-    // Positive, and of the same length always: RFC 5280, section 4.1.2.2
+    // Positive, and always of the same length (RFC 5280, section 4.1.2.2).
     serial_number[0] = serial_number[0] & 0x7f | 0x40;
     let serial_number = SerialNumber::new(&serial_number).context(FAILURE)?;
     CertificateBuilder::new(
@@ -348,12 +350,12 @@ fn reference(public_key: &SubjectPublicKeyInfoOwned) -> SubjectPublicKeyInfoRef<
     public_key.owned_to_ref()
 }
 
-/// Where a policy's certificate lies in the state folder.
+/// The path of a policy's certificate in the state folder.
 pub(crate) fn certificate_file(label: &str) -> String {
     format!("certificates/{label}.pem")
 }
 
-/// A certificate of the state folder, if it is there and is of this key.
+/// Reads a certificate from the state folder, if it exists and is for this key.
 fn read(
     state: &StateFolder,
     file: &str,
@@ -370,7 +372,7 @@ fn read(
         .filter(|certificate| certificate.tbs_certificate.subject_public_key_info == *public_key))
 }
 
-/// Writes a certificate as PEM into the state folder.
+/// Writes a certificate to the state folder as PEM.
 pub(crate) fn write(
     state: &StateFolder,
     file: &str,

@@ -1,15 +1,15 @@
-//! The digests that RSA signatures can be made of.
+//! The digests supported in RSA signatures.
 
-/// A digest as the service's interface and RFC 8017 know it.
+/// A digest as defined by SignPath's API and RFC 8017.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Digest {
     /// The name in `hashAlgorithmName`.
     pub name: &'static str,
     /// The object identifier in `RsaHashAlgorithm` and `hashAlgorithmOid`.
     pub oid: &'static str,
-    /// The length of a hash in bytes.
+    /// The length of the digest in bytes.
     pub length: usize,
-    /// The DER DigestInfo up to the hash: RFC 8017, section 9.2, note 1.
+    /// The DER-encoded DigestInfo without the digest itself (RFC 8017, section 9.2, note 1).
     pub digest_info_prefix: &'static [u8],
 }
 
@@ -54,7 +54,7 @@ impl Digest {
         Self::ALL.into_iter().find(|digest| digest.oid == oid)
     }
 
-    /// By `hashAlgorithmName`, among which MD5 is not.
+    /// Looks up a digest by `hashAlgorithmName`, which does not support MD5.
     pub fn by_name(name: &str) -> Option<&'static Digest> {
         Self::ALL
             .into_iter()
@@ -62,7 +62,7 @@ impl Digest {
             .find(|digest| digest.name.eq_ignore_ascii_case(name))
     }
 
-    /// The DER DigestInfo of a hash.
+    /// The DER-encoded DigestInfo of a digest.
     pub fn digest_info(&self, hash: &[u8]) -> Vec<u8> {
         [self.digest_info_prefix, hash].concat()
     }

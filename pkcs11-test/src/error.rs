@@ -1,4 +1,4 @@
-//! One error for people: a line that says what happened.
+//! The error type: one line for the user.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Says what was being done when something failed.
+/// Adds what was being done to an error.
 pub(crate) trait Context<T> {
     fn context(self, doing: impl fmt::Display) -> Result<T, Error>;
 }

@@ -1,4 +1,4 @@
-//! Faults for tests of clients: a request that matches is answered wrongly, late, or not at all.
+//! Faults for testing clients: matching requests get a wrong response, a late one, or none.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -12,21 +12,21 @@ use crate::bodies;
 use crate::error::{Context, Error};
 use crate::gate::Gate;
 
-/// What goes wrong with the requests to a route.
+/// What goes wrong with requests to a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The route that the fault waits for, e.g. `POST /SigningRequests`. `None`: any.
+    /// The route, such as `POST /SigningRequests`. `None`: any.
     pub route: Option<String>,
     /// What happens.
     pub effect: Effect,
-    /// How many requests it happens to before all is well again. `None`: to all from now on.
+    /// How many requests are affected. `None`: all from now on.
     pub times: Option<usize>,
-    /// What holds the request before anything else happens to it.
+    /// Holds the request before anything else happens to it.
     pub gate: Option<Gate>,
 }
 
 impl Fault {
-    /// A fault for the next request to a route, e.g. `POST /SigningRequests`.
+    /// A fault for the next request to a route, such as `POST /SigningRequests`.
     pub fn on(route: &str, effect: Effect) -> Self {
         Self {
             route: Some(route.to_owned()),
@@ -34,17 +34,17 @@ impl Fault {
         }
     }
 
-    /// A service that has no such route, for as long as it runs; `status` is 404, 405 or 410.
+    /// The service permanently lacks the route; `status` is 404, 405 or 410.
     pub fn gone(route: &str, status: u16) -> Self {
         Self::on(route, Effect::no_such_route(status)).always()
     }
 
-    /// The next request to a route is held until the gate opens, and then served as if nothing had been.
+    /// Holds the next request to a route until the gate opens, then serves it normally.
     pub fn hold(route: &str, gate: &Gate) -> Self {
         Self::on(route, Effect::Usual).behind(gate)
     }
 
-    /// The same for the next `times` requests.
+    /// Applies the fault to the next `times` requests.
     pub fn times(self, times: usize) -> Self {
         Self {
             times: Some(times),
@@ -52,7 +52,7 @@ impl Fault {
         }
     }
 
-    /// The same for all requests from now on.
+    /// Applies the fault to all requests from now on.
     pub fn always(self) -> Self {
         Self {
             times: None,
@@ -60,7 +60,7 @@ impl Fault {
         }
     }
 
-    /// The same, but not before the gate opens.
+    /// Applies the fault only once the gate opens.
     pub fn behind(self, gate: &Gate) -> Self {
         Self {
             gate: Some(gate.clone()),
@@ -69,7 +69,7 @@ impl Fault {
     }
 }
 
-/// A fault for the next request, whichever it is.
+/// A fault for the next request, to any route.
 impl From<Effect> for Fault {
     fn from(effect: Effect) -> Self {
         Self {
@@ -81,56 +81,57 @@ impl From<Effect> for Fault {
     }
 }
 
-/// What happens to a request. One that is not [processed](Effect::is_processed) is recorded as usual, but makes no signature.
+/// What happens to a request. One that is not [processed](Effect::is_processed) is recorded as usual, but not signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// The right answer.
+    /// The normal response.
     Usual,
-    /// The right answer, then the end of the connection.
+    /// The normal response, after which the connection is closed.
     Last,
-    /// This answer. The request is not processed.
+    /// This response. The request is not processed.
     Answer {
         /// The status, 200 to 599.
         status: u16,
-        /// Header names and values, Content-Type and Retry-After for instance.
+        /// Header names and values, such as Content-Type and Retry-After.
         headers: Vec<(String, String)>,
         /// The body.
         body: Vec<u8>,
     },
-    /// An answer with a body of that many `x`, which takes no memory here. The request is not processed.
+    /// A response with a body of `length` times `x`, using constant memory. The request is not processed.
     Long {
         /// The status, 200 to 599.
         status: u16,
-        /// Bytes, which Content-Length says as well.
+        /// The length of the body in bytes, also sent as Content-Length.
         length: u64,
     },
-    /// These bytes where an HTTP answer should be, then the end of the connection. The request is not processed.
+    /// These bytes instead of an HTTP response, after which the connection is closed. The request is not processed.
     Raw(Vec<u8>),
-    /// The head of the right answer and half of its body, then the end of the connection.
+    /// The header of the normal response and half of its body, after which the connection is closed.
     Truncate,
-    /// The right answer, the bytes of its body one by one with this pause before each.
+    /// The normal response, with this pause before each byte of the body.
     Trickle(Duration),
-    /// A signature of the right length that does not verify. Waits for a request that signs.
+    /// A signature of the right length that does not verify. Only affects requests for a signature.
     WrongSignature,
-    /// A signature of this length in bytes, cut off or filled up with zeros. Waits for a request that signs.
+    /// A signature of this length in bytes, truncated or padded with zeros. Only affects requests for a signature.
     SignatureLength(usize),
-    /// An ECDSA signature as a DER sequence where r and s side by side were asked for, and the other way round. Waits for a request that signs.
+    /// An ECDSA signature as a DER sequence if r and s concatenated were requested, and vice versa. Only affects
+    /// requests for a signature.
     OtherEncoding,
-    /// The connection is closed without an answer, and the request is not processed.
+    /// The connection is closed without a response, and the request is not processed.
     Close,
-    /// The request is processed, then the connection is closed without an answer.
+    /// The request is processed, then the connection is closed without a response.
     ProcessAndClose,
-    /// The request is processed, but there is no answer until the service stops.
+    /// The request is processed, but there is no response until the service stops.
     Hang,
 }
 
 impl Effect {
-    /// An answer without headers and body.
+    /// A response without headers and body.
     pub fn status(status: u16) -> Self {
         Self::answer(status, &[], "")
     }
 
-    /// An answer.
+    /// A response.
     pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self::Answer {
@@ -140,7 +141,7 @@ impl Effect {
         }
     }
 
-    /// Problem details (RFC 9457) with these messages, one field each.
+    /// Problem details (RFC 9457) with these messages, one per field.
     pub fn problem(status: u16, messages: &[&str]) -> Self {
         let errors: serde_json::Map<_, _> = messages
             .iter()
@@ -162,7 +163,7 @@ impl Effect {
         )
     }
 
-    /// The web page that a proxy or a load balancer answers with.
+    /// A web page, as sent by a proxy or load balancer.
     pub fn web_page(status: u16) -> Self {
         let body = format!(
             "<html>\r\n<head><title>{status}</title></head>\r\n<body><h1>{status}</h1></body>\r\n</html>\r\n"
@@ -170,12 +171,12 @@ impl Effect {
         Self::answer(status, &[(CONTENT_TYPE.as_str(), "text/html")], body)
     }
 
-    /// An answer that says when to come again, in seconds.
+    /// A response with Retry-After, in seconds.
     pub fn retry_after(status: u16, seconds: u64) -> Self {
         Self::answer(status, &[(RETRY_AFTER.as_str(), &seconds.to_string())], "")
     }
 
-    /// An answer that says when to come again, as an HTTP date (RFC 9110, section 5.6.7).
+    /// A response with Retry-After, as an HTTP date (RFC 9110, section 5.6.7).
     pub fn retry_at(status: u16, time: SystemTime) -> Self {
         let date = httpdate::fmt_http_date(time);
         Self::answer(status, &[(RETRY_AFTER.as_str(), &date)], "")
@@ -186,8 +187,8 @@ impl Effect {
         Self::answer(status, &[(LOCATION.as_str(), location)], "")
     }
 
-    /// What ASP.NET answers where it has no route: no body, unlike the 404 of a route that exists, which is problem details. A 405
-    /// names the methods that there are.
+    /// ASP.NET's response if there is no route: no body, unlike the 404 of an existing route, which has problem
+    /// details. A 405 lists the supported methods.
     pub fn no_such_route(status: u16) -> Self {
         match status {
             405 => Self::answer(status, &[(ALLOW.as_str(), "GET")], ""),
@@ -195,7 +196,7 @@ impl Effect {
         }
     }
 
-    /// An answer that ends before the `length` bytes that it promises.
+    /// A response that ends before the `length` bytes that it announces.
     pub fn truncated(status: u16, body: &str, length: usize) -> Self {
         Self::Raw(
             format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
@@ -219,10 +220,10 @@ impl Effect {
         }
     }
 
-    /// What the fault does to a signature.
+    /// Applies the fault to a signature.
     pub(crate) fn spoil(&self, signature: &mut Vec<u8>) {
         match self {
-            // The last byte only: whatever the encoding is, it stays well-formed.
+            // Only the last byte, so that the encoding stays well-formed.
             Self::WrongSignature => signature
                 .last_mut()
                 .into_iter()
@@ -239,7 +240,7 @@ impl Effect {
         )
     }
 
-    /// The answer that the fault gives itself. `Ok(None)`: none, or one made of the right answer.
+    /// The fault's own response. `Ok(None)`: there is none, or it is derived from the normal response.
     pub(crate) fn own_answer(&self) -> Result<Option<Response>, Error> {
         let (status, headers, body) = match self {
             Self::Answer {
@@ -265,7 +266,7 @@ impl Effect {
     }
 }
 
-/// Faults that wait for their requests.
+/// Faults waiting for matching requests.
 #[derive(Default)]
 pub(crate) struct FaultQueue(Mutex<Vec<Fault>>);
 
@@ -279,7 +280,7 @@ impl FaultQueue {
         Ok(())
     }
 
-    /// The oldest fault that a request to this route meets.
+    /// Takes the oldest fault that matches a request to this route.
     pub fn take(&self, route: &str, signs: bool) -> Option<Fault> {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let meets = |fault: &Fault| {

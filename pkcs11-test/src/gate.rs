@@ -1,4 +1,4 @@
-//! A gate that holds requests until a test lets them go on.
+//! A gate that holds requests until a test releases them.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long a test waits for requests that should come at once.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for requests that should arrive immediately.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Holds requests until it is opened, so that a test can look at a client that waits without a guess at the time it takes.
-/// A copy is the same gate.
+/// Holds requests until it is opened, so that a test can examine a waiting client without guessing how long things
+/// take. Clones share the same gate.
 #[derive(Clone)]
 pub struct Gate(Arc<Shared>);
 
@@ -21,7 +21,7 @@ struct Shared {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Creates a closed gate.
     pub fn new() -> Self {
         Self(Arc::new(Shared {
             open: watch::Sender::new(false),
@@ -30,17 +30,17 @@ impl Gate {
         }))
     }
 
-    /// Lets go on what is held, and everything that comes later.
+    /// Releases the requests that are being held, and all later ones.
     pub fn open(&self) {
         self.0.open.send_replace(true);
     }
 
-    /// Holds what comes from now on.
+    /// Holds all requests from now on.
     pub fn close(&self) {
         self.0.open.send_replace(false);
     }
 
-    /// How many requests have come to the gate, whether it held them or not.
+    /// The number of requests that have reached the gate, held or not.
     pub fn arrived(&self) -> usize {
         *self
             .0
@@ -49,10 +49,10 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until that many requests have come to the gate in all.
+    /// Waits until a total of `requests` requests have reached the gate.
     ///
     /// # Panics
-    /// They do not come within a minute.
+    /// They do not arrive within a minute.
     pub fn wait_for(&self, requests: usize) {
         let arrived = self
             .0
@@ -62,7 +62,7 @@ impl Gate {
         let (arrived, _) = self
             .0
             .arrival
-            .wait_timeout_while(arrived, PATIENCE, |arrived| *arrived < requests)
+            .wait_timeout_while(arrived, TIMEOUT, |arrived| *arrived < requests)
             .unwrap_or_else(PoisonError::into_inner);
         assert!(
             *arrived >= requests,
@@ -70,7 +70,7 @@ impl Gate {
         );
     }
 
-    /// Held here until the gate is open.
+    /// Waits until the gate is open.
     pub(crate) async fn pass(&self) {
         *self
             .0
@@ -78,7 +78,7 @@ impl Gate {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) += 1;
         self.0.arrival.notify_all();
-        // The sender is `self`'s own, so it is not gone.
+        // Fails only if the sender is gone, but `self` owns it.
         let _ = self.0.open.subscribe().wait_for(|open| *open).await;
     }
 }
@@ -89,7 +89,7 @@ impl Default for Gate {
     }
 }
 
-/// Gates are equal if they are the same.
+/// Gates are equal if they are the same gate.
 impl PartialEq for Gate {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

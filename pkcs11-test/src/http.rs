@@ -1,4 +1,4 @@
-//! HTTP/1.1 over TCP and TLS, one task per connection.
+//! HTTP/1.1 over TCP and TLS, with one task per connection.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -33,7 +33,7 @@ use crate::fault::{Effect, FaultQueue};
 use crate::log::RequestLog;
 use crate::routes::{Call, CanonicalPath};
 
-/// What every connection needs.
+/// What all connections share.
 pub(crate) struct Server {
     pub router: Router,
     pub tls: Option<TlsAcceptor>,
@@ -42,7 +42,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Accepts connections for ever from a listener that does not block.
+    /// Accepts connections from a non-blocking listener, forever.
     pub async fn run(self: Arc<Self>, listener: std::net::TcpListener) -> io::Result<Infallible> {
         let listener = TcpListener::from_std(listener)?;
         let mut connection = 0;
@@ -50,7 +50,7 @@ impl Server {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(_) => {
-                    // Out of file descriptors, most likely: let other tasks close theirs.
+                    // Most likely out of file descriptors: let other tasks close theirs.
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -58,10 +58,10 @@ impl Server {
             connection += 1;
             let server = Arc::clone(&self);
             tokio::spawn(async move {
-                // A small answer is not to wait for the acknowledgement of the one before.
+                // Do not delay small responses until the previous one is acknowledged (Nagle's algorithm).
                 let _ = stream.set_nodelay(true);
                 match &server.tls {
-                    // A client that refuses the certificate is a client's matter.
+                    // A client that rejects the certificate is not an error of the service.
                     Some(tls) => {
                         if let Ok(stream) = tls.accept(stream).await {
                             server.serve(stream, connection).await;
@@ -75,9 +75,9 @@ impl Server {
 
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, connection: u64) {
         let raw = Mutex::default();
-        let service = service_fn(|request| Box::pin(self.answer(request, connection, &raw)));
+        let service = service_fn(|request| Box::pin(self.respond(request, connection, &raw)));
         let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // Clients go away as they like, and injected faults end a connection with an error.
+        // Clients may disconnect at any time, and injected faults end connections with an error.
         let ended = poll_fn(|context| http.poll_without_shutdown(context)).await;
         let mut stream = http.into_parts().io.into_inner();
         let raw = std::mem::take(&mut *raw.lock().unwrap_or_else(PoisonError::into_inner));
@@ -86,7 +86,7 @@ impl Server {
         }
     }
 
-    async fn answer(
+    async fn respond(
         &self,
         request: Request<Incoming>,
         connection: u64,
@@ -96,7 +96,7 @@ impl Server {
             .format(&Rfc3339)
             .unwrap_or_default();
         let (mut head, body) = request.into_parts();
-        // Read as a whole, so that an early refusal leaves nothing in the connection.
+        // Read the whole body, so that refusing a request early leaves nothing unread in the connection.
         let body = body
             .collect()
             .await
@@ -128,7 +128,7 @@ impl Server {
             record.accept = header(&head, ACCEPT);
         });
         head.extensions.insert(call.clone());
-        // Also when the client goes away meanwhile, which drops what follows.
+        // Records the request even if the client disconnects, which drops everything below.
         let mut recording = Recording {
             log: &self.log,
             call: &call,
@@ -155,12 +155,12 @@ impl Server {
             }
             Effect::Answer { .. } | Effect::Long { .. } => effect.own_answer().ok().flatten(),
             Effect::Trickle(pause) => {
-                let (head, body) = whole(response).await?;
+                let (head, body) = collect(response).await?;
                 Some(Response::from_parts(head, bodies::trickle(body, pause)))
             }
             Effect::Truncate => {
-                let (head, body) = whole(response).await?;
-                set(raw, written(&head, &body, body.len() / 2));
+                let (head, body) = collect(response).await?;
+                set(raw, serialize(&head, &body, body.len() / 2));
                 None
             }
             Effect::Raw(bytes) => {
@@ -183,7 +183,7 @@ fn header(head: &RequestParts, name: HeaderName) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// Puts a request's record into the log, once.
+/// Adds the record of a request to the log, once.
 struct Recording<'a> {
     log: &'a RequestLog,
     call: &'a Call,
@@ -210,7 +210,7 @@ impl Drop for Recording<'_> {
     }
 }
 
-async fn whole(response: Response) -> Result<(Parts, Bytes), ConnectionClosed> {
+async fn collect(response: Response) -> Result<(Parts, Bytes), ConnectionClosed> {
     let (head, body) = response.into_parts();
     let body = body.collect().await.map_err(|_| ConnectionClosed)?;
     Ok((head, body.to_bytes()))
@@ -220,8 +220,8 @@ fn set(raw: &Mutex<Vec<u8>>, bytes: Vec<u8>) {
     *raw.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
 }
 
-/// An answer as it goes over the wire, with the first `sent` bytes of its body.
-fn written(head: &Parts, body: &Bytes, sent: usize) -> Vec<u8> {
+/// A response as sent over the wire, with the first `sent` bytes of its body.
+fn serialize(head: &Parts, body: &Bytes, sent: usize) -> Vec<u8> {
     let mut text = format!(
         "HTTP/1.1 {}\r\ncontent-length: {}\r\n",
         head.status,
@@ -250,7 +250,7 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The connection ends without an answer.
+/// The connection ends without a response.
 #[derive(Debug)]
 struct ConnectionClosed;
 

@@ -1,4 +1,5 @@
-//! A local SignPath service with real keys: the REST routes that hash signing needs, served from a folder on this machine.
+//! A local SignPath service with real keys. It implements the REST routes for hash signing and keeps its state in a
+//! folder.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), pkcs11_test::Error> {
@@ -10,9 +11,9 @@
 //! # }
 //! ```
 //!
-//! The command `pkcs11-test serve` is the same thing for shells.
+//! The command `pkcs11-test serve` does the same for shells.
 
-/// The folder of the repository.
+/// The root of the repository.
 pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 mod bodies;

@@ -1,4 +1,4 @@
-//! The request log: one JSON line for each request.
+//! The request log, with one JSON line per request.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -14,61 +14,62 @@ use crate::error::{Context, Error};
 /// Where the request log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Log {
-    /// Nowhere.
+    /// Not written.
     None,
-    /// To the standard error stream.
+    /// To standard error.
     Stderr,
-    /// To the end of a file.
+    /// Appended to a file.
     File(PathBuf),
 }
 
-/// What the service knows of one request. Tokens are not among it.
+/// What the service records about a request. Tokens are never recorded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RequestRecord {
-    /// When the request came, RFC 3339.
+    /// When the request arrived (RFC 3339).
     pub time: String,
-    /// The number of the TCP connection it came over, counted from 1.
+    /// The number of the TCP connection, starting at 1.
     pub connection: u64,
     /// The HTTP method.
     pub method: String,
-    /// Method and path below the organization as the documentation spells them, e.g. `POST /SigningRequests`; method and path as sent where there is no such route.
+    /// Method and path relative to the organization, as spelled in the documentation, such as `POST /SigningRequests`.
+    /// Method and path as sent if there is no such route.
     pub route: String,
-    /// The answer's status. `None` when there was no answer.
+    /// The status of the response. `None` if there was none.
     pub status: Option<u16>,
-    /// From the request's last byte to the answer's first.
+    /// The time from the last byte of the request to the first byte of the response, in milliseconds.
     pub duration_ms: f64,
     /// The project's slug.
     pub project: Option<String>,
     /// The signing policy's slug.
     pub policy: Option<String>,
-    /// The signature algorithm as the request spells it.
+    /// The signature algorithm, as spelled in the request.
     pub algorithm: Option<String>,
-    /// The name of the user whose token came with the request.
+    /// The name of the user whose token was sent.
     pub user: Option<String>,
-    /// The client, as it calls itself.
+    /// The User-Agent header.
     pub user_agent: Option<String>,
-    /// The media types that the client takes.
+    /// The Accept header.
     pub accept: Option<String>,
-    /// The artifact configuration's slug.
+    /// The slug of the artifact configuration.
     pub artifact_configuration: Option<String>,
     /// The description of the signing request.
     pub description: Option<String>,
-    /// The format of an ECDSA signature as the request spells it.
+    /// The format of an ECDSA signature, as spelled in the request.
     pub ecdsa_format: Option<String>,
-    /// Whether a signature was made, which the real service would count, even if its client never got it.
+    /// Whether a signature was made, which the real service would count, even if the client never received it.
     pub is_signed: bool,
-    /// The fields of a form, in their order.
+    /// The fields of a form, in order.
     pub form: Vec<FormField>,
     /// The metadata as sent.
     pub metadata: Option<Value>,
 }
 
-/// A part of `multipart/form-data` (RFC 7578) as sent, without its value.
+/// A part of `multipart/form-data` (RFC 7578), without its value.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FormField {
     /// Its name.
     pub name: String,
-    /// The name of the file, if it is one.
+    /// Its file name, if it is a file.
     pub file_name: Option<String>,
     /// Its media type.
     pub content_type: Option<String>,
@@ -84,7 +85,7 @@ impl RequestLog {
         let writer: Box<dyn Write + Send> = match log {
             Log::None => Box::new(std::io::sink()),
             Log::Stderr => Box::new(std::io::stderr()),
-            // Command lines and user names are in it.
+            // The log contains command lines and user names.
             Log::File(path) => Box::new(
                 OpenOptions::new()
                     .create(true)
@@ -103,7 +104,7 @@ impl RequestLog {
     pub fn add(&self, record: RequestRecord) {
         if let Ok(mut line) = serde_json::to_vec(&record) {
             line.push(b'\n');
-            // A full disk must not keep the service from answering.
+            // The service must keep responding when the disk is full.
             let _ = self
                 .writer
                 .lock()

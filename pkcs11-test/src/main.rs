@@ -19,7 +19,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve SignPath's REST interface for hash signing until SIGTERM or SIGINT
+    /// Serve SignPath's REST API for hash signing until SIGTERM or SIGINT
     Serve(Serve),
 }
 
@@ -51,11 +51,11 @@ In a shell:
 #[derive(clap::Args)]
 #[command(after_help = STATE_HELP)]
 struct Serve {
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// Folder that keeps keys, certificates and generated identifiers
+    /// Folder for keys, certificates and generated identifiers
     #[arg(long, value_name = "DIR", default_value = "signpath-service")]
     state: PathBuf,
 
@@ -67,19 +67,19 @@ struct Serve {
     #[arg(long)]
     tls: bool,
 
-    /// Where the private keys live
+    /// Where to keep the private keys
     #[arg(long, value_name = "STORE", value_enum, default_value_t = KeyStore::Software)]
     key_store: KeyStore,
 
-    /// SoftHSM library [default: looked for in the usual places]
+    /// SoftHSM library [default: search the usual locations]
     #[arg(long, value_name = "PATH")]
     softhsm_module: Option<PathBuf>,
 
-    /// File to append one JSON line per request to [default: standard error]
+    /// File to append the request log to, one JSON line per request [default: standard error]
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
-    /// File to write the export lines to as soon as the service is ready (mode 0600)
+    /// File to write the export lines to once the service is ready (mode 0600)
     #[arg(long, value_name = "FILE")]
     env: Option<PathBuf>,
 }
@@ -106,7 +106,7 @@ fn main() -> ExitCode {
 fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
     let env = arguments.env.clone();
     if let Some(path) = &env {
-        // A file of an earlier run would tell a waiting script the wrong port.
+        // A file from a previous run would give a waiting script the wrong port.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(format!("cannot replace {}: {error}", path.display()).into());
@@ -160,7 +160,7 @@ impl Serve {
     }
 }
 
-/// Lines for a POSIX shell. Within single quotes everything but the single quote is itself.
+/// Lines for a POSIX shell. Within single quotes, only the single quote is special.
 fn export_lines(environment: &[(&'static str, String)]) -> String {
     environment
         .iter()

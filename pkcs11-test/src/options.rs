@@ -1,26 +1,26 @@
-//! How a service is to run.
+//! Options of a service.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::{KeyStoreKind, Log, PolicyFile};
 
-/// How a service is to run.
+/// Options of a service.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder that keeps keys, certificates and generated identifiers. Made when it is missing.
+    /// The folder for keys, certificates and generated identifiers. Created if missing.
     pub state: PathBuf,
-    /// The address to listen on. Port 0 takes a free one.
+    /// The address to listen on. Port 0 selects a free one.
     pub listen: SocketAddr,
     /// The organization's users and signing policies.
     pub policies: PolicyFile,
-    /// HTTPS instead of HTTP, with a certificate of the service's own authority.
+    /// Whether to use HTTPS instead of HTTP, with a certificate issued by the service's own certificate authority.
     pub tls: bool,
-    /// What is unusual about HTTPS.
+    /// Deviations from a normal HTTPS server.
     pub tls_options: TlsOptions,
-    /// Where the private keys live.
+    /// Where to keep the private keys.
     pub key_store: KeyStoreKind,
-    /// The SoftHSM library. `None` looks in the usual places.
+    /// The SoftHSM library. `None` searches the usual locations.
     pub softhsm_module: Option<PathBuf>,
     /// Where the request log goes.
     pub log: Log,
@@ -42,42 +42,42 @@ impl Options {
     }
 }
 
-/// What is unusual about HTTPS.
+/// Deviations from a normal HTTPS server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// What is wrong with the server's certificate.
+    /// The defect of the server's certificate.
     pub certificate: ServerCertificate,
-    /// The versions of TLS that are spoken.
+    /// The supported TLS versions.
     pub versions: TlsVersions,
-    /// Clients have to show a certificate of the service's own authority, such as
+    /// Whether clients must present a certificate issued by the service's own certificate authority, such as
     /// [`Service::client_certificate`](crate::Service::client_certificate).
     pub client_certificate: bool,
 }
 
-/// What is wrong with a server's certificate.
+/// The defect of a server's certificate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ServerCertificate {
-    /// Nothing.
+    /// None.
     #[default]
     Good,
-    /// It ended a day ago.
+    /// It expired a day ago.
     Expired,
-    /// It begins in a day.
+    /// It becomes valid in a day.
     NotYetValid,
     /// It is for the host `other.example`.
     OtherName,
-    /// No authority has signed it but its own key.
+    /// It is self-signed.
     SelfSigned,
 }
 
-/// Versions of TLS.
+/// TLS versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TlsVersions {
     /// TLS 1.2 and 1.3.
     #[default]
     All,
-    /// TLS 1.2.
+    /// Only TLS 1.2.
     Only12,
-    /// TLS 1.3.
+    /// Only TLS 1.3.
     Only13,
 }

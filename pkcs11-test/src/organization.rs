@@ -1,4 +1,4 @@
-//! The organization that the service serves: users, signing policies, their keys and certificates.
+//! The organization: its users, signing policies, keys and certificates.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Organization {
 pub(crate) struct User {
     pub name: String,
     pub token: String,
-    /// `None`: of all policies.
+    /// `None`: all policies.
     submitter_of: Option<HashSet<String>>,
 }
 
@@ -41,14 +41,14 @@ impl User {
 pub(crate) struct SigningPolicy {
     pub entry: PolicyEntry,
     pub key: Arc<dyn PrivateKey>,
-    /// DER. `None` when the policy shows none or garbage.
+    /// In DER. `None` if the policy has none or its certificate is invalid.
     pub certificate: Option<Vec<u8>>,
-    /// The policy's element in the answer of MySigningPolicies.
+    /// The policy's entry in the response of MySigningPolicies.
     pub listed: Value,
 }
 
 impl Organization {
-    /// Makes what is missing in the state folder. The caller holds its lock.
+    /// Creates what is missing in the state folder. The caller must hold its lock.
     pub fn open(
         file: &PolicyFile,
         state: &StateFolder,
@@ -106,7 +106,7 @@ impl Organization {
     }
 }
 
-/// The label of the first policy that uses the key of `entry`: a shared key and its certificate go by that name.
+/// The label of the first policy that uses the key of `entry`; shared keys and their certificates are named after it.
 fn key_owner(policies: &[PolicyEntry], entry: &PolicyEntry) -> String {
     policies
         .iter()
@@ -115,7 +115,7 @@ fn key_owner(policies: &[PolicyEntry], entry: &PolicyEntry) -> String {
         .label()
 }
 
-/// Opens all keys at once: the search for RSA primes takes seconds.
+/// Opens all keys in parallel, since finding RSA primes takes seconds.
 fn open_keys(
     policies: &[PolicyEntry],
     keys: &dyn KeyStore,
@@ -142,7 +142,7 @@ fn open_keys(
     })
 }
 
-/// One certificate for each key, and a copy of it for each policy that shows it.
+/// Issues one certificate per key, and stores a copy for each policy that uses it.
 fn issue_certificates(
     policies: &[PolicyEntry],
     pairs: &HashMap<String, Arc<dyn PrivateKey>>,
@@ -171,7 +171,7 @@ fn issue_certificates(
     Ok(certificates)
 }
 
-/// What a policy's certificate is for, if it is an X.509 certificate.
+/// The purpose of a policy's certificate, if it is an X.509 certificate.
 fn usage(kind: CertificateKind) -> Option<Usage> {
     match kind {
         CertificateKind::X509 => Some(Usage::CodeSigning),
@@ -206,7 +206,7 @@ fn signing_policy(
             "publicExponent": BASE64_STANDARD.encode(rsa.e().to_bytes_be()),
             "modulus": BASE64_STANDARD.encode(rsa.n().to_bytes_be()),
         });
-        // RSAPublicKey: RFC 8017, appendix A.1.1
+        // RSAPublicKey (RFC 8017, appendix A.1.1).
         listed["publicKeyBytes"] = BASE64_STANDARD
             .encode(public_key.subject_public_key.raw_bytes())
             .into();

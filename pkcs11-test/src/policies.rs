@@ -1,4 +1,4 @@
-//! The policies file: who may sign with what.
+//! The policies file: users and their signing policies.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -10,16 +10,16 @@ use uuid::Uuid;
 use crate::error::{Context, Error};
 use crate::keys::KeyKind;
 
-/// An organization's users and signing policies, as the policies file says them (JSON).
+/// An organization's users and signing policies, as described by the policies file (JSON).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyFile {
-    /// The organization's UUID. `None`: made on first start and kept in the state folder.
+    /// The organization's UUID. `None`: generated on first start and kept in the state folder.
     pub organization_id: Option<Uuid>,
-    /// The users, at least one. The first is the one whose token the environment lines carry.
+    /// The users, at least one. The environment lines contain the token of the first.
     #[serde(default = "default_users")]
     pub users: Vec<UserEntry>,
-    /// The signing policies, in the order in which they are listed.
+    /// The signing policies, in the order of the list returned by the API.
     #[serde(default = "default_policies")]
     pub policies: Vec<PolicyEntry>,
 }
@@ -28,11 +28,11 @@ pub struct PolicyFile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserEntry {
-    /// The name the request log shows.
+    /// The name shown in the request log.
     pub name: String,
-    /// The API token. `None`: made on first start and kept in the state folder.
+    /// The API token. `None`: generated on first start and kept in the state folder.
     pub token: Option<String>,
-    /// The policies (`project/policy`) of which the user is a Submitter. `None`: all.
+    /// The policies (`project/policy`) that the user is a Submitter of. `None`: all.
     pub submitter_of: Option<Vec<String>>,
 }
 
@@ -46,38 +46,38 @@ pub struct PolicyEntry {
     pub policy: Slug,
     /// The key's type and size.
     pub key: KeyKind,
-    /// Policies with the same key name share one key and one certificate. `None`: a key of its own.
+    /// Policies with the same key name share a key and a certificate. `None`: the policy has its own key.
     pub key_name: Option<Slug>,
-    /// The policy has an approval process, which hash signing does not support.
+    /// Whether the policy has an approval process, which hash signing does not support.
     #[serde(default)]
     pub approval: bool,
-    /// What the service shows as the policy's certificate.
+    /// What the API returns as the policy's certificate.
     #[serde(default)]
     pub certificate: CertificateKind,
 }
 
 impl PolicyEntry {
-    /// `project/policy`, which is also CKA_ID and CKA_LABEL of its objects in a token.
+    /// `project/policy`, which is also the CKA_ID and CKA_LABEL of its objects.
     pub fn label(&self) -> String {
         format!("{}/{}", self.project.0, self.policy.0)
     }
 }
 
-/// What the service shows as a policy's certificate.
+/// What the API returns as a policy's certificate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum CertificateKind {
-    /// An X.509 certificate for code.
+    /// An X.509 certificate for code signing.
     #[default]
     X509,
-    /// An X.509 certificate for e-mail (S/MIME), which NSS wants of a CMS signer.
+    /// An X.509 certificate for e-mail (S/MIME), which NSS requires for CMS signers.
     Email,
     /// None, as for a GPG key.
     None,
-    /// Text that is no certificate.
+    /// Text that is not a certificate.
     Garbage,
 }
 
-/// A name that is safe in an URL, a file name and a distinguished name: letters, digits, `-`, `_` and `.`.
+/// A name that is safe in a URL, a file name and a distinguished name: letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Slug(String);
@@ -114,10 +114,10 @@ impl PolicyFile {
         Self::parse(&text).context(format!("policies file {}", path.display()))
     }
 
-    /// Reads the text of a policies file.
+    /// Parses a policies file.
     ///
     /// # Errors
-    /// The text is not JSON of the expected shape, names something twice, or refers to a policy that it does not have.
+    /// The text is not JSON of the expected structure, contains duplicates, or refers to a policy that does not exist.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let file: Self =
             serde_json::from_str(text).map_err(|error| Error::new(error.to_string()))?;
@@ -173,7 +173,7 @@ impl PolicyFile {
     }
 }
 
-/// One user who may sign with everything, and project `demo` with one policy for each key type and size.
+/// One user who may sign with everything, and a project `demo` with one policy for each type and size of key.
 impl Default for PolicyFile {
     fn default() -> Self {
         Self {

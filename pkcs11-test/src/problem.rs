@@ -1,4 +1,4 @@
-//! Errors as the service tells them: problem details, RFC 9457.
+//! Error responses of the service: problem details (RFC 9457).
 
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// An answer with problem details.
+/// A response with problem details.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
-    /// The name of the offending field (empty for the request as a whole) and what is wrong with it.
+    /// The name of the invalid field (empty for the request as a whole) and what is wrong with it.
     error: Option<(&'static str, String)>,
 }
 
@@ -40,7 +40,7 @@ impl Problem {
         error: None,
     };
 
-    /// A request that does not validate.
+    /// A request that fails validation.
     pub fn validation(field: &'static str, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -68,7 +68,7 @@ impl Problem {
         )
     }
 
-    /// What the payload asks for cannot be understood, or is not for the policy's type of key.
+    /// The payload is malformed or does not match the type of the policy's key.
     pub fn invalid_format() -> Self {
         Self::validation("", "The file has an invalid format.")
     }
@@ -92,7 +92,7 @@ impl Problem {
             "type": format!("https://tools.ietf.org/html/rfc9110#section-{section}"),
             "title": title,
             "status": self.status.as_u16(),
-            // traceparent: W3C Trace Context, section 3.2
+            // traceparent (W3C Trace Context, section 3.2).
             "traceId": format!("00-{}-{}-00", Uuid::new_v4().simple(), &span[..16]),
         });
         if let Some((field, message)) = &self.error {

@@ -18,7 +18,7 @@ use crate::routes::{self, Api};
 use crate::state::StateFolder;
 use crate::tls;
 
-/// A running service, on threads of its own. It stops when it is dropped.
+/// A running service with its own threads. It stops when it is dropped.
 pub struct Service {
     api: Arc<Api>,
     faults: Arc<FaultQueue>,
@@ -35,14 +35,14 @@ struct Running {
 }
 
 impl Service {
-    /// Makes what is missing in the state folder and starts to answer. The first start generates keys, which can take a minute and
-    /// is said on stderr.
+    /// Creates what is missing in the state folder and starts the service. The first start generates keys, which can
+    /// take a minute and is announced on stderr.
     ///
     /// # Errors
-    /// The state folder or the log cannot be written, the address is taken, SoftHSM is missing, or a stored key is of another
-    /// type than its policy's.
+    /// The state folder or the log cannot be written, the address is in use, SoftHSM is missing, or a stored key does
+    /// not have the type of its policy.
     pub fn start(options: Options) -> Result<Self, Error> {
-        // First, so that an address which is taken is told before keys are generated for a minute.
+        // Bind first, so that an address in use is reported before spending a minute on keys.
         let listener = TcpListener::bind(options.listen)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
             .context(format!("cannot listen on {}", options.listen))?;
@@ -78,14 +78,15 @@ impl Service {
             .thread_name("signpath-service")
             .build();
         let runtime = runtime.context("cannot start threads")?;
-        // On a thread of its own, so that `start` and `stop` may be called from anywhere, another runtime's threads too.
+        // Use a separate thread, so that `start` and `stop` can be called from anywhere, including threads of other
+        // runtimes.
         let thread = thread::Builder::new()
             .name("signpath-service".to_owned())
             .spawn(move || {
                 runtime.spawn(server.run(listener));
-                // A sender that is gone means the same as one that sends.
+                // Dropping the sender also stops the service.
                 let _ = runtime.block_on(stopped);
-                // Dropping the runtime ends every task and closes every socket before the thread ends.
+                // Dropping the runtime ends all tasks and closes all sockets before the thread ends.
             })
             .context("cannot start a thread")?;
         Ok(Self {
@@ -128,7 +129,7 @@ impl Service {
             .map(|user| user.token.as_str())
     }
 
-    /// The environment variables with which a module finds the service as its first user.
+    /// The environment variables that make a module use the service as its first user.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("SIGNPATH_API_URL", self.api_url().to_owned()),
@@ -141,12 +142,12 @@ impl Service {
         environment
     }
 
-    /// The PEM file with a client's certificate and its private key, for a service with TLS.
+    /// A PEM file with a client certificate and its private key, if TLS is enabled.
     pub fn client_certificate(&self) -> Option<&Path> {
         self.client_certificate.as_deref()
     }
 
-    /// The DER certificate that a policy shows.
+    /// The certificate of a policy, in DER.
     pub fn certificate_der(&self, project: &str, policy: &str) -> Option<&[u8]> {
         self.api
             .organization
@@ -155,33 +156,33 @@ impl Service {
             .as_deref()
     }
 
-    /// All requests so far. A request is in the list before its client has the answer.
+    /// All requests so far. A request is in the list before its client receives the response.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.log.records()
     }
 
-    /// Lets something go wrong with the next requests that match. Faults for the same request wait in a queue.
+    /// Makes something go wrong with the next requests that match. Faults for the same request form a queue.
     ///
     /// # Errors
-    /// The answer that the fault asks for cannot be sent by HTTP.
+    /// The response requested by the fault cannot be sent over HTTP.
     pub fn inject(&self, fault: impl Into<Fault>) -> Result<(), Error> {
         self.faults.push(fault.into())
     }
 
-    /// Takes back the faults that have met no request yet, or not all of theirs.
+    /// Removes the faults that have not affected all of their requests yet.
     pub fn heal(&self) {
         self.faults.clear();
     }
 
-    /// The token that holds the keys, with [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).
+    /// The token that holds the keys, if the key store is [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).
     pub fn softhsm(&self) -> Option<&SoftHsmToken> {
         self.softhsm.as_ref()
     }
 
-    /// Stops listening and closes every connection. [`Service::requests`] still answers.
+    /// Stops listening and closes all connections. [`Service::requests`] still works.
     pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {
-            // The thread waits for this or has ended.
+            // Fails only if the thread has already ended.
             let _ = running.stop.send(());
             let _ = running.thread.join();
         }
@@ -194,7 +195,7 @@ impl Drop for Service {
     }
 }
 
-/// An address to connect to: the one listened on, or loopback if that is any.
+/// The address that clients can connect to: the listening address, or loopback if it is unspecified.
 fn reachable(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
         ip if !ip.is_unspecified() => ip,

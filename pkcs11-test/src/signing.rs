@@ -1,4 +1,4 @@
-//! What a request asks to have signed, in both generations of the interface, and the signature.
+//! What a request asks to have signed, in both generations of the API, and the signature.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
@@ -13,12 +13,12 @@ use crate::problem::Problem;
 /// A hash and how to sign it.
 pub(crate) struct SigningData {
     scheme: Scheme,
-    /// ECDSA only: a DER sequence instead of r and s side by side.
+    /// ECDSA only: return a DER sequence rather than r and s concatenated.
     asn1: bool,
     hash: Vec<u8>,
 }
 
-/// The member of a JSON object, whatever the case of its name. `null` is no member.
+/// A member of a JSON object, ignoring the case of its name. `null` counts as missing.
 pub(crate) fn property<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object
         .as_object()?
@@ -27,13 +27,13 @@ pub(crate) fn property<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
         .map(|(_, value)| value)
 }
 
-/// The same for text.
+/// Like [`property`], for a string.
 pub(crate) fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     property(object, name)?.as_str()
 }
 
 impl SigningData {
-    /// From the `payload.json` of a first-generation request.
+    /// Parses the `payload.json` of a first-generation request.
     pub fn from_payload(payload: &Value) -> Result<Self, Problem> {
         let rsa_digest = || {
             text(payload, "RsaHashAlgorithm")
@@ -53,7 +53,7 @@ impl SigningData {
         )
     }
 
-    /// From the `hashSigningData` of a `SignHash` request.
+    /// Parses the `hashSigningData` of a `SignHash` request.
     pub fn from_hash_signing_data(data: &Value) -> Result<Self, Problem> {
         let options = |name| property(data, name).unwrap_or(&Value::Null);
         let scheme = match lower(text(data, "signatureAlgorithm"))?.as_str() {
@@ -89,7 +89,8 @@ impl SigningData {
             .map_err(|_| Problem::invalid_format())?;
         let fits = match scheme {
             Scheme::RsaPkcs1(digest) | Scheme::RsaPss(digest) => hash.len() == digest.length,
-            // The request does not name the digest. The public record says that the length is looked at, not which ones pass.
+            // The request does not name the digest. SignPath's documentation says that the length is checked, but not
+            // which lengths are accepted.
             Scheme::Ecdsa => Digest::ALL.iter().any(|digest| digest.length == hash.len()),
         };
         if !fits {
@@ -108,7 +109,7 @@ impl SigningData {
         rsa == (self.scheme != Scheme::Ecdsa)
     }
 
-    /// The same with the ECDSA format that was not asked for.
+    /// Switches to the ECDSA format that was not requested.
     pub fn in_the_other_encoding(self) -> Self {
         Self {
             asn1: self.scheme == Scheme::Ecdsa && !self.asn1,
@@ -130,7 +131,7 @@ impl SigningData {
     }
 }
 
-/// ASP.NET reads the names of enumerations without regard to case.
+/// ASP.NET ignores the case of enumeration values.
 fn lower(name: Option<&str>) -> Result<String, Problem> {
     name.map(str::to_ascii_lowercase)
         .ok_or_else(Problem::invalid_format)

@@ -1,4 +1,4 @@
-//! The state folder: keys, certificates and generated identifiers that outlive the process.
+//! The state folder: persistent keys, certificates and generated identifiers.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -17,9 +17,9 @@ use crate::error::{Context, Error};
 
 const IDENTITIES: &str = "identities.json";
 
-/// Readable by the owner alone.
+/// Readable by the owner only.
 pub(crate) const SECRET: u32 = 0o600;
-/// Readable by all who may enter the folder.
+/// Readable by everyone with access to the folder.
 pub(crate) const PUBLIC: u32 = 0o644;
 
 /// A folder of mode 0700.
@@ -40,7 +40,7 @@ impl StateFolder {
         })
     }
 
-    /// Says on stderr, once, that keys are generated: the search for RSA primes can take a minute.
+    /// Announces once, on stderr, that keys are being generated: finding RSA primes can take a minute.
     pub fn announce_keys(&self) {
         self.generating.call_once(|| {
             eprintln!(
@@ -50,7 +50,7 @@ impl StateFolder {
         });
     }
 
-    /// Keeps other processes from making the same things until the file is dropped.
+    /// Keeps other processes from creating the same files until the returned file is dropped.
     pub fn lock(&self) -> Result<File, Error> {
         let path = self.path("lock");
         let file = OpenOptions::new()
@@ -73,7 +73,7 @@ impl StateFolder {
         Ok(path)
     }
 
-    /// The content of a file, if there is one.
+    /// Reads a file, if it exists.
     pub fn read(&self, name: &str) -> Result<Option<String>, Error> {
         let path = self.path(name);
         match fs::read_to_string(&path) {
@@ -86,7 +86,7 @@ impl StateFolder {
         }
     }
 
-    /// Writes a file so that no reader ever sees a part of it.
+    /// Writes a file atomically.
     pub fn write(&self, name: &str, content: &str, mode: u32) -> Result<(), Error> {
         let path = self.path(name);
         if let Some(folder) = path.parent() {
@@ -96,7 +96,7 @@ impl StateFolder {
     }
 }
 
-/// Writes a file under another name, then renames it, so that no reader ever sees a part of it.
+/// Writes a temporary file and renames it, so that readers never see an incomplete file.
 pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
     let failure = format!("cannot write {}", path.display());
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -113,7 +113,7 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&unfinished, path));
     if written.is_err() {
-        // The first error is the one to tell.
+        // Only the first error matters.
         let _ = fs::remove_file(&unfinished);
     }
     written.context(&failure)
@@ -127,7 +127,7 @@ fn create_folder(path: &Path) -> Result<(), Error> {
         .context(format!("cannot create the folder {}", path.display()))
 }
 
-/// Identifiers that were made up on first use.
+/// Identifiers generated on first use.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Identities {
@@ -171,7 +171,7 @@ impl Identities {
     }
 }
 
-/// 44 base64 characters with `/`, `+` and `=` among them: a client has to carry all of them unharmed.
+/// 44 base64 characters including `/`, `+` and `=`, all of which a client must transmit correctly.
 fn generate_token() -> String {
     let mut bytes = [0; 32];
     loop {
@@ -183,14 +183,14 @@ fn generate_token() -> String {
     }
 }
 
-/// Random text for PINs: 32 hexadecimal digits.
+/// A random PIN of 32 hexadecimal digits.
 pub(crate) fn generate_pin() -> String {
     let mut bytes = [0; 16];
     OsRng.fill_bytes(&mut bytes);
     Uuid::from_bytes(bytes).simple().to_string()
 }
 
-/// Writes a file of mode 0600 so that no reader ever sees a part of it.
+/// Writes a file of mode 0600 atomically.
 ///
 /// # Errors
 /// The file cannot be written.

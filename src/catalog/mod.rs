@@ -1,5 +1,5 @@
-//! What the service showed us: an immutable snapshot of the signing policies, asked for by one
-//! caller at a time, kept on disk if the configuration wants it, and refreshed after a while.
+//! The signing policies as immutable snapshots. One caller at a time requests them; they are cached
+//! on disk if the configuration says so, and refreshed after a while.
 
 mod snapshot;
 #[cfg(test)]
@@ -19,19 +19,19 @@ use signpath_client::{
 };
 pub use snapshot::Snapshot;
 
-/// The age from which a list is asked for again when it is used.
+/// A list older than this is refreshed when it is used.
 const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// The longest that a caller waits for a newer list than the one that is there.
+/// How long a caller waits for a list that replaces a cached one.
 const REFRESH_LIMIT: Duration = Duration::from_secs(5);
 
-/// The longest that a caller waits for a list that it can do without.
-const GLIMPSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a list that it can do without.
+const OPTIONAL_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long nobody asks for such a list after it could not be had.
-const GLIMPSE_PAUSE: Duration = Duration::from_secs(60);
+/// How long such callers do not retry after a failure.
+const OPTIONAL_PAUSE: Duration = Duration::from_secs(60);
 
-/// The newest snapshot, and who is asking for it.
+/// The latest snapshot, and the state of requests for it.
 pub struct Catalog {
     client: Arc<Client>,
     cache: Option<PolicyCache>,
@@ -44,65 +44,65 @@ pub struct Catalog {
 struct Latest {
     known: Option<Known>,
     asking: bool,
-    /// Counts the answers, so that who waited for one sees that it came.
+    /// Counts responses, so that a waiting caller notices that one has arrived.
     round: u64,
     last_failure: Option<LastFailure>,
-    /// When a list that can be done without could not be had.
-    last_glimpse: Option<Instant>,
+    /// When an optional request failed last.
+    last_optional_failure: Option<Instant>,
 }
 
-/// An answer that did not come.
+/// The latest failed request.
 #[derive(Clone)]
 struct LastFailure {
     error: Error,
     need: Need,
 }
 
-/// A snapshot, and how far it can be relied on. It is public data.
+/// A snapshot and how far it can be relied on. It contains public data only.
 #[derive(Clone)]
 pub struct Known {
     snapshot: Arc<Snapshot>,
     standing: Standing,
-    /// When the list came, or was asked for in vain.
+    /// When the list arrived, or the last refresh failed.
     since: Instant,
 }
 
 /// How far a list can be relied on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// The service sent it to this process, or has just failed to send a newer one.
+    /// SignPath sent it to this process, or has just failed to send a newer one.
     Confirmed,
-    /// It was kept on disk.
-    Kept,
-    /// The service has contradicted it since.
-    Doubted,
+    /// It was read from disk.
+    FromDisk,
+    /// SignPath has contradicted it since.
+    Contradicted,
 }
 
-/// What a caller wants of a list.
+/// What kind of list a caller needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// Any that is not too old.
+    /// Any list that is not too old.
     Usable,
-    /// One that is not only from disk.
+    /// A list that SignPath has confirmed to this process.
     Confirmed,
-    /// Any that is not too old, and none rather than a long wait.
-    Glimpse,
+    /// Any list that is not too old, or none if that would take long.
+    Optional,
 }
 
 impl Known {
     fn is_enough(&self, need: Need, now: Instant) -> bool {
         match need {
             Need::Confirmed => self.standing == Standing::Confirmed,
-            Need::Usable | Need::Glimpse => {
+            Need::Usable | Need::Optional => {
                 let age = now.saturating_duration_since(self.since);
-                self.standing != Standing::Doubted && age < REFRESH_AFTER
+                self.standing != Standing::Contradicted && age < REFRESH_AFTER
             }
         }
     }
 }
 
 impl Catalog {
-    /// A catalog that nobody has asked for yet.
+    /// A catalog without a snapshot.
     pub fn new(client: Arc<Client>, cache: Option<PolicyCache>, options: Arc<Options>) -> Self {
         Self {
             client,
@@ -113,12 +113,12 @@ impl Catalog {
         }
     }
 
-    /// What there is, for a catalog of the same user that comes after this one.
+    /// The snapshot, to be passed on to a later catalog of the same user.
     pub fn knowledge(&self) -> Option<Known> {
         self.state.lock().known.clone()
     }
 
-    /// Starts with what an earlier catalog of the same user knew.
+    /// Adopts the snapshot of an earlier catalog of the same user.
     pub fn start_with(&self, known: Known) {
         self.state.lock().known.get_or_insert(known);
     }
@@ -129,19 +129,19 @@ impl Catalog {
         state.known.as_ref().map(|known| known.snapshot.clone())
     }
 
-    /// The snapshot, at first from disk or from the service. The first caller asks the service;
-    /// callers that come meanwhile wait for its answer and share it, failure included. One that is
-    /// too old is asked for again by one caller, while the others go on with it; if that fails, all
-    /// of them do, unless it is the user that the service refuses.
+    /// The snapshot, initially read from disk or requested from SignPath. The first caller sends
+    /// the request; concurrent callers wait and share the result, even a failure. A snapshot that
+    /// is too old is refreshed by one caller while the others keep using it; if the refresh fails,
+    /// all of them keep using it, unless SignPath refused the user.
     ///
     /// # Errors
-    /// Those of [`Client::signing_policies`], while there is no snapshot, and
+    /// Those of [`Client::signing_policies`] while there is no snapshot, and
     /// [`Kind::ServiceUnauthorized`] always.
     pub fn get(&self, cancellation: &Cancellation) -> Result<Arc<Snapshot>> {
         self.obtain(Need::Usable, Instant::now(), cancellation)
     }
 
-    /// The snapshot as the service itself has told it to this process, if it can be had.
+    /// The snapshot as confirmed by SignPath to this process, if possible.
     ///
     /// # Errors
     /// As for [`Catalog::get`].
@@ -149,43 +149,43 @@ impl Catalog {
         self.obtain(Need::Confirmed, Instant::now(), cancellation)
     }
 
-    /// The snapshot for a caller that goes on without it: it waits a few seconds at most, and after a
-    /// failure there is none for a minute, unless another caller gets one first.
+    /// The snapshot for a caller that can do without: it waits a few seconds at most. After a
+    /// failure there is none for a minute, unless another caller obtains one.
     ///
     /// # Errors
-    /// As for [`Catalog::get`], for the first failure. After that it is [`None`].
-    pub fn glimpse(&self, cancellation: &Cancellation) -> Result<Option<Arc<Snapshot>>> {
-        self.glimpse_at(Instant::now(), cancellation)
+    /// As for [`Catalog::get`], for the first failure only; after that the result is [`None`].
+    pub fn get_if_quick(&self, cancellation: &Cancellation) -> Result<Option<Arc<Snapshot>>> {
+        self.get_if_quick_at(Instant::now(), cancellation)
     }
 
-    fn glimpse_at(
+    fn get_if_quick_at(
         &self,
         now: Instant,
         cancellation: &Cancellation,
     ) -> Result<Option<Arc<Snapshot>>> {
         let has_failed = |state: &Latest| {
-            let failure = state.last_glimpse;
-            failure.is_some_and(|failure| now.saturating_duration_since(failure) < GLIMPSE_PAUSE)
+            let failure = state.last_optional_failure;
+            failure.is_some_and(|failure| now.saturating_duration_since(failure) < OPTIONAL_PAUSE)
         };
         let state = self.state.lock();
         if state.known.is_none() && has_failed(&state) {
             return Ok(None);
         }
         drop(state);
-        let snapshot = self.obtain(Need::Glimpse, now, cancellation);
+        let snapshot = self.obtain(Need::Optional, now, cancellation);
         if snapshot.is_err() && cancellation.check().is_ok() {
             let mut state = self.state.lock();
-            // Another thread has been told.
+            // The failure has already been reported to another thread.
             if has_failed(&state) {
                 return Ok(None);
             }
-            state.last_glimpse = Some(now);
+            state.last_optional_failure = Some(now);
         }
         snapshot.map(Some)
     }
 
-    /// Asks the service before a signature, if the snapshot is from disk and the certificate of the
-    /// signing policy has expired in it.
+    /// Refreshes the snapshot before a signature if it is from disk and the signing policy's
+    /// certificate in it has expired.
     ///
     /// # Errors
     /// As for [`Catalog::get`].
@@ -207,14 +207,14 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes note that the service contradicts the snapshot: it is not kept on disk any more, and
-    /// its next use asks the service.
-    pub fn doubt(&self) {
+    /// Records that SignPath has contradicted the snapshot: it is removed from disk, and its next
+    /// use sends a request.
+    pub fn mark_contradicted(&self) {
         if let Some(cache) = &self.cache {
             cache.remove();
         }
         if let Some(known) = &mut self.state.lock().known {
-            known.standing = Standing::Doubted;
+            known.standing = Standing::Contradicted;
         }
     }
 
@@ -228,8 +228,8 @@ impl Catalog {
         let mut state = self.state.lock();
         loop {
             if let Some(known) = &state.known {
-                // A caller that could do with this one does not wait for the caller that asks for a newer one.
-                let is_usable = need != Need::Confirmed && known.standing != Standing::Doubted;
+                // If this list will do, the caller does not wait for another caller's refresh.
+                let is_usable = need != Need::Confirmed && known.standing != Standing::Contradicted;
                 if known.is_enough(need, now) || (is_usable && state.asking) {
                     return Ok(known.snapshot.clone());
                 }
@@ -240,16 +240,16 @@ impl Catalog {
             let round = state.round;
             while state.round == round {
                 cancellation.check()?;
-                if need == Need::Glimpse && started.elapsed() >= GLIMPSE_LIMIT {
+                if need == Need::Optional && started.elapsed() >= OPTIONAL_LIMIT {
                     return Err(no_list_yet());
                 }
                 state = self.answered.wait_for(state, PATIENCE);
             }
-            // Who asked may have been cancelled; then the next one asks.
+            // The request may have been cancelled; then the next caller retries.
             let failed = state.last_failure.as_ref();
-            // Who can wait asks again where another did not wait long.
+            // A caller that can wait retries if the other caller only waited briefly.
             if let Some(LastFailure { error, .. }) =
-                failed.filter(|failed| failed.need != Need::Glimpse || need == Need::Glimpse)
+                failed.filter(|failed| failed.need != Need::Optional || need == Need::Optional)
             {
                 let known = state.known.as_ref().filter(|_| !is_refusal(error));
                 return known
@@ -290,12 +290,12 @@ impl Catalog {
     ) -> Result<(Arc<Snapshot>, Standing)> {
         if need != Need::Confirmed && !has_another {
             if let Some(policies) = self.cache.as_ref().and_then(PolicyCache::read) {
-                return Ok((self.snapshot(policies), Standing::Kept));
+                return Ok((self.snapshot(policies), Standing::FromDisk));
             }
         }
         let retry = match (has_another, need) {
             (true, _) => Retry::Never(REFRESH_LIMIT),
-            (false, Need::Glimpse) => Retry::Never(GLIMPSE_LIMIT),
+            (false, Need::Optional) => Retry::Never(OPTIONAL_LIMIT),
             (false, _) => Retry::Configured,
         };
         let answer = self.client.signing_policies(retry, cancellation);
@@ -311,7 +311,7 @@ impl Catalog {
     }
 }
 
-/// Ends the waiting of the others however the asking ends.
+/// Wakes the waiting callers, however the request ends.
 struct Asking<'a> {
     catalog: &'a Catalog,
     need: Need,
@@ -334,7 +334,7 @@ impl Drop for Asking<'_> {
         state.last_failure = None;
         match &self.answer {
             Ok((snapshot, standing)) => {
-                state.last_glimpse = None;
+                state.last_optional_failure = None;
                 state.known = Some(Known {
                     snapshot: snapshot.clone(),
                     standing: *standing,
@@ -345,12 +345,12 @@ impl Drop for Asking<'_> {
             Err(failure) if is_refusal(failure) => {
                 state.last_failure = failed(failure);
                 if let Some(known) = &mut state.known {
-                    known.standing = Standing::Doubted;
+                    known.standing = Standing::Contradicted;
                 }
             }
             Err(failure) => {
                 state.last_failure = failed(failure);
-                // Not asked for again by the very next caller.
+                // Keeps the next caller from retrying at once.
                 if let Some(known) = &mut state.known {
                     known.standing = Standing::Confirmed;
                     known.since = self.now;
@@ -361,9 +361,8 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// Whether the service does not accept the user, to whom an older list then shows nothing either.
-/// Its objects stay for the handles that were given out, so that a signature with one is refused in
-/// the service's own words.
+/// Whether SignPath refused the user, who then must not see a cached list either. Its objects stay
+/// valid for existing handles, so that signing with one reports SignPath's own reason.
 fn is_refusal(failure: &Error) -> bool {
     failure.kind == Kind::ServiceUnauthorized
 }
@@ -373,7 +372,7 @@ fn no_list_yet() -> Error {
         Kind::ServiceUnavailable,
         format!(
             "the list of signing policies did not come within {} s",
-            GLIMPSE_LIMIT.as_secs()
+            OPTIONAL_LIMIT.as_secs()
         ),
     )
 }

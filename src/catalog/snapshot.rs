@@ -1,4 +1,4 @@
-//! The objects of the signing policies as they were at one time.
+//! The objects of the signing policies at one point in time.
 
 use std::sync::Arc;
 
@@ -12,20 +12,19 @@ use crate::object::{Attribute, Index, Object, Options};
 pub struct Snapshot(Index);
 
 impl Snapshot {
-    /// Reads keys and certificates. A policy that cannot be used is left out with a warning, so
-    /// that it hides no other.
+    /// Parses the keys and certificates. A policy that cannot be used is skipped with a warning.
     pub(super) fn new(policies: PolicyList, options: &Options) -> Self {
         let objects = Object::of(policies.usable(), options);
         Self(Index::new(objects.into_iter().map(Arc::new).collect()))
     }
 
-    /// All objects, those of a policy side by side.
+    /// All objects. Those of a policy are adjacent.
     pub fn objects(&self) -> &[Arc<Object>] {
         self.0.objects()
     }
 
-    /// The objects that match a template. Finding them costs what they are, if the template has
-    /// CKA_ID, CKA_LABEL or CKA_CLASS.
+    /// The objects that match a template. The cost depends on the number of results, not of
+    /// objects, if the template has CKA_ID, CKA_LABEL or CKA_CLASS.
     pub fn matching<'a>(
         &'a self,
         template: &'a [Attribute],
@@ -38,8 +37,8 @@ impl Snapshot {
         self.0.with_unique_id(unique_id)
     }
 
-    /// Whether a template finds a single policy, and its certificate has expired. A search for all of them
-    /// asks for none in particular.
+    /// Whether the template finds exactly one policy, whose certificate has expired. A search for
+    /// all policies does not count, since it is not about a particular one.
     pub fn finds_expired(&self, template: &[Attribute]) -> bool {
         let mut policies = self.matching(template).filter_map(|object| object.policy());
         let Some(policy) = policies.next() else {

@@ -1,4 +1,4 @@
-//! Who asks for the list of signing policies, who waits for it, and what happens when it fails.
+//! Who requests the list of signing policies, who waits for it, and what happens if that fails.
 
 use pkcs11_test::{Effect, Fault, Gate, PolicyFile};
 
@@ -40,7 +40,7 @@ impl Bench {
         }
     }
 
-    /// Uses the list that long after the start.
+    /// Uses the list `time` after the start.
     fn use_after(&self, time: Duration) -> Arc<Snapshot> {
         self.catalog
             .obtain(Need::Usable, self.started + time, &Cancellation::new())
@@ -58,7 +58,7 @@ fn unique_ids(snapshot: &Snapshot) -> Vec<&str> {
 }
 
 #[test]
-fn a_list_is_refreshed_at_its_first_use_after_five_minutes_and_its_objects_stay_the_same() {
+fn refreshes_the_list_after_five_minutes_and_keeps_its_objects() {
     let bench = Bench::new();
     let first = bench.use_after(Duration::ZERO);
     bench.use_after(5 * MINUTE - Duration::from_secs(1));
@@ -71,7 +71,7 @@ fn a_list_is_refreshed_at_its_first_use_after_five_minutes_and_its_objects_stay_
 }
 
 #[test]
-fn a_refresh_that_fails_is_tried_once_and_keeps_the_list_for_another_five_minutes() {
+fn a_failed_refresh_keeps_the_list_for_another_five_minutes() {
     let bench = Bench::new();
     let first = bench.use_after(Duration::ZERO);
     let failure = Fault::on(LIST, Effect::status(503)).always();
@@ -86,7 +86,7 @@ fn a_refresh_that_fails_is_tried_once_and_keeps_the_list_for_another_five_minute
 }
 
 #[test]
-fn one_caller_refreshes_while_the_others_go_on_with_the_list_that_they_have() {
+fn others_keep_using_the_list_while_one_caller_refreshes_it() {
     let bench = Bench::new();
     let first = bench.use_after(Duration::ZERO);
     let gate = Gate::new();
@@ -104,14 +104,14 @@ fn one_caller_refreshes_while_the_others_go_on_with_the_list_that_they_have() {
 }
 
 #[test]
-fn a_refused_user_is_shown_no_older_list_and_is_asked_about_each_time() {
+fn a_refused_user_sees_no_cached_list() {
     let bench = Bench::new();
     bench.use_after(Duration::ZERO);
     for (status, requests) in [(401, 3), (403, 5)] {
         let refusal = Fault::on(LIST, Effect::status(status)).times(2);
         bench.service.inject(refusal).unwrap();
         for need in [Need::Confirmed, Need::Usable] {
-            bench.catalog.doubt();
+            bench.catalog.mark_contradicted();
             let now = bench.started;
             let refused = bench.catalog.obtain(need, now, &Cancellation::new());
             assert_eq!(refused.unwrap_err().kind, Kind::ServiceUnauthorized);
@@ -125,47 +125,48 @@ fn a_refused_user_is_shown_no_older_list_and_is_asked_about_each_time() {
 }
 
 #[test]
-fn a_list_that_can_be_done_without_is_asked_for_once_a_minute_and_by_others_at_once() {
+fn requests_an_optional_list_once_a_minute() {
     let bench = Bench::new();
-    let glimpse = |seconds| {
+    let optional_list = |seconds| {
         let now = bench.started + Duration::from_secs(seconds);
-        bench.catalog.glimpse_at(now, &Cancellation::new())
+        bench.catalog.get_if_quick_at(now, &Cancellation::new())
     };
     let failure = || Fault::on(LIST, Effect::status(503));
     bench.service.inject(failure().times(2)).unwrap();
-    assert!(glimpse(0).is_err());
+    assert!(optional_list(0).is_err());
     for seconds in [0, 1, 59] {
-        assert!(glimpse(seconds).unwrap().is_none());
+        assert!(optional_list(seconds).unwrap().is_none());
     }
     assert_eq!(bench.requests(), 1);
-    assert!(glimpse(60).is_err());
+    assert!(optional_list(60).is_err());
     assert_eq!(bench.requests(), 2);
     bench.use_after(MINUTE);
-    assert!(glimpse(61).unwrap().is_some(), "somebody got one");
+    assert!(optional_list(61).unwrap().is_some(), "somebody got one");
     assert_eq!(bench.requests(), 3);
 }
 
 #[test]
-fn who_needs_the_list_asks_again_where_another_did_not_wait_for_it() {
+fn a_caller_that_needs_the_list_retries_after_a_short_attempt() {
     let bench = Bench::new();
     let gate = Gate::new();
     let failure = Fault::on(LIST, Effect::status(503)).behind(&gate);
     bench.service.inject(failure).unwrap();
     std::thread::scope(|scope| {
-        let glimpse = scope.spawn(|| bench.catalog.glimpse(&Cancellation::new()).map(drop));
+        let optional_list =
+            scope.spawn(|| bench.catalog.get_if_quick(&Cancellation::new()).map(drop));
         gate.wait_for(1);
         let login = scope.spawn(|| bench.use_after(Duration::ZERO));
         gate.open();
-        assert!(glimpse.join().unwrap().is_err());
+        assert!(optional_list.join().unwrap().is_err());
         assert_eq!(login.join().unwrap().objects().len(), 3);
     });
 }
 
 #[test]
-fn who_waits_for_a_list_that_was_contradicted_shares_the_refusal() {
+fn callers_waiting_for_a_contradicted_list_share_the_refusal() {
     let bench = Bench::new();
     bench.use_after(Duration::ZERO);
-    bench.catalog.doubt();
+    bench.catalog.mark_contradicted();
     let gate = Gate::new();
     let refusal = Fault::on(LIST, Effect::status(401)).behind(&gate);
     bench.service.inject(refusal.times(2)).unwrap();
@@ -182,10 +183,10 @@ fn who_waits_for_a_list_that_was_contradicted_shares_the_refusal() {
 }
 
 #[test]
-fn a_search_for_what_a_list_lacks_waits_no_longer_than_for_a_newer_list() {
+fn a_search_for_a_missing_key_waits_no_longer_than_a_refresh() {
     let bench = Bench::new();
     let first = bench.use_after(Duration::ZERO);
-    bench.catalog.doubt();
+    bench.catalog.mark_contradicted();
     let failure = Fault::on(LIST, Effect::retry_after(503, 0)).always();
     bench.service.inject(failure).unwrap();
     let same = bench.catalog.confirmed(&Cancellation::new()).unwrap();
@@ -194,10 +195,10 @@ fn a_search_for_what_a_list_lacks_waits_no_longer_than_for_a_newer_list() {
 }
 
 #[test]
-fn a_list_that_the_service_contradicts_is_asked_for_at_its_next_use() {
+fn refreshes_a_contradicted_list_on_its_next_use() {
     let bench = Bench::new();
     bench.use_after(Duration::ZERO);
-    bench.catalog.doubt();
+    bench.catalog.mark_contradicted();
     bench.use_after(Duration::ZERO);
     bench.use_after(Duration::ZERO);
     assert_eq!(bench.requests(), 2);

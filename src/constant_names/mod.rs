@@ -1,4 +1,4 @@
-//! The standard's names of numbers, for people.
+//! Names of the standard's constants, for messages.
 
 use std::borrow::Cow;
 
@@ -18,8 +18,8 @@ macro_rules! names {
 
 macro_rules! flag_names {
     ($($($function:literal)|+: $($constant:ident)*;)*) => {
-        /// The names of the flags that a function takes, with `|` between them; bits without a name
-        /// are in hexadecimal.
+        /// The names of a function's flags, separated by `|`; bits without a name are in
+        /// hexadecimal.
         pub fn flags(function: &str, flags: CK_FLAGS) -> String {
             let known: &[(CK_FLAGS, &str)] = match function {
                 $($($function)|+ => &[$(($constant, stringify!($constant))),*],)*
@@ -53,7 +53,7 @@ flag_names! {
 }
 
 names! {
-    /// `CK_TRUE` or `CK_FALSE`, or a number that is neither, in hexadecimal.
+    /// `CK_TRUE`, `CK_FALSE`, or any other number in hexadecimal.
     boolean(CK_BBOOL): CK_FALSE CK_TRUE;
 
     /// The name of a mask generation function, or its number in hexadecimal.
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_has_the_name_of_the_standard_or_is_hexadecimal() {
+    fn shows_a_number_by_name_or_in_hexadecimal() {
         assert_eq!(attribute(0x102), "CKA_ID");
         assert_eq!(mechanism(0x40), "CKM_SHA256_RSA_PKCS");
         assert_eq!(user_type(1), "CKU_USER");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_have_the_names_that_the_function_gives_them() {
+    fn names_the_flags_of_each_function() {
         for (function, bits, names) in [
             ("C_OpenSession", 6, "CKF_RW_SESSION|CKF_SERIAL_SESSION"),
             ("C_OpenSession", 0x14, "CKF_SERIAL_SESSION|0x10"),

@@ -1,21 +1,21 @@
-//! All names that PKCS #11 3.2 has for what an object, a key or a mechanism can be. Where a number
-//! has several, the one of the newest version.
+//! The names that PKCS #11 3.2 gives to object classes, attributes, key types and mechanisms. If a
+//! number has several names, that of the latest version.
 
 use std::borrow::Cow;
 
 use cryptoki_sys::*;
 
 names! {
-    /// The name of a class of objects, or its number in hexadecimal.
+    /// The name of an object class, or its number in hexadecimal.
     object_class(CK_OBJECT_CLASS):
     CKO_DATA CKO_CERTIFICATE CKO_PUBLIC_KEY CKO_PRIVATE_KEY CKO_SECRET_KEY CKO_HW_FEATURE
     CKO_DOMAIN_PARAMETERS CKO_MECHANISM CKO_OTP_KEY CKO_PROFILE CKO_VALIDATION CKO_TRUST;
 
-    /// The name of a type of certificates, or its number in hexadecimal.
+    /// The name of a certificate type, or its number in hexadecimal.
     certificate_type(CK_CERTIFICATE_TYPE):
     CKC_X_509 CKC_X_509_ATTR_CERT CKC_WTLS;
 
-    /// The name of a type of keys, or its number in hexadecimal.
+    /// The name of a key type, or its number in hexadecimal.
     key_type(CK_KEY_TYPE):
     CKK_RSA CKK_DSA CKK_DH CKK_EC CKK_X9_42_DH CKK_KEA CKK_GENERIC_SECRET CKK_RC2 CKK_RC4 CKK_DES
     CKK_DES2 CKK_DES3 CKK_CAST CKK_CAST3 CKK_CAST128 CKK_RC5 CKK_IDEA CKK_SKIPJACK CKK_BATON

@@ -1,5 +1,5 @@
-//! The arguments of a call as a log shows them: under the standard's names, numbers by value or
-//! name, and of a pointer only whether it is NULL, since what it points to may be a PIN.
+//! How the arguments of a call are logged: by the standard's names, numbers by value or name. Of a
+//! pointer, only whether it is NULL is logged, since it may point to a PIN.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ pub(super) struct Argument {
     value: Value,
 }
 
-/// What is known of an argument without looking at the caller's memory.
+/// What can be logged without reading the caller's memory.
 #[derive(Clone, Copy)]
 pub(super) enum Value {
     Number(CK_ULONG),
@@ -24,14 +24,14 @@ pub(super) enum Value {
 }
 
 impl Argument {
-    /// An argument by the names that it and its type have in the source.
+    /// Creates an argument from its name and the name of its type in the source.
     pub(super) fn new(
         name: &'static str,
         type_name: &'static str,
         value: impl Into<Value>,
     ) -> Self {
         Self {
-            // `type` is a word of the language.
+            // `type` is a Rust keyword, so the argument is named `type_`.
             name: name.trim_end_matches('_'),
             type_name,
             value: value.into(),
@@ -67,7 +67,7 @@ impl From<CK_NOTIFY> for Value {
     }
 }
 
-/// A call: the name of its function, and its arguments with commas between them.
+/// A call, displayed as the function's name and its arguments.
 pub(super) struct Call<'a> {
     pub(super) function: &'static str,
     pub(super) arguments: &'a [Argument],

@@ -3,14 +3,15 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::operations::{answer, mechanism_or_cancel, update};
+use super::operations::{mechanism_or_cancel, respond, update};
 use crate::error::{Error, Kind};
 use crate::mechanism::Mechanism;
 use crate::module::Module;
 use crate::operation::{Digest, Parts, Taken};
 
 functions! {
-    /// C_DigestInit (PKCS #11 3.2, section 5.12.1). A NULL mechanism ends an active digest.
+    /// C_DigestInit (PKCS #11 3.2, section 5.12.1). A NULL mechanism cancels an active digest
+    /// operation.
     fn C_DigestInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM) {
         let session = Module::current()?.session(hSession)?;
         let Some(request) = mechanism_or_cancel(&session.digest, &pMechanism)? else {
@@ -19,7 +20,7 @@ functions! {
         session.digest.start(|_| Ok(Digest::new(Mechanism::for_digests(request)?)))
     }
 
-    /// C_Digest (PKCS #11 3.2, section 5.12.2). Data and digest may be in the same place.
+    /// C_Digest (PKCS #11 3.2, section 5.12.2). The data and the digest may share a buffer.
     fn C_Digest(
         hSession: CK_SESSION_HANDLE,
         pData: *mut CK_BYTE,
@@ -28,8 +29,8 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?.continued_as(Parts::Single)?;
-        answer(&pDigest, digest.operation.length, digest, Taken::keep, |mut digest| {
+        let digest = session.digest.take()?.in_form(Parts::Single)?;
+        respond(&pDigest, digest.operation.length, digest, Taken::keep, |mut digest| {
             digest.operation.data.set(&pData.bytes()?)?;
             Ok(digest.operation.data.finish())
         })
@@ -38,11 +39,11 @@ functions! {
     /// C_DigestUpdate (PKCS #11 3.2, section 5.12.3).
     fn C_DigestUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(session.digest.take()?.continued_as(Parts::Multiple)?, &pPart)
+        update(session.digest.take()?.in_form(Parts::Multiple)?, &pPart)
     }
 
-    /// C_DigestKey (PKCS #11 3.2, section 5.12.4). There are no secret keys to digest; the digest
-    /// goes on without one.
+    /// C_DigestKey (PKCS #11 3.2, section 5.12.4). There are no secret keys to digest; the
+    /// operation stays active.
     fn C_DigestKey(hSession: CK_SESSION_HANDLE, hKey: CK_OBJECT_HANDLE) {
         let module = Module::current()?;
         let session = module.session(hSession)?;
@@ -58,8 +59,8 @@ functions! {
         pulDigestLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let digest = session.digest.take()?.continued_as(Parts::Multiple)?;
-        answer(&pDigest, digest.operation.length, digest, Taken::keep, |digest| {
+        let digest = session.digest.take()?.in_form(Parts::Multiple)?;
+        respond(&pDigest, digest.operation.length, digest, Taken::keep, |digest| {
             Ok(digest.operation.data.finish())
         })
     }

@@ -1,11 +1,11 @@
-//! From the standard's signature of a function to a body of safe code.
+//! Wraps the C functions of the standard around bodies of safe Rust.
 //!
-//! A function is declared with the arguments that it has in C. Its body gets checked ones instead:
-//! a pointer and its length are one, under the name of the pointer, and nothing that they give out
-//! outlives the call. Nothing is checked before the body asks for it: the order of the checks is to
-//! be seen there.
+//! A function is declared with its C arguments. Its body receives checked wrappers instead: a
+//! pointer and its length become one value, named after the pointer, and nothing borrowed from it
+//! can outlive the call. An argument is only checked when the body uses it, so the body determines
+//! the order of the checks.
 
-/// Defines exported functions whose body is a [`Result`](crate::error::Result).
+/// Defines exported functions whose bodies return a [`Result`](crate::error::Result).
 macro_rules! functions {
     ($($(#[$doc:meta])* fn $name:ident($($arguments:tt)*) $body:block)*) => {
         $(
@@ -13,7 +13,7 @@ macro_rules! functions {
                 $(#[$doc])*
                 ///
                 /// # Safety
-                /// The pointers are as the standard demands.
+                /// Pointers must be valid as the standard requires.
                 #[unsafe(no_mangle)]
                 (pub) $name: stringify!($name) => ($($arguments)*) $body
             }
@@ -22,7 +22,7 @@ macro_rules! functions {
 }
 pub(super) use functions;
 
-/// Defines a function by its name, the name that the log has of it, its arguments and its body.
+/// Defines a function from its name, the name used in logs, its arguments and its body.
 macro_rules! entry_point {
     (
         $(#[$attribute:meta])*
@@ -48,9 +48,9 @@ macro_rules! entry_point {
 }
 pub(super) use entry_point;
 
-/// The table of what the body of a function gets for an argument in C, or for two: by their types,
-/// or by name where the type leaves it open. In the standard, a length follows its pointer.
-/// `[pointer, count]` is a place with that many values.
+/// Maps the C arguments of a function to what its body receives: by type, or by name where the type
+/// is ambiguous. In the standard, a length follows its pointer. `[pointer, count]` is memory for
+/// that many values.
 macro_rules! checked_argument {
     (pInitArgs $state:tt $pointer:ident: *mut c_void, $($rest:tt)*) => {
         $crate::ffi::checked! { @ $state (In<CK_C_INITIALIZE_ARGS> [$pointer.cast(), 1]) $($rest)* }
@@ -59,7 +59,7 @@ macro_rules! checked_argument {
         $crate::ffi::checked! { @ $state (Room<CK_BYTE> [$pointer, $length]) $($rest)* }
     };
 
-    // A pointer and a number of values.
+    // A pointer and the number of values.
     ($_:ident $state:tt $pointer:ident: *mut CK_BYTE, $length:ident: CK_ULONG, $($rest:tt)*) => {
         $crate::ffi::checked! { @ $state (Input [$pointer, $length]) $($rest)* }
     };
@@ -85,7 +85,7 @@ macro_rules! checked_argument {
         $crate::ffi::checked! { @ $state (Room<CK_OBJECT_HANDLE> [$pointer, $count]) $($rest)* }
     };
 
-    // A pointer, and another one to the number of values that there is room for.
+    // A pointer to values, and a pointer to their maximum number.
     (
         $_:ident $state:tt
         $pointer:ident: *mut $type:ident, $count:ident: *mut CK_ULONG, $($rest:tt)*
@@ -93,7 +93,7 @@ macro_rules! checked_argument {
         $crate::ffi::checked! { @ $state (List<$type> [$pointer, 0] [$count, 1]) $($rest)* }
     };
 
-    // A pointer alone.
+    // A single pointer.
     ($_:ident $state:tt $pointer:ident: *mut CK_MECHANISM, $($rest:tt)*) => {
         $crate::ffi::checked! { @ $state (MechanismArgument [$pointer, 1]) $($rest)* }
     };
@@ -110,17 +110,17 @@ macro_rules! checked_argument {
         $crate::ffi::checked! { @ $state (Out<$type> [$pointer, 1]) $($rest)* }
     };
 
-    // No pointer.
+    // Not a pointer.
     ($_:ident $state:tt $number:ident: $type:ident, $($rest:tt)*) => {
         $crate::ffi::checked! { @ $state ($number: $type) $($rest)* }
     };
 }
 pub(super) use checked_argument;
 
-/// Goes through the arguments of a function, and then calls its body.
+/// Processes the arguments of a function one by one, then calls its body.
 ///
-/// In front of the arguments that are left is what became of the others: the parameters of the
-/// body, and how those that lead to the caller's memory are made.
+/// The state in front of the remaining arguments accumulates the results: the parameters of the
+/// body, and how to construct those that refer to the caller's memory.
 macro_rules! checked {
     (
         ({ $function:expr, $arguments:ident, $body:block }
@@ -138,8 +138,8 @@ macro_rules! checked {
         let _memory = $crate::ffi::Memory::new();
         $(
             let $argument = $crate::ffi::$wrapper::new($(
-                // SAFETY: the caller's promise (PKCS #11 3.2, section 5) for the time of this call,
-                // and `_memory` is dropped when it ends.
+                // SAFETY: the caller guarantees it for the duration of the call (PKCS #11 3.2,
+                // section 5), and `_memory` is dropped when the call ends.
                 unsafe {
                     $crate::ffi::CallerMemory::new(
                         &_memory, $pointer $(.$cast())?, $count, stringify!($pointer),

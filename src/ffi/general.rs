@@ -14,9 +14,9 @@ use crate::module::Module;
 use signpath_client::Threads;
 
 functions! {
-    /// C_Initialize (PKCS #11 3.2, section 5.4.1). The module locks with the operating system's
-    /// means. A thread of its own waits for the system to resolve a host name, and for nothing else;
-    /// with CKF_LIBRARY_CANT_CREATE_OS_THREADS there is none.
+    /// C_Initialize (PKCS #11 3.2, section 5.4.1). The module uses operating system locks. It only
+    /// creates threads for resolving host names, and with CKF_LIBRARY_CANT_CREATE_OS_THREADS none
+    /// at all.
     fn C_Initialize(pInitArgs: *mut c_void) {
         let mut threads = Threads::Allowed;
         if let Some(arguments) = pInitArgs.read()? {

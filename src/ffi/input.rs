@@ -8,7 +8,7 @@ use cryptoki_sys::*;
 use super::memory::CallerMemory;
 use crate::error::{Error, Kind, Result};
 
-/// Bytes: a pointer and their number.
+/// Bytes: a pointer and a length.
 pub(super) struct Input<'a>(CallerMemory<'a, CK_BYTE>);
 
 impl<'a> Input<'a> {
@@ -16,7 +16,7 @@ impl<'a> Input<'a> {
         Self(place)
     }
 
-    /// Borrows the bytes. NULL is no bytes if the length is 0.
+    /// Borrows the bytes. NULL with a length of 0 is empty.
     ///
     /// # Errors
     /// [`Kind::Arguments`].
@@ -24,7 +24,7 @@ impl<'a> Input<'a> {
         self.0.bytes()
     }
 
-    /// Borrows the bytes, if they are no more than `limit`.
+    /// Borrows the bytes, if there are at most `limit`.
     ///
     /// # Errors
     /// [`Kind::Arguments`].
@@ -41,18 +41,18 @@ impl<'a> Input<'a> {
         self.0.is_null()
     }
 
-    /// Whether there is neither a pointer nor a length.
+    /// Whether the pointer is NULL and the length 0.
     pub(super) fn is_absent(&self) -> bool {
         self.0.is_null() && self.0.count() == 0
     }
 
-    /// Refuses NULL, even where there are no bytes.
+    /// Rejects NULL, even if the length is 0.
     pub(super) fn not_null(&self) -> Result<()> {
         self.0.not_null()
     }
 }
 
-/// A value.
+/// A pointer to a value.
 pub(super) struct In<'a, T>(CallerMemory<'a, T>);
 
 impl<'a, T: Copy> In<'a, T> {
@@ -60,7 +60,7 @@ impl<'a, T: Copy> In<'a, T> {
         Self(place)
     }
 
-    /// Reads the value; none where the pointer is NULL.
+    /// Reads the value; `None` if the pointer is NULL.
     pub(super) fn read(&self) -> Result<Option<T>> {
         match self.0.is_null() {
             true => Ok(None),
@@ -69,7 +69,7 @@ impl<'a, T: Copy> In<'a, T> {
     }
 }
 
-/// A NUL-terminated text.
+/// A NUL-terminated string.
 pub(super) struct Text<'a>(CallerMemory<'a, CK_UTF8CHAR>);
 
 impl<'a> Text<'a> {
@@ -77,18 +77,19 @@ impl<'a> Text<'a> {
         Self(place)
     }
 
-    /// Whether it is this text; none where the pointer is NULL.
+    /// Whether the string equals `text`; `None` if the pointer is NULL.
     pub(super) fn is(&self, text: &CStr) -> Option<bool> {
         if self.0.is_null() {
             return None;
         }
         let _reading = self.0.memory().reading();
-        // SAFETY: it is not NULL, and so points to a NUL-terminated text as the caller promises.
+        // SAFETY: it is not NULL, so the caller guarantees that it points to a NUL-terminated
+        // string.
         Some(text == unsafe { CStr::from_ptr(self.0.pointer().cast()) })
     }
 }
 
-/// A pointer that is not followed: one that the standard reserves, or the caller's own.
+/// A pointer that is never dereferenced: reserved by the standard, or opaque application data.
 pub(super) struct Opaque<'a>(CallerMemory<'a, c_void>);
 
 impl<'a> Opaque<'a> {
@@ -96,7 +97,7 @@ impl<'a> Opaque<'a> {
         Self(place)
     }
 
-    /// Refuses all but NULL.
+    /// Rejects anything but NULL.
     ///
     /// # Errors
     /// [`Kind::Arguments`].
@@ -105,7 +106,7 @@ impl<'a> Opaque<'a> {
     }
 }
 
-/// Refuses a pointer that the standard reserves, unless it is NULL.
+/// Rejects a reserved pointer that is not NULL.
 ///
 /// # Errors
 /// [`Kind::Arguments`].

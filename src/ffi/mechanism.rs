@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Mechanism, Parameter, Request};
 use signpath_crypto::SignatureAlgorithm;
 
-/// A mechanism with its parameter.
+/// A CK_MECHANISM with its parameter.
 pub(super) struct MechanismArgument<'a>(CallerMemory<'a, CK_MECHANISM>);
 
 impl<'a> MechanismArgument<'a> {
@@ -51,7 +51,7 @@ impl<'a> MechanismArgument<'a> {
         Ok(Request { id, parameter })
     }
 
-    /// Reads the parameter of this mechanism.
+    /// Reads the parameter of `mechanism`.
     fn parameter(&self, mechanism: &CK_MECHANISM) -> Result<Parameter> {
         let (pointer, length) = (mechanism.pParameter, mechanism.ulParameterLen);
         let is_pss = Mechanism::find(mechanism.mechanism)
@@ -70,7 +70,7 @@ impl<'a> MechanismArgument<'a> {
             return Ok(Parameter::Other);
         }
         let pointer = pointer.cast::<CK_RSA_PKCS_PSS_PARAMS>();
-        // SAFETY: it has the length of the parameters of PSS, as the caller promises.
+        // SAFETY: the caller guarantees the length, which is that of CK_RSA_PKCS_PSS_PARAMS.
         let place = unsafe { CallerMemory::new(self.0.memory(), pointer, 1, "pParameter") };
         let pss = place.read(0)?;
         Ok(Parameter::Pss {

@@ -1,4 +1,4 @@
-//! Every read and write of the caller's memory.
+//! All reads and writes of the caller's memory.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::mem::size_of;
@@ -8,16 +8,16 @@ use log::debug;
 
 use crate::error::{Error, Kind, Result};
 
-/// The longest that any object in memory can be, in bytes.
+/// The maximum size of an object in memory, in bytes.
 const MAX_LENGTH: usize = isize::MAX as usize;
 
 /// The caller's memory during one call.
 ///
-/// The caller's pointers may lead to the same place: C_Digest may be asked to put the digest where
-/// the data is. So nothing is written while something that was read is still borrowed.
+/// The caller's pointers may alias: C_Digest may be asked to write the digest over the data.
+/// Nothing is therefore written while data that was read is still borrowed.
 pub(super) struct Memory(RefCell<Access>);
 
-/// What is borrowed by whoever looks at the caller's memory.
+/// Borrowed while the caller's memory is accessed.
 pub(super) struct Access(());
 
 impl Memory {
@@ -25,7 +25,7 @@ impl Memory {
         Self(RefCell::new(Access(())))
     }
 
-    /// Keeps the memory as it is until the result is dropped.
+    /// Prevents writes until the result is dropped.
     pub(super) fn reading(&self) -> Ref<'_, Access> {
         self.0.borrow()
     }
@@ -38,8 +38,7 @@ impl Memory {
     }
 }
 
-/// Where a pointer of the caller leads: to nothing if it is NULL, else to a number of values side
-/// by side. No alignment is assumed.
+/// A pointer from the caller: NULL, or to consecutive values. It may be unaligned.
 pub(super) struct CallerMemory<'a, T> {
     memory: &'a Memory,
     pointer: *mut T,
@@ -48,12 +47,11 @@ pub(super) struct CallerMemory<'a, T> {
 }
 
 impl<'a, T> CallerMemory<'a, T> {
-    /// A place that errors call `name`.
+    /// Creates a place that error messages call `name`.
     ///
     /// # Safety
-    /// As long as `memory` exists, `pointer` is NULL or points to `count` values of this type,
-    /// which nobody else changes, and which can be written if the standard has the function write
-    /// there.
+    /// As long as `memory` exists, `pointer` must be NULL or point to `count` values of this type
+    /// that nobody else changes, and that are writable if the standard has the function write them.
     pub(super) unsafe fn new(
         memory: &'a Memory,
         pointer: *mut T,
@@ -88,7 +86,7 @@ impl<'a, T> CallerMemory<'a, T> {
         self.pointer.is_null()
     }
 
-    /// Refuses NULL.
+    /// Rejects NULL.
     pub(super) fn not_null(&self) -> Result<()> {
         match self.is_null() {
             true => Err(Error::new(
@@ -99,7 +97,7 @@ impl<'a, T> CallerMemory<'a, T> {
         }
     }
 
-    /// The number of values, if memory can hold as many.
+    /// The number of values, if that many fit into memory.
     pub(super) fn checked_count(&self) -> Result<usize> {
         let count = self.count as usize;
         match count.checked_mul(size_of::<T>()) {
@@ -114,7 +112,7 @@ impl<'a, T> CallerMemory<'a, T> {
         }
     }
 
-    /// The place of `count` values from `index` on.
+    /// A pointer to `count` values, starting at `index`.
     fn at(&self, index: usize, count: usize) -> Result<*mut T> {
         self.not_null()?;
         match index.checked_add(count) {
@@ -134,16 +132,16 @@ impl<T: Copy> CallerMemory<'_, T> {
     /// Reads a value.
     pub(super) fn read(&self, index: usize) -> Result<T> {
         let value = self.at(index, 1)?;
-        // SAFETY: `at` found a value there.
+        // SAFETY: `at` checked that there is a value.
         Ok(unsafe { value.read_unaligned() })
     }
 
-    /// Writes values from `index` on.
+    /// Writes values, starting at `index`.
     pub(super) fn write(&self, index: usize, values: &[T]) -> Result<()> {
         let place = self.at(index, values.len())?.cast::<u8>();
         let _writing = self.memory.writing()?;
-        // SAFETY: `at` found as many values there, and since nothing of the caller's memory is
-        // borrowed, `values` are elsewhere. Bytes need no alignment.
+        // SAFETY: `at` checked that there is room for them. Nothing of the caller's memory is
+        // borrowed, so `values` does not overlap. The copy is bytewise and needs no alignment.
         unsafe {
             place.copy_from_nonoverlapping(values.as_ptr().cast::<u8>(), size_of_val(values));
         }
@@ -152,7 +150,7 @@ impl<T: Copy> CallerMemory<'_, T> {
 }
 
 impl<'a> CallerMemory<'a, CK_BYTE> {
-    /// Borrows the bytes. NULL is no bytes if their number is 0.
+    /// Borrows the bytes. NULL with a length of 0 is empty.
     pub(super) fn bytes(&self) -> Result<Ref<'a, [u8]>> {
         if self.count > 0 {
             self.not_null()?;
@@ -161,13 +159,13 @@ impl<'a> CallerMemory<'a, CK_BYTE> {
         Ok(Ref::map(self.memory.reading(), |access| self.slice(access)))
     }
 
-    /// Borrows the bytes while nothing is written. Of a NULL pointer, or of a length that memory
-    /// cannot have, there are none.
+    /// Borrows the bytes while writes are prevented. Empty if the pointer is NULL or the length
+    /// exceeds what fits into memory.
     pub(super) fn slice<'b>(&self, _: &'b Access) -> &'b [u8] {
         match self.checked_count() {
             Ok(length @ 1..) if !self.is_null() => {
-                // SAFETY: the place has `length` bytes, no more than isize::MAX, until the call
-                // ends, and the borrow of `Access` keeps them from being written.
+                // SAFETY: the pointer is valid for `length` bytes, at most isize::MAX, until the
+                // call ends, and the borrow of `Access` prevents writes.
                 unsafe { std::slice::from_raw_parts(self.pointer, length) }
             }
             _ => &[],
@@ -176,7 +174,7 @@ impl<'a> CallerMemory<'a, CK_BYTE> {
 }
 
 impl CallerMemory<'_, CK_ULONG> {
-    /// Writes a handle, a count or a length, which the log shows.
+    /// Writes a handle, count or length, and logs it.
     pub(super) fn write_number(&self, number: CK_ULONG) -> Result<()> {
         self.write(0, &[number])?;
         let name = self.name;
@@ -190,11 +188,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_written_while_something_read_is_borrowed() {
+    fn refuses_to_write_while_read_data_is_borrowed() {
         let mut bytes = *b"data";
         let memory = Memory::new();
         let pointer = bytes.as_mut_ptr();
-        // SAFETY: both are within the array, and one may be written while nothing is borrowed.
+        // SAFETY: both are within the array, and writes only happen while nothing is borrowed.
         let (data, digest) = unsafe {
             (
                 CallerMemory::new(&memory, pointer, 4, "pData"),
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_or_written_beyond_a_place() {
+    fn refuses_to_access_memory_out_of_bounds() {
         let mut numbers: [CK_ULONG; 3] = [1, 2, 3];
         let memory = Memory::new();
         // SAFETY: it is shorter than the array.

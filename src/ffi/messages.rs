@@ -1,6 +1,6 @@
 //! Message-based signing and verification (PKCS #11 3.2, sections 5.14 and 5.16): one key and
-//! mechanism for many messages, each with a signature of its own. What goes wrong with a message
-//! ends that message; the process goes on until it is finished.
+//! mechanism for many messages, each with its own signature. An error ends only the current
+//! message; the process stays active until it is finished.
 
 use std::ffi::c_void;
 
@@ -8,7 +8,7 @@ use cryptoki_sys::*;
 
 use super::functions;
 use super::input::Input;
-use super::operations::{answer, mechanism_or_cancel};
+use super::operations::{mechanism_or_cancel, respond};
 use super::output::Output;
 use super::signing::signer;
 use super::verifying::verifier;
@@ -18,7 +18,8 @@ use crate::operation::{Data, MessageKey, MessageSign, Messages, Operation, Opera
 use crate::session::Session;
 
 functions! {
-    /// C_MessageSignInit (PKCS #11 3.2, section 5.14.1). A NULL mechanism ends an active process.
+    /// C_MessageSignInit (PKCS #11 3.2, section 5.14.1). A NULL mechanism cancels an active
+    /// process.
     fn C_MessageSignInit(
         hSession: CK_SESSION_HANDLE,
         pMechanism: *mut CK_MECHANISM,
@@ -62,8 +63,8 @@ functions! {
         begin(&Module::current()?.session(hSession)?.message_sign, &pParameter)
     }
 
-    /// C_SignMessageNext (PKCS #11 3.2, section 5.14.4). It is the last part if there is a length
-    /// of the signature.
+    /// C_SignMessageNext (PKCS #11 3.2, section 5.14.4). A pointer to the signature length marks
+    /// the last part.
     fn C_SignMessageNext(
         hSession: CK_SESSION_HANDLE,
         pParameter: *mut c_void,
@@ -81,20 +82,20 @@ functions! {
                 process.operation.keep(message);
                 return Ok(());
             }
-            // The last part comes again where only the length is answered.
+            // If only the length is returned, the caller passes the last part again.
             sign(process, message, &session, &pSignature, MessageSign::keep, |message| {
                 message.add(&pDataPart.bytes()?)
             })
         })
     }
 
-    /// C_MessageSignFinal (PKCS #11 3.2, section 5.14.5). A message without its last part is
-    /// dropped.
+    /// C_MessageSignFinal (PKCS #11 3.2, section 5.14.5). An incomplete message is discarded.
     fn C_MessageSignFinal(hSession: CK_SESSION_HANDLE) {
         Module::current()?.session(hSession)?.message_sign.take().map(drop)
     }
 
-    /// C_MessageVerifyInit (PKCS #11 3.2, section 5.16.1). A NULL mechanism ends an active process.
+    /// C_MessageVerifyInit (PKCS #11 3.2, section 5.16.1). A NULL mechanism cancels an active
+    /// process.
     fn C_MessageVerifyInit(
         hSession: CK_SESSION_HANDLE,
         pMechanism: *mut CK_MECHANISM,
@@ -137,8 +138,7 @@ functions! {
         begin(&Module::current()?.session(hSession)?.message_verify, &pParameter)
     }
 
-    /// C_VerifyMessageNext (PKCS #11 3.2, section 5.16.4). It is the last part if there is a
-    /// signature.
+    /// C_VerifyMessageNext (PKCS #11 3.2, section 5.16.4). A signature marks the last part.
     fn C_VerifyMessageNext(
         hSession: CK_SESSION_HANDLE,
         pParameter: *mut c_void,
@@ -160,14 +160,13 @@ functions! {
         })
     }
 
-    /// C_MessageVerifyFinal (PKCS #11 3.2, section 5.16.5). A message without its last part is
-    /// dropped.
+    /// C_MessageVerifyFinal (PKCS #11 3.2, section 5.16.5). An incomplete message is discarded.
     fn C_MessageVerifyFinal(hSession: CK_SESSION_HANDLE) {
         Module::current()?.session(hSession)?.message_verify.take().map(drop)
     }
 }
 
-/// Works on an active process, which goes on whatever comes of it.
+/// Runs `work` on an active process, which stays active even if that fails.
 fn in_process<T: Operation>(
     place: &OperationPlace<T>,
     work: impl FnOnce(&mut Taken<'_, T>) -> Result<()>,
@@ -178,7 +177,7 @@ fn in_process<T: Operation>(
     result
 }
 
-/// Begins a message in parts.
+/// Begins a multi-part message.
 fn begin<K: MessageKey>(place: &OperationPlace<Messages<K>>, parameter: &Input) -> Result<()>
 where
     Messages<K>: Operation,
@@ -189,15 +188,15 @@ where
     })
 }
 
-/// Takes the message in parts, which an error ends.
+/// Takes the multi-part message. An error ends it.
 fn next<K: MessageKey>(process: &mut Taken<'_, Messages<K>>, parameter: &Input) -> Result<Data> {
     let message = process.operation.take()?;
     no_parameter(parameter)?;
     Ok(message)
 }
 
-/// Answers with the signature of a message, of which `complete` adds what is missing. Where only
-/// the length is answered, the message goes to `keep` as it is.
+/// Returns the signature of a message once `complete` has added the rest of it. If only the length
+/// is returned, the message is passed to `keep` unchanged.
 fn sign(
     process: &mut Taken<'_, MessageSign>,
     message: Data,
@@ -207,7 +206,7 @@ fn sign(
     complete: impl FnOnce(&mut Data) -> Result<()>,
 ) -> Result<()> {
     let length = process.operation.key.signature_length();
-    answer(
+    respond(
         output,
         length,
         (process, message),
@@ -220,7 +219,7 @@ fn sign(
     )
 }
 
-/// None of the mechanisms has a parameter for a single message.
+/// None of the mechanisms takes a per-message parameter.
 fn no_parameter(parameter: &Input) -> Result<()> {
     if parameter.is_absent() {
         return Ok(());

@@ -1,9 +1,9 @@
 //! The C ABI: the functions of PKCS #11 3.2, and all access to the caller's memory.
 //!
-//! The contract of every function here is the standard's (PKCS #11 3.2, section 5): a pointer is
-//! NULL or points to memory of the type and length that the other arguments say, which nobody
-//! else changes during the call. NULL, lengths and sizes are checked; the rest is the caller's
-//! promise, and what the SAFETY notes refer to as such.
+//! Each function has the standard's contract (PKCS #11 3.2, section 5): a pointer is NULL or points
+//! to memory of the type and length given by the other arguments, and nobody else changes it during
+//! the call. NULL, lengths and sizes are checked. The rest the caller guarantees; SAFETY comments
+//! refer to this guarantee.
 
 mod arguments;
 mod digesting;
@@ -61,8 +61,8 @@ pub use tables::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 pub use unsupported::*;
 pub use verifying::*;
 
-/// The way in and out of every function: nothing of the call is left in its thread, no panic crosses
-/// it, every error is said, and every call can be seen in a log.
+/// Wraps every function: leaves nothing of the call in its thread, stops panics, and logs errors
+/// and calls.
 fn call(
     function: &'static str,
     arguments: &[Argument],
@@ -76,14 +76,14 @@ fn call(
     contained(|| logged(&call, body))
 }
 
-/// A panic in what is said of a call, of its panics too.
+/// Also catches panics in the logging of a call and of its panics.
 fn contained(call: impl FnOnce() -> CK_RV) -> CK_RV {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(CKR_GENERAL_ERROR)
 }
 
 fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let started = Instant::now();
-    prepare();
+    start_logging_once();
     signpath_logging::begin_call();
     trace!("{call} begins");
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
@@ -103,8 +103,8 @@ fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
     rv
 }
 
-/// What comes before the first call of the process, which may come before C_Initialize.
-fn prepare() {
+/// Runs once per process, before the first call, which need not be C_Initialize.
+fn start_logging_once() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
         signpath_logging::report_panics();
@@ -112,7 +112,7 @@ fn prepare() {
     }
 }
 
-/// The arguments of a function, for its log.
+/// Collects the arguments of a function for logging.
 macro_rules! argument_list {
     ($($argument:ident: $type:ty),*) => {
         [$($crate::ffi::arguments::Argument::new(
@@ -130,22 +130,21 @@ mod tests {
 
     use super::*;
 
-    /// Set where the test runs itself again, in a process whose stderr and panics are its own.
+    /// Set when the test runs itself in a child process, to observe stderr and the panic.
     const CHILD: &str = "SIGNPATH_TEST_PANIC";
 
     #[test]
-    fn a_panic_outside_of_what_a_call_does_is_a_return_value_too() {
+    fn returns_general_error_if_logging_a_call_panics() {
         assert_eq!(contained(|| panic!("in the log")), CKR_GENERAL_ERROR);
     }
 
     #[test]
-    fn a_panic_is_a_return_value_and_says_where_it_was_but_not_its_message() {
+    fn a_panic_is_logged_with_its_location_but_not_its_message() {
         if std::env::var_os(CHILD).is_some() {
             let rv = call("C_Test", &[], || panic!("with the token s3cret"));
             std::process::exit(i32::try_from(rv).unwrap());
         }
-        let name =
-            "ffi::tests::a_panic_is_a_return_value_and_says_where_it_was_but_not_its_message";
+        let name = "ffi::tests::a_panic_is_logged_with_its_location_but_not_its_message";
         let output = Command::new(std::env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture"])
             .env(CHILD, "1")

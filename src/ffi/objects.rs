@@ -7,7 +7,7 @@ use super::functions;
 use crate::module::Module;
 
 functions! {
-    /// C_CreateObject (PKCS #11 3.2, section 5.7.1): session objects, for verification.
+    /// C_CreateObject (PKCS #11 3.2, section 5.7.1). Creates session objects, for verification.
     fn C_CreateObject(
         hSession: CK_SESSION_HANDLE,
         pTemplate: *mut CK_ATTRIBUTE,

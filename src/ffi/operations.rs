@@ -1,13 +1,13 @@
-//! What functions that digest, sign and verify have in common.
+//! Helpers shared by the functions that digest, sign and verify.
 
 use super::input::Input;
 use super::mechanism::MechanismArgument;
-use super::output::{Answer, Output};
+use super::output::{Output, Requested};
 use crate::error::Result;
 use crate::mechanism::Request;
 use crate::operation::{InParts, Operation, OperationPlace, Taken};
 
-/// The mechanism with which an operation is to begin; none where NULL ended the active one
+/// Reads the mechanism for a new operation; `None` if it is NULL and cancelled the active operation
 /// (PKCS #11 3.2, section 5.13.1 and others).
 pub(super) fn mechanism_or_cancel<T: Operation>(
     place: &OperationPlace<T>,
@@ -26,19 +26,19 @@ pub(super) fn update<T: InParts>(mut taken: Taken<'_, T>, part: &Input) -> Resul
     Ok(())
 }
 
-/// Ends an operation or a message, and answers with the `length` bytes that `finish` makes of it.
-/// If the caller only asks for the length or has too little room, it goes to `keep` as it is
+/// Ends an operation or a message and returns the `length` bytes produced by `finish`. If the
+/// caller only asks for the length or the buffer is too small, passes it to `keep` unchanged
 /// instead.
-pub(super) fn answer<T>(
+pub(super) fn respond<T>(
     output: &Output,
     length: usize,
     pending: T,
     keep: impl FnOnce(T),
     finish: impl FnOnce(T) -> Result<Vec<u8>>,
 ) -> Result<()> {
-    match output.answer(length)? {
-        Answer::Output(room) => room.write(&finish(pending)?),
-        Answer::Length(result) => {
+    match output.requested(length)? {
+        Requested::Output(room) => room.write(&finish(pending)?),
+        Requested::Length(result) => {
             keep(pending);
             result
         }

@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 use super::memory::CallerMemory;
 use crate::error::{Error, Kind, Result};
 
-/// Room for one value.
+/// A pointer to memory for one value.
 pub(super) struct Out<'a, T>(CallerMemory<'a, T>);
 
 impl<'a, T: Copy> Out<'a, T> {
@@ -13,7 +13,7 @@ impl<'a, T: Copy> Out<'a, T> {
         Self(place)
     }
 
-    /// Refuses NULL before there is a value to write.
+    /// Rejects NULL before there is a value to write.
     pub(super) fn not_null(&self) -> Result<()> {
         self.0.not_null()
     }
@@ -25,13 +25,13 @@ impl<'a, T: Copy> Out<'a, T> {
 }
 
 impl Out<'_, CK_ULONG> {
-    /// Writes a handle, a count or a length, which the log shows.
+    /// Writes a handle, count or length, and logs it.
     pub(super) fn write_number(&self, number: CK_ULONG) -> Result<()> {
         self.0.write_number(number)
     }
 }
 
-/// Room for a number of values that the caller names.
+/// A buffer for a number of values given by the caller.
 pub(super) struct Room<'a, T>(CallerMemory<'a, T>);
 
 impl<'a, T: Copy> Room<'a, T> {
@@ -39,17 +39,17 @@ impl<'a, T: Copy> Room<'a, T> {
         Self(place)
     }
 
-    /// Refuses NULL, even where there is room for nothing.
+    /// Rejects NULL, even if the buffer has no room.
     pub(super) fn not_null(&self) -> Result<()> {
         self.0.not_null()
     }
 
-    /// The most values that it takes.
+    /// The maximum number of values.
     pub(super) fn length(&self) -> usize {
         self.0.count() as usize
     }
 
-    /// Writes all of `values`, or none.
+    /// Writes all of `values`, or nothing.
     ///
     /// # Errors
     /// [`Kind::Arguments`], [`Kind::BufferTooSmall`].
@@ -62,7 +62,7 @@ impl<'a, T: Copy> Room<'a, T> {
 }
 
 impl Room<'_, CK_BYTE> {
-    /// Fills it with what `produce` writes, piece by piece.
+    /// Fills the buffer piece by piece with `produce`.
     ///
     /// # Errors
     /// [`Kind::Arguments`], and those of `produce`.
@@ -83,7 +83,8 @@ impl Room<'_, CK_BYTE> {
     }
 }
 
-/// Room for values, and for their number; before the call, that is how many there is room for.
+/// A buffer for values, and a pointer to their number, which holds the size of the buffer before
+/// the call.
 pub(super) struct List<'a, T> {
     values: CallerMemory<'a, T>,
     count: CallerMemory<'a, CK_ULONG>,
@@ -94,11 +95,11 @@ impl<'a, T: Copy> List<'a, T> {
         Self { values, count }
     }
 
-    /// Answers a question for a list: its length if there is no room, else its values.
+    /// Writes the values, or only their number if the caller passed no buffer.
     ///
     /// # Errors
-    /// [`Kind::Arguments`] where the number has no place; [`Kind::BufferTooSmall`], with the number
-    /// in that place.
+    /// [`Kind::Arguments`] if the pointer to the number is NULL; [`Kind::BufferTooSmall`] after
+    /// writing the required number.
     pub(super) fn write(&self, values: &[T]) -> Result<()> {
         let room = self.room()?;
         self.count.write_number(values.len() as CK_ULONG)?;
@@ -108,42 +109,42 @@ impl<'a, T: Copy> List<'a, T> {
         }
     }
 
-    /// As much room as the caller says; none where the pointer is NULL.
+    /// The caller's buffer; `None` if the pointer is NULL.
     fn room(&self) -> Result<Option<Room<'a, T>>> {
         let count = self.count.read(0)?;
         if self.values.is_null() {
             return Ok(None);
         }
         let (memory, name) = (self.values.memory(), self.values.name());
-        // SAFETY: the caller promises as much room as is said where the number is.
+        // SAFETY: the caller guarantees that the buffer has the size stored in the number.
         let place = unsafe { CallerMemory::new(memory, self.values.pointer(), count, name) };
         Ok(Some(Room(place)))
     }
 }
 
-/// Room for bytes, and for their number.
+/// A byte buffer, and a pointer to its length.
 pub(super) type Output<'a> = List<'a, CK_BYTE>;
 
-/// What a caller who gives room for an output gets.
-pub(super) enum Answer<'a> {
+/// What the caller asked for.
+pub(super) enum Requested<'a> {
     /// The output.
-    Output(Enough<'a>),
-    /// Its length, because the caller asked for that alone or gave too little room. The caller will
-    /// come again.
+    Output(LargeEnough<'a>),
+    /// Its length, because the caller asked only for that or the buffer is too small. The caller
+    /// will call again.
     Length(Result<()>),
 }
 
 impl<'a> Output<'a> {
-    /// Looks whether an output of `needed` bytes is wanted and has room. If not, its length is
-    /// written.
+    /// Checks that the caller wants an output of `needed` bytes and has room for it. If not, writes
+    /// the length.
     ///
     /// # Errors
-    /// [`Kind::Arguments`] where the length has no place.
-    pub(super) fn answer(&self, needed: usize) -> Result<Answer<'_>> {
+    /// [`Kind::Arguments`] if the pointer to the length is NULL.
+    pub(super) fn requested(&self, needed: usize) -> Result<Requested<'_>> {
         let room = self.room()?;
         let result = match room {
             Some(room) if room.length() >= needed => {
-                return Ok(Answer::Output(Enough {
+                return Ok(Requested::Output(LargeEnough {
                     room,
                     length: &self.count,
                     needed,
@@ -153,32 +154,32 @@ impl<'a> Output<'a> {
             None => Ok(()),
         };
         self.count.write_number(needed as CK_ULONG)?;
-        Ok(Answer::Length(result))
+        Ok(Requested::Length(result))
     }
 
-    /// Whether the length has a place.
+    /// Whether the caller passed a pointer to the length.
     pub(super) fn has_length(&self) -> bool {
         !self.count.is_null()
     }
 
-    /// Refuses a NULL pointer to the length.
+    /// Rejects a NULL pointer to the length.
     pub(super) fn length_not_null(&self) -> Result<()> {
         self.count.not_null()
     }
 }
 
-/// Room that is large enough for what is going to be written.
-pub(super) struct Enough<'a> {
+/// A buffer that is large enough for the output.
+pub(super) struct LargeEnough<'a> {
     room: Room<'a, CK_BYTE>,
     length: &'a CallerMemory<'a, CK_ULONG>,
     needed: usize,
 }
 
-impl Enough<'_> {
+impl LargeEnough<'_> {
     /// Writes the output and its length.
     ///
     /// # Errors
-    /// [`Kind::Internal`] when it is longer than was said.
+    /// [`Kind::Internal`] if the output is longer than announced.
     pub(super) fn write(self, value: &[u8]) -> Result<()> {
         if value.len() > self.needed {
             return Err(Error::new(

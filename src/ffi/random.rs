@@ -7,7 +7,8 @@ use crate::error::{Error, Kind};
 use crate::module::Module;
 
 functions! {
-    /// C_SeedRandom (PKCS #11 3.2, section 5.19.1). The operating system sees to the seed.
+    /// C_SeedRandom (PKCS #11 3.2, section 5.19.1). The operating system seeds its generator
+    /// itself.
     fn C_SeedRandom(hSession: CK_SESSION_HANDLE, pSeed: *mut CK_BYTE, ulSeedLen: CK_ULONG) {
         Module::current()?.session(hSession)?;
         pSeed.bytes()?;

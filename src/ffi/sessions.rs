@@ -11,9 +11,9 @@ use crate::module::Module;
 use crate::token::{self, Login};
 
 functions! {
-    /// C_OpenSession (PKCS #11 3.2, section 5.6.1). Read/write sessions are granted, although
-    /// nothing can be written, because some programs open no others; the configuration may want
-    /// them refused.
+    /// C_OpenSession (PKCS #11 3.2, section 5.6.1). Read/write sessions are allowed although
+    /// nothing can be written, because some applications open no others; the configuration can
+    /// forbid them.
     fn C_OpenSession(
         slotID: CK_SLOT_ID,
         flags: CK_FLAGS,
@@ -80,7 +80,7 @@ functions! {
         pInfo.write(info)
     }
 
-    /// C_SessionCancel (PKCS #11 3.2, section 5.6.5). All that can be active can be cancelled.
+    /// C_SessionCancel (PKCS #11 3.2, section 5.6.5). Every operation can be cancelled.
     fn C_SessionCancel(hSession: CK_SESSION_HANDLE, flags: CK_FLAGS) {
         Module::current()?.session(hSession)?.cancel(flags);
         Ok(())
@@ -97,7 +97,7 @@ functions! {
         session.operation_state()
     }
 
-    /// C_SetOperationState (PKCS #11 3.2, section 5.6.7). No state was ever given out.
+    /// C_SetOperationState (PKCS #11 3.2, section 5.6.7). No saved state can exist.
     fn C_SetOperationState(
         hSession: CK_SESSION_HANDLE,
         pOperationState: *mut CK_BYTE,
@@ -113,7 +113,7 @@ functions! {
         ))
     }
 
-    /// C_Login (PKCS #11 3.2, section 5.6.8). A NULL PIN asks for the configured credentials.
+    /// C_Login (PKCS #11 3.2, section 5.6.8). A NULL PIN selects the configured credentials.
     fn C_Login(
         hSession: CK_SESSION_HANDLE,
         userType: CK_USER_TYPE,
@@ -127,8 +127,8 @@ functions! {
         module.login(hSession, &Login { username: &[], pin })
     }
 
-    /// C_LoginUser (PKCS #11 3.2, section 5.6.9). The name of a user is the organization, and the
-    /// PIN then the API token.
+    /// C_LoginUser (PKCS #11 3.2, section 5.6.9). The user name is the organization ID, and the PIN
+    /// the API token.
     fn C_LoginUser(
         hSession: CK_SESSION_HANDLE,
         userType: CK_USER_TYPE,
@@ -153,7 +153,7 @@ functions! {
     }
 
     /// C_GetSessionValidationFlags (PKCS #11 3.2, section 5.6.11). The token has no validation
-    /// objects, so that no operation has a flag of one.
+    /// objects, so no flags are ever set.
     fn C_GetSessionValidationFlags(
         hSession: CK_SESSION_HANDLE,
         type_: CK_SESSION_VALIDATION_FLAGS_TYPE,

@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 
 use super::functions;
-use super::operations::{answer, mechanism_or_cancel, update};
+use super::operations::{mechanism_or_cancel, respond, update};
 use super::output::Output;
 use crate::error::Result;
 use crate::mechanism::{Mechanism, Request};
@@ -13,7 +13,8 @@ use crate::session::Session;
 use crate::token::Key;
 
 functions! {
-    /// C_SignInit (PKCS #11 3.2, section 5.13.1). A NULL mechanism ends an active signature.
+    /// C_SignInit (PKCS #11 3.2, section 5.13.1). A NULL mechanism cancels an active signature
+    /// operation.
     fn C_SignInit(
         hSession: CK_SESSION_HANDLE,
         pMechanism: *mut CK_MECHANISM,
@@ -40,14 +41,14 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?.continued_as(Parts::Single)?;
+        let sign = session.sign.take()?.in_form(Parts::Single)?;
         finish(sign, &session, &pSignature, |data| data.set(&pData.bytes()?))
     }
 
     /// C_SignUpdate (PKCS #11 3.2, section 5.13.3).
     fn C_SignUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(session.sign.take()?.continued_as(Parts::Multiple)?, &pPart)
+        update(session.sign.take()?.in_form(Parts::Multiple)?, &pPart)
     }
 
     /// C_SignFinal (PKCS #11 3.2, section 5.13.4).
@@ -57,19 +58,19 @@ functions! {
         pulSignatureLen: *mut CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let sign = session.sign.take()?.continued_as(Parts::Multiple)?;
+        let sign = session.sign.take()?.in_form(Parts::Multiple)?;
         finish(sign, &session, &pSignature, |_| Ok(()))
     }
 }
 
-/// The private key of a handle, ready to sign.
+/// Looks up a private key and prepares it for signing.
 pub(super) fn signer(module: &Module, request: Request, key: CK_OBJECT_HANDLE) -> Result<Signer> {
     let mechanism = Mechanism::for_signatures(request.id)?;
     let Key { service, object } = module.token.key(key)?;
     Signer::new(service, &object, mechanism, request.parameter)
 }
 
-/// Answers with the signature of the data, of which `complete` adds what is missing.
+/// Returns the signature of the data once `complete` has added the rest of it.
 fn finish(
     sign: Taken<'_, Sign>,
     session: &Session,
@@ -77,7 +78,7 @@ fn finish(
     complete: impl FnOnce(&mut Data) -> Result<()>,
 ) -> Result<()> {
     let length = sign.operation.signer.signature_length();
-    answer(output, length, sign, Taken::keep, |mut sign| {
+    respond(output, length, sign, Taken::keep, |mut sign| {
         complete(&mut sign.operation.data)?;
         let wait = sign.place.wait(session.cancellation());
         sign.operation.signer.sign(sign.operation.data, &wait)

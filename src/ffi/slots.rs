@@ -12,7 +12,7 @@ use crate::mechanism::{MECHANISMS, Mechanism};
 use crate::module::Module;
 use crate::token;
 
-/// The flags of mechanisms in PKCS #11 2.40 (section 3.5 there).
+/// The mechanism flags of PKCS #11 2.40 (section 3.5 there).
 const FLAGS_2_40: CK_FLAGS = CKF_HW
     | CKF_ENCRYPT
     | CKF_DECRYPT
@@ -83,8 +83,8 @@ functions! {
         pInfo.write(info)
     }
 
-    /// C_WaitForSlotEvent (PKCS #11 3.2, section 5.5.4). Nothing ever happens to the slot, so that
-    /// it waits until C_Finalize.
+    /// C_WaitForSlotEvent (PKCS #11 3.2, section 5.5.4). There are no slot events, so it waits
+    /// until C_Finalize.
     fn C_WaitForSlotEvent(flags: CK_FLAGS, pSlot: *mut CK_SLOT_ID, pReserved: *mut c_void) {
         let module = Module::current()?;
         pSlot.not_null()?;
@@ -118,11 +118,11 @@ functions! {
 }
 
 entry_point! {
-    /// C_GetMechanismInfo of the function list of version 2.40: without the flags of later
-    /// versions, whose bits a caller of that version does not know.
+    /// C_GetMechanismInfo in the function list of version 2.40. It leaves out the flags of later
+    /// versions, which callers of 2.40 do not know.
     ///
     /// # Safety
-    /// The pointers are as the standard demands.
+    /// Pointers must be valid as the standard requires.
     (pub(super)) mechanism_info_2_40: "C_GetMechanismInfo" =>
     (slotID: CK_SLOT_ID, type_: CK_MECHANISM_TYPE, pInfo: *mut CK_MECHANISM_INFO)
     {
@@ -151,7 +151,7 @@ fn mechanism_info(
     info.write(known)
 }
 
-/// Refuses every slot but the one.
+/// Rejects every slot ID except [`token::SLOT_ID`].
 pub(super) fn check_slot(slot_id: CK_SLOT_ID) -> Result<()> {
     if slot_id == token::SLOT_ID {
         return Ok(());
@@ -165,7 +165,7 @@ pub(super) fn check_slot(slot_id: CK_SLOT_ID) -> Result<()> {
     ))
 }
 
-/// A text as the standard wants it in its structures: blank-padded, not NUL-terminated.
+/// Text as the standard's structures require it: blank-padded, not NUL-terminated.
 pub(super) fn padded<const N: usize>(text: &str) -> [CK_UTF8CHAR; N] {
     let mut field = [b' '; N];
     for (place, byte) in field.iter_mut().zip(text.bytes()) {

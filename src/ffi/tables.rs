@@ -1,4 +1,4 @@
-//! The function lists of PKCS #11 2.40, 3.0 and 3.2, all from one list of functions.
+//! The function lists of PKCS #11 2.40, 3.0 and 3.2, generated from one list of functions.
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
@@ -66,8 +66,8 @@ function_lists! {
 
 const NAME: &CStr = c"PKCS 11";
 
-/// The interfaces, the one that is chosen by default first. None is fork safe as
-/// CKF_INTERFACE_FORK_SAFE means it: a child starts afresh, without its parent's sessions.
+/// The interfaces, default first. None is fork-safe in the sense of CKF_INTERFACE_FORK_SAFE: a
+/// forked child starts without its parent's sessions.
 static INTERFACES: Interfaces = Interfaces(ALL);
 
 const ALL: [CK_INTERFACE; 3] = [
@@ -76,7 +76,7 @@ const ALL: [CK_INTERFACE; 3] = [
     interface(&raw const FUNCTION_LIST),
 ];
 
-/// The versions of the interfaces.
+/// The versions of [`INTERFACES`], in the same order.
 static VERSIONS: [CK_VERSION; 3] = [
     FUNCTION_LIST_3_2.version,
     FUNCTION_LIST_3_0.version,
@@ -88,14 +88,14 @@ struct Interfaces([CK_INTERFACE; 3]);
 // SAFETY: the pointers lead to statics that are never written.
 unsafe impl Sync for Interfaces {}
 
-/// The interfaces as C_GetInterface gives them away, in memory that can be written: the standard
-/// does not say `const`, and OpenSC's pkcs11-spy puts its own list of functions there.
-static GIVEN_AWAY: GivenAway = GivenAway(UnsafeCell::new(ALL));
+/// The interfaces that C_GetInterface returns, in writable memory: the standard does not declare
+/// them `const`, and OpenSC's pkcs11-spy replaces the function list in place.
+static RETURNED_INTERFACES: WritableInterfaces = WritableInterfaces(UnsafeCell::new(ALL));
 
-struct GivenAway(UnsafeCell<[CK_INTERFACE; 3]>);
+struct WritableInterfaces(UnsafeCell<[CK_INTERFACE; 3]>);
 
-// SAFETY: nothing here reads or writes it.
-unsafe impl Sync for GivenAway {}
+// SAFETY: this module neither reads nor writes it.
+unsafe impl Sync for WritableInterfaces {}
 
 const fn interface<T>(function_list: *const T) -> CK_INTERFACE {
     CK_INTERFACE {
@@ -117,8 +117,8 @@ functions! {
         pInterfacesList.write(&INTERFACES.0)
     }
 
-    /// C_GetInterface (PKCS #11 3.2, section 5.4.6). Without name or version any will do, the
-    /// newest first.
+    /// C_GetInterface (PKCS #11 3.2, section 5.4.6). Without a name or version, returns the newest
+    /// interface that matches.
     fn C_GetInterface(
         pInterfaceName: *mut CK_UTF8CHAR,
         pVersion: *mut CK_VERSION,
@@ -138,7 +138,7 @@ functions! {
         let position = position.ok_or_else(|| {
             Error::new(Kind::NoSuchInterface, "no interface has this name, version and flags")
         })?;
-        let interface = GIVEN_AWAY.0.get().cast::<CK_INTERFACE>().wrapping_add(position);
+        let interface = RETURNED_INTERFACES.0.get().cast::<CK_INTERFACE>().wrapping_add(position);
         ppInterface.write(interface)
     }
 }

@@ -1,4 +1,4 @@
-//! Templates: attributes that a caller gives or asks for.
+//! Templates: attributes that a caller provides or asks for.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attribute, Object, Value};
 
-/// The most attributes that a template can have: several times as many as the standard defines.
+/// The maximum number of attributes in a template, several times the number in the standard.
 const MAX_ATTRIBUTES: CK_ULONG = 1024;
 
 /// A template: a pointer and the number of its attributes.
@@ -22,13 +22,13 @@ impl<'a> Template<'a> {
         Self(place)
     }
 
-    /// Refuses NULL, even where there are no attributes.
+    /// Rejects NULL, even without attributes.
     pub(super) fn not_null(&self) -> Result<()> {
         self.0.not_null()
     }
 
-    /// Reads the template for `work`. Its values stay where they are until their length is
-    /// plausible.
+    /// Reads the template and passes it to `work`. Values are only read once their length is known
+    /// to be plausible.
     ///
     /// # Errors
     /// [`Kind::Arguments`], and those of `work`.
@@ -49,7 +49,7 @@ impl<'a> Template<'a> {
             .collect::<Result<_>>()?;
         log(attributes.iter().map(|attribute| {
             let name = constant_names::attribute(attribute.id);
-            match shown(attribute) {
+            match loggable_value(attribute) {
                 Some(value) => format!("{name}={value}"),
                 None => format!("{name} ({} bytes)", attribute.length),
             }
@@ -57,11 +57,11 @@ impl<'a> Template<'a> {
         work(&attributes)
     }
 
-    /// Fills the template with the attributes of an object (PKCS #11 3.2, section 5.7.5). All
-    /// entries are processed, whatever becomes of one.
+    /// Fills the template with the attributes of an object (PKCS #11 3.2, section 5.7.5). Processes
+    /// all entries, even if some fail.
     ///
     /// # Errors
-    /// [`Kind::Arguments`], else the first of [`Kind::AttributeType`],
+    /// [`Kind::Arguments`], otherwise the first of [`Kind::AttributeType`],
     /// [`Kind::AttributeSensitive`], [`Kind::BufferTooSmall`].
     pub(super) fn fill(&self, object: &Object) -> Result<()> {
         self.not_null()?;
@@ -99,16 +99,16 @@ impl<'a> Template<'a> {
         Ok(count as usize)
     }
 
-    /// The place of the value of an attribute of this template.
+    /// The memory of the value of an attribute.
     fn value(&self, attribute: &CK_ATTRIBUTE) -> CallerMemory<'a, CK_BYTE> {
         let (pointer, length) = (attribute.pValue.cast(), attribute.ulValueLen);
-        // SAFETY: the caller's promise about the attributes.
+        // SAFETY: the caller guarantees it for all attributes of the template.
         unsafe { CallerMemory::new(self.0.memory(), pointer, length, "pValue in pTemplate") }
     }
 }
 
-/// The value of an attribute that says what kind of object it is and nothing of which one.
-fn shown(attribute: &Attribute) -> Option<Cow<'static, str>> {
+/// The value of an attribute that describes the kind of object but does not identify it.
+fn loggable_value(attribute: &Attribute) -> Option<Cow<'static, str>> {
     let number = || attribute.array().map(CK_ULONG::from_ne_bytes);
     match attribute.id {
         CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => attribute
@@ -150,7 +150,7 @@ fn write(
     }
 }
 
-/// Logs what a template holds: types and lengths, and no value that may be anybody's data.
+/// Logs the attributes of a template: types and lengths, but no values that may be confidential.
 fn log(attributes: impl IntoIterator<Item = String>) {
     if log::log_enabled!(log::Level::Debug) {
         let attributes: Vec<_> = attributes.into_iter().collect();

@@ -1,5 +1,5 @@
-//! Functions that a read-only token for signing does not have. Each is the stub that the standard
-//! wants in its place, which looks at no argument (PKCS #11 3.2, section 5).
+//! Functions that a read-only signing token does not support. Each is the stub that the standard
+//! requires, which ignores its arguments (PKCS #11 3.2, section 5).
 
 use std::ffi::c_void;
 
@@ -15,7 +15,7 @@ macro_rules! refusals {
             #[doc = concat!(stringify!($name), ": ", $reason, ".")]
             ///
             /// # Safety
-            /// No pointer is followed.
+            /// No pointer is dereferenced.
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
                 let arguments = argument_list!($($argument: $type),*);

@@ -1,4 +1,4 @@
-//! Functions for verifying signatures (PKCS #11 3.2, section 5.15). The service is not asked.
+//! Functions for verifying signatures (PKCS #11 3.2, section 5.15). Verification is local.
 
 use cryptoki_sys::*;
 
@@ -11,7 +11,8 @@ use crate::operation::{Operation, Parts, Taken, Verifier, Verify};
 use crate::session::Session;
 
 functions! {
-    /// C_VerifyInit (PKCS #11 3.2, section 5.15.1). A NULL mechanism ends an active verification.
+    /// C_VerifyInit (PKCS #11 3.2, section 5.15.1). A NULL mechanism cancels an active
+    /// verification.
     fn C_VerifyInit(
         hSession: CK_SESSION_HANDLE,
         pMechanism: *mut CK_MECHANISM,
@@ -38,7 +39,7 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        let mut verify = take(&session, SignatureComes::Last, Parts::Single)?;
+        let mut verify = take(&session, SignatureOrder::Last, Parts::Single)?;
         let (data, signature) = (pData.bytes()?, pSignature.bytes()?);
         verify.operation.data.set(&data)?;
         finish(verify, &signature)
@@ -47,7 +48,7 @@ functions! {
     /// C_VerifyUpdate (PKCS #11 3.2, section 5.15.3).
     fn C_VerifyUpdate(hSession: CK_SESSION_HANDLE, pPart: *mut CK_BYTE, ulPartLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        update(take(&session, SignatureComes::Last, Parts::Multiple)?, &pPart)
+        update(take(&session, SignatureOrder::Last, Parts::Multiple)?, &pPart)
     }
 
     /// C_VerifyFinal (PKCS #11 3.2, section 5.15.4).
@@ -57,10 +58,10 @@ functions! {
         ulSignatureLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        finish(take(&session, SignatureComes::Last, Parts::Multiple)?, &pSignature.bytes()?)
+        finish(take(&session, SignatureOrder::Last, Parts::Multiple)?, &pSignature.bytes()?)
     }
 
-    /// C_VerifySignatureInit (PKCS #11 3.2, section 5.15.7). A NULL mechanism ends an active
+    /// C_VerifySignatureInit (PKCS #11 3.2, section 5.15.7). A NULL mechanism cancels an active
     /// verification.
     fn C_VerifySignatureInit(
         hSession: CK_SESSION_HANDLE,
@@ -78,7 +79,7 @@ functions! {
         session.verify.start(|_| {
             let verifier = verifier(&module, request, hKey)?;
             let data = verifier.data();
-            // A signature of a wrong length is refused later, and not worth a copy.
+            // A signature of the wrong length is refused later and not worth copying.
             let signature = match verifier.takes(signature.len()) {
                 true => signature.to_vec(),
                 false => Vec::new(),
@@ -90,7 +91,7 @@ functions! {
     /// C_VerifySignature (PKCS #11 3.2, section 5.15.8).
     fn C_VerifySignature(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG) {
         let session = Module::current()?.session(hSession)?;
-        let mut verify = take(&session, SignatureComes::First, Parts::Single)?;
+        let mut verify = take(&session, SignatureOrder::First, Parts::Single)?;
         verify.operation.data.set(&pData.bytes()?)?;
         finish_with_first(verify)
     }
@@ -102,17 +103,17 @@ functions! {
         ulPartLen: CK_ULONG,
     ) {
         let session = Module::current()?.session(hSession)?;
-        update(take(&session, SignatureComes::First, Parts::Multiple)?, &pPart)
+        update(take(&session, SignatureOrder::First, Parts::Multiple)?, &pPart)
     }
 
     /// C_VerifySignatureFinal (PKCS #11 3.2, section 5.15.10).
     fn C_VerifySignatureFinal(hSession: CK_SESSION_HANDLE) {
         let session = Module::current()?.session(hSession)?;
-        finish_with_first(take(&session, SignatureComes::First, Parts::Multiple)?)
+        finish_with_first(take(&session, SignatureOrder::First, Parts::Multiple)?)
     }
 }
 
-/// The public key of a handle, ready to verify, also before login.
+/// Looks up a public key and prepares it for verification, also before login.
 pub(super) fn verifier(
     module: &Module,
     request: Request,
@@ -122,26 +123,25 @@ pub(super) fn verifier(
     Verifier::new(module.token.visible_key(key)?, mechanism, request.parameter)
 }
 
-/// When the signature comes.
+/// When the caller passes the signature.
 #[derive(PartialEq, Eq)]
-enum SignatureComes {
+enum SignatureOrder {
     /// Before the data, with C_VerifySignatureInit.
     First,
-    /// With what ends the verification.
+    /// At the end.
     Last,
 }
 
-/// Takes the verification, if it was begun by the function that goes with the one that asks, and
-/// in the same form.
-fn take(session: &Session, signature: SignatureComes, form: Parts) -> Result<Taken<'_, Verify>> {
+/// Takes the verification if it was begun by the matching function and in the same form.
+fn take(session: &Session, signature: SignatureOrder, form: Parts) -> Result<Taken<'_, Verify>> {
     let taken = session.verify.take()?;
-    if taken.operation.signature.is_some() == (signature == SignatureComes::First) {
-        return taken.continued_as(form);
+    if taken.operation.signature.is_some() == (signature == SignatureOrder::First) {
+        return taken.in_form(form);
     }
     taken.keep();
     let (begun, other) = match signature {
-        SignatureComes::First => (Verify::INIT, "C_Verify…"),
-        SignatureComes::Last => ("C_VerifySignatureInit", "C_VerifySignature…"),
+        SignatureOrder::First => (Verify::INIT, "C_Verify…"),
+        SignatureOrder::Last => ("C_VerifySignatureInit", "C_VerifySignature…"),
     };
     Err(Error::new(
         Kind::OperationNotInitialized,

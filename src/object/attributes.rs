@@ -1,4 +1,4 @@
-//! The attributes of the three classes (PKCS #11 3.2, section 4).
+//! The attributes of each class of objects (PKCS #11 3.2, section 4).
 
 use cryptoki_sys::*;
 use sha1::{Digest, Sha1};
@@ -15,21 +15,21 @@ use signpath_platform::date::day;
 pub enum Value<B = Vec<u8>> {
     /// What C_GetAttributeValue returns.
     Bytes(B),
-    /// A part of a private key: it exists and is never shown.
+    /// Part of a private key, which is never revealed.
     Sensitive,
 }
 
 impl<B: AsRef<[u8]>> Value<B> {
-    /// Whether it is shown and these are its bytes.
+    /// Whether the value can be read and equals `bytes`.
     pub fn is(&self, bytes: &[u8]) -> bool {
         matches!(self, Self::Bytes(value) if value.as_ref() == bytes)
     }
 }
 
-/// The attributes of an object, each once.
+/// The attributes of an object, without duplicates.
 pub(super) type Attributes = Vec<(CK_ATTRIBUTE_TYPE, Value)>;
 
-/// How an object is called, and how its key pair is.
+/// The names of an object and its key pair.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Names<'a> {
     /// CKA_LABEL.
@@ -47,7 +47,7 @@ pub(super) fn certificate(
     category: CK_CERTIFICATE_CATEGORY,
 ) -> Attributes {
     let (start, end) = certificate.validity();
-    // CK_DATE is eight digits (section 3.1).
+    // CK_DATE consists of eight digits (section 3.1).
     let ck_date = |time| bytes(day(time).replace('-', "").as_bytes());
     let fingerprint = Sha1::digest(certificate.der());
     let mut attributes = storage(Class::Certificate, names.label, false);
@@ -55,7 +55,7 @@ pub(super) fn certificate(
         (CKA_CERTIFICATE_TYPE, number(CKC_X_509)),
         (CKA_TRUSTED, boolean(false)),
         (CKA_CERTIFICATE_CATEGORY, number(category)),
-        // The first three bytes of the SHA-1 of the certificate (section 4.6.2).
+        // The first three bytes of the certificate's SHA-1 (section 4.6.2).
         (
             CKA_CHECK_VALUE,
             bytes(fingerprint.get(..3).unwrap_or_default()),
@@ -71,7 +71,7 @@ pub(super) fn certificate(
         (CKA_ISSUER, bytes(certificate.issuer())),
         (CKA_SERIAL_NUMBER, bytes(certificate.serial_number())),
         (CKA_VALUE, bytes(certificate.der())),
-        // Only a certificate that is elsewhere needs the hashes.
+        // The hashes are only needed for a certificate stored elsewhere.
         (CKA_URL, bytes(b"")),
         (CKA_HASH_OF_SUBJECT_PUBLIC_KEY, bytes(b"")),
         (CKA_HASH_OF_ISSUER_PUBLIC_KEY, bytes(b"")),
@@ -114,7 +114,7 @@ pub(super) fn public_key(names: Names, key: &PublicKey) -> Attributes {
     attributes
 }
 
-/// The attributes of a private key object. It is private if only a user who is logged in sees it.
+/// The attributes of a private key object. `is_private` hides it until a user is logged in.
 pub(super) fn private_key(names: Names, key: &PublicKey, is_private: bool) -> Attributes {
     let mut attributes = storage(Class::PrivateKey, names.label, is_private);
     attributes.extend(common_key(names, key));
@@ -149,8 +149,8 @@ pub(super) fn private_key(names: Names, key: &PublicKey, is_private: bool) -> At
     attributes
 }
 
-/// What all token objects have (section 4.4). Copies are refused, which spares the OpenSSL
-/// provider an attempt.
+/// The attributes of all token objects (section 4.4). They cannot be copied; saying so saves the
+/// OpenSSL provider an attempt.
 fn storage(class: Class, label: &[u8], is_private: bool) -> Attributes {
     vec![
         (CKA_CLASS, number(class.id())),
@@ -163,15 +163,15 @@ fn storage(class: Class, label: &[u8], is_private: bool) -> Attributes {
     ]
 }
 
-/// What public and private keys share (section 4), and the public parts of the key,
-/// which tools read from both.
+/// The attributes common to public and private keys (section 4), including the public key, which
+/// applications read from both.
 fn common_key(names: Names, key: &PublicKey) -> Attributes {
     let mut attributes = vec![
         (CKA_ID, bytes(names.id)),
         (CKA_START_DATE, bytes(b"")),
         (CKA_END_DATE, bytes(b"")),
         (CKA_DERIVE, boolean(false)),
-        // Where the key was made is SignPath's affair; the module cannot vouch for it.
+        // SignPath knows where the key was generated; the module cannot vouch for it.
         (CKA_LOCAL, boolean(false)),
         (CKA_KEY_GEN_MECHANISM, number(CK_UNAVAILABLE_INFORMATION)),
         (CKA_OBJECT_VALIDATION_FLAGS, number(0)),
@@ -181,8 +181,8 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
     let allowed: Vec<_> = mechanism::allowed_for(key)
         .flat_map(|mechanism| ulong(mechanism.id))
         .collect();
-    // What an empty list means is not agreed upon. A key that no mechanism takes is one of a size
-    // out of the range that C_GetMechanismInfo names.
+    // Applications disagree on the meaning of an empty list. A key without mechanisms has a size
+    // outside the range reported by C_GetMechanismInfo.
     if !allowed.is_empty() {
         attributes.push((CKA_ALLOWED_MECHANISMS, Value::Bytes(allowed)));
     }
@@ -202,7 +202,7 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
     attributes
 }
 
-/// A CK_ULONG in the memory layout of the caller.
+/// A CK_ULONG in native byte order.
 pub(super) fn ulong(value: CK_ULONG) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
 }

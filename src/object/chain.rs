@@ -1,4 +1,4 @@
-//! The certificates of authorities that lead up from those of signing policies.
+//! CA certificates that issued the certificates of signing policies, directly or indirectly.
 
 use std::collections::HashSet;
 
@@ -8,9 +8,9 @@ use log::warn;
 use super::attributes::{self, Names};
 use signpath_crypto::Certificate;
 
-use super::{Class, Common, Object, Shown};
+use super::{Class, Object, SharedAttributes, Shown};
 
-/// The objects of those certificates in `bundle` that lead up from one of a policy.
+/// Creates objects for those certificates in `bundle` that are part of a policy's chain.
 pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object> {
     let own: Vec<_> = policies.iter().filter_map(Shown::certificate).collect();
     let mut known: HashSet<_> = own.iter().map(|certificate| certificate.der()).collect();
@@ -21,8 +21,8 @@ pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object>
     let mut open = own.clone();
     let mut chain: Vec<&Certificate> = Vec::new();
     while let Some(certificate) = open.pop() {
-        // One that is in the chain is not looked at again: many policies have the same issuer, and
-        // each look verifies a signature.
+        // Certificates already in the chain are not checked again: many policies share an issuer,
+        // and each check verifies a signature.
         others.retain(|other| {
             let is_issuer = other.issued(certificate);
             if is_issuer {
@@ -46,7 +46,7 @@ pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object>
 
 fn object(certificate: &Certificate, policies: &[Shown]) -> Object {
     let label = certificate.title();
-    // Tools take objects with the same CKA_ID for a key and its certificate.
+    // Applications take objects with the same CKA_ID for a key and its certificate.
     let is_policy = |id: &[u8]| {
         policies
             .iter()
@@ -60,6 +60,6 @@ fn object(certificate: &Certificate, policies: &[Shown]) -> Object {
         subject: &[],
     };
     let attributes = attributes::certificate(names, certificate, CK_CERTIFICATE_CATEGORY_AUTHORITY);
-    let mut common = Common::default();
+    let mut common = SharedAttributes::default();
     Object::new(Class::Certificate, None, attributes, &mut common)
 }

@@ -1,20 +1,19 @@
-//! Attributes in a caller's template, which are read no sooner than their length is plausible.
+//! Attributes of a caller's template, whose values are only read if their length is plausible.
 
 use cryptoki_sys::CK_ATTRIBUTE_TYPE;
 
-/// An attribute of a template. Its value stays in the caller's memory until something asks for it
-/// with a length that a value can have: behind any other length there may be less memory than the
-/// caller says.
+/// An attribute of a template. Its value stays in the caller's memory until something asks for a
+/// value of that length: if the length is implausible, the buffer may well be shorter.
 pub struct Attribute<'a> {
-    /// CKA_….
+    /// The attribute type, CKA_….
     pub id: CK_ATTRIBUTE_TYPE,
-    /// The length of the value in bytes, as the caller says.
+    /// The length of the value in bytes, as stated by the caller.
     pub length: usize,
     read: Box<dyn Fn() -> &'a [u8] + 'a>,
 }
 
 impl<'a> Attribute<'a> {
-    /// An attribute whose value `read` gives.
+    /// Creates an attribute whose value is read by `read`.
     pub fn new(id: CK_ATTRIBUTE_TYPE, length: usize, read: impl Fn() -> &'a [u8] + 'a) -> Self {
         Self {
             id,
@@ -23,7 +22,7 @@ impl<'a> Attribute<'a> {
         }
     }
 
-    /// Whether the value is this one. It is not read if the lengths differ.
+    /// Whether the attribute has that value. Does not read it if the lengths differ.
     pub fn is(&self, value: &[u8]) -> bool {
         self.length == value.len() && (self.read)() == value
     }
@@ -33,7 +32,7 @@ impl<'a> Attribute<'a> {
         (self.length <= limit).then(|| (self.read)())
     }
 
-    /// The value, if it has exactly `N` bytes.
+    /// The value, if it is exactly `N` bytes long.
     pub fn array<const N: usize>(&self) -> Option<[u8; N]> {
         self.up_to(N)?.try_into().ok()
     }

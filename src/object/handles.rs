@@ -1,4 +1,4 @@
-//! The handles of objects: given once, never to another object.
+//! Object handles, which are never reused.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use cryptoki_sys::CK_OBJECT_HANDLE;
 
 use super::Object;
 
-/// What a handle stands for: an object that never changes. A renewed certificate is another
-/// object; the keys of its policy stay the same ones if all their attributes do.
+/// Identifies an immutable object. A renewed certificate is a different object; the keys of its
+/// policy stay the same if all their attributes do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    /// None of an object that belongs to none.
+    /// `None` for objects that belong to no organization.
     organization_id: Option<Arc<str>>,
     unique_id: Arc<str>,
 }
 
-/// All handles that have been given and are valid.
+/// All handles that are currently valid.
 #[derive(Debug, Default)]
 pub struct Handles {
     handles: HashMap<Key, CK_OBJECT_HANDLE>,
     known: HashMap<CK_OBJECT_HANDLE, Known>,
 }
 
-/// The last handle given. It counts on behind C_Finalize and in a forked child.
+/// The most recent handle. It keeps counting across C_Finalize and in a forked child.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
-/// A handle that no object ever had.
+/// A new handle, different from all others.
 pub fn unused_handle() -> CK_OBJECT_HANDLE {
     LAST.fetch_add(1, Ordering::Relaxed) as CK_OBJECT_HANDLE + 1
 }
@@ -39,7 +39,8 @@ struct Known {
 }
 
 impl Handles {
-    /// The handle of an object, perhaps of an organization, the same each time.
+    /// The handle of an object, which is the same each time. Objects of different organizations
+    /// differ.
     pub fn handle(
         &mut self,
         organization_id: Option<&Arc<str>>,
@@ -59,12 +60,12 @@ impl Handles {
         handle
     }
 
-    /// Whether a handle has been given and is still valid.
+    /// Whether a handle is valid.
     pub fn contains(&self, handle: CK_OBJECT_HANDLE) -> bool {
         self.known.contains_key(&handle)
     }
 
-    /// CKA_UNIQUE_ID of the object of a handle, if it belongs to this organization, or to none.
+    /// The CKA_UNIQUE_ID of an object by its handle, if it belongs to that organization.
     pub fn unique_id(
         &self,
         handle: CK_OBJECT_HANDLE,
@@ -74,7 +75,8 @@ impl Handles {
         (key.organization_id.as_ref() == organization_id).then_some(&*key.unique_id)
     }
 
-    /// Makes the handles of private objects invalid, as C_Logout does (PKCS #11 3.2, section 5.6.10).
+    /// Invalidates the handles of private objects, as C_Logout requires (PKCS #11 3.2, section
+    /// 5.6.10).
     pub fn forget_private(&mut self) {
         self.known.retain(|_, known| known.is_public);
         let known = &self.known;

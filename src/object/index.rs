@@ -1,4 +1,4 @@
-//! Finds objects by their attributes without looking at all of them.
+//! Finds objects by their attributes without checking every object.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use cryptoki_sys::*;
 
 use super::{Attribute, Object, Value};
 
-/// The attributes that objects are found by.
+/// The indexed attributes.
 const INDEXED: [CK_ATTRIBUTE_TYPE; 5] = [CKA_ID, CKA_LABEL, CKA_UNIQUE_ID, CKA_SUBJECT, CKA_CLASS];
 
-/// Objects that never change, in their order.
+/// Immutable objects in a fixed order, with an index.
 #[derive(Debug, Default)]
 pub struct Index {
     objects: Vec<Arc<Object>>,
     hasher: RandomState,
-    /// The hash of each value of an indexed attribute, with the place of the object that has it. They
-    /// are sorted, which takes less memory than a table of lists.
+    /// The hash of each value of an indexed attribute, and the position of the object that has it.
+    /// Sorted, which takes less memory than a hash table of lists.
     values: Vec<(u64, u32)>,
-    /// The length of the longest of them. What is longer is not read.
+    /// The length of the longest indexed value. Longer values are not read from a template.
     longest: usize,
 }
 
 impl Index {
-    /// Takes the objects.
+    /// Builds the index.
     pub fn new(objects: Vec<Arc<Object>>) -> Self {
         let hasher = RandomState::new();
         let mut values = Vec::with_capacity(objects.len() * INDEXED.len());
@@ -52,7 +52,7 @@ impl Index {
         &self.objects
     }
 
-    /// The objects that match a template. It looks only at those that have the value of its rarest
+    /// The objects that match a template. Only checks the objects that match its most selective
     /// indexed attribute.
     pub fn matching<'a>(
         &'a self,
@@ -82,7 +82,7 @@ impl Index {
         objects.find(|object| **object.unique_id() == *unique_id)
     }
 
-    /// Where objects are that have an indexed attribute with that value, or with one of that hash.
+    /// The entries of objects that have an indexed attribute with the same hash as `value`.
     fn places(&self, value: &[u8]) -> &[(u64, u32)] {
         let hash = self.hasher.hash_one(value);
         let start = self.values.partition_point(|(known, _)| *known < hash);

@@ -1,15 +1,15 @@
-//! What there is to find: the certificate, public key and private key of each signing policy, and
-//! objects that belong to none.
+//! The objects of the token: certificate, public key and private key of each signing policy, and
+//! objects that belong to no policy.
 
 mod attributes;
 mod chain;
 mod given;
 mod handles;
 mod index;
-mod kept;
 mod rules;
 mod session_objects;
 mod stand_in;
+mod stored;
 mod template;
 
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use cryptoki_sys::*;
 pub use given::Attribute;
 pub use handles::{Handles, unused_handle};
 pub use index::Index;
-use kept::{Common, Kept};
 pub use session_objects::SessionObjects;
 use sha2::{Digest, Sha256};
 use signpath_client::SigningPolicy;
 use signpath_config::Config;
 use signpath_crypto::{Certificate, PublicKey};
+use stored::{SharedAttributes, StoredAttributes};
 
 use crate::error::Result;
 use crate::mechanism;
@@ -55,31 +55,31 @@ impl Class {
     }
 }
 
-/// An object. It never changes: what changes is another object, with another [`Object::unique_id`].
+/// An immutable object. A changed object is a new one with a different [`Object::unique_id`].
 #[derive(Debug)]
 pub struct Object {
     /// Its class.
     pub class: Class,
     policy: Option<Arc<SigningPolicy>>,
-    /// The key of an object that is no policy's.
+    /// The key of an object that does not belong to a policy.
     own_key: Option<Box<PublicKey>>,
-    attributes: Kept,
+    attributes: StoredAttributes,
     unique_id: Arc<str>,
 }
 
-/// How the configuration wants signing policies to be shown.
+/// How signing policies are presented.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// Whether private keys are seen only after login.
+    /// Whether private keys are hidden until login.
     pub private_keys_need_login: bool,
-    /// Whether a policy without certificate gets one that stands in for it.
+    /// Whether policies without a certificate get a placeholder.
     pub stand_in_certificates: bool,
-    /// Certificates of authorities; those that lead up from a policy's certificate are shown.
+    /// CA certificates; those in the chain of a policy's certificate become objects.
     pub chain_certificates: Vec<Certificate>,
 }
 
 impl Options {
-    /// Reads the chain certificates that the configuration names.
+    /// Reads the chain certificates named in the configuration.
     ///
     /// # Errors
     /// [`Kind::Configuration`](crate::error::Kind::Configuration).
@@ -92,10 +92,10 @@ impl Options {
     }
 }
 
-/// A signing policy with the certificate that it is shown with.
+/// A signing policy with the certificate that represents it.
 struct Shown {
     policy: Arc<SigningPolicy>,
-    /// What stands in for a certificate that it has not.
+    /// The placeholder for a missing certificate.
     stand_in: Option<Certificate>,
 }
 
@@ -121,7 +121,7 @@ impl Object {
         class: Class,
         policy: Option<&Arc<SigningPolicy>>,
         attributes: Attributes,
-        common: &mut Common,
+        common: &mut SharedAttributes,
     ) -> Self {
         let unique_id = unique_id(&attributes);
         Self {
@@ -135,25 +135,25 @@ impl Object {
         own_key: Option<PublicKey>,
         mut attributes: Attributes,
         unique_id: String,
-        common: &mut Common,
+        common: &mut SharedAttributes,
     ) -> Self {
         attributes.push((CKA_UNIQUE_ID, attributes::bytes(unique_id.as_bytes())));
         Self {
             class,
             policy: None,
             own_key: own_key.map(Box::new),
-            attributes: Kept::new(attributes, common),
+            attributes: StoredAttributes::new(attributes, common),
             unique_id: unique_id.into(),
         }
     }
 
-    /// The objects of policies: of each a certificate if it has one, and its keys if the module
-    /// can sign with them. Chain certificates come last.
+    /// Creates the objects of policies: for each, its certificate if it has one, and its keys if
+    /// the module can sign with them. Chain certificates come last.
     pub fn of(policies: Vec<SigningPolicy>, options: &Options) -> Vec<Self> {
         let policies = policies.into_iter();
         let shown: Vec<_> = policies.map(|policy| Shown::new(policy, options)).collect();
         let chain = chain::objects(&shown, &options.chain_certificates);
-        let mut common = Common::default();
+        let mut common = SharedAttributes::default();
         shown
             .iter()
             .flat_map(|shown| Self::of_policy(shown, options, &mut common))
@@ -161,7 +161,7 @@ impl Object {
             .collect()
     }
 
-    fn of_policy(shown: &Shown, options: &Options, common: &mut Common) -> Vec<Self> {
+    fn of_policy(shown: &Shown, options: &Options, common: &mut SharedAttributes) -> Vec<Self> {
         let policy = &shown.policy;
         let certificate = shown.certificate();
         let name = policy.name.to_string();
@@ -178,7 +178,8 @@ impl Object {
             objects.push(Self::new(class, Some(policy), attributes, common));
         };
         if let Some(certificate) = certificate {
-            // The token user's is one whose private key the token has (section 4.6.2).
+            // CK_CERTIFICATE_CATEGORY_TOKEN_USER requires that the token has the private key
+            // (section 4.6.2).
             let category = match signing_key {
                 Some(_) => CK_CERTIFICATE_CATEGORY_TOKEN_USER,
                 None => CK_CERTIFICATE_CATEGORY_OTHER_ENTITY,
@@ -197,18 +198,23 @@ impl Object {
         objects
     }
 
-    /// An object that says that the token keeps to a profile (PKCS #11 Profiles 3.2, section 5).
+    /// Creates an object that declares conformance to a profile (PKCS #11 Profiles 3.2, section 5).
     pub fn profile(name: &str, id: CK_PROFILE_ID) -> Self {
         let attributes = attributes::profile(name.as_bytes(), id);
-        Self::new(Class::Profile, None, attributes, &mut Common::default())
+        Self::new(
+            Class::Profile,
+            None,
+            attributes,
+            &mut SharedAttributes::default(),
+        )
     }
 
-    /// The signing policy that it shows, if it is one of a policy's objects.
+    /// The signing policy that the object belongs to, if any.
     pub fn policy(&self) -> Option<&Arc<SigningPolicy>> {
         self.policy.as_ref()
     }
 
-    /// The public key of a key object: its own, or the one that goes with the private key.
+    /// The public key of a key object; for a private key, the one that matches it.
     pub fn public_key(&self) -> Option<&PublicKey> {
         let of_policy = || self.policy.as_ref()?.public_key.as_ref();
         self.own_key
@@ -217,20 +223,20 @@ impl Object {
             .filter(|_| self.is_key())
     }
 
-    /// CKA_UNIQUE_ID: of a token object the same as long as all other attributes are, in every
-    /// process.
+    /// The CKA_UNIQUE_ID. For token objects it is derived from all other attributes, and so the
+    /// same in every process.
     pub fn unique_id(&self) -> &Arc<str> {
         #[cfg(test)]
-        looked_at::count();
+        examined::count();
         &self.unique_id
     }
 
-    /// Whether it is seen before login.
+    /// Whether the object is visible before login.
     pub fn is_public(&self) -> bool {
         !self.has(CKA_PRIVATE, &[CK_TRUE])
     }
 
-    /// Whether it is a public or a private key.
+    /// Whether the object is a public or private key.
     pub const fn is_key(&self) -> bool {
         matches!(self.class, Class::PublicKey | Class::PrivateKey)
     }
@@ -245,10 +251,10 @@ impl Object {
         self.attribute(id).is_some_and(|known| known.is(value))
     }
 
-    /// Whether each attribute of the template is one of the object's, with the same value.
+    /// Whether the object has all attributes of the template, with the same values.
     pub fn matches(&self, template: &[Attribute]) -> bool {
         #[cfg(test)]
-        looked_at::count();
+        examined::count();
         template
             .iter()
             .all(|wanted| match self.attribute(wanted.id) {
@@ -257,7 +263,7 @@ impl Object {
             })
     }
 
-    /// An estimate of the object's size in bytes: that of its values.
+    /// An estimate of the object's size in bytes: the total length of its values.
     pub fn size(&self) -> usize {
         self.attributes
             .iter()
@@ -269,7 +275,7 @@ impl Object {
     }
 }
 
-/// A digest of all attributes, each with its length, so that no two objects have the same.
+/// A digest of all attributes, each preceded by its length so that the encoding is unambiguous.
 fn unique_id(attributes: &Attributes) -> String {
     let mut digest = Sha256::new();
     for (id, value) in attributes {
@@ -285,8 +291,8 @@ fn unique_id(attributes: &Attributes) -> String {
     base16ct::lower::encode_string(digest.get(..16).unwrap_or_default())
 }
 
-/// Whether an object of a signing policy could match the template: its private key too, or only
-/// its certificate and its public key.
+/// Whether the template could match an object of a signing policy, including its private key only
+/// if `with_private_keys` is set.
 pub fn may_match_policy(template: &[Attribute], with_private_keys: bool) -> bool {
     let classes = [Class::Certificate, Class::PublicKey, Class::PrivateKey];
     let visible = classes
@@ -301,9 +307,9 @@ pub fn may_match_policy(template: &[Attribute], with_private_keys: bool) -> bool
     })
 }
 
-/// Counts how often this thread looks at an object, which is what finding one costs.
+/// Counts how many objects this thread has examined, as a measure of the cost of a search.
 #[cfg(test)]
-pub mod looked_at {
+pub mod examined {
     use std::cell::Cell;
 
     thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
@@ -312,7 +318,7 @@ pub mod looked_at {
         COUNT.set(COUNT.get() + 1);
     }
 
-    /// What `act` returns, and how many objects it looked at.
+    /// Returns the result of `act` and the number of objects that it examined.
     pub fn during<T>(act: impl FnOnce() -> T) -> (T, usize) {
         let before = COUNT.get();
         let result = act();

@@ -1,8 +1,8 @@
-//! The attributes that a template may contain (PKCS #11 3.2, section 4.1).
+//! The attributes that templates may contain (PKCS #11 3.2, section 4.1).
 
 use cryptoki_sys::*;
 
-/// The type of the value of an attribute that the standard describes.
+/// The type of an attribute that the standard defines.
 pub(super) fn value_type(id: CK_ATTRIBUTE_TYPE) -> Option<ValueType> {
     let of_ours = RULES.iter().find(|(known, ..)| *known == id);
     of_ours
@@ -13,23 +13,23 @@ pub(super) fn value_type(id: CK_ATTRIBUTE_TYPE) -> Option<ValueType> {
         })
 }
 
-/// Who says what the value of an attribute is, if an object of that shape has it.
-pub(super) fn who(id: CK_ATTRIBUTE_TYPE, shape: u8) -> Option<By> {
+/// Who may set an attribute, if objects of that shape have it.
+pub(super) fn settable_by(id: CK_ATTRIBUTE_TYPE, shape: u8) -> Option<SettableBy> {
     RULES
         .iter()
         .find(|(known, shapes, ..)| *known == id && shapes & shape != 0)
         .map(|(.., by)| *by)
 }
 
-/// The longest value that a template can give, in bytes: far more than a certificate has. What is
-/// longer is not read, as it may be a length without so much memory behind it.
+/// The maximum length of a value in a template, in bytes: far more than any certificate has. Longer
+/// values are not read, since the stated length may exceed the caller's buffer.
 pub(super) const MAX_VALUE_LENGTH: usize = 64 * 1024;
 
 const NUMBER_LENGTH: usize = size_of::<CK_ULONG>();
 const DATE_LENGTH: usize = size_of::<CK_DATE>();
 
 impl ValueType {
-    /// Whether a value of this type can have that many bytes.
+    /// Whether a value of this type can have that length in bytes.
     pub(super) const fn has_length(self, length: usize) -> bool {
         match self {
             Self::Boolean => length == size_of::<CK_BBOOL>(),
@@ -41,7 +41,7 @@ impl ValueType {
         }
     }
 
-    /// Whether these bytes, of such a length, are a value of this type.
+    /// Whether `value`, whose length has been checked, is valid for this type.
     pub(super) fn has_value(self, value: &[u8]) -> bool {
         match self {
             Self::Boolean => matches!(value, [CK_FALSE | CK_TRUE]),
@@ -50,7 +50,7 @@ impl ValueType {
         }
     }
 
-    /// What a value has to be, for people.
+    /// Describes valid values in messages.
     pub(super) fn expected(self) -> String {
         match self {
             Self::Boolean => "has to be CK_TRUE or CK_FALSE, in one byte".to_owned(),
@@ -63,33 +63,33 @@ impl ValueType {
     }
 }
 
-/// What a value has to look like.
+/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueType {
     /// CK_BBOOL.
     Boolean,
-    /// CK_ULONG, or a type that is one.
+    /// CK_ULONG, or an alias of it.
     Number,
     /// An array of CK_ULONG.
     Numbers,
-    /// CK_DATE, or nothing.
+    /// CK_DATE, or empty.
     Date,
-    /// Whatever bytes.
+    /// Any bytes.
     Bytes,
-    /// An array of attributes; none can be kept here.
+    /// An array of attributes; only an empty one is supported.
     Template,
 }
 
-/// Who may say what the value is.
+/// Who may set an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
-    /// The template of C_CreateObject only.
+pub(super) enum SettableBy {
+    /// Only the template of C_CreateObject.
     Creator,
-    /// That of C_CopyObject too.
+    /// Also the template of C_CopyObject.
     Copier,
     /// Any template.
     Anyone,
-    /// None: the token says it.
+    /// No template; the token sets it.
     Token,
 }
 
@@ -99,96 +99,152 @@ pub(super) const EC: u8 = 4;
 const KEY: u8 = RSA | EC;
 const ALL: u8 = CERTIFICATE | KEY;
 
-/// The attributes of the objects that can be created: on which, in which form, and by whom.
-const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, By)] = &[
-    (CKA_CLASS, ALL, ValueType::Number, By::Creator),
-    (CKA_TOKEN, ALL, ValueType::Boolean, By::Copier),
-    (CKA_PRIVATE, ALL, ValueType::Boolean, By::Copier),
-    (CKA_MODIFIABLE, ALL, ValueType::Boolean, By::Copier),
-    (CKA_COPYABLE, ALL, ValueType::Boolean, By::Copier),
-    (CKA_DESTROYABLE, ALL, ValueType::Boolean, By::Copier),
-    (CKA_LABEL, ALL, ValueType::Bytes, By::Anyone),
-    (CKA_UNIQUE_ID, ALL, ValueType::Bytes, By::Token),
-    (CKA_ID, ALL, ValueType::Bytes, By::Anyone),
-    (CKA_TRUSTED, ALL, ValueType::Boolean, By::Creator),
-    (CKA_PUBLIC_KEY_INFO, ALL, ValueType::Bytes, By::Creator),
-    (CKA_START_DATE, ALL, ValueType::Date, By::Anyone),
-    (CKA_END_DATE, ALL, ValueType::Date, By::Anyone),
+/// The attributes of objects that can be created: on which objects, their type, and who may set
+/// them.
+const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, SettableBy)] = &[
+    (CKA_CLASS, ALL, ValueType::Number, SettableBy::Creator),
+    (CKA_TOKEN, ALL, ValueType::Boolean, SettableBy::Copier),
+    (CKA_PRIVATE, ALL, ValueType::Boolean, SettableBy::Copier),
+    (CKA_MODIFIABLE, ALL, ValueType::Boolean, SettableBy::Copier),
+    (CKA_COPYABLE, ALL, ValueType::Boolean, SettableBy::Copier),
+    (CKA_DESTROYABLE, ALL, ValueType::Boolean, SettableBy::Copier),
+    (CKA_LABEL, ALL, ValueType::Bytes, SettableBy::Anyone),
+    (CKA_UNIQUE_ID, ALL, ValueType::Bytes, SettableBy::Token),
+    (CKA_ID, ALL, ValueType::Bytes, SettableBy::Anyone),
+    (CKA_TRUSTED, ALL, ValueType::Boolean, SettableBy::Creator),
+    (
+        CKA_PUBLIC_KEY_INFO,
+        ALL,
+        ValueType::Bytes,
+        SettableBy::Creator,
+    ),
+    (CKA_START_DATE, ALL, ValueType::Date, SettableBy::Anyone),
+    (CKA_END_DATE, ALL, ValueType::Date, SettableBy::Anyone),
     (
         CKA_CERTIFICATE_TYPE,
         CERTIFICATE,
         ValueType::Number,
-        By::Creator,
+        SettableBy::Creator,
     ),
     (
         CKA_CERTIFICATE_CATEGORY,
         CERTIFICATE,
         ValueType::Number,
-        By::Creator,
+        SettableBy::Creator,
     ),
-    (CKA_CHECK_VALUE, CERTIFICATE, ValueType::Bytes, By::Creator),
-    (CKA_SUBJECT, CERTIFICATE, ValueType::Bytes, By::Creator),
-    (CKA_ISSUER, CERTIFICATE, ValueType::Bytes, By::Anyone),
-    (CKA_SERIAL_NUMBER, CERTIFICATE, ValueType::Bytes, By::Anyone),
-    (CKA_VALUE, CERTIFICATE, ValueType::Bytes, By::Creator),
-    (CKA_URL, CERTIFICATE, ValueType::Bytes, By::Creator),
+    (
+        CKA_CHECK_VALUE,
+        CERTIFICATE,
+        ValueType::Bytes,
+        SettableBy::Creator,
+    ),
+    (
+        CKA_SUBJECT,
+        CERTIFICATE,
+        ValueType::Bytes,
+        SettableBy::Creator,
+    ),
+    (
+        CKA_ISSUER,
+        CERTIFICATE,
+        ValueType::Bytes,
+        SettableBy::Anyone,
+    ),
+    (
+        CKA_SERIAL_NUMBER,
+        CERTIFICATE,
+        ValueType::Bytes,
+        SettableBy::Anyone,
+    ),
+    (
+        CKA_VALUE,
+        CERTIFICATE,
+        ValueType::Bytes,
+        SettableBy::Creator,
+    ),
+    (CKA_URL, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
     (
         CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
         CERTIFICATE,
         ValueType::Bytes,
-        By::Creator,
+        SettableBy::Creator,
     ),
     (
         CKA_HASH_OF_ISSUER_PUBLIC_KEY,
         CERTIFICATE,
         ValueType::Bytes,
-        By::Creator,
+        SettableBy::Creator,
     ),
     (
         CKA_JAVA_MIDP_SECURITY_DOMAIN,
         CERTIFICATE,
         ValueType::Number,
-        By::Creator,
+        SettableBy::Creator,
     ),
     (
         CKA_NAME_HASH_ALGORITHM,
         CERTIFICATE,
         ValueType::Number,
-        By::Creator,
+        SettableBy::Creator,
     ),
-    (CKA_KEY_TYPE, KEY, ValueType::Number, By::Creator),
-    (CKA_SUBJECT, KEY, ValueType::Bytes, By::Anyone),
-    (CKA_DERIVE, KEY, ValueType::Boolean, By::Anyone),
-    (CKA_ENCRYPT, KEY, ValueType::Boolean, By::Anyone),
-    (CKA_VERIFY, KEY, ValueType::Boolean, By::Anyone),
-    (CKA_VERIFY_RECOVER, KEY, ValueType::Boolean, By::Anyone),
-    (CKA_WRAP, KEY, ValueType::Boolean, By::Anyone),
-    (CKA_ENCAPSULATE, KEY, ValueType::Boolean, By::Anyone),
-    (CKA_ALLOWED_MECHANISMS, KEY, ValueType::Numbers, By::Creator),
-    (CKA_WRAP_TEMPLATE, KEY, ValueType::Template, By::Creator),
+    (CKA_KEY_TYPE, KEY, ValueType::Number, SettableBy::Creator),
+    (CKA_SUBJECT, KEY, ValueType::Bytes, SettableBy::Anyone),
+    (CKA_DERIVE, KEY, ValueType::Boolean, SettableBy::Anyone),
+    (CKA_ENCRYPT, KEY, ValueType::Boolean, SettableBy::Anyone),
+    (CKA_VERIFY, KEY, ValueType::Boolean, SettableBy::Anyone),
+    (
+        CKA_VERIFY_RECOVER,
+        KEY,
+        ValueType::Boolean,
+        SettableBy::Anyone,
+    ),
+    (CKA_WRAP, KEY, ValueType::Boolean, SettableBy::Anyone),
+    (CKA_ENCAPSULATE, KEY, ValueType::Boolean, SettableBy::Anyone),
+    (
+        CKA_ALLOWED_MECHANISMS,
+        KEY,
+        ValueType::Numbers,
+        SettableBy::Creator,
+    ),
+    (
+        CKA_WRAP_TEMPLATE,
+        KEY,
+        ValueType::Template,
+        SettableBy::Creator,
+    ),
     (
         CKA_ENCAPSULATE_TEMPLATE,
         KEY,
         ValueType::Template,
-        By::Creator,
+        SettableBy::Creator,
     ),
-    (CKA_LOCAL, KEY, ValueType::Boolean, By::Token),
-    (CKA_KEY_GEN_MECHANISM, KEY, ValueType::Number, By::Token),
+    (CKA_LOCAL, KEY, ValueType::Boolean, SettableBy::Token),
+    (
+        CKA_KEY_GEN_MECHANISM,
+        KEY,
+        ValueType::Number,
+        SettableBy::Token,
+    ),
     (
         CKA_OBJECT_VALIDATION_FLAGS,
         KEY,
         ValueType::Number,
-        By::Token,
+        SettableBy::Token,
     ),
-    (CKA_MODULUS_BITS, RSA, ValueType::Number, By::Token),
-    (CKA_MODULUS, RSA, ValueType::Bytes, By::Creator),
-    (CKA_PUBLIC_EXPONENT, RSA, ValueType::Bytes, By::Creator),
-    (CKA_EC_PARAMS, EC, ValueType::Bytes, By::Creator),
-    (CKA_EC_POINT, EC, ValueType::Bytes, By::Creator),
+    (CKA_MODULUS_BITS, RSA, ValueType::Number, SettableBy::Token),
+    (CKA_MODULUS, RSA, ValueType::Bytes, SettableBy::Creator),
+    (
+        CKA_PUBLIC_EXPONENT,
+        RSA,
+        ValueType::Bytes,
+        SettableBy::Creator,
+    ),
+    (CKA_EC_PARAMS, EC, ValueType::Bytes, SettableBy::Creator),
+    (CKA_EC_POINT, EC, ValueType::Bytes, SettableBy::Creator),
 ];
 
-/// The other attributes that the standard describes, which makes them valid (section 4.1.1),
-/// although no object that can be created here has them. They include those of older versions.
+/// The other attributes defined in the standard, including older versions. They are valid (section
+/// 4.1.1) although no object that can be created here has them.
 #[rustfmt::skip]
 const OTHERS: &[(ValueType, &[CK_ATTRIBUTE_TYPE])] = &[
     (
@@ -244,7 +300,7 @@ mod tests {
     use crate::constant_names;
 
     #[test]
-    fn every_attribute_of_the_rules_has_a_name() {
+    fn every_known_attribute_has_a_name() {
         let of_ours = RULES.iter().map(|(id, ..)| id);
         for id in of_ours.chain(OTHERS.iter().flat_map(|(_, ids)| *ids)) {
             assert!(

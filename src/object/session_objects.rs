@@ -1,4 +1,4 @@
-//! The objects that a program created, which go with the session that created them.
+//! Objects created by the application, which are destroyed with their sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SESSION_HANDLE};
 
 use super::Object;
 
-/// All session objects (PKCS #11 3.2, section 4.4). Every session sees them.
+/// All session objects (PKCS #11 3.2, section 4.4). They are visible to all sessions.
 #[derive(Debug, Default)]
 pub struct SessionObjects {
     objects: BTreeMap<CK_OBJECT_HANDLE, Created>,
-    /// The handles of each session, so that closing one costs what it had.
+    /// The handles by session, so that closing a session does not visit the objects of others.
     of_sessions: BTreeSet<(CK_SESSION_HANDLE, CK_OBJECT_HANDLE)>,
 }
 
@@ -22,18 +22,18 @@ struct Created {
 }
 
 impl SessionObjects {
-    /// All of them with their handles, the oldest first.
+    /// All objects with their handles, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (CK_OBJECT_HANDLE, &Arc<Object>)> {
         let objects = self.objects.iter();
         objects.map(|(handle, created)| (*handle, &created.object))
     }
 
-    /// The object of a handle.
+    /// Looks up an object by its handle.
     pub fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<&Arc<Object>> {
         self.objects.get(&handle).map(|created| &created.object)
     }
 
-    /// Adds an object of a session.
+    /// Adds an object to a session.
     pub fn insert(
         &mut self,
         handle: CK_OBJECT_HANDLE,
@@ -44,14 +44,14 @@ impl SessionObjects {
         self.objects.insert(handle, Created { session, object });
     }
 
-    /// Puts an object in the place of another, unless that has been destroyed.
+    /// Replaces an object, unless it has been destroyed.
     pub fn replace(&mut self, handle: CK_OBJECT_HANDLE, object: Arc<Object>) {
         if let Some(created) = self.objects.get_mut(&handle) {
             created.object = object;
         }
     }
 
-    /// Destroys the object of a handle.
+    /// Destroys an object.
     pub fn remove(&mut self, handle: CK_OBJECT_HANDLE) {
         if let Some(created) = self.objects.remove(&handle) {
             self.of_sessions.remove(&(created.session, handle));
@@ -68,7 +68,7 @@ impl SessionObjects {
         }
     }
 
-    /// Destroys the private objects.
+    /// Destroys all private objects.
     pub fn forget_private(&mut self) {
         self.objects.retain(|_, created| created.object.is_public());
         let objects = &self.objects;

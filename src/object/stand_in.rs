@@ -1,4 +1,5 @@
-//! A certificate for a key that has none, for tools that find keys by their certificates.
+//! Placeholder certificates for keys that have none, for applications that find keys by
+//! certificate.
 
 use sha1::{Digest, Sha1};
 use spki::ObjectIdentifier;
@@ -15,11 +16,11 @@ use signpath_crypto::{Certificate, PublicKey};
 
 /// id-at-commonName (RFC 5280, appendix A.1).
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-/// id-alg-unsigned (RFC 9925, section 3): nobody signed this.
+/// id-alg-unsigned (RFC 9925, section 3).
 const UNSIGNED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.6.36");
 
-/// A certificate with the key of a signing policy and its name as the subject. It is the same each
-/// time, has no signature, and never expires.
+/// Creates a certificate with the key of a signing policy, and its name as the subject. It is
+/// reproducible, unsigned, and never expires.
 pub(super) fn certificate(name: &str, key: &PublicKey) -> Option<Certificate> {
     Certificate::from_der(&der(name, key).ok()?).ok()
 }
@@ -27,7 +28,7 @@ pub(super) fn certificate(name: &str, key: &PublicKey) -> Option<Certificate> {
 fn der(name: &str, key: &PublicKey) -> Result<Vec<u8>> {
     let key = key.subject_public_key_info();
     let fingerprint = Sha1::digest(key);
-    // Positive, and of the same length whatever the key.
+    // Positive, and of the same length for all keys.
     let serial_number: Vec<u8> = [1]
         .into_iter()
         .chain(fingerprint.into_iter().take(15))

@@ -1,5 +1,5 @@
-//! From a template of C_CreateObject, C_CopyObject or C_SetAttributeValue to a session object
-//! (PKCS #11 3.2, section 4.1).
+//! Converts the templates of C_CreateObject, C_CopyObject and C_SetAttributeValue to session
+//! objects (PKCS #11 3.2, section 4.1).
 
 use std::ops::RangeInclusive;
 
@@ -9,21 +9,21 @@ use spki::der::Decode;
 use spki::der::asn1::{OctetStringRef, UintRef};
 
 use super::attributes::{self, Attributes, Names, boolean, bytes};
-use super::rules::{self, By, CERTIFICATE, EC, RSA};
-use super::{Attribute, Certificate, Class, Common, Object, Value};
+use super::rules::{self, CERTIFICATE, EC, RSA, SettableBy};
+use super::{Attribute, Certificate, Class, Object, SharedAttributes, Value};
 use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use signpath_crypto::{Curve, PublicKey};
 
-/// An attribute that a template gives, with a value of its form.
-struct Given<'a> {
+/// An attribute of a template, with a value of the right type.
+struct TypedAttribute<'a> {
     id: CK_ATTRIBUTE_TYPE,
     value: &'a [u8],
 }
 
 impl Object {
-    /// A session object as the template of C_CreateObject says: an X.509 certificate, or an RSA or
-    /// EC public key.
+    /// Creates a session object from the template of C_CreateObject: an X.509 certificate, or an
+    /// RSA or EC public key.
     ///
     /// # Errors
     /// Those of section 4.1.1, [`Kind::TokenWriteProtected`] for a token object, and for EC keys
@@ -51,29 +51,34 @@ impl Object {
         }
     }
 
-    /// A copy of a session object with other values for some attributes.
+    /// Copies a session object with changes to some attributes.
     ///
     /// # Errors
-    /// Those of section 4.1.3, and [`Kind::TokenWriteProtected`] for a copy on the token.
+    /// Those of section 4.1.3, and [`Kind::TokenWriteProtected`] if the copy would be a token
+    /// object.
     pub(crate) fn copied(&self, changes: &[Attribute], unique_id: String) -> Result<Self> {
         let changes = given(changes)?;
         check_token(&changes)?;
-        self.with(&changes, By::Copier, unique_id)
+        self.with(&changes, SettableBy::Copier, unique_id)
     }
 
-    /// A session object with other values for some attributes.
+    /// Changes some attributes of a session object.
     ///
     /// # Errors
     /// Those of section 4.1.2.
     pub(crate) fn changed(&self, changes: &[Attribute]) -> Result<Self> {
-        self.with(&given(changes)?, By::Anyone, self.unique_id().to_string())
+        self.with(
+            &given(changes)?,
+            SettableBy::Anyone,
+            self.unique_id().to_string(),
+        )
     }
 
-    fn with(&self, changes: &[Given], by: By, unique_id: String) -> Result<Self> {
+    fn with(&self, changes: &[TypedAttribute], by: SettableBy, unique_id: String) -> Result<Self> {
         let shape = self.shape();
         for change in changes {
-            let who = check_belongs(change, shape)?;
-            if who != By::Anyone && who != by {
+            let by_whom = check_belongs(change, shape)?;
+            if by_whom != SettableBy::Anyone && by_whom != by {
                 return Err(read_only(change.id));
             }
             let is_certificate_date =
@@ -99,7 +104,7 @@ impl Object {
             self.own_key.as_deref().cloned(),
             attributes,
             unique_id,
-            &mut Common::default(),
+            &mut SharedAttributes::default(),
         ))
     }
 
@@ -111,7 +116,7 @@ impl Object {
         }
     }
 
-    /// Whether an attribute such as CKA_DESTROYABLE allows what the caller wants.
+    /// Checks that an attribute such as CKA_DESTROYABLE permits an action.
     ///
     /// # Errors
     /// [`Kind::ActionProhibited`].
@@ -129,7 +134,7 @@ impl Object {
     }
 }
 
-fn certificate(template: &[Given], unique_id: String) -> Result<Object> {
+fn certificate(template: &[TypedAttribute], unique_id: String) -> Result<Object> {
     check_shape(template, CERTIFICATE)?;
     match required_number(template, CKA_CERTIFICATE_TYPE)? {
         CKC_X_509 => {}
@@ -160,7 +165,7 @@ fn certificate(template: &[Given], unique_id: String) -> Result<Object> {
         &attributes,
         &[CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO],
     )?;
-    // Their defaults are empty (section 4.6.3).
+    // These attributes are empty by default (section 4.6.3).
     for id in [CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE] {
         set(&mut attributes, id, bytes(b""));
     }
@@ -173,7 +178,7 @@ fn certificate(template: &[Given], unique_id: String) -> Result<Object> {
     ))
 }
 
-fn public_key(template: &[Given], unique_id: String) -> Result<Object> {
+fn public_key(template: &[TypedAttribute], unique_id: String) -> Result<Object> {
     let key = match required_number(template, CKA_KEY_TYPE)? {
         CKK_RSA => {
             check_shape(template, RSA)?;
@@ -204,7 +209,7 @@ fn public_key(template: &[Given], unique_id: String) -> Result<Object> {
     ))
 }
 
-fn rsa_key(template: &[Given]) -> Result<PublicKey> {
+fn rsa_key(template: &[TypedAttribute]) -> Result<PublicKey> {
     let modulus = required(template, CKA_MODULUS)?;
     let exponent = required(template, CKA_PUBLIC_EXPONENT)?;
     let uint =
@@ -219,7 +224,7 @@ fn rsa_key(template: &[Given]) -> Result<PublicKey> {
     })
 }
 
-fn ec_key(template: &[Given]) -> Result<PublicKey> {
+fn ec_key(template: &[TypedAttribute]) -> Result<PublicKey> {
     let parameters = required(template, CKA_EC_PARAMS)?;
     let point = required(template, CKA_EC_POINT)?;
     let refused = |kind| {
@@ -228,7 +233,7 @@ fn ec_key(template: &[Given]) -> Result<PublicKey> {
             "CKA_EC_PARAMS has to be the object identifier of P-256, P-384 or P-521",
         )
     };
-    // A curve written out or named by a text is a representation that is not supported (section 6.3).
+    // Explicit curve parameters and curve names are not supported (section 6.3).
     let oid =
         ObjectIdentifier::from_der(parameters).map_err(|_| refused(Kind::DomainParameters))?;
     let curve = Curve::ALL
@@ -257,12 +262,12 @@ fn ec_key(template: &[Given]) -> Result<PublicKey> {
     })
 }
 
-/// The defaults of a session object under what the template says.
+/// The attributes of a session object: those of the template, and defaults for the others.
 fn session_object(
     class: Class,
     key: Option<PublicKey>,
     mut attributes: Attributes,
-    template: &[Given],
+    template: &[TypedAttribute],
     unique_id: String,
 ) -> Object {
     set(&mut attributes, CKA_TOKEN, boolean(false));
@@ -270,10 +275,16 @@ fn session_object(
         set(&mut attributes, id, boolean(true));
     }
     set_all(&mut attributes, template);
-    Object::named(class, key, attributes, unique_id, &mut Common::default())
+    Object::named(
+        class,
+        key,
+        attributes,
+        unique_id,
+        &mut SharedAttributes::default(),
+    )
 }
 
-fn set_all(attributes: &mut Attributes, template: &[Given]) {
+fn set_all(attributes: &mut Attributes, template: &[TypedAttribute]) {
     for attribute in template {
         set(attributes, attribute.id, bytes(attribute.value));
     }
@@ -286,9 +297,9 @@ fn set(attributes: &mut Attributes, id: CK_ATTRIBUTE_TYPE, value: Value) {
     }
 }
 
-/// What a template says of a value that follows from others has to be that value.
+/// Checks that an attribute whose value follows from others has that value.
 fn check_derived(
-    template: &[Given],
+    template: &[TypedAttribute],
     attributes: &Attributes,
     ids: &[CK_ATTRIBUTE_TYPE],
 ) -> Result<()> {
@@ -300,7 +311,7 @@ fn check_derived(
     Ok(())
 }
 
-fn check_token(template: &[Given]) -> Result<()> {
+fn check_token(template: &[TypedAttribute]) -> Result<()> {
     match find(template, CKA_TOKEN) {
         Some([CK_TRUE]) => Err(Error::new(
             Kind::TokenWriteProtected,
@@ -311,21 +322,21 @@ fn check_token(template: &[Given]) -> Result<()> {
     }
 }
 
-fn check_shape(template: &[Given], shape: u8) -> Result<()> {
+fn check_shape(template: &[TypedAttribute], shape: u8) -> Result<()> {
     for attribute in template {
-        if check_belongs(attribute, shape)? == By::Token {
+        if check_belongs(attribute, shape)? == SettableBy::Token {
             return Err(read_only(attribute.id));
         }
     }
     Ok(())
 }
 
-/// Reads the values of a template, each when its length is one that the attribute can have.
-fn given<'a>(template: &[Attribute<'a>]) -> Result<Vec<Given<'a>>> {
+/// Reads the values of a template, each after checking that the attribute can have its length.
+fn given<'a>(template: &[Attribute<'a>]) -> Result<Vec<TypedAttribute<'a>>> {
     template.iter().map(read).collect()
 }
 
-fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
+fn read<'a>(attribute: &Attribute<'a>) -> Result<TypedAttribute<'a>> {
     let id = attribute.id;
     let Some(form) = rules::value_type(id) else {
         return Err(Error::new(
@@ -342,20 +353,20 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<Given<'a>> {
             let reason = format!("{}; it has {} bytes", form.expected(), attribute.length);
             Err(invalid(id, &reason))
         }
-        // Only the security officer may say that something is to be trusted.
+        // Only the security officer may mark something as trusted.
         Some([CK_TRUE]) if id == CKA_TRUSTED => Err(read_only(id)),
-        Some(value) => Ok(Given { id, value }),
+        Some(value) => Ok(TypedAttribute { id, value }),
     }
 }
 
-fn check_belongs(attribute: &Given, shape: u8) -> Result<By> {
-    rules::who(attribute.id, shape).ok_or_else(|| {
+fn check_belongs(attribute: &TypedAttribute, shape: u8) -> Result<SettableBy> {
+    rules::settable_by(attribute.id, shape).ok_or_else(|| {
         let name = constant_names::attribute(attribute.id);
         inconsistent(format!("an object of this class and type has no {name}"))
     })
 }
 
-fn check_repetitions(template: &[Given]) -> Result<()> {
+fn check_repetitions(template: &[TypedAttribute]) -> Result<()> {
     for attribute in template {
         if find(template, attribute.id) != Some(attribute.value) {
             let name = constant_names::attribute(attribute.id);
@@ -367,14 +378,14 @@ fn check_repetitions(template: &[Given]) -> Result<()> {
     Ok(())
 }
 
-fn find<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]> {
+fn find<'a>(template: &[TypedAttribute<'a>], id: CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]> {
     template
         .iter()
         .find(|attribute| attribute.id == id)
         .map(|attribute| attribute.value)
 }
 
-fn required<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8]> {
+fn required<'a>(template: &[TypedAttribute<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8]> {
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
@@ -383,7 +394,7 @@ fn required<'a>(template: &[Given<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8
     })
 }
 
-fn required_number(template: &[Given], id: CK_ATTRIBUTE_TYPE) -> Result<CK_ULONG> {
+fn required_number(template: &[TypedAttribute], id: CK_ATTRIBUTE_TYPE) -> Result<CK_ULONG> {
     let value = required(template, id)?;
     value
         .try_into()
@@ -398,8 +409,8 @@ fn invalid(id: CK_ATTRIBUTE_TYPE, reason: &str) -> Error {
     )
 }
 
-/// A kind of object that is not created here. One that the standard knows has a valid value, which
-/// this token cannot fulfil; others are no value of the attribute (section 4.1.1).
+/// The error for a kind of object that cannot be created. If the standard defines it, the value is
+/// valid but unsupported; otherwise the value itself is invalid (section 4.1.1).
 fn not_created(
     id: CK_ATTRIBUTE_TYPE,
     standard: RangeInclusive<CK_ULONG>,

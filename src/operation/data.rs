@@ -1,14 +1,14 @@
-//! What a caller hands over to an operation, in one part or many.
+//! The data that a caller passes to an operation, in one part or many.
 
 use super::Parts;
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{Input, Mechanism, Signature};
 use signpath_crypto::{HashAlgorithm, Hasher};
 
-/// The data of an operation, or what is left of it: hashed at once where it is a message.
+/// The data of an operation. Messages are hashed as they arrive.
 pub struct Data {
     content: Content,
-    /// None until a function that takes data was called.
+    /// `None` until a function that takes data is called.
     pub(super) parts: Option<Parts>,
 }
 
@@ -21,17 +21,17 @@ enum Content {
     },
 }
 
-/// How many bytes of data that is not hashed count.
+/// How many bytes of unhashed data are used.
 #[derive(Debug, Clone, Copy)]
 pub enum Limit {
-    /// That many at most; more are wrong.
+    /// At most this many; more are an error.
     AtMost(usize),
-    /// The first ones, that many; those behind them change nothing.
+    /// The first ones; the rest is ignored.
     First(usize),
 }
 
 impl Data {
-    /// A message of which only the digest is wanted.
+    /// Creates an empty buffer for a message that is hashed.
     pub fn hashed(hash: HashAlgorithm) -> Self {
         Self {
             content: Content::Hashed(hash.hasher()),
@@ -39,7 +39,8 @@ impl Data {
         }
     }
 
-    /// The input of a signature mechanism, with a limit where it is not a message.
+    /// Creates an empty buffer for the input of a signature mechanism. `limit` applies unless the
+    /// input is a message.
     pub fn of(mechanism: &'static Mechanism, signature: Signature, limit: Limit) -> Self {
         match signature.input {
             Input::Message(hash) => Self::hashed(hash),
@@ -57,16 +58,16 @@ impl Data {
     /// Adds a part.
     ///
     /// # Errors
-    /// [`Kind::DataLength`] when it becomes too much, [`Kind::HostMemory`].
+    /// [`Kind::DataLength`] if that is too much data, [`Kind::HostMemory`].
     pub fn add(&mut self, part: &[u8]) -> Result<()> {
         self.parts = Some(Parts::Multiple);
         self.extend(part)
     }
 
-    /// Takes the only part.
+    /// Sets the data of a single-part operation.
     ///
     /// # Errors
-    /// [`Kind::DataLength`] when it is too much, [`Kind::HostMemory`].
+    /// [`Kind::DataLength`] if that is too much data, [`Kind::HostMemory`].
     pub fn set(&mut self, data: &[u8]) -> Result<()> {
         self.parts = Some(Parts::Single);
         self.extend(data)
@@ -100,7 +101,7 @@ impl Data {
         Ok(())
     }
 
-    /// All of it: the digest of a message, or the bytes themselves.
+    /// The digest of a message, or the collected bytes.
     pub fn finish(self) -> Vec<u8> {
         match self.content {
             Content::Hashed(hasher) => hasher.finish(),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_counts() {
+    fn ignores_data_beyond_the_first_bytes() {
         let mut data = collected(Limit::First(5));
         for part in [&b"abc"[..], b"", b"defg", b"h"] {
             data.add(part).unwrap();
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_more_than_can_be_right_is_refused() {
+    fn refuses_data_beyond_the_limit() {
         let mut data = collected(Limit::AtMost(5));
         data.add(b"abc").unwrap();
         data.add(b"de").unwrap();

@@ -1,13 +1,13 @@
-//! A digest in the making.
+//! Digest operations.
 
 use super::{Data, Functions, InParts, Operation};
 use signpath_crypto::HashAlgorithm;
 
 /// An initialized digest operation.
 pub struct Digest {
-    /// What is digested.
+    /// The data to digest.
     pub data: Data,
-    /// The length of the digest to come, in bytes.
+    /// The length of the digest in bytes.
     pub length: usize,
 }
 

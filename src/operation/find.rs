@@ -4,21 +4,21 @@ use cryptoki_sys::CK_OBJECT_HANDLE;
 
 use super::Operation;
 
-/// The handles that a search found and has not handed out yet.
+/// The handles found by a search that have not been returned yet.
 #[derive(Debug)]
 pub struct Find {
     handles: std::vec::IntoIter<CK_OBJECT_HANDLE>,
 }
 
 impl Find {
-    /// A search that found `handles`.
+    /// Creates a search that found `handles`.
     pub fn new(handles: Vec<CK_OBJECT_HANDLE>) -> Self {
         Self {
             handles: handles.into_iter(),
         }
     }
 
-    /// The next handles that are still valid, at most `limit`.
+    /// Returns the next handles that are still valid, at most `limit`.
     pub fn next(
         &mut self,
         limit: usize,

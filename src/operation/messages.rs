@@ -1,15 +1,15 @@
-//! Message-based processes: one key and mechanism for many messages, each with a signature of its
-//! own (PKCS #11 3.2, sections 5.14 and 5.16).
+//! Message-based processes: one key and mechanism for many messages, each with its own signature
+//! (PKCS #11 3.2, sections 5.14 and 5.16).
 
 use super::{Data, Operation, Signer, Verifier};
 use crate::error::{Error, Kind, Result};
 
-/// An initialized process. What goes wrong with a message ends that message; the process goes on
-/// until it is finished.
+/// An initialized process. An error ends only the current message; the process stays active until
+/// it is finished.
 pub struct Messages<K> {
-    /// What signs or verifies each message.
+    /// Signs or verifies the messages.
     pub key: K,
-    /// The message in parts.
+    /// The current multi-part message.
     message: Option<Data>,
 }
 
@@ -19,9 +19,9 @@ pub type MessageSign = Messages<Signer>;
 /// Message-based verification.
 pub type MessageVerify = Messages<Verifier>;
 
-/// A key that messages are signed or verified with.
+/// A key for signing or verifying messages.
 pub trait MessageKey {
-    /// Room for what is signed.
+    /// Creates an empty buffer for a message.
     fn data(&self) -> Data;
 }
 
@@ -50,15 +50,15 @@ impl Operation for MessageVerify {
 }
 
 impl<K: MessageKey> Messages<K> {
-    /// A process without a message.
+    /// A process without a current message.
     pub fn new(key: K) -> Self {
         Self { key, message: None }
     }
 
-    /// Room for a message in one part, which is not kept.
+    /// Creates a buffer for a single-part message, which is not stored.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`] while there is a message in parts.
+    /// [`Kind::OperationActive`] during a multi-part message.
     pub fn one_part(&self) -> Result<Data> {
         match self.message {
             None => Ok(self.key.data()),
@@ -69,16 +69,16 @@ impl<K: MessageKey> Messages<K> {
         }
     }
 
-    /// Begins a message in parts.
+    /// Begins a multi-part message.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`] while there is another one.
+    /// [`Kind::OperationActive`] during another one.
     pub fn begin(&mut self) -> Result<()> {
         self.message = Some(self.one_part()?);
         Ok(())
     }
 
-    /// Takes the message in parts, which is over unless it is [kept](Self::keep).
+    /// Takes the multi-part message, which ends unless it is [put back](Self::keep).
     ///
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
@@ -91,7 +91,7 @@ impl<K: MessageKey> Messages<K> {
         })
     }
 
-    /// Goes on with a message in parts.
+    /// Puts a multi-part message back.
     pub fn keep(&mut self, message: Data) {
         self.message = Some(message);
     }

@@ -1,5 +1,5 @@
-//! The operations of a session: small state machines, each in a place of its own. Only
-//! [`Signer::sign`] waits for anything, in [`SigningService::sign`].
+//! The operations of a session: small state machines, each in its own place. The only one that
+//! blocks is [`Signer::sign`], in [`SigningService::sign`].
 
 mod data;
 mod digest;

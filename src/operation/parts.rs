@@ -1,19 +1,19 @@
-//! Single-part and multiple-part operations (PKCS #11 3.2, section 5.1.2). An operation stays the one that it
-//! was begun as.
+//! Single-part and multiple-part operations (PKCS #11 3.2, section 5.1.2). The form cannot change
+//! during an operation.
 
 use super::{Data, Operation, Taken};
 use crate::error::{Error, Kind, Result};
 
-/// How data is handed over.
+/// How the caller passes the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// All of it in one call, as to C_Sign.
+    /// In one call, as with C_Sign.
     Single,
-    /// In any number of calls, as to C_SignUpdate, and one that ends the operation.
+    /// In any number of calls, as with C_SignUpdate, and a final one.
     Multiple,
 }
 
-/// An operation whose data comes in one part or in several.
+/// An operation whose data can be passed in either form.
 pub trait InParts: Operation {
     /// The functions that take its data.
     fn functions(&self) -> &'static Functions;
@@ -23,25 +23,25 @@ pub trait InParts: Operation {
 
 /// The functions that take the data of an operation.
 pub struct Functions {
-    /// Takes the only part, and ends the operation.
+    /// Takes all data and ends the operation.
     pub only: &'static str,
     /// Takes a part.
     pub update: &'static str,
-    /// Ends the operation after the last part.
+    /// Ends the operation.
     pub last: &'static str,
 }
 
 impl<T: InParts> Taken<'_, T> {
-    /// Goes on with the operation as single-part or multiple-part. One that was begun as the other stays as it
-    /// is, and can still be ended as that.
+    /// Continues the operation in this form. If it was begun in the other form, it stays active and
+    /// can still be finished in that form.
     ///
-    /// To ask C_Sign for the length begins a single-part operation too: C_SignFinal would sign without the data
-    /// that C_Sign was told and did not keep.
+    /// Asking C_Sign for the length also commits to its form: otherwise C_SignFinal would sign
+    /// without the data passed to C_Sign, which was not kept.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`]. PKCS #11 3.2 says that neither ends the other (sections
-    /// 5.12.2, 5.13.2 and 5.15.2), and not with which of its codes.
-    pub fn continued_as(mut self, parts: Parts) -> Result<Self> {
+    /// [`Kind::OperationActive`]. PKCS #11 3.2 says that neither form may finish the other
+    /// (sections 5.12.2, 5.13.2 and 5.15.2), but does not say which error to return.
+    pub fn in_form(mut self, parts: Parts) -> Result<Self> {
         let functions = self.operation.functions();
         let (begun, end) = match (self.operation.data().parts, parts) {
             (Some(Parts::Single), Parts::Multiple) => (functions.only, functions.only),

@@ -1,12 +1,12 @@
-//! The place that a session has for one operation of a kind.
+//! Where a session keeps its active operation of one kind.
 
 use crate::error::{CancellationReason, Error, Kind, Result};
 use signpath_client::Cancellation;
 use signpath_platform::lock::Mutex;
 
-/// What can be active in an [`OperationPlace`], and how errors name it.
+/// What can be active in an [`OperationPlace`], and how error messages name it.
 pub trait Operation {
-    /// What it is, as in "… is active in this session".
+    /// The name of the operation, as in "… is active in this session".
     const WHAT: &'static str;
     /// The function that begins it.
     const INIT: &'static str;
@@ -14,41 +14,41 @@ pub trait Operation {
     const END: &'static str;
 }
 
-/// Room for one operation.
+/// Holds at most one operation.
 ///
 /// A call takes the operation out while it works on it, so that no lock is held meanwhile, and the
-/// place stays occupied. What is cancelled in the meantime does not come back.
+/// place stays occupied. If the operation is cancelled in the meantime, it is not put back.
 pub struct OperationPlace<T> {
     state: Mutex<Occupancy<T>>,
 }
 
 struct Occupancy<T> {
     content: Content<T>,
-    /// How many calls have occupied the place; the number of a call that does.
+    /// The number of calls that have occupied the place, used to identify the current one.
     calls: u64,
 }
 
 enum Content<T> {
     Nothing,
     Operation(T),
-    /// A call has it, which may wait for the service.
+    /// Taken by a call, which may be waiting for SignPath.
     InUse {
         call: u64,
         wait: Option<Cancellation>,
-        /// It is over with the call.
+        /// Whether the operation ends with this call.
         ends: bool,
     },
 }
 
-/// An operation that a call has taken. It is over when this is dropped.
+/// An operation taken out by a call. It ends when this is dropped.
 pub struct Taken<'a, T> {
     /// The operation.
     pub operation: T,
-    /// Where it belongs.
+    /// The place to put it back.
     pub place: Occupied<'a, T>,
 }
 
-/// A place that a call occupies, until this is dropped.
+/// A place occupied by a call, until this is dropped.
 pub struct Occupied<'a, T> {
     place: &'a OperationPlace<T>,
     call: u64,
@@ -66,11 +66,11 @@ impl<T> Default for OperationPlace<T> {
 }
 
 impl<T: Operation> OperationPlace<T> {
-    /// Begins the operation that `make` makes, which may wait for the service.
+    /// Begins the operation created by `make`, which may wait for SignPath.
     ///
     /// # Errors
-    /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`] when it has been cancelled meanwhile,
-    /// and those of `make`.
+    /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`] if the operation was cancelled
+    /// meanwhile, and those of `make`.
     pub fn start(&self, make: impl FnOnce(&Occupied<'_, T>) -> Result<T>) -> Result<()> {
         let mut state = self.state.lock();
         let place = match state.content {
@@ -85,7 +85,7 @@ impl<T: Operation> OperationPlace<T> {
         }
     }
 
-    /// Takes the operation, which is over unless it is [kept](Taken::keep).
+    /// Takes the operation, which ends unless it is [put back](Taken::keep).
     ///
     /// # Errors
     /// [`Kind::OperationNotInitialized`]; [`Kind::OperationActive`] while another call has it.
@@ -102,7 +102,7 @@ impl<T: Operation> OperationPlace<T> {
         }
     }
 
-    /// Works on the operation for a moment, and leaves it active.
+    /// Runs `work` on the operation, which stays active.
     ///
     /// # Errors
     /// As for [`OperationPlace::take`].
@@ -127,7 +127,7 @@ impl<T: Operation> OperationPlace<T> {
 }
 
 impl<T> OperationPlace<T> {
-    /// Ends the operation, also one that waits for the service, and says whether there was one.
+    /// Ends the operation, even while it waits for SignPath. Returns whether there was one.
     pub fn cancel(&self) -> bool {
         let content = std::mem::replace(&mut self.state.lock().content, Content::Nothing);
         if let Content::InUse {
@@ -139,7 +139,7 @@ impl<T> OperationPlace<T> {
         !matches!(content, Content::Nothing)
     }
 
-    /// Ends the operation; a call that waits for the service gets the answer to what it has asked.
+    /// Ends the operation, but lets a request that has already been sent complete.
     pub fn cancel_after_attempt(&self) {
         let mut state = self.state.lock();
         match &mut state.content {
@@ -169,8 +169,8 @@ impl<T> Taken<'_, T> {
 }
 
 impl<T> Occupied<'_, T> {
-    /// What ends a wait of this call for the service: a part of `whole`, cancelled with the
-    /// operation too.
+    /// A cancellation for waits of this call: it is triggered by `whole`, and if the operation is
+    /// cancelled.
     pub fn wait(&self, whole: &Cancellation) -> Cancellation {
         let part = whole.part();
         match &mut self.place.state.lock().content {
@@ -180,7 +180,7 @@ impl<T> Occupied<'_, T> {
         part
     }
 
-    /// Leaves the operation in its place, and says whether it still had one.
+    /// Puts the operation back. Returns false if it has been cancelled.
     fn put(self, operation: T) -> bool {
         self.set(Content::Operation(operation))
     }
@@ -239,7 +239,7 @@ mod tests {
     use crate::operation::Find;
 
     #[test]
-    fn an_operation_that_is_cancelled_while_it_begins_does_not_begin() {
+    fn an_operation_cancelled_during_its_start_is_not_active() {
         let place = OperationPlace::default();
         let started = place.start(|_| {
             assert!(place.cancel());
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_after_that_is_another_operation() {
+    fn an_operation_started_after_a_cancellation_is_kept() {
         let place = OperationPlace::default();
         let started = place.start(|_| {
             place.cancel();

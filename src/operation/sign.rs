@@ -1,4 +1,4 @@
-//! Signatures in the making: from the caller's data to the digest that the service signs.
+//! Signature operations: from the caller's data to the digest that SignPath signs.
 
 use std::sync::Arc;
 
@@ -11,23 +11,24 @@ use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
 use crate::object::{Class, Object};
 
-/// The most bytes that a caller can hand over where a digest is expected: more than the longest
-/// DigestInfo. Beyond it the data is wrong whatever follows.
+/// The maximum length of data where a digest is expected, in bytes: more than the longest
+/// DigestInfo. Longer data is refused right away.
 const MAX_DIGEST_INPUT: usize = 1024;
 
-/// What PKCS #1 v1.5 adds to the data, at least, in bytes (RFC 8017, section 9.2).
+/// The minimum overhead of PKCS #1 v1.5 in bytes (RFC 8017, section 9.2).
 pub(super) const PKCS1_OVERHEAD: usize = 11;
 
-/// The lengths of digests that CKM_ECDSA signs: those of SHA-1, SHA-256, SHA-384 and SHA-512.
+/// The digest lengths accepted by CKM_ECDSA: SHA-1, SHA-256, SHA-384 and SHA-512.
 const BARE_DIGEST_LENGTHS: [usize; 4] = [20, 32, 48, 64];
 
-/// What makes signatures with the private keys of signing policies.
+/// Signs with the private keys of signing policies.
 pub trait SigningService: Send + Sync {
-    /// A signature of `digest` with the key of `policy`, one signing request. It has been verified with
-    /// the public key of `policy`. An ECDSA signature is r‖s.
+    /// Signs `digest` with the key of `policy`, in one signing request. The signature has been
+    /// verified with the public key of `policy`. ECDSA signatures are r‖s.
     ///
     /// # Errors
-    /// Those of [`Client::sign`](signpath_client::Client::sign), and the reason of the cancellation.
+    /// Those of [`Client::sign`](signpath_client::Client::sign), and the reason for the
+    /// cancellation.
     fn sign(
         &self,
         policy: &SigningPolicy,
@@ -37,22 +38,22 @@ pub trait SigningService: Send + Sync {
     ) -> Result<Vec<u8>>;
 }
 
-/// A private key and how it signs.
+/// A private key and how to sign with it.
 pub struct Signer {
     service: Arc<dyn SigningService>,
     policy: Arc<SigningPolicy>,
     key: PublicKey,
     mechanism: &'static Mechanism,
     signature: Signature,
-    /// Known beforehand unless the data names it or nothing does.
+    /// The hash algorithm, unless it is named by the data or unknown.
     hash: Option<HashAlgorithm>,
 }
 
 /// An initialized signature operation.
 pub struct Sign {
-    /// What signs.
+    /// The key and mechanism.
     pub signer: Signer,
-    /// What is signed.
+    /// The data to sign.
     pub data: Data,
 }
 
@@ -77,12 +78,12 @@ impl InParts for Sign {
 }
 
 impl Signer {
-    /// Makes ready to sign with the key `object`, which `service` has if it is that of a policy.
+    /// Prepares signing with the key `object`; `service` signs if the key belongs to a policy.
     ///
     /// # Errors
-    /// [`Kind::KeyType`] and [`Kind::KeySize`] when the mechanism is not for this key,
-    /// [`Kind::KeyFunction`] when the key cannot sign, [`Kind::MechanismParameter`] for a parameter
-    /// that it cannot have.
+    /// [`Kind::KeyType`] and [`Kind::KeySize`] if the mechanism does not support this key,
+    /// [`Kind::KeyFunction`] if the key cannot sign, [`Kind::MechanismParameter`] if the parameter
+    /// is not supported.
     pub fn new(
         service: Option<Arc<dyn SigningService>>,
         object: &Object,
@@ -93,7 +94,8 @@ impl Signer {
         let whose = object
             .policy()
             .map_or_else(String::new, |policy| format!(" of {}", policy.name));
-        // What is wrong with the key comes before what it may not do (PKCS #11 3.2, section 5.1.6).
+        // Problems with the key take precedence over missing permissions (PKCS #11 3.2, section
+        // 5.1.6).
         let key = object
             .public_key()
             .filter(|key| mechanism::key_type(key) == signature.key_type())
@@ -120,7 +122,7 @@ impl Signer {
         })
     }
 
-    /// Room for what is to be signed.
+    /// Creates an empty buffer for the data to sign.
     pub fn data(&self) -> Data {
         Data::of(
             self.mechanism,
@@ -129,16 +131,16 @@ impl Signer {
         )
     }
 
-    /// The length of each signature in bytes.
+    /// The length of signatures in bytes.
     pub fn signature_length(&self) -> usize {
         self.key.signature_length()
     }
 
-    /// Asks the service for a signature.
+    /// Requests a signature from SignPath.
     ///
     /// # Errors
-    /// [`Kind::Data`] or [`Kind::DataLength`] for data that the mechanism does not sign; those of
-    /// the service; [`Kind::SignatureInvalid`].
+    /// [`Kind::Data`] or [`Kind::DataLength`] for data that the mechanism cannot sign; those of
+    /// [`SigningService::sign`]; [`Kind::SignatureInvalid`].
     pub fn sign(&self, data: Data, cancellation: &Cancellation) -> Result<Vec<u8>> {
         let digest = self.digest(data.finish())?;
         let algorithm = self.signature.algorithm;

@@ -1,4 +1,4 @@
-//! Verification of signatures with a public key, without the service.
+//! Local verification of signatures with a public key.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::object::{Object, Value};
 use signpath_client::has_supported_size;
 use signpath_crypto::{PublicKey, Scheme};
 
-/// The most bytes that a digest can have.
+/// The maximum length of a digest in bytes.
 const MAX_DIGEST_LENGTH: usize = 64;
 
-/// A public key and how it verifies.
+/// A public key and a scheme for verifying signatures.
 pub struct Verifier {
     object: Arc<Object>,
     mechanism: &'static Mechanism,
@@ -27,11 +27,11 @@ pub struct Verifier {
 
 /// An initialized verification.
 pub struct Verify {
-    /// What verifies.
+    /// The key and scheme.
     pub verifier: Verifier,
-    /// What has been signed.
+    /// The signed data.
     pub data: Data,
-    /// The signature, if C_VerifySignatureInit was told.
+    /// The signature, if C_VerifySignatureInit was called.
     pub signature: Option<Vec<u8>>,
 }
 
@@ -63,12 +63,13 @@ impl InParts for Verify {
 }
 
 impl Verifier {
-    /// Makes ready to verify with the key `object`.
+    /// Prepares verification with the key `object`.
     ///
     /// # Errors
-    /// [`Kind::KeyType`] and [`Kind::KeySize`] when the mechanism is not for this key,
-    /// [`Kind::KeyFunction`] when it may not verify, as a private key may not, [`Kind::Mechanism`]
-    /// when it may not verify in this way, [`Kind::MechanismParameter`].
+    /// [`Kind::KeyType`] and [`Kind::KeySize`] if the mechanism does not support this key,
+    /// [`Kind::KeyFunction`] if the key must not verify, as is the case for private keys,
+    /// [`Kind::Mechanism`] if its CKA_ALLOWED_MECHANISMS excludes the mechanism,
+    /// [`Kind::MechanismParameter`].
     pub fn new(
         object: Arc<Object>,
         (mechanism, signature): (&'static Mechanism, Signature),
@@ -103,21 +104,21 @@ impl Verifier {
         })
     }
 
-    /// Room for what has been signed.
+    /// Creates an empty buffer for the signed data.
     pub fn data(&self) -> Data {
         let length = self.signature_length();
         let limit = match self.scheme {
             Scheme::RsaPkcs1Raw => Limit::AtMost(length.saturating_sub(PKCS1_OVERHEAD)),
             Scheme::RsaPkcs1(_) | Scheme::RsaPss { .. } => Limit::AtMost(MAX_DIGEST_LENGTH),
-            // Only the leftmost bits, as many as the order has, are signed (FIPS 186-5, section
-            // 6.4.1); s is as long as the order.
+            // Only the leftmost bits of a digest are signed, as many as the order has (FIPS 186-5,
+            // section 6.4.1); s is as long as the order.
             Scheme::Ecdsa => Limit::First(length / 2),
         };
         Data::of(self.mechanism, self.signature, limit)
     }
 
-    /// Whether a signature can have that many bytes. One with an EC key may lack leading zeros of r
-    /// and s, as long as both have the same length (section 6.3.1).
+    /// Whether a signature can have that length in bytes. ECDSA signatures may lack leading zeros
+    /// of r and s, as long as both have the same length (section 6.3.1).
     pub fn takes(&self, length: usize) -> bool {
         let longest = self.signature_length();
         match self.scheme {
@@ -169,7 +170,7 @@ impl Verifier {
     }
 }
 
-/// Whether CKA_ALLOWED_MECHANISMS has the mechanism. An empty list restricts nothing.
+/// Whether CKA_ALLOWED_MECHANISMS permits the mechanism. An empty list permits all.
 fn allows(object: &Object, mechanism: &Mechanism) -> bool {
     let Some(Value::Bytes(allowed)) = object.attribute(CKA_ALLOWED_MECHANISMS) else {
         return true;
@@ -178,7 +179,7 @@ fn allows(object: &Object, mechanism: &Mechanism) -> bool {
     allowed.is_empty() || allowed.chunks(id.len()).any(|allowed| allowed == id)
 }
 
-/// A signature of `length` bytes, with leading zeros in both halves of a shorter one.
+/// Pads both halves of a shorter signature with leading zeros, to `length` bytes in total.
 fn padded(signature: &[u8], length: usize) -> Cow<'_, [u8]> {
     if signature.len() == length {
         return Cow::Borrowed(signature);

@@ -1,4 +1,4 @@
-//! Someone whom the service knows.
+//! A user known to SignPath.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use signpath_client::{
 use signpath_config::Config;
 use signpath_crypto::{Digest, SignatureAlgorithm};
 
-/// Credentials, a client with them, and what they give access to.
+/// Credentials, a client that uses them, and the signing policies they give access to.
 pub struct Identity {
-    /// Who it is.
+    /// The credentials.
     pub credentials: Credentials,
     /// The signing policies.
     pub catalog: Catalog,
@@ -23,7 +23,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Asks nothing yet.
+    /// Creates an identity. Does not use the network.
     pub fn new(
         transport: &Arc<Transport>,
         config: &Config,
@@ -47,7 +47,7 @@ impl Identity {
         })
     }
 
-    /// What the service said, such as the name of a signing policy, without the user's secrets.
+    /// Text from SignPath, such as the name of a signing policy, with the user's secrets masked.
     pub(super) fn masked(&self, text: &str) -> String {
         self.client.masked(text)
     }
@@ -57,18 +57,18 @@ impl Identity {
     }
 }
 
-/// What somebody knew who has logged out, without the token: its list of the signing policies, and what
-/// it takes to recognize the same credentials.
+/// What is remembered of a user who has logged out: the list of signing policies, and a salted
+/// digest for recognizing the same credentials. The API token is not kept.
 #[derive(Clone)]
-pub struct Memory {
+pub struct RememberedPolicies {
     salt: [u8; 32],
-    /// Of the salt and the credentials.
+    /// The digest of the salt and the credentials.
     digest: [u8; 32],
     known: Known,
 }
 
-impl Memory {
-    /// Of nobody who knows nothing, nor where the system has no random numbers.
+impl RememberedPolicies {
+    /// Returns `None` if there is nothing to remember or the system has no random numbers.
     pub fn of(identity: &Identity) -> Option<Self> {
         let known = identity.catalog.knowledge()?;
         let mut salt = [0; 32];
@@ -81,8 +81,8 @@ impl Memory {
         })
     }
 
-    /// Tells it to somebody who has the same credentials.
-    pub fn remind(self, identity: &Identity) {
+    /// Restores the list if the identity has the same credentials.
+    pub fn restore_to(self, identity: &Identity) {
         if self.digest == salted_digest(&self.salt, &identity.credentials) {
             identity.catalog.start_with(self.known);
         }
@@ -97,7 +97,6 @@ fn salted_digest(salt: &[u8], credentials: &Credentials) -> [u8; 32] {
     ])
 }
 
-/// Signs in its name.
 impl SigningService for Identity {
     fn sign(
         &self,
@@ -110,7 +109,7 @@ impl SigningService for Identity {
         let signature = self.client.sign(policy, algorithm, digest, cancellation);
         signature.map_err(|error| {
             if error.contradicts_policies() {
-                self.catalog.doubt();
+                self.catalog.mark_contradicted();
             }
             error.into()
         })

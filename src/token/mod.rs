@@ -1,4 +1,4 @@
-//! Slot 1 and its token: facts, and who is logged in.
+//! Slot 1 and its token: its properties, and the logged-in user.
 
 mod identity;
 mod objects;
@@ -16,66 +16,66 @@ use signpath_config::Config;
 use signpath_platform::lock::Mutex;
 
 pub use identity::Identity;
-use identity::Memory;
+use identity::RememberedPolicies;
 pub use objects::Key;
 pub use signpath_config::token_info::{LABEL, MANUFACTURER, MODEL, SERIAL_NUMBER};
 use unknown_names::UnknownNames;
 
-/// The one slot.
+/// The ID of the only slot.
 pub const SLOT_ID: CK_SLOT_ID = signpath_config::token_info::SLOT_ID as CK_SLOT_ID;
 
-/// The longest PIN that the token says it takes, in bytes.
+/// The maximum length of a PIN, in bytes.
 pub const MAX_PIN_LENGTH: CK_ULONG = signpath_config::token_info::MAX_PIN_LENGTH as CK_ULONG;
 
-/// The flags that the token always has.
+/// The flags that are always set.
 const FLAGS: CK_FLAGS =
     CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_WRITE_PROTECTED;
 
-/// The token, whose login state all sessions share.
+/// The token, whose login state is shared by all sessions.
 pub struct Token {
     config: Config,
     transport: Arc<Transport>,
     options: Arc<Options>,
-    /// Its profile objects, which everybody sees.
+    /// The profile objects, which are always visible.
     profiles: Vec<Arc<Object>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Who is seen before login: the credentials of the configuration, if it has them. Their API token
-    /// is in memory as long as the configuration is, until C_Finalize.
+    /// The identity used before login: the configured credentials, if any. Their API token stays
+    /// in memory with the configuration, until C_Finalize.
     configured: Option<Arc<Identity>>,
     user: Option<Arc<Identity>>,
-    /// All that there are, such as those who are about to log in.
+    /// All identities in use, including those about to log in.
     identities: Vec<Weak<Identity>>,
-    /// What the last user knew, so that the next login with the same PIN asks nothing again, and the API
-    /// token of the PIN goes with the logout all the same.
-    memory: Option<Memory>,
-    /// Whether a PIN has been refused since the last good login.
+    /// What is remembered of the last user, so that the next login with the same PIN needs no
+    /// request although logout discards the API token.
+    remembered: Option<RememberedPolicies>,
+    /// Whether a PIN has been refused since the last successful login.
     pin_was_refused: bool,
     handles: Handles,
     session_objects: SessionObjects,
     unknown_names: UnknownNames,
 }
 
-/// What the caller of C_Login or C_LoginUser hands over.
+/// The arguments of C_Login or C_LoginUser.
 #[derive(Clone, Copy)]
 pub struct Login<'a> {
-    /// The organization, or nothing.
+    /// The organization ID, or empty.
     pub username: &'a [u8],
     /// The PIN.
     pub pin: &'a [u8],
 }
 
-/// Someone whom the service knows, and who is not logged in yet.
+/// An authenticated user who is not logged in yet.
 pub struct User(Arc<Identity>);
 
 impl Token {
-    /// A token that asks nothing yet.
+    /// Creates the token. Does not use the network.
     ///
     /// # Errors
-    /// [`Kind::Configuration`] for chain certificates that cannot be read.
+    /// [`Kind::Configuration`] if the chain certificates cannot be read.
     pub fn new(config: Config, threads: Threads) -> Result<Self> {
         let options = Arc::new(Options::new(&config)?);
         let transport = Arc::new(Transport::new(config.client_options.clone(), threads));
@@ -105,8 +105,8 @@ impl Token {
         self.state.lock().user.is_some()
     }
 
-    /// The flags of the token (PKCS #11 3.2, section 3.2). PINs are credentials that it neither
-    /// sets nor counts, so it never locks one.
+    /// The flags of the token (PKCS #11 3.2, section 3.2). A PIN holds credentials that the token
+    /// neither sets nor counts attempts of, so it is never locked.
     pub fn flags(&self) -> CK_FLAGS {
         let login_required = match self.is_open() {
             false => CKF_LOGIN_REQUIRED,
@@ -119,13 +119,13 @@ impl Token {
         FLAGS | login_required | count_low
     }
 
-    /// Whether the credentials of the configuration may sign without a login.
+    /// Whether the configured credentials may sign without a login.
     fn is_open(&self) -> bool {
         !self.options.private_keys_need_login
     }
 
-    /// The credentials of the configuration, with the token that its file holds by now. One that
-    /// cannot be read, perhaps since it is just being replaced, leaves the token as it was.
+    /// The configured credentials, with the API token re-read from its file. If the file cannot be
+    /// read, for example while it is being replaced, the previous API token is used.
     fn configured(&self) -> Option<Arc<Identity>> {
         let known = self.state.lock().configured.clone()?;
         match self.config.credentials() {
@@ -138,17 +138,17 @@ impl Token {
         }
     }
 
-    /// Whether the configuration wants read/write sessions to be refused.
+    /// Whether the configuration forbids read/write sessions.
     pub fn refuses_read_write_sessions(&self) -> bool {
         !self.config.do_not_fail_on_read_write_sessions
     }
 
-    /// Finds out who wants to log in, which is one request for the signing policies unless they
-    /// are known.
+    /// Authenticates a user. This sends one request for the signing policies unless they are
+    /// cached.
     ///
     /// # Errors
-    /// [`Kind::AlreadyLoggedIn`]; [`Kind::PinIncorrect`] for a PIN that brings no credentials and
-    /// for credentials that the service refuses; those of the service.
+    /// [`Kind::AlreadyLoggedIn`]; [`Kind::PinIncorrect`] for a PIN that yields no credentials, and
+    /// for credentials that SignPath refuses; other errors of SignPath.
     pub fn authenticate(&self, login: &Login, cancellation: &Cancellation) -> Result<User> {
         self.check_logged_out()?;
         let user = self.user(login, cancellation);
@@ -170,10 +170,10 @@ impl Token {
         Ok(User(identity))
     }
 
-    /// Logs a user in.
+    /// Logs in an authenticated user.
     ///
     /// # Errors
-    /// [`Kind::AlreadyLoggedIn`], if another thread was faster.
+    /// [`Kind::AlreadyLoggedIn`] if another thread was faster.
     pub fn log_in(&self, user: User) -> Result<()> {
         let mut state = self.state.lock();
         if state.user.is_some() {
@@ -191,19 +191,19 @@ impl Token {
         Ok(())
     }
 
-    /// The identity with these credentials: the one that there is, so that logins at the same time share
-    /// a request, or else a new one, which remembers what the last user knew.
+    /// The identity with these credentials: an existing one, so that concurrent logins share a
+    /// request, or a new one, which is given what is remembered of the last user.
     fn identity(&self, credentials: Credentials) -> Arc<Identity> {
         let mut state = self.state.lock();
         if let Some(known) = state.identity(&credentials) {
             return known;
         }
-        let memory = state.memory.clone();
+        let remembered = state.remembered.clone();
         drop(state);
-        // It reads files, so it is made without the lock, and perhaps in vain.
+        // Creating it reads files, so it happens without the lock, even if it may not be needed.
         let new = Identity::new(&self.transport, &self.config, &self.options, credentials);
-        if let Some(memory) = memory {
-            memory.remind(&new);
+        if let Some(remembered) = remembered {
+            remembered.restore_to(&new);
         }
         state = self.state.lock();
         if let Some(known) = state.identity(&new.credentials) {
@@ -224,8 +224,8 @@ impl Token {
         );
     }
 
-    /// Logs the user out. Handles of private objects become invalid, and private session objects
-    /// are destroyed (PKCS #11 3.2, section 5.6.10).
+    /// Logs the user out. Invalidates the handles of private objects and destroys private session
+    /// objects (PKCS #11 3.2, section 5.6.10).
     ///
     /// # Errors
     /// [`Kind::NobodyToLogOut`].
@@ -238,7 +238,7 @@ impl Token {
         };
         let is_configured = |configured: &Arc<Identity>| Arc::ptr_eq(configured, &user);
         if !state.configured.as_ref().is_some_and(is_configured) {
-            state.memory = Memory::of(&user);
+            state.remembered = RememberedPolicies::of(&user);
             drop(state);
             self.transport.close_connections();
         }
@@ -247,7 +247,7 @@ impl Token {
 }
 
 impl State {
-    /// Who has these credentials.
+    /// The identity with these credentials.
     fn identity(&self, credentials: &Credentials) -> Option<Arc<Identity>> {
         let others = self.identities.iter().filter_map(Weak::upgrade);
         let mut all = self.configured.iter().cloned().chain(others);
@@ -255,10 +255,10 @@ impl State {
     }
 }
 
-/// The profiles that the token keeps to (PKCS #11 Profiles 3.2, section 5). Certificates are found
-/// without a login only with credentials in the configuration. The claim is about those: all of them
-/// are public, and a PIN of another organization, whose certificates nobody can know of before it is
-/// given, brings other objects.
+/// The profiles that the token conforms to (PKCS #11 Profiles 3.2, section 5). Certificates can be
+/// found without a login only if the configuration has credentials, and the claim refers to those:
+/// all of their certificates are public. A PIN for another organization adds objects that cannot be
+/// known beforehand.
 fn profiles(shows_certificates: bool) -> Vec<Arc<Object>> {
     let profiles = [
         ("Baseline Provider", CKP_BASELINE_PROVIDER, true),
@@ -281,7 +281,7 @@ fn already_logged_in() -> Error {
     Error::new(Kind::AlreadyLoggedIn, "the user is logged in already")
 }
 
-/// A service that does not accept the token means that the PIN is wrong.
+/// If SignPath does not accept the API token, the PIN was wrong.
 fn pin_incorrect(error: Error) -> Error {
     match error.kind {
         Kind::ServiceUnauthorized => Error::new(Kind::PinIncorrect, error.reason),

@@ -1,4 +1,4 @@
-//! What is visible in the token, and to whom.
+//! The visibility of objects.
 
 use std::sync::Arc;
 
@@ -13,15 +13,16 @@ use crate::object::{Attribute, Object, SessionObjects, may_match_policy};
 use crate::operation::SigningService;
 use signpath_client::Cancellation;
 
-/// How many names of signing policies a message lists.
+/// The maximum number of signing policies that a message lists.
 const MAX_NAMES: usize = 10;
 
-/// The longest name, in bytes, that a warning repeats. A longer one is no slip of the pen.
+/// The maximum length of a name that a warning repeats, in bytes. Longer ones are not typing
+/// errors.
 const MAX_NAME_LENGTH: usize = 256;
 
-/// A key that a caller named by its handle.
+/// A key looked up by its handle.
 pub struct Key {
-    /// What signs with it, if it is the key of a signing policy.
+    /// Signs with the key, if it belongs to a signing policy.
     pub service: Option<Arc<dyn SigningService>>,
     /// The object itself.
     pub object: Arc<Object>,
@@ -30,13 +31,13 @@ pub struct Key {
 impl Token {
     /// The handles of the visible objects that match a template.
     ///
-    /// The list of the signing policies is only asked for if one of its objects could match.
-    /// Before login it is that of the configured credentials; if it cannot be had soon, it is an
-    /// empty one, since the PIN may bring other credentials. A program that looks at all tokens of a
-    /// machine without network must not hang.
+    /// Requests the signing policies only if one of their objects could match. Before login, the
+    /// configured credentials are used; if they yield no list soon, it counts as empty, since the
+    /// PIN may supply other credentials. An application that enumerates all tokens of a machine
+    /// without network must not hang.
     ///
     /// # Errors
-    /// Those of the service, after login or where no login is required.
+    /// Those of SignPath, after login or if no login is required.
     pub fn find(
         &self,
         template: &[Attribute],
@@ -67,8 +68,8 @@ impl Token {
         Ok(found)
     }
 
-    /// Whether a handle that a search found still is one: not if its object has been destroyed, or
-    /// is private and the user has logged out.
+    /// Whether a handle returned by a search is still valid. It is not if the object has been
+    /// destroyed, or is private and the user has logged out.
     pub fn is_valid(&self, handle: CK_OBJECT_HANDLE) -> bool {
         let state = self.state.lock();
         state.handles.contains(handle) || state.session_objects.get(handle).is_some()
@@ -90,14 +91,14 @@ impl Token {
         let catalog = &identity.catalog;
         let known = match is_certain {
             true => catalog.get(cancellation).map(Some),
-            false => catalog.glimpse(cancellation),
+            false => catalog.get_if_quick(cancellation),
         };
         let snapshot = match known {
             Ok(None) => return Ok(None),
             Ok(Some(known)) => match self.unknown_name(&known, template) {
-                // A name that is not in a list from disk may be in the service's own.
+                // SignPath may have a policy of that name even if the list on disk does not.
                 Some(_) => catalog.confirmed(cancellation),
-                // It may have a new certificate by now.
+                // The certificate may have been renewed.
                 None if known.finds_expired(template) => catalog.confirmed(cancellation),
                 None => Ok(known),
             },
@@ -119,7 +120,7 @@ impl Token {
         }
     }
 
-    /// Tells a user who mistyped the name of a key which names there are.
+    /// Tells a user who mistyped the name of a key which names exist.
     fn warn_of_unknown_name(
         &self,
         identity: &Identity,
@@ -132,7 +133,7 @@ impl Token {
         else {
             return;
         };
-        if !self.state.lock().unknown_names.is_told(unknown) {
+        if !self.state.lock().unknown_names.should_report(unknown) {
             return;
         }
         let mut policies: Vec<_> = snapshot
@@ -157,7 +158,7 @@ impl Token {
         );
     }
 
-    /// The name in a template that nothing has.
+    /// The first name in the template that no object has.
     fn unknown_name<'t, 'a>(
         &self,
         snapshot: &Snapshot,
@@ -180,7 +181,7 @@ impl Token {
             || session_objects.iter().any(|(_, object)| has(object))
     }
 
-    /// The visible object of a handle, from memory.
+    /// The visible object of a handle. Does not use the network.
     ///
     /// # Errors
     /// [`Kind::ObjectHandle`].
@@ -191,7 +192,7 @@ impl Token {
         }
     }
 
-    /// The visible key of a handle, and the service that signs with it if it is a policy's.
+    /// The visible key of a handle, and the service that signs with it if it belongs to a policy.
     ///
     /// # Errors
     /// [`Kind::NotLoggedIn`], [`Kind::KeyHandle`].
@@ -210,7 +211,7 @@ impl Token {
         }
     }
 
-    /// The visible key of a handle, for what asks no service.
+    /// The visible key of a handle, for local use.
     ///
     /// # Errors
     /// [`Kind::KeyHandle`].
@@ -326,8 +327,8 @@ impl Token {
         })
     }
 
-    /// Looks at an object and acts on it under one lock: of two calls at the same time, one sees
-    /// what the other did.
+    /// Runs an action on an object under a single lock, so that of two concurrent calls one sees
+    /// the effect of the other.
     fn with_own_object(
         &self,
         handle: CK_OBJECT_HANDLE,
@@ -342,7 +343,7 @@ impl Token {
         act(&mut state, &object)
     }
 
-    /// Destroys the objects of all sessions, which are closed.
+    /// Destroys all session objects, because all sessions are closed.
     pub fn destroy_session_objects(&self) {
         self.state.lock().session_objects = SessionObjects::default();
     }
@@ -353,14 +354,14 @@ impl Token {
     }
 }
 
-/// An object that may be seen, and who it belongs to if it is a signing policy's.
+/// A visible object, and its owner if it belongs to a signing policy.
 struct Visible {
     object: Arc<Object>,
     identity: Option<Arc<Identity>>,
 }
 
-/// A name that was searched for: in quotation marks, or in hexadecimal if it is binary, such as the
-/// hash of a public key that NSS searches for as CKA_ID.
+/// A name from a search: quoted, or in hexadecimal if it is binary, such as the hash of a public
+/// key, which NSS searches for as CKA_ID.
 fn legible(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(text) if !text.chars().any(char::is_control) => format!("{text:?}"),

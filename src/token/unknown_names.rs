@@ -1,8 +1,9 @@
-//! Names that were searched for and that no signing policy has.
+//! Searches for names that no signing policy has.
 
 use signpath_platform::few::FirstFew;
 
-/// What has been said of them since C_Initialize. How many more there were is said at C_Finalize.
+/// Tracks which names have been reported since C_Initialize. C_Finalize reports how many more there
+/// were.
 pub(super) struct UnknownNames {
     said: Vec<Vec<u8>>,
     few: FirstFew,
@@ -18,9 +19,9 @@ impl Default for UnknownNames {
 }
 
 impl UnknownNames {
-    /// Whether a search for that name is worth a line: a program that repeats its search is not told
-    /// again, and one that looks for everything that it knows is told of the first few names.
-    pub(super) fn is_told(&mut self, name: &[u8]) -> bool {
+    /// Whether a search for `name` should be reported: each name once, and only the first few in
+    /// case an application tries every name it knows.
+    pub(super) fn should_report(&mut self, name: &[u8]) -> bool {
         if self.said.iter().any(|said| said == name) || !self.few.is_next_said() {
             return false;
         }

@@ -1,4 +1,4 @@
-//! Programs that are given some time, and what they wrote.
+//! Runs programs with a time limit and captures their output.
 
 use std::io::{self, Read, Seek};
 use std::os::unix::process::CommandExt;
@@ -9,13 +9,13 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use wait_timeout::ChildExt;
 
-/// The most of what a program wrote that is read, in bytes.
+/// How much of a program's output is read, in bytes.
 const MAX_OUTPUT: u64 = 64 << 10;
 
-/// How a program ended.
+/// The result of running a program.
 pub struct Outcome {
     pub end: End,
-    /// What it wrote to standard output and stderr, in the order in which it did.
+    /// Standard output and stderr, interleaved.
     pub output: String,
 }
 
@@ -23,15 +23,15 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Status(i32),
-    /// As a crash is.
+    /// Killed by a signal, such as in a crash.
     Signal,
-    /// It was ended, with all that it had started, because its time was over.
+    /// Killed, together with all its children, because it exceeded the time limit.
     TooLong,
 }
 
-/// Runs a program without anything to read, for at most `time_limit`.
+/// Runs a program without input, for at most `time_limit`.
 pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
-    // A file takes all that comes without anybody who reads along.
+    // Unlike a pipe, a file does not block the program when nobody reads from it.
     let mut written = tempfile::tempfile()?;
     let mut child = command
         .stdin(Stdio::null())
@@ -43,7 +43,7 @@ pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
         Some(status) => status.code().map_or(End::Signal, End::Status),
         None => {
             if let Ok(group) = i32::try_from(child.id()) {
-                // A group that is gone needs no end.
+                // Fails if the group has already exited.
                 let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
             }
             child.wait()?;
@@ -64,14 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_takes_too_long_is_ended_with_all_that_it_has_started() {
+    fn kills_a_slow_program_and_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut shell = Command::new("sh");
         shell.args(["-c", "exec 3>\"$PIPE\"; sleep 1000 & sleep 1000"]);
         shell.env("PIPE", &pipe);
-        // This ends when no process holds the pipe any more.
+        // The read ends when no process has the pipe open any more.
         let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
         let started = std::time::Instant::now();
         let outcome = run(&mut shell, Duration::from_secs(1)).unwrap();
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_writes_and_how_it_ends_is_kept() {
+    fn captures_output_and_exit_status() {
         let mut shell = Command::new("sh");
         shell.args(["-c", "echo one; echo two >&2; exit 3"]);
         let outcome = run(&mut shell, Duration::from_secs(60)).unwrap();

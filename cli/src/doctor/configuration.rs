@@ -1,4 +1,4 @@
-//! What is configured, where it comes from, and whether it can be used on this machine.
+//! The settings, their sources, and whether they work on this machine.
 
 use signpath_config::{Config, Origin, Report};
 use signpath_logging::{self as logging, Level};
@@ -7,7 +7,7 @@ use super::finding::{Detail, Finding, Status};
 use super::report::counted;
 use crate::organization::NO_CREDENTIALS;
 
-/// The settings, each with its value and where that comes from, and the configuration if it can be used.
+/// Reports each setting with its value and source, and returns the configuration if it is valid.
 pub fn settings() -> (Finding, Option<Config>) {
     const CHECK: &str = "configuration";
     let report = Report::new();
@@ -59,7 +59,7 @@ pub fn settings() -> (Finding, Option<Config>) {
     (finding.with_details(details), config)
 }
 
-/// Whether there are an organization and a token.
+/// Whether an organization and API token are configured.
 pub fn credentials(config: &Config) -> Finding {
     const CHECK: &str = "credentials";
     match config.credentials() {
@@ -79,7 +79,7 @@ pub fn credentials(config: &Config) -> Finding {
     }
 }
 
-/// Whether the certificates of authorities can be read, if there are any.
+/// Whether the configured CA certificates can be read; [`None`] if there are none.
 pub fn chain(config: &Config) -> Option<Finding> {
     const CHECK: &str = "chain certificates";
     let path = config.chain_certificates_file.as_ref()?;
@@ -96,7 +96,7 @@ pub fn chain(config: &Config) -> Option<Finding> {
     })
 }
 
-/// Whether the log file can be written where it is to be.
+/// Whether the configured log file can be written.
 pub fn log(config: &Config) -> Finding {
     const CHECK: &str = "log file";
     let folder = config.log_file_directory.display();

@@ -1,4 +1,4 @@
-//! The way to the service, step by step: names, the proxy, TCP.
+//! The connection to the service, step by step: name resolution, proxy, TCP.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -15,20 +15,20 @@ use super::report::Report;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// The longest that one step may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for one step.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The largest head of a proxy's answer that is read, in bytes.
+/// The maximum size of the header of a proxy's response, in bytes.
 const MAX_HEAD: usize = 8 << 10;
 
-/// A host and a port.
+/// A host and port.
 pub struct Endpoint {
     pub host: String,
     pub port: u16,
 }
 
-/// How the service is reached.
-pub struct Way<'a> {
+/// A route to the service, directly or through a proxy.
+pub struct Route<'a> {
     pub service: Endpoint,
     pub is_tls: bool,
     url: &'a Url,
@@ -46,8 +46,8 @@ impl Endpoint {
     }
 }
 
-/// Looks for a way. [`None`] if there is none, which has been reported.
-pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Way<'a>>, Failure> {
+/// Finds a route to the service. Returns [`None`] if there is none, after reporting why.
+pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Route<'a>>, Failure> {
     let proxy = config
         .client_options
         .proxy_for(&config.client_options.api_url);
@@ -63,7 +63,7 @@ pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Way<'
             return Ok(None);
         }
     };
-    let way = Way {
+    let way = Route {
         is_tls: config.client_options.api_url.scheme() == "https",
         service,
         url: &config.client_options.api_url,
@@ -93,14 +93,14 @@ fn resolve(endpoint: &Endpoint) -> Result<(Finding, Vec<SocketAddr>), Finding> {
     const CHECK: &str = "name";
     let Endpoint { host, port } = endpoint;
     let _progress = Progress::start(format!("Resolving {host}"));
-    // The system's lookup has no time limit.
+    // The system's resolver has no timeout.
     let (sender, receiver) = channel();
     let name = (host.clone(), *port);
     thread::spawn(move || {
-        // Nobody receives what comes too late.
+        // The receiver is gone if the result comes too late.
         let _ = sender.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
     });
-    let reason = match receiver.recv_timeout(PATIENCE) {
+    let reason = match receiver.recv_timeout(TIME_LIMIT) {
         Ok(Ok(addresses)) if !addresses.is_empty() => {
             let shown: Vec<_> = addresses
                 .iter()
@@ -115,7 +115,7 @@ fn resolve(endpoint: &Endpoint) -> Result<(Finding, Vec<SocketAddr>), Finding> {
         }
         Ok(Ok(_)) => "it has no address".to_owned(),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("no answer within {} s", TIME_LIMIT.as_secs()),
     };
     Err(Finding::failed(
         CHECK,
@@ -125,8 +125,8 @@ fn resolve(endpoint: &Endpoint) -> Result<(Finding, Vec<SocketAddr>), Finding> {
     ))
 }
 
-impl Way<'_> {
-    /// A connection on which the service would answer, or its TLS.
+impl Route<'_> {
+    /// Opens a connection to the service, ready for HTTP or TLS.
     pub fn connect(&self) -> Result<TcpStream, Finding> {
         match self.proxy {
             None => self.connect_tcp().map_err(|error| {
@@ -156,7 +156,7 @@ impl Way<'_> {
             })?;
             match status {
                 200..300 => {}
-                // tinyproxy means the same by 401.
+                // tinyproxy uses 401 in place of 407.
                 401 | 407 => {
                     let remedy = "write user and password into HttpProxy or https_proxy as http://user:password@host:port";
                     return Err((format!("wants other credentials ({status})"), remedy));
@@ -177,10 +177,10 @@ impl Way<'_> {
         let _progress = Progress::start(format!("Connecting to {}", self.service.host));
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for address in &self.addresses {
-            match TcpStream::connect_timeout(address, PATIENCE) {
+            match TcpStream::connect_timeout(address, TIME_LIMIT) {
                 Ok(stream) => {
-                    stream.set_read_timeout(Some(PATIENCE))?;
-                    stream.set_write_timeout(Some(PATIENCE))?;
+                    stream.set_read_timeout(Some(TIME_LIMIT))?;
+                    stream.set_write_timeout(Some(TIME_LIMIT))?;
                     return Ok(stream);
                 }
                 Err(error) => last = error,
@@ -190,11 +190,11 @@ impl Way<'_> {
     }
 }
 
-/// Asks a proxy for a tunnel (RFC 9110, section 9.3.6), which the HTTP client keeps to itself. Returns the status of the
-/// answer.
+/// Asks a proxy for a tunnel with CONNECT (RFC 9110, section 9.3.6), which the HTTP client does not expose. Returns
+/// the status of the response.
 fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Url) -> io::Result<u16> {
     stream.write_all(&connect_request(proxy, to))?;
-    // Not a byte more than the head: what follows is the service's.
+    // Read the header only, byte by byte: what follows comes from the service.
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {
         stream.read_exact(&mut byte)?;

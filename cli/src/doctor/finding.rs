@@ -1,35 +1,35 @@
-//! What a check has found.
+//! The result of a check.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// The result of one check.
 #[derive(serde::Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// What was checked.
     pub check: &'static str,
-    /// How it is.
+    /// The outcome.
     pub status: Status,
     /// A sentence without a full stop.
     pub message: String,
-    /// What to do about it.
+    /// How to fix the problem.
     pub remedy: Option<String>,
-    /// What was seen, a row each.
+    /// Details, one per row.
     pub details: Vec<Detail>,
 }
 
-/// How something is.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Ok,
-    /// Something works, but not for long, or not everywhere.
+    /// It works, but not for much longer, or not everywhere.
     Warning,
     Failed,
-    /// It was not looked at.
+    /// Not checked.
     Skipped,
 }
 
-/// Names and values that belong together.
+/// Names and values that form a row.
 pub struct Detail(pub Vec<(&'static str, String)>);
 
 impl Finding {
@@ -65,7 +65,8 @@ impl Finding {
         }
     }
 
-    /// A failure for a reason of the module, which mostly ends with what to do, after a semicolon; else that is `remedy`.
+    /// A failure from an error of the module, which usually ends with a remedy after a semicolon. If not, `remedy` is
+    /// used.
     pub fn error(check: &'static str, reason: &str, remedy: &str) -> Self {
         let (message, remedy) = reason.rsplit_once("; ").unwrap_or((reason, remedy));
         Self::failed(check, message, remedy)

@@ -1,4 +1,4 @@
-//! `doctor`: what is wrong, and what to do about it.
+//! `doctor`: finds problems and says how to fix them.
 
 mod child;
 mod configuration;
@@ -21,10 +21,10 @@ use signpath_config::Config;
 use crate::failure::Failure;
 use crate::organization::configure_logging;
 
-/// How many days before its end a certificate is worth a warning.
+/// Certificates that expire within this many days cause a warning.
 const EXPIRES_SOON: i64 = 30;
 
-/// What to do where the module does not know better.
+/// The remedy if there is nothing more specific.
 const NETWORK: &str = "check ApiUrl and the network";
 
 const EXAMPLES: &str = "\
@@ -38,11 +38,11 @@ JSON (--json): { \"version\", \"ok\": true or false, \"findings\": [ {
     \"message\": a sentence, \"remedy\": what to do or null, \"details\": [ names and values ]
   } ] }";
 
-/// Find out what is wrong
+/// Check configuration, connection, module and tools
 ///
-/// Looks at the configuration and says where each value comes from, without secrets; at names, proxy, TLS, and the clock; at
-/// the API token and the signing policies; at the module, and at the tools of this machine, of which those that can load the
-/// module without signing are run to see whether they do. Nothing is signed.
+/// Checks the configuration and shows where each value comes from, without revealing secrets; name resolution, proxy,
+/// TLS and the clock; the API token and the signing policies; the module; and the signing tools on this machine. Tools
+/// that can load the module without signing are run to see whether they do. Nothing is signed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -50,16 +50,16 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// The PKCS #11 module, instead of the one that is installed
+    /// The PKCS #11 module to check, instead of the installed one
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
 
-    /// Leave the signing tools out
+    /// Skip the signing tools
     #[arg(long)]
     no_tools: bool,
 }
 
-/// Makes all checks. What a check needs and another one has found missing is not looked for again.
+/// Runs all checks. If a check depends on something that another check found missing, it is skipped.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut report = Report::new(arguments.json);
     let (settings, config) = configuration::settings();

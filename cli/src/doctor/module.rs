@@ -1,4 +1,4 @@
-//! Whether the module can be loaded: by a process of its own, since it may crash.
+//! Whether the module can be loaded. A child process does this, since the module may crash.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -14,19 +14,19 @@ use crate::progress::Progress;
 
 const CHECK: &str = "module";
 
-/// The name of the command that loads a module, which is for [`check`] alone.
+/// The name of the hidden command that loads a module, for use by [`check`].
 pub const LOAD: &str = "load-module";
 
-/// The longest that loading may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for loading the module.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// Loads a PKCS #11 module and says what it calls itself
+/// Load a PKCS #11 module and print its version
 #[derive(clap::Args)]
 pub struct Arguments {
     module: std::path::PathBuf,
 }
 
-/// Loads and initializes the module, and prints its version as `MAJOR.MINOR`.
+/// Loads and initializes the module and prints its version as `MAJOR.MINOR`.
 pub fn load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let in_words = |error: cryptoki::error::Error| Failure::from(error.to_string());
     let module = Pkcs11::new(&arguments.module).map_err(in_words)?;
@@ -43,14 +43,14 @@ pub fn load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Loads the module in another process.
+/// Loads the module in a child process.
 pub fn check(path: &Path) -> Finding {
     let shown = path.display();
     let outcome = {
         let _progress = Progress::start(format!("Loading {shown}"));
         std::env::current_exe().and_then(|program| {
             let mut command = Command::new(program);
-            child::run(command.arg(LOAD).arg(path), PATIENCE)
+            child::run(command.arg(LOAD).arg(path), TIME_LIMIT)
         })
     };
     let outcome = match outcome {
@@ -90,7 +90,7 @@ pub fn check(path: &Path) -> Finding {
             CHECK,
             format!(
                 "{shown} takes longer than {} s to be loaded",
-                PATIENCE.as_secs()
+                TIME_LIMIT.as_secs()
             ),
             "check the file system it is on",
         ),

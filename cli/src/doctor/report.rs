@@ -1,4 +1,4 @@
-//! How findings are shown: as they come, or all of them as JSON.
+//! Shows findings, one by one as text or all at once as JSON.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -12,9 +12,9 @@ use super::finding::{Detail, Finding, Status};
 use crate::failure::Failure;
 use crate::output;
 
-/// The width of the names of checks.
+/// The width of the column with the names of checks.
 const CHECK_WIDTH: usize = 18;
-/// Where what belongs to a check begins.
+/// The indentation of details below a check.
 const INDENT: &str = "         ";
 
 /// All findings so far.
@@ -31,7 +31,7 @@ impl Report {
         }
     }
 
-    /// Takes a finding, and shows it unless all of them will be JSON.
+    /// Adds a finding, and prints it unless the output is JSON.
     pub fn add(&mut self, finding: Finding) -> Result<(), Failure> {
         if !self.is_json {
             output::print(&text(&finding))?;
@@ -40,7 +40,7 @@ impl Report {
         Ok(())
     }
 
-    /// Shows what is left to show. The exit status tells whether anything failed.
+    /// Prints the rest of the report. The exit code says whether a check failed.
     pub fn finish(self) -> Result<ExitCode, Failure> {
         let count = |status| {
             let findings = self.findings.iter();
@@ -67,7 +67,7 @@ impl Report {
     }
 }
 
-/// As `no problem`, `1 problem`, `2 problems`.
+/// Formats a number, such as `no problem`, `1 problem`, `2 problems`.
 pub fn counted(number: usize, what: &str) -> String {
     match number {
         0 => format!("no {what}"),
@@ -91,7 +91,7 @@ fn text(finding: &Finding) -> String {
     );
     if let Some(remedy) = &finding.remedy {
         let bold = Style::new().bold();
-        // A String takes all that is written to it.
+        // Writing to a String cannot fail.
         let _ = writeln!(text, "{INDENT}{bold}to do:{bold:#} {}", escaped(remedy));
     }
     for line in rows(&finding.details) {
@@ -100,7 +100,7 @@ fn text(finding: &Finding) -> String {
     text
 }
 
-/// The values in columns.
+/// Formats the values in columns.
 fn rows(details: &[Detail]) -> Vec<String> {
     let shown = |detail: &Detail| -> Vec<String> {
         let values = detail.0.iter().map(|(_, value)| escaped(value));

@@ -1,4 +1,4 @@
-//! What the service says: that it is there, what time it is, and what the user may do.
+//! The service: whether it is up, what its clock says, and what the user may do.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,18 +15,18 @@ use crate::organization::{NAMED, NO_POLICIES};
 use crate::policy::{CertificateSummary, KeySummary};
 use crate::progress::Progress;
 
-/// The longest that one request may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for one request.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// What the clock may be wrong by and nobody minds, in seconds: HTTP dates have whole seconds, and answers take time.
+/// The clock skew to ignore, in seconds: HTTP dates have whole seconds, and responses take time.
 const SKEW: u64 = 30;
-/// What makes time stamps and short-lived certificates fail, in seconds.
+/// The clock skew at which time stamps and short-lived certificates fail, in seconds.
 const MUCH_SKEW: u64 = 300;
 
-/// The longest CKA_ID in bytes that the libp11 engine and pkcs11-tool take.
+/// The maximum length of CKA_ID supported by the libp11 engine and pkcs11-tool, in bytes.
 const MAX_ID: usize = 100;
 
-/// Asks whether the service is up, and what time it has there.
+/// Checks that the service is up, and compares the clocks.
 pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure> {
     const CHECK: &str = "service";
     let url = format!(
@@ -36,7 +36,7 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
     let transport = Transport::new(config.client_options.clone(), Threads::Allowed);
     let asked = {
         let _progress = Progress::start(format!("Asking {url}"));
-        health(&transport, PATIENCE)
+        health(&transport, TIME_LIMIT)
     };
     let health = match asked {
         Ok(health) => health,
@@ -81,7 +81,7 @@ fn clock(date: SystemTime) -> Finding {
     }
 }
 
-/// Asks for the signing policies, and looks at each. Returns those that can be used.
+/// Requests the signing policies and checks each of them. Returns the usable ones.
 pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<SigningPolicy>, Failure> {
     const CHECK: &str = "API token";
     let credentials = match config.credentials() {
@@ -101,7 +101,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
     let client = Client::new(transport, &credentials, &[]);
     let listed = {
         let _progress = Progress::start("Asking for the signing policies");
-        client.signing_policies(Retry::Never(PATIENCE), &Cancellation::new())
+        client.signing_policies(Retry::Never(TIME_LIMIT), &Cancellation::new())
     };
     let listed = match listed {
         Ok(listed) => listed,
@@ -184,7 +184,7 @@ fn summary(policy: &SigningPolicy) -> Option<CertificateSummary> {
     CertificateSummary::of(policy.certificate.as_ref()?.der())
 }
 
-/// Certificates that have ended, or will soon.
+/// Reports certificates that have expired or will soon.
 fn expiry(policies: &[SigningPolicy]) -> Option<Finding> {
     const CHECK: &str = "certificates";
     const REMEDY: &str = "have it renewed in SignPath: what is signed without a time stamp is trusted no longer than that";
@@ -214,7 +214,7 @@ fn expiry(policies: &[SigningPolicy]) -> Option<Finding> {
     }
 }
 
-/// Names that some tools cannot take as an ID.
+/// Reports names that are too long for some tools to use as an ID.
 fn long_names(policies: &[SigningPolicy]) -> Option<Finding> {
     let names = policies.iter().map(|policy| policy.name.to_string());
     let long: Vec<_> = names.filter(|name| name.len() > MAX_ID).collect();

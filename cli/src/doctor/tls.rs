@@ -1,4 +1,4 @@
-//! TLS with the service: protocol, and the certificates that it shows.
+//! TLS with the service: the protocol version and the server's certificates.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Signa
 use signpath_client::tls;
 use signpath_config::Config;
 
-use super::connection::Way;
+use super::connection::Route;
 use super::finding::{Detail, Finding};
 use super::{EXPIRES_SOON, NETWORK};
 use crate::policy::CertificateSummary;
@@ -18,15 +18,15 @@ use crate::progress::Progress;
 
 const CHECK: &str = "TLS";
 
-/// What the two sides agreed on.
-struct Agreement {
+/// The result of a TLS handshake.
+struct Handshake {
     protocol: String,
-    /// As the server sent it, its own certificate first.
+    /// The server's certificates as received, its own first.
     chain: Vec<CertificateDer<'static>>,
 }
 
-/// Makes a TLS connection as the module does.
-pub fn check(config: &Config, way: &Way<'_>) -> Finding {
+/// Establishes a TLS connection as the module does.
+pub fn check(config: &Config, way: &Route<'_>) -> Finding {
     let client_config = match tls::client_config(&config.client_options) {
         Ok(client_config) => client_config,
         Err(error) => {
@@ -53,7 +53,7 @@ pub fn check(config: &Config, way: &Way<'_>) -> Finding {
         &format!("{} {reason}", config.client_options.api_url),
         NETWORK,
     );
-    // What an untrusted server shows is still worth a look.
+    // Show the certificates of an untrusted server too.
     let mut any = client_config;
     any.dangerous()
         .set_certificate_verifier(Arc::new(AcceptAny(ring::default_provider())));
@@ -68,7 +68,7 @@ enum Failed {
     Handshake(io::Error),
 }
 
-fn shake_hands(way: &Way<'_>, config: ClientConfig) -> Result<Agreement, Failed> {
+fn shake_hands(way: &Route<'_>, config: ClientConfig) -> Result<Handshake, Failed> {
     let mut stream = way.connect().map_err(Failed::Connection)?;
     let host = &way.service.host;
     let _progress = Progress::start(format!("Agreeing on TLS with {host}"));
@@ -85,7 +85,7 @@ fn shake_hands(way: &Way<'_>, config: ClientConfig) -> Result<Agreement, Failed>
         .protocol_version()
         .and_then(|version| version.as_str());
     let chain = connection.peer_certificates().unwrap_or_default();
-    Ok(Agreement {
+    Ok(Handshake {
         protocol: protocol.unwrap_or("TLS").replace("TLSv1_", "TLS 1."),
         chain: chain
             .iter()
@@ -94,7 +94,7 @@ fn shake_hands(way: &Way<'_>, config: ClientConfig) -> Result<Agreement, Failed>
     })
 }
 
-fn describe(agreement: &Agreement) -> Finding {
+fn describe(agreement: &Handshake) -> Finding {
     let own = agreement
         .chain
         .first()
@@ -134,7 +134,7 @@ fn details(chain: &[CertificateDer<'_>]) -> Vec<Detail> {
     summaries.map(row).collect()
 }
 
-/// Trusts everybody, for a connection that carries nothing.
+/// Accepts any certificate, for a connection over which no data is sent.
 #[derive(Debug)]
 struct AcceptAny(CryptoProvider);
 

@@ -1,4 +1,4 @@
-//! The signing tools on this machine, and whether each can load the module.
+//! The signing tools on this machine, and whether each of them can load the module.
 
 use std::io;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::policy::percent;
 use crate::progress::Progress;
 use crate::setup::template::{self, Template, Values};
 
-/// The longest that a tool may take to load the module and list what it shows.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for a tool to load the module and list its contents.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a shell adds to the signal that ended a program.
+/// What a shell adds to the number of the signal that killed a program.
 const AFTER_SIGNAL: i32 = 128;
 
-/// Settings for the tools: no log but errors on stderr, and no waiting for a service that does not answer.
+/// Settings for the tools: only log errors, on stderr, and do not wait for SignPath if it does not respond.
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("SIGNPATH_LOG_CONSOLE_LEVEL", "error"),
     ("SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM", "stderr"),
@@ -31,21 +31,21 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("LC_ALL", "C.UTF-8"),
 ];
 
-/// A tool, and how it is tried. The scripts are for `sh`; they find the module in `$MODULE`, a folder with the
-/// configurations that `setup` writes in `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. None of them signs.
+/// A tool and how to try it. The scripts run in `sh`, with the module in `$MODULE`, a folder with the configurations
+/// written by `setup` in `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. None of them signs.
 struct Tool {
     name: &'static str,
-    /// Fails where the tool is not installed; else its first line is the version.
+    /// Fails if the tool is not installed; otherwise the first line of its output is the version.
     version: &'static str,
-    /// Loads the module; [`None`] where another row does so for it.
+    /// Loads the module; [`None`] if another row does this for the same tool.
     load: Option<Load>,
 }
 
 struct Load {
     script: &'static str,
-    /// What it prints then.
+    /// What it prints on success.
     expected: &'static str,
-    /// Whether it asks for a key of a signing policy, and so for the service.
+    /// Whether it needs a key of a signing policy, and so a request to SignPath.
     needs_policy: bool,
 }
 
@@ -78,7 +78,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "osslsigncode",
         version: "command -v osslsigncode >/dev/null && { osslsigncode --version 2>&1 || true; }",
-        // No key has this name, since those of signing policies have a slash.
+        // No key has this name: those of signing policies contain a slash.
         load: Some(Load {
             script: "SIGNPATH_LOG_CONSOLE_LEVEL=debug osslsigncode sign -pkcs11module \"$MODULE\" -pass CONFIG \
                 -key 'pkcs11:object=none;type=private' -pkcs11cert 'pkcs11:object=none;type=cert' \
@@ -144,7 +144,7 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// The configurations that the scripts use.
+/// The configurations used by the scripts.
 const TEMPLATES: [Template; 5] = [
     template::ENGINE,
     template::PROVIDER,
@@ -153,21 +153,21 @@ const TEMPLATES: [Template; 5] = [
     template::NSS,
 ];
 
-/// Tries each tool with the module at `path`, and with one of `policies` where it needs one.
+/// Tries each tool with the module at `path`, and with one of `policies` if the tool needs one.
 pub fn check(
     config: &Config,
     path: &Path,
     policies: Vec<SigningPolicy>,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let workshop = Workshop::new(config, path, policies)?;
+    let workshop = TestBed::new(config, path, policies)?;
     TOOLS
         .iter()
         .try_for_each(|tool| report.add(workshop.check(tool)))
 }
 
-/// The folder and the environment in which tools are tried.
-struct Workshop {
+/// The folder and environment for running the tools.
+struct TestBed {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
     has_policy: bool,
@@ -176,7 +176,7 @@ struct Workshop {
     config: Config,
 }
 
-impl Workshop {
+impl TestBed {
     fn new(config: &Config, path: &Path, policies: Vec<SigningPolicy>) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::write("a temporary folder", &error);
         let folder = tempfile::tempdir().map_err(failed)?;
@@ -240,9 +240,9 @@ impl Workshop {
         }
     }
 
-    /// Why a configuration that the script uses could not be written.
+    /// Why a configuration used by the script could not be written.
     fn unwritten_for(&self, load: &Load) -> Option<&str> {
-        // gnupg-pkcs11-scd is told of a folder, and has the file's name itself.
+        // gnupg-pkcs11-scd takes the folder and knows the file name itself.
         let stem = |name: &'static str| name.split('.').next().unwrap_or(name);
         let mut unwritten = self.unwritten.iter();
         let (_, reason) = unwritten.find(|(name, _)| load.script.contains(stem(name)))?;
@@ -256,12 +256,12 @@ impl Workshop {
             Ok(Outcome {
                 end: End::Status(0),
                 output,
-            }) if is_in(load.expected, &output) => {
+            }) if contains_any(load.expected, &output) => {
                 return Finding::ok(name, format!("{version}; loads the module"));
             }
             Ok(Outcome {
                 end: End::TooLong, ..
-            }) => format!("no end within {} s", PATIENCE.as_secs()),
+            }) => format!("no end within {} s", TIME_LIMIT.as_secs()),
             Ok(Outcome {
                 end: End::Signal, ..
             }) => "the shell was ended by a signal".to_owned(),
@@ -285,10 +285,10 @@ impl Workshop {
             .envs(ENVIRONMENT)
             .env("FOLDER", self.folder.path())
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        child::run(&mut shell, PATIENCE)
+        child::run(&mut shell, TIME_LIMIT)
     }
 
-    /// What the module says went wrong, or else the last that the tool says.
+    /// The module's error message, or else the last line of the tool's output.
     fn reason(&self, output: &str) -> String {
         let lines = || {
             output
@@ -305,8 +305,8 @@ impl Workshop {
     }
 }
 
-/// Whether one of the expected texts, with a bar between them, is in the output.
-fn is_in(expected: &str, output: &str) -> bool {
+/// Whether the output contains one of the expected texts, which are separated by `|`.
+fn contains_any(expected: &str, output: &str) -> bool {
     expected
         .split('|')
         .any(|expected| output.contains(expected))

@@ -26,8 +26,8 @@ Examples:
 
 /// Configure a signing tool for the module
 ///
-/// Writes the configuration of a tool, with a comment that says how to use it and names your signing policies. There are no
-/// secrets in it: the PIN is CONFIG, which stands for the organization and the API token of the environment or of the
+/// Writes the configuration of a tool, with a comment that explains how to use it and lists your signing policies. It
+/// contains no secrets: the PIN is CONFIG, which stands for the organization and API token from the environment or the
 /// configuration file. Nothing is signed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -35,15 +35,15 @@ pub struct Arguments {
     #[arg(value_enum)]
     tool: Tool,
 
-    /// Signing policy for the examples, and the one that osslsigncode and gpg are to use
+    /// Signing policy for the examples, and the one that osslsigncode and gpg will use
     #[arg(value_name = "PROJECT/POLICY")]
     policy: Option<PolicyName>,
 
-    /// The PKCS #11 module, instead of the one that is installed
+    /// The PKCS #11 module to use, instead of the installed one
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
 
-    /// Ask the service for nothing, so that only the named signing policy is known
+    /// Do not connect to SignPath; only the named signing policy is known
     #[arg(long)]
     offline: bool,
 
@@ -51,31 +51,31 @@ pub struct Arguments {
     #[arg(long, short, value_name = "FILE", conflicts_with = "directory")]
     output: Option<PathBuf>,
 
-    /// Folder to write to, each file under its usual name
+    /// Folder to write to; each file gets its usual name
     #[arg(long, short, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
 
-    /// Replace files that exist
+    /// Replace existing files
     #[arg(long)]
     force: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Tool {
-    /// openssl with the engine of libp11
+    /// openssl with the libp11 engine
     OpensslEngine,
     /// openssl 3 with pkcs11-provider
     OpensslProvider,
     /// keytool, jarsigner, apksigner and other Java programs
     #[value(aliases = ["java", "jarsigner", "keytool"])]
     Sunpkcs11,
-    /// A script that signs with one signing policy
+    /// Script that signs with one signing policy
     Osslsigncode,
     /// gpg with gnupg-pkcs11-scd
     Gpg,
-    /// GnuTLS and other users of p11-kit
+    /// GnuTLS and other applications that use p11-kit
     P11Kit,
-    /// A script that adds the module to a database of certutil, cmsutil, pesign, Firefox ...
+    /// Script that adds the module to an NSS database, as used by certutil, cmsutil, pesign, Firefox ...
     Nss,
 }
 
@@ -96,7 +96,7 @@ impl Tool {
         }
     }
 
-    /// The permissions of the folder, if it has to be made: gpg wants its own for itself.
+    /// The permissions of the folder, if it has to be created. gpg requires that only its owner can access it.
     fn folder_mode(self) -> u32 {
         match self {
             Self::Gpg => 0o700,
@@ -109,7 +109,7 @@ impl Tool {
     }
 }
 
-/// Writes a configuration: one request for the list of signing policies, or none.
+/// Writes a configuration. Sends at most one request, for the list of signing policies.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let module = module::find(arguments.module.as_deref())?;
     let policies = match arguments.offline {

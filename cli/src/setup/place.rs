@@ -1,28 +1,28 @@
-//! Where a value is written, and what has to be done to it there so that it means itself.
+//! Escapes values for the configuration files they are written to.
 
 use signpath_platform::escape::{escaped, is_harmful};
 
 use crate::failure::Failure;
 
-/// A place for a value: how it is quoted there, and what cannot be written there at all. Nowhere is there a line break or
-/// another character that [harms](is_harmful) a line.
+/// A place for a value: how to quote it there, and what it cannot contain. Line breaks and other [harmful](is_harmful)
+/// characters are not allowed anywhere.
 pub struct Place {
-    /// As a message names it.
+    /// How messages refer to the place.
     what: &'static str,
-    /// What no value contains.
+    /// Texts that a value must not contain.
     refused: &'static [&'static str],
-    /// What no value begins with.
+    /// Characters that a value must not start with.
     refused_at_start: &'static [char],
-    /// Whether a value has only characters of ASCII.
+    /// Whether a value must be ASCII.
     is_ascii: bool,
-    /// Whether blanks at the ends of a value are lost.
+    /// Whether leading and trailing blanks of a value are lost.
     is_trimmed: bool,
-    /// The most bytes that a value has once it is quoted.
+    /// The maximum length of the quoted value in bytes.
     max_length: usize,
     quoted: fn(&str) -> String,
 }
 
-/// No more than itself: the rest of a line.
+/// The rest of a line, without quoting.
 const REST_OF_LINE: Place = Place {
     what: "",
     refused: &[],
@@ -33,7 +33,7 @@ const REST_OF_LINE: Place = Place {
     quoted: str::to_owned,
 };
 
-/// A word of a shell command (POSIX, Shell Command Language, section 2.2.2), in a script or in a comment.
+/// A word of a shell command (POSIX, Shell Command Language, section 2.2.2), in a script or comment.
 pub const SHELL: Place = Place {
     what: "a shell command",
     is_trimmed: false,
@@ -41,8 +41,8 @@ pub const SHELL: Place = Place {
     ..REST_OF_LINE
 };
 
-/// A value of openssl.cnf (config(5)). Between quotes neither `$` nor `#` means anything. OpenSSL reads a line in parts of
-/// 511 bytes, and loses a backslash at the end of a part.
+/// A value in openssl.cnf (config(5)). `$` and `#` have no meaning within quotes. OpenSSL reads lines in blocks of 511
+/// bytes, and loses a backslash at the end of a block.
 pub const OPENSSL: Place = Place {
     what: "openssl.cnf",
     is_trimmed: false,
@@ -51,8 +51,8 @@ pub const OPENSSL: Place = Place {
     ..REST_OF_LINE
 };
 
-/// `library` in a configuration of SunPKCS11, which is read as ISO 8859-1 with java.io.StreamTokenizer. System properties
-/// are filled in even between quotes.
+/// `library` in a SunPKCS11 configuration, which is read as ISO 8859-1 by java.io.StreamTokenizer. System properties
+/// are expanded even within quotes.
 pub const SUNPKCS11: Place = Place {
     what: "a SunPKCS11 configuration",
     refused: &["${"],
@@ -62,7 +62,8 @@ pub const SUNPKCS11: Place = Place {
     ..REST_OF_LINE
 };
 
-/// A configuration of SunPKCS11 on a command line and in java.security: there, too, system properties are filled in.
+/// The path of a SunPKCS11 configuration, on a command line or in java.security. System properties are expanded there
+/// too.
 pub const JAVA_FILE: Place = Place {
     what: "the argument of SunPKCS11",
     refused: &["${"],
@@ -70,7 +71,7 @@ pub const JAVA_FILE: Place = Place {
     ..REST_OF_LINE
 };
 
-/// An alias on the command line of jarsigner, which takes others for an option, or for a file with arguments.
+/// An alias on the command line of jarsigner. Some other values would be taken for an option or an argument file.
 pub const JAVA_ALIAS: Place = Place {
     what: "the command line of jarsigner",
     refused_at_start: &['-', '@'],
@@ -79,19 +80,20 @@ pub const JAVA_ALIAS: Place = Place {
     ..REST_OF_LINE
 };
 
-/// A value of a p11-kit configuration (pkcs11.conf(5)).
+/// A value in a p11-kit configuration (pkcs11.conf(5)).
 pub const P11_KIT: Place = Place {
     what: "a p11-kit configuration",
     ..REST_OF_LINE
 };
 
-/// A value of gpg-agent.conf.
+/// A value in gpg-agent.conf.
 pub const GPG_AGENT: Place = Place {
     what: "gpg-agent.conf",
     ..REST_OF_LINE
 };
 
-/// A value of gnupg-pkcs11-scd.conf, which has comments anywhere in a line, and reads lines in parts of 1023 bytes.
+/// A value in gnupg-pkcs11-scd.conf, where `#` starts a comment anywhere in a line. Lines are read in blocks of 1023
+/// bytes.
 pub const GNUPG_PKCS11_SCD: Place = Place {
     what: "gnupg-pkcs11-scd.conf",
     refused: &["#"],
@@ -99,24 +101,24 @@ pub const GNUPG_PKCS11_SCD: Place = Place {
     ..REST_OF_LINE
 };
 
-/// A file name in a comment of a parameter file of gpg, whose lines have at most 1023 bytes.
+/// A file name in a comment of a gpg parameter file, whose lines are limited to 1023 bytes.
 pub const GPG_FILE: Place = Place {
     what: "a parameter file of gpg",
     max_length: 900,
     ..SHELL
 };
 
-/// A user ID in a parameter file of gpg.
+/// A user ID in a gpg parameter file.
 pub const GPG_USER: Place = Place {
     what: "a user ID of gpg",
     ..REST_OF_LINE
 };
 
 impl Place {
-    /// The value as it is written there.
+    /// Quotes a value for this place.
     ///
     /// # Errors
-    /// What cannot be written there and why, without what to do.
+    /// Says what cannot be written there and why, but not what to do about it.
     pub fn write(&self, value: &str) -> Result<String, Failure> {
         let quoted = (self.quoted)(value);
         let refused = || self.refused.iter().find(|text| value.contains(**text));
@@ -139,7 +141,7 @@ impl Place {
     }
 }
 
-/// The text between single quotes, if it needs them: there, nothing means anything but the quote that ends them.
+/// Puts the text in single quotes if necessary. Within them, only the closing quote has a meaning.
 fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,%@".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
@@ -148,12 +150,12 @@ fn shell_word(text: &str) -> String {
     }
 }
 
-/// The text between double quotes, where a backslash comes before each quote and backslash.
+/// Puts the text in double quotes, with a backslash before each quote and backslash.
 fn double_quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// A value in a Java properties file (java.util.Properties), which is read as ISO 8859-1.
+/// Escapes a value for a Java properties file (java.util.Properties), which is read as ISO 8859-1.
 pub fn java_property(text: &str) -> String {
     let mut property = String::new();
     for c in text.chars() {
@@ -175,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_value_adds_a_line_or_leaves_its_quotes() {
+    fn no_value_escapes_its_line_or_quotes() {
         let alphabet: Vec<char> = "ab /\\'\"$`#|%=:;{}\n\r\t\u{0}\u{1b}\u{85}\u{2028}ß日"
             .chars()
             .collect();
@@ -213,7 +215,7 @@ mod tests {
             }
             words.extend(SHELL.write(&value).ok().map(|word| (word, value)));
         }
-        // A command line is not long enough for all.
+        // All words at once would exceed the maximum length of a command line.
         for words in words.chunks(1000) {
             let (words, values): (Vec<_>, Vec<_>) = words.iter().cloned().unzip();
             let script = format!("printf '%s\\n' {}", words.join(" "));
@@ -225,7 +227,7 @@ mod tests {
         }
     }
 
-    /// What is between quotes, as a shell or a program that knows double quotes reads it; [`None`] without quotes.
+    /// Parses a quoted value as a shell or another program would; [`None`] if it is not quoted.
     fn read_back(written: &str) -> Option<String> {
         if let Some(inner) = written.strip_prefix('\'') {
             let inner = inner.strip_suffix('\'').unwrap();

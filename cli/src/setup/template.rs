@@ -1,4 +1,4 @@
-//! The files of a configuration, and what is filled into them.
+//! Templates of configuration files, and the values filled into them.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use crate::failure::Failure;
 use crate::policy::{KeySummary, percent, uri};
 use crate::program;
 
-/// A file with `@VALUE@` where a value belongs.
+/// A file with `@NAME@` as placeholder for each value.
 pub struct Template {
-    /// Its usual name.
+    /// The usual file name.
     pub name: &'static str,
     text: &'static str,
-    /// Its permissions.
+    /// The file permissions.
     pub mode: u32,
-    /// The place for paths of programs and libraries.
+    /// Where the paths of programs and libraries are inserted.
     path: Place,
-    /// The place for the name of a signing policy.
+    /// Where the name of a signing policy is inserted.
     policy: Place,
-    /// The place for the file's own path.
+    /// Where the path of the file itself is inserted.
     file: Place,
 }
 
@@ -62,31 +62,32 @@ pub const GPG_KEY: Template = template!("signpath-gpg-key", 0o644, SHELL, GPG_US
 pub const P11_KIT: Template = template!("signpath.module", 0o644, P11_KIT, SHELL, SHELL);
 pub const NSS: Template = template!("signpath-nss", 0o755, SHELL, SHELL, SHELL);
 
-/// In the place of a signing policy where none is known.
+/// Used if no signing policy is known.
 const ANY_POLICY: &str = "PROJECT/POLICY";
 
-/// The longest line of a comment, in bytes: gnupg-pkcs11-scd takes what is past 1023 bytes for another line.
+/// The maximum length of a comment line in bytes: gnupg-pkcs11-scd treats everything after 1023 bytes as a new line.
 const MAX_COMMENT: usize = 1000;
 
-/// What is filled into templates.
+/// The values for templates.
 pub struct Values {
     module: String,
-    /// The signing policy that is named, or the only one.
+    /// The named signing policy, or the only one.
     policy: Option<String>,
     is_named: bool,
     rows: Vec<Row>,
 }
 
-/// What is told of a signing policy.
+/// A signing policy as shown in comments.
 struct Row {
     name: String,
     key: String,
-    /// What GnuPG calls the key, if it is an RSA key.
+    /// GnuPG's identifier of the key, if it is an RSA key.
     keygrip: Option<String>,
 }
 
 impl Values {
-    /// Values for all signing policies, which are none if the service was not asked, or the named one.
+    /// Collects the values from the signing policies, of which there are none if SignPath was not asked, or from the
+    /// named one.
     pub fn new(
         module: &Path,
         mut policies: Vec<SigningPolicy>,
@@ -114,24 +115,25 @@ impl Values {
         })
     }
 
-    /// The signing policy that is named, or the only one.
+    /// The named signing policy, or the only one.
     pub fn policy(&self) -> Option<&str> {
         self.policy.as_deref()
     }
 
-    /// The content of the file that will be used as `file`; [`None`] if the template needs a key that there is not.
+    /// Fills in the template for a file that will be used as `file`. Returns [`None`] if there is no key that the
+    /// template needs.
     ///
     /// # Errors
-    /// A value cannot be written there.
+    /// A value cannot be written where the template requires it.
     pub fn fill(&self, template: &Template, file: &str) -> Result<Option<String>, Failure> {
         let Some((policy, keygrip)) = self.subject_of(template)? else {
             return Ok(None);
         };
         let folder = "into a folder with a plain name";
-        let path = |path: &str| remedied(template.path.write(path), &format!("put it {folder}"));
+        let path = |path: &str| with_remedy(template.path.write(path), &format!("put it {folder}"));
         let value = |name: &str| {
             Some(match name {
-                "FILE" => remedied(template.file.write(file), &format!("write it {folder}")),
+                "FILE" => with_remedy(template.file.write(file), &format!("write it {folder}")),
                 "KEY" => place::SHELL.write(&uri(&policy)),
                 "KEYGRIP" => Ok(keygrip.clone()),
                 "MODULE" => path(&self.module),
@@ -139,7 +141,7 @@ impl Values {
                 "OBJECT" => Ok(percent(policy.as_bytes())),
                 "POLICIES" => Ok(self.policies()),
                 "POLICY" => Ok(policy.clone()),
-                "PROPERTY" => remedied(template.file.write(file), &format!("write it {folder}"))
+                "PROPERTY" => with_remedy(template.file.write(file), &format!("write it {folder}"))
                     .and_then(|_| place::SHELL.write(&provider(file))),
                 "SCDAEMON" => path(&scdaemon()),
                 "USER_ID" => place::SHELL.write(&format!("={policy}")),
@@ -149,16 +151,16 @@ impl Values {
         filled(template.text, value).map(Some)
     }
 
-    /// Whether there is the key that the template needs.
+    /// Whether there is a key that the template needs.
     ///
     /// # Errors
-    /// The name of the signing policy cannot be written there.
+    /// The name of the signing policy cannot be written where the template requires it.
     pub fn has_key_for(&self, template: &Template) -> Result<bool, Failure> {
         Ok(self.subject_of(template)?.is_some())
     }
 
-    /// The name of the signing policy that a template is about, and its keygrip if the template needs one: the policy that
-    /// the user names, or else the first whose name can be written there. [`None`] if there is no key that it needs.
+    /// The name of the signing policy that a template uses, and its keygrip if the template needs one: the policy that
+    /// the user named, or else the first whose name can be written there. [`None`] if there is no suitable key.
     fn subject_of(&self, template: &Template) -> Result<Option<(String, String)>, Failure> {
         let needs_keygrip = template.text.contains("@KEYGRIP@");
         let rows = self.rows.iter();
@@ -174,7 +176,7 @@ impl Values {
         });
         match subjects.first() {
             Some((name, keygrip)) => {
-                remedied(template.policy.write(name), "name another signing policy")?;
+                with_remedy(template.policy.write(name), "name another signing policy")?;
                 let keygrip = keygrip.unwrap_or_default();
                 Ok(Some(((*name).to_owned(), keygrip.to_owned())))
             }
@@ -206,7 +208,7 @@ impl Row {
         }
     }
 
-    /// The row as a line, with the key's URI unless the line gets too long.
+    /// The row as a comment line, with the key's URI unless the line would be too long.
     fn comment(&self) -> String {
         let without_uri = format!("#   {}, {}", self.name, self.key);
         let line = format!("{without_uri}: {}", uri(&self.name));
@@ -217,7 +219,7 @@ impl Row {
     }
 }
 
-/// The text with a value for each `@VALUE@`. What the values hold is not looked at again.
+/// Replaces each `@NAME@` by its value. Values are not expanded again.
 fn filled(
     text: &str,
     value: impl Fn(&str) -> Option<Result<String, Failure>>,
@@ -243,15 +245,15 @@ fn filled(
     Ok(filled)
 }
 
-/// A failure with what there is to do about it.
-fn remedied<T>(result: Result<T, Failure>, remedy: &str) -> Result<T, Failure> {
+/// Appends a remedy to the failure.
+fn with_remedy<T>(result: Result<T, Failure>, remedy: &str) -> Result<T, Failure> {
     result.map_err(|failure| match failure {
         Failure::Reason(reason) => Failure::Reason(format!("{reason}; {remedy}")),
         failure => failure,
     })
 }
 
-/// The line of java.security that names the provider with the configuration `file` (Java 17 has 12 providers).
+/// The line of java.security that adds the provider with the configuration `file` (Java 17 has 12 providers).
 fn provider(file: &str) -> String {
     format!(
         "security.provider.13=SunPKCS11 {}",
@@ -259,7 +261,8 @@ fn provider(file: &str) -> String {
     )
 }
 
-/// What GnuPG calls an RSA key: the SHA-1 of the modulus as libgcrypt writes numbers, with a zero byte before a set bit.
+/// GnuPG's identifier of an RSA key: the SHA-1 of the modulus in libgcrypt's format, with a leading zero byte if the
+/// first bit is set.
 fn keygrip(key: &PublicKey) -> Option<String> {
     let (modulus, _) = key.rsa()?;
     let sign: &[u8] = match modulus.first() {

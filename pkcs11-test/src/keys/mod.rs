@@ -1,4 +1,4 @@
-//! Private keys and the stores that keep them.
+//! Private keys and key stores.
 
 mod softhsm;
 mod software;
@@ -19,7 +19,7 @@ use crate::state::StateFolder;
 pub use softhsm::SoftHsmToken;
 pub(crate) use software::SoftwareStore;
 
-/// Where the private keys live.
+/// Where the private keys are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStoreKind {
     /// PKCS #8 files in the state folder.
@@ -28,16 +28,16 @@ pub enum KeyStoreKind {
     SoftHsm,
 }
 
-/// The type and the size of a key.
+/// The type and size of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub enum KeyKind {
-    /// RSA, 2048 bits.
+    /// RSA with 2048 bits.
     #[serde(rename = "rsa-2048")]
     Rsa2048,
-    /// RSA, 3072 bits.
+    /// RSA with 3072 bits.
     #[serde(rename = "rsa-3072")]
     Rsa3072,
-    /// RSA, 4096 bits.
+    /// RSA with 4096 bits.
     #[serde(rename = "rsa-4096")]
     Rsa4096,
     /// NIST P-256 (secp256r1).
@@ -51,11 +51,11 @@ pub enum KeyKind {
     P521,
 }
 
-/// id-ecPublicKey: RFC 5480, section 2.1.1
+/// id-ecPublicKey (RFC 5480, section 2.1.1).
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 impl KeyKind {
-    /// Every kind, in the order of the default policies.
+    /// All kinds, in the order of the default policies.
     pub const ALL: [Self; 6] = [
         Self::Rsa2048,
         Self::Rsa3072,
@@ -65,17 +65,17 @@ impl KeyKind {
         Self::P521,
     ];
 
-    /// The name in a policies file.
+    /// The name used in policies files.
     pub fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// The size of the modulus or of the curve's field.
+    /// The size of the modulus or of the curve's field in bits.
     pub fn bits(self) -> usize {
         self.row().1
     }
 
-    /// The named curve, RFC 5480, section 2.1.1.1. `None` for RSA.
+    /// The OID of the curve (RFC 5480, section 2.1.1.1). `None` for RSA.
     fn curve(self) -> Option<ObjectIdentifier> {
         self.row().2
     }
@@ -107,7 +107,7 @@ impl KeyKind {
         }
     }
 
-    /// Fails when a stored key is not of this kind.
+    /// Fails if a stored key is not of this kind.
     fn check(self, label: &str, public_key: &SubjectPublicKeyInfoOwned) -> Result<(), Error> {
         let fits = match self.curve() {
             Some(curve) => {
@@ -138,14 +138,14 @@ pub(crate) fn rsa_public_key(
         .context("no RSA public key")
 }
 
-/// How a hash becomes a signature.
+/// A signature scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// RSASSA-PKCS1-v1_5: RFC 8017, section 8.2
+    /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
     RsaPkcs1(&'static Digest),
-    /// RSASSA-PSS with MGF1 of the same digest and a salt as long as the hash: RFC 8017, section 8.1
+    /// RSASSA-PSS with MGF1 of the same digest and a salt as long as the digest (RFC 8017, section 8.1).
     RsaPss(&'static Digest),
-    /// ECDSA; the signature is r and s, each as long as the curve's field
+    /// ECDSA; the signature is r and s, each as long as the curve's field.
     Ecdsa,
 }
 
@@ -155,18 +155,18 @@ pub(crate) trait PrivateKey: Send + Sync {
     fn sign(&self, scheme: Scheme, hash: &[u8]) -> Result<Vec<u8>, Error>;
 }
 
-/// Keeps private keys by label.
+/// Stores private keys by label.
 pub(crate) trait KeyStore: Send + Sync {
     fn open_or_generate(&self, label: &str, kind: KeyKind) -> Result<Arc<dyn PrivateKey>, Error>;
 
-    /// Keeps a DER certificate beside its key, in stores that hold certificates.
+    /// Stores a DER certificate beside its key, if the store supports certificates.
     fn store_certificate(
         &self,
         label: &str,
         certificate: &x509_cert::Certificate,
     ) -> Result<(), Error>;
 
-    /// What another program needs to open the same token.
+    /// What an application needs to open the same token.
     fn token(&self) -> Option<&SoftHsmToken>;
 }
 

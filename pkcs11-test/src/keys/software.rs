@@ -23,7 +23,7 @@ impl SoftwareStore {
         Self { state }
     }
 
-    /// The key's PKCS #8 PEM from a file of the state folder. Made when it is missing.
+    /// Reads a key as PKCS #8 PEM from a file in the state folder. Generates it if it is missing.
     pub fn pem(state: &StateFolder, file: &str, kind: KeyKind) -> Result<String, Error> {
         if let Some(pem) = state.read(file)? {
             return Ok(pem);
@@ -157,8 +157,8 @@ impl PrivateKey for SoftwareKey {
     }
 }
 
-/// The `ecdsa` crate refuses hashes shorter than half the field; FIPS 186-5 does not. The hash is a number, so zeros in front of it
-/// change nothing.
+/// The `ecdsa` crate rejects hashes shorter than half the field; FIPS 186-5 does not. The hash is interpreted as a
+/// number, so leading zeros do not change it.
 fn ecdsa<S>(key: &impl PrehashSigner<S>, hash: &[u8], field_length: usize) -> Result<S, Error> {
     let mut padded = vec![0; field_length.saturating_sub(hash.len())];
     padded.extend_from_slice(hash);

@@ -1,4 +1,4 @@
-//! The routes of the REST interface.
+//! The routes of the REST API.
 
 mod signing_requests;
 
@@ -39,14 +39,14 @@ const BELOW_ORGANIZATION: [&str; 6] = [
     GPG_PUBLIC_KEY,
 ];
 
-/// What the routes work on.
+/// What the routes need.
 pub(crate) struct Api {
     pub organization: Organization,
     /// `http(s)://host:port/Api`
     pub url: String,
 }
 
-/// One request's record, which the routes fill in, and what is to happen to it.
+/// A request's record, which the routes fill in, and what should happen to the request.
 #[derive(Clone)]
 pub(crate) struct Call {
     record: Arc<Mutex<RequestRecord>>,
@@ -66,11 +66,11 @@ impl Call {
     }
 }
 
-/// A path that matched a route in any case.
+/// A path that matched a route, ignoring case.
 pub(crate) struct CanonicalPath {
-    /// The path with the fixed parts spelled as the router has them.
+    /// The path with the fixed parts spelled as in the router.
     pub path: String,
-    /// The route below `{ApiUrl}` or below the organization.
+    /// The route, relative to `{ApiUrl}` or to the organization.
     pub route: &'static str,
 }
 
@@ -92,7 +92,7 @@ impl CanonicalPath {
     }
 }
 
-/// The path with the fixed parts of the template, or `None` if it is not of that form.
+/// The path with the fixed parts of the template, or `None` if it does not match.
 fn spell(template: &str, path: &str) -> Option<String> {
     let fixed: Vec<&str> = template.split('/').collect();
     let given: Vec<&str> = path.trim_end_matches('/').split('/').collect();
@@ -131,7 +131,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// Who sent the request. Handlers find the user again by position.
+/// The user who sent the request. Handlers look up the user by position.
 #[derive(Clone, Copy)]
 struct UserIndex(usize);
 
@@ -161,7 +161,7 @@ async fn authenticate(
     let user = UserIndex(index);
     let name = user.user(&api)?.name.clone();
     call.note(|record| record.user = Some(name));
-    // The public record does not say how the service answers for an organization that is not the user's.
+    // SignPath's documentation does not say how it responds for an organization that the user does not belong to.
     let organization = parameters
         .iter()
         .find(|(name, _)| *name == "organization")
@@ -214,7 +214,7 @@ async fn my_signing_policies(
     Ok(Json(answer))
 }
 
-/// The policy that a path names. Any user of the organization may read its certificate.
+/// The policy named by a path. Every user of the organization may read its certificate.
 fn named_policy<'a>(
     api: &'a Api,
     call: &Call,

@@ -1,4 +1,4 @@
-//! The three routes that sign.
+//! The three routes for signing.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::organization::{SigningPolicy, User};
 use crate::problem::Problem;
 use crate::signing::{SigningData, property, text};
 
-/// The fields of a first-generation request that matter here.
+/// The relevant fields of a first-generation request.
 #[derive(Default)]
 struct Submission {
     project: Option<String>,
@@ -54,7 +54,7 @@ impl Submission {
                 "description" => submission.description = Some(text()),
                 "isfastsigningrequest" => submission.fast = text().eq_ignore_ascii_case("true"),
                 "artifact" => submission.artifact = Some(value.to_vec()),
-                // Unknown: nothing here depends on them.
+                // Other fields have no effect here.
                 _ => {}
             }
         }
@@ -170,7 +170,7 @@ pub(super) async fn sign_hash(
     })))
 }
 
-/// The policy that a request names, if its user may sign with it.
+/// The policy named by a request, if the user may sign with it.
 fn selected_policy<'a>(
     api: &'a Api,
     user: &User,

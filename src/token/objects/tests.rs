@@ -1,4 +1,4 @@
-//! What finding and reading objects costs.
+//! The cost of finding and reading objects.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -8,7 +8,7 @@ use signpath_client::{Options, Secret, Threads};
 use signpath_config::{ApiToken, Config};
 
 use super::*;
-use crate::object::looked_at;
+use crate::object::examined;
 use crate::token::Login;
 
 /// The generator of P-256 as a SubjectPublicKeyInfo (SEC 2, section 2.4.2).
@@ -18,7 +18,7 @@ const KEY: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x0
     \xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\
     \xb6\x40\x68\x37\xbf\x51\xf5";
 
-/// A token with that many signing policies, `demo/0` and so on, in which a user is logged in.
+/// A token with `policies` signing policies, named `demo/0` and so on, and a logged-in user.
 fn token(policies: usize) -> Token {
     let state = tempfile::tempdir().unwrap();
     let options = pkcs11_test::Options::new(state.path());
@@ -70,16 +70,16 @@ fn named(policy: usize) -> Vec<Attribute<'static>> {
 }
 
 #[test]
-fn finding_and_reading_one_object_costs_the_same_among_ten_times_as_many() {
+fn finding_one_object_costs_the_same_among_ten_times_as_many() {
     let costs = [100, 1000].map(|policies| {
         let token = token(policies);
         let template = named(policies - 1);
         let cancellation = Cancellation::new();
-        let (found, search) = looked_at::during(|| token.find(&template, &cancellation));
+        let (found, search) = examined::during(|| token.find(&template, &cancellation));
         let handle = found.unwrap()[0];
-        let (object, reading) = looked_at::during(|| token.object(handle));
+        let (object, reading) = examined::during(|| token.object(handle));
         assert!(object.unwrap().matches(&template));
-        let (key, signing) = looked_at::during(|| token.key(handle));
+        let (key, signing) = examined::during(|| token.key(handle));
         assert!(key.is_ok());
         [search, reading, signing]
     });
@@ -87,7 +87,7 @@ fn finding_and_reading_one_object_costs_the_same_among_ten_times_as_many() {
 }
 
 #[test]
-fn listing_all_objects_costs_ten_times_as_much_for_ten_times_as_many() {
+fn listing_all_objects_scales_linearly() {
     let [some, many] = [100, 1000].map(|policies| {
         let token = token(policies);
         let all = || {
@@ -97,13 +97,13 @@ fn listing_all_objects_costs_ten_times_as_much_for_ten_times_as_many() {
                 token.object(handle).unwrap();
             }
         };
-        looked_at::during(all).1
+        examined::during(all).1
     });
     assert!(many <= 10 * some, "{some}, {many}");
 }
 
 #[test]
-fn a_session_takes_only_its_own_objects_with_it() {
+fn closing_a_session_destroys_only_its_own_objects() {
     let token = token(1);
     let public_key = |session| {
         let template = [

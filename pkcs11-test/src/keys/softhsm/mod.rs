@@ -1,4 +1,4 @@
-//! Keys in a SoftHSM token: every signature comes out of a PKCS #11 module.
+//! Keys in a SoftHSM token: all signatures are made by a PKCS #11 module.
 
 mod token;
 
@@ -32,13 +32,13 @@ pub(crate) struct SoftHsmStore {
     state: Arc<StateFolder>,
     token: SoftHsmToken,
     sessions: Arc<Sessions>,
-    /// Held while an object is made: C_GenerateKeyPair of SoftHSM 2.6.1 fails now and then (CKR_GENERAL_ERROR,
-    /// CKR_TEMPLATE_INCONSISTENT) when another thread makes objects of the same token.
+    /// Held while an object is created: C_GenerateKeyPair of SoftHSM 2.6.1 occasionally fails (CKR_GENERAL_ERROR,
+    /// CKR_TEMPLATE_INCONSISTENT) if another thread creates objects in the same token.
     writing: Mutex<()>,
 }
 
 impl SoftHsmStore {
-    /// Opens the token in the state folder. Made when it is missing.
+    /// Opens the token in the state folder. Creates it if it is missing.
     pub fn open(state: &Arc<StateFolder>, module: Option<&Path>) -> Result<Self, Error> {
         let (token, context, slot) = token::open(state, module)?;
         let pin = AuthPin::from(token.user_pin.clone());
@@ -61,7 +61,7 @@ impl SoftHsmStore {
     }
 }
 
-/// Logged-in sessions that are not in use. A session signs one thing at a time.
+/// Logged-in sessions that are not in use. A session can only sign one thing at a time.
 struct Sessions {
     context: Pkcs11,
     slot: Slot,
@@ -91,7 +91,7 @@ impl Sessions {
     fn open(&self) -> cryptoki::error::Result<Session> {
         let session = self.context.open_rw_session(self.slot)?;
         match session.login(UserType::User, Some(&self.pin)) {
-            // The login is the application's, not the session's: PKCS #11 3.2, 5.6.8
+            // The login state is shared by all sessions of the application (PKCS #11 3.2, section 5.6.8).
             Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
             Err(error) => Err(error),
         }
@@ -208,7 +208,7 @@ fn generate(
     ];
     let mechanism = match kind.curve() {
         Some(curve) => {
-            // An OBJECT IDENTIFIER of a dozen bytes always has a DER form.
+            // A short OBJECT IDENTIFIER can always be encoded.
             public.push(Attribute::EcParams(curve.to_der().unwrap_or_default()));
             Mechanism::EccKeyPairGen
         }
@@ -222,7 +222,7 @@ fn generate(
     Ok((private_key, public_key))
 }
 
-/// The attributes of a public key that are the key.
+/// The attributes that make up a public key.
 struct PublicKeyAttributes(Vec<Attribute>);
 
 fn read_public_key(
@@ -252,7 +252,7 @@ impl PublicKeyAttributes {
                     .context("no RSA public key")
             }
             [Attribute::EcParams(parameters), Attribute::EcPoint(point)] => {
-                // CKA_EC_POINT is the point in a DER OCTET STRING: PKCS #11 3.2, 6.3.3
+                // CKA_EC_POINT is the point wrapped in a DER OCTET STRING (PKCS #11 3.2, section 6.3.3).
                 let point = OctetString::from_der(point)
                     .and_then(|point| BitString::from_bytes(point.as_bytes()))
                     .context("no EC point")?;

@@ -1,4 +1,4 @@
-//! The token: its files in the state folder, and the one C_Initialize of the process.
+//! The token: its files in the state folder, and the process's only call of C_Initialize.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -24,10 +24,10 @@ const USUAL_MODULES: [&str; 6] = [
     "/usr/local/lib/softhsm/libsofthsm2.so",
 ];
 
-/// What another program needs to open the token that holds the service's keys.
+/// What an application needs to open the token with the service's keys.
 ///
-/// SoftHSM reads `SOFTHSM2_CONF` in C_Initialize, which a process calls once per module: a program that drives the token
-/// itself does best to run the service as a process of its own.
+/// SoftHSM reads `SOFTHSM2_CONF` in C_Initialize, which a process calls once per module. An application that uses the
+/// token itself should run the service in a separate process.
 #[derive(Debug, Clone)]
 pub struct SoftHsmToken {
     /// The PKCS #11 module.
@@ -41,10 +41,11 @@ pub struct SoftHsmToken {
 }
 
 impl SoftHsmToken {
-    /// The token in the state folder of a service that has run with [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).
+    /// The token in the state folder of a service that was started with
+    /// [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).
     ///
     /// # Errors
-    /// There is no such token in the folder, or no SoftHSM library in the usual places.
+    /// The folder contains no such token, or there is no SoftHSM library in the usual locations.
     pub fn in_state_folder(state: &Path) -> Result<Self, Error> {
         let state = StateFolder::open(state)?;
         let pins = Pins::load(&state)?.ok_or_else(|| {
@@ -97,7 +98,7 @@ impl Pins {
     }
 }
 
-/// Opens the token in the state folder. Made when it is missing.
+/// Opens the token in the state folder. Creates it if it is missing.
 pub(super) fn open(
     state: &StateFolder,
     module: Option<&Path>,
@@ -129,7 +130,7 @@ fn find_module(given: Option<&Path>) -> Result<PathBuf, Error> {
     }
 }
 
-/// C_Initialize, once per process: SoftHSM has one configuration per process, and a second service in the process shares it.
+/// Calls C_Initialize once per process: SoftHSM has one configuration per process, shared by all services in it.
 fn initialize(token: &SoftHsmToken) -> Result<Pkcs11, Error> {
     static INITIALIZED: Mutex<Option<(PathBuf, Pkcs11)>> = Mutex::new(None);
 
@@ -143,8 +144,9 @@ fn initialize(token: &SoftHsmToken) -> Result<Pkcs11, Error> {
         }
         return Ok(context.clone());
     }
-    // SAFETY: Rust code reads the environment under the same lock. C code that reads it at this moment on another thread would
-    // race; the command starts no thread before this, and the documentation of `SoftHsmToken` tells others to use a process.
+    // SAFETY: Rust code reads the environment under the same lock. C code that reads it at this moment on another
+    // thread would race; the command starts no thread before this, and the documentation of `SoftHsmToken` recommends
+    // a separate process.
     unsafe { std::env::set_var("SOFTHSM2_CONF", &token.configuration) };
     let context =
         Pkcs11::new(&token.module).context(format!("cannot load {}", token.module.display()))?;
@@ -165,7 +167,7 @@ fn open_token(context: &Pkcs11, pins: &Pins) -> cryptoki::error::Result<Option<S
             }
         }
     }
-    // SoftHSM gives an initialized token another slot.
+    // SoftHSM moves a token to another slot when it is initialized.
     let Some(slot) = find_token(context)? else {
         return Ok(None);
     };

@@ -1,6 +1,5 @@
-//! The attributes of an object as they are kept, in little memory: a list can have 100 000 signing
-//! policies with three objects each, and most of the 40 attributes of an object are the same in all of
-//! its kind.
+//! Compact storage for attributes: a list can have 100 000 signing policies with three objects
+//! each, and most of the 40 attributes of an object are the same for all objects of its kind.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,8 +9,8 @@ use cryptoki_sys::*;
 use super::Value;
 use super::attributes::Attributes;
 
-/// The attributes that differ from one object to the next of its kind.
-const OWN: [CK_ATTRIBUTE_TYPE; 13] = [
+/// The attributes that differ between objects of the same kind.
+const UNSHARED: [CK_ATTRIBUTE_TYPE; 13] = [
     CKA_LABEL,
     CKA_UNIQUE_ID,
     CKA_ID,
@@ -27,21 +26,21 @@ const OWN: [CK_ATTRIBUTE_TYPE; 13] = [
     CKA_EC_POINT,
 ];
 
-/// The attributes of an object, which never change.
+/// The immutable attributes of an object.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredAttributes {
     own: Packed,
     common: Arc<Packed>,
 }
 
-/// What objects have in common, each time once.
+/// Attributes shared between objects, without duplicates.
 #[derive(Default)]
-pub(super) struct Common(HashSet<Arc<Packed>>);
+pub(super) struct SharedAttributes(HashSet<Arc<Packed>>);
 
-impl Kept {
-    /// Keeps `attributes`, as far as there are some like them in `common` as those.
-    pub(super) fn new(attributes: Attributes, common: &mut Common) -> Self {
-        let is_own = |(id, _): &(CK_ATTRIBUTE_TYPE, Value)| OWN.contains(id);
+impl StoredAttributes {
+    /// Stores `attributes`, sharing as many as possible through `common`.
+    pub(super) fn new(attributes: Attributes, common: &mut SharedAttributes) -> Self {
+        let is_own = |(id, _): &(CK_ATTRIBUTE_TYPE, Value)| UNSHARED.contains(id);
         let (own, others): (Attributes, Attributes) = attributes.into_iter().partition(is_own);
         let others = Packed::new(&others);
         let known = common.0.get(&others).cloned();
@@ -56,7 +55,7 @@ impl Kept {
         }
     }
 
-    /// The value of an attribute, if there is one.
+    /// The value of an attribute, if the object has it.
     pub(super) fn get(&self, id: CK_ATTRIBUTE_TYPE) -> Option<Value<&[u8]>> {
         let parts = [&self.own, &*self.common];
         parts.into_iter().find_map(|part| part.get(id))
@@ -68,10 +67,10 @@ impl Kept {
     }
 }
 
-/// Attributes whose values are one piece of memory.
+/// Attributes whose values are stored in one allocation.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Packed {
-    /// How long the value of each is; none of what is sensitive.
+    /// The length of each value; `None` for sensitive ones.
     lengths: Box<[(CK_ATTRIBUTE_TYPE, Option<u32>)]>,
     values: Box<[u8]>,
 }
@@ -82,7 +81,7 @@ impl Packed {
         let length = |(id, value): &(CK_ATTRIBUTE_TYPE, Value)| match value {
             Value::Bytes(value) => {
                 values.extend_from_slice(value);
-                // No value is longer than an answer of the service, or than a template.
+                // Values come from responses and templates, which are limited in size.
                 (*id, Some(value.len() as u32))
             }
             Value::Sensitive => (*id, None),
