@@ -22,6 +22,8 @@ mod digest;
 mod error;
 mod fault;
 mod gate;
+#[cfg(feature = "harness")]
+pub mod harness;
 mod http;
 mod keys;
 mod log;

@@ -1,23 +1,11 @@
 //! C_GetAttributeValue.
 
-use std::ptr;
-
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Answer, Module, Session, null};
 
 use crate::report::{Report, Script, shown};
-use crate::token::{Token, call};
-use crate::{EC_LABELS, RSA_LABELS};
-
-pub const SCRIPTS: &[Script] = &[
-    ("certificate", certificates),
-    ("public key", public_keys),
-    ("private key", private_keys),
-    ("before login", before_login),
-    ("sizes", sizes),
-    ("mixed templates", mixed),
-    ("arguments", arguments),
-    ("size of an object", object_size),
-];
+use crate::{EC, EC_LABELS, NO, RSA, RSA_LABELS};
 
 macro_rules! attributes {
     ($($name:ident)*) => { &[$(($name, stringify!($name))),*] };
@@ -38,247 +26,209 @@ const ATTRIBUTES: &[(CK_ATTRIBUTE_TYPE, &str)] = attributes![
     CKA_UNWRAP_TEMPLATE CKA_DERIVE_TEMPLATE CKA_ALLOWED_MECHANISMS CKA_VENDOR_DEFINED
 ];
 
-fn certificates(token: &Token, report: &mut Report) {
-    all(token, token.user_session(), CKO_CERTIFICATE, report);
-}
-
-fn public_keys(token: &Token, report: &mut Report) {
-    all(token, token.user_session(), CKO_PUBLIC_KEY, report);
-}
-
-fn private_keys(token: &Token, report: &mut Report) {
-    all(token, token.user_session(), CKO_PRIVATE_KEY, report);
-}
-
 /// Every attribute of every key, by a question for its size and a buffer of that size.
-fn all(token: &Token, session: CK_SESSION_HANDLE, class: CK_OBJECT_CLASS, report: &mut Report) {
+fn all(t: &Module, class: CK_OBJECT_CLASS, r: &mut Report) {
+    let session = t.user();
+    answers! { r;
+        "* CKA_UNIQUE_ID" => "CKR_OK, *" | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
+        "* CKA_PUBLIC_KEY_INFO" => "CKR_OK, * bytes 30*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
+        "* CKA_MODIFIABLE" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+        "* CKA_COPYABLE" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+        "* CKA_DESTROYABLE" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+    }
+    match class {
+        CKO_CERTIFICATE => answers! { r;
+            "* CKA_START_DATE" => "CKR_OK, \"20*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
+            "* CKA_END_DATE" => "CKR_OK, \"20*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
+            "* CKA_CERTIFICATE_CATEGORY" => "CKR_OK, 8 bytes 0100000000000000" | "CKR_OK, 8 bytes 0000000000000000": CATEGORY;
+        },
+        _ => answers! { r;
+            "* CKA_SUBJECT" => "CKR_OK, * bytes 30*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
+            "* CKA_LOCAL" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": LOCAL;
+            "* CKA_KEY_GEN_MECHANISM" => "CKR_OK, 8 bytes ffffffffffffffff" | "CKR_OK, 8 bytes *": LOCAL;
+            "* CKA_ALLOWED_MECHANISMS" => "CKR_OK, * bytes *" | "CKR_OK, no bytes": ALLOWED;
+        },
+    }
+    match class {
+        CKO_PUBLIC_KEY => answers! { r;
+            "* CKA_VERIFY_RECOVER" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+        },
+        CKO_PRIVATE_KEY => answers! { r;
+            "* CKA_DERIVE_TEMPLATE" => "CKR_OK, no bytes" | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
+            "* CKA_SIGN_RECOVER" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+        },
+        _ => (),
+    }
     for label in RSA_LABELS.into_iter().chain(EC_LABELS) {
-        let object = token.object(session, class, label);
+        let object = session.object(class, label);
         for (id, name) in ATTRIBUTES {
-            let value = token.attribute(session, object, *id);
-            report.fetched(format!("{label} {name}"), value, |value| shown(value));
-        }
-    }
-}
-
-fn before_login(token: &Token, report: &mut Report) {
-    let session = token.session();
-    for class in [CKO_CERTIFICATE, CKO_PUBLIC_KEY] {
-        let object = token.object(session, class, EC_LABELS[0]);
-        let value = token.attribute(session, object, CKA_ID);
-        report.fetched(format!("CKA_ID of class {class}"), value, |value| {
-            shown(value)
-        });
-    }
-}
-
-/// What comes back for buffers of other sizes: the length, and whether the buffer was left alone.
-fn sizes(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    for (name, class, label, id) in [
-        ("CKA_LABEL", CKO_CERTIFICATE, RSA_LABELS[0], CKA_LABEL),
-        ("CKA_VALUE", CKO_CERTIFICATE, RSA_LABELS[0], CKA_VALUE),
-        ("CKA_CLASS", CKO_PRIVATE_KEY, RSA_LABELS[0], CKA_CLASS),
-        ("CKA_SIGN", CKO_PRIVATE_KEY, RSA_LABELS[0], CKA_SIGN),
-        ("CKA_MODULUS", CKO_PRIVATE_KEY, RSA_LABELS[2], CKA_MODULUS),
-        (
-            "CKA_PRIVATE_EXPONENT",
-            CKO_PRIVATE_KEY,
-            RSA_LABELS[0],
-            CKA_PRIVATE_EXPONENT,
-        ),
-        (
-            "CKA_VALUE of an EC key",
-            CKO_PRIVATE_KEY,
-            EC_LABELS[0],
-            CKA_VALUE,
-        ),
-        ("CKA_EC_POINT", CKO_PUBLIC_KEY, EC_LABELS[1], CKA_EC_POINT),
-        ("CKA_URL", CKO_CERTIFICATE, RSA_LABELS[0], CKA_URL),
-        (
-            "a vendor's attribute",
-            CKO_PUBLIC_KEY,
-            EC_LABELS[1],
-            CKA_VENDOR_DEFINED,
-        ),
-    ] {
-        let object = token.object(session, class, label);
-        let (_, asked) = token.attributes_into(session, object, &[(id, None)]);
-        let exact = match asked[0].0 {
-            CK_UNAVAILABLE_INFORMATION => 32,
-            length => length as usize,
-        };
-        for (size, room) in [
-            ("NULL", None),
-            ("no bytes", Some(0)),
-            ("a byte too few", Some(exact.saturating_sub(1))),
-            ("exact", Some(exact)),
-            ("a byte more", Some(exact + 1)),
-        ] {
-            let (rv, read) = token.attributes_into(session, object, &[(id, room)]);
-            let (length, buffer) = &read[0];
-            let untouched = buffer.iter().all(|byte| *byte == 0);
-            let written = if untouched {
-                "nothing written"
-            } else {
-                "written"
-            };
-            let outcome = format!("{rv}, {}, {written}", length_shown(*length));
-            report.note(format!("{name}, {size}"), outcome);
+            rows! { r; format!("{label} {name}") => session.attribute(object, *id); }
         }
     }
 }
 
 fn length_shown(length: CK_ULONG) -> String {
     match length {
-        CK_UNAVAILABLE_INFORMATION => "CK_UNAVAILABLE_INFORMATION".to_owned(),
+        CK_UNAVAILABLE_INFORMATION => "unavailable".to_owned(),
         length => format!("length {length}"),
     }
 }
 
-/// One entry that fails leaves the others as they would be alone (PKCS #11 3.2, section 5.7.5).
-fn mixed(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let rsa = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let ec = token.object(session, CKO_PRIVATE_KEY, EC_LABELS[0]);
-    let certificate = token.object(session, CKO_CERTIFICATE, RSA_LABELS[0]);
-    const UNKNOWN: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED;
-    let mut note = |case: &str, object, wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)]| {
-        let (rv, read) = token.attributes_into(session, object, wanted);
-        let entries: Vec<_> = read
-            .iter()
-            .zip(wanted)
-            .map(|((length, buffer), (_, room))| match (length, room) {
+/// What comes back for a buffer of a size: the length, and whether the buffer was left alone.
+fn sized(
+    session: Session,
+    object: CK_OBJECT_HANDLE,
+    id: CK_ATTRIBUTE_TYPE,
+    room: Option<usize>,
+) -> String {
+    let (rv, read) = session.attributes_into(object, &[(id, room)]);
+    let is_untouched = read[0].1.iter().all(|byte| *byte == 0);
+    let written = if is_untouched {
+        "nothing written"
+    } else {
+        "written"
+    };
+    format!("{rv}, {}, {written}", length_shown(read[0].0))
+}
+
+pub const SCRIPTS: &[Script] = &[
+    ("certificate", |t, r| all(t, CKO_CERTIFICATE, r)),
+    ("public key", |t, r| all(t, CKO_PUBLIC_KEY, r)),
+    ("private key", |t, r| all(t, CKO_PRIVATE_KEY, r)),
+    ("before login", |t, r| {
+        let s = t.session();
+        rows! { r;
+            "CKA_ID of class 1" => s.attribute(s.certificate(EC), CKA_ID) => "CKR_OK, \"demo/p-256\"";
+            "CKA_ID of class 2" => s.attribute(s.public(EC), CKA_ID) => "CKR_OK, \"demo/p-256\"";
+        }
+    }),
+    ("sizes", |t, r| {
+        let s = t.user();
+        for (name, object, id) in [
+            ("CKA_LABEL", s.certificate(RSA), CKA_LABEL),
+            ("CKA_VALUE", s.certificate(RSA), CKA_VALUE),
+            ("CKA_CLASS", s.private(RSA), CKA_CLASS),
+            ("CKA_SIGN", s.private(RSA), CKA_SIGN),
+            ("CKA_MODULUS", s.private(RSA_LABELS[2]), CKA_MODULUS),
+            ("CKA_PRIVATE_EXPONENT", s.private(RSA), CKA_PRIVATE_EXPONENT),
+            ("CKA_VALUE of an EC key", s.private(EC), CKA_VALUE),
+            ("CKA_EC_POINT", s.public(EC_LABELS[1]), CKA_EC_POINT),
+            ("CKA_URL", s.certificate(RSA), CKA_URL),
+            (
+                "a vendor's attribute",
+                s.public(EC_LABELS[1]),
+                CKA_VENDOR_DEFINED,
+            ),
+        ] {
+            let exact = match s.attributes_into(object, &[(id, None)]).1[0].0 {
+                CK_UNAVAILABLE_INFORMATION => 32,
+                length => length as usize,
+            };
+            rows! { r;
+                format!("{name}, NULL") => sized(s, object, id, None);
+                format!("{name}, no bytes") => sized(s, object, id, Some(0));
+                format!("{name}, a byte too few") => sized(s, object, id, Some(exact.saturating_sub(1)));
+                format!("{name}, exact") => sized(s, object, id, Some(exact));
+                format!("{name}, a byte more") => sized(s, object, id, Some(exact + 1));
+            }
+        }
+    }),
+    // One entry that fails leaves the others as they would be alone (PKCS #11 3.2, section 5.7.5).
+    ("mixed templates", |t, r| {
+        let session = t.user();
+        let (rsa, ec, certificate) = (
+            session.private(RSA),
+            session.private(EC),
+            session.certificate(RSA),
+        );
+        const UNKNOWN: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED;
+        let sized = |object, wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)]| {
+            let (rv, read) = session.attributes_into(object, wanted);
+            let entry = |((length, buffer), (_, room)): (&(CK_ULONG, Vec<u8>), &(_, _))| match (
+                length, room,
+            ) {
                 (&CK_UNAVAILABLE_INFORMATION, _) | (_, None) => length_shown(*length),
                 _ => shown(&buffer[..*length as usize]),
-            })
-            .collect();
-        report.note(case, format!("{rv}: {}", entries.join("; ")));
-    };
-    let room = Some(256);
-    note("none", rsa, &[]);
-    note(
-        "known",
-        rsa,
-        &[(CKA_CLASS, room), (CKA_ID, room), (CKA_KEY_TYPE, room)],
-    );
-    note("one twice", rsa, &[(CKA_ID, room), (CKA_ID, room)]);
-    note(
-        "sizes and values",
-        rsa,
-        &[(CKA_ID, None), (CKA_ID, room), (CKA_MODULUS, None)],
-    );
-    note("unknown first", rsa, &[(UNKNOWN, room), (CKA_ID, room)]);
-    note(
-        "unknown between",
-        rsa,
-        &[(CKA_ID, room), (UNKNOWN, room), (CKA_LABEL, room)],
-    );
-    note("unknown last", rsa, &[(CKA_ID, room), (UNKNOWN, room)]);
-    note(
-        "sensitive",
-        rsa,
-        &[
-            (CKA_ID, room),
-            (CKA_PRIVATE_EXPONENT, room),
-            (CKA_LABEL, room),
-        ],
-    );
-    note("too small", rsa, &[(CKA_ID, Some(3)), (CKA_LABEL, room)]);
-    note(
-        "sensitive and too small",
-        rsa,
-        &[(CKA_PRIVATE_EXPONENT, room), (CKA_ID, Some(3))],
-    );
-    note(
-        "too small and sensitive",
-        rsa,
-        &[(CKA_ID, Some(3)), (CKA_PRIVATE_EXPONENT, room)],
-    );
-    note(
-        "unknown and sensitive",
-        rsa,
-        &[(UNKNOWN, room), (CKA_PRIVATE_EXPONENT, room)],
-    );
-    note(
-        "sensitive and unknown",
-        rsa,
-        &[(CKA_PRIVATE_EXPONENT, room), (UNKNOWN, room)],
-    );
-    note(
-        "as pkcs11-provider asks of an EC key",
-        ec,
-        &[
-            (CKA_EC_PARAMS, room),
-            (CKA_EC_POINT, room),
-            (CKA_ALWAYS_AUTHENTICATE, room),
-            (CKA_ID, room),
-            (CKA_LABEL, room),
-        ],
-    );
-    note(
-        "as Java asks",
-        rsa,
-        &[
-            (CKA_TOKEN, room),
-            (CKA_SENSITIVE, room),
-            (CKA_EXTRACTABLE, room),
-        ],
-    );
-    note(
-        "key type of a certificate",
-        certificate,
-        &[(CKA_KEY_TYPE, room), (CKA_ID, room)],
-    );
-    note(
-        "as python-pkcs11 asks",
-        rsa,
-        &[
-            (CKA_ENCRYPT, Some(1)),
-            (CKA_DECRYPT, Some(1)),
-            (CKA_SIGN, Some(1)),
-            (CKA_VERIFY, Some(1)),
-            (CKA_WRAP, Some(1)),
-            (CKA_UNWRAP, Some(1)),
-            (CKA_DERIVE, Some(1)),
-        ],
-    );
-}
-
-fn arguments(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let object = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let null = |object, count| {
-        call!(
-            token,
-            C_GetAttributeValue(session, object, ptr::null_mut(), count)
-        )
-    };
-    report.note("NULL of 1 attribute", null(object, 1));
-    report.note("NULL of no attributes", null(object, 0));
-    for (case, object) in [
-        ("CK_INVALID_HANDLE", CK_INVALID_HANDLE),
-        ("no object", 0x7fff_fff0),
-    ] {
-        let (rv, _) = token.attributes_into(session, object, &[(CKA_ID, Some(16))]);
-        report.note(case, rv);
-        report.note(format!("{case}, NULL"), null(object, 1));
-    }
-}
-
-fn object_size(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let object = token.object(session, CKO_CERTIFICATE, RSA_LABELS[0]);
-    let mut size = 0;
-    report.note(
-        "of a certificate",
-        call!(token, C_GetObjectSize(session, object, &mut size)),
-    );
-    report.note("without a place", {
-        call!(token, C_GetObjectSize(session, object, ptr::null_mut()))
-    });
-    report.note(
-        "of no object",
-        call!(token, C_GetObjectSize(session, 0x7fff_fff0, &mut size)),
-    );
-}
+            };
+            let entries: Vec<_> = read.iter().zip(wanted).map(entry).collect();
+            format!("{rv}: {}", entries.join("; "))
+        };
+        let with_room = |object, ids: &[CK_ATTRIBUTE_TYPE], room| {
+            let wanted: Vec<_> = ids.iter().map(|id| (*id, Some(room))).collect();
+            sized(object, &wanted)
+        };
+        let read = |object, ids: &[CK_ATTRIBUTE_TYPE]| with_room(object, ids, 256);
+        const USES: [CK_ATTRIBUTE_TYPE; 7] = [
+            CKA_ENCRYPT,
+            CKA_DECRYPT,
+            CKA_SIGN,
+            CKA_VERIFY,
+            CKA_WRAP,
+            CKA_UNWRAP,
+            CKA_DERIVE,
+        ];
+        let (exponent, room, few) = (CKA_PRIVATE_EXPONENT, Some(256), Some(3));
+        rows! { r;
+            "none" => read(rsa, &[]) => "CKR_OK: ";
+            "known" => read(rsa, &[CKA_CLASS, CKA_ID, CKA_KEY_TYPE])
+                => "CKR_OK: 8 bytes 0300000000000000; \"demo/rsa-2048\"; 8 bytes 0000000000000000";
+            "one twice" => read(rsa, &[CKA_ID, CKA_ID]) => "CKR_OK: \"demo/rsa-2048\"; \"demo/rsa-2048\"";
+            "sizes and values" => sized(rsa, &[(CKA_ID, None), (CKA_ID, room), (CKA_MODULUS, None)])
+                => "CKR_OK: length 13; \"demo/rsa-2048\"; length 256";
+            "unknown first" => read(rsa, &[UNKNOWN, CKA_ID]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
+            "unknown between" => read(rsa, &[CKA_ID, UNKNOWN, CKA_LABEL])
+                => "CKR_ATTRIBUTE_TYPE_INVALID: \"demo/rsa-2048\"; unavailable; \"demo/rsa-2048\"";
+            "unknown last" => read(rsa, &[CKA_ID, UNKNOWN]) => "CKR_ATTRIBUTE_TYPE_INVALID: \"demo/rsa-2048\"; unavailable";
+            "sensitive" => read(rsa, &[CKA_ID, exponent, CKA_LABEL])
+                => "CKR_ATTRIBUTE_SENSITIVE: \"demo/rsa-2048\"; unavailable; \"demo/rsa-2048\"";
+            "too small" => sized(rsa, &[(CKA_ID, few), (CKA_LABEL, room)])
+                => "CKR_BUFFER_TOO_SMALL: unavailable; \"demo/rsa-2048\"";
+            "sensitive and too small" => sized(rsa, &[(exponent, room), (CKA_ID, few)])
+                => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
+            "too small and sensitive" => sized(rsa, &[(CKA_ID, few), (exponent, room)])
+                => "CKR_BUFFER_TOO_SMALL: unavailable; unavailable" | "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable": SEVERAL;
+            "unknown and sensitive" => read(rsa, &[UNKNOWN, exponent])
+                => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; unavailable" | "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable": SEVERAL;
+            "sensitive and unknown" => read(rsa, &[exponent, UNKNOWN])
+                => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
+            "as pkcs11-provider asks of an EC key" => read(ec, &[CKA_EC_PARAMS, CKA_EC_POINT, CKA_ALWAYS_AUTHENTICATE, CKA_ID, CKA_LABEL])
+                => "CKR_ATTRIBUTE_TYPE_INVALID: 10 bytes *; unavailable; 1 bytes 00; \"demo/p-256\"; \"demo/p-256\"";
+            "as Java asks" => read(rsa, &[CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE]) => "CKR_OK: 1 bytes 01; 1 bytes 01; 1 bytes 00";
+            "key type of a certificate" => read(certificate, &[CKA_KEY_TYPE, CKA_ID])
+                => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
+            "as python-pkcs11 asks" => with_room(rsa, &USES, 1);
+        }
+    }),
+    ("arguments", |t, r| {
+        let session = t.user();
+        let key = session.private(RSA);
+        let null = |object, count| {
+            call!(
+                t,
+                C_GetAttributeValue(session.handle, object, null(), count)
+            )
+        };
+        let id = |object| session.attributes_into(object, &[(CKA_ID, Some(16))]).0;
+        rows! { r;
+            "NULL of 1 attribute" => null(key, 1) => CKR_ARGUMENTS_BAD;
+            "NULL of no attributes" => null(key, 0) => CKR_ARGUMENTS_BAD;
+            "CK_INVALID_HANDLE" => id(CK_INVALID_HANDLE) => CKR_OBJECT_HANDLE_INVALID;
+            "CK_INVALID_HANDLE, NULL" => null(CK_INVALID_HANDLE, 1) => CKR_ARGUMENTS_BAD;
+            "no object" => id(NO) => CKR_OBJECT_HANDLE_INVALID;
+            "no object, NULL" => null(NO, 1) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    ("size of an object", |t, r| {
+        let session = t.user();
+        let (s, certificate, mut size) = (session.handle, session.certificate(RSA), 0);
+        let size: *mut _ = &mut size;
+        let of = |object, place| -> Answer<()> {
+            call!(t, C_GetObjectSize(s, object, place)).answer(())
+        };
+        rows! { r;
+            "of a certificate" => of(certificate, size) => CKR_OK;
+            "without a place" => of(certificate, null()) => CKR_ARGUMENTS_BAD;
+            "of no object" => of(NO, size) => CKR_OBJECT_HANDLE_INVALID;
+        }
+    }),
+];

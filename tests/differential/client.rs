@@ -8,252 +8,205 @@ use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, O
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
+use pkcs11_test::harness::Module;
 
 use crate::report::{Report, Script, shown};
-use crate::token::Token;
 use crate::verification::{Padding, SHA256, Signed};
-use crate::{EC_LABELS, RSA_LABELS};
-
-pub const SCRIPTS: &[Script] = &[
-    ("a program", program),
-    ("a program with mistakes", mistakes),
-];
+use crate::{EC, EC_LABELS, RSA, RSA_LABELS};
 
 const MESSAGE: &[u8] = b"signed by a Rust program\n";
 
-/// The context of the `cryptoki` crate, initialized by it.
-fn context(token: &Token) -> Pkcs11 {
-    token.finalize();
-    let context = Pkcs11::new(&token.path).unwrap();
-    let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
-    context.initialize(arguments).unwrap();
-    context
-}
-
-fn slot(context: &Pkcs11) -> Slot {
+/// The context of the `cryptoki` crate, initialized by it, and the slot of the token.
+fn context(module: &Module) -> (Pkcs11, Slot) {
+    module.finalize();
+    let context = Pkcs11::new(&module.path).unwrap();
+    context.initialize(arguments()).unwrap();
     let slots = context.get_slots_with_initialized_token().unwrap();
     assert_eq!(slots.len(), 1);
-    slots[0]
+    (context, slots[0])
 }
 
-fn pin(token: &Token) -> AuthPin {
-    AuthPin::from(String::from_utf8(token.pin.clone()).unwrap())
+fn arguments() -> CInitializeArgs {
+    CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)
 }
 
-fn program(token: &Token, report: &mut Report) {
-    let context = context(token);
-    let slot = slot(&context);
-    let info = context.get_token_info(slot).unwrap();
-    report.note("label", info.label());
-    report.note("login required", info.login_required());
-    report.note("token initialized", info.token_initialized());
-    report.note("user PIN initialized", info.user_pin_initialized());
-
-    let session = context.open_ro_session(slot).unwrap();
-    report.note("state before login", format!("{:?}", state(&session)));
-    report.note(
-        "login",
-        outcome(session.login(UserType::User, Some(&pin(token)))),
-    );
-    report.note("state after login", format!("{:?}", state(&session)));
-
-    for label in RSA_LABELS.into_iter().chain(EC_LABELS) {
-        let certificate = find(&session, ObjectClass::CERTIFICATE, label);
-        use AttributeType::{
-            CertificateType as Type, Id, Issuer, Label, SerialNumber, Subject, Value,
-        };
-        note_attributes(
-            &session,
-            report,
-            &format!("{label} certificate"),
-            certificate,
-            &[Type, Id, Label, Subject, Issuer, SerialNumber, Value],
-        );
-        let key = find(&session, ObjectClass::PRIVATE_KEY, label);
-        use AttributeType::{AlwaysAuthenticate, Extractable, KeyType, Modulus, PublicExponent};
-        use AttributeType::{EcParams, Private, PrivateExponent, Sensitive, Sign};
-        note_attributes(
-            &session,
-            report,
-            &format!("{label} private key"),
-            key,
-            &[
-                KeyType,
-                Modulus,
-                PublicExponent,
-                PrivateExponent,
-                EcParams,
-                Sign,
-                Private,
-                Sensitive,
-                Extractable,
-                AlwaysAuthenticate,
-            ],
-        );
-        for (case, mechanism, padding, data) in signatures(label) {
-            let case = format!("{label} {case}");
-            let signature = session.sign(&mechanism, key, &data);
-            note_signature(report, case, label, padding, signature);
-        }
-        if RSA_LABELS.contains(&label) {
-            let case = format!("{label} in parts");
-            note_signature(report, case, label, Padding::Pkcs1, in_parts(&session, key));
-        }
-    }
-    report.note("logout", outcome(session.logout()));
-    report.note("close", outcome(session.close()));
-    report.note("finalize", outcome(context.finalize()));
+fn login(module: &Module, session: &Session) -> Result<()> {
+    let pin = String::from_utf8(module.pin.clone()).unwrap();
+    session.login(UserType::User, Some(&AuthPin::from(pin)))
 }
 
-fn state(session: &Session) -> cryptoki::session::SessionState {
-    session.get_session_info().unwrap().session_state()
+fn state(session: &Session) -> String {
+    format!("{:?}", session.get_session_info().unwrap().session_state())
 }
 
 fn find(session: &Session, class: ObjectClass, label: &str) -> ObjectHandle {
-    let template = [
-        Attribute::Class(class),
-        Attribute::Token(true),
-        Attribute::Id(label.into()),
-        Attribute::Label(label.into()),
-    ];
-    let found = session.find_objects(&template).unwrap();
+    let name = [Attribute::Id(label.into()), Attribute::Label(label.into())];
+    let [id, label] = name;
+    let found = session
+        .find_objects(&[Attribute::Class(class), Attribute::Token(true), id, label])
+        .unwrap();
     assert_eq!(found.len(), 1);
     found[0]
 }
 
-fn note_attributes(
-    session: &Session,
-    report: &mut Report,
-    case: &str,
-    object: ObjectHandle,
-    wanted: &[AttributeType],
-) {
-    let attributes = session.get_attributes(object, wanted);
-    report.note(format!("{case}, values"), format!("{attributes:?}"));
-    let info = session.get_attribute_info(object, wanted);
-    report.note(format!("{case}, sizes"), format!("{info:?}"));
+/// A result as the name of its return value.
+fn outcome<T>(result: Result<T>) -> String {
+    match result {
+        Ok(_) => "CKR_OK".to_owned(),
+        Err(Error::Pkcs11(error, function)) => format!("{error:?} of {function:?}"),
+        Err(error) => error.to_string(),
+    }
 }
 
-type Signature = (&'static str, Mechanism<'static>, Padding, Vec<u8>);
+/// Attributes of the certificate and of the private key.
+const OF_CERTIFICATE: &[AttributeType] = {
+    use AttributeType::*;
+    &[
+        CertificateType,
+        Id,
+        Label,
+        Subject,
+        Issuer,
+        SerialNumber,
+        Value,
+    ]
+};
+const OF_KEY: &[AttributeType] = {
+    use AttributeType::*;
+    &[
+        KeyType,
+        Modulus,
+        PublicExponent,
+        PrivateExponent,
+        EcParams,
+        Sign,
+        Private,
+        Sensitive,
+        Extractable,
+        AlwaysAuthenticate,
+    ]
+};
 
-fn signatures(label: &str) -> Vec<Signature> {
+pub const SCRIPTS: &[Script] = &[
+    ("a program", |t, r| {
+        let (context, slot) = context(t);
+        let info = context.get_token_info(slot).unwrap();
+        let session = context.open_ro_session(slot).unwrap();
+        rows! { r;
+            "label" => info.label() => "SignPath";
+            "login required" => info.login_required() => true;
+            "token initialized" => info.token_initialized() => true;
+            "user PIN initialized" => info.user_pin_initialized() => true;
+            "state before login" => state(&session) => RoPublic;
+            "login" => outcome(login(t, &session)) => CKR_OK;
+            "state after login" => state(&session) => RoUser;
+        }
+        for label in RSA_LABELS.into_iter().chain(EC_LABELS) {
+            let certificate = find(&session, ObjectClass::CERTIFICATE, label);
+            let key = find(&session, ObjectClass::PRIVATE_KEY, label);
+            for (name, object, wanted) in [
+                ("certificate", certificate, OF_CERTIFICATE),
+                ("private key", key, OF_KEY),
+            ] {
+                rows! { r;
+                    format!("{label} {name}, values") => format!("{:?}", session.get_attributes(object, wanted));
+                    format!("{label} {name}, sizes") => format!("{:?}", session.get_attribute_info(object, wanted));
+                }
+            }
+            sign(&session, key, r, label);
+        }
+        rows! { r;
+            "logout" => outcome(session.logout()) => CKR_OK;
+            "close" => outcome(session.close()) => CKR_OK;
+            "finalize" => outcome(context.finalize()) => CKR_OK;
+        }
+    }),
+    ("a program with mistakes", |t, r| {
+        let (context, slot) = context(t);
+        let session = context.open_rw_session(slot).unwrap();
+        let wrong = AuthPin::from("wrong PIN".to_owned());
+        let certificate = find(&session, ObjectClass::CERTIFICATE, RSA);
+        let info = |id| session.get_attribute_info(certificate, &[id]);
+        let wtls = [Attribute::CertificateType(CertificateType::WTLS)];
+        rows! { r;
+            "initialize, twice" => outcome(context.initialize(arguments())) => "CryptokiAlreadyInitialized of Initialize";
+            "logout before login" => outcome(session.logout()) => "UserNotLoggedIn of Logout" | CKR_OK: LOGOUT;
+            "wrong PIN" => outcome(session.login(UserType::User, Some(&wrong))) => "PinIncorrect of Login";
+            "sign_final" => outcome(session.sign_final()) => "OperationNotInitialized of SignFinal";
+            "key type of a certificate" => format!("{:?}", info(AttributeType::KeyType)) => "Ok([TypeInvalid])";
+            "certificates of another type" => format!("{:?}", session.find_objects(&wtls)) => "Ok([])";
+        }
+        login(t, &session).unwrap();
+        let key = find(&session, ObjectClass::PRIVATE_KEY, EC);
+        let init = |mechanism| outcome(session.sign_init(&mechanism, key));
+        rows! { r;
+            "login, twice" => outcome(login(t, &session)) => "UserAlreadyLoggedIn of Login";
+            "RSA with an EC key" => init(Mechanism::RsaPkcs) => "KeyTypeInconsistent of SignInit" | CKR_OK: KEY_TYPE;
+            "AES" => init(Mechanism::AesEcb) => "MechanismInvalid of SignInit" | "OperationActive of SignInit": STILL_ACTIVE;
+            "sign_init" => init(Mechanism::Ecdsa) => CKR_OK | "OperationActive of SignInit": STILL_ACTIVE;
+            "sign_init, twice" => init(Mechanism::Ecdsa) => "OperationActive of SignInit";
+        }
+    }),
+];
+
+/// Signs with every mechanism of a key.
+fn sign(session: &Session, key: ObjectHandle, r: &mut Report, label: &'static str) {
     let pss = PkcsPssParams {
         hash_alg: MechanismType::SHA256,
         mgf: PkcsMgfType::MGF1_SHA256,
         s_len: 32.into(),
     };
+    let in_parts = || {
+        session.sign_init(&Mechanism::Sha256RsaPkcs, key)?;
+        MESSAGE
+            .chunks(10)
+            .try_for_each(|part| session.sign_update(part))?;
+        session.sign_final()
+    };
     let (digest, digest_info) = (SHA256.digest(MESSAGE), SHA256.digest_info(MESSAGE));
-    let message = MESSAGE.to_vec();
-    use Padding::{Ecdsa, Pkcs1, Pss};
-    if EC_LABELS.contains(&label) {
-        return vec![("ECDSA", Mechanism::Ecdsa, Ecdsa, digest)];
-    }
-    vec![
-        ("RSA PKCS #1", Mechanism::RsaPkcs, Pkcs1, digest_info),
-        ("RSA PSS", Mechanism::RsaPkcsPss(pss), Pss, digest),
-        (
-            "SHA-256 RSA PKCS #1",
-            Mechanism::Sha256RsaPkcs,
-            Pkcs1,
-            message.clone(),
-        ),
-        (
-            "SHA-256 RSA PSS",
-            Mechanism::Sha256RsaPkcsPss(pss),
-            Pss,
-            message,
-        ),
-    ]
-}
-
-fn in_parts(session: &Session, key: ObjectHandle) -> Result<Vec<u8>> {
-    session.sign_init(&Mechanism::Sha256RsaPkcs, key)?;
-    for part in MESSAGE.chunks(10) {
-        session.sign_update(part)?;
-    }
-    session.sign_final()
-}
-
-fn note_signature(
-    report: &mut Report,
-    case: String,
-    label: &'static str,
-    padding: Padding,
-    signature: Result<Vec<u8>>,
-) {
-    match &signature {
-        Ok(signature) if padding == Padding::Pkcs1 => report.note(&case, shown(signature)),
-        Ok(signature) => report.note(&case, format!("{} bytes", signature.len())),
-        Err(error) => report.note(&case, error),
-    }
-    if let Ok(signature) = signature {
-        report.signatures.push(Signed {
-            case: report.case(case),
+    let one = |mechanism, data: &[u8]| session.sign(&mechanism, key, data);
+    let signatures = match EC_LABELS.contains(&label) {
+        true => vec![("ECDSA", Padding::Ecdsa, one(Mechanism::Ecdsa, &digest))],
+        false => vec![
+            (
+                "RSA PKCS #1",
+                Padding::Pkcs1,
+                one(Mechanism::RsaPkcs, &digest_info),
+            ),
+            (
+                "RSA PSS",
+                Padding::Pss,
+                one(Mechanism::RsaPkcsPss(pss), &digest),
+            ),
+            (
+                "SHA-256 RSA PKCS #1",
+                Padding::Pkcs1,
+                one(Mechanism::Sha256RsaPkcs, MESSAGE),
+            ),
+            (
+                "SHA-256 RSA PSS",
+                Padding::Pss,
+                one(Mechanism::Sha256RsaPkcsPss(pss), MESSAGE),
+            ),
+            ("in parts", Padding::Pkcs1, in_parts()),
+        ],
+    };
+    for (name, padding, signature) in signatures {
+        let signature = signature.unwrap();
+        let told = match padding {
+            Padding::Pkcs1 => shown(&signature),
+            _ => format!("{} bytes", signature.len()),
+        };
+        let case = format!("{label} {name}");
+        rows! { r; &case => told; }
+        let (case, hash, message) = (r.case(case), &SHA256, MESSAGE.to_vec());
+        r.signatures.push(Signed {
+            case,
             label,
             padding,
-            hash: &SHA256,
-            message: MESSAGE.to_vec(),
+            hash,
+            message,
             signature,
         });
-    }
-}
-
-fn mistakes(token: &Token, report: &mut Report) {
-    let context = context(token);
-    let slot = slot(&context);
-    report.note(
-        "initialize, twice",
-        outcome(context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))),
-    );
-    let session = context.open_rw_session(slot).unwrap();
-    report.note("logout before login", outcome(session.logout()));
-    let wrong = AuthPin::from("wrong PIN".to_owned());
-    report.note(
-        "wrong PIN",
-        outcome(session.login(UserType::User, Some(&wrong))),
-    );
-    report.note("sign_final", outcome(session.sign_final().map(drop)));
-    let certificate = find(&session, ObjectClass::CERTIFICATE, RSA_LABELS[0]);
-    report.note(
-        "key type of a certificate",
-        format!(
-            "{:?}",
-            session.get_attribute_info(certificate, &[AttributeType::KeyType])
-        ),
-    );
-    report.note(
-        "certificates of another type",
-        format!(
-            "{:?}",
-            session.find_objects(&[Attribute::CertificateType(CertificateType::WTLS)])
-        ),
-    );
-    session.login(UserType::User, Some(&pin(token))).unwrap();
-    report.note(
-        "login, twice",
-        outcome(session.login(UserType::User, Some(&pin(token)))),
-    );
-    let key = find(&session, ObjectClass::PRIVATE_KEY, EC_LABELS[0]);
-    report.note(
-        "RSA with an EC key",
-        outcome(session.sign_init(&Mechanism::RsaPkcs, key)),
-    );
-    report.note("AES", outcome(session.sign_init(&Mechanism::AesEcb, key)));
-    report.note(
-        "sign_init",
-        outcome(session.sign_init(&Mechanism::Ecdsa, key)),
-    );
-    report.note(
-        "sign_init, twice",
-        outcome(session.sign_init(&Mechanism::Ecdsa, key)),
-    );
-}
-
-/// A result as the name of its return value.
-fn outcome(result: Result<()>) -> String {
-    match result {
-        Ok(()) => "CKR_OK".to_owned(),
-        Err(Error::Pkcs11(error, function)) => format!("{error:?} of {function:?}"),
-        Err(error) => error.to_string(),
     }
 }

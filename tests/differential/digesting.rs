@@ -1,257 +1,161 @@
 //! Digests and random numbers.
 
-use std::ptr;
-
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Mechanism, mechanism_name, null};
 
-use crate::RSA_LABELS;
-use crate::names::{Rv, mechanism_name};
-use crate::operations::buffer_answer;
-use crate::report::{Report, Script, shown};
-use crate::token::{Mechanism, Token, call};
-
-pub const SCRIPTS: &[Script] = &[
-    ("digests", digests),
-    ("order of digest calls", order),
-    ("buffers for digests", buffers),
-    ("what cannot be digested", refused),
-    ("while digesting", in_parallel),
-    ("random", random),
-];
+use crate::report::{Script, shown};
+use crate::{NO, RSA};
 
 const DIGESTS: [CK_MECHANISM_TYPE; 6] = [
     CKM_MD5, CKM_SHA_1, CKM_SHA224, CKM_SHA256, CKM_SHA384, CKM_SHA512,
 ];
 
-/// A digest, or why there is none.
-fn answer((rv, length, buffer): (Rv, CK_ULONG, Vec<u8>)) -> String {
-    match rv {
-        Rv(CKR_OK) => format!("CKR_OK, {}", shown(&buffer[..length as usize])),
-        rv => rv.to_string(),
-    }
-}
-
-fn digests(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let long: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
-    for id in DIGESTS {
-        let name = mechanism_name(id);
-        let mechanism = Mechanism::new(id);
-        for (case, message) in [
-            ("empty", &b""[..]),
-            ("short", b"abc"),
-            ("a block", &long[..64]),
-            ("long", &long),
-        ] {
-            report.note(
-                format!("{name}, {case}, C_DigestInit"),
-                token.digest_init(session, &mechanism),
-            );
-            let digest = token.digest_into(session, message, Some(64));
-            report.note(format!("{name}, {case}"), answer(digest));
-            token.digest_init(session, &mechanism);
-            for part in message.chunks(1000) {
-                token.digest_update(session, part);
+pub const SCRIPTS: &[Script] = &[
+    ("digests", |t, r| {
+        let s = t.session();
+        let long: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
+        for id in DIGESTS {
+            for (case, message) in [
+                ("empty", &b""[..]),
+                ("short", b"abc"),
+                ("a block", &long[..64]),
+                ("long", &long),
+            ] {
+                let case = format!("{}, {case}", mechanism_name(id));
+                rows! { r;
+                    format!("{case}, C_DigestInit") => s.digest_init(id) => CKR_OK;
+                    &case => s.digest_into(message, 64).bytes();
+                    @ s.digest_init(id); @ message.chunks(1000).for_each(|part| assert_eq!(s.digest_update(part), CKR_OK));
+                    format!("{case}, in parts") => s.digest_final_into(64).bytes();
+                }
             }
-            let digest = token.digest_final_into(session, Some(64));
-            report.note(format!("{name}, {case}, in parts"), answer(digest));
         }
-    }
-}
-
-fn order(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let mechanism = Mechanism::new(CKM_SHA256);
-    let init = || token.digest_init(session, &mechanism);
-    let digest = || answer(token.digest_into(session, b"data", Some(32)));
-    let update = || token.digest_update(session, b"data");
-    let finish = || answer(token.digest_final_into(session, Some(32)));
-    report.note("C_Digest without C_DigestInit", digest());
-    report.note("C_DigestUpdate without C_DigestInit", update());
-    report.note("C_DigestFinal without C_DigestInit", finish());
-    report.note(
-        "C_DigestKey without C_DigestInit",
-        call!(token, C_DigestKey(session, 1)),
-    );
-    report.note("C_DigestInit", init());
-    report.note("C_DigestInit, twice", init());
-    report.note("C_Digest after both", digest());
-    report.note("C_Digest, twice", digest());
-    report.note("C_DigestInit again", init());
-    report.note("C_DigestUpdate", update());
-    report.note("C_DigestInit while there are parts", init());
-    report.note("C_DigestFinal", finish());
-    report.note("C_DigestFinal, twice", finish());
-    init();
-    update();
-    report.note("C_Digest behind C_DigestUpdate", digest());
-    report.note("C_DigestFinal behind both", finish());
-    for (case, room) in [("NULL", None), ("a byte too few", Some(31))] {
-        init();
-        update();
-        let (rv, ..) = token.digest_into(session, b"data", room);
-        report.note(format!("C_Digest behind C_DigestUpdate, {case}"), rv);
-        finish();
-        init();
-        token.digest_into(session, b"data", room);
-        report.note(format!("C_DigestUpdate behind C_Digest, {case}"), update());
-        report.note(format!("C_DigestFinal behind C_Digest, {case}"), finish());
-        report.note(
-            format!("C_Digest behind C_DigestFinal behind C_Digest, {case}"),
-            digest(),
-        );
-    }
-    init();
-    report.note("C_DigestFinal alone", finish());
-    report.note(
-        "no mechanism",
-        call!(token, C_DigestInit(session, ptr::null_mut())),
-    );
-    init();
-    report.note(
-        "no mechanism while digesting",
-        call!(token, C_DigestInit(session, ptr::null_mut())),
-    );
-    report.note("C_Digest after it", digest());
-}
-
-fn buffers(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let mechanism = Mechanism::new(CKM_SHA384);
-    token.digest_init(session, &mechanism);
-    for (case, room) in [
-        ("NULL", None),
-        ("no bytes", Some(0)),
-        ("a byte too few", Some(47)),
-        ("exact", Some(48)),
-        ("after the digest", Some(48)),
-    ] {
-        let digest = buffer_answer(token.digest_into(session, b"data", room));
-        report.note(format!("C_Digest, {case}"), digest);
-    }
-    token.digest_init(session, &mechanism);
-    token.digest_update(session, b"data");
-    for (case, room) in [
-        ("NULL", None),
-        ("a byte too few", Some(47)),
-        ("more than enough", Some(64)),
-        ("after the digest", Some(48)),
-    ] {
-        let digest = buffer_answer(token.digest_final_into(session, room));
-        report.note(format!("C_DigestFinal, {case}"), digest);
-    }
-    let (mut data, mut length) = ([0x5a; 64], 64);
-    let data = data.as_mut_ptr();
-    token.digest_init(session, &mechanism);
-    report.note(
-        "no data",
-        call!(
-            token,
-            C_Digest(session, ptr::null_mut(), 4, data, &mut length)
-        ),
-    );
-    token.digest_init(session, &mechanism);
-    report.note(
-        "no length",
-        call!(token, C_Digest(session, data, 4, data, ptr::null_mut())),
-    );
-    token.digest_init(session, &mechanism);
-    report.note(
-        "no part",
-        call!(token, C_DigestUpdate(session, ptr::null_mut(), 4)),
-    );
-    token.digest_init(session, &mechanism);
-    length = 64;
-    report.note(
-        "in the same place",
-        call!(token, C_Digest(session, data, 64, data, &mut length)),
-    );
-    // SAFETY: the array is alive, and 48 bytes of it have been written.
-    let written = unsafe { std::slice::from_raw_parts(data, 48) };
-    report.note("in the same place, digest", shown(written));
-}
-
-fn refused(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let private = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    for (case, id) in [
-        ("unknown", 0x7fff_0000),
-        ("a signature mechanism", CKM_SHA256_RSA_PKCS),
-        ("CKM_AES_CBC", CKM_AES_CBC),
-    ] {
-        report.note(case, token.digest_init(session, &Mechanism::new(id)));
-    }
-    let with_parameter = Mechanism {
-        id: CKM_SHA256,
-        parameter: vec![1],
-    };
-    let other = token.session();
-    report.note("a parameter", token.digest_init(other, &with_parameter));
-    token.close(other);
-    token.digest_init(session, &Mechanism::new(CKM_SHA256));
-    token.digest_update(session, b"data");
-    for (case, key) in [("private key", private), ("no object", 0x7fff_fff0)] {
-        report.note(
-            format!("C_DigestKey of {case}"),
-            call!(token, C_DigestKey(session, key)),
-        );
-    }
-    let digest = token.digest_final_into(session, Some(32));
-    report.note("the digest without it", answer(digest));
-}
-
-fn in_parallel(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let public = token.object(session, CKO_PUBLIC_KEY, RSA_LABELS[0]);
-    token.digest_init(session, &Mechanism::new(CKM_SHA256));
-    let rsa = Mechanism::new(CKM_SHA256_RSA_PKCS);
-    report.note("C_SignInit", token.sign_init(session, &rsa, key));
-    report.note("C_VerifyInit", token.verify_init(session, &rsa, public));
-    report.note("C_FindObjectsInit", token.find_init(session, &[]));
-    let mut bytes = [0; 4];
-    report.note(
-        "C_GenerateRandom",
-        call!(token, C_GenerateRandom(session, bytes.as_mut_ptr(), 4)),
-    );
-    let digest = token.digest_into(session, b"data", Some(32));
-    report.note("the digest", answer(digest));
-}
-
-fn random(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let (mut first, mut second) = ([0; 5000], [0; 5000]);
-    for bytes in [&mut first, &mut second] {
-        let bytes = bytes.as_mut_ptr();
-        assert_eq!(
-            call!(token, C_GenerateRandom(session, bytes, 4999)),
-            Rv(CKR_OK)
-        );
-    }
-    report.note("twice the same", first == second);
-    let zeros = first.iter().filter(|byte| **byte == 0).count();
-    report.note("one byte in 256 is 0", zeros < 100);
-    report.note("the end is written", first[4990..4999] != [0; 9]);
-    report.note("and no more", first[4999] == 0);
-    let bytes = first.as_mut_ptr();
-    let none = ptr::null_mut();
-    report.note(
-        "no bytes",
-        call!(token, C_GenerateRandom(session, bytes, 0)),
-    );
-    report.note("no place", call!(token, C_GenerateRandom(session, none, 4)));
-    report.note(
-        "no place for none",
-        call!(token, C_GenerateRandom(session, none, 0)),
-    );
-    report.note(
-        "no session",
-        call!(token, C_GenerateRandom(0x7fff_fff0, bytes, 4)),
-    );
-    report.note("a seed", call!(token, C_SeedRandom(session, bytes, 16)));
-    report.note("no seed", call!(token, C_SeedRandom(session, none, 16)));
-    report.note(
-        "a seed in no session",
-        call!(token, C_SeedRandom(0x7fff_fff0, bytes, 16)),
-    );
-}
+    }),
+    ("order of digest calls", |t, r| {
+        let s = t.session();
+        let init = || s.digest_init(CKM_SHA256);
+        let digest = || s.digest_into(b"data", 32).bytes();
+        let update = || s.digest_update(b"data");
+        let finish = || s.digest_final_into(32).bytes();
+        let cancel = || call!(t, C_DigestInit(s.handle, null()));
+        rows! { r;
+            "C_Digest without C_DigestInit" => digest() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_DigestUpdate without C_DigestInit" => update() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_DigestFinal without C_DigestInit" => finish() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_DigestKey without C_DigestInit" => call!(t, C_DigestKey(s.handle, 1)) => CKR_OPERATION_NOT_INITIALIZED;
+            "C_DigestInit" => init() => CKR_OK;
+            "C_DigestInit, twice" => init() => CKR_OPERATION_ACTIVE;
+            "C_Digest after both" => digest() => "CKR_OK, 32 bytes *";
+            "C_Digest, twice" => digest() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_DigestInit again" => init() => CKR_OK;
+            "C_DigestUpdate" => update() => CKR_OK;
+            "C_DigestInit while there are parts" => init() => CKR_OPERATION_ACTIVE;
+            "C_DigestFinal" => finish() => "CKR_OK, 32 bytes *";
+            "C_DigestFinal, twice" => finish() => CKR_OPERATION_NOT_INITIALIZED;
+            @ init(); @ update(); "C_Digest behind C_DigestUpdate" => digest() => CKR_OPERATION_ACTIVE | "CKR_OK, 32 bytes *": FORMS;
+            "C_DigestFinal behind both" => finish() => "CKR_OK, 32 bytes *" | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+        }
+        for (case, room) in [("NULL", None), ("a byte too few", Some(31))] {
+            answers! { r;
+                "C_Digest behind C_DigestUpdate, NULL" => CKR_OPERATION_ACTIVE | CKR_OK: FORMS;
+                "C_Digest behind C_DigestUpdate, a byte too few" => CKR_OPERATION_ACTIVE | CKR_BUFFER_TOO_SMALL: FORMS;
+            }
+            let [behind, after] = ["C_DigestUpdate", "C_DigestFinal"]
+                .map(|name| format!("{name} behind C_Digest, {case}"));
+            let digest_after = format!("C_Digest behind C_DigestFinal behind C_Digest, {case}");
+            rows! { r;
+                @ init(); @ update();
+                format!("C_Digest behind C_DigestUpdate, {case}") => s.digest_into(b"data", room).rv;
+                @ finish(); @ init(); @ s.digest_into(b"data", room);
+                behind => update() => CKR_OPERATION_ACTIVE | CKR_OK: FORMS;
+                after => finish() => CKR_OPERATION_ACTIVE | "CKR_OK, 32 bytes *": FORMS;
+                digest_after => digest() => "CKR_OK, 32 bytes *" | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+            }
+        }
+        rows! { r;
+            @ init(); "C_DigestFinal alone" => finish() => "CKR_OK, 32 bytes *";
+            "no mechanism" => cancel() => CKR_ARGUMENTS_BAD;
+            @ init(); "no mechanism while digesting" => cancel() => CKR_OK | CKR_ARGUMENTS_BAD: CANCELS;
+            "C_Digest after it" => digest() => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 32 bytes *": CANCELS;
+        }
+    }),
+    ("buffers for digests", |t, r| {
+        let session = t.session();
+        let (s, mut data, mut length) = (session.handle, [0x5a; 64], 64);
+        let (d, l) = (data.as_mut_ptr(), &raw mut length);
+        let init = || session.digest_init(CKM_SHA384);
+        rows! { r;
+            @ init(); "C_Digest, NULL" => session.digest_into(b"data", None) => "CKR_OK, length 48, nothing written";
+            "C_Digest, no bytes" => session.digest_into(b"data", 0) => "CKR_BUFFER_TOO_SMALL, length 48, nothing written";
+            "C_Digest, a byte too few" => session.digest_into(b"data", 47) => "CKR_BUFFER_TOO_SMALL, length 48, nothing written";
+            "C_Digest, exact" => session.digest_into(b"data", 48) => "CKR_OK, length 48, written";
+            "C_Digest, after the digest" => session.digest_into(b"data", 48) => "CKR_OPERATION_NOT_INITIALIZED, length 48, nothing written";
+            @ init(); @ session.digest_update(b"data"); "C_DigestFinal, NULL" => session.digest_final_into(None)
+                => "CKR_OK, length 48, nothing written";
+            "C_DigestFinal, a byte too few" => session.digest_final_into(47) => "CKR_BUFFER_TOO_SMALL, length 48, nothing written";
+            "C_DigestFinal, more than enough" => session.digest_final_into(64) => "CKR_OK, length 48, written";
+            "C_DigestFinal, after the digest" => session.digest_final_into(48)
+                => "CKR_OPERATION_NOT_INITIALIZED, length 48, nothing written";
+            @ init(); "no data" => call!(t, C_Digest(s, null(), 4, d, l)) => CKR_ARGUMENTS_BAD;
+            @ init(); "no length" => call!(t, C_Digest(s, d, 4, d, null())) => CKR_ARGUMENTS_BAD;
+            @ init(); "no part" => call!(t, C_DigestUpdate(s, null(), 4)) => CKR_ARGUMENTS_BAD;
+            @ init(); @ length = 64; "in the same place" => call!(t, C_Digest(s, d, 64, d, &mut length)) => CKR_OK;
+            "in the same place, digest" => shown(&data[..48]) => "48 bytes *";
+        }
+    }),
+    ("what cannot be digested", |t, r| {
+        let s = t.user();
+        let (private, other) = (s.private(RSA), t.session());
+        let with_parameter = Mechanism {
+            id: CKM_SHA256,
+            parameter: vec![1],
+        };
+        rows! { r;
+            "unknown" => s.digest_init(0x7fff_0000) => CKR_MECHANISM_INVALID;
+            "a signature mechanism" => s.digest_init(CKM_SHA256_RSA_PKCS) => CKR_MECHANISM_INVALID;
+            "CKM_AES_CBC" => s.digest_init(CKM_AES_CBC) => CKR_MECHANISM_INVALID;
+            "a parameter" => other.digest_init(&with_parameter) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: DIGEST_PARAMETER;
+            @ s.digest_init(CKM_SHA256); @ s.digest_update(b"data");
+            "C_DigestKey of private key" => call!(t, C_DigestKey(s.handle, private)) => CKR_KEY_INDIGESTIBLE;
+            "C_DigestKey of no object" => call!(t, C_DigestKey(s.handle, NO)) => CKR_KEY_HANDLE_INVALID;
+            "the digest without it" => s.digest_final_into(32).bytes() => "CKR_OK, 32 bytes *";
+        }
+    }),
+    ("while digesting", |t, r| {
+        let s = t.user();
+        let key = s.key(RSA);
+        rows! { r;
+            @ s.digest_init(CKM_SHA256); "C_SignInit" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private)
+                => CKR_OK | CKR_OPERATION_ACTIVE: SIDE_BY_SIDE;
+            "C_VerifyInit" => s.verify_init(CKM_SHA256_RSA_PKCS, key.public) => CKR_OK | CKR_OPERATION_ACTIVE: SIDE_BY_SIDE;
+            "C_FindObjectsInit" => s.find_init(&[]) => CKR_OK | CKR_OPERATION_ACTIVE: SIDE_BY_SIDE;
+            "C_GenerateRandom" => call!(t, C_GenerateRandom(s.handle, [0; 4].as_mut_ptr(), 4)) => CKR_OK;
+            "the digest" => s.digest_into(b"data", 32).bytes() => "CKR_OK, 32 bytes *";
+        }
+    }),
+    ("random", |t, r| {
+        let s = t.session().handle;
+        let (mut first, mut second) = ([0; 5000], [0; 5000]);
+        for bytes in [&mut first, &mut second] {
+            assert_eq!(
+                call!(t, C_GenerateRandom(s, bytes.as_mut_ptr(), 4999)),
+                CKR_OK
+            );
+        }
+        let b = second.as_mut_ptr();
+        rows! { r;
+            "twice the same" => first == second => false;
+            "one byte in 256 is 0" => first.iter().filter(|byte| **byte == 0).count() < 100 => true;
+            "the end is written" => first[4990..4999] != [0; 9] => true;
+            "and no more" => first[4999] == 0 => true;
+            "no bytes" => call!(t, C_GenerateRandom(s, b, 0)) => CKR_OK;
+            "no place" => call!(t, C_GenerateRandom(s, null(), 4)) => CKR_ARGUMENTS_BAD;
+            "no place for none" => call!(t, C_GenerateRandom(s, null(), 0)) => CKR_ARGUMENTS_BAD;
+            "no session" => call!(t, C_GenerateRandom(NO, b, 4)) => CKR_SESSION_HANDLE_INVALID;
+            "a seed" => call!(t, C_SeedRandom(s, b, 16)) => CKR_RANDOM_SEED_NOT_SUPPORTED | CKR_OK: SEED;
+            "no seed" => call!(t, C_SeedRandom(s, null(), 16)) => CKR_ARGUMENTS_BAD;
+            "a seed in no session" => call!(t, C_SeedRandom(NO, b, 16)) => CKR_SESSION_HANDLE_INVALID;
+        }
+    }),
+];

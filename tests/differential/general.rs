@@ -4,88 +4,156 @@ use std::ffi::c_void;
 use std::ptr;
 
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Module, mechanism_name, null};
 
-use crate::names::{Rv, mechanism_name};
+use crate::NO;
 use crate::report::{Report, Script};
-use crate::token::{Token, call};
 
 pub const SCRIPTS: &[Script] = &[
-    ("C_Initialize and C_Finalize", initialize_and_finalize),
-    ("arguments of C_Initialize", initialize_arguments),
-    ("another C_Initialize", another_initialize),
-    ("library", library),
-    ("slots", slots),
-    ("slot", slot),
-    ("token", token_facts),
+    ("C_Initialize and C_Finalize", |t, r| {
+        let reserved = ptr::from_ref(t).cast_mut().cast();
+        rows! { r;
+            "C_Initialize, twice" => t.initialize() => CKR_CRYPTOKI_ALREADY_INITIALIZED;
+            "C_Finalize with pReserved" => call!(t, C_Finalize(reserved)) => CKR_ARGUMENTS_BAD;
+            "C_Finalize" => t.finalize() => CKR_OK;
+            "C_Finalize, twice" => t.finalize() => CKR_CRYPTOKI_NOT_INITIALIZED;
+            "C_Initialize after C_Finalize" => t.initialize() => CKR_OK;
+            "C_GetFunctionList without a place" => call!(t, C_GetFunctionList(null())) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    ("arguments of C_Initialize", |t, r| {
+        let none = CK_C_INITIALIZE_ARGS::default();
+        let mutexes = CK_C_INITIALIZE_ARGS {
+            CreateMutex: Some(create_mutex),
+            DestroyMutex: Some(use_mutex),
+            LockMutex: Some(use_mutex),
+            UnlockMutex: Some(use_mutex),
+            ..none
+        };
+        let with_flags = |arguments, flags| CK_C_INITIALIZE_ARGS { flags, ..arguments };
+        let initialize = |mut arguments: CK_C_INITIALIZE_ARGS| {
+            t.finalize();
+            call!(t, C_Initialize((&raw mut arguments).cast()))
+        };
+        let reserved = ptr::from_ref(t).cast_mut().cast();
+        let no_threads = CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS;
+        rows! { r;
+            "nothing" => initialize(none) => CKR_OK;
+            "CKF_OS_LOCKING_OK" => initialize(with_flags(none, CKF_OS_LOCKING_OK)) => CKR_OK;
+            "CKF_OS_LOCKING_OK and CKF_LIBRARY_CANT_CREATE_OS_THREADS" => initialize(with_flags(none, no_threads)) => CKR_OK;
+            "pReserved" => initialize(CK_C_INITIALIZE_ARGS { pReserved: reserved, ..none }) => CKR_ARGUMENTS_BAD;
+            "one mutex function of four" => initialize(CK_C_INITIALIZE_ARGS { LockMutex: Some(use_mutex), ..none }) => CKR_ARGUMENTS_BAD;
+            "mutex functions" => initialize(mutexes) => CKR_CANT_LOCK | CKR_OK: LOCKS;
+            "mutex functions and CKF_OS_LOCKING_OK" => initialize(with_flags(mutexes, CKF_OS_LOCKING_OK)) => CKR_OK;
+        }
+    }),
+    // Nothing outlives a C_Finalize.
+    ("another C_Initialize", |t, r| {
+        let old = t.user();
+        t.finalize();
+        t.initialize();
+        rows! { r;
+            "the old session" => old.info().map(drop) => CKR_SESSION_HANDLE_INVALID;
+            "the state of a new session" => t.session().info().map(|info| info.state) => "CKR_OK, 0";
+        }
+    }),
+    ("library", |t, r| {
+        let mut info = CK_INFO::default();
+        rows! { r;
+            "C_GetInfo" => call!(t, C_GetInfo(&mut info)) => CKR_OK;
+            "flags" => info.flags => 0;
+            "version" => format!("{}.{}", info.cryptokiVersion.major, info.cryptokiVersion.minor) => "3.2" | "2.40": NEWER_STANDARD;
+            "C_GetInfo without a place" => call!(t, C_GetInfo(null())) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    ("slots", |t, r| {
+        let (mut slots, mut count) = ([0; 16], 0);
+        let place = slots.as_mut_ptr();
+        let c = &raw mut count;
+        rows! { r;
+            "question for the count" => call!(t, C_GetSlotList(CK_FALSE, null(), c)) => CKR_OK;
+            "question for the count, count" => count => 1 | 2: SLOTS;
+            @ count = 0; "question for the count with tokens" => call!(t, C_GetSlotList(CK_TRUE, null(), c)) => CKR_OK;
+            "question for the count with tokens, count" => count => 1 | 2: SLOTS;
+            @ count = 16; "list" => call!(t, C_GetSlotList(CK_FALSE, place, c)) => CKR_OK;
+            "list, count" => count => 1 | 2: SLOTS;
+            @ count = 0; "room for none" => call!(t, C_GetSlotList(CK_TRUE, place, c)) => CKR_BUFFER_TOO_SMALL;
+            "room for none, count" => count => 1 | 2: SLOTS;
+            "no place for the count" => call!(t, C_GetSlotList(CK_FALSE, null(), null())) => CKR_ARGUMENTS_BAD;
+            @ count = 16; @ call!(t, C_GetSlotList(CK_FALSE, place, c));
+            "the token's slot is among all" => slots[..count as usize].contains(&t.slot()) => true;
+        }
+    }),
+    ("slot", |t, r| {
+        let slot = t.slot();
+        let mut info = CK_SLOT_INFO::default();
+        call!(t, C_GetSlotInfo(slot, &mut info));
+        rows! { r;
+            "CKF_TOKEN_PRESENT" => info.flags & CKF_TOKEN_PRESENT != 0 => true;
+            "CKF_REMOVABLE_DEVICE" => info.flags & CKF_REMOVABLE_DEVICE != 0 => false;
+            "CKF_HW_SLOT" => info.flags & CKF_HW_SLOT != 0 => false;
+            "C_GetSlotInfo of no slot" => call!(t, C_GetSlotInfo(NO, &mut info)) => CKR_SLOT_ID_INVALID;
+            "C_GetSlotInfo without a place" => call!(t, C_GetSlotInfo(slot, null())) => CKR_ARGUMENTS_BAD;
+            "C_GetTokenInfo of no slot" => call!(t, C_GetTokenInfo(NO, &mut CK_TOKEN_INFO::default())) => CKR_SLOT_ID_INVALID;
+            "C_GetTokenInfo without a place" => call!(t, C_GetTokenInfo(slot, null())) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    ("token", |t, r| {
+        let facts = || {
+            let mut info = CK_TOKEN_INFO::default();
+            call!(t, C_GetTokenInfo(t.slot(), &mut info));
+            info
+        };
+        let info = facts();
+        let has = |flag| info.flags & flag != 0;
+        let sessions = || limit(facts().ulSessionCount);
+        let read_write = || limit(facts().ulRwSessionCount);
+        // The counts of wrong PINs are not here: they belong to what happened before.
+        rows! { r;
+            "CKF_RNG" => has(CKF_RNG) => true;
+            "CKF_WRITE_PROTECTED" => has(CKF_WRITE_PROTECTED) => true | false: READ_ONLY;
+            "CKF_LOGIN_REQUIRED" => has(CKF_LOGIN_REQUIRED) => true;
+            "CKF_USER_PIN_INITIALIZED" => has(CKF_USER_PIN_INITIALIZED) => true;
+            "CKF_RESTORE_KEY_NOT_NEEDED" => has(CKF_RESTORE_KEY_NOT_NEEDED) => false | true: READ_ONLY;
+            "CKF_CLOCK_ON_TOKEN" => has(CKF_CLOCK_ON_TOKEN) => false;
+            "CKF_PROTECTED_AUTHENTICATION_PATH" => has(CKF_PROTECTED_AUTHENTICATION_PATH) => false;
+            "CKF_DUAL_CRYPTO_OPERATIONS" => has(CKF_DUAL_CRYPTO_OPERATIONS) => false;
+            "CKF_TOKEN_INITIALIZED" => has(CKF_TOKEN_INITIALIZED) => true;
+            "CKF_USER_PIN_TO_BE_CHANGED" => has(CKF_USER_PIN_TO_BE_CHANGED) => false;
+            "CKF_ERROR_STATE" => has(CKF_ERROR_STATE) => false;
+            "label" => &*String::from_utf8_lossy(&info.label) => "SignPath                        ";
+            "ulMaxSessionCount" => limit(info.ulMaxSessionCount) => CK_EFFECTIVELY_INFINITE;
+            "ulMaxRwSessionCount" => limit(info.ulMaxRwSessionCount) => CK_EFFECTIVELY_INFINITE;
+            "ulMinPinLen" => info.ulMinPinLen => 0 | 4: PIN;
+            "ulMaxPinLen" => info.ulMaxPinLen => 4096 | 255: PIN;
+            "ulTotalPublicMemory" => limit(info.ulTotalPublicMemory) => CK_UNAVAILABLE_INFORMATION;
+            "ulFreePrivateMemory" => limit(info.ulFreePrivateMemory) => CK_UNAVAILABLE_INFORMATION;
+            "no session, ulSessionCount" => count(facts().ulSessionCount) => 0 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+            "no session, ulRwSessionCount" => count(facts().ulRwSessionCount) => 0 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+        }
+        let session = t.session();
+        rows! { r;
+            "a read-only session, ulSessionCount" => sessions() => 1 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+            "a read-only session, ulRwSessionCount" => count(facts().ulRwSessionCount) => 0 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+            @ t.read_write();
+            "a read/write session more, ulSessionCount" => sessions() => 2 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+            "a read/write session more, ulRwSessionCount" => read_write() => 1 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+            @ session.close();
+            "the read-only session closed, ulSessionCount" => sessions() => 1 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+            "the read-only session closed, ulRwSessionCount" => read_write() => 1 | CK_UNAVAILABLE_INFORMATION: SESSION_COUNT;
+        }
+    }),
     ("mechanisms", mechanisms),
-    ("slot events", slot_events),
+    ("slot events", |t, r| {
+        let mut slot = 0;
+        let wait = |slot| call!(t, C_WaitForSlotEvent(CKF_DONT_BLOCK, slot, null()));
+        rows! { r;
+            "without waiting" => wait(&mut slot) => CKR_NO_EVENT;
+            "without a place" => wait(null()) => CKR_ARGUMENTS_BAD | CKR_NO_EVENT: NO_PLACE;
+        }
+    }),
 ];
-
-/// A slot that neither side has.
-const NO_SLOT: CK_SLOT_ID = 0x7fff_fff0;
-
-fn initialize_and_finalize(token: &Token, report: &mut Report) {
-    report.note("C_Initialize, twice", token.initialize());
-    let reserved = ptr::from_ref(token).cast_mut().cast();
-    report.note(
-        "C_Finalize with pReserved",
-        call!(token, C_Finalize(reserved)),
-    );
-    report.note("C_Finalize", token.finalize());
-    report.note("C_Finalize, twice", token.finalize());
-    report.note("C_Initialize after C_Finalize", token.initialize());
-    report.note("C_GetFunctionList without a place", {
-        call!(token, C_GetFunctionList(ptr::null_mut()))
-    });
-}
-
-fn initialize_arguments(token: &Token, report: &mut Report) {
-    let mutexes = CK_C_INITIALIZE_ARGS {
-        CreateMutex: Some(create_mutex),
-        DestroyMutex: Some(use_mutex),
-        LockMutex: Some(use_mutex),
-        UnlockMutex: Some(use_mutex),
-        flags: 0,
-        pReserved: ptr::null_mut(),
-    };
-    let none = CK_C_INITIALIZE_ARGS::default();
-    for (case, arguments) in [
-        ("nothing", none),
-        ("CKF_OS_LOCKING_OK", with_flags(none, CKF_OS_LOCKING_OK)),
-        (
-            "CKF_OS_LOCKING_OK and CKF_LIBRARY_CANT_CREATE_OS_THREADS",
-            with_flags(none, CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS),
-        ),
-        (
-            "pReserved",
-            CK_C_INITIALIZE_ARGS {
-                pReserved: ptr::from_ref(token).cast_mut().cast(),
-                ..none
-            },
-        ),
-        (
-            "one mutex function of four",
-            CK_C_INITIALIZE_ARGS {
-                LockMutex: Some(use_mutex),
-                ..none
-            },
-        ),
-        ("mutex functions", mutexes),
-        (
-            "mutex functions and CKF_OS_LOCKING_OK",
-            with_flags(mutexes, CKF_OS_LOCKING_OK),
-        ),
-    ] {
-        token.finalize();
-        let mut arguments = arguments;
-        let arguments = ptr::from_mut(&mut arguments).cast();
-        report.note(case, call!(token, C_Initialize(arguments)));
-    }
-}
-
-fn with_flags(arguments: CK_C_INITIALIZE_ARGS, flags: CK_FLAGS) -> CK_C_INITIALIZE_ARGS {
-    CK_C_INITIALIZE_ARGS { flags, ..arguments }
-}
 
 unsafe extern "C" fn create_mutex(mutex: *mut *mut c_void) -> CK_RV {
     // SAFETY: the module gives a place for the mutex. There is one thread, so any address will do.
@@ -97,263 +165,85 @@ unsafe extern "C" fn use_mutex(_mutex: *mut c_void) -> CK_RV {
     CKR_OK
 }
 
-/// Nothing outlives a C_Finalize.
-fn another_initialize(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    token.finalize();
-    token.initialize();
-    report.note("the old session", rv(token.session_info(session)));
-    let session = token.session();
-    let state = token.session_info(session).map(|info| info.state);
-    report.fetched("the state of a new session", state, u64::to_string);
-}
-
-fn library(token: &Token, report: &mut Report) {
-    let mut info = CK_INFO::default();
-    report.note("C_GetInfo", call!(token, C_GetInfo(&mut info)));
-    report.note("flags", info.flags);
-    let version = info.cryptokiVersion;
-    report.note("version", format!("{}.{}", version.major, version.minor));
-    report.note(
-        "C_GetInfo without a place",
-        call!(token, C_GetInfo(ptr::null_mut())),
-    );
-}
-
-fn slots(token: &Token, report: &mut Report) {
-    let mut list = |case: &str, present: CK_BBOOL, room: Option<CK_ULONG>| {
-        let mut slots = [0; 16];
-        let mut count = room.unwrap_or_default();
-        let place = room.map_or(ptr::null_mut(), |_| slots.as_mut_ptr());
-        let rv = call!(token, C_GetSlotList(present, place, &mut count));
-        report.note(case, rv);
-        report.note(format!("{case}, count"), count);
-    };
-    list("question for the count", CK_FALSE, None);
-    list("question for the count with tokens", CK_TRUE, None);
-    list("list", CK_FALSE, Some(16));
-    list("room for none", CK_TRUE, Some(0));
-    let no_place = call!(
-        token,
-        C_GetSlotList(CK_FALSE, ptr::null_mut(), ptr::null_mut())
-    );
-    report.note("no place for the count", no_place);
-    let is_listed = token.slots(false).contains(&token.slot());
-    report.note("the token's slot is among all", is_listed);
-}
-
-fn slot(token: &Token, report: &mut Report) {
-    let slot = token.slot();
-    let flags = token.slot_info(slot).unwrap().flags;
-    for (name, flag) in [
-        ("CKF_TOKEN_PRESENT", CKF_TOKEN_PRESENT),
-        ("CKF_REMOVABLE_DEVICE", CKF_REMOVABLE_DEVICE),
-        ("CKF_HW_SLOT", CKF_HW_SLOT),
-    ] {
-        report.note(name, flags & flag != 0);
-    }
-    report.note("C_GetSlotInfo of no slot", rv(token.slot_info(NO_SLOT)));
-    report.note(
-        "C_GetSlotInfo without a place",
-        call!(token, C_GetSlotInfo(slot, ptr::null_mut())),
-    );
-    report.note("C_GetTokenInfo of no slot", rv(token.token_info(NO_SLOT)));
-    report.note(
-        "C_GetTokenInfo without a place",
-        call!(token, C_GetTokenInfo(slot, ptr::null_mut())),
-    );
-}
-
-fn token_facts(token: &Token, report: &mut Report) {
-    let slot = token.slot();
-    let info = token.token_info(slot).unwrap();
-    // The counts of wrong PINs are not here: they belong to what happened before.
-    for (name, flag) in [
-        ("CKF_RNG", CKF_RNG),
-        ("CKF_WRITE_PROTECTED", CKF_WRITE_PROTECTED),
-        ("CKF_LOGIN_REQUIRED", CKF_LOGIN_REQUIRED),
-        ("CKF_USER_PIN_INITIALIZED", CKF_USER_PIN_INITIALIZED),
-        ("CKF_RESTORE_KEY_NOT_NEEDED", CKF_RESTORE_KEY_NOT_NEEDED),
-        ("CKF_CLOCK_ON_TOKEN", CKF_CLOCK_ON_TOKEN),
-        (
-            "CKF_PROTECTED_AUTHENTICATION_PATH",
-            CKF_PROTECTED_AUTHENTICATION_PATH,
-        ),
-        ("CKF_DUAL_CRYPTO_OPERATIONS", CKF_DUAL_CRYPTO_OPERATIONS),
-        ("CKF_TOKEN_INITIALIZED", CKF_TOKEN_INITIALIZED),
-        ("CKF_USER_PIN_TO_BE_CHANGED", CKF_USER_PIN_TO_BE_CHANGED),
-        ("CKF_ERROR_STATE", CKF_ERROR_STATE),
-    ] {
-        report.note(name, info.flags & flag != 0);
-    }
-    let limit = |count: CK_ULONG| match count {
+fn limit(number: CK_ULONG) -> String {
+    match number {
         CK_EFFECTIVELY_INFINITE => "CK_EFFECTIVELY_INFINITE".to_owned(),
-        CK_UNAVAILABLE_INFORMATION => "CK_UNAVAILABLE_INFORMATION".to_owned(),
-        count => count.to_string(),
-    };
-    report.note("label", String::from_utf8_lossy(&info.label));
-    report.note("ulMaxSessionCount", limit(info.ulMaxSessionCount));
-    report.note("ulMaxRwSessionCount", limit(info.ulMaxRwSessionCount));
-    report.note("ulMinPinLen", info.ulMinPinLen);
-    report.note("ulMaxPinLen", info.ulMaxPinLen);
-    report.note("ulTotalPublicMemory", limit(info.ulTotalPublicMemory));
-    report.note("ulFreePrivateMemory", limit(info.ulFreePrivateMemory));
-
-    let count = |count: CK_ULONG| match count {
-        CK_UNAVAILABLE_INFORMATION => "CK_UNAVAILABLE_INFORMATION".to_owned(),
-        count => count.to_string(),
-    };
-    let counts = |report: &mut Report, case: &str| {
-        let info = token.token_info(slot).unwrap();
-        report.note(
-            format!("{case}, ulSessionCount"),
-            count(info.ulSessionCount),
-        );
-        report.note(
-            format!("{case}, ulRwSessionCount"),
-            count(info.ulRwSessionCount),
-        );
-    };
-    counts(report, "no session");
-    let session = token.session();
-    counts(report, "a read-only session");
-    token
-        .open(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION)
-        .unwrap();
-    counts(report, "a read/write session more");
-    token.close(session);
-    counts(report, "the read-only session closed");
+        number => count(number),
+    }
 }
 
-fn mechanisms(token: &Token, report: &mut Report) {
-    let slot = token.slot();
-    let listed = token.mechanisms();
-    for mechanism in OURS {
-        let name = mechanism_name(*mechanism);
-        report.note(format!("{name} is listed"), listed.contains(mechanism));
-        let info = token.mechanism_info(slot, *mechanism);
-        report.note(&name, rv(info));
-        let Ok(info) = info else {
-            note_none(report, &name);
-            continue;
-        };
-        report.note(
-            format!("{name}, key sizes"),
-            format!("{} to {}", info.ulMinKeySize, info.ulMaxKeySize),
-        );
+fn count(number: CK_ULONG) -> String {
+    match number {
+        CK_UNAVAILABLE_INFORMATION => "CK_UNAVAILABLE_INFORMATION".to_owned(),
+        number => number.to_string(),
+    }
+}
+
+fn mechanisms(t: &Module, r: &mut Report) {
+    let (slot, listed) = (t.slot(), t.mechanisms());
+    answers! { r;
+        "CKM_RSA_PKCS, CKF_ENCRYPT" => false | true: READ_ONLY;
+        "CKM_RSA_PKCS, CKF_WRAP" => false | true: READ_ONLY;
+        "CKM_*RSA_PKCS*, key sizes" => "2048 to 4096" | "512 to 16384": KEY_SIZES;
+        "CKM_ECDSA, key sizes" => "256 to 521" | "112 to 521": KEY_SIZES;
+        "CKM_*RSA_PKCS*, CKF_HW" => true | false: HARDWARE;
+        "CKM_ECDSA, CKF_HW" => true | false: HARDWARE;
+        "CKM_ECDSA_SHA* is listed" => true | false: NO_ECDSA_SHA;
+        "CKM_ECDSA_SHA*, *" => "*" | none: NO_ECDSA_SHA;
+        "CKM_ECDSA_SHA*" => CKR_OK | CKR_MECHANISM_INVALID: NO_ECDSA_SHA;
+        "CKM_SHA512_2* is listed" => true | false: NO_SHA512T;
+        "CKM_SHA512_2*, *" => "*" | none: NO_SHA512T;
+        "CKM_SHA512_2*" => CKR_OK | CKR_MECHANISM_INVALID: NO_SHA512T;
+        "CKM_SHA3_* is listed" => true | false: NO_SHA512T;
+        "CKM_SHA3_*, *" => "*" | none: NO_SHA512T;
+        "CKM_SHA3_*" => CKR_OK | CKR_MECHANISM_INVALID: NO_SHA512T;
+    }
+    for id in OURS {
+        let name = mechanism_name(*id);
+        let info = t.mechanism_info(slot, *id);
+        let fact =
+            |fact: &dyn Fn(CK_MECHANISM_INFO) -> String| info.map_or("none".to_owned(), fact);
+        rows! { r;
+            format!("{name} is listed") => listed.contains(id);
+            @ t.mechanism_info(slot, *id);
+            &name => info.map(drop);
+            format!("{name}, key sizes") => fact(&|info| format!("{} to {}", info.ulMinKeySize, info.ulMaxKeySize));
+        }
         for (flag_name, flag) in FLAGS {
-            report.note(format!("{name}, {flag_name}"), info.flags & flag != 0);
+            rows! { r; format!("{name}, {flag_name}") => fact(&|info| (info.flags & flag != 0).to_string()); }
         }
     }
-    let others = listed
-        .iter()
-        .filter(|listed| !OURS.contains(listed))
-        .count();
-    report.note("others are listed", others > 0);
-    report.note(
-        "an unknown one",
-        rv(token.mechanism_info(slot, 0x7fff_0000)),
-    );
-    report.note(
-        "of no slot",
-        rv(token.mechanism_info(NO_SLOT, CKM_RSA_PKCS)),
-    );
-    report.note(
-        "C_GetMechanismInfo without a place",
-        call!(
-            token,
-            C_GetMechanismInfo(slot, CKM_RSA_PKCS, ptr::null_mut())
-        ),
-    );
-    let mut count = 0;
-    report.note(
-        "C_GetMechanismList of no slot",
-        call!(
-            token,
-            C_GetMechanismList(NO_SLOT, ptr::null_mut(), &mut count)
-        ),
-    );
-    report.note(
-        "C_GetMechanismList without a place for the count",
-        call!(
-            token,
-            C_GetMechanismList(slot, ptr::null_mut(), ptr::null_mut())
-        ),
-    );
-    let mut room = [0; 1];
-    let mut count = 1;
-    report.note(
-        "C_GetMechanismList with room for one",
-        call!(
-            token,
-            C_GetMechanismList(slot, room.as_mut_ptr(), &mut count)
-        ),
-    );
-    report.note(
-        "the count says how many there are",
-        count == listed.len() as CK_ULONG,
-    );
+    let (mut info, mut room, mut count) = (CK_MECHANISM_INFO::default(), [0; 1], 0);
+    rows! { r;
+        "others are listed" => listed.iter().any(|listed| !OURS.contains(listed)) => false | true: READ_ONLY;
+        "an unknown one" => call!(t, C_GetMechanismInfo(slot, 0x7fff_0000, &mut info)) => CKR_MECHANISM_INVALID;
+        "of no slot" => call!(t, C_GetMechanismInfo(NO, CKM_RSA_PKCS, &mut info)) => CKR_SLOT_ID_INVALID;
+        "C_GetMechanismInfo without a place" => call!(t, C_GetMechanismInfo(slot, CKM_RSA_PKCS, null())) => CKR_ARGUMENTS_BAD;
+        "C_GetMechanismList of no slot" => call!(t, C_GetMechanismList(NO, null(), &mut count)) => CKR_SLOT_ID_INVALID;
+        "C_GetMechanismList without a place for the count" => call!(t, C_GetMechanismList(slot, null(), null())) => CKR_ARGUMENTS_BAD;
+        @ count = 1;
+        "C_GetMechanismList with room for one" => call!(t, C_GetMechanismList(slot, room.as_mut_ptr(), &mut count))
+            => CKR_BUFFER_TOO_SMALL;
+        "the count says how many there are" => count == listed.len() as CK_ULONG => true;
+    }
 }
 
-/// The facts of a mechanism that a side does not have.
-fn note_none(report: &mut Report, name: &str) {
-    report.note(format!("{name}, key sizes"), "none");
-    for (flag_name, _) in FLAGS {
-        report.note(format!("{name}, {flag_name}"), "none");
-    }
+macro_rules! flags {
+    ($($flag:ident)*) => { &[$((stringify!($flag), $flag)),*] };
+}
+
+const FLAGS: &[(&str, CK_FLAGS)] = flags![
+    CKF_DIGEST CKF_HW CKF_SIGN CKF_VERIFY CKF_ENCRYPT CKF_WRAP CKF_EC_F_P CKF_EC_NAMEDCURVE CKF_EC_UNCOMPRESS
+];
+
+macro_rules! list {
+    ($($id:ident)*) => { &[$($id),*] };
 }
 
 /// The mechanisms that SignPath signs with.
-const OURS: &[CK_MECHANISM_TYPE] = &[
-    CKM_RSA_PKCS,
-    CKM_MD5_RSA_PKCS,
-    CKM_SHA1_RSA_PKCS,
-    CKM_SHA256_RSA_PKCS,
-    CKM_SHA384_RSA_PKCS,
-    CKM_SHA512_RSA_PKCS,
-    CKM_RSA_PKCS_PSS,
-    CKM_SHA1_RSA_PKCS_PSS,
-    CKM_SHA256_RSA_PKCS_PSS,
-    CKM_SHA384_RSA_PKCS_PSS,
-    CKM_SHA512_RSA_PKCS_PSS,
-    CKM_ECDSA,
-    CKM_ECDSA_SHA1,
-    CKM_ECDSA_SHA256,
-    CKM_ECDSA_SHA384,
-    CKM_ECDSA_SHA512,
-    CKM_MD5,
-    CKM_SHA_1,
-    CKM_SHA224,
-    CKM_SHA256,
-    CKM_SHA384,
-    CKM_SHA512,
-    CKM_SHA512_224,
-    CKM_SHA512_256,
-    CKM_SHA3_224,
-    CKM_SHA3_256,
-    CKM_SHA3_384,
-    CKM_SHA3_512,
+const OURS: &[CK_MECHANISM_TYPE] = list![
+    CKM_RSA_PKCS CKM_MD5_RSA_PKCS CKM_SHA1_RSA_PKCS CKM_SHA256_RSA_PKCS CKM_SHA384_RSA_PKCS CKM_SHA512_RSA_PKCS
+    CKM_RSA_PKCS_PSS CKM_SHA1_RSA_PKCS_PSS CKM_SHA256_RSA_PKCS_PSS CKM_SHA384_RSA_PKCS_PSS CKM_SHA512_RSA_PKCS_PSS
+    CKM_ECDSA CKM_ECDSA_SHA1 CKM_ECDSA_SHA256 CKM_ECDSA_SHA384 CKM_ECDSA_SHA512 CKM_MD5 CKM_SHA_1 CKM_SHA224 CKM_SHA256
+    CKM_SHA384 CKM_SHA512 CKM_SHA512_224 CKM_SHA512_256 CKM_SHA3_224 CKM_SHA3_256 CKM_SHA3_384 CKM_SHA3_512
 ];
-
-const FLAGS: [(&str, CK_FLAGS); 9] = [
-    ("CKF_DIGEST", CKF_DIGEST),
-    ("CKF_HW", CKF_HW),
-    ("CKF_SIGN", CKF_SIGN),
-    ("CKF_VERIFY", CKF_VERIFY),
-    ("CKF_ENCRYPT", CKF_ENCRYPT),
-    ("CKF_WRAP", CKF_WRAP),
-    ("CKF_EC_F_P", CKF_EC_F_P),
-    ("CKF_EC_NAMEDCURVE", CKF_EC_NAMEDCURVE),
-    ("CKF_EC_UNCOMPRESS", CKF_EC_UNCOMPRESS),
-];
-
-fn slot_events(token: &Token, report: &mut Report) {
-    let mut slot = 0;
-    let wait = |flags, slot| call!(token, C_WaitForSlotEvent(flags, slot, ptr::null_mut()));
-    report.note("without waiting", wait(CKF_DONT_BLOCK, &mut slot));
-    report.note("without a place", wait(CKF_DONT_BLOCK, ptr::null_mut()));
-}
-
-fn rv<T>(answer: Result<T, Rv>) -> Rv {
-    answer.err().unwrap_or(Rv(CKR_OK))
-}

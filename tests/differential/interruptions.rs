@@ -2,216 +2,186 @@
 //!
 //! The scripts have a service of their own, which they set in the environment; so they come last.
 
-use std::ptr::null_mut;
 use std::thread;
 
 use cryptoki_sys::*;
-use pkcs11_test::{Effect, Fault, Gate, Service};
+use pkcs11_test::harness::{Key, Mechanism, Module, Rv, Session, called, null};
+use pkcs11_test::{Effect, Fault, Gate, Service, call};
 
-use crate::common::raw::{self, Raw, ck};
+use crate::EC;
 use crate::common::{self, LIST, ONE_ATTEMPT, SIGN};
-use crate::module_only::{Script, initialize, note, open};
-use crate::names::Rv;
-use crate::report::Report;
-use crate::token::called;
-
-pub const SCRIPTS: &[Script] = &[
-    ("read/write sessions refused by the setting", read_only),
-    ("the slot and its token", slot),
-    ("C_WaitForSlotEvent waits", wait_for_slot_event),
-    ("a state that cannot be saved", operation_state),
-    (
-        "read/write sessions, and the user is logged in",
-        security_officer,
-    ),
-    ("a key of a size that the token does not have", key_size),
-    ("the service fails", failing_service),
-    ("another thread ends a call that waits", ended),
-];
+use crate::module_only::public_key;
+use crate::report::Script;
 
 const SESSIONS_SETTING: &str = "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS";
 const LOGIN_SETTING: &str = "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED";
-const EC: &str = "demo/p-256";
 
-/// What the service does, behind what the table calls it.
-type Failure = (&'static str, fn() -> Effect);
+/// Sets a variable of the environment for the next C_Initialize.
+fn set(name: &str, value: &str) {
+    // SAFETY: only threads of the service run beside this one, which do not read it.
+    unsafe { std::env::set_var(name, value) };
+}
 
-const FAILURES: [Failure; 5] = [
-    ("503 Service Unavailable", || Effect::status(503)),
-    ("500 Internal Server Error", || Effect::status(500)),
-    ("400 Bad Request", || Effect::problem(400, &["A reason."])),
-    ("401 Unauthorized", || Effect::status(401)),
-    ("200 without JSON", || Effect::web_page(200)),
-];
-
-/// Sets variables of the environment for the next C_Initialize.
-fn set(variables: &[(&str, &str)]) {
-    for (name, value) in variables {
-        // SAFETY: only threads of the service run beside this one, which do not read it.
-        unsafe { std::env::set_var(name, value) };
-    }
+/// Initializes the module with a setting that is otherwise `true`.
+fn initialize_without(t: &Module, setting: &str) {
+    set(setting, "false");
+    t.initialize();
+    set(setting, "true");
 }
 
 /// Starts a service that no other test disturbs, and that this process can disturb.
 fn own_service() -> Service {
     let service = common::service();
-    let environment = service.environment();
-    let variables = environment.iter().map(|(name, value)| (*name, &**value));
-    set(&variables.collect::<Vec<_>>());
-    set(&[ONE_ATTEMPT]);
+    service
+        .environment()
+        .iter()
+        .for_each(|(name, value)| set(name, value));
+    set(ONE_ATTEMPT.0, ONE_ATTEMPT.1);
     service
 }
 
-fn read_only(raw: &Raw, report: &mut Report) {
-    set(&[(SESSIONS_SETTING, "false")]);
-    initialize(raw);
-    set(&[(SESSIONS_SETTING, "true")]);
-    let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION, 0);
-    note!(raw, report => "CKF_RW_SESSION",
-        C_OpenSession(1, flags, null_mut(), None, &mut session));
+/// The return value of C_Sign.
+fn sign(key: Key) -> Rv {
+    key.session.sign_init(CKM_ECDSA, key.private);
+    key.session.sign_into(&[7; 32], 64).rv
 }
 
-fn slot(raw: &Raw, report: &mut Report) {
-    initialize(raw);
-    note!(raw, report => C_GetSlotInfo(1, &mut CK_SLOT_INFO::default()));
-    note!(raw, report => C_GetTokenInfo(1, &mut CK_TOKEN_INFO::default()));
-}
-
-fn wait_for_slot_event(raw: &Raw, report: &mut Report) {
-    initialize(raw);
-    let rv = thread::scope(|scope| {
-        // One that comes after C_Finalize says the same, so that nothing depends on the order.
-        let waiting = scope.spawn(|| ck!(raw, C_WaitForSlotEvent(0, &mut 0, null_mut())));
-        ck!(raw, C_Finalize(null_mut()));
-        waiting.join().unwrap()
-    });
-    called("C_WaitForSlotEvent");
-    report.note("C_WaitForSlotEvent: ended by C_Finalize", Rv(rv));
-}
-
-fn operation_state(raw: &Raw, report: &mut Report) {
-    let session = raw::logged_in(raw);
-    let (mut state, mut length) = ([0_u8; 64], 64);
-    let (s, l, none) = (state.as_mut_ptr(), &raw mut length, null_mut());
-    let mut sha256 = raw::mechanism(CKM_SHA256);
-    assert_eq!(ck!(raw, C_DigestInit(session, &mut sha256)), CKR_OK);
-    note!(raw, report => "of a digest", C_GetOperationState(session, s, l));
-    note!(raw, report => "of a digest, for the length", C_GetOperationState(session, none, l));
-    note!(raw, report => "no length", C_GetOperationState(session, s, null_mut()));
-}
-
-fn security_officer(raw: &Raw, report: &mut Report) {
-    initialize(raw);
-    let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION, 0);
-    let rv = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
-    assert_eq!(rv, CKR_OK);
-    let user = ck!(raw, C_Login(session, CKU_USER, null_mut(), 0));
-    assert_eq!(user, CKR_OK);
-    note!(raw, report => "CKU_SO", C_Login(session, CKU_SO, null_mut(), 0));
-    note!(raw, report => "CKU_SO",
-        C_LoginUser(session, CKU_SO, null_mut(), 0, null_mut(), 0));
-}
-
-fn key_size(raw: &Raw, report: &mut Report) {
-    initialize(raw);
-    let session = open(raw);
-    let mut template = [
-        (CKA_CLASS, CKO_PUBLIC_KEY.to_ne_bytes().to_vec()),
-        (CKA_KEY_TYPE, CKK_RSA.to_ne_bytes().to_vec()),
-        (CKA_MODULUS, vec![0xAB; 128]),
-        (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-    ];
-    let key = raw::created(raw, session, &mut template);
-    let mut mechanism = raw::mechanism(CKM_SHA256_RSA_PKCS);
-    let (m, mut signature) = (&raw mut mechanism, [0; 128]);
-    let v = signature.as_mut_ptr();
-    note!(raw, report => "RSA, 1024 bits", C_SignInit(session, m, key));
-    note!(raw, report => "RSA, 1024 bits", C_VerifyInit(session, m, key));
-    note!(raw, report => "RSA, 1024 bits", C_VerifySignatureInit(session, m, key, v, 128));
-    note!(raw, report => "RSA, 1024 bits", C_MessageSignInit(session, m, key));
-    note!(raw, report => "RSA, 1024 bits", C_MessageVerifyInit(session, m, key));
-}
-
-fn failing_service(raw: &Raw, report: &mut Report) {
-    let service = own_service();
-    for (failure, effect) in FAILURES {
-        let fail = |route| service.inject(Fault::on(route, effect())).unwrap();
-        initialize(raw);
-        let session = open(raw);
+/// What the service does, behind what the table calls it, and the answers of C_Login and of C_Sign and C_FindObjectsInit.
+macro_rules! failures {
+    ($t:ident, $r:ident, $service:ident; $($failure:literal: $effect:expr => $login:tt, $later:tt;)*) => {$({
+        let fail = |route| $service.inject(Fault::on(route, $effect)).unwrap();
+        $t.initialize();
+        let s = $t.session().handle;
         fail(LIST);
-        note!(raw, report => failure, C_Login(session, CKU_USER, null_mut(), 0));
-        ck!(raw, C_Finalize(null_mut()));
+        calls! { $t, $r; $failure: C_Login(s, CKU_USER, null(), 0) => $login; }
+        $t.finalize();
 
-        let session = raw::logged_in(raw);
-        let key = raw::object(raw, session, CKO_PRIVATE_KEY, EC);
+        let key = $t.logged_in().unwrap().key(EC);
         fail(SIGN);
-        called("C_Sign");
-        report.note(format!("C_Sign: {failure}"), Rv(sign(raw, session, key)));
-        ck!(raw, C_Finalize(null_mut()));
+        rows! { $r; concat!("C_Sign: ", $failure) => sign(key) => $later; }
+        $t.finalize();
 
-        set(&[(LOGIN_SETTING, "false")]);
-        initialize(raw);
-        set(&[(LOGIN_SETTING, "true")]);
-        let session = open(raw);
+        initialize_without($t, LOGIN_SETTING);
+        let session = $t.session();
         fail(LIST);
-        note!(raw, report => format!("no login is required, {failure}"),
-            C_FindObjectsInit(session, null_mut(), 0));
-        ck!(raw, C_Finalize(null_mut()));
-    }
-    let session = raw::logged_in(raw);
-    let key = raw::object(raw, session, CKO_PRIVATE_KEY, EC);
-    service.inject(Effect::WrongSignature).unwrap();
-    called("C_Sign");
-    let rv = Rv(sign(raw, session, key));
-    report.note("C_Sign: a signature that does not verify", rv);
+        rows! { $r; concat!("C_FindObjectsInit: no login is required, ", $failure) => session.find_init(&[]) => $later; }
+        $t.finalize();
+    })*};
 }
 
-fn ended(raw: &Raw, report: &mut Report) {
-    let service = own_service();
-    let ends: [(&str, &dyn Fn(CK_SESSION_HANDLE) -> CK_RV); 4] = [
-        ("C_SessionCancel", &|session| {
-            ck!(raw, C_SessionCancel(session, CKF_SIGN | CKF_FIND_OBJECTS))
-        }),
-        ("C_CloseSession", &|session| {
-            ck!(raw, C_CloseSession(session))
-        }),
-        ("C_CloseAllSessions", &|_| ck!(raw, C_CloseAllSessions(1))),
-        ("C_Finalize", &|_| ck!(raw, C_Finalize(null_mut()))),
-    ];
-    for (name, end) in ends {
-        let during = |route, session, call: &(dyn Fn() -> CK_RV + Sync)| {
-            let gate = Gate::new();
-            service.inject(Fault::hold(route, &gate)).unwrap();
-            let rv = thread::scope(|scope| {
-                let waiting = scope.spawn(call);
-                gate.wait_for(1);
-                assert_eq!(end(session), CKR_OK, "{name}");
-                waiting.join().unwrap()
+pub const SCRIPTS: &[Script] = &[
+    ("read/write sessions refused by the setting", |t, r| {
+        initialize_without(t, SESSIONS_SETTING);
+        let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION, 0);
+        calls! { t, r; "CKF_RW_SESSION": C_OpenSession(1, flags, null(), None, &mut session) => CKR_TOKEN_WRITE_PROTECTED; }
+    }),
+    ("the slot and its token", |t, r| {
+        t.initialize();
+        calls! { t, r;
+            C_GetSlotInfo(1, &mut CK_SLOT_INFO::default()) => CKR_OK;
+            C_GetTokenInfo(1, &mut CK_TOKEN_INFO::default()) => CKR_OK;
+        }
+    }),
+    ("C_WaitForSlotEvent waits", |t, r| {
+        t.initialize();
+        let rv = thread::scope(|scope| {
+            // One that comes after C_Finalize says the same, so that nothing depends on the order.
+            let waiting = scope.spawn(|| call!(t, C_WaitForSlotEvent(0, &mut 0, null())));
+            t.finalize();
+            waiting.join().unwrap()
+        });
+        rows! { r; @ called("C_WaitForSlotEvent"); "C_WaitForSlotEvent: ended by C_Finalize" => rv => CKR_CRYPTOKI_NOT_INITIALIZED; }
+    }),
+    ("a state that cannot be saved", |t, r| {
+        let session = t.logged_in().unwrap();
+        let (s, mut state, mut length) = (session.handle, [0_u8; 64], 64);
+        let (p, l) = (state.as_mut_ptr(), &raw mut length);
+        session.digest_init(CKM_SHA256);
+        calls! { t, r;
+            "of a digest": C_GetOperationState(s, p, l) => CKR_STATE_UNSAVEABLE;
+            "of a digest, for the length": C_GetOperationState(s, null(), l) => CKR_STATE_UNSAVEABLE;
+            "no length": C_GetOperationState(s, p, null()) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    ("read/write sessions, and the user is logged in", |t, r| {
+        t.initialize();
+        let session = t.read_write();
+        session.login();
+        let s = session.handle;
+        calls! { t, r;
+            "CKU_SO": C_Login(s, CKU_SO, null(), 0) => CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+            "CKU_SO": C_LoginUser(s, CKU_SO, null(), 0, null(), 0) => CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+        }
+    }),
+    ("a key of a size that the token does not have", |t, r| {
+        t.initialize();
+        let session = t.session();
+        let (s, key) = (session.handle, session.create(&public_key(128)).unwrap());
+        let (mut mechanism, mut signature) = (Mechanism::from(CKM_SHA256_RSA_PKCS).raw(), [0; 128]);
+        let (m, v) = (&raw mut mechanism, signature.as_mut_ptr());
+        calls! { t, r;
+            "RSA, 1024 bits": C_SignInit(s, m, key) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_VerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_VerifySignatureInit(s, m, key, v, 128) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_MessageSignInit(s, m, key) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_MessageVerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
+        }
+    }),
+    ("the service fails", |t, r| {
+        let service = own_service();
+        failures! { t, r, service;
+            "503 Service Unavailable": Effect::status(503) => CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED;
+            "500 Internal Server Error": Effect::status(500) => CKR_DEVICE_ERROR, CKR_DEVICE_ERROR;
+            "400 Bad Request": Effect::problem(400, &["A reason."]) => CKR_ARGUMENTS_BAD, CKR_ARGUMENTS_BAD;
+            "401 Unauthorized": Effect::status(401) => CKR_PIN_INCORRECT, CKR_ARGUMENTS_BAD;
+            "200 without JSON": Effect::web_page(200) => CKR_GENERAL_ERROR, CKR_GENERAL_ERROR;
+        }
+        let key = t.logged_in().unwrap().key(EC);
+        service.inject(Effect::WrongSignature).unwrap();
+        rows! { r; "C_Sign: a signature that does not verify" => sign(key) => CKR_DEVICE_ERROR; }
+    }),
+    ("another thread ends a call that waits", |t, r| {
+        let service = own_service();
+        type End = fn(Session) -> Rv;
+        let ends: [(&str, End); 4] = [
+            ("C_SessionCancel", |session| {
+                session.cancel(CKF_SIGN | CKF_FIND_OBJECTS)
+            }),
+            ("C_CloseSession", |session| session.close()),
+            ("C_CloseAllSessions", |session| {
+                call!(session.module, C_CloseAllSessions(1))
+            }),
+            ("C_Finalize", |session| session.module.finalize()),
+        ];
+        for (name, end) in ends {
+            let during = |route, function, session, call: &(dyn Fn() -> Rv + Sync)| {
+                let gate = Gate::new();
+                service.inject(Fault::hold(route, &gate)).unwrap();
+                let rv = thread::scope(|scope| {
+                    let waiting = scope.spawn(call);
+                    gate.wait_for(1);
+                    assert_eq!(end(session), CKR_OK, "{name}");
+                    waiting.join().unwrap()
+                });
+                gate.open();
+                t.finalize();
+                called(function);
+                rv
+            };
+            answers! { r;
+                "*: C_SessionCancel" => CKR_FUNCTION_CANCELED;
+                "*: C_Close*" => CKR_SESSION_CLOSED;
+                "*: C_Finalize" => CKR_CRYPTOKI_NOT_INITIALIZED;
+            }
+            t.initialize();
+            let session = t.session();
+            let find = during(LIST, "C_FindObjectsInit", session, &|| {
+                session.find_init(&[])
             });
-            gate.open();
-            ck!(raw, C_Finalize(null_mut()));
-            Rv(rv)
-        };
-        initialize(raw);
-        let session = open(raw);
-        let search = || ck!(raw, C_FindObjectsInit(session, null_mut(), 0));
-        let rv = during(LIST, session, &search);
-        called("C_FindObjectsInit");
-        report.note(format!("C_FindObjectsInit: {name}"), rv);
-
-        let session = raw::logged_in(raw);
-        let key = raw::object(raw, session, CKO_PRIVATE_KEY, EC);
-        let rv = during(SIGN, session, &|| sign(raw, session, key));
-        called("C_Sign");
-        report.note(format!("C_Sign: {name}"), rv);
-    }
-}
-
-/// Signs with an EC key.
-fn sign(raw: &Raw, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> CK_RV {
-    let mut ecdsa = raw::mechanism(CKM_ECDSA);
-    assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
-    let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-    let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-    ck!(raw, C_Sign(session, data, 32, output, &mut length))
-}
+            rows! { r; format!("C_FindObjectsInit: {name}") => find; }
+            let key = t.logged_in().unwrap().key(EC);
+            let signed = during(SIGN, "C_Sign", key.session, &|| sign(key));
+            rows! { r; format!("C_Sign: {name}") => signed; }
+        }
+    }),
+];

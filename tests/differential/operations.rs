@@ -1,345 +1,209 @@
 //! The order of the calls that sign, and the buffers they fill.
 
-use std::ptr;
-
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{mechanism_name, null};
 
-use crate::EC_LABELS;
-use crate::names::{Rv, mechanism_name};
-use crate::report::{Report, Script};
-use crate::signing::{EC, RSA, initialized, length, private_key};
-use crate::token::{Mechanism, Token, call};
+use crate::report::{Script, count, length};
+use crate::signing::initialized;
 use crate::verification::SHA256;
+use crate::{EC, EC_LABELS, RSA};
 
 pub const SCRIPTS: &[Script] = &[
-    ("order of calls", order),
-    ("buffers", buffers),
-    ("buffers of C_SignFinal", final_buffers),
-    ("parts and one part", parts_and_one_part),
-    ("parts where one is due", parts_of_a_digest),
-    ("arguments", arguments),
-    ("two sessions", two_sessions),
-    ("searching while signing", searching_while_signing),
-    ("closing while signing", closing),
-];
-
-fn order(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = private_key(token, session, RSA);
-    let mechanism = Mechanism::new(CKM_SHA256_RSA_PKCS);
-    let init = || token.sign_init(session, &mechanism, key);
-    let sign = || length(token.sign(session, b"data"));
-    let update = || token.sign_update(session, b"data");
-    let finish = || length(token.sign_final(session));
-    report.note("C_Sign without C_SignInit", sign());
-    report.note("C_SignUpdate without C_SignInit", update());
-    report.note("C_SignFinal without C_SignInit", finish());
-    report.note("C_SignInit", init());
-    report.note("C_SignInit, twice", init());
-    report.note("C_Sign after both", sign());
-    report.note("C_Sign, twice", sign());
-    report.note("C_SignInit again", init());
-    report.note("C_SignUpdate", update());
-    report.note("C_SignInit while there are parts", init());
-    report.note("C_SignUpdate, twice", update());
-    report.note("C_SignFinal", finish());
-    report.note("C_SignFinal, twice", finish());
-    report.note("C_SignUpdate after C_SignFinal", update());
-}
-
-/// What a call with a buffer of some size gives.
-pub fn buffer_answer((rv, length, buffer): (Rv, CK_ULONG, Vec<u8>)) -> String {
-    let untouched = buffer.iter().all(|byte| *byte == 0);
-    let written = if untouched {
-        "nothing written"
-    } else {
-        "written"
-    };
-    format!("{rv}, length {length}, {written}")
-}
-
-fn buffers(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    for (label, mechanism, data, exact) in [
-        (
-            RSA,
-            Mechanism::new(CKM_RSA_PKCS),
-            SHA256.digest_info(b"message"),
-            256,
-        ),
-        (
-            RSA,
-            SHA256.pss(CKM_SHA256_RSA_PKCS_PSS),
-            b"message".to_vec(),
-            256,
-        ),
-        (
-            EC_LABELS[2],
-            Mechanism::new(CKM_ECDSA),
-            SHA256.digest(b"message"),
-            132,
-        ),
-    ] {
-        let key = private_key(token, session, label);
-        token.sign_init(session, &mechanism, key);
-        let name = mechanism_name(mechanism.id);
-        for (case, room) in [
-            ("NULL", None),
-            ("NULL, twice", None),
-            ("no bytes", Some(0)),
-            ("a byte too few", Some(exact - 1)),
-            ("exact", Some(exact)),
-            ("after the signature", Some(exact)),
-        ] {
-            let answer = buffer_answer(token.sign_into(session, &data, room));
-            report.note(format!("{name}, {case}"), answer);
+    ("order of calls", |t, r| {
+        let s = t.user();
+        let key = s.private(RSA);
+        let init = || s.sign_init(CKM_SHA256_RSA_PKCS, key);
+        let sign = || length(s.sign(b"data"));
+        let update = || s.sign_update(b"data");
+        let finish = || length(s.sign_final());
+        rows! { r;
+            "C_Sign without C_SignInit" => sign() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_SignUpdate without C_SignInit" => update() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_SignFinal without C_SignInit" => finish() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_SignInit" => init() => CKR_OK;
+            "C_SignInit, twice" => init() => CKR_OPERATION_ACTIVE;
+            "C_Sign after both" => sign() => "CKR_OK, 256 bytes";
+            "C_Sign, twice" => sign() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_SignInit again" => init() => CKR_OK;
+            "C_SignUpdate" => update() => CKR_OK;
+            "C_SignInit while there are parts" => init() => CKR_OPERATION_ACTIVE;
+            "C_SignUpdate, twice" => update() => CKR_OK;
+            "C_SignFinal" => finish() => "CKR_OK, 256 bytes";
+            "C_SignFinal, twice" => finish() => CKR_OPERATION_NOT_INITIALIZED;
+            "C_SignUpdate after C_SignFinal" => update() => CKR_OPERATION_NOT_INITIALIZED;
         }
-        token.sign_init(session, &mechanism, key);
-        let answer = buffer_answer(token.sign_into(session, &data, Some(exact + 100)));
-        report.note(format!("{name}, more than enough"), answer);
-    }
-    // A question for the length may come without the data, which is not signed yet.
-    let key = private_key(token, session, RSA);
-    token.sign_init(session, &Mechanism::new(CKM_RSA_PKCS), key);
-    let answer = buffer_answer(token.sign_into(session, b"", None));
-    report.note("NULL, and no data", answer);
-    let answer = buffer_answer(token.sign_into(session, &SHA256.digest_info(b""), Some(256)));
-    report.note("the signature after it", answer);
-}
-
-fn final_buffers(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let mechanism = Mechanism::new(CKM_SHA256_RSA_PKCS);
-    let key = private_key(token, session, RSA);
-    token.sign_init(session, &mechanism, key);
-    token.sign_update(session, b"data");
-    for (case, room) in [
-        ("NULL", None),
-        ("a byte too few", Some(255)),
-        ("exact", Some(256)),
-        ("after the signature", Some(256)),
-    ] {
-        report.note(case, buffer_answer(token.sign_final_into(session, room)));
-    }
-    token.sign_init(session, &mechanism, key);
-    token.sign_update(session, b"data");
-    report.note(
-        "NULL in between",
-        buffer_answer(token.sign_final_into(session, None)),
-    );
-    report.note(
-        "C_SignUpdate after NULL",
-        token.sign_update(session, b"data"),
-    );
-    report.note("the end", length(token.sign_final(session)));
-}
-
-fn parts_and_one_part(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = private_key(token, session, RSA);
-    let initialized = || initialized(token, &Mechanism::new(CKM_SHA256_RSA_PKCS), key);
-    let session = initialized();
-    token.sign_update(session, b"data");
-    report.note(
-        "C_Sign after C_SignUpdate",
-        length(token.sign(session, b"data")),
-    );
-    report.note("C_SignFinal after it", length(token.sign_final(session)));
-    for (case, room) in [("NULL", None), ("a byte too few", Some(255))] {
-        let session = initialized();
-        token.sign_update(session, b"data");
-        let (rv, ..) = token.sign_into(session, b"data", room);
-        report.note(format!("C_Sign after C_SignUpdate, {case}"), rv);
-    }
-    let session = initialized();
-    report.note(
-        "C_SignFinal without C_SignUpdate",
-        length(token.sign_final(session)),
-    );
-    let session = initialized();
-    report.note("C_SignUpdate of nothing", token.sign_update(session, b""));
-    report.note("C_SignFinal of nothing", length(token.sign_final(session)));
-    for (case, room) in [("NULL", None), ("a byte too few", Some(255))] {
-        let session = initialized();
-        token.sign_into(session, b"data", room);
-        report.note(
-            format!("C_SignUpdate after C_Sign, {case}"),
-            token.sign_update(session, b"data"),
+    }),
+    ("buffers", |t, r| {
+        let s = t.user();
+        let (digest, digest_info) = (SHA256.digest(b"message"), SHA256.digest_info(b"message"));
+        for (label, mechanism, data, exact) in [
+            (RSA, CKM_RSA_PKCS.into(), &digest_info[..], 256),
+            (RSA, SHA256.pss(CKM_SHA256_RSA_PKCS_PSS), b"message", 256),
+            (EC_LABELS[2], CKM_ECDSA.into(), &digest, 132),
+        ] {
+            let (name, key) = (mechanism_name(mechanism.id), s.private(label));
+            let init = || s.sign_init(&mechanism, key);
+            rows! { r;
+                @ init(); format!("{name}, NULL") => s.sign_into(data, None);
+                format!("{name}, NULL, twice") => s.sign_into(data, None);
+                format!("{name}, no bytes") => s.sign_into(data, 0);
+                format!("{name}, a byte too few") => s.sign_into(data, exact - 1);
+                format!("{name}, exact") => s.sign_into(data, exact);
+                format!("{name}, after the signature") => s.sign_into(data, exact);
+                @ init(); format!("{name}, more than enough") => s.sign_into(data, exact + 100);
+            }
+        }
+        // A question for the length may come without the data, which is not signed yet.
+        rows! { r;
+            @ s.sign_init(CKM_RSA_PKCS, s.private(RSA)); "NULL, and no data" => s.sign_into(b"", None)
+                => "CKR_OK, length 256, nothing written";
+            "the signature after it" => s.sign_into(&SHA256.digest_info(b""), 256) => "CKR_OK, length 256, written";
+        }
+    }),
+    ("buffers of C_SignFinal", |t, r| {
+        let s = t.user();
+        let key = s.private(RSA);
+        let init = || {
+            (
+                s.sign_init(CKM_SHA256_RSA_PKCS, key),
+                s.sign_update(b"data"),
+            )
+        };
+        rows! { r;
+            @ init(); "NULL" => s.sign_final_into(None) => "CKR_OK, length 256, nothing written";
+            "a byte too few" => s.sign_final_into(255) => "CKR_BUFFER_TOO_SMALL, length 256, nothing written";
+            "exact" => s.sign_final_into(256) => "CKR_OK, length 256, written";
+            "after the signature" => s.sign_final_into(256) => "CKR_OPERATION_NOT_INITIALIZED, length 256, nothing written";
+            @ init(); "NULL in between" => s.sign_final_into(None) => "CKR_OK, length 256, nothing written";
+            "C_SignUpdate after NULL" => s.sign_update(b"data") => CKR_OK;
+            "the end" => length(s.sign_final()) => "CKR_OK, 256 bytes";
+        }
+    }),
+    ("parts and one part", |t, r| {
+        let key = t.user().private(RSA);
+        let begun = || initialized(t, CKM_SHA256_RSA_PKCS, key);
+        let s = begun();
+        rows! { r;
+            @ s.sign_update(b"data"); "C_Sign after C_SignUpdate" => length(s.sign(b"data"))
+                => CKR_OPERATION_ACTIVE | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+            "C_SignFinal after it" => length(s.sign_final()) => "CKR_OK, 256 bytes" | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+        }
+        for (case, room) in [("NULL", None), ("a byte too few", Some(255))] {
+            let s = begun();
+            s.sign_update(b"data");
+            let case = format!("C_Sign after C_SignUpdate, {case}");
+            rows! { r; case => s.sign_into(b"data", room).rv => CKR_OPERATION_ACTIVE | CKR_OPERATION_NOT_INITIALIZED: FORMS; }
+        }
+        let s = begun();
+        rows! { r;
+            "C_SignFinal without C_SignUpdate" => length(begun().sign_final()) => "CKR_OK, 256 bytes";
+            "C_SignUpdate of nothing" => s.sign_update(b"") => CKR_OK;
+            "C_SignFinal of nothing" => length(s.sign_final()) => "CKR_OK, 256 bytes";
+        }
+        for (case, room) in [("NULL", None), ("a byte too few", Some(255))] {
+            let (s, other) = (begun(), begun());
+            let (update, after) = (
+                format!("C_SignUpdate after C_Sign, {case}"),
+                format!("C_SignFinal after C_Sign, {case}"),
+            );
+            let finish = format!("C_SignFinal after C_SignUpdate after C_Sign, {case}");
+            let sign = format!("C_Sign after C_SignFinal after C_Sign, {case}");
+            rows! { r;
+                @ s.sign_into(b"data", room);
+                update => s.sign_update(b"data") => CKR_OPERATION_ACTIVE | CKR_OK: FORMS;
+                finish => length(s.sign_final()) => CKR_OPERATION_ACTIVE | "CKR_OK, 256 bytes": FORMS;
+                @ other.sign_into(b"data", room);
+                after => length(other.sign_final()) => CKR_OPERATION_ACTIVE | "CKR_OK, 256 bytes": FORMS;
+                sign => length(other.sign(b"data")) => "CKR_OK, 256 bytes" | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+            }
+        }
+        let s = begun();
+        rows! { r; @ s.sign_final_into(None); "C_Sign after a question of C_SignFinal" => length(s.sign(b"data")) => "CKR_OK, 256 bytes"; }
+    }),
+    // The mechanisms that sign a digest are for one part only (PKCS #11 3.2, sections 6.1 and 6.3).
+    ("parts where one is due", |t, r| {
+        let user = t.user();
+        let digest = SHA256.digest(b"message");
+        for (label, mechanism, data) in [
+            (RSA, CKM_RSA_PKCS.into(), SHA256.digest_info(b"message")),
+            (RSA, SHA256.pss(CKM_RSA_PKCS_PSS), digest.clone()),
+            (EC, CKM_ECDSA.into(), digest.clone()),
+        ] {
+            let (name, key) = (mechanism_name(mechanism.id), user.private(label));
+            let (s, other) = (
+                initialized(t, &mechanism, key),
+                initialized(t, &mechanism, key),
+            );
+            rows! { r;
+                format!("{name}, C_SignUpdate") => s.sign_update(&data) => CKR_OK | CKR_OPERATION_NOT_INITIALIZED: SINGLE_PART;
+                format!("{name}, C_SignFinal") => length(s.sign_final())
+                    => "CKR_OK, * bytes" | CKR_OPERATION_NOT_INITIALIZED: SINGLE_PART;
+                format!("{name}, C_SignFinal alone") => length(other.sign_final())
+                    => "CKR_DATA_*" | CKR_OPERATION_NOT_INITIALIZED: SINGLE_PART;
+            }
+        }
+    }),
+    ("arguments", |t, r| {
+        let key = t.user().private(RSA);
+        let mut buffer = [0; 256];
+        let (data, buffer, room) = (
+            b"data".as_ptr().cast_mut(),
+            buffer.as_mut_ptr(),
+            &raw mut *Box::leak(Box::new(256)),
         );
-        report.note(
-            format!("C_SignFinal after C_SignUpdate after C_Sign, {case}"),
-            length(token.sign_final(session)),
-        );
-        let session = initialized();
-        token.sign_into(session, b"data", room);
-        report.note(
-            format!("C_SignFinal after C_Sign, {case}"),
-            length(token.sign_final(session)),
-        );
-        report.note(
-            format!("C_Sign after C_SignFinal after C_Sign, {case}"),
-            length(token.sign(session, b"data")),
-        );
-    }
-    let session = initialized();
-    token.sign_final_into(session, None);
-    report.note(
-        "C_Sign after a question of C_SignFinal",
-        length(token.sign(session, b"data")),
-    );
-}
-
-/// The mechanisms that sign a digest are for one part only (PKCS #11 3.2, sections 6.1 and 6.3).
-fn parts_of_a_digest(token: &Token, report: &mut Report) {
-    let user = token.user_session();
-    for (name, label, mechanism, data) in [
-        (
-            "CKM_RSA_PKCS",
-            RSA,
-            Mechanism::new(CKM_RSA_PKCS),
-            SHA256.digest_info(b"message"),
-        ),
-        (
-            "CKM_RSA_PKCS_PSS",
-            RSA,
-            SHA256.pss(CKM_RSA_PKCS_PSS),
-            SHA256.digest(b"message"),
-        ),
-        (
-            "CKM_ECDSA",
-            EC,
-            Mechanism::new(CKM_ECDSA),
-            SHA256.digest(b"message"),
-        ),
-    ] {
-        let key = private_key(token, user, label);
-        let session = initialized(token, &mechanism, key);
-        report.note(
-            format!("{name}, C_SignUpdate"),
-            token.sign_update(session, &data),
-        );
-        report.note(
-            format!("{name}, C_SignFinal"),
-            length(token.sign_final(session)),
-        );
-        let session = initialized(token, &mechanism, key);
-        report.note(
-            format!("{name}, C_SignFinal alone"),
-            length(token.sign_final(session)),
-        );
-    }
-}
-
-fn arguments(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = private_key(token, session, RSA);
-    let none = ptr::null_mut();
-    report.note(
-        "C_SignInit without a mechanism",
-        call!(token, C_SignInit(session, none, key)),
-    );
-    let initialized = || initialized(token, &Mechanism::new(CKM_SHA256_RSA_PKCS), key);
-    let session = initialized();
-    report.note(
-        "C_SignInit without a mechanism while signing",
-        call!(token, C_SignInit(session, ptr::null_mut(), key)),
-    );
-    report.note("C_Sign after it", length(token.sign(session, b"data")));
-
-    let (mut data, mut buffer, mut room) = (*b"data", [0; 256], 256);
-    let (data, buffer) = (data.as_mut_ptr(), buffer.as_mut_ptr());
-    let session = initialized();
-    report.note(
-        "C_Sign, NULL of 4 bytes",
-        call!(
-            token,
-            C_Sign(session, ptr::null_mut(), 4, buffer, &mut room)
-        ),
-    );
-    report.note("C_Sign after NULL", length(token.sign(session, b"data")));
-    let session = initialized();
-    report.note(
-        "C_Sign without a length",
-        call!(token, C_Sign(session, data, 4, buffer, ptr::null_mut())),
-    );
-    report.note(
-        "C_Sign after no length",
-        length(token.sign(session, b"data")),
-    );
-    let session = initialized();
-    report.note(
-        "C_SignUpdate, NULL of 4 bytes",
-        call!(token, C_SignUpdate(session, ptr::null_mut(), 4)),
-    );
-    report.note(
-        "C_SignUpdate after NULL",
-        token.sign_update(session, b"data"),
-    );
-    let session = initialized();
-    token.sign_update(session, b"data");
-    report.note(
-        "C_SignFinal without a length",
-        call!(token, C_SignFinal(session, buffer, ptr::null_mut())),
-    );
-    report.note(
-        "C_SignFinal after no length",
-        length(token.sign_final(session)),
-    );
-}
-
-fn two_sessions(token: &Token, report: &mut Report) {
-    let (first, second) = (token.user_session(), token.session());
-    let rsa = private_key(token, first, RSA);
-    let ec = private_key(token, second, EC);
-    let (rsa_mechanism, ec_mechanism) = (
-        Mechanism::new(CKM_SHA256_RSA_PKCS),
-        Mechanism::new(CKM_ECDSA),
-    );
-    report.note(
-        "first, C_SignInit",
-        token.sign_init(first, &rsa_mechanism, rsa),
-    );
-    report.note(
-        "second, C_SignInit",
-        token.sign_init(second, &ec_mechanism, ec),
-    );
-    report.note("second, C_Sign", length(token.sign(second, &[0x5a; 32])));
-    report.note("first, C_Sign", length(token.sign(first, b"data")));
-}
-
-/// Tools read CKA_ALWAYS_AUTHENTICATE between C_SignInit and C_Sign, and search.
-fn searching_while_signing(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = private_key(token, session, RSA);
-    token.sign_init(session, &Mechanism::new(CKM_SHA256_RSA_PKCS), key);
-    let attribute = token.attribute(session, key, CKA_ALWAYS_AUTHENTICATE);
-    report.note("C_GetAttributeValue", format!("{attribute:?}"));
-    report.note(
-        "C_Login for the operation",
-        token.login_as(session, CKU_CONTEXT_SPECIFIC, &token.pin),
-    );
-    report.note("C_FindObjectsInit", token.find_init(session, &[]));
-    let found = token.find_next(session, 100);
-    report.note("C_FindObjects", found.map_or(0, |found| found.len()));
-    report.note("C_FindObjectsFinal", token.find_final(session));
-    report.note("C_Sign", length(token.sign(session, b"data")));
-    token.find_init(session, &[]);
-    let init = token.sign_init(session, &Mechanism::new(CKM_SHA256_RSA_PKCS), key);
-    report.note("C_SignInit while searching", init);
-    report.note(
-        "C_Sign while searching",
-        length(token.sign(session, b"data")),
-    );
-}
-
-fn closing(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let key = private_key(token, session, RSA);
-    token.sign_init(session, &Mechanism::new(CKM_SHA256_RSA_PKCS), key);
-    report.note("C_CloseSession", token.close(session));
-    let session = token.user_session();
-    report.note(
-        "C_Sign in a new session",
-        length(token.sign(session, b"data")),
-    );
-}
+        let begun = || initialized(t, CKM_SHA256_RSA_PKCS, key);
+        let sessions = [begun(), begun(), begun(), begun(), begun()];
+        let [cancelled, sign, no_length, update, finish] = sessions.map(|session| session.handle);
+        rows! { r;
+            "C_SignInit without a mechanism" => call!(t, C_SignInit(t.session().handle, null(), key)) => CKR_ARGUMENTS_BAD;
+            "C_SignInit without a mechanism while signing" => call!(t, C_SignInit(cancelled, null(), key))
+                => CKR_OK | CKR_ARGUMENTS_BAD: SIGN_CANCELS;
+            "C_Sign after it" => length(t.at(cancelled).sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_CANCELS;
+            "C_Sign, NULL of 4 bytes" => call!(t, C_Sign(sign, null(), 4, buffer, room)) => CKR_ARGUMENTS_BAD;
+            "C_Sign after NULL" => length(t.at(sign).sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_ENDS;
+            "C_Sign without a length" => call!(t, C_Sign(no_length, data, 4, buffer, null())) => CKR_ARGUMENTS_BAD;
+            "C_Sign after no length" => length(t.at(no_length).sign(b"data"))
+                => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_ENDS;
+            "C_SignUpdate, NULL of 4 bytes" => call!(t, C_SignUpdate(update, null(), 4)) => CKR_ARGUMENTS_BAD;
+            "C_SignUpdate after NULL" => t.at(update).sign_update(b"data") => CKR_OPERATION_NOT_INITIALIZED | CKR_OK: SIGN_ENDS;
+            @ t.at(finish).sign_update(b"data");
+            "C_SignFinal without a length" => call!(t, C_SignFinal(finish, buffer, null())) => CKR_ARGUMENTS_BAD;
+            "C_SignFinal after no length" => length(t.at(finish).sign_final())
+                => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_ENDS;
+        }
+    }),
+    ("two sessions", |t, r| {
+        let (first, second) = (t.user(), t.session());
+        rows! { r;
+            "first, C_SignInit" => first.sign_init(CKM_SHA256_RSA_PKCS, first.private(RSA)) => CKR_OK;
+            "second, C_SignInit" => second.sign_init(CKM_ECDSA, second.private(EC)) => CKR_OK;
+            "second, C_Sign" => length(second.sign(&[0x5a; 32])) => "CKR_OK, 64 bytes";
+            "first, C_Sign" => length(first.sign(b"data")) => "CKR_OK, 256 bytes";
+        }
+    }),
+    // Tools read CKA_ALWAYS_AUTHENTICATE between C_SignInit and C_Sign, and search.
+    ("searching while signing", |t, r| {
+        let s = t.user();
+        let key = s.private(RSA);
+        s.sign_init(CKM_SHA256_RSA_PKCS, key);
+        rows! { r;
+            "C_GetAttributeValue" => s.attribute(key, CKA_ALWAYS_AUTHENTICATE) => "CKR_OK, 1 bytes 00";
+            "C_Login for the operation" => s.login_as(CKU_CONTEXT_SPECIFIC, &t.pin) => CKR_OPERATION_NOT_INITIALIZED;
+            "C_FindObjectsInit" => s.find_init(&[]) => CKR_OK | CKR_OPERATION_ACTIVE: SEARCHES;
+            "C_FindObjects" => count(s.find_next(100)).unwrap_or_default() => 22 | 0: SEARCHES;
+            "C_FindObjectsFinal" => s.find_final() => CKR_OK | CKR_OPERATION_NOT_INITIALIZED: SEARCHES;
+            "C_Sign" => length(s.sign(b"data")) => "CKR_OK, 256 bytes";
+            @ s.find_init(&[]); "C_SignInit while searching" => s.sign_init(CKM_SHA256_RSA_PKCS, key)
+                => CKR_OK | CKR_OPERATION_ACTIVE: SEARCHES;
+            "C_Sign while searching" => length(s.sign(b"data")) => "CKR_OK, 256 bytes" | CKR_OPERATION_NOT_INITIALIZED: SEARCHES;
+        }
+    }),
+    ("closing while signing", |t, r| {
+        let s = t.user();
+        rows! { r;
+            @ s.sign_init(CKM_SHA256_RSA_PKCS, s.private(RSA)); "C_CloseSession" => s.close() => CKR_OK;
+            "C_Sign in a new session" => length(t.user().sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED;
+        }
+    }),
+];

@@ -1,18 +1,82 @@
-//! What a side answered, and the comparison of both.
+//! What a side answered, row by row, and the comparison of both.
 
 use std::fmt::Display;
 
-use crate::token::{Answer, Token, last_called};
+use pkcs11_test::harness::{Answer, Module, Output, Rv, last_called};
+
 use crate::verification::Signed;
 
-/// A script of calls, by its name. It starts with an initialized module.
-pub type Script = (&'static str, fn(&Token, &mut Report));
+/// A script of calls, by its name.
+pub type Script = (&'static str, fn(&Module, &mut Report));
+
+/// Rows of a script: `"case" => call => answer;`, or `"case" => call => ours | SoftHSM's: REASON;` where the sides differ.
+/// Without an answer, it is the same on both sides, and too long or too much of chance to stand here. `@ expression;` in
+/// front of a row is set-up. In answers, `*` stands for anything.
+macro_rules! rows {
+    ($report:expr; $($(@ $set_up:expr;)* $case:expr => $call:expr $(=> $ours:tt $(| $theirs:tt: $reason:ident)?)?;)*) => {$(
+        $(let _ = $set_up;)*
+        let answer = $call;
+        $report.note($case, answer, expected!($($ours $(| $theirs $reason)?)?));
+    )*};
+}
+
+/// The same with functions of C, of which each is a case of its own: `C_Function(arguments) => answer;`, with a situation
+/// in front if it is called several times.
+macro_rules! calls {
+    ($module:ident, $report:expr; $(
+        $(@ $set_up:expr;)* $($case:literal:)? $function:ident($($argument:expr),*) $(=> $ours:tt $(| $theirs:tt: $reason:ident)?)?;
+    )*) => {$(
+        $(let _ = $set_up;)*
+        let rv = pkcs11_test::call!($module, $function($($argument),*));
+        let case = concat!(stringify!($function) $(, ": ", $case)?);
+        $report.note(case, rv, expected!($($ours $(| $theirs $reason)?)?));
+    )*};
+}
+
+macro_rules! expected {
+    () => {
+        None
+    };
+    ($ours:tt) => {
+        Some((text!($ours), None))
+    };
+    ($ours:tt | $theirs:tt $reason:ident) => {
+        Some((
+            text!($ours),
+            Some((text!($theirs), $crate::reasons::$reason)),
+        ))
+    };
+}
+
+/// What the running script answers in cases that are made in a loop, or in several states, by the pattern of their names;
+/// the first that fits counts.
+macro_rules! answers {
+    ($report:expr; $($pattern:literal => $ours:tt $(| $theirs:tt: $reason:ident)?;)*) => {
+        $report.answers_to(&[$(($pattern, expected!($ours $(| $theirs $reason)?))),*])
+    };
+}
+
+macro_rules! text {
+    ($text:literal) => {
+        concat!($text)
+    };
+    ($text:tt) => {
+        stringify!($text)
+    };
+}
+
+/// An answer of the module, and what SoftHSM says instead, with the reason.
+pub type Expected = Option<(&'static str, Option<(&'static str, &'static str)>)>;
+
+/// The pattern of the names of cases, and what is expected there.
+type Pattern = (&'static str, Expected);
 
 /// The answers of one side, in the order of the calls.
 #[derive(Default)]
 pub struct Report {
     script: &'static str,
     pub answers: Vec<Noted>,
+    patterns: Vec<(&'static str, Pattern)>,
     /// All signatures that were made.
     pub signatures: Vec<Signed>,
 }
@@ -24,6 +88,7 @@ pub struct Noted {
     /// The function that gave it.
     pub function: &'static str,
     pub answer: String,
+    pub expected: Expected,
 }
 
 impl Noted {
@@ -35,20 +100,26 @@ impl Noted {
 
 impl Report {
     /// Runs scripts, each between a C_Initialize and a C_Finalize of its own.
-    pub fn of(token: &Token, scripts: &[Script]) -> Self {
+    pub fn of(module: &Module, scripts: &[Script]) -> Self {
         let mut report = Self::default();
         for (name, script) in scripts {
-            report.begin(name);
-            token.initialize();
-            script(token, &mut report);
-            token.finalize();
+            report.script = name;
+            module.initialize();
+            script(module, &mut report);
+            module.finalize();
         }
         report
     }
 
-    /// What is noted from now on is of another script.
-    pub fn begin(&mut self, script: &'static str) {
-        self.script = script;
+    /// Runs scripts that initialize the module themselves.
+    pub fn of_ours_alone(module: &Module, scripts: &[Script]) -> Self {
+        let mut report = Self::default();
+        for (name, script) in scripts {
+            report.script = name;
+            script(module, &mut report);
+            module.finalize();
+        }
+        report
     }
 
     /// The full name of a case of the running script.
@@ -57,96 +128,143 @@ impl Report {
     }
 
     /// Notes an answer of the function that was called last. A case has one.
-    pub fn note(&mut self, case: impl Display, answer: impl Display) {
-        self.note_of(last_called(), case, answer);
-    }
-
-    fn note_of(&mut self, function: &'static str, case: impl Display, answer: impl Display) {
-        let case = case.to_string();
-        let is_this = |noted: &Noted| (noted.script, &noted.case) == (self.script, &case);
+    pub fn note(&mut self, case: impl Display, answer: impl Told, expected: Expected) {
+        let (script, case, function) = (self.script, case.to_string(), last_called());
+        let is_this = |noted: &Noted| (noted.script, &noted.case) == (script, &case);
         assert!(
             !self.answers.iter().any(is_this),
             "two cases are called {:?}",
             self.case(&case)
         );
+        let answer = answer.told();
         self.answers.push(Noted {
-            script: self.script,
+            script,
             case,
             function,
-            answer: answer.to_string(),
+            answer,
+            expected,
         });
     }
 
-    /// Notes what a call fetched, or why it did not.
-    pub fn fetched<T>(
-        &mut self,
-        case: impl Display,
-        answer: Answer<T>,
-        describe: impl Fn(&T) -> String,
-    ) {
-        // To describe it may take other calls.
-        let function = last_called();
-        match answer {
-            Ok(value) => {
-                let description = describe(&value);
-                self.note_of(function, case, format!("CKR_OK, {description}"));
+    /// Says what the running script answers in cases of these names.
+    pub fn answers_to(&mut self, patterns: &[Pattern]) {
+        let script = self.script;
+        self.patterns
+            .extend(patterns.iter().map(|pattern| (script, *pattern)));
+    }
+
+    /// What is expected of an answer.
+    pub fn expected(&self, noted: &Noted) -> Expected {
+        let is_here = |(script, (pattern, _)): &&(_, Pattern)| {
+            *script == noted.script && fits(pattern, &noted.case)
+        };
+        noted.expected.or_else(|| {
+            self.patterns
+                .iter()
+                .find(is_here)
+                .and_then(|(_, (_, expected))| *expected)
+        })
+    }
+}
+
+/// Something that a call gave.
+pub trait Told {
+    fn told(self) -> String;
+}
+
+macro_rules! told {
+    ($($type:ty)*) => {$(
+        impl Told for $type {
+            fn told(self) -> String {
+                self.to_string()
             }
-            Err(rv) => self.note_of(function, case, rv),
+        }
+    )*};
+}
+
+told!(Rv bool usize u64 String &str);
+
+impl Told for () {
+    fn told(self) -> String {
+        String::new()
+    }
+}
+
+impl Told for Vec<u8> {
+    fn told(self) -> String {
+        shown(&self)
+    }
+}
+
+impl<T: Told> Told for Answer<T> {
+    fn told(self) -> String {
+        match self.map(T::told) {
+            Ok(told) if told.is_empty() => "CKR_OK".to_owned(),
+            Ok(told) => format!("CKR_OK, {told}"),
+            Err(rv) => rv.told(),
         }
     }
 }
 
-/// Differences that have one reason.
-pub struct Difference {
-    /// Why the sides differ, and where the standard decides, the section of PKCS #11 3.2. A reason
-    /// that starts with `defect:` is one that has to go away.
-    pub reason: &'static str,
-    /// The cases: name, answer of SoftHSM, answer of the module. `*` stands for anything.
-    pub cases: &'static [(&'static str, &'static str, &'static str)],
+/// The length that came back, and whether the buffer was left alone.
+impl Told for Output {
+    fn told(self) -> String {
+        let is_untouched = self.buffer.iter().all(|byte| *byte == 0);
+        let written = if is_untouched {
+            "nothing written"
+        } else {
+            "written"
+        };
+        format!("{}, length {}, {written}", self.rv, self.length)
+    }
 }
 
-/// Panics with all cases in which the sides differ other than `differences` says, and with all
-/// that it says and that are not so.
-pub fn compare(softhsm: &Report, ours: &Report, differences: &[Difference]) {
-    let (softhsm, ours) = (&softhsm.answers, &ours.answers);
-    let names = |answers: &[Noted]| -> Vec<String> { answers.iter().map(Noted::name).collect() };
-    assert_eq!(names(softhsm), names(ours), "the sides ran other cases");
+/// A signature as far as both sides can agree on it: its length.
+pub fn length(signature: Answer<Vec<u8>>) -> Answer<String> {
+    signature.map(|signature| format!("{} bytes", signature.len()))
+}
 
-    let listed: Vec<_> = differences
-        .iter()
-        .flat_map(|difference| difference.cases.iter().map(|row| (row, difference.reason)))
-        .collect();
+/// How many were found.
+pub fn count<T>(found: Answer<Vec<T>>) -> Answer<usize> {
+    found.map(|found| found.len())
+}
+
+/// Panics with all answers that are not as their rows say, and with all that is said of cases that there are not.
+pub fn compare(softhsm: Option<&Report>, ours: &Report) {
+    let names =
+        |report: &Report| -> Vec<String> { report.answers.iter().map(Noted::name).collect() };
+    if let Some(softhsm) = softhsm {
+        assert_eq!(names(softhsm), names(ours), "the sides ran other cases");
+    }
     let mut wrong = Vec::new();
-    for (softhsm, ours) in softhsm.iter().zip(ours) {
-        let (case, softhsm, ours) = (&softhsm.name(), &softhsm.answer, &ours.answer);
-        let rows: Vec<_> = listed
-            .iter()
-            .filter(|((pattern, ..), _)| fits(pattern, case))
-            .collect();
-        let is_listed = rows
-            .iter()
-            .any(|((_, theirs, own), _)| fits(theirs, softhsm) && fits(own, ours));
-        let complaint = match (softhsm == ours, &rows[..]) {
-            (true, []) => continue,
-            (false, _) if is_listed => continue,
-            (false, []) => "differs, and is not listed".to_owned(),
-            (true, [(_, reason), ..]) => format!("no longer differs, and is listed: {reason}"),
-            (false, [(_, reason), ..]) => format!("differs in another way than listed: {reason}"),
+    for (index, noted) in ours.answers.iter().enumerate() {
+        let own = &noted.answer;
+        let theirs = softhsm.map_or(own, |softhsm| &softhsm.answers[index].answer);
+        let complaint = match ours.expected(noted) {
+            Some((expected, _)) if !fits(expected, own) => format!("our module: not {expected}"),
+            None | Some((_, None)) if theirs == own => continue,
+            None | Some((_, None)) => "differs, and is not listed".to_owned(),
+            Some((_, Some((_, reason)))) if theirs == own => {
+                format!("no longer differs, and is listed: {reason}")
+            }
+            Some((_, Some((expected, _)))) if fits(expected, theirs) => continue,
+            Some((_, Some((expected, _)))) => format!("SoftHSM: not {expected}"),
         };
+        let case = noted.name();
         wrong.push(format!(
-            "{case}\n  {complaint}\n    SoftHSM:    {softhsm}\n    our module: {ours}"
+            "{case}\n  {complaint}\n    SoftHSM:    {theirs}\n    our module: {own}"
         ));
     }
-    for ((pattern, ..), reason) in &listed {
-        if !softhsm.iter().any(|noted| fits(pattern, &noted.name())) {
-            wrong.push(format!("{pattern}\n  is no case, and is listed: {reason}"));
+    for (script, (pattern, _)) in &ours.patterns {
+        let is_case = |noted: &Noted| noted.script == *script && fits(pattern, &noted.case);
+        if !ours.answers.iter().any(is_case) {
+            wrong.push(format!("{script}: {pattern}\n  is no case, and is listed"));
         }
     }
+    let (count, all) = (wrong.len(), ours.answers.len());
     assert!(
         wrong.is_empty(),
-        "{} of {} cases are not as they should be:\n\n{}\n",
-        wrong.len(),
-        softhsm.len(),
+        "{count} of {all} cases are not as they should be:\n\n{}\n",
         wrong.join("\n\n")
     );
 }
@@ -192,53 +310,72 @@ fn a_star_stands_for_anything() {
 }
 
 #[test]
-#[should_panic(expected = "a script: one\n  differs, and is not listed\n    SoftHSM:    x")]
-fn an_unlisted_difference_is_a_failure() {
-    compare(&report("x"), &report("y"), &[]);
+fn an_answer_that_is_not_as_its_row_says_is_a_failure() {
+    let differ: Expected = Some(("x", Some(("y", "a reason"))));
+    for (expected, ours, softhsm, complaint) in [
+        (None, "x", "x", ""),
+        (
+            None,
+            "x",
+            "y",
+            "one\n  differs, and is not listed\n    SoftHSM:    y",
+        ),
+        (Some(("x", None)), "x", "x", ""),
+        (Some(("x", None)), "y", "y", "one\n  our module: not x"),
+        (
+            Some(("x", None)),
+            "x",
+            "y",
+            "one\n  differs, and is not listed",
+        ),
+        (differ, "x", "y", ""),
+        (
+            differ,
+            "x",
+            "x",
+            "one\n  no longer differs, and is listed: a reason",
+        ),
+        (differ, "x", "z", "one\n  SoftHSM: not y"),
+        (differ, "z", "y", "one\n  our module: not x"),
+    ] {
+        for in_loop in [false, true] {
+            let report = |answer: &'static str| {
+                let mut report = Report {
+                    script: "a script",
+                    ..Report::default()
+                };
+                report.note("one", answer, expected.filter(|_| !in_loop));
+                if in_loop && expected.is_some() {
+                    report.answers_to(&[("o*", expected)]);
+                }
+                report
+            };
+            let failure =
+                std::panic::catch_unwind(|| compare(Some(&report(softhsm)), &report(ours)));
+            let failure = failure
+                .err()
+                .map(|failure| *failure.downcast::<String>().unwrap());
+            assert_eq!(
+                failure.is_some(),
+                !complaint.is_empty(),
+                "{expected:?} {ours} {softhsm}"
+            );
+            assert!(
+                failure.unwrap_or_default().contains(complaint),
+                "{complaint}"
+            );
+        }
+    }
 }
 
 #[test]
-#[should_panic(expected = "a script: one\n  no longer differs, and is listed: a reason")]
-fn a_listed_difference_that_is_gone_is_a_failure() {
-    compare(
-        &report("x"),
-        &report("x"),
-        &listed("a script: one", "x", "y"),
-    );
-}
-
-#[test]
-#[should_panic(expected = "a script: one\n  differs in another way than listed: a reason")]
-fn a_difference_is_listed_with_its_answers() {
-    compare(
-        &report("x"),
-        &report("z"),
-        &listed("a script: one", "x", "y"),
-    );
-}
-
-#[test]
-#[should_panic(expected = "another: one\n  is no case, and is listed: a reason")]
-fn a_listed_difference_is_one_of_a_case() {
-    compare(
-        &report("x"),
-        &report("x"),
-        &listed("another: one", "x", "y"),
-    );
-}
-
-#[cfg(test)]
-fn report(answer: &str) -> Report {
-    let mut report = Report::default();
-    report.begin("a script");
-    report.note("one", answer);
-    report
-}
-
-#[cfg(test)]
-fn listed(case: &'static str, softhsm: &'static str, ours: &'static str) -> [Difference; 1] {
-    [Difference {
-        reason: "a reason",
-        cases: Box::leak(Box::new([(case, softhsm, ours)])),
-    }]
+#[should_panic(expected = "a script: another\n  is no case, and is listed")]
+fn a_difference_is_one_of_a_case() {
+    let mut report = Report {
+        script: "a script",
+        ..Report::default()
+    };
+    report.note("one", "x", None);
+    report.answers_to(&[("another", Some(("x", None)))]);
+    compare(None, &report);
 }

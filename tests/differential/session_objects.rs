@@ -1,132 +1,42 @@
 //! Objects that a program creates, copies, changes and destroys.
 
-use std::ptr;
+use std::cell::Cell;
 
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Answer, Session, Template, boolean, called, null, ulong, with};
 
-use crate::names::Rv;
-use crate::report::{Report, Script};
-use crate::token::{Token, boolean, call, ulong};
-use crate::{EC_LABELS, RSA_LABELS};
+use crate::report::{Script, count};
+use crate::{EC, RSA};
 
-type Template = Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)>;
-
-pub const SCRIPTS: &[Script] = &[
-    ("public keys", public_keys),
-    ("certificates", certificates),
-    ("other objects", others),
-    ("token objects", token_objects),
-    ("before login", before_login),
-    ("the life of a session object", life),
-    ("copies", copies),
-    ("changes", changes),
-    ("objects of the token", of_the_token),
-];
-
-/// Calls `function` with a template.
-fn with<T>(template: &Template, function: impl FnOnce(*mut CK_ATTRIBUTE, CK_ULONG) -> T) -> T {
-    let mut values: Vec<_> = template.iter().map(|(_, value)| value.clone()).collect();
-    let mut attributes: Vec<_> = template
-        .iter()
-        .zip(&mut values)
-        .map(|((id, _), value)| CK_ATTRIBUTE {
-            type_: *id,
-            pValue: value.as_mut_ptr().cast(),
-            ulValueLen: value.len() as CK_ULONG,
-        })
-        .collect();
-    function(attributes.as_mut_ptr(), template.len() as CK_ULONG)
+/// A template of values of an object that both sides have.
+fn like(object: CK_OBJECT_HANDLE, session: Session, ids: &[CK_ATTRIBUTE_TYPE]) -> Template {
+    let value = |id: &CK_ATTRIBUTE_TYPE| (*id, session.attribute(object, *id).unwrap());
+    ids.iter().map(value).collect()
 }
 
-fn create(token: &Token, session: CK_SESSION_HANDLE, template: &Template) -> (Rv, CK_ULONG) {
-    let mut object = 0;
-    let rv = with(template, |template, count| {
-        call!(token, C_CreateObject(session, template, count, &mut object))
-    });
-    (rv, object)
+fn rsa(session: Session) -> Template {
+    like(
+        session.public(RSA),
+        session,
+        &[CKA_CLASS, CKA_KEY_TYPE, CKA_MODULUS, CKA_PUBLIC_EXPONENT],
+    )
 }
 
-/// Notes what becomes of a template, and destroys the object if one does.
-fn created(
-    token: &Token,
-    session: CK_SESSION_HANDLE,
-    report: &mut Report,
-    rows: Vec<(&str, Template)>,
-) {
-    for (case, template) in rows {
-        let (rv, object) = create(token, session, &template);
-        report.note(case, rv);
-        call!(token, C_DestroyObject(session, object));
-    }
+fn ec(session: Session) -> Template {
+    like(
+        session.public(EC),
+        session,
+        &[CKA_CLASS, CKA_KEY_TYPE, CKA_EC_PARAMS, CKA_EC_POINT],
+    )
 }
 
-fn copy(
-    token: &Token,
-    session: CK_SESSION_HANDLE,
-    object: CK_OBJECT_HANDLE,
-    changes: &Template,
-) -> (Rv, CK_OBJECT_HANDLE) {
-    let mut new = 0;
-    let rv = with(changes, |changes, count| {
-        call!(
-            token,
-            C_CopyObject(session, object, changes, count, &mut new)
-        )
-    });
-    (rv, new)
-}
-
-fn change(
-    token: &Token,
-    session: CK_SESSION_HANDLE,
-    object: CK_OBJECT_HANDLE,
-    changes: &Template,
-) -> Rv {
-    with(changes, |changes, count| {
-        call!(token, C_SetAttributeValue(session, object, changes, count))
-    })
-}
-
-/// An attribute of an object that both sides have.
-fn of(
-    token: &Token,
-    session: CK_SESSION_HANDLE,
-    class: CK_OBJECT_CLASS,
-    label: &str,
-    id: CK_ATTRIBUTE_TYPE,
-) -> Vec<u8> {
-    let object = token.object(session, class, label);
-    token.attribute(session, object, id).unwrap()
-}
-
-fn rsa(token: &Token, session: CK_SESSION_HANDLE) -> Template {
-    let public = |id| (id, of(token, session, CKO_PUBLIC_KEY, RSA_LABELS[0], id));
-    vec![
-        (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-        (CKA_KEY_TYPE, ulong(CKK_RSA)),
-        public(CKA_MODULUS),
-        public(CKA_PUBLIC_EXPONENT),
-    ]
-}
-
-fn ec(token: &Token, session: CK_SESSION_HANDLE) -> Template {
-    let public = |id| (id, of(token, session, CKO_PUBLIC_KEY, EC_LABELS[0], id));
-    vec![
-        (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-        (CKA_KEY_TYPE, ulong(CKK_EC)),
-        public(CKA_EC_PARAMS),
-        public(CKA_EC_POINT),
-    ]
-}
-
-fn certificate(token: &Token, session: CK_SESSION_HANDLE) -> Template {
-    let own = |id| (id, of(token, session, CKO_CERTIFICATE, RSA_LABELS[0], id));
-    vec![
-        (CKA_CLASS, ulong(CKO_CERTIFICATE)),
-        (CKA_CERTIFICATE_TYPE, ulong(CKC_X_509)),
-        own(CKA_SUBJECT),
-        own(CKA_VALUE),
-    ]
+fn certificate(session: Session) -> Template {
+    like(
+        session.certificate(RSA),
+        session,
+        &[CKA_CLASS, CKA_CERTIFICATE_TYPE, CKA_SUBJECT, CKA_VALUE],
+    )
 }
 
 /// A template with one more attribute, or another value for one that it has.
@@ -145,430 +55,306 @@ fn without(template: &Template, id: CK_ATTRIBUTE_TYPE) -> Template {
 }
 
 /// An EC key with another point: its form, and as many bytes of the coordinates in the other order.
-fn with_point(template: &Template, form: &[u8], length: usize) -> Template {
+fn with_point(template: &Template, form: u8, length: usize) -> Template {
     let point = template.iter().find(|(id, _)| *id == CKA_EC_POINT);
     let mut coordinates = point.unwrap().1[3..].to_vec();
     if length > 32 {
         coordinates.reverse();
     }
-    let length = length as u8;
-    let point = [&[4, length + 1], form, &coordinates[..length.into()]].concat();
-    and(template, CKA_EC_POINT, point)
+    coordinates.truncate(length);
+    let header = [4, length as u8 + 1, form];
+    and(template, CKA_EC_POINT, [&header[..], &coordinates].concat())
 }
 
-fn public_keys(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let (rsa, ec) = (rsa(token, session), ec(token, session));
-    let mut reversed = ec.clone();
-    reversed.reverse();
-    let mut two_classes = rsa.clone();
-    two_classes.push((CKA_CLASS, ulong(CKO_CERTIFICATE)));
-    let rows = vec![
-        ("RSA", rsa.clone()),
-        ("EC", ec.clone()),
-        ("EC, the other way round", reversed),
-        ("with a label", and(&rsa, CKA_LABEL, "mine")),
-        ("with an empty label", and(&rsa, CKA_LABEL, "")),
-        ("session object", and(&rsa, CKA_TOKEN, boolean(false))),
-        ("that verifies", and(&ec, CKA_VERIFY, boolean(true))),
-        ("that does not verify", and(&ec, CKA_VERIFY, boolean(false))),
-        ("that encrypts", and(&rsa, CKA_ENCRYPT, boolean(true))),
-        ("private", and(&rsa, CKA_PRIVATE, boolean(true))),
-        ("with dates", and(&rsa, CKA_START_DATE, "20260101")),
-        ("with an empty date", and(&rsa, CKA_START_DATE, "")),
-        ("with half a date", and(&rsa, CKA_START_DATE, "2026")),
-        ("without class", without(&rsa, CKA_CLASS)),
-        ("without type", without(&rsa, CKA_KEY_TYPE)),
-        ("without modulus", without(&rsa, CKA_MODULUS)),
-        ("without exponent", without(&rsa, CKA_PUBLIC_EXPONENT)),
-        ("without parameters", without(&ec, CKA_EC_PARAMS)),
-        ("without point", without(&ec, CKA_EC_POINT)),
-        ("with two classes", two_classes),
-        (
-            "with CKA_MODULUS_BITS",
-            and(&rsa, CKA_MODULUS_BITS, ulong(2048)),
-        ),
-        ("with CKA_LOCAL", and(&rsa, CKA_LOCAL, boolean(true))),
-        (
-            "with CKA_KEY_GEN_MECHANISM",
-            and(
-                &rsa,
-                CKA_KEY_GEN_MECHANISM,
-                ulong(CKM_RSA_PKCS_KEY_PAIR_GEN),
-            ),
-        ),
-        ("with CKA_UNIQUE_ID", and(&rsa, CKA_UNIQUE_ID, "mine")),
-        ("trusted", and(&rsa, CKA_TRUSTED, boolean(true))),
-        ("that signs", and(&rsa, CKA_SIGN, boolean(true))),
-        (
-            "with a private exponent",
-            and(&rsa, CKA_PRIVATE_EXPONENT, [3]),
-        ),
-        (
-            "with a certificate's issuer",
-            and(&rsa, CKA_ISSUER, [0x30, 0]),
-        ),
-        (
-            "with a vendor's attribute",
-            and(&rsa, CKA_VENDOR_DEFINED | 1, [1]),
-        ),
-        ("with an unknown attribute", and(&rsa, 0x7000_0000, [1])),
-        (
-            "with a class of 4 bytes",
-            and(&rsa, CKA_CLASS, [2, 0, 0, 0]),
-        ),
-        ("with a boolean of 2", and(&rsa, CKA_VERIFY, [2])),
-        ("with a boolean of 8 bytes", and(&rsa, CKA_VERIFY, ulong(1))),
-        ("with a boolean of no bytes", and(&rsa, CKA_VERIFY, [])),
-        ("with a modulus of no bytes", and(&rsa, CKA_MODULUS, [])),
-        (
-            "with a point that is none",
-            and(&ec, CKA_EC_POINT, [4, 2, 4, 1]),
-        ),
-        ("with a point of no bytes", and(&ec, CKA_EC_POINT, [])),
-        (
-            "on secp256k1",
-            and(&ec, CKA_EC_PARAMS, [6, 5, 0x2b, 0x81, 4, 0, 10]),
-        ),
-        (
-            "with parameters that are none",
-            and(&ec, CKA_EC_PARAMS, [1]),
-        ),
-        (
-            "with explicit parameters",
-            and(&ec, CKA_EC_PARAMS, [0x30, 0]),
-        ),
-        (
-            "with the name of a curve",
-            and(&ec, CKA_EC_PARAMS, *b"\x13\x09secp256r1"),
-        ),
-        ("with a compressed point", with_point(&ec, &[2], 32)),
-        ("with a compact point", with_point(&ec, &[5], 32)),
-        ("with a point off the curve", with_point(&ec, &[4], 64)),
-        ("of another type", and(&rsa, CKA_KEY_TYPE, ulong(CKK_AES))),
-        ("of no type", and(&rsa, CKA_KEY_TYPE, ulong(0x7000_0000))),
-        ("of the wrong type", and(&rsa, CKA_KEY_TYPE, ulong(CKK_EC))),
-    ];
-    created(token, session, report, rows);
+/// What becomes of a template, whose object is destroyed if there is one.
+fn created(session: Session, template: &Template) -> Answer<()> {
+    let object = session.create(template)?;
+    session.destroy(object);
+    called("C_CreateObject");
+    Ok(())
 }
 
-fn certificates(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let certificate = certificate(token, session);
-    let rows = vec![
-        ("X.509", certificate.clone()),
-        ("with an ID", and(&certificate, CKA_ID, "mine")),
-        (
-            "with a serial number",
-            and(&certificate, CKA_SERIAL_NUMBER, [2, 1, 1]),
-        ),
-        ("with an issuer", and(&certificate, CKA_ISSUER, [0x30, 0])),
-        ("with CKA_URL", and(&certificate, CKA_URL, "")),
-        (
-            "of an authority",
-            and(
-                &certificate,
-                CKA_CERTIFICATE_CATEGORY,
-                ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY),
-            ),
-        ),
-        ("trusted", and(&certificate, CKA_TRUSTED, boolean(true))),
-        (
-            "not trusted",
-            and(&certificate, CKA_TRUSTED, boolean(false)),
-        ),
-        ("without type", without(&certificate, CKA_CERTIFICATE_TYPE)),
-        ("without subject", without(&certificate, CKA_SUBJECT)),
-        ("without value", without(&certificate, CKA_VALUE)),
-        (
-            "with a value that is none",
-            and(&certificate, CKA_VALUE, [0x30, 0]),
-        ),
-        (
-            "with another subject",
-            and(&certificate, CKA_SUBJECT, [0x30, 0]),
-        ),
-        (
-            "with a wrong checksum",
-            and(&certificate, CKA_CHECK_VALUE, [1, 2, 3]),
-        ),
-        ("with a modulus", and(&certificate, CKA_MODULUS, [1])),
-        (
-            "WTLS",
-            and(&certificate, CKA_CERTIFICATE_TYPE, ulong(CKC_WTLS)),
-        ),
-        (
-            "of no type",
-            and(&certificate, CKA_CERTIFICATE_TYPE, ulong(99)),
-        ),
-    ];
-    created(token, session, report, rows);
-}
-
-fn others(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let class = |class| vec![(CKA_CLASS, ulong(class))];
-    let rows = vec![
-        ("nothing", vec![]),
-        ("data", and(&class(CKO_DATA), CKA_VALUE, "data")),
-        (
-            "an AES key",
-            vec![
-                (CKA_CLASS, ulong(CKO_SECRET_KEY)),
-                (CKA_KEY_TYPE, ulong(CKK_AES)),
-                (CKA_VALUE, vec![7; 16]),
-            ],
-        ),
-        (
-            "a private key",
-            vec![
-                (CKA_CLASS, ulong(CKO_PRIVATE_KEY)),
-                (CKA_KEY_TYPE, ulong(CKK_RSA)),
-                (CKA_MODULUS, vec![7; 256]),
-                (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-                (CKA_PRIVATE_EXPONENT, vec![7; 256]),
-            ],
-        ),
-        (
-            "a private key with all its parts",
-            [
-                CKA_MODULUS,
-                CKA_PUBLIC_EXPONENT,
-                CKA_PRIVATE_EXPONENT,
-                CKA_PRIME_1,
-                CKA_PRIME_2,
-                CKA_EXPONENT_1,
-                CKA_EXPONENT_2,
-                CKA_COEFFICIENT,
-            ]
-            .into_iter()
-            .fold(
-                and(&class(CKO_PRIVATE_KEY), CKA_KEY_TYPE, ulong(CKK_RSA)),
-                |template, id| and(&template, id, [7; 128]),
-            ),
-        ),
-        ("domain parameters", class(CKO_DOMAIN_PARAMETERS)),
-        ("a hardware feature", class(CKO_HW_FEATURE)),
-        ("a mechanism", class(CKO_MECHANISM)),
-        (
-            "a profile",
-            and(&class(CKO_PROFILE), CKA_PROFILE_ID, ulong(1)),
-        ),
-        ("an unknown class", class(0x7000_0000)),
-        ("a vendor's class", class(CKO_VENDOR_DEFINED | 1)),
-    ];
-    created(token, session, report, rows);
-    let template = rsa(token, session);
-    report.note("in no session", create(token, 9999, &template).0);
-    let no_object = with(&template, |template, count| {
-        call!(
-            token,
-            C_CreateObject(session, template, count, ptr::null_mut())
-        )
-    });
-    report.note("nowhere", no_object);
-    let mut object = 0;
-    report.note(
-        "NULL of 1",
-        call!(
-            token,
-            C_CreateObject(session, ptr::null_mut(), 1, &mut object)
-        ),
-    );
-}
-
-fn token_objects(token: &Token, report: &mut Report) {
-    let read_only = token.user_session();
-    let template = and(&rsa(token, read_only), CKA_TOKEN, boolean(true));
-    created(
-        token,
-        read_only,
-        report,
-        vec![("read-only", template.clone())],
-    );
-    let read_write = token
-        .open(token.slot(), CKF_SERIAL_SESSION | CKF_RW_SESSION)
-        .unwrap();
-    created(token, read_write, report, vec![("read/write", template)]);
-}
-
-fn before_login(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let template = rsa(token, session);
-    let rows = vec![
-        ("public", and(&template, CKA_PRIVATE, boolean(false))),
-        ("private", and(&template, CKA_PRIVATE, boolean(true))),
-    ];
-    created(token, session, report, rows);
-}
-
-fn life(token: &Token, report: &mut Report) {
-    let (session, other) = (token.user_session(), token.session());
-    let mine = [(CKA_LABEL, b"mine".to_vec())];
-    let count = |session| token.find(session, &mine).unwrap().len();
-    let template = and(&rsa(token, session), CKA_LABEL, "mine");
-    let (_, object) = create(token, session, &template);
-    report.note("seen by its session", count(session));
-    report.note("seen by another", count(other));
-    let in_session = [(CKA_TOKEN, boolean(false)), (CKA_LABEL, b"mine".to_vec())];
-    report.note(
-        "as a session object",
-        token.find(other, &in_session).unwrap() == [object],
-    );
-    for (name, id) in [
-        ("CKA_CLASS", CKA_CLASS),
-        ("CKA_TOKEN", CKA_TOKEN),
-        ("CKA_PRIVATE", CKA_PRIVATE),
-        ("CKA_MODIFIABLE", CKA_MODIFIABLE),
-        ("CKA_COPYABLE", CKA_COPYABLE),
-        ("CKA_DESTROYABLE", CKA_DESTROYABLE),
-        ("CKA_LABEL", CKA_LABEL),
-        ("CKA_ID", CKA_ID),
-        ("CKA_SUBJECT", CKA_SUBJECT),
-        ("CKA_START_DATE", CKA_START_DATE),
-        ("CKA_LOCAL", CKA_LOCAL),
-        ("CKA_KEY_GEN_MECHANISM", CKA_KEY_GEN_MECHANISM),
-        ("CKA_MODULUS", CKA_MODULUS),
-        ("CKA_MODULUS_BITS", CKA_MODULUS_BITS),
-        ("CKA_VERIFY", CKA_VERIFY),
-    ] {
-        let value = token.attribute(session, object, id);
-        report.fetched(name, value, |value| format!("{value:02x?}"));
-    }
-    report.note("closed", token.close(other));
-    report.note("after another was closed", count(session));
-    let public = and(&template, CKA_PRIVATE, boolean(false));
-    create(token, session, &public);
-    create(token, session, &and(&template, CKA_PRIVATE, boolean(true)));
-    let other = token.session();
-    token.logout(session);
-    report.note(
-        "private ones after logout",
-        token
-            .find(
-                other,
-                &[(CKA_LABEL, b"mine".to_vec()), (CKA_PRIVATE, boolean(true))],
-            )
-            .unwrap()
-            .len(),
-    );
-    token.close(session);
-    report.note("after its session was closed", count(other));
-    let label = token.attribute(other, object, CKA_LABEL).map(|_| ());
-    report.note("its handle", format!("{label:?}"));
-}
-
-fn copies(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let template = and(&rsa(token, session), CKA_LABEL, "mine");
-    let (_, object) = create(token, session, &template);
-    for (case, changes) in [
-        ("as it is", vec![]),
-        ("with a label", vec![(CKA_LABEL, b"copy".to_vec())]),
-        ("that does not verify", vec![(CKA_VERIFY, boolean(false))]),
-        ("private", vec![(CKA_PRIVATE, boolean(true))]),
-        ("on the token", vec![(CKA_TOKEN, boolean(true))]),
-        (
-            "of another class",
-            vec![(CKA_CLASS, ulong(CKO_CERTIFICATE))],
-        ),
-        ("with a modulus", vec![(CKA_MODULUS, vec![7; 256])]),
-        ("with an issuer", vec![(CKA_ISSUER, vec![0x30, 0])]),
-    ] {
-        let (rv, new) = copy(token, session, object, &changes);
-        report.note(case, rv);
-        if rv.0 == CKR_OK {
-            let label = token.attribute(session, new, CKA_LABEL);
-            report.fetched(format!("{case}, its label"), label, |label| {
-                String::from_utf8_lossy(label).into_owned()
-            });
+pub const SCRIPTS: &[Script] = &[
+    ("public keys", |t, r| {
+        let session = t.user();
+        let (rsa, ec) = (rsa(session), ec(session));
+        let mut two_classes = rsa.clone();
+        two_classes.push((CKA_CLASS, ulong(CKO_CERTIFICATE)));
+        let create = |template: &Template| created(session, template);
+        let mut reversed = ec.clone();
+        reversed.reverse();
+        rows! { r;
+            "RSA" => create(&rsa) => CKR_OK;
+            "EC" => create(&ec) => CKR_OK;
+            "EC, the other way round" => create(&reversed) => CKR_OK;
+            "with a label" => create(&and(&rsa, CKA_LABEL, "mine")) => CKR_OK;
+            "with an empty label" => create(&and(&rsa, CKA_LABEL, "")) => CKR_OK;
+            "session object" => create(&and(&rsa, CKA_TOKEN, boolean(false))) => CKR_OK;
+            "that verifies" => create(&and(&ec, CKA_VERIFY, boolean(true))) => CKR_OK;
+            "that does not verify" => create(&and(&ec, CKA_VERIFY, boolean(false))) => CKR_OK;
+            "that encrypts" => create(&and(&rsa, CKA_ENCRYPT, boolean(true))) => CKR_OK;
+            "private" => create(&and(&rsa, CKA_PRIVATE, boolean(true))) => CKR_OK;
+            "with dates" => create(&and(&rsa, CKA_START_DATE, "20260101")) => CKR_OK;
+            "with an empty date" => create(&and(&rsa, CKA_START_DATE, "")) => CKR_OK;
+            "with half a date" => create(&and(&rsa, CKA_START_DATE, "2026")) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "without class" => create(&without(&rsa, CKA_CLASS)) => CKR_TEMPLATE_INCOMPLETE;
+            "without type" => create(&without(&rsa, CKA_KEY_TYPE)) => CKR_TEMPLATE_INCOMPLETE;
+            "without modulus" => create(&without(&rsa, CKA_MODULUS)) => CKR_TEMPLATE_INCOMPLETE;
+            "without exponent" => create(&without(&rsa, CKA_PUBLIC_EXPONENT)) => CKR_TEMPLATE_INCOMPLETE;
+            "without parameters" => create(&without(&ec, CKA_EC_PARAMS)) => CKR_TEMPLATE_INCOMPLETE;
+            "without point" => create(&without(&ec, CKA_EC_POINT)) => CKR_TEMPLATE_INCOMPLETE;
+            "with two classes" => create(&two_classes) => CKR_TEMPLATE_INCONSISTENT | CKR_TEMPLATE_INCOMPLETE: OTHER_CLASS;
+            "with CKA_MODULUS_BITS" => create(&and(&rsa, CKA_MODULUS_BITS, ulong(2048))) => CKR_ATTRIBUTE_READ_ONLY;
+            "with CKA_LOCAL" => create(&and(&rsa, CKA_LOCAL, boolean(true))) => CKR_ATTRIBUTE_READ_ONLY;
+            "with CKA_KEY_GEN_MECHANISM" => create(&and(&rsa, CKA_KEY_GEN_MECHANISM, ulong(CKM_RSA_PKCS_KEY_PAIR_GEN)))
+                => CKR_ATTRIBUTE_READ_ONLY;
+            "with CKA_UNIQUE_ID" => create(&and(&rsa, CKA_UNIQUE_ID, "mine"))
+                => CKR_ATTRIBUTE_READ_ONLY | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
+            "trusted" => create(&and(&rsa, CKA_TRUSTED, boolean(true))) => CKR_ATTRIBUTE_READ_ONLY;
+            "that signs" => create(&and(&rsa, CKA_SIGN, boolean(true)))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
+            "with a private exponent" => create(&and(&rsa, CKA_PRIVATE_EXPONENT, [3]))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
+            "with a certificate's issuer" => create(&and(&rsa, CKA_ISSUER, [0x30, 0]))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
+            "with a vendor's attribute" => create(&and(&rsa, CKA_VENDOR_DEFINED | 1, [1])) => CKR_ATTRIBUTE_TYPE_INVALID;
+            "with an unknown attribute" => create(&and(&rsa, 0x7000_0000, [1])) => CKR_ATTRIBUTE_TYPE_INVALID;
+            "with a class of 4 bytes" => create(&and(&rsa, CKA_CLASS, [2, 0, 0, 0]))
+                => CKR_ATTRIBUTE_VALUE_INVALID | CKR_TEMPLATE_INCOMPLETE: VALUES;
+            "with a boolean of 2" => create(&and(&rsa, CKA_VERIFY, [2])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with a boolean of 8 bytes" => create(&and(&rsa, CKA_VERIFY, ulong(1))) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "with a boolean of no bytes" => create(&and(&rsa, CKA_VERIFY, [])) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "with a modulus of no bytes" => create(&and(&rsa, CKA_MODULUS, [])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with a point that is none" => create(&and(&ec, CKA_EC_POINT, [4, 2, 4, 1])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with a point of no bytes" => create(&and(&ec, CKA_EC_POINT, [])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "on secp256k1" => create(&and(&ec, CKA_EC_PARAMS, [6, 5, 0x2b, 0x81, 4, 0, 10])) => CKR_CURVE_NOT_SUPPORTED | CKR_OK: CURVES;
+            "with parameters that are none" => create(&and(&ec, CKA_EC_PARAMS, [1])) => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
+            "with explicit parameters" => create(&and(&ec, CKA_EC_PARAMS, [0x30, 0])) => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
+            "with the name of a curve" => create(&and(&ec, CKA_EC_PARAMS, *b"\x13\x09secp256r1"))
+                => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
+            "with a compressed point" => create(&with_point(&ec, 2, 32)) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: EC_KEYS;
+            "with a compact point" => create(&with_point(&ec, 5, 32)) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with a point off the curve" => create(&with_point(&ec, 4, 64)) => CKR_PUBLIC_KEY_INVALID | CKR_OK: EC_KEYS;
+            "of another type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(CKK_AES)))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
+            "of no type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(0x7000_0000))) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "of the wrong type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(CKK_EC)))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
         }
-    }
-    let (_, fixed) = create(
-        token,
-        session,
-        &and(&template, CKA_COPYABLE, boolean(false)),
-    );
-    report.note(
-        "one that is not copyable",
-        copy(token, session, fixed, &vec![]).0,
-    );
-    report.note("no object", copy(token, session, 9999, &vec![]).0);
-}
-
-fn changes(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let template = and(&rsa(token, session), CKA_LABEL, "mine");
-    let (_, object) = create(token, session, &template);
-    for (case, changes) in [
-        ("label", vec![(CKA_LABEL, b"other".to_vec())]),
-        ("ID", vec![(CKA_ID, b"other".to_vec())]),
-        ("verify", vec![(CKA_VERIFY, boolean(false))]),
-        ("class", vec![(CKA_CLASS, ulong(CKO_CERTIFICATE))]),
-        ("token", vec![(CKA_TOKEN, boolean(true))]),
-        ("modulus", vec![(CKA_MODULUS, vec![7; 256])]),
-        ("a boolean of 3", vec![(CKA_VERIFY, vec![3])]),
-        ("an issuer", vec![(CKA_ISSUER, vec![0x30, 0])]),
-        ("unique ID", vec![(CKA_UNIQUE_ID, b"x".to_vec())]),
-        ("an unknown attribute", vec![(0x7000_0000, vec![1])]),
-    ] {
-        report.note(case, change(token, session, object, &changes));
-    }
-    let label = token.attribute(session, object, CKA_LABEL).unwrap();
-    report.note("the label", String::from_utf8_lossy(&label));
-    let fixed = and(&template, CKA_MODIFIABLE, boolean(false));
-    let (_, fixed) = create(token, session, &fixed);
-    let label = vec![(CKA_LABEL, b"other".to_vec())];
-    report.note(
-        "one that is not modifiable",
-        change(token, session, fixed, &label),
-    );
-    report.note("no object", change(token, session, 9999, &label));
-    let kept = and(&template, CKA_DESTROYABLE, boolean(false));
-    let (_, kept) = create(token, session, &kept);
-    report.note(
-        "destroy one that is kept",
-        call!(token, C_DestroyObject(session, kept)),
-    );
-    report.note("destroy", call!(token, C_DestroyObject(session, object)));
-    report.note(
-        "destroy again",
-        call!(token, C_DestroyObject(session, object)),
-    );
-}
-
-fn of_the_token(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let certificate = token.object(session, CKO_CERTIFICATE, RSA_LABELS[0]);
-    let key = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let label = vec![(CKA_LABEL, b"other".to_vec())];
-    for (name, object) in [("certificate", certificate), ("private key", key)] {
-        report.note(
-            format!("change the {name}"),
-            change(token, session, object, &label),
+    }),
+    ("certificates", |t, r| {
+        let session = t.user();
+        let certificate = certificate(session);
+        let create = |template: &Template| created(session, template);
+        let with = |id, value: Vec<u8>| create(&and(&certificate, id, value));
+        rows! { r;
+            "X.509" => create(&certificate) => CKR_OK;
+            "with an ID" => with(CKA_ID, b"mine".to_vec()) => CKR_OK;
+            "with a serial number" => with(CKA_SERIAL_NUMBER, vec![2, 1, 1]) => CKR_OK;
+            "with an issuer" => with(CKA_ISSUER, vec![0x30, 0]) => CKR_OK;
+            "with CKA_URL" => with(CKA_URL, vec![]) => CKR_OK;
+            "of an authority" => with(CKA_CERTIFICATE_CATEGORY, ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY)) => CKR_OK;
+            "trusted" => with(CKA_TRUSTED, boolean(true)) => CKR_ATTRIBUTE_READ_ONLY;
+            "not trusted" => with(CKA_TRUSTED, boolean(false)) => CKR_OK;
+            "without type" => create(&without(&certificate, CKA_CERTIFICATE_TYPE)) => CKR_TEMPLATE_INCOMPLETE;
+            "without subject" => create(&without(&certificate, CKA_SUBJECT)) => CKR_TEMPLATE_INCOMPLETE;
+            "without value" => create(&without(&certificate, CKA_VALUE)) => CKR_TEMPLATE_INCOMPLETE;
+            "with a value that is none" => with(CKA_VALUE, vec![0x30, 0]) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with another subject" => with(CKA_SUBJECT, vec![0x30, 0]) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: VALUES;
+            "with a wrong checksum" => with(CKA_CHECK_VALUE, vec![1, 2, 3]) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_GENERAL_ERROR: VALUES;
+            "with a modulus" => with(CKA_MODULUS, vec![1]) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
+            "WTLS" => with(CKA_CERTIFICATE_TYPE, ulong(CKC_WTLS)) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
+            "of no type" => with(CKA_CERTIFICATE_TYPE, ulong(99)) => CKR_ATTRIBUTE_VALUE_INVALID;
+        }
+    }),
+    ("other objects", |t, r| {
+        let session = t.user();
+        let (s, mut object, template) = (session.handle, 0, rsa(session));
+        let class = |class| vec![(CKA_CLASS, ulong(class))];
+        let create = |template: &Template| created(session, template);
+        let private = and(&class(CKO_PRIVATE_KEY), CKA_KEY_TYPE, ulong(CKK_RSA));
+        let numbers = |template: &Template, ids: &[_], length| {
+            ids.iter().fold(template.clone(), |template, id| {
+                and(&template, *id, vec![7; length])
+            })
+        };
+        let small = numbers(
+            &and(&private, CKA_PUBLIC_EXPONENT, [1, 0, 1]),
+            &[CKA_MODULUS, CKA_PRIVATE_EXPONENT],
+            256,
         );
-        report.note(
-            format!("destroy the {name}"),
-            call!(token, C_DestroyObject(session, object)),
-        );
-    }
-    let in_session = vec![(CKA_TOKEN, boolean(false))];
-    report.note(
-        "copy the private key",
-        copy(token, session, key, &in_session).0,
-    );
-    report.note(
-        "copy the certificate",
-        copy(token, session, certificate, &in_session).0,
-    );
-    let found = token.find(
-        session,
-        &[
+        const EXPONENTS: [CK_ATTRIBUTE_TYPE; 3] =
+            [CKA_MODULUS, CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT];
+        const PARTS: [CK_ATTRIBUTE_TYPE; 5] = [
+            CKA_PRIME_1,
+            CKA_PRIME_2,
+            CKA_EXPONENT_1,
+            CKA_EXPONENT_2,
+            CKA_COEFFICIENT,
+        ];
+        let all_parts = numbers(&numbers(&private, &EXPONENTS, 128), &PARTS, 128);
+        let aes = and(&class(CKO_SECRET_KEY), CKA_KEY_TYPE, ulong(CKK_AES));
+        rows! { r;
+            "nothing" => create(&vec![]) => CKR_TEMPLATE_INCOMPLETE;
+            "data" => create(&and(&class(CKO_DATA), CKA_VALUE, "data")) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: ONLY_VERIFIED;
+            "an AES key" => create(&and(&aes, CKA_VALUE, vec![7; 16])) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: ONLY_VERIFIED;
+            "a private key" => create(&small) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: ONLY_VERIFIED;
+            "a private key with all its parts" => create(&all_parts) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: ONLY_VERIFIED;
+            "domain parameters" => create(&class(CKO_DOMAIN_PARAMETERS))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
+            "a hardware feature" => create(&class(CKO_HW_FEATURE))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
+            "a mechanism" => create(&class(CKO_MECHANISM)) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
+            "a profile" => create(&and(&class(CKO_PROFILE), CKA_PROFILE_ID, ulong(1)))
+                => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
+            "an unknown class" => create(&class(0x7000_0000)) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "a vendor's class" => create(&class(CKO_VENDOR_DEFINED | 1)) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "in no session" => t.at(9999).create(&template).map(drop) => CKR_SESSION_HANDLE_INVALID;
+            "nowhere" => with(&template, |template, n| call!(t, C_CreateObject(s, template, n, null()))) => CKR_ARGUMENTS_BAD;
+            "NULL of 1" => call!(t, C_CreateObject(s, null(), 1, &mut object)) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    ("token objects", |t, r| {
+        let (read_only, read_write) = (t.user(), t.read_write());
+        let template = and(&rsa(read_only), CKA_TOKEN, boolean(true));
+        rows! { r;
+            "read-only" => created(read_only, &template) => CKR_TOKEN_WRITE_PROTECTED | CKR_SESSION_READ_ONLY: NOT_WRITTEN;
+            "read/write" => created(read_write, &template) => CKR_TOKEN_WRITE_PROTECTED | CKR_OK: NOT_WRITTEN;
+        }
+    }),
+    ("before login", |t, r| {
+        let session = t.session();
+        let template = rsa(session);
+        rows! { r;
+            "public" => created(session, &and(&template, CKA_PRIVATE, boolean(false))) => CKR_OK;
+            "private" => created(session, &and(&template, CKA_PRIVATE, boolean(true))) => CKR_USER_NOT_LOGGED_IN;
+        }
+    }),
+    ("the life of a session object", |t, r| {
+        let (session, other) = (t.user(), t.session());
+        let mine = (CKA_LABEL, b"mine".to_vec());
+        let seen = |session: Session, more: &[_]| {
+            session
+                .find(&[std::slice::from_ref(&mine), more].concat())
+                .unwrap()
+                .len()
+        };
+        let template = and(&rsa(session), CKA_LABEL, "mine");
+        let object = session.create(&template).unwrap();
+        rows! { r;
+            "seen by its session" => seen(session, &[]) => 1;
+            "seen by another" => seen(other, &[]) => 1;
+            "as a session object" => other.find(&[(CKA_TOKEN, boolean(false)), mine.clone()]).unwrap() == [object] => true;
+            "CKA_CLASS" => session.attribute(object, CKA_CLASS) => "CKR_OK, 8 bytes 0200000000000000";
+            "CKA_TOKEN" => session.attribute(object, CKA_TOKEN) => "CKR_OK, 1 bytes 00";
+            "CKA_PRIVATE" => session.attribute(object, CKA_PRIVATE) => "CKR_OK, 1 bytes 00";
+            "CKA_MODIFIABLE" => session.attribute(object, CKA_MODIFIABLE) => "CKR_OK, 1 bytes 01";
+            "CKA_COPYABLE" => session.attribute(object, CKA_COPYABLE) => "CKR_OK, 1 bytes 01";
+            "CKA_DESTROYABLE" => session.attribute(object, CKA_DESTROYABLE) => "CKR_OK, 1 bytes 01";
+            "CKA_LABEL" => session.attribute(object, CKA_LABEL) => "CKR_OK, \"mine\"";
+            "CKA_ID" => session.attribute(object, CKA_ID) => "CKR_OK, no bytes";
+            "CKA_SUBJECT" => session.attribute(object, CKA_SUBJECT) => "CKR_OK, no bytes";
+            "CKA_START_DATE" => session.attribute(object, CKA_START_DATE) => "CKR_OK, no bytes";
+            "CKA_LOCAL" => session.attribute(object, CKA_LOCAL) => "CKR_OK, 1 bytes 00";
+            "CKA_KEY_GEN_MECHANISM" => session.attribute(object, CKA_KEY_GEN_MECHANISM) => "CKR_OK, 8 bytes ffffffffffffffff";
+            "CKA_MODULUS" => session.attribute(object, CKA_MODULUS) => "CKR_OK, 256 bytes *";
+            "CKA_MODULUS_BITS" => session.attribute(object, CKA_MODULUS_BITS) => "CKR_OK, 8 bytes 0008000000000000";
+            "CKA_VERIFY" => session.attribute(object, CKA_VERIFY) => "CKR_OK, 1 bytes 01";
+            "closed" => other.close() => CKR_OK;
+            "after another was closed" => seen(session, &[]) => 1;
+        }
+        for private in [false, true] {
+            session
+                .create(&and(&template, CKA_PRIVATE, boolean(private)))
+                .unwrap();
+        }
+        let other = t.session();
+        rows! { r;
+            @ session.logout();
+            "private ones after logout" => seen(other, &[(CKA_PRIVATE, boolean(true))]) => 0;
+            @ session.close();
+            "after its session was closed" => seen(other, &[]) => 0;
+            "its handle" => other.attribute(object, CKA_LABEL).map(drop) => CKR_OBJECT_HANDLE_INVALID;
+        }
+    }),
+    ("copies", |t, r| {
+        let session = t.user();
+        let template = and(&rsa(session), CKA_LABEL, "mine");
+        let object = session.create(&template).unwrap();
+        let fixed = session
+            .create(&and(&template, CKA_COPYABLE, boolean(false)))
+            .unwrap();
+        let copied = Cell::new(0);
+        let copy = |changes: &[_]| session.copy(object, changes).map(|copy| copied.set(copy));
+        let label = || session.attribute(copied.get(), CKA_LABEL);
+        rows! { r;
+            "as it is" => copy(&[]) => CKR_OK;
+            "as it is, its label" => label() => "CKR_OK, \"mine\"";
+            "with a label" => copy(&[(CKA_LABEL, b"copy".to_vec())]) => CKR_OK;
+            "with a label, its label" => label() => "CKR_OK, \"copy\"";
+            "that does not verify" => copy(&[(CKA_VERIFY, boolean(false))]) => CKR_OK;
+            "that does not verify, its label" => label() => "CKR_OK, \"mine\"";
+            "private" => copy(&[(CKA_PRIVATE, boolean(true))]) => CKR_OK;
+            "private, its label" => label() => "CKR_OK, \"mine\"";
+            "on the token" => copy(&[(CKA_TOKEN, boolean(true))]) => CKR_TOKEN_WRITE_PROTECTED | CKR_SESSION_READ_ONLY: NOT_WRITTEN;
+            "of another class" => copy(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))]) => CKR_ATTRIBUTE_READ_ONLY;
+            "with a modulus" => copy(&[(CKA_MODULUS, vec![7; 256])]) => CKR_ATTRIBUTE_READ_ONLY;
+            "with an issuer" => copy(&[(CKA_ISSUER, vec![0x30, 0])]) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
+            "one that is not copyable" => session.copy(fixed, &[]).map(drop) => CKR_ACTION_PROHIBITED;
+            "no object" => session.copy(9999, &[]).map(drop) => CKR_OBJECT_HANDLE_INVALID;
+        }
+    }),
+    ("changes", |t, r| {
+        let session = t.user();
+        let template = and(&rsa(session), CKA_LABEL, "mine");
+        let object = session.create(&template).unwrap();
+        let fixed = session
+            .create(&and(&template, CKA_MODIFIABLE, boolean(false)))
+            .unwrap();
+        let kept = session
+            .create(&and(&template, CKA_DESTROYABLE, boolean(false)))
+            .unwrap();
+        let change = |object, id, value: Vec<u8>| session.change(object, &[(id, value)]);
+        rows! { r;
+            "label" => change(object, CKA_LABEL, b"other".to_vec()) => CKR_OK;
+            "ID" => change(object, CKA_ID, b"other".to_vec()) => CKR_OK;
+            "verify" => change(object, CKA_VERIFY, boolean(false)) => CKR_OK;
+            "class" => change(object, CKA_CLASS, ulong(CKO_CERTIFICATE)) => CKR_ATTRIBUTE_READ_ONLY;
+            "token" => change(object, CKA_TOKEN, boolean(true)) => CKR_ATTRIBUTE_READ_ONLY;
+            "modulus" => change(object, CKA_MODULUS, vec![7; 256]) => CKR_ATTRIBUTE_READ_ONLY;
+            "a boolean of 3" => change(object, CKA_VERIFY, vec![3]) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "an issuer" => change(object, CKA_ISSUER, vec![0x30, 0]) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
+            "unique ID" => change(object, CKA_UNIQUE_ID, b"x".to_vec()) => CKR_ATTRIBUTE_READ_ONLY | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
+            "an unknown attribute" => change(object, 0x7000_0000, vec![1]) => CKR_ATTRIBUTE_TYPE_INVALID;
+            "the label" => String::from_utf8(session.attribute(object, CKA_LABEL).unwrap()).unwrap() => other;
+            "one that is not modifiable" => change(fixed, CKA_LABEL, b"other".to_vec()) => CKR_ACTION_PROHIBITED;
+            "no object" => change(9999, CKA_LABEL, b"other".to_vec()) => CKR_OBJECT_HANDLE_INVALID;
+            "destroy one that is kept" => session.destroy(kept) => CKR_ACTION_PROHIBITED;
+            "destroy" => session.destroy(object) => CKR_OK;
+            "destroy again" => session.destroy(object) => CKR_OBJECT_HANDLE_INVALID;
+        }
+    }),
+    ("objects of the token", |t, r| {
+        let session = t.user();
+        let (certificate, key) = (session.certificate(RSA), session.private(RSA));
+        let label = [(CKA_LABEL, b"other".to_vec())];
+        let copy = |object| {
+            session
+                .copy(object, &[(CKA_TOKEN, boolean(false))])
+                .map(drop)
+        };
+        let all = [
             (CKA_CLASS, ulong(CKO_CERTIFICATE)),
             (CKA_TOKEN, boolean(true)),
-        ],
-    );
-    report.fetched("nothing has changed", found, |found| {
-        found.len().to_string()
-    });
-}
+        ];
+        rows! { r;
+            "change the certificate" => session.change(certificate, &label) => CKR_ACTION_PROHIBITED | CKR_SESSION_READ_ONLY: FIXED;
+            "destroy the certificate" => session.destroy(certificate) => CKR_ACTION_PROHIBITED | CKR_SESSION_READ_ONLY: FIXED;
+            "change the private key" => session.change(key, &label) => CKR_ACTION_PROHIBITED | CKR_SESSION_READ_ONLY: FIXED;
+            "destroy the private key" => session.destroy(key) => CKR_ACTION_PROHIBITED | CKR_SESSION_READ_ONLY: FIXED;
+            "copy the private key" => copy(key) => CKR_ACTION_PROHIBITED | CKR_OK: FIXED;
+            "copy the certificate" => copy(certificate) => CKR_ACTION_PROHIBITED | CKR_OK: FIXED;
+            "nothing has changed" => count(session.find(&all)) => "CKR_OK, 6";
+        }
+    }),
+];

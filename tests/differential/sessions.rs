@@ -3,166 +3,114 @@
 use std::ptr;
 
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Answer, Session, called, null, state_name, ulong};
 
-use crate::names::state_name;
-use crate::report::{Report, Script};
-use crate::token::{Token, call};
-
-pub const SCRIPTS: &[Script] = &[
-    ("C_OpenSession", open),
-    ("C_CloseSession", close),
-    ("C_CloseAllSessions", close_all),
-    ("session states", states),
-    ("the last session", last),
-    ("one session of two", one_of_two),
-];
+use crate::NO;
+use crate::report::{Script, count};
 
 const RW: CK_FLAGS = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-const NO_SLOT: CK_SLOT_ID = 0x7fff_fff0;
 
-fn note_state(token: &Token, report: &mut Report, case: &str, session: CK_SESSION_HANDLE) {
-    let describe = |info: &CK_SESSION_INFO| {
-        let slot = match info.slotID == token.slot() {
-            true => "the token's slot",
-            false => "another slot",
+fn state(session: Session) -> Answer<String> {
+    let info = session.info()?;
+    let slot = match info.slotID == session.module.slot() {
+        true => "the token's slot",
+        false => "another slot",
+    };
+    called("C_GetSessionInfo");
+    let (state, flags, error) = (state_name(info.state), info.flags, info.ulDeviceError);
+    Ok(format!("{slot}, {state}, flags {flags:#x}, error {error}"))
+}
+
+pub const SCRIPTS: &[Script] = &[
+    ("C_OpenSession", |t, r| {
+        let slot = t.slot();
+        let open = |slot, flags| {
+            t.open(slot, flags).map(|session| match session.handle {
+                CK_INVALID_HANDLE => "CK_INVALID_HANDLE",
+                _ => "a handle",
+            })
         };
-        let (state, flags, error) = (state_name(info.state), info.flags, info.ulDeviceError);
-        format!("{slot}, {state}, flags {flags:#x}, error {error}")
-    };
-    report.fetched(case, token.session_info(session), describe);
-}
-
-fn open(token: &Token, report: &mut Report) {
-    let slot = token.slot();
-    let is_valid = |handle: &CK_SESSION_HANDLE| match *handle {
-        CK_INVALID_HANDLE => "CK_INVALID_HANDLE".to_owned(),
-        _ => "a handle".to_owned(),
-    };
-    report.fetched("read-only", token.open(slot, CKF_SERIAL_SESSION), is_valid);
-    report.fetched("read/write", token.open(slot, RW), is_valid);
-    report.fetched("without CKF_SERIAL_SESSION", token.open(slot, 0), is_valid);
-    let parallel = token.open(slot, CKF_RW_SESSION);
-    report.fetched("read/write without CKF_SERIAL_SESSION", parallel, is_valid);
-    let nowhere = token.open(NO_SLOT, CKF_SERIAL_SESSION);
-    report.fetched("of no slot", nowhere, is_valid);
-    let nowhere = token.open(NO_SLOT, 0);
-    report.fetched("of no slot, without CKF_SERIAL_SESSION", nowhere, is_valid);
-    let application = ptr::from_ref(token).cast_mut().cast();
-    let mut session = 0;
-    report.note(
-        "with an application and a callback",
-        call!(
-            token,
-            C_OpenSession(
-                slot,
-                CKF_SERIAL_SESSION,
-                application,
-                Some(notify),
-                &mut session
-            )
-        ),
-    );
-    report.note(
-        "without a place",
-        call!(
-            token,
-            C_OpenSession(
-                slot,
-                CKF_SERIAL_SESSION,
-                ptr::null_mut(),
-                None,
-                ptr::null_mut()
-            )
-        ),
-    );
-    let (first, second) = (token.session(), token.session());
-    report.note("two handles differ", first != second);
-}
+        let application = ptr::from_ref(t).cast_mut().cast();
+        let (serial, mut session) = (CKF_SERIAL_SESSION, 0);
+        rows! { r;
+            "read-only" => open(slot, serial) => "CKR_OK, a handle";
+            "read/write" => open(slot, RW) => "CKR_OK, a handle";
+            "without CKF_SERIAL_SESSION" => open(slot, 0) => CKR_SESSION_PARALLEL_NOT_SUPPORTED;
+            "read/write without CKF_SERIAL_SESSION" => open(slot, CKF_RW_SESSION) => CKR_SESSION_PARALLEL_NOT_SUPPORTED;
+            "of no slot" => open(NO, serial) => CKR_SLOT_ID_INVALID;
+            "of no slot, without CKF_SERIAL_SESSION" => open(NO, 0) => CKR_SLOT_ID_INVALID;
+            "with an application and a callback" => call!(t, C_OpenSession(slot, serial, application, Some(notify), &mut session))
+                => CKR_OK;
+            "without a place" => call!(t, C_OpenSession(slot, serial, null(), None, null())) => CKR_ARGUMENTS_BAD;
+            "two handles differ" => t.session().handle != t.session().handle => true;
+        }
+    }),
+    ("C_CloseSession", |t, r| {
+        let session = t.session();
+        rows! { r;
+            "once" => session.close() => CKR_OK;
+            "twice" => session.close() => CKR_SESSION_HANDLE_INVALID;
+            "CK_INVALID_HANDLE" => t.at(CK_INVALID_HANDLE).close() => CKR_SESSION_HANDLE_INVALID;
+            "a handle that never was" => t.at(NO).close() => CKR_SESSION_HANDLE_INVALID;
+            "the handle is not given again" => t.session().handle != session.handle => true;
+        }
+    }),
+    ("C_CloseAllSessions", |t, r| {
+        let slot = t.slot();
+        rows! { r; "without a session" => call!(t, C_CloseAllSessions(slot)) => CKR_OK; }
+        let sessions = [t.user(), t.session(), t.read_write()];
+        rows! { r;
+            "of no slot" => call!(t, C_CloseAllSessions(NO)) => CKR_SLOT_ID_INVALID;
+            "the first, before" => state(sessions[0]) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
+            "with three sessions" => call!(t, C_CloseAllSessions(slot)) => CKR_OK;
+            "session 0, after" => state(sessions[0]) => CKR_SESSION_HANDLE_INVALID;
+            "session 1, after" => state(sessions[1]) => CKR_SESSION_HANDLE_INVALID;
+            "session 2, after" => state(sessions[2]) => CKR_SESSION_HANDLE_INVALID;
+            "a new one" => state(t.session()) => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
+        }
+    }),
+    ("session states", |t, r| {
+        let (read_only, read_write) = (t.session(), t.read_write());
+        rows! { r;
+            "read-only, before login" => state(read_only) => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
+            "read/write, before login" => state(read_write) => "CKR_OK, the token's slot, CKS_RW_PUBLIC_SESSION, flags 0x6, error 0";
+            @ read_only.login();
+            "read-only, after login" => state(read_only) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
+            "read/write, after login in the other" => state(read_write)
+                => "CKR_OK, the token's slot, CKS_RW_USER_FUNCTIONS, flags 0x6, error 0";
+            "opened after login" => state(t.session()) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
+            @ read_write.logout();
+            "read-only, after logout in the other" => state(read_only)
+                => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
+            "read/write, after logout" => state(read_write) => "CKR_OK, the token's slot, CKS_RW_PUBLIC_SESSION, flags 0x6, error 0";
+            "C_GetSessionInfo without a place" => call!(t, C_GetSessionInfo(read_only.handle, null())) => CKR_ARGUMENTS_BAD;
+        }
+    }),
+    // Closing the last session logs out (PKCS #11 3.2, section 5.6.2).
+    ("the last session", |t, r| {
+        rows! { r; "closed" => t.user().close() => CKR_OK; }
+        let session = t.session();
+        rows! { r;
+            "a new session" => state(session) => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
+            "logout" => session.logout() => CKR_USER_NOT_LOGGED_IN | CKR_OK: LOGOUT;
+            "login" => session.login() => CKR_OK;
+        }
+    }),
+    ("one session of two", |t, r| {
+        let (first, second) = (t.user(), t.session());
+        rows! { r;
+            "the one that logged in is closed" => first.close() => CKR_OK;
+            "the other" => state(second) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
+            "private keys in the other" => count(second.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))])) => "CKR_OK, 6";
+        }
+    }),
+];
 
 unsafe extern "C" fn notify(
-    _session: CK_SESSION_HANDLE,
-    _event: CK_NOTIFICATION,
-    _application: *mut std::ffi::c_void,
+    _: CK_SESSION_HANDLE,
+    _: CK_NOTIFICATION,
+    _: *mut std::ffi::c_void,
 ) -> CK_RV {
     CKR_OK
-}
-
-fn close(token: &Token, report: &mut Report) {
-    let session = token.session();
-    report.note("once", token.close(session));
-    report.note("twice", token.close(session));
-    report.note("CK_INVALID_HANDLE", token.close(CK_INVALID_HANDLE));
-    report.note("a handle that never was", token.close(0x7fff_fff0));
-    let next = token.session();
-    report.note("the handle is not given again", next != session);
-}
-
-fn close_all(token: &Token, report: &mut Report) {
-    let slot = token.slot();
-    report.note("without a session", call!(token, C_CloseAllSessions(slot)));
-    let sessions = [
-        token.user_session(),
-        token.session(),
-        token.open(slot, RW).unwrap(),
-    ];
-    report.note("of no slot", call!(token, C_CloseAllSessions(NO_SLOT)));
-    note_state(token, report, "the first, before", sessions[0]);
-    report.note(
-        "with three sessions",
-        call!(token, C_CloseAllSessions(slot)),
-    );
-    for (index, session) in sessions.into_iter().enumerate() {
-        note_state(token, report, &format!("session {index}, after"), session);
-    }
-    note_state(token, report, "a new one", token.session());
-}
-
-fn states(token: &Token, report: &mut Report) {
-    let slot = token.slot();
-    let read_only = token.session();
-    let read_write = token.open(slot, RW).unwrap();
-    note_state(token, report, "read-only, before login", read_only);
-    note_state(token, report, "read/write, before login", read_write);
-    token.login(read_only);
-    note_state(token, report, "read-only, after login", read_only);
-    note_state(
-        token,
-        report,
-        "read/write, after login in the other",
-        read_write,
-    );
-    note_state(token, report, "opened after login", token.session());
-    token.logout(read_write);
-    note_state(
-        token,
-        report,
-        "read-only, after logout in the other",
-        read_only,
-    );
-    note_state(token, report, "read/write, after logout", read_write);
-    report.note(
-        "C_GetSessionInfo without a place",
-        call!(token, C_GetSessionInfo(read_only, ptr::null_mut())),
-    );
-}
-
-/// Closing the last session logs out (PKCS #11 3.2, section 5.6.2).
-fn last(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    report.note("closed", token.close(session));
-    let session = token.session();
-    note_state(token, report, "a new session", session);
-    report.note("logout", token.logout(session));
-    report.note("login", token.login(session));
-}
-
-fn one_of_two(token: &Token, report: &mut Report) {
-    let (first, second) = (token.user_session(), token.session());
-    report.note("the one that logged in is closed", token.close(first));
-    note_state(token, report, "the other", second);
-    let template = [(CKA_CLASS, crate::token::ulong(CKO_PRIVATE_KEY))];
-    let keys = token.find(second, &template);
-    report.fetched("private keys in the other", keys, |keys| {
-        keys.len().to_string()
-    });
 }

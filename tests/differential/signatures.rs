@@ -1,20 +1,11 @@
 //! Signatures: every mechanism with every key, in one part and in several.
 
 use cryptoki_sys::*;
+use pkcs11_test::harness::{Answer, Mechanism, Module, Session, mechanism_name};
 
-use crate::names::mechanism_name;
 use crate::report::{Report, Script, shown};
-use crate::token::{Answer, Mechanism, Token};
 use crate::verification::{Hash, MD5, Padding, SHA1, SHA256, SHA384, SHA512, Signed};
 use crate::{EC_LABELS, RSA_LABELS};
-
-pub const SCRIPTS: &[Script] = &[
-    ("of a digest", of_digests),
-    ("of a message", of_messages),
-    ("of a message in parts", in_parts),
-    ("of an empty message", of_nothing),
-    ("of a long message in parts", of_much),
-];
 
 const MESSAGE: &[u8] = b"What is signed here is the digest of this message.\n";
 
@@ -48,121 +39,112 @@ const OF_MESSAGES: [(CK_MECHANISM_TYPE, Padding, &Hash); 13] = [
     (CKM_ECDSA_SHA512, Ecdsa, &SHA512),
 ];
 
-fn labels(padding: Padding) -> [&'static str; 3] {
-    match padding {
-        Ecdsa => EC_LABELS,
-        _ => RSA_LABELS,
-    }
-}
-
-fn of_digests(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    for (id, padding, hashes) in OF_DIGESTS {
-        for hash in hashes {
-            let (mechanism, data) = match padding {
-                Pkcs1 => (Mechanism::new(id), hash.digest_info(MESSAGE)),
-                Pss => (hash.pss(id), hash.digest(MESSAGE)),
-                Ecdsa => (Mechanism::new(id), hash.digest(MESSAGE)),
-            };
-            for label in labels(padding) {
-                let signed = Signed {
-                    case: format!("{label} {} {}", mechanism_name(id), hash.name),
-                    label,
-                    padding,
-                    hash,
-                    message: MESSAGE.to_vec(),
-                    signature: Vec::new(),
+pub const SCRIPTS: &[Script] = &[
+    ("of a digest", |t, r| {
+        let session = t.user();
+        for (id, padding, hashes) in OF_DIGESTS {
+            for hash in hashes {
+                let data = match padding {
+                    Pkcs1 => hash.digest_info(MESSAGE),
+                    _ => hash.digest(MESSAGE),
                 };
-                let signature = initialized(token, session, &mechanism, label)
-                    .and_then(|()| token.sign(session, &data));
-                note(report, signed, signature);
+                let name = format!("{} {}", mechanism_name(id), hash.name);
+                of_each_key(session, r, &name, id, padding, hash, MESSAGE, |session| {
+                    session.sign(&data)
+                });
             }
         }
+    }),
+    ("of a message", |t, r| {
+        each(t, r, MESSAGE, |session| session.sign(MESSAGE))
+    }),
+    ("of a message in parts", |t, r| {
+        each(t, r, MESSAGE, |session| {
+            let mut parts = MESSAGE.chunks(7).chain([&b""[..]]);
+            parts.try_for_each(|part| session.sign_update(part).answer(()))?;
+            session.sign_final()
+        })
+    }),
+    ("of an empty message", |t, r| {
+        each(t, r, b"", |session| session.sign(b""))
+    }),
+    ("of a long message in parts", |t, r| {
+        let message: Vec<u8> = MESSAGE.iter().copied().cycle().take(300_000).collect();
+        each(t, r, &message, |session| {
+            let mut parts = message.chunks(65_536);
+            parts.try_for_each(|part| session.sign_update(part).answer(()))?;
+            session.sign_final()
+        });
+    }),
+];
+
+/// Signs a message by every mechanism that hashes, with every key.
+fn each(t: &Module, r: &mut Report, message: &[u8], sign: impl Fn(Session) -> Answer<Vec<u8>>) {
+    let session = t.user();
+    answers! { r;
+        "demo/p-256 CKM_ECDSA_SHA*" => "CKR_OK, 64 bytes" | CKR_MECHANISM_INVALID: NO_ECDSA_SHA;
+        "demo/p-384 CKM_ECDSA_SHA*" => "CKR_OK, 96 bytes" | CKR_MECHANISM_INVALID: NO_ECDSA_SHA;
+        "demo/p-521 CKM_ECDSA_SHA*" => "CKR_OK, 132 bytes" | CKR_MECHANISM_INVALID: NO_ECDSA_SHA;
+    }
+    for (id, padding, hash) in OF_MESSAGES {
+        of_each_key(
+            session,
+            r,
+            &mechanism_name(id),
+            id,
+            padding,
+            hash,
+            message,
+            &sign,
+        );
     }
 }
 
-fn of_messages(token: &Token, report: &mut Report) {
-    each(token, report, MESSAGE, |session, message| {
-        token.sign(session, message)
-    });
-}
-
-fn in_parts(token: &Token, report: &mut Report) {
-    each(token, report, MESSAGE, |session, message| {
-        for part in message.chunks(7) {
-            token.sign_update(session, part).answer(())?;
-        }
-        token.sign_update(session, b"").answer(())?;
-        token.sign_final(session)
-    });
-}
-
-fn of_nothing(token: &Token, report: &mut Report) {
-    each(token, report, b"", |session, message| {
-        token.sign(session, message)
-    });
-}
-
-fn of_much(token: &Token, report: &mut Report) {
-    let message: Vec<u8> = MESSAGE.iter().copied().cycle().take(300_000).collect();
-    each(token, report, &message, |session, message| {
-        for part in message.chunks(65_536) {
-            token.sign_update(session, part).answer(())?;
-        }
-        token.sign_final(session)
-    });
-}
-
-/// Signs a message by every mechanism that hashes, with every key.
-fn each(
-    token: &Token,
-    report: &mut Report,
+/// Signs with every key that goes with a mechanism, and notes the signature: its bytes, or where they are of chance, their
+/// number.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "they are the columns of one table"
+)]
+fn of_each_key(
+    session: Session,
+    r: &mut Report,
+    name: &str,
+    id: CK_MECHANISM_TYPE,
+    padding: Padding,
+    hash: &'static Hash,
     message: &[u8],
-    sign: impl Fn(CK_SESSION_HANDLE, &[u8]) -> Answer<Vec<u8>>,
+    sign: impl Fn(Session) -> Answer<Vec<u8>>,
 ) {
-    let session = token.user_session();
-    for (id, padding, hash) in OF_MESSAGES {
-        let mechanism = match padding {
-            Pss => hash.pss(id),
-            _ => Mechanism::new(id),
+    let mechanism = match padding {
+        Pss => hash.pss(id),
+        _ => Mechanism::from(id),
+    };
+    for label in if padding == Ecdsa {
+        EC_LABELS
+    } else {
+        RSA_LABELS
+    } {
+        let case = format!("{label} {name}");
+        let init = session
+            .sign_init(&mechanism, session.private(label))
+            .answer(());
+        let signature = init.and_then(|()| sign(session));
+        let told = |signature: &Vec<u8>| match padding {
+            Pkcs1 => shown(signature),
+            _ => format!("{} bytes", signature.len()),
         };
-        for label in labels(padding) {
-            let signed = Signed {
-                case: format!("{label} {}", mechanism_name(id)),
+        rows! { r; &case => signature.as_ref().map(told).map_err(|rv| *rv); }
+        if let Ok(signature) = signature {
+            let (case, message) = (r.case(case), message.to_vec());
+            r.signatures.push(Signed {
+                case,
                 label,
                 padding,
                 hash,
-                message: message.to_vec(),
-                signature: Vec::new(),
-            };
-            let signature = initialized(token, session, &mechanism, label)
-                .and_then(|()| sign(session, message));
-            note(report, signed, signature);
+                message,
+                signature,
+            });
         }
-    }
-}
-
-fn initialized(
-    token: &Token,
-    session: CK_SESSION_HANDLE,
-    mechanism: &Mechanism,
-    label: &str,
-) -> Answer<()> {
-    let key = token.object(session, CKO_PRIVATE_KEY, label);
-    token.sign_init(session, mechanism, key).answer(())
-}
-
-/// Notes a signature: its bytes, or where they are of chance, their number.
-fn note(report: &mut Report, mut signed: Signed, signature: Answer<Vec<u8>>) {
-    report.fetched(&signed.case, signature.clone(), |signature| {
-        match signed.padding {
-            Pkcs1 => shown(signature),
-            _ => format!("{} bytes", signature.len()),
-        }
-    });
-    if let Ok(signature) = signature {
-        signed.signature = signature;
-        signed.case = report.case(&signed.case);
-        report.signatures.push(signed);
     }
 }

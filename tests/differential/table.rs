@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{Difference, Report, fits};
+use crate::report::{Noted, Report};
 use crate::sections::SECTIONS;
 
 const INTRODUCTION: &str = "\
@@ -18,12 +18,8 @@ A situation is the part of the test that it is from, and the case in it. Data, k
 Written by a test, which fails when it is not current; `SIGNPATH_TEST_UPDATE=1 cargo test --test differential` writes it anew.
 ";
 
-/// What scripts found.
-pub struct Part<'a> {
-    pub ours: &'a Report,
-    /// What SoftHSM answered, and why it differs; none where it does not have the functions.
-    pub softhsm: Option<(&'a Report, &'static [Difference])>,
-}
+/// What scripts found: our answers, and those of SoftHSM, if it has the functions.
+pub type Part = (Report, Option<Report>);
 
 /// The cases of a script in which a function returns the same.
 struct Row {
@@ -130,24 +126,19 @@ pub fn table(parts: &[Part]) -> String {
     text
 }
 
-fn rows(part: &Part, reasons: &mut Vec<&'static str>) -> Vec<Row> {
+fn rows((ours, softhsm): &Part, reasons: &mut Vec<&'static str>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for (index, answer) in part.ours.answers.iter().enumerate() {
+    for (index, answer) in ours.answers.iter().enumerate() {
         let Some(rv) = return_value(&answer.answer) else {
             continue;
         };
-        let softhsm = match part.softhsm {
+        let theirs = softhsm
+            .as_ref()
+            .map(|report| &*report.answers[index].answer);
+        let softhsm = match theirs.map(|theirs| return_value(theirs).unwrap_or("another answer")) {
             None => "–".to_owned(),
-            Some((report, differences)) => {
-                let theirs = &report.answers[index].answer;
-                match return_value(theirs).unwrap_or("another answer") {
-                    theirs if theirs == rv => "the same".to_owned(),
-                    theirs => format!(
-                        "{theirs} ({})",
-                        reason(&answer.name(), differences, reasons)
-                    ),
-                }
-            }
+            Some(theirs) if theirs == rv => "the same".to_owned(),
+            Some(theirs) => format!("{theirs} ({})", reason(ours, answer, reasons)),
         };
         let is_like = |row: &&mut Row| {
             (row.function, row.script, &*row.rv, &*row.softhsm)
@@ -180,25 +171,13 @@ fn situation(function: &str, case: &str) -> String {
 }
 
 /// The number of the reason for a difference, in the list of those that were needed.
-fn reason(
-    case: &str,
-    differences: &'static [Difference],
-    reasons: &mut Vec<&'static str>,
-) -> usize {
-    let difference = differences
-        .iter()
-        .find(|difference| {
-            difference
-                .cases
-                .iter()
-                .any(|(pattern, ..)| fits(pattern, case))
-        })
-        .unwrap_or_else(|| panic!("{case} differs, and is not listed"));
-    let known = reasons
-        .iter()
-        .position(|reason| *reason == difference.reason);
+fn reason(report: &Report, noted: &Noted, reasons: &mut Vec<&'static str>) -> usize {
+    let Some((_, Some((_, reason)))) = report.expected(noted) else {
+        panic!("{} differs, and is not listed", noted.name());
+    };
+    let known = reasons.iter().position(|known| *known == reason);
     let index = known.unwrap_or_else(|| {
-        reasons.push(difference.reason);
+        reasons.push(reason);
         reasons.len() - 1
     });
     index + 1
@@ -206,10 +185,6 @@ fn reason(
 
 /// The return value in an answer, if it is one.
 fn return_value(answer: &str) -> Option<&str> {
-    if answer.starts_with("Ok(") {
-        return Some("CKR_OK");
-    }
-    let answer = answer.strip_prefix("Err(").unwrap_or(answer);
     let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let end = answer.find(|c| !is_of_name(c)).unwrap_or(answer.len());
     answer.get(..end).filter(|name| name.starts_with("CKR_"))

@@ -1,218 +1,108 @@
 //! Functions that SoftHSM has and a read-only token for signing has not.
 
-use std::ptr;
-
 use cryptoki_sys::*;
+use pkcs11_test::harness::{Mechanism, null};
 
-use crate::RSA_LABELS;
-use crate::report::{Report, Script};
-use crate::token::{Token, call};
-
-pub const SCRIPTS: &[Script] = &[
-    ("encrypt and decrypt", encrypt_and_decrypt),
-    ("keys", keys),
-    ("PINs", pins),
-    ("state", state),
-    ("recovery", recovery),
-    ("dual functions", dual),
-    ("parallel functions", parallel),
-];
+use crate::RSA;
+use crate::report::Script;
 
 fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM {
-    CK_MECHANISM {
-        mechanism: id,
-        pParameter: ptr::null_mut(),
-        ulParameterLen: 0,
-    }
+    Mechanism::from(id).raw()
 }
 
-fn encrypt_and_decrypt(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let public = token.object(session, CKO_PUBLIC_KEY, RSA_LABELS[0]);
-    let private = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let mut rsa = mechanism(CKM_RSA_PKCS);
-    let (mut data, mut value, mut length) = ([0x5a; 256], [0; 256], 256);
-    let (data, value) = (data.as_mut_ptr(), value.as_mut_ptr());
-    report.note(
-        "C_EncryptInit",
-        call!(token, C_EncryptInit(session, &mut rsa, public)),
-    );
-    report.note(
-        "C_Encrypt",
-        call!(token, C_Encrypt(session, data, 32, value, &mut length)),
-    );
-    report.note(
-        "C_EncryptUpdate",
-        call!(
-            token,
-            C_EncryptUpdate(session, data, 32, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_EncryptFinal",
-        call!(token, C_EncryptFinal(session, value, &mut length)),
-    );
-    report.note(
-        "C_DecryptInit",
-        call!(token, C_DecryptInit(session, &mut rsa, private)),
-    );
-    report.note(
-        "C_Decrypt",
-        call!(token, C_Decrypt(session, data, 256, value, &mut length)),
-    );
-    report.note(
-        "C_DecryptUpdate",
-        call!(
-            token,
-            C_DecryptUpdate(session, data, 32, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_DecryptFinal",
-        call!(token, C_DecryptFinal(session, value, &mut length)),
-    );
-}
-
-/// With a session that cannot write and keys that must not be wrapped, so that SoftHSM refuses too.
-fn keys(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let public = token.object(session, CKO_PUBLIC_KEY, RSA_LABELS[0]);
-    let private = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let none = ptr::null_mut();
-    let (mut key, mut other, mut value, mut length) = (0, 0, [0; 512], 512);
-    let value = value.as_mut_ptr();
-    let mut aes = mechanism(CKM_AES_KEY_GEN);
-    report.note(
-        "C_GenerateKey",
-        call!(token, C_GenerateKey(session, &mut aes, none, 0, &mut key)),
-    );
-    let mut ec = mechanism(CKM_EC_KEY_PAIR_GEN);
-    report.note(
-        "C_GenerateKeyPair",
-        call!(
-            token,
-            C_GenerateKeyPair(session, &mut ec, none, 0, none, 0, &mut key, &mut other)
-        ),
-    );
-    let mut rsa = mechanism(CKM_RSA_PKCS);
-    report.note(
-        "C_WrapKey",
-        call!(
-            token,
-            C_WrapKey(session, &mut rsa, public, private, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_UnwrapKey",
-        call!(
-            token,
-            C_UnwrapKey(session, &mut rsa, private, value, 256, none, 0, &mut key)
-        ),
-    );
-    let mut ecdh = mechanism(CKM_ECDH1_DERIVE);
-    report.note(
-        "C_DeriveKey",
-        call!(
-            token,
-            C_DeriveKey(session, &mut ecdh, private, none, 0, &mut key)
-        ),
-    );
-}
-
-fn pins(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let mut pin = *b"wrong PIN";
-    let pin = pin.as_mut_ptr();
-    report.note("C_InitPIN", call!(token, C_InitPIN(session, pin, 9)));
-    report.note("C_SetPIN", call!(token, C_SetPIN(session, pin, 9, pin, 9)));
-    let mut label = [b' '; 32];
-    report.note(
-        "C_InitToken with a session open",
-        call!(token, C_InitToken(token.slot(), pin, 9, label.as_mut_ptr())),
-    );
-}
-
-fn state(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let (mut state, mut length) = ([0; 16], 16);
-    let state = state.as_mut_ptr();
-    report.note(
-        "C_GetOperationState",
-        call!(token, C_GetOperationState(session, state, &mut length)),
-    );
-    report.note(
-        "C_SetOperationState",
-        call!(token, C_SetOperationState(session, state, 16, 0, 0)),
-    );
-}
-
-fn recovery(token: &Token, report: &mut Report) {
-    let session = token.user_session();
-    let public = token.object(session, CKO_PUBLIC_KEY, RSA_LABELS[0]);
-    let private = token.object(session, CKO_PRIVATE_KEY, RSA_LABELS[0]);
-    let mut rsa = mechanism(CKM_RSA_PKCS);
-    let (mut data, mut value, mut length) = ([0x5a; 256], [0; 256], 256);
-    let (data, value) = (data.as_mut_ptr(), value.as_mut_ptr());
-    report.note(
-        "C_SignRecoverInit",
-        call!(token, C_SignRecoverInit(session, &mut rsa, private)),
-    );
-    report.note(
-        "C_SignRecover",
-        call!(token, C_SignRecover(session, data, 32, value, &mut length)),
-    );
-    report.note(
-        "C_VerifyRecoverInit",
-        call!(token, C_VerifyRecoverInit(session, &mut rsa, public)),
-    );
-    report.note(
-        "C_VerifyRecover",
-        call!(
-            token,
-            C_VerifyRecover(session, data, 256, value, &mut length)
-        ),
-    );
-}
-
-fn dual(token: &Token, report: &mut Report) {
-    let session = token.session();
-    let (mut data, mut value, mut length) = ([0; 16], [0; 16], 16);
-    let (data, value) = (data.as_mut_ptr(), value.as_mut_ptr());
-    report.note(
-        "C_DigestEncryptUpdate",
-        call!(
-            token,
-            C_DigestEncryptUpdate(session, data, 16, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_DecryptDigestUpdate",
-        call!(
-            token,
-            C_DecryptDigestUpdate(session, data, 16, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_SignEncryptUpdate",
-        call!(
-            token,
-            C_SignEncryptUpdate(session, data, 16, value, &mut length)
-        ),
-    );
-    report.note(
-        "C_DecryptVerifyUpdate",
-        call!(
-            token,
-            C_DecryptVerifyUpdate(session, data, 16, value, &mut length)
-        ),
-    );
-}
-
-fn parallel(token: &Token, report: &mut Report) {
-    let session = token.session();
-    report.note(
-        "C_GetFunctionStatus",
-        call!(token, C_GetFunctionStatus(session)),
-    );
-    report.note("C_CancelFunction", call!(token, C_CancelFunction(session)));
-}
+pub const SCRIPTS: &[Script] = &[
+    ("encrypt and decrypt", |t, r| {
+        let session = t.user();
+        let (s, key, mut rsa) = (session.handle, session.key(RSA), mechanism(CKM_RSA_PKCS));
+        let (mut data, mut value, mut length) = ([0x5a; 256], [0; 256], 256);
+        let (m, d, v, l) = (
+            &raw mut rsa,
+            data.as_mut_ptr(),
+            value.as_mut_ptr(),
+            &raw mut length,
+        );
+        calls! { t, r;
+            C_EncryptInit(s, m, key.public) => CKR_FUNCTION_NOT_SUPPORTED | CKR_KEY_FUNCTION_NOT_PERMITTED: READ_ONLY;
+            C_Encrypt(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
+            C_EncryptUpdate(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
+            C_EncryptFinal(s, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
+            C_DecryptInit(s, m, key.private) => CKR_FUNCTION_NOT_SUPPORTED | CKR_KEY_FUNCTION_NOT_PERMITTED: READ_ONLY;
+            C_Decrypt(s, d, 256, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
+            C_DecryptUpdate(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
+            C_DecryptFinal(s, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
+        }
+    }),
+    // With a session that cannot write and keys that must not be wrapped, so that SoftHSM refuses too.
+    ("keys", |t, r| {
+        let session = t.user();
+        let (s, key) = (session.handle, session.key(RSA));
+        let (mut new, mut other, mut value, mut length) = (0, 0, [0; 512], 512);
+        let (v, l) = (value.as_mut_ptr(), &raw mut length);
+        let mut mechanisms = [
+            CKM_AES_KEY_GEN,
+            CKM_EC_KEY_PAIR_GEN,
+            CKM_RSA_PKCS,
+            CKM_ECDH1_DERIVE,
+        ]
+        .map(mechanism);
+        let [aes, ec, rsa, ecdh] = &mut mechanisms;
+        calls! { t, r;
+            C_GenerateKey(s, aes, null(), 0, &mut new) => CKR_FUNCTION_NOT_SUPPORTED | CKR_TEMPLATE_INCOMPLETE: READ_ONLY;
+            C_GenerateKeyPair(s, ec, null(), 0, null(), 0, &mut new, &mut other) => CKR_FUNCTION_NOT_SUPPORTED | CKR_TEMPLATE_INCOMPLETE: READ_ONLY;
+            C_WrapKey(s, rsa, key.public, key.private, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_KEY_FUNCTION_NOT_PERMITTED: READ_ONLY;
+            C_UnwrapKey(s, rsa, key.private, v, 256, null(), 0, &mut new) => CKR_FUNCTION_NOT_SUPPORTED | CKR_ARGUMENTS_BAD: READ_ONLY;
+            C_DeriveKey(s, ecdh, key.private, null(), 0, &mut new) => CKR_FUNCTION_NOT_SUPPORTED | CKR_ARGUMENTS_BAD: READ_ONLY;
+        }
+    }),
+    ("PINs", |t, r| {
+        let (s, mut pin, mut label) = (t.session().handle, *b"wrong PIN", [b' '; 32]);
+        let (p, slot) = (pin.as_mut_ptr(), t.slot());
+        calls! { t, r;
+            C_InitPIN(s, p, 9) => CKR_FUNCTION_NOT_SUPPORTED | CKR_USER_NOT_LOGGED_IN: READ_ONLY;
+            C_SetPIN(s, p, 9, p, 9) => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_READ_ONLY: READ_ONLY;
+            "with a session open": C_InitToken(slot, p, 9, label.as_mut_ptr()) => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_EXISTS: READ_ONLY;
+        }
+    }),
+    ("state", |t, r| {
+        let (s, mut state, mut length) = (t.session().handle, [0; 16], 16);
+        let p = state.as_mut_ptr();
+        calls! { t, r;
+            C_GetOperationState(s, p, &mut length) => CKR_OPERATION_NOT_INITIALIZED | CKR_FUNCTION_NOT_SUPPORTED: STATE;
+            C_SetOperationState(s, p, 16, 0, 0) => CKR_SAVED_STATE_INVALID | CKR_FUNCTION_NOT_SUPPORTED: STATE;
+        }
+    }),
+    ("recovery", |t, r| {
+        let session = t.user();
+        let (s, key, mut rsa) = (session.handle, session.key(RSA), mechanism(CKM_RSA_PKCS));
+        let (mut data, mut value, mut length) = ([0x5a; 256], [0; 256], 256);
+        let (m, d, v, l) = (
+            &raw mut rsa,
+            data.as_mut_ptr(),
+            value.as_mut_ptr(),
+            &raw mut length,
+        );
+        calls! { t, r;
+            C_SignRecoverInit(s, m, key.private) => CKR_FUNCTION_NOT_SUPPORTED;
+            C_SignRecover(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
+            C_VerifyRecoverInit(s, m, key.public) => CKR_FUNCTION_NOT_SUPPORTED;
+            C_VerifyRecover(s, d, 256, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
+        }
+    }),
+    ("dual functions", |t, r| {
+        let (s, mut data, mut value, mut length) = (t.session().handle, [0; 16], [0; 16], 16);
+        let (d, v, l) = (data.as_mut_ptr(), value.as_mut_ptr(), &raw mut length);
+        calls! { t, r;
+            C_DigestEncryptUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
+            C_DecryptDigestUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
+            C_SignEncryptUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
+            C_DecryptVerifyUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
+        }
+    }),
+    ("parallel functions", |t, r| {
+        let s = t.session().handle;
+        calls! { t, r;
+            C_GetFunctionStatus(s) => CKR_FUNCTION_NOT_PARALLEL;
+            C_CancelFunction(s) => CKR_FUNCTION_NOT_PARALLEL;
+        }
+    }),
+];

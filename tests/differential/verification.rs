@@ -7,9 +7,8 @@ use sha1::Digest;
 use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Encode, Tag};
 
-use crate::names::Rv;
 use crate::report::shown;
-use crate::token::{Mechanism, Token};
+use pkcs11_test::harness::{Mechanism, Session};
 
 /// A digest, and its names in PKCS #11 and OpenSSL.
 pub struct Hash {
@@ -102,26 +101,22 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Panics unless SoftHSM and OpenSSL verify the signature: one with its public key object, the
-    /// other with the certificate beside it.
-    pub fn verify(&self, softhsm: &Token, session: CK_SESSION_HANDLE) {
-        let key = softhsm.object(session, CKO_PUBLIC_KEY, self.label);
+    /// Panics unless SoftHSM and OpenSSL verify the signature: one with its public key object in this session of its own,
+    /// the other with the certificate beside it.
+    pub fn verify(&self, session: Session) {
+        let digest = self.hash.digest(&self.message);
         let (mechanism, data) = match self.padding {
-            Padding::Pkcs1 => (
-                Mechanism::new(CKM_RSA_PKCS),
-                self.hash.digest_info(&self.message),
-            ),
-            Padding::Pss => (
-                self.hash.pss(CKM_RSA_PKCS_PSS),
-                self.hash.digest(&self.message),
-            ),
-            Padding::Ecdsa => (Mechanism::new(CKM_ECDSA), self.hash.digest(&self.message)),
+            Padding::Pkcs1 => (CKM_RSA_PKCS.into(), self.hash.digest_info(&self.message)),
+            Padding::Pss => (self.hash.pss(CKM_RSA_PKCS_PSS), digest),
+            Padding::Ecdsa => (CKM_ECDSA.into(), digest),
         };
-        let rv = softhsm.verify(session, &mechanism, key, &data, &self.signature);
-        assert_eq!(rv, Rv(CKR_OK), "{}: C_Verify of SoftHSM", self.case);
+        let rv = session
+            .key(self.label)
+            .verify(mechanism, &data, &self.signature);
+        assert_eq!(rv, CKR_OK, "{}: C_Verify of SoftHSM", self.case);
 
-        let certificate = softhsm.object(session, CKO_CERTIFICATE, self.label);
-        let certificate = softhsm.attribute(session, certificate, CKA_VALUE).unwrap();
+        let certificate = session.certificate(self.label);
+        let certificate = session.attribute(certificate, CKA_VALUE).unwrap();
         self.verify_with_openssl(&certificate);
     }
 

@@ -4,83 +4,32 @@ use cryptoki::context::Pkcs11;
 use cryptoki::error::Error;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, ObjectClass};
 
+use crate::Situation;
 use crate::common::slot;
-use crate::scene::{Scene, initialize};
-use crate::{Situation, situation};
+use crate::scene::initialize;
 
-const NOTHING: fn(&mut Scene) = |_| {};
-
-pub const SITUATIONS: &[Situation] = &[
-    situation(
-        "a secret key",
-        NOTHING,
-        |module| create(module, &[Attribute::Class(ObjectClass::SECRET_KEY)]),
-        "CKR_TEMPLATE_INCONSISTENT",
-        &["CKA_CLASS is CKO_SECRET_KEY, but only certificates and public keys"],
-    ),
-    situation(
-        "an attribute certificate",
-        NOTHING,
-        |module| {
-            let certificate_type = CertificateType::X_509_ATTR;
-            let class = Attribute::Class(ObjectClass::CERTIFICATE);
-            create(
-                module,
-                &[class, Attribute::CertificateType(certificate_type)],
-            )
-        },
-        "CKR_TEMPLATE_INCONSISTENT",
-        &["CKA_CERTIFICATE_TYPE is CKC_X_509_ATTR_CERT, but only X.509 certificates"],
-    ),
-    situation(
-        "an Ed25519 public key",
-        NOTHING,
-        |module| {
-            create(
-                module,
-                &[PUBLIC_KEY, Attribute::KeyType(KeyType::EC_EDWARDS)],
-            )
-        },
-        "CKR_TEMPLATE_INCONSISTENT",
-        &["CKA_KEY_TYPE is CKK_EC_EDWARDS, but only RSA and EC public keys"],
-    ),
-    situation(
-        "a public key without its type",
-        NOTHING,
-        |module| create(module, &[PUBLIC_KEY]),
-        "CKR_TEMPLATE_INCOMPLETE",
-        &["the template has no CKA_KEY_TYPE"],
-    ),
-    situation(
-        "a public key that decrypts",
-        NOTHING,
-        |module| {
-            let rsa = Attribute::KeyType(KeyType::RSA);
-            create(module, &[PUBLIC_KEY, rsa, Attribute::Decrypt(true)])
-        },
-        "CKR_TEMPLATE_INCONSISTENT",
-        &["an object of this class and type has no CKA_DECRYPT"],
-    ),
-    situation(
-        "an attribute of some vendor",
-        NOTHING,
-        |module| {
-            let id = AttributeType::VendorDefined(0x8000_1234);
-            create(module, &[Attribute::VendorDefined((id, vec![1]))])
-        },
-        "CKR_ATTRIBUTE_TYPE_INVALID",
-        &["attribute 0x80001234 is not known"],
-    ),
-    situation(
-        "a label of 100 000 bytes",
-        NOTHING,
-        |module| create(module, &[PUBLIC_KEY, Attribute::Label(vec![b'x'; 100_000])]),
-        "CKR_ATTRIBUTE_VALUE_INVALID",
-        &["CKA_LABEL can have 64 KiB at most; it has 100000 bytes"],
-    ),
-];
+pub const SITUATIONS: &[Situation] = situations! { scene;
+    "a secret key": [] |module| create(module, &[Attribute::Class(ObjectClass::SECRET_KEY)])
+        => CKR_TEMPLATE_INCONSISTENT, "none": "CKA_CLASS is CKO_SECRET_KEY, but only certificates and public keys";
+    "an attribute certificate":
+        [] |module| create(module, &[CERTIFICATE, Attribute::CertificateType(CertificateType::X_509_ATTR)])
+        => CKR_TEMPLATE_INCONSISTENT, "none": "CKA_CERTIFICATE_TYPE is CKC_X_509_ATTR_CERT, but only X.509 certificates";
+    "an Ed25519 public key": [] |module| create(module, &[PUBLIC_KEY, Attribute::KeyType(KeyType::EC_EDWARDS)])
+        => CKR_TEMPLATE_INCONSISTENT, "none": "CKA_KEY_TYPE is CKK_EC_EDWARDS, but only RSA and EC public keys";
+    "a public key without its type": [] |module| create(module, &[PUBLIC_KEY])
+        => CKR_TEMPLATE_INCOMPLETE, "none": "the template has no CKA_KEY_TYPE";
+    "a public key that decrypts":
+        [] |module| create(module, &[PUBLIC_KEY, Attribute::KeyType(KeyType::RSA), Attribute::Decrypt(true)])
+        => CKR_TEMPLATE_INCONSISTENT, "none": "an object of this class and type has no CKA_DECRYPT";
+    "an attribute of some vendor":
+        [] |module| create(module, &[Attribute::VendorDefined((AttributeType::VendorDefined(0x8000_1234), vec![1]))])
+        => CKR_ATTRIBUTE_TYPE_INVALID, "none": "attribute 0x80001234 is not known";
+    "a label of 100 000 bytes": [] |module| create(module, &[PUBLIC_KEY, Attribute::Label(vec![b'x'; 100_000])])
+        => CKR_ATTRIBUTE_VALUE_INVALID, "none": "CKA_LABEL can have 64 KiB at most; it has 100000 bytes";
+};
 
 const PUBLIC_KEY: Attribute = Attribute::Class(ObjectClass::PUBLIC_KEY);
+const CERTIFICATE: Attribute = Attribute::Class(ObjectClass::CERTIFICATE);
 
 fn create(module: &Pkcs11, template: &[Attribute]) -> Result<(), Error> {
     initialize(module).unwrap();

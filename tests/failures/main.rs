@@ -4,6 +4,26 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+/// Rows of situations, each with what brings it about, what a program then calls, and what comes of it:
+/// `"what is wrong": [preparation of the scene] call => return value, "requests": "parts", "of the line";`.
+macro_rules! situations {
+    ($scene:ident; $(
+        $what:literal: [$($prepare:tt)*] $act:expr => $code:ident, $requests:literal: $($part:literal),*;
+    )*) => {
+        &[$(Situation {
+            what: $what,
+            prepare: |$scene: &mut crate::scene::Scene| {
+                let _ = &$scene;
+                $($prepare)*
+            },
+            act: $act,
+            code: stringify!($code),
+            line: &[$($part),*],
+            requests: $requests,
+        }),*]
+    };
+}
+
 mod configuration;
 mod creating;
 mod login;
@@ -40,22 +60,8 @@ struct Situation {
     code: &'static str,
     /// What the line on stderr has to hold.
     line: &'static [&'static str],
-}
-
-const fn situation(
-    what: &'static str,
-    prepare: fn(&mut Scene),
-    act: fn(&Pkcs11) -> Result<(), Error>,
-    code: &'static str,
-    line: &'static [&'static str],
-) -> Situation {
-    Situation {
-        what,
-        prepare,
-        act,
-        code,
-        line,
-    }
+    /// The requests that come to the service.
+    requests: &'static str,
 }
 
 /// The parts of the page.
@@ -136,6 +142,10 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
     if let Some(part) = situation.line.iter().find(|part| !line.contains(**part)) {
         return Err(format!("{what}: {part:?} is not in {line:?}"));
     }
+    let requests = scene.requests();
+    if requests != situation.requests {
+        return Err(format!("{what}: {requests}, not {}", situation.requests));
+    }
     let is_shown = |secret: &String| run.stderr.contains(secret) || run.stdout.contains(secret);
     if scene.secrets().iter().any(is_shown) {
         return Err(format!("{what}: a secret is shown in {line:?}"));
@@ -144,6 +154,6 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
         what,
         code: situation.code,
         line: scene.without_chance(line),
-        requests: scene.requests(),
+        requests,
     })
 }

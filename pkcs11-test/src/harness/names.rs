@@ -4,11 +4,18 @@ use std::fmt;
 
 use cryptoki_sys::*;
 
-use crate::token::Answer;
+/// What a call that fetches something gave.
+pub type Answer<T> = Result<T, Rv>;
 
 /// A return value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Rv(pub CK_RV);
+
+impl PartialEq<CK_RV> for Rv {
+    fn eq(&self, other: &CK_RV) -> bool {
+        self.0 == *other
+    }
+}
 
 impl Rv {
     /// `value` if the call succeeded.

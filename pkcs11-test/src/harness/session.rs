@@ -1,0 +1,387 @@
+//! The calls of a session.
+
+use cryptoki_sys::*;
+
+use super::module::{Mechanism, Module, Output, called, null, ulong};
+use super::names::{Answer, Rv};
+use crate::call;
+
+type Attributes<'a> = &'a [(CK_ATTRIBUTE_TYPE, Vec<u8>)];
+
+/// A session, open or not.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    pub module: &'a Module,
+    pub handle: CK_SESSION_HANDLE,
+}
+
+/// A key of a signing policy as its session sees it.
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    pub session: Session<'a>,
+    pub private: CK_OBJECT_HANDLE,
+    pub public: CK_OBJECT_HANDLE,
+}
+
+/// Pointer and length of what a module only reads.
+fn raw(bytes: &[u8]) -> (*mut CK_BYTE, CK_ULONG) {
+    (bytes.as_ptr().cast_mut(), bytes.len() as CK_ULONG)
+}
+
+/// Calls with the structures that point to the values of a template.
+pub fn with<T>(template: Attributes, call: impl FnOnce(*mut CK_ATTRIBUTE, CK_ULONG) -> T) -> T {
+    let attribute = |(id, value): &(CK_ATTRIBUTE_TYPE, Vec<u8>)| CK_ATTRIBUTE {
+        type_: *id,
+        pValue: raw(value).0.cast(),
+        ulValueLen: raw(value).1,
+    };
+    let mut attributes: Vec<_> = template.iter().map(attribute).collect();
+    call(attributes.as_mut_ptr(), template.len() as CK_ULONG)
+}
+
+impl<'a> Session<'a> {
+    /// Logs the user in with the right PIN.
+    pub fn login(self) -> Rv {
+        self.login_as(CKU_USER, &self.module.pin)
+    }
+
+    pub fn login_as(self, user: CK_USER_TYPE, pin: &[u8]) -> Rv {
+        let (pin, length) = raw(pin);
+        call!(self.module, C_Login(self.handle, user, pin, length))
+    }
+
+    pub fn logout(self) -> Rv {
+        call!(self.module, C_Logout(self.handle))
+    }
+
+    pub fn close(self) -> Rv {
+        call!(self.module, C_CloseSession(self.handle))
+    }
+
+    pub fn cancel(self, flags: CK_FLAGS) -> Rv {
+        call!(self.module, C_SessionCancel(self.handle, flags))
+    }
+
+    pub fn info(self) -> Answer<CK_SESSION_INFO> {
+        let mut info = CK_SESSION_INFO::default();
+        call!(self.module, C_GetSessionInfo(self.handle, &mut info)).answer(info)
+    }
+
+    pub fn find_init(self, template: Attributes) -> Rv {
+        with(template, |template, count| {
+            call!(self.module, C_FindObjectsInit(self.handle, template, count))
+        })
+    }
+
+    /// The next objects of a search, at most `limit`.
+    pub fn find_next(self, limit: usize) -> Answer<Vec<CK_OBJECT_HANDLE>> {
+        let (mut objects, mut count) = (vec![0; limit], 0);
+        let rv = call!(
+            self.module,
+            C_FindObjects(
+                self.handle,
+                objects.as_mut_ptr(),
+                limit as CK_ULONG,
+                &mut count
+            )
+        );
+        objects.truncate(count as usize);
+        rv.answer(objects)
+    }
+
+    pub fn find_final(self) -> Rv {
+        call!(self.module, C_FindObjectsFinal(self.handle))
+    }
+
+    /// All objects that match, up to 100.
+    pub fn find(self, template: Attributes) -> Answer<Vec<CK_OBJECT_HANDLE>> {
+        self.find_init(template).answer(())?;
+        let found = self.find_next(100);
+        self.find_final().answer(())?;
+        called("C_FindObjects");
+        found
+    }
+
+    /// The one object of a class with that CKA_ID.
+    pub fn object(self, class: CK_OBJECT_CLASS, id: &str) -> CK_OBJECT_HANDLE {
+        match self
+            .find(&[(CKA_CLASS, ulong(class)), (CKA_ID, id.into())])
+            .unwrap()[..]
+        {
+            [object] => object,
+            ref found => panic!("{} objects of class {class} are {id}", found.len()),
+        }
+    }
+
+    pub fn private(self, id: &str) -> CK_OBJECT_HANDLE {
+        self.object(CKO_PRIVATE_KEY, id)
+    }
+
+    pub fn public(self, id: &str) -> CK_OBJECT_HANDLE {
+        self.object(CKO_PUBLIC_KEY, id)
+    }
+
+    pub fn certificate(self, id: &str) -> CK_OBJECT_HANDLE {
+        self.object(CKO_CERTIFICATE, id)
+    }
+
+    /// Both keys of a signing policy.
+    pub fn key(self, id: &str) -> Key<'a> {
+        Key {
+            session: self,
+            private: self.private(id),
+            public: self.public(id),
+        }
+    }
+
+    /// Asks for attributes into buffers of the given sizes ([`None`] for NULL): the return value, and for each attribute the
+    /// length that it came back with and the buffer.
+    pub fn attributes_into(
+        self,
+        object: CK_OBJECT_HANDLE,
+        wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)],
+    ) -> (Rv, Vec<(CK_ULONG, Vec<u8>)>) {
+        let rooms = wanted
+            .iter()
+            .map(|(_, room)| vec![0; room.unwrap_or_default()]);
+        let mut buffers: Vec<Vec<u8>> = rooms.collect();
+        let attribute = |((id, room), buffer): (&(_, Option<usize>), &mut Vec<u8>)| CK_ATTRIBUTE {
+            type_: *id,
+            pValue: room.map_or(null(), |_| buffer.as_mut_ptr().cast()),
+            ulValueLen: buffer.len() as CK_ULONG,
+        };
+        let mut template: Vec<_> = wanted.iter().zip(&mut buffers).map(attribute).collect();
+        let (pointer, count) = (template.as_mut_ptr(), template.len() as CK_ULONG);
+        let rv = call!(
+            self.module,
+            C_GetAttributeValue(self.handle, object, pointer, count)
+        );
+        let lengths = template.iter().map(|attribute| attribute.ulValueLen);
+        (rv, lengths.zip(buffers).collect())
+    }
+
+    /// The value of one attribute.
+    pub fn attribute(self, object: CK_OBJECT_HANDLE, id: CK_ATTRIBUTE_TYPE) -> Answer<Vec<u8>> {
+        let (rv, sized) = self.attributes_into(object, &[(id, None)]);
+        rv.answer(())?;
+        let (rv, mut read) = self.attributes_into(object, &[(id, Some(sized[0].0 as usize))]);
+        rv.answer(read.remove(0).1)
+    }
+
+    pub fn create(self, template: Attributes) -> Answer<CK_OBJECT_HANDLE> {
+        let mut object = 0;
+        let create = |template, count| {
+            call!(
+                self.module,
+                C_CreateObject(self.handle, template, count, &mut object)
+            )
+        };
+        with(template, create).answer(object)
+    }
+
+    pub fn copy(self, object: CK_OBJECT_HANDLE, changes: Attributes) -> Answer<CK_OBJECT_HANDLE> {
+        let mut copy = 0;
+        let call = |changes, count| {
+            call!(
+                self.module,
+                C_CopyObject(self.handle, object, changes, count, &mut copy)
+            )
+        };
+        with(changes, call).answer(copy)
+    }
+
+    pub fn change(self, object: CK_OBJECT_HANDLE, changes: Attributes) -> Rv {
+        with(changes, |changes, count| {
+            call!(
+                self.module,
+                C_SetAttributeValue(self.handle, object, changes, count)
+            )
+        })
+    }
+
+    pub fn destroy(self, object: CK_OBJECT_HANDLE) -> Rv {
+        call!(self.module, C_DestroyObject(self.handle, object))
+    }
+
+    pub fn sign_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
+        call!(
+            self.module,
+            C_SignInit(self.handle, &mut mechanism.into().raw(), key)
+        )
+    }
+
+    /// Signs into a buffer of `room` bytes, or NULL.
+    pub fn sign_into(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
+        let (data, length) = raw(data);
+        Output::of(room, |buffer, size| {
+            call!(self.module, C_Sign(self.handle, data, length, buffer, size))
+        })
+    }
+
+    /// Signs into a buffer that is large enough for any key.
+    pub fn sign(self, data: &[u8]) -> Answer<Vec<u8>> {
+        self.sign_into(data, 512).bytes()
+    }
+
+    pub fn sign_update(self, part: &[u8]) -> Rv {
+        let (part, length) = raw(part);
+        call!(self.module, C_SignUpdate(self.handle, part, length))
+    }
+
+    pub fn sign_final_into(self, room: impl Into<Option<usize>>) -> Output {
+        Output::of(room, |buffer, size| {
+            call!(self.module, C_SignFinal(self.handle, buffer, size))
+        })
+    }
+
+    pub fn sign_final(self) -> Answer<Vec<u8>> {
+        self.sign_final_into(512).bytes()
+    }
+
+    pub fn message_sign_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
+        call!(
+            self.module,
+            C_MessageSignInit(self.handle, &mut mechanism.into().raw(), key)
+        )
+    }
+
+    pub fn sign_message(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
+        let (data, length) = raw(data);
+        let call = |buffer, size| {
+            call!(
+                self.module,
+                C_SignMessage(self.handle, null(), 0, data, length, buffer, size)
+            )
+        };
+        Output::of(room, call)
+    }
+
+    pub fn sign_message_begin(self) -> Rv {
+        call!(self.module, C_SignMessageBegin(self.handle, null(), 0))
+    }
+
+    /// Hands over a part of a message that is not the last one.
+    pub fn sign_message_part(self, part: &[u8]) -> Rv {
+        let (part, length) = raw(part);
+        call!(
+            self.module,
+            C_SignMessageNext(self.handle, null(), 0, part, length, null(), null())
+        )
+    }
+
+    /// Hands over the last part of a message.
+    pub fn sign_message_last(self, part: &[u8], room: impl Into<Option<usize>>) -> Output {
+        let (part, length) = raw(part);
+        let call = |buffer, size| {
+            call!(
+                self.module,
+                C_SignMessageNext(self.handle, null(), 0, part, length, buffer, size)
+            )
+        };
+        Output::of(room, call)
+    }
+
+    pub fn verify_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
+        call!(
+            self.module,
+            C_VerifyInit(self.handle, &mut mechanism.into().raw(), key)
+        )
+    }
+
+    pub fn verify(self, data: &[u8], signature: &[u8]) -> Rv {
+        let ((data, length), (signature, size)) = (raw(data), raw(signature));
+        call!(
+            self.module,
+            C_Verify(self.handle, data, length, signature, size)
+        )
+    }
+
+    pub fn verify_update(self, part: &[u8]) -> Rv {
+        let (part, length) = raw(part);
+        call!(self.module, C_VerifyUpdate(self.handle, part, length))
+    }
+
+    pub fn verify_final(self, signature: &[u8]) -> Rv {
+        let (signature, length) = raw(signature);
+        call!(self.module, C_VerifyFinal(self.handle, signature, length))
+    }
+
+    pub fn message_verify_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
+        call!(
+            self.module,
+            C_MessageVerifyInit(self.handle, &mut mechanism.into().raw(), key)
+        )
+    }
+
+    pub fn verify_message(self, data: &[u8], signature: &[u8]) -> Rv {
+        let ((data, length), (signature, size)) = (raw(data), raw(signature));
+        call!(
+            self.module,
+            C_VerifyMessage(self.handle, null(), 0, data, length, signature, size)
+        )
+    }
+
+    /// Begins a verification that is told the signature first.
+    pub fn verify_signature_init(
+        self,
+        mechanism: impl Into<Mechanism>,
+        key: CK_OBJECT_HANDLE,
+        signature: &[u8],
+    ) -> Rv {
+        let (signature, length) = raw(signature);
+        call!(
+            self.module,
+            C_VerifySignatureInit(
+                self.handle,
+                &mut mechanism.into().raw(),
+                key,
+                signature,
+                length
+            )
+        )
+    }
+
+    pub fn digest_init(self, mechanism: impl Into<Mechanism>) -> Rv {
+        call!(
+            self.module,
+            C_DigestInit(self.handle, &mut mechanism.into().raw())
+        )
+    }
+
+    pub fn digest_into(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
+        let (data, length) = raw(data);
+        Output::of(room, |buffer, size| {
+            call!(
+                self.module,
+                C_Digest(self.handle, data, length, buffer, size)
+            )
+        })
+    }
+
+    pub fn digest_update(self, part: &[u8]) -> Rv {
+        let (part, length) = raw(part);
+        call!(self.module, C_DigestUpdate(self.handle, part, length))
+    }
+
+    pub fn digest_final_into(self, room: impl Into<Option<usize>>) -> Output {
+        Output::of(room, |buffer, size| {
+            call!(self.module, C_DigestFinal(self.handle, buffer, size))
+        })
+    }
+}
+
+impl Key<'_> {
+    /// Signs in one part.
+    pub fn sign(&self, mechanism: impl Into<Mechanism>, data: &[u8]) -> Answer<Vec<u8>> {
+        self.session.sign_init(mechanism, self.private).answer(())?;
+        self.session.sign(data)
+    }
+
+    /// Verifies in one part.
+    pub fn verify(&self, mechanism: impl Into<Mechanism>, data: &[u8], signature: &[u8]) -> Rv {
+        match self.session.verify_init(mechanism, self.public) {
+            Rv(CKR_OK) => self.session.verify(data, signature),
+            rv => rv,
+        }
+    }
+}
