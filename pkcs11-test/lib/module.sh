@@ -1,23 +1,17 @@
 #!/usr/bin/env bash
-<<<<<<< HEAD
 # Builds the module as a package ships it and prints the path of the library: for itself, so that no feature of the test bench
 # is unified into it, and in a target folder of its own, because every build of the crate writes to the same file name.
-=======
-# Builds the module as packages ship it, and prints the path of the library. It is built separately so that features
-# required by the test bench are not unified into it, and as a cdylib only, since Cargo does not apply LTO to a crate
-# that is also an rlib. It has its own target folder because all builds of the crate write to the same file name.
->>>>>>> h-words-b
 #
-# The command line of the compiler is recorded beside the library, in libsignpath_pkcs11.so.rustc, after a line with
-# the library's checksum.
+# Beside the library lies the compiler's call that made it, in libsignpath_pkcs11.so.rustc behind a line with the library's
+# checksum.
 #
 # Usage: module.sh [FOLDER CARGO_OPTION ...]
-# For other builds of the module: a subfolder of the target folder, and options that replace --release.
+# For another build of the module: the folder in the target folder, and the options instead of --release.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# Cargo sets these for test programs; a change would make build scripts run again.
+# Build scripts would run again for what Cargo tells a test program.
 for variable in "${!CARGO_MANIFEST_@}" "${!CARGO_PKG_@}" OUT_DIR; do
     unset "$variable"
 done
@@ -27,7 +21,7 @@ folder=$target/${1:-module}
 options=("${@:2}")
 ((${#options[@]})) || options=(--release)
 
-# Shows Cargo's progress: on a terminal, each crate as it is compiled; otherwise, the whole output if the build fails.
+# Cargo's progress: on a terminal each crate as it is compiled, elsewhere all that was said if the build fails.
 progress() {
     if [[ -t 2 ]]; then
         grep --line-buffered --invert-match --extended-regexp '^ +(Fresh|Dirty|Running) ' >&2 || true
@@ -36,7 +30,7 @@ progress() {
     fi
 }
 
-# Sets `library` and `call`; the latter is empty if the library was already built.
+# Sets `library` and `call`, which is empty if the library was there already.
 build() {
     if ! cargo build --package signpath-pkcs11 --lib --locked --target-dir "$folder" "${options[@]}" \
         --verbose --color never --message-format json-render-diagnostics 2>&1 >"$folder/messages" | tee "$folder/log" | progress
@@ -53,12 +47,12 @@ build() {
 is_recorded() { [[ -e $record && $(head -n 1 "$record") == "$(cksum <"$library")" ]]; }
 
 mkdir -p "$folder"
-# Several test programs may run this at the same time.
+# Several test programs may want it at once.
 exec {lock}>"$folder/lock"
 flock "$lock"
 build
 if [[ -z $call ]] && ! is_recorded; then
-    # Something else built it, or this script was interrupted before it recorded the command line.
+    # Someone else built it, or ended this script before it could write.
     rm "$library" "${library%/*}/deps/${library##*/}"
     build
 fi

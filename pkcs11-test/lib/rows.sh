@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-# Runs rows of scenarios.sh against the running service and shows the results as a table.
+# Runs rows of scenarios.sh against the service that is running, and shows them as a table.
 
 shopt -s extglob
 
 TOOL_SECONDS=120
-RESULTS=()  # "tool|key|mechanism|requests|result" of each completed row
-FAILURES=() # for each failed row: its name, the reason, and the last lines of output
+RESULTS=()  # "tool|key|mechanism|requests|result" of each row that was run
+FAILURES=() # for each row that failed: its name, the reason, and the last lines that its tools wrote
 PASSED=0
 FAILED=0
 
@@ -15,13 +15,13 @@ else
     GREEN='' RED='' PLAIN=''
 fi
 
-# Fails the current row. Only for use inside a row.
+# Ends a row. Only inside a row.
 fail() {
     printf '%s\n' "$*" >reason
     exit 1
 }
 
-# Runs a program that must exit with status 0.
+# Runs a program, which must end with status 0.
 run() {
     local status=0
     timeout --foreground --kill-after=10 "$TOOL_SECONDS" "$@" || status=$?
@@ -39,7 +39,6 @@ exit_status_is() {
     fi
 }
 
-<<<<<<< HEAD
 # Declares what the service will notice of a row, in addition to earlier declarations. Only inside a row.
 # Arguments: "signatures", "processes" that ask the service, requests that it refuses ("refusals"), or requests that are for
 # neither the list nor a signature ("others"); how many.
@@ -49,16 +48,6 @@ expect() { echo "$2" >>"expected-$1"; }
 may_complain() { touch complaints; }
 
 # Prints how many are expected. Arguments: the row's folder, what, the number if the row declares none.
-=======
-# Adds to the requests that a row is expected to cause. Only for use inside a row.
-# Arguments: "signatures", "processes" that send requests, or refused requests ("refusals"); how many.
-expect() { echo "$2" >>"expected-$1"; }
-
-# Allows the module to report problems on stderr or in its log. Only for use inside a row.
-may_complain() { touch complaints; }
-
-# Prints the expected total. Arguments: the row's folder, the kind of request, the number if the row does not set one.
->>>>>>> h-words-b
 expected() {
     if [[ -e $1/expected-$2 ]]; then
         echo $(($(paste -sd+ "$1/expected-$2")))
@@ -67,11 +56,7 @@ expected() {
     fi
 }
 
-<<<<<<< HEAD
 # Runs a tool that must make exactly COUNT signing requests, or at least one for "some".
-=======
-# Runs a tool that must make exactly COUNT signing requests; "some" means one or more.
->>>>>>> h-words-b
 signs() {
     local count=$1 before posts
     shift
@@ -86,8 +71,8 @@ signs() {
     expect signatures "$posts"
 }
 
-# Checks how many lines of a tool's output, in the file "said", match an extended regular expression.
-# Arguments: the number of lines, or "some"; the expression.
+# Whether what a tool wrote into the file "said" has lines that match an extended regular expression.
+# Arguments: how many, or "some"; the expression.
 says() {
     local count
     count=$(grep -cE -- "$2" said) || true
@@ -108,7 +93,7 @@ run_row() {
     before=$(request_count)
     printf '%-20s ' "$name"
 
-    # Without `set +e`, a failing row would end the script; the inner `set -e` ends the row at the first failure.
+    # Without `set +e` a failing row would end the script; inside, `set -e` ends the row at the first failure.
     set +e
     (
         set -e
@@ -136,7 +121,7 @@ run_row() {
     elif ((lists - refusals > processes)); then
         reason="the list of signing policies was asked for $lists times by $processes processes"
     elif ((connections < processes || connections > processes + refusals)); then
-        # The module closes a connection after its credentials were refused.
+        # The module closes a connection on which its credentials were refused.
         reason="the requests of $processes processes came on $connections connections"
     elif grep --recursive --quiet --no-messages --fixed-strings -e "$SIGNPATH_API_TOKEN" \
         "$REQUEST_LOG" "$folder"/@(logs|said); then
@@ -160,7 +145,7 @@ run_row() {
     RESULTS+=("$tool|$key|$mechanism|$lists GET, $posts POST|$result")
 }
 
-# Prints the rows with this name from all tables. Argument: the name.
+# Prints the rows of this name, whichever table they are in. Argument: the name.
 find_row() { printf '%s\n' "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}" | grep "^$1 "; }
 
 list_rows() {
@@ -192,7 +177,7 @@ print_table() {
     done
 }
 
-# Prints the reasons why rows failed.
+# Prints what went wrong in the rows that failed.
 print_failures() {
     local failure
     for failure in "${FAILURES[@]}"; do

@@ -1,13 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-<<<<<<< HEAD
 # What is signed with which tool. A row is one use of a tool: its name, the tool, the key, the PKCS #11 mechanism that the tool
 # asks for, and the function in scenarios/ that signs with the tool. A program that only has the service's certificates verifies the
 # result.
-=======
-# The table of tools and what they sign. A row is one use of a tool: its name, the tool, the key, the PKCS #11
-# mechanism that the tool uses, and the function in scenarios/ that signs with the tool and then verifies the result
-# with a program that only has the service's certificates.
->>>>>>> h-words-b
 
 . pkcs11-test/lib/scenarios/inputs.sh
 . pkcs11-test/lib/scenarios/openssl.sh
@@ -26,7 +20,7 @@
 . pkcs11-test/lib/scenarios/timestamps.sh
 . pkcs11-test/lib/scenarios/pages.sh
 
-# The rows of the demo.
+# What the demo shows.
 DEMO_ROWS=(
     "dgst-rsa-2048     | openssl dgst    | demo/rsa-2048 | RSA_PKCS, SHA-256            | openssl_dgst sha256"
     "dgst-rsa-3072     | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | openssl_dgst sha256"
@@ -55,11 +49,7 @@ DEMO_ROWS=(
     "gpg               | gpg             | demo/rsa-3072 | RSA_PKCS, SHA-512            | gpg_detached"
 )
 
-<<<<<<< HEAD
 # Further rows, for the tests.
-=======
-# Additional rows for the tests.
->>>>>>> h-words-b
 TOOL_ROWS=(
     "key-names            | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | openssl_key_names"
     "openssl-conf         | openssl dgst    | demo/p-256    | ECDSA, SHA-256               | openssl_configuration"

@@ -1,19 +1,11 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-<<<<<<< HEAD
 # Starts and stops the local SignPath service, and counts requests in its log.
-=======
-# Starts and stops the local SignPath service, and evaluates its log.
->>>>>>> h-words-b
 
 SERVICE_START_SECONDS=120
 POLICIES=$PWD/pkcs11-test/lib/policies.json
 SERVICE_PID=
 
-<<<<<<< HEAD
 # Starts the service in a new folder, and exports what the module needs to find it. Its stderr is shown.
-=======
-# Starts the service in a new folder and exports the variables that the module needs. The service's stderr is shown.
->>>>>>> h-words-b
 # Arguments: the folder, further options for `pkcs11-test serve`.
 start_service() {
     local folder=$1
@@ -48,8 +40,8 @@ stop_service() {
 
 request_count() { wc -l <"$REQUEST_LOG"; }
 
-# Counts the requests in the log after the first LINES lines. Prints five numbers: policy lists, signing requests,
-# other requests, error responses, connections.
+# Counts the requests that came after the first LINES of the log. Prints five numbers:
+# policy lists, signing requests, other requests, those answered with an error, connections.
 count_requests() {
     tail -n "+$(($1 + 1))" "$REQUEST_LOG" | jq --slurp --raw-output '
         def count(condition): map(select(condition)) | length;

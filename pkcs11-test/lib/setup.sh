@@ -1,13 +1,9 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
-# Installs the requirements of the demo and the tests, and builds. Sourced with the repository as the working folder.
+# What a machine needs for the demo and the tests, and the build. Sourced with the repository as the working folder.
 
 RUST_VERSION=1.85
 
-<<<<<<< HEAD
 # The Debian packages for the demo, each with a command or a file (if it starts with a slash) that shows it is installed.
-=======
-# The Debian packages for the demo, each with a command or file (starting with a slash) that shows it is installed.
->>>>>>> h-words-b
 REQUIREMENTS=(
     "ca-certificates            /etc/ssl/certs/ca-certificates.crt"
     "gcc libc6-dev              cc"
@@ -23,11 +19,7 @@ REQUIREMENTS=(
     "gnupg-pkcs11-scd           gnupg-pkcs11-scd"
 )
 
-<<<<<<< HEAD
 # The same for the further rows of the tests.
-=======
-# The packages for the additional rows of the tests.
->>>>>>> h-words-b
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
     "curl                       curl"
@@ -60,11 +52,7 @@ die() {
     exit 1
 }
 
-<<<<<<< HEAD
 # Runs a command and shows its output only if it failed.
-=======
-# Runs a command and shows its output only if it fails.
->>>>>>> h-words-b
 quietly() {
     local output status=0
     output=$("$@" 2>&1) || status=$?
@@ -79,7 +67,7 @@ at_least() {
     [[ -n $1 && $(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1) == "$2" ]]
 }
 
-# Finds a recent enough Cargo and rustc, and puts them first in PATH if necessary.
+# Finds a Cargo and a rustc that are new enough, and puts them first in PATH if they are not.
 find_rust() {
     local folder
     for folder in "" /usr/bin/ "${HOME:-/root}/.cargo/bin/"; do
@@ -96,11 +84,7 @@ rust_version() {
     { "$1" --version 2>/dev/null || true; } | awk '{ print $2; exit }'
 }
 
-<<<<<<< HEAD
 # The packages of Rust. Debian 12 has a current version under another name.
-=======
-# The packages that contain Rust: Debian 12 has a recent version besides its old one, Debian 13 has just one.
->>>>>>> h-words-b
 rust_packages() {
     local candidate
     candidate=$(LC_ALL=C apt-cache policy cargo 2>/dev/null | awk '$1 == "Candidate:" { print $2 }')
@@ -111,7 +95,7 @@ rust_packages() {
     fi
 }
 
-# Prints the missing packages, except for Rust.
+# Prints the packages that are missing, Rust excepted.
 missing_packages() {
     local requirement packages evidence
     for requirement in "${REQUIREMENTS[@]}"; do
@@ -125,7 +109,7 @@ missing_packages() {
     done
 }
 
-# Installs missing packages with apt.
+# Installs what is missing, with apt.
 install_requirements() {
     local -a packages as_root=()
     read -r -d '' -a packages < <(missing_packages) || true
@@ -158,13 +142,8 @@ install_requirements() {
     find_rust || die "cargo and rustc $RUST_VERSION or later are still not found."
 }
 
-<<<<<<< HEAD
 # Builds what the rows need. Sets MODULE, the library as a package ships it, and PROGRAMS, the folder of the service and the
 # command. Each of the two builds takes a minute or more: on a terminal Cargo shows its progress.
-=======
-# Builds what the rows need. Sets MODULE, the library as packages ship it, and PROGRAMS, the folder of the service and
-# the command-line tool. Each of the two builds takes a minute or more; on a terminal, Cargo's progress is shown.
->>>>>>> h-words-b
 build() {
     local target
     local -a quiet=()

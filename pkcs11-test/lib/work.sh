@@ -1,15 +1,11 @@
 # shellcheck shell=bash disable=SC2034 # the other files use what this one sets
 # The temporary folder of a script, which is removed when the script ends.
 
-<<<<<<< HEAD
 # Makes the folder WORK. However the script ends, the service is then stopped and the folder removed, unless KEEP is "yes".
-=======
-# Creates the folder WORK. When the script ends, the service is stopped and the folder removed unless KEEP is "yes".
->>>>>>> h-words-b
 # Arguments: a name for the folder, a function to run last.
 make_work_folder() {
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/$1.XXXXXX")
-    # shellcheck disable=SC2064 # expand the function's name now
+    # shellcheck disable=SC2064 # the function's name is to be put in now
     trap "clean_up ${2:-}" EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP

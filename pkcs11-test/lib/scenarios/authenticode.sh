@@ -1,8 +1,7 @@
 # shellcheck shell=bash
-# Windows and UEFI executables.
+# Windows and UEFI programs.
 
-# Argument: the digest. `osslsigncode verify` exits with 1 if the signature, the file's hash or the certificate chain
-# is invalid.
+# Argument: the digest. `osslsigncode verify` exits with 1 if the signature, the file's hash or the chain to the CA is wrong.
 osslsigncode_pe() {
     local uri=${KEY_URI%;pin-value=*}
     signs 1 osslsigncode sign -pkcs11module "$MODULE" -key "$uri" -pass "$PIN" \
@@ -10,7 +9,7 @@ osslsigncode_pe() {
     run osslsigncode verify -CAfile "$CA" -in signed.efi
 }
 
-# Takes the certificate and the PIN from files, and uses the other ways to name the key.
+# With the certificate and the PIN from files, and the other names that the key may have.
 osslsigncode_names() {
     local name
     echo "$PIN" >pin
@@ -28,7 +27,7 @@ sbsign_efi() {
     verify_efi signed.efi
 }
 
-# pesign only asks for a PIN on a terminal, so it needs a token without login. It signs twice.
+# pesign asks for a PIN on a terminal only, and so needs a token without login. It signs twice.
 pesign_efi() {
     make_nss_database
     SIGNPATH_CRYPTOKI_LOGIN_REQUIRED=false signs 2 pesign --sign --in "$INPUTS/program.efi" --out signed.efi --certdir nss \
@@ -36,9 +35,5 @@ pesign_efi() {
     verify_efi signed.efi
 }
 
-<<<<<<< HEAD
 # sbverify does not check the chain, but osslsigncode 2.5 rejects these signatures. Argument: the file.
-=======
-# sbverify does not check the chain, but osslsigncode 2.5 cannot verify these signatures. Argument: the file.
->>>>>>> h-words-b
 verify_efi() { run sbverify --cert "$CERTIFICATE" "$1"; }

@@ -3,11 +3,7 @@
 
 gnutls_url() { echo "pkcs11:token=SignPath;object=${KEY/\//%2F};type=private"; }
 
-<<<<<<< HEAD
 # Private keys are visible only after login.
-=======
-# Private keys are only visible after login.
->>>>>>> h-words-b
 p11tool_list() {
     local keys
     keys=$(policy_count)
@@ -23,7 +19,7 @@ p11tool_list() {
     says 1 "object=${KEY/\//%2F};type=private\$"
 }
 
-# p11tool verifies with GnuTLS and the token's public key. Arguments: further options.
+# p11tool verifies with GnuTLS and the public key of the token. Arguments: further options.
 p11tool_test_sign() {
     signs 1 p11tool --provider "$MODULE" --login --set-pin "$PIN" --test-sign "$@" "$(gnutls_url)" &>said
     says 1 '^Signing using .*ok$'

@@ -1,16 +1,11 @@
 # shellcheck shell=bash
-# GnuPG with gnupg-pkcs11-scd.
+# GnuPG, with gnupg-pkcs11-scd.
 
-# Additional lines for gnupg-pkcs11-scd.conf.
+# Further lines of gnupg-pkcs11-scd.conf.
 SCD_SETTINGS=()
 
-<<<<<<< HEAD
 # Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
 # gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are killed.
-=======
-# Creates an OpenPGP key from the row's key, which takes two signatures: one for the user ID and one for the revocation
-# certificate. gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are stopped.
->>>>>>> h-words-b
 make_openpgp_key() {
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
@@ -36,18 +31,14 @@ KEY
     signs 2 gpg --full-generate-key parameters
 }
 
-# The keygrip of an RSA key is the SHA-1 of its modulus. This checks that the key belongs to the certificate.
+# The keygrip of an RSA key is the SHA-1 digest of its modulus, which shows that the key is the certificate's.
 keygrip() {
     local modulus
     modulus=$(openssl x509 -in "$CERTIFICATE" -noout -modulus | sed 's/^Modulus=/00/; s/../\\x&/g')
     printf %b "$modulus" | sha1sum | cut -d ' ' -f 1 | tr '[:lower:]' '[:upper:]'
 }
 
-<<<<<<< HEAD
 # Makes a program that answers with the PIN instead of asking for it.
-=======
-# Creates a pinentry program that knows the PIN.
->>>>>>> h-words-b
 make_pinentry() {
     cat >pinentry <<SCRIPT
 #!/bin/sh
@@ -67,26 +58,21 @@ gpg_detached() {
     run gpg --verify signature "$INPUTS/long"
 }
 
-<<<<<<< HEAD
 # A signing policy without certificate, as SignPath has them for GPG keys. It shares its key with demo/rsa-4096, whose certificate
 # has the expected public key.
-=======
-# A policy without a certificate, as SignPath has for GPG keys. Its key is shared with demo/rsa-4096, whose certificate
-# is used for verification.
->>>>>>> h-words-b
 gpg_without_certificate() {
     export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true SIGNPATH_SIGNING_POLICY_SLUG=gpg
     gpg_detached
 }
 
-# Without organization and API token in the configuration, certificates are not visible before login. The setting makes
-# gnupg-pkcs11-scd log in to read them.
+# Without organization and token in the configuration there are no certificates before login. The setting makes
+# gnupg-pkcs11-scd log in for them.
 gpg_private_certificates() {
     SCD_SETTINGS+=(provider-signpath-cert-private)
     gpg_detached
 }
 
-# Signs the header of an RPM package. rpm would look for gpg under the name gpg2.
+# An RPM package, signed in its header. rpm would look for gpg under the name gpg2.
 gpg_rpm() {
     make_openpgp_key
     make_rpm
@@ -115,7 +101,7 @@ SPEC
     cp rpm/RPMS/noarch/demo-1-1.noarch.rpm demo.rpm
 }
 
-# Signs a Debian package. The signature is a member of the archive and covers the three members before it.
+# A Debian package. Its signature is a member of the archive, over the three members before it.
 gpg_deb() {
     make_openpgp_key
     make_deb

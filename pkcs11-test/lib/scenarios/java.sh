@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# Java with SunPKCS11.
+# Java, with SunPKCS11.
 
 configure_provider() { printf 'name = SignPath\nlibrary = %s\nslot = 1\n' "$MODULE" >provider.cfg; }
 
-# Argument: Java's name of the signature algorithm.
+# Argument: the signature algorithm as Java names it.
 jarsigner_jar() {
     configure_provider
     signs 1 jarsigner -storetype PKCS11 -keystore NONE -storepass "$PIN" \
         -providerClass sun.security.pkcs11.SunPKCS11 -providerArg provider.cfg \
         -sigalg "$1" -signedjar signed.jar "$INPUTS/program.jar" "$KEY"
 
-    # Against the CA alone, the only permitted warning is that the signer is not in the store (32); an invalid
-    # signature would be 1, an invalid chain 4. Against a store with the signer, no warning is permitted.
+    # Against the CA alone the one thing that may be wrong is that the signer is not in the store (32): a broken signature
+    # would be 1, a broken chain 4. Against a store with the signer nothing may be wrong.
     local status=0
     trust ca "$CA"
     jarsigner -verify -strict -keystore trusted.p12 -storepass "$STORE_PASSWORD" signed.jar || status=$?
@@ -20,16 +20,12 @@ jarsigner_jar() {
     run jarsigner -verify -strict -keystore trusted.p12 -storepass "$STORE_PASSWORD" signed.jar signer
 }
 
-<<<<<<< HEAD
 # Makes Java trust a certificate. Arguments: the alias, the file.
-=======
-# Arguments: the alias, the file of a certificate to trust.
->>>>>>> h-words-b
 trust() {
     run keytool -importcert -noprompt -keystore trusted.p12 -storepass "$STORE_PASSWORD" -alias "$1" -file "$2"
 }
 
-# The alias is the name of the key. The entry contains its certificate.
+# The alias is the name of the key, and the entry its certificate.
 keytool_list() {
     configure_provider
     run keytool -list -storetype PKCS11 -keystore NONE -storepass "$PIN" -providerClass sun.security.pkcs11.SunPKCS11 \
@@ -39,11 +35,7 @@ keytool_list() {
     says 1 "$(openssl x509 -in "$CERTIFICATE" -noout -fingerprint -sha256 | cut -d = -f 2)"
 }
 
-<<<<<<< HEAD
 # The slot by its index, and no slot, which means the first.
-=======
-# Selects the slot by its index, or not at all, which selects the first.
->>>>>>> h-words-b
 keytool_slots() {
     local slot
     expect processes 2
@@ -55,7 +47,7 @@ keytool_slots() {
     done
 }
 
-# With SunPKCS11 as Java's first provider, the module also digests, generates random numbers and verifies.
+# With SunPKCS11 as the first of Java's providers the module also digests, makes random numbers and verifies.
 jarsigner_first_provider() {
     configure_provider
     {
@@ -70,30 +62,21 @@ jarsigner_first_provider() {
     says 1 '^jar verified'
 }
 
-# The path of java.security.
+# The file that names Java's providers.
 java_security() {
     local java_home
     java_home=$(dirname "$(dirname "$(readlink -f "$(command -v jarsigner)")")")
     echo "$java_home/conf/security/java.security"
 }
 
-<<<<<<< HEAD
 # apksigner cannot load a provider with an argument in Java 17, so SunPKCS11 must be one of Java's own. It signs once for
 # each of the schemes v1, v2 and v3, and once for the index of v4.
-=======
-# With Java 17, apksigner cannot load a provider with an argument, so SunPKCS11 must be configured as one of Java's
-# own. apksigner signs once for each of the schemes v1, v2 and v3, and once for the index of v4.
->>>>>>> h-words-b
 apksigner_apk() {
     configure_provider
     local last
     last=$(grep -c '^security\.provider\.' "$(java_security)")
     echo "security.provider.$((last + 1))=SunPKCS11 $PWD/provider.cfg" >java.security
-<<<<<<< HEAD
     # With the option for the oldest version of Android, apksigner does not read the manifest.
-=======
-    # The option sets the minimum version of Android, which would otherwise be read from the manifest.
->>>>>>> h-words-b
     touch AndroidManifest.xml
     jar --create --no-manifest --file program.apk AndroidManifest.xml -C "$INPUTS/classes" .
     signs 4 apksigner "-JDjava.security.properties=$PWD/java.security" sign --min-sdk-version 21 --ks NONE \

@@ -1,11 +1,7 @@
 # shellcheck shell=bash
 # Mozilla's NSS: certutil, modutil, cmsutil and signtool.
 
-<<<<<<< HEAD
 # Makes a database that trusts the service's CA and knows the module. This makes no request.
-=======
-# Creates a database that trusts the service's CA and loads the module. Sends no request.
->>>>>>> h-words-b
 make_nss_database() {
     mkdir nss
     run certutil -N -d sql:nss --empty-password
@@ -28,22 +24,14 @@ nss_list() {
     says 1 " $KEY *\$"
 }
 
-<<<<<<< HEAD
 # NSS signs CMS only with certificates for e-mail.
-=======
-# NSS only signs CMS with e-mail certificates.
->>>>>>> h-words-b
 nss_cmsutil() {
     make_nss_database
     signs 1 cmsutil -S -d sql:nss -N "SignPath:$KEY" -f pin -H SHA256 -i "$INPUTS/long" -o signature.p7s
     verify_cms DER
 }
 
-<<<<<<< HEAD
 # NSS's signtool only has SHA-1, which Java rejects, so openssl verifies the signature file of the JAR.
-=======
-# signtool only supports SHA-1, which Java no longer trusts, so openssl verifies the signature file of the JAR.
->>>>>>> h-words-b
 nss_signtool() {
     make_nss_database
     mkdir tree content

@@ -1,8 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # the scenarios use the PIN
-# Configurations for SignPath's own Cryptoki library work unchanged: its JSON file, its variables, deprecated names,
-# its PIN.
+# What is configured for SignPath's own Cryptoki library works unchanged: its JSON file, its variables, its older names, its PIN.
 
-# Runs a scenario with everything in the JSON file, as in the official documentation. Only TlsCaFile is an extension.
+# Runs a scenario with everything in the JSON file, as the official documentation has it. Only TlsCaFile is ours.
 # Arguments: the scenario and its arguments.
 with_json() {
     jq --null-input --arg logs "$PWD/logs" '{
@@ -22,7 +21,7 @@ with_json() {
     grep -q 'SigningRequests' logs/SignPath.CryptoProviders.Cryptoki.txt || fail "the log file says nothing of the request"
 }
 
-# Runs a scenario with organization and API token in the PIN, and neither of them in the environment.
+# Runs a scenario with the PIN that names organization and token, and neither of them in the environment.
 # Arguments: the scenario and its arguments.
 with_full_pin() {
     PIN=$SIGNPATH_ORGANIZATION_ID:$SIGNPATH_API_TOKEN
@@ -30,11 +29,7 @@ with_full_pin() {
     "$@"
 }
 
-<<<<<<< HEAD
 # Runs a scenario with the older name of SIGNPATH_API_TOKEN, which works with a warning.
-=======
-# Runs a scenario with the predecessor of SIGNPATH_API_TOKEN. The module prints a warning and continues.
->>>>>>> h-words-b
 # Arguments: the scenario and its arguments.
 with_older_name() {
     may_complain

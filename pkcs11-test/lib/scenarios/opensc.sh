@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # OpenSC's pkcs11-tool.
 
-# Arguments: pkcs11-tool's name of the mechanism, the input.
+# Arguments: the mechanism as pkcs11-tool names it, the input.
 pkcs11_tool() {
     local mechanism=$1 input=$2 message=$INPUTS/long padding=''
     local -a options=()
@@ -18,13 +18,8 @@ pkcs11_tool() {
     verify_signature "$message" sha256 "$padding"
 }
 
-<<<<<<< HEAD
 # --test marks each failed expectation with ERR and counts them in its last line. It tries each RSA key, also with mechanisms that are
 # not in the list.
-=======
-# --test marks failures with ERR and continues, and counts the errors in its last line. It tries each RSA key, also
-# with mechanisms that are not in the list.
->>>>>>> h-words-b
 pkcs11_tool_test() {
     may_complain
     export SIGNPATH_PROJECT_SLUG=${KEY%/*} SIGNPATH_SIGNING_POLICY_SLUG=${KEY#*/}
@@ -37,23 +32,14 @@ pkcs11_tool_test() {
     says 0 'ERR|[Ff]ailed'
 }
 
-<<<<<<< HEAD
 # The child initializes the module; --test-fork does not report its status.
-=======
-# The child must initialize the module; --test-fork does not pass on its exit status.
->>>>>>> h-words-b
 pkcs11_tool_fork() {
     run pkcs11-tool --module "$MODULE" --login --pin "$PIN" --test-fork &>said
     says some 'Calling C_Initialize in forked child process'
     says 0 'error|failed|CKR_'
 }
 
-<<<<<<< HEAD
 # The information on module, slot and token, and the objects before and after login. Only the objects take a request.
-=======
-# Lists the properties of module, slot and token, and the objects before and after login. Only the objects require
-# requests.
->>>>>>> h-words-b
 pkcs11_tool_token() {
     local keys
     keys=$(policy_count)
@@ -81,7 +67,7 @@ pkcs11_tool_token() {
     says some "^ +label: +$KEY\$"
 }
 
-# Reads the certificate and the public key without login. pkcs11-tool 0.23 cannot write P-384 keys of any module.
+# The certificate and the public key as files, without login. pkcs11-tool 0.23 cannot write P-384 keys, whoever holds them.
 pkcs11_tool_read() {
     expect processes 2
     run pkcs11-tool --module "$MODULE" --read-object --type cert --id "$KEY_HEX" --output-file certificate.der
@@ -90,7 +76,7 @@ pkcs11_tool_read() {
     openssl pkey -pubin -in public-key -outform DER | cmp - public-key.der
 }
 
-# Tests all ways to select the slot, and a PIN from a variable.
+# Every way to name the slot, and the PIN from a variable.
 pkcs11_tool_slots() {
     local -a slots=("--slot 1" "--slot 0x1" "--slot-index 0" "--token-label SignPath")
     local slot

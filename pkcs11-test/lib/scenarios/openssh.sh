@@ -1,18 +1,17 @@
 # shellcheck shell=bash
 # OpenSSH: ssh-keygen, ssh-agent and ssh-add.
 
-# The key in OpenSSH's format, from the service's certificate.
+# The key as OpenSSH writes it, from the service's certificate.
 ssh_public_key() { ssh-keygen -i -m PKCS8 -f public-key; }
 
-# ssh-keygen lists the public keys without login, with the labels as comments, and a key shared by two policies only
-# once.
+# ssh-keygen shows the public keys without login, and the label as their comment; a key that two policies share once.
 ssh_keygen_list() {
     run ssh-keygen -D "$MODULE" >said
     says $(($(policy_count) - 1)) '^(ssh-rsa|ecdsa-sha2-nistp[0-9]+) '
     grep -qxF "$(ssh_public_key) $KEY" said || fail "ssh-keygen does not show the key"
 }
 
-# Starts an agent that may load the module, and creates an askpass program that knows the PIN.
+# Starts an agent that may load the module, and makes a program that knows the PIN.
 start_ssh_agent() {
     printf '#!/bin/sh\necho %s\n' "$PIN" >askpass
     chmod +x askpass
@@ -20,7 +19,7 @@ start_ssh_agent() {
     trap 'ssh-agent -k' EXIT
 }
 
-# The agent's helper process keeps the module loaded and logged in.
+# The agent's helper keeps the module and the login.
 ssh_agent_sign() {
     start_ssh_agent
     cp "$INPUTS/short" file

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The openssl program with the libp11 engine.
+# The openssl program, with the libp11 engine.
 
 # Arguments: the digest, "pss" or nothing.
 openssl_dgst() {
@@ -19,7 +19,7 @@ openssl_pkeyutl() {
     verify_signature "$INPUTS/long" sha256 "$@"
 }
 
-# Argument: "pss" or nothing. `openssl cms` needs the salt length as a number.
+# Argument: "pss" or nothing. `openssl cms` has to be told the salt length as a number.
 openssl_cms() {
     local -a options
     read -r -a options < <(pss_options -keyopt "${1:-}" -1) || true
@@ -28,7 +28,7 @@ openssl_cms() {
     verify_cms DER -content "$INPUTS/long"
 }
 
-# Tests all ways to name a key in the libp11 engine and to pass the PIN. An empty PIN means CONFIG.
+# Every form of a key's name that the libp11 engine knows, and every way to give it the PIN. An empty PIN means CONFIG.
 openssl_key_names() {
     local object=${KEY/\//%2F} name
     local -a names=(
@@ -52,7 +52,7 @@ openssl_key_names() {
     done
 }
 
-# The salt must be as long as the digest, however that is specified. Other lengths are refused without a request.
+# The salt is as long as the digest, whatever the number is called. Other lengths are refused before anything is sent.
 openssl_salts() {
     local -a options=(-engine pkcs11 -keyform engine -inkey "$KEY_URI" -sign -pkeyopt digest:sha256
         -pkeyopt rsa_padding_mode:pss -in "$INPUTS/digest" -out signature)
@@ -71,8 +71,7 @@ openssl_salts() {
     done
 }
 
-# Tests a configuration file with the module and a PIN made of organization and API token, which is not truncated
-# there. The environment needs neither.
+# With the module and a PIN of organization and token in the configuration, where it is not cut, the environment needs neither.
 openssl_configuration() {
     cat >openssl.cnf <<CONF
 openssl_conf = openssl_init
@@ -95,7 +94,7 @@ CONF
     verify_signature "$INPUTS/long" sha256
 }
 
-# Creates a self-signed certificate.
+# A certificate that is signed with its own key.
 openssl_req() {
     self_signed_certificate self-signed.pem
     same_public_key self-signed.pem

@@ -1,9 +1,8 @@
 # shellcheck shell=bash
-# p11-kit: the module registered for all applications that use p11-kit.
+# p11-kit: the module registered for all programs that use p11-kit.
 
-# Registers the module for a user with the current folder as home. Root has no modules of its own, so it switches to
-# another user who can read the files. Sets AS_USER, the start of a command line. Argument: the setting in the module's
-# file.
+# Registers the module for a user whose home is here. Root has no modules of its own, and so becomes another user, who can read
+# the files all the same. Sets AS_USER, the start of a command line. Argument: the setting in the module's file.
 register_module() {
     export HOME=$PWD/home
     unset XDG_CONFIG_HOME
@@ -15,7 +14,7 @@ register_module() {
     fi
 }
 
-# Uses p11-kit's proxy, which exposes the tokens of all registered modules, as the module.
+# Makes p11-kit's proxy the module, which shows the tokens of all registered modules.
 use_proxy() {
     local -a proxies=(/usr/lib/*/p11-kit-proxy.so)
     MODULE=${proxies[0]}
@@ -38,7 +37,7 @@ p11_kit_module() {
     p11_kit_proxy "module: $MODULE" ECDSA-SHA256
 }
 
-# Runs the module in a separate process. p11-kit 0.24 does not support all mechanisms there, such as CKM_ECDSA_SHA256.
+# The module in a process of its own. p11-kit 0.24 cannot send all mechanisms to it, CKM_ECDSA_SHA256 among them.
 p11_kit_remote() { p11_kit_proxy "remote: |p11-kit remote $MODULE" SHA256-RSA-PKCS; }
 
 p11_kit_engine() {

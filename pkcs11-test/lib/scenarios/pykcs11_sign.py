@@ -22,7 +22,7 @@ def find(object_class):
 
 
 private_key, public_key = find(CKO_PRIVATE_KEY), find(CKO_PUBLIC_KEY)
-# Request all attributes at once; since one of them is not available, PyKCS11 asks again one by one.
+# In one call, and since one of them is not to be had, again one by one.
 attributes = session.getAttributeValue(private_key, [CKA_LABEL, CKA_VALUE, CKA_TOKEN, CKA_SIGN], allAsBinary=False)
 if attributes != [name, None, True, True]:
     sys.exit(f"the private key has the attributes {attributes}")

@@ -1,13 +1,8 @@
 # shellcheck shell=bash
-# An API token that SignPath refuses: each tool logs in once, shows the module's message, and fails in its own way.
+# An API token that SignPath does not accept: each tool logs in once, shows the module's line, and fails in its own way.
 
-<<<<<<< HEAD
 # Runs a tool that must fail with an exit status, not by a signal. The service refuses each request, so the number of requests is that of
 # the logins. Arguments: how many requests the tool makes, the tool and its arguments.
-=======
-# Runs a tool that must exit with an error and not be killed by a signal. The service refuses every request, so their
-# number is the number of logins. Arguments: the number of requests, the tool and its arguments.
->>>>>>> h-words-b
 refuses() {
     local count=$1 before status=0 errors
     shift
@@ -21,7 +16,7 @@ refuses() {
     may_complain
 }
 
-# Checks that the tool shows the module's message.
+# The module's line is among what the tool shows.
 says_why() {
     says 1 '^signpath-pkcs11: error: C_Login: SignPath answered 401 Unauthorized .*check that the API token .*\[CKR_PIN_INCORRECT\]$'
     says 0 revoked
@@ -39,7 +34,7 @@ refused_openssl() {
     says_why
 }
 
-# It looks up the certificate before it logs in.
+# It looks for the certificate before it logs in.
 refused_osslsigncode() {
     refuses 2 osslsigncode sign -pkcs11module "$MODULE" -key "$KEY_URI" -pass "$PIN" \
         -pkcs11cert "${KEY_URI/type=private/type=cert}" -h sha256 -in "$INPUTS/program.efi" -out signed.efi
@@ -89,11 +84,7 @@ refused_nss() {
     says_why
 }
 
-<<<<<<< HEAD
 # The agent in the background has no stderr, so the line is in the log file.
-=======
-# The helper inherits the agent's stderr, which is closed in the background; the log file has the message.
->>>>>>> h-words-b
 refused_ssh_agent() {
     SIGNPATH_API_TOKEN=revoked start_ssh_agent
     refuses 1 env SSH_ASKPASS="$PWD/askpass" SSH_ASKPASS_REQUIRE=force ssh-add -s "$MODULE"
@@ -112,7 +103,7 @@ refused_python() {
     says 1 '^pkcs11.exceptions.PinIncorrect'
 }
 
-# gnupg-pkcs11-scd asks for the PIN and logs in up to three times.
+# gnupg-pkcs11-scd asks for the PIN, and logs in, up to three times.
 refused_gpg() {
     make_openpgp_key
     run gpgconf --kill all

@@ -1,18 +1,13 @@
 # shellcheck shell=bash
-<<<<<<< HEAD
 # TLS with a key of the module: as a server in nginx and stunnel, as a client in curl. They listen on Unix sockets, because any port may be
 # taken.
-=======
-# TLS with a key of the module: a server key in nginx and stunnel, a client key in curl. Connections use Unix domain
-# sockets, since a free port cannot be guaranteed.
->>>>>>> h-words-b
 
-# The master process loads the key and logs in; a forked worker signs the handshake.
+# The master process loads the key and logs in; a worker, which is a fork of it, signs the handshake.
 tls_nginx() {
     expect processes 3
     self_signed_certificate server.pem
     {
-        # Workers only inherit variables that are listed.
+        # Workers keep only the variables that are named.
         compgen -e | grep -E '^(SIGNPATH|PKCS11)_' | sed 's/.*/env &;/'
         nginx_globals
         cat <<CONF
@@ -30,18 +25,13 @@ http {
 CONF
     } >nginx.conf
     OPENSSL_CONF=$(engine_configuration) run nginx -c "$PWD/nginx.conf"
-<<<<<<< HEAD
     # The master process runs in the background now.
-=======
-    # The master has become a daemon.
->>>>>>> h-words-b
     trap 'kill "$(cat nginx.pid)"' EXIT
     signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
         https://localhost/ >said
     says 1 '^served$'
 }
 
-<<<<<<< HEAD
 nginx_globals() { printf '%s;\n' "pid $PWD/nginx.pid" 'error_log stderr' "user $(id -un)" 'worker_processes 1'; }
 
 # Settings of the http section that keep nginx out of system folders, in one line.
@@ -52,10 +42,6 @@ nginx_folders() {
 
 # The daemon is a fork of the process that loads the key and logs in. Its threads, each with 64 KiB of stack, sign the handshakes
 # over one connection.
-=======
-# The daemon is forked from the process that loads the key and logs in. Its threads, each with a stack of 64 KiB, sign
-# the handshakes over one connection.
->>>>>>> h-words-b
 tls_stunnel() {
     expect processes 3
     self_signed_certificate server.pem
@@ -80,7 +66,7 @@ CONF
     says 3 '^served$'
 }
 
-# The server requires a client certificate and only trusts that of the key.
+# The server asks for a certificate and trusts only that of the key.
 tls_curl() {
     expect processes 2
     self_signed_certificate client.pem
@@ -101,7 +87,7 @@ serve_tls() {
     await_file socket
 }
 
-# Creates an openssl.cnf that loads the engine at startup, as nginx requires. Prints the file's name.
+# An openssl.cnf that loads the engine at once, as nginx needs it. Prints the file's name.
 engine_configuration() {
     cat >openssl.cnf <<'CONF'
 openssl_conf = openssl_init
