@@ -57,7 +57,7 @@ fn root_certificates(options: &Options) -> Result<RootCertStore> {
     }
     let native = system_certificates();
     let mut errors = native.errors.iter();
-    if let Some(shortage) = errors.find_map(|error| Shortage::behind(error)) {
+    if let Some(shortage) = errors.find_map(|error| Shortage::in_causes_of(error)) {
         return Err(shortage.into());
     }
     for error in native.errors {
@@ -103,7 +103,7 @@ fn system_certificates() -> CertificateResult {
 
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     file::read(path).map_err(|error| {
-        file::unreadable(&error, || {
+        file::shortage_or(&error, || {
             unusable(setting, path, format!("cannot be read ({error})"))
         })
     })

@@ -63,7 +63,7 @@ impl ApiToken {
             Error::new(ErrorKind::Configuration, reason)
         };
         let bytes = signpath_platform::file::read(path).map_err(|error| {
-            signpath_platform::file::unreadable(&error, || {
+            signpath_platform::file::shortage_or(&error, || {
                 unusable(format!("cannot be read ({error})"))
             })
         })?;

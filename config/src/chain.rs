@@ -24,7 +24,7 @@ impl Config {
             )
         };
         let pem = file::read(path).map_err(|error| {
-            file::unreadable(&error, || unusable(format!("cannot be read ({error})")))
+            file::shortage_or(&error, || unusable(format!("cannot be read ({error})")))
         })?;
         let mut certificates = Vec::new();
         for (index, section) in <(SectionKind, Vec<u8>)>::pem_slice_iter(&pem).enumerate() {

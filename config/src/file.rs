@@ -60,7 +60,7 @@ impl File {
             unknown: 0,
         };
         let bytes = signpath_platform::file::read(path.as_ref()).map_err(|error| {
-            signpath_platform::file::unreadable(&error, || {
+            signpath_platform::file::shortage_or(&error, || {
                 let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
                 Error::new(
                     ErrorKind::Configuration,
