@@ -1,4 +1,4 @@
-//! From the text of a value to what it means.
+//! Parses the values of settings.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use url::Url;
 use signpath_client::SigningApi;
 use signpath_logging::OutputStream;
 
-/// The names of the ways to ask for signatures.
+/// The values of `SigningApi`.
 pub const SIGNING_APIS: [(&str, SigningApi); 3] = [
     ("Auto", SigningApi::Auto),
     ("FastSigningRequest", SigningApi::FastSigningRequest),
     ("SignHash", SigningApi::SignHash),
 ];
 
-/// The names of the standard streams.
+/// The values of `Log.Console.OutputStream`.
 pub const OUTPUT_STREAMS: [(&str, OutputStream); 2] = [
     ("stderr", OutputStream::Stderr),
     ("stdout", OutputStream::Stdout),
 ];
 
-/// The value of that name, in any case.
+/// The value with this name, ignoring case.
 pub(crate) fn named<T: Copy>(values: &[(&str, T)], name: &str) -> Option<T> {
     values
         .iter()
@@ -33,7 +33,7 @@ pub(crate) fn flag(text: &str) -> Option<bool> {
     named(&[("true", true), ("false", false)], text)
 }
 
-/// A whole number of seconds; `least` is the smallest.
+/// A whole number of seconds, at least `least`.
 pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
     let seconds = text
         .parse()
@@ -42,8 +42,8 @@ pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.into()))
 }
 
-/// The base URL of an API. What a URL can hold beside it would get lost or go astray: routes are
-/// appended to the path, and a user and password would take the place of the token.
+/// The base URL of the API. Other parts of a URL are refused: a query or fragment would be lost
+/// when routes are appended, and a user and password would replace the API token.
 pub(crate) fn api_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_base = matches!(url.scheme(), "http" | "https")
@@ -55,10 +55,10 @@ pub(crate) fn api_url(text: &str) -> Option<Url> {
     is_base.then_some(url)
 }
 
-/// A PEM file, as the official library's settings would name one.
+/// The path of a PEM file, in the form that the official library uses: `file:` and the path.
 ///
 /// # Errors
-/// Why not, if that is worth more than what was expected.
+/// The reason, if there is more to say than what was expected.
 pub(crate) fn pem_file(text: &str) -> Result<PathBuf, Option<&'static str>> {
     match text.strip_prefix("file:") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
