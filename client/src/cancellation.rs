@@ -1,4 +1,4 @@
-//! How another thread ends a call that waits for the service.
+//! Lets another thread end a call that waits for the service.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::error::{Reason, Result};
 
-/// How often a call that waits looks whether it has been cancelled. Looking costs next to nothing,
-/// and a thread that waits for a socket could only be woken through a descriptor.
+/// How often a waiting call checks whether it has been cancelled. The check is cheap, whereas
+/// waking a thread that waits for a socket would need another descriptor.
 pub const PATIENCE: Duration = Duration::from_millis(25);
 
-/// A wish to end the calls that carry it, and the error they end with. Clones share the wish.
+/// Ends the calls that it is passed to, with an error. Clones are cancelled together.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -29,7 +29,7 @@ pub const PATIENCE: Duration = Duration::from_millis(25);
 /// # service.inject(pkcs11_test::Fault::hold("GET /Cryptoki/MySigningPolicies", &gate))?;
 /// let cancellation = Cancellation::new();
 /// let error = std::thread::scope(|scope| {
-///     // The service does not answer.
+///     // The service does not respond.
 ///     let call = scope.spawn(|| client.signing_policies(Retry::Configured, &cancellation).err());
 /// #   gate.wait_for(1);
 ///     cancellation.cancel(std::io::Error::other("the user has pressed Ctrl-C"));
@@ -43,15 +43,15 @@ pub const PATIENCE: Duration = Duration::from_millis(25);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Cancellation {
-    /// Its own wish first, then those of what it is a part of.
-    wishes: Vec<Arc<Wish>>,
+    /// Its own state first, then those of the cancellations it is a part of.
+    states: Vec<Arc<State>>,
 }
 
 #[derive(Debug, Default)]
-struct Wish {
-    /// Why the call ends at once.
+struct State {
+    /// The reason to end calls at once.
     at_once: OnceLock<Reason>,
-    /// Why no request is sent any more. One that is under way is waited for.
+    /// The reason to send no more requests. A request in flight is still completed.
     after_attempt: OnceLock<Reason>,
 }
 
@@ -62,33 +62,32 @@ impl Default for Cancellation {
 }
 
 impl Cancellation {
-    /// Something that nobody has cancelled.
+    /// A cancellation that has not been triggered.
     pub fn new() -> Self {
         Self {
-            wishes: vec![Arc::default()],
+            states: vec![Arc::default()],
         }
     }
 
-    /// A part of this: it is cancelled with it, or alone.
+    /// A part of this cancellation: it is cancelled together with this one, or on its own.
     pub fn part(&self) -> Self {
         let own = std::iter::once(Arc::default());
         Self {
-            wishes: own.chain(self.wishes.iter().cloned()).collect(),
+            states: own.chain(self.states.iter().cloned()).collect(),
         }
     }
 
-    /// Ends the calls that carry it, and all later ones, with `reason`. Only the first reason
-    /// counts.
+    /// Ends current and later calls with `reason`. Only the first reason counts.
     pub fn cancel(&self, reason: impl StdError + Send + Sync + 'static) {
-        if let Some(own) = self.wishes.first() {
+        if let Some(own) = self.states.first() {
             let _ = own.at_once.set(Arc::new(reason));
         }
     }
 
-    /// Ends the calls that carry it with `reason` before their next request to the service. What
-    /// the service answers to a request that is under way is still theirs.
+    /// Ends current and later calls with `reason` before their next request. A call whose request
+    /// is in flight still gets the response.
     pub fn cancel_after_attempt(&self, reason: impl StdError + Send + Sync + 'static) {
-        if let Some(own) = self.wishes.first() {
+        if let Some(own) = self.states.first() {
             let _ = own.after_attempt.set(Arc::new(reason));
         }
     }
@@ -96,22 +95,22 @@ impl Cancellation {
     /// Whether it has been cancelled.
     ///
     /// # Errors
-    /// The reason, if so.
+    /// The reason, if it has been cancelled.
     pub fn check(&self) -> Result<()> {
-        self.first(|wish| &wish.at_once)
+        self.first(|state| &state.at_once)
     }
 
     /// Whether another request may be sent.
     ///
     /// # Errors
-    /// The reason, if not.
+    /// The reason, if no more requests may be sent.
     pub(crate) fn check_attempt(&self) -> Result<()> {
         self.check()?;
-        self.first(|wish| &wish.after_attempt)
+        self.first(|state| &state.after_attempt)
     }
 
-    fn first(&self, reason: impl Fn(&Wish) -> &OnceLock<Reason>) -> Result<()> {
-        let mut reasons = self.wishes.iter().filter_map(|wish| reason(wish).get());
+    fn first(&self, reason: impl Fn(&State) -> &OnceLock<Reason>) -> Result<()> {
+        let mut reasons = self.states.iter().filter_map(|state| reason(state).get());
         reasons
             .next()
             .map_or(Ok(()), |reason| Err(reason.clone().into()))
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_ends_with_the_whole_and_not_the_other_way_round() {
+    fn cancelling_a_part_does_not_cancel_the_whole() {
         let whole = Cancellation::new();
         let (first, second) = (whole.part(), whole.part());
         first.cancel(reason("the part's own"));
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_under_way_goes_on_where_only_the_next_one_is_cancelled() {
+    fn cancel_after_attempt_does_not_interrupt_the_current_attempt() {
         let whole = Cancellation::new();
         let part = whole.part();
         part.cancel_after_attempt(reason("logged out"));

@@ -1,5 +1,5 @@
-//! The two questions that SignPath is asked in the name of one user: which signing policies there are, and
-//! for a signature with one of them.
+//! The two requests to SignPath on behalf of a user: listing signing policies, and signing with one
+//! of them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,20 +23,21 @@ use crate::secret::{Masker, Secret};
 use crate::signing_policy::SigningPolicy;
 use crate::transport::{Outgoing, Transport};
 
-/// SignPath's REST API (`{api_url}/v1/{organization_id}`) in the name of one user.
+/// A client for SignPath's REST API (`{api_url}/v1/{organization_id}`) on behalf of one user.
 pub struct Client {
     pub(crate) transport: Arc<Transport>,
     /// `{api_url}/v1/{organization_id}`.
     pub(crate) base: Url,
     pub(crate) credentials: Credentials,
-    /// Finds what must not show in metadata or messages.
+    /// Masks secrets in metadata and messages.
     pub(crate) masker: Arc<Masker>,
     pub(crate) metadata: Metadata,
 }
 
 impl Client {
-    /// A client for `credentials`; asks nothing yet. Neither the token nor the proxy's password nor
-    /// `other_secrets` show in messages, in the log or in the metadata of signing requests.
+    /// Creates a client for `credentials`, without sending a request. The API token, the proxy's
+    /// password and `other_secrets` are masked in messages, in the log and in the metadata of
+    /// signing requests.
     pub fn new(
         transport: Arc<Transport>,
         credentials: &Credentials,
@@ -68,11 +69,11 @@ impl Client {
         self.masker.mask(text)
     }
 
-    /// The signing policies for which the user is Submitter, one request (REST documentation, "Listing
+    /// Lists the signing policies for which the user is a Submitter (REST documentation, "Listing
     /// signing policies").
     ///
     /// # Errors
-    /// Any kind but [`ErrorKind::InvalidSignature`].
+    /// Any kind except [`ErrorKind::InvalidSignature`].
     pub fn signing_policies(
         &self,
         retry: Retry,
@@ -106,11 +107,12 @@ impl Client {
         })
     }
 
-    /// A signature of `digest` with the key of `policy`, one signing request, which SignPath counts. It
-    /// has been verified with the public key of `policy`. An ECDSA signature is r‖s.
+    /// Signs `digest` with the key of `policy`. This makes one signing request, which SignPath
+    /// counts. The signature is verified with the public key of `policy`. An ECDSA signature is
+    /// r‖s.
     ///
     /// # Errors
-    /// Any kind; [`ErrorKind::Refused`] also for a `policy` without a public key, which asks nothing.
+    /// Any kind. [`ErrorKind::Refused`] without a request if `policy` has no public key.
     pub fn sign(
         &self,
         policy: &SigningPolicy,
@@ -133,11 +135,15 @@ impl Client {
             .is_some_and(|scheme| key.verifies(scheme, &digest.value, &signature));
         match is_valid {
             true => Ok(signature),
-            false => Err(not_valid(&signature, &shown, key.signature_length())),
+            false => Err(invalid_signature(
+                &signature,
+                &shown,
+                key.signature_length(),
+            )),
         }
     }
 
-    /// A signature as the service returns it, over the route that the options want.
+    /// The signature as the service returns it, using the configured signing API.
     fn signature(
         &self,
         policy: &PolicyName,
@@ -151,19 +157,19 @@ impl Client {
             SigningApi::SignHash => false,
             SigningApi::Auto => !self.transport.only_sign_hash.load(Ordering::Relaxed),
         };
-        // One total time for both routes.
+        // Both routes share the total time.
         let attempts = self.attempts();
         if fast_first {
             match self.fast_signing_request(policy, algorithm, digest, attempts, cancellation) {
                 Err(failed) if failed.is_route_gone && api == SigningApi::Auto => {
                     info!("{}; trying SignHash instead", failed.error.reason);
                 }
-                result => return result.map_err(|failed| advised(failed, api)),
+                result => return result.map_err(|failed| with_advice(failed, api)),
             }
         }
         let signature = self
             .sign_hash(policy, algorithm, digest, attempts, cancellation)
-            .map_err(|failed| advised(failed, api))?;
+            .map_err(|failed| with_advice(failed, api))?;
         self.transport.only_sign_hash.store(true, Ordering::Relaxed);
         Ok(signature)
     }
@@ -172,7 +178,7 @@ impl Client {
         self.transport.options()
     }
 
-    /// The attempts of a call that begins now.
+    /// The attempts of a call that starts now.
     fn attempts(&self) -> Attempts {
         Attempts::new(self.options().service_unavailable_timeout)
     }
@@ -192,8 +198,8 @@ fn proxy_password(options: &Options) -> Option<&Secret> {
     Some(password)
 }
 
-/// Where the service does not have the route of the configured API, another one may help.
-fn advised(failed: FailedAttempt, api: SigningApi) -> Error {
+/// Adds advice if the service does not have the route of the configured signing API.
+fn with_advice(failed: FailedAttempt, api: SigningApi) -> Error {
     if !failed.is_route_gone {
         return failed.error;
     }
@@ -205,8 +211,8 @@ fn advised(failed: FailedAttempt, api: SigningApi) -> Error {
     })
 }
 
-/// An ECDSA signature as r‖s, `length` bytes. A service that does not know the format it was asked
-/// for answers in the other one.
+/// An ECDSA signature as r‖s of `length` bytes. A service that does not support the requested
+/// format returns DER.
 fn as_ieee(signature: Vec<u8>, policy: &str, length: usize) -> Vec<u8> {
     if signature.len() == length {
         return signature;
@@ -223,7 +229,7 @@ fn as_ieee(signature: Vec<u8>, policy: &str, length: usize) -> Vec<u8> {
     }
 }
 
-fn not_valid(signature: &[u8], policy: &str, expected: usize) -> Error {
+fn invalid_signature(signature: &[u8], policy: &str, expected: usize) -> Error {
     let what = match signature.len() {
         length if length == expected => "does not verify with its public key".to_owned(),
         length => format!("has {length} bytes instead of {expected}"),

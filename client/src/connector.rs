@@ -1,4 +1,4 @@
-//! How a connection to the service comes up: addresses, TCP, a tunnel through the proxy, TLS.
+//! Connects to the service: name resolution, TCP, the tunnel through a proxy, TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::lookup::{self, Threads, Unresolved};
+use super::lookup::{self, LookupError, Threads};
 use super::socket::Socket;
 use super::stream::Stream;
 use super::tunnel::{self, Refusal};
@@ -18,26 +18,26 @@ use super::waiting::{Interruption, Waiting};
 use crate::Options;
 use signpath_platform::shortage::Shortage;
 
-/// How long an address has before the next one is tried beside it (RFC 8305, section 5).
+/// How long to wait for an address before trying the next one in parallel (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Why there is no connection.
-pub(crate) enum Unconnected {
+/// Why no connection could be established.
+pub(crate) enum ConnectError {
     Interrupted(Interruption),
-    /// The process has run out of something.
+    /// The process has run out of a resource.
     Shortage(Shortage),
-    /// The name has no address, no address takes a connection, or the peer ended it.
+    /// The name has no address, no address accepts a connection, or the peer closed it.
     Failed(io::Error),
-    /// The name of an API on this machine leads to another one, where the API token would go
-    /// unencrypted.
-    Elsewhere(SocketAddr),
-    /// The proxy makes no tunnel.
+    /// A name for this machine, such as `localhost`, resolves to another one, so the API token
+    /// would cross the network unencrypted.
+    NotLoopback(SocketAddr),
+    /// The proxy refused to open a tunnel.
     Refused(Refusal),
-    /// The two sides cannot agree on TLS, or the server cannot be trusted.
+    /// The TLS handshake failed, for example because the server is not trusted.
     Tls(rustls::Error),
 }
 
-impl From<Interruption> for Unconnected {
+impl From<Interruption> for ConnectError {
     fn from(interruption: Interruption) -> Self {
         match interruption {
             Interruption::Failed(error) => error.into(),
@@ -46,7 +46,7 @@ impl From<Interruption> for Unconnected {
     }
 }
 
-impl From<io::Error> for Unconnected {
+impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         match Shortage::of(&error) {
             Some(shortage) => Self::Shortage(shortage),
@@ -55,38 +55,38 @@ impl From<io::Error> for Unconnected {
     }
 }
 
-impl From<Unresolved> for Unconnected {
-    fn from(unresolved: Unresolved) -> Self {
-        match unresolved {
-            Unresolved::Interrupted(interruption) => interruption.into(),
-            Unresolved::NoThread(shortage) => Self::Shortage(shortage),
-            Unresolved::Failed(error) => error.into(),
+impl From<LookupError> for ConnectError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Interrupted(interruption) => interruption.into(),
+            LookupError::NoThread(shortage) => Self::Shortage(shortage),
+            LookupError::Failed(error) => error.into(),
         }
     }
 }
 
-/// Connects to the service, or to its proxy if that forwards requests.
+/// Connects to the service, or to the proxy if it forwards requests.
 ///
 /// # Errors
-/// See [`Unconnected`].
+/// See [`ConnectError`].
 pub(crate) fn connect(
     options: &Options,
     tls: &Arc<ClientConfig>,
     threads: Threads,
     waiting: &Waiting<'_>,
-) -> Result<Stream, Unconnected> {
+) -> Result<Stream, ConnectError> {
     let service = &options.api_url;
     let proxy = options.proxy_for(service);
     let first = proxy.map_or(service, |proxy| &proxy.url);
     let port = first.port_or_known_default().unwrap_or_default();
     let addresses = lookup::addresses(host(first), port, threads, waiting)?;
     if service.scheme() == "http" && !options.allow_insecure_http {
-        // The name can be one that is kept for this machine (RFC 6761, section 6.3) and lead elsewhere.
+        // The configuration accepted the name as one for this machine (RFC 6761, section 6.3).
         let mut others = addresses
             .iter()
             .filter(|address| !address.ip().to_canonical().is_loopback());
         if let Some(other) = others.next() {
-            return Err(Unconnected::Elsewhere(*other));
+            return Err(ConnectError::NotLoopback(*other));
         }
     }
     let socket = connect_to_first(&interleaved(addresses), waiting)?;
@@ -98,7 +98,7 @@ pub(crate) fn connect(
     }
     let name = host(service).trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(name)
-        .map_err(|_| Unconnected::Tls(rustls::Error::UnsupportedNameType))?;
+        .map_err(|_| ConnectError::Tls(rustls::Error::UnsupportedNameType))?;
     Stream::tls(socket, tls.clone(), name, waiting)
 }
 
@@ -106,8 +106,8 @@ fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default()
 }
 
-/// The addresses in the order in which they are tried: as the system sorts them, but from one
-/// family and the other in turn (RFC 8305, section 4).
+/// The addresses in the order in which they are tried: the system's order, but with the address
+/// families alternating (RFC 8305, section 4).
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses
@@ -124,12 +124,12 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// A connection to the address that takes one first. Each is tried when the one before it has failed
-/// or has had its [`HEAD_START`].
+/// Connects to the first address that accepts a connection. Each address is tried when the previous
+/// one has failed or [`HEAD_START`] has passed.
 fn connect_to_first(
     addresses: &[SocketAddr],
     waiting: &Waiting<'_>,
-) -> Result<Socket, Unconnected> {
+) -> Result<Socket, ConnectError> {
     let mut addresses = addresses.iter();
     let mut pending: Vec<Socket> = Vec::new();
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_families_of_addresses_take_turns() {
+    fn alternates_address_families() {
         let parse = |addresses: &[&str]| -> Vec<SocketAddr> {
             let addresses = addresses.iter();
             addresses.map(|address| address.parse().unwrap()).collect()

@@ -1,19 +1,19 @@
-//! Bodies that are not the UTF-8 text that JSON is (RFC 8259, section 8.1).
+//! Recognizes bodies that are not UTF-8, which JSON must be (RFC 8259, section 8.1).
 
 use serde::de::IgnoredAny;
 use signpath_platform::text::BYTE_ORDER_MARK;
 
-/// What other bodies begin with, and what they are.
+/// The first bytes of other encodings, and their descriptions.
 const OTHERS: [(&[u8], &str); 3] = [
     (b"\x1f\x8b", "compressed with gzip"),
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 ];
 
-/// The longest content coding that is shown, in characters.
+/// The longest content coding that is shown in full, in characters.
 const MAX_CODING: usize = 30;
 
-/// Takes a byte order mark off, which a reader of JSON may ignore, and says whether there was one.
+/// Removes a byte order mark, which a JSON parser may ignore. Returns whether there was one.
 pub(crate) fn remove_byte_order_mark(body: &mut Vec<u8>) -> bool {
     let has_mark = body.starts_with(BYTE_ORDER_MARK);
     if has_mark {
@@ -22,8 +22,8 @@ pub(crate) fn remove_byte_order_mark(body: &mut Vec<u8>) -> bool {
     has_mark
 }
 
-/// What a body is that is not JSON in UTF-8, as the end of a sentence: by its first bytes, or by the
-/// value of Content-Encoding (RFC 9110, section 8.4) unless it is JSON all the same.
+/// Describes a body that is not UTF-8 JSON, as the end of a sentence. It is recognized by its first
+/// bytes, or by Content-Encoding (RFC 9110, section 8.4) unless the body is valid JSON anyway.
 pub(crate) fn other_encoding(content_encoding: Option<&str>, body: &[u8]) -> Option<String> {
     if let Some((_, what)) = OTHERS.iter().find(|(start, _)| body.starts_with(start)) {
         return Some((*what).to_owned());
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_named_by_its_first_bytes_or_its_content_encoding() {
+    fn recognizes_encodings_by_first_bytes_or_content_encoding() {
         for (coding, body, expected) in [
             (None, &b"\x1f\x8b\x08"[..], Some("compressed with gzip")),
             (Some("gzip"), b"\x1f\x8b\x08", Some("compressed with gzip")),

@@ -1,4 +1,4 @@
-//! Why the service did not do what it was asked for.
+//! Errors of calls to the service.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -7,31 +7,31 @@ use std::sync::Arc;
 
 use signpath_platform::shortage::{Resource, Shortage};
 
-/// What went wrong, and a sentence that tells the user what happened and what to do.
+/// An error, with a message that tells the user what happened and what to do.
 #[derive(Debug, Clone)]
 pub struct Error {
-    /// What a program can tell apart.
+    /// The kind, for programs.
     pub kind: ErrorKind,
-    /// One line without any secret in it. It names settings as signpath-pkcs11 does, such as `ApiUrl` for
-    /// [`Options::api_url`](crate::Options::api_url).
+    /// The message: one line without secrets. It names settings as signpath-pkcs11 does, for
+    /// example `ApiUrl` for [`Options::api_url`](crate::Options::api_url).
     pub reason: Cow<'static, str>,
-    /// The HTTP status of the answer, if there was one that decided.
+    /// The HTTP status of the response that caused the error, if any.
     pub status: Option<u16>,
-    /// What the answer said, in the words of the service or of a proxy in its place, if it said something.
+    /// The message in that response, from the service or from a proxy that responded in its place.
     pub said: Option<String>,
-    /// What the service calls the exchange: tell it to SignPath's support.
+    /// The service's ID for the exchange, for SignPath's support.
     pub trace_id: Option<String>,
-    /// What the call was cancelled with.
+    /// The error with which the call was cancelled.
     pub(crate) cancellation: Option<Reason>,
 }
 
-/// What a call is cancelled with.
+/// The error with which a call is cancelled.
 pub(crate) type Reason = Arc<dyn StdError + Send + Sync>;
 
-/// Shorthand for the results of this crate.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every way to fail that a caller can tell apart.
+/// The kinds of errors that a caller can distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -39,23 +39,23 @@ pub enum ErrorKind {
     Unauthorized,
     /// The service refused the request.
     Refused,
-    /// The service could not be reached, or is busy: another try may succeed.
+    /// The service could not be reached or is busy. A retry may succeed.
     Unavailable,
-    /// The service failed in a way that will not pass.
+    /// The service failed with an internal error, such as a 500.
     Failed,
-    /// The answer is not one of SignPath's, or the connection cannot be trusted.
+    /// The response is not from SignPath, or the connection cannot be trusted.
     Unintelligible,
-    /// The service returned a signature that the public key of the signing policy does not verify.
+    /// The service returned a signature that does not verify with the signing policy's public key.
     InvalidSignature,
-    /// The call was cancelled; [`StdError::source`] is what it was cancelled with.
+    /// The call was cancelled. [`StdError::source`] is the error with which it was cancelled.
     Cancelled,
-    /// The process has run out of something.
+    /// The process has run out of a resource.
     Shortage(Resource),
-    /// The operating system has no random numbers.
+    /// The operating system failed to provide random numbers.
     NoRandomNumbers,
-    /// The options cannot be used, such as a file that is not there.
+    /// The options are invalid, for example because a file is missing.
     Options,
-    /// A defect of this crate.
+    /// A bug in this crate.
     Internal,
 }
 
@@ -72,8 +72,8 @@ impl Error {
         }
     }
 
-    /// Whether an error of a signature means that the list of the signing policies may be outdated: a refusal,
-    /// or a signature by another key.
+    /// Whether an error from signing suggests that the list of signing policies is outdated: the
+    /// service refused the request or signed with another key.
     pub fn contradicts_policies(&self) -> bool {
         matches!(
             self.kind,
@@ -81,7 +81,7 @@ impl Error {
         )
     }
 
-    /// The same with more to its reason.
+    /// The same error with `more` appended to its reason.
     pub(crate) fn and(self, more: impl fmt::Display) -> Self {
         Self {
             reason: format!("{}{more}", self.reason).into(),

@@ -1,4 +1,4 @@
-//! One question to the service, asked again if it fails in a way that may pass.
+//! Sends a request to the service and retries transient failures.
 
 use std::time::{Duration, Instant};
 
@@ -18,19 +18,19 @@ use crate::policy_name::PolicyName;
 use crate::problem::Reference;
 use crate::retry::{Attempts, Retry};
 use crate::secret::Secret;
-use crate::transport::{Answer, Outgoing};
+use crate::transport::{Outgoing, Response};
 use crate::unexpected::encoding;
 use crate::waiting::pause;
 
-/// A route and what it is asked for.
+/// A request to one route of the API.
 pub(crate) struct Call<'a> {
     /// `GET` or `POST`.
     pub(crate) method: &'static str,
-    /// Relative to the base.
+    /// The path, relative to [`Client::base`].
     pub(crate) route: &'static str,
-    /// What is asked for, as a part of a sentence.
+    /// A description of the request, for messages.
     pub(crate) subject: String,
-    /// The signing policy that signs, if one does.
+    /// The signing policy, for a signing request.
     pub(crate) policy: Option<&'a PolicyName>,
     pub(crate) retry: Retry,
 }
@@ -48,7 +48,7 @@ impl<'a> Call<'a> {
 }
 
 impl Client {
-    /// Sends a request, again if it fails in a way that may pass, and gives the body of the answer.
+    /// Sends a request, retries transient failures, and returns the body of the response.
     pub(crate) fn call(
         &self,
         call: &Call<'_>,
@@ -103,35 +103,36 @@ impl Client {
         let started = Instant::now();
         let mut request = request(url)?;
         request.headers.insert(AUTHORIZATION, authorization);
-        // Without, an older service answers an error with 500, which is tried again.
+        // Without this, older versions of the service respond to every error with 500, which would
+        // be retried.
         request
             .headers
             .insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut answer = self.transport.send(time_limit, cancellation, request);
-        let has_mark = match &mut answer {
-            Ok(answer) => remove_byte_order_mark(&mut answer.body),
+        let mut response = self.transport.send(time_limit, cancellation, request);
+        let has_mark = match &mut response {
+            Ok(response) => remove_byte_order_mark(&mut response.body),
             Err(_) => false,
         };
-        self.log_exchange(call, attempts.number, &answer, started.elapsed());
+        self.log_exchange(call, attempts.number, &response, started.elapsed());
         if has_mark {
             info!("the answer begins with a byte order mark, which is ignored");
         }
-        let answer = answer?;
-        if answer.status != StatusCode::OK {
-            return Err(self.refusal(call, &answer));
+        let response = response?;
+        if response.status != StatusCode::OK {
+            return Err(self.refusal(call, &response));
         }
-        match encoding(&answer) {
-            None => Ok(answer.body),
+        match encoding(&response) {
+            None => Ok(response.body),
             Some(what) => Err(self.undecodable(call, &what).into()),
         }
     }
 
-    /// One line for each exchange, with what the service calls it.
+    /// Logs one line for each exchange, with the service's IDs for it.
     fn log_exchange(
         &self,
         call: &Call<'_>,
         attempt: u32,
-        answer: &std::result::Result<Answer, FailedAttempt>,
+        response: &std::result::Result<Response, FailedAttempt>,
         duration: Duration,
     ) {
         if !log::log_enabled!(log::Level::Info) {
@@ -141,10 +142,10 @@ impl Client {
             .policy
             .map(|policy| format!(", signing policy {}", self.masked(&policy.to_string())))
             .unwrap_or_default();
-        let outcome = match answer {
-            Ok(answer) => {
-                let reference = self.masked(&Reference::of(&answer.body).to_string());
-                format!("{} in {duration:.1?}{reference}", answer.status)
+        let outcome = match response {
+            Ok(response) => {
+                let reference = self.masked(&Reference::of(&response.body).to_string());
+                format!("{} in {duration:.1?}{reference}", response.status)
             }
             Err(failure) => format!("no answer in {duration:.1?} ({})", failure.error.reason),
         };
@@ -155,8 +156,7 @@ impl Client {
     }
 }
 
-/// The header that carries the token (RFC 6750, section 2.1). Its memory is wiped when it is
-/// dropped.
+/// The value of Authorization (RFC 6750, section 2.1). Its memory is wiped on drop.
 fn authorization(token: &Secret) -> Result<HeaderValue> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose()).into_bytes());
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
@@ -170,7 +170,7 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// The error of the last attempt, with why there is no other.
+/// The error of the last attempt, with the reason why there are no more.
 fn gave_up(failed: FailedAttempt, attempts: &Attempts, attempt: u32) -> FailedAttempt {
     let asked = match failed.retry_after {
         Some(wait) => format!(", and it wants {} s of quiet", wait.as_secs()),
@@ -183,7 +183,7 @@ fn gave_up(failed: FailedAttempt, attempts: &Attempts, attempt: u32) -> FailedAt
     FailedAttempt { error, ..failed }
 }
 
-pub(crate) fn unwritable(error: &dyn std::error::Error) -> FailedAttempt {
+pub(crate) fn serialization_error(error: &dyn std::error::Error) -> FailedAttempt {
     let reason = format!("the signing request cannot be written: {error}");
     Error::new(ErrorKind::Internal, reason).into()
 }

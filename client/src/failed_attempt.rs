@@ -1,4 +1,4 @@
-//! Why an attempt brought no answer that can be used, and whether another one may.
+//! Why an attempt failed, and whether another one may succeed.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use url::Url;
 
-use super::connector::Unconnected;
+use super::connector::ConnectError;
 use super::limits::{MAX_BODY, connect_timeout};
 use super::status::{PROXY_CREDENTIALS, Verdict};
 use super::tls;
@@ -21,22 +21,22 @@ use signpath_platform::shortage::Shortage;
 
 const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy names an HTTP proxy";
 
-/// The end of an attempt without an answer that can be used.
+/// An attempt without a usable response.
 #[derive(Debug)]
 pub(crate) struct FailedAttempt {
-    /// For the caller, if it was the last attempt.
+    /// The error for the caller, if this was the last attempt.
     pub(crate) error: Error,
     /// Whether another attempt may succeed.
     pub(crate) is_transient: bool,
-    /// Whether the service may have done what it was asked for.
+    /// Whether the service may have carried out the request.
     pub(crate) may_be_done: bool,
-    /// How long the service wants to be left alone.
+    /// How long the service asks to wait before the next attempt.
     pub(crate) retry_after: Option<Duration>,
     /// Whether the service does not have the route.
     pub(crate) is_route_gone: bool,
 }
 
-/// An error that no further attempt will mend, such as the reason of a cancellation.
+/// An error that another attempt cannot fix, such as a cancellation.
 impl From<Error> for FailedAttempt {
     fn from(error: Error) -> Self {
         Self {
@@ -49,28 +49,28 @@ impl From<Error> for FailedAttempt {
     }
 }
 
-/// What went wrong between request and answer.
+/// What went wrong between request and response.
 pub(crate) enum ExchangeError {
-    /// There was no connection.
-    Unconnected(Unconnected),
-    /// There was no answer.
+    /// No connection could be established.
+    Connect(ConnectError),
+    /// There was no response.
     Http(hyper::Error),
-    /// The answer broke off.
+    /// The response was incomplete.
     Body(hyper::Error),
-    /// The answer does not end.
+    /// The response was too long.
     TooLong,
-    /// The call waits no longer.
+    /// The call was cancelled, or its time was up.
     Interrupted(Interruption),
 }
 
-/// What the attempts have in common that failed in passing.
-struct Passing {
+/// A transient failure.
+struct Transient {
     reason: String,
     may_be_done: bool,
 }
 
 impl FailedAttempt {
-    /// What an exchange that failed means to the user. It was allowed to take `time_limit`.
+    /// Explains to the user why an exchange failed. `time_limit` was its time limit.
     pub(crate) fn of_exchange(
         exchange: ExchangeError,
         time_limit: Duration,
@@ -89,27 +89,25 @@ impl FailedAttempt {
             None => (String::new(), "check ApiUrl and the network"),
         };
         let unintelligible = |reason| Error::new(ErrorKind::Unintelligible, reason).into();
-        let unreachable = |cause: &dyn Display| Passing {
+        let unreachable = |cause: &dyn Display| Transient {
             reason: format!("{url} cannot be reached{through} ({cause}); {remedy}"),
             may_be_done: false,
         };
-        let passing = match exchange {
+        let transient = match exchange {
             ExchangeError::TooLong => {
                 return unintelligible(format!(
                     "the answer of {url} is longer than {} MiB; check ApiUrl",
                     MAX_BODY >> 20
                 ));
             }
-            ExchangeError::Interrupted(Interruption::Canceled(reason))
-            | ExchangeError::Unconnected(Unconnected::Interrupted(Interruption::Canceled(
-                reason,
-            ))) => {
+            ExchangeError::Interrupted(Interruption::Cancelled(reason))
+            | ExchangeError::Connect(ConnectError::Interrupted(Interruption::Cancelled(reason))) => {
                 return reason.into();
             }
-            ExchangeError::Unconnected(Unconnected::Shortage(shortage)) => {
+            ExchangeError::Connect(ConnectError::Shortage(shortage)) => {
                 return Error::from(shortage).into();
             }
-            ExchangeError::Unconnected(Unconnected::Elsewhere(address)) => {
+            ExchangeError::Connect(ConnectError::NotLoopback(address)) => {
                 let reason = format!(
                     "{url} leads to {}, which is another machine, and the API token would go there \
                      unencrypted; use https, or set AllowInsecureHttp to true",
@@ -117,20 +115,20 @@ impl FailedAttempt {
                 );
                 return Error::new(ErrorKind::Options, reason).into();
             }
-            ExchangeError::Unconnected(Unconnected::Tls(error)) => {
+            ExchangeError::Connect(ConnectError::Tls(error)) => {
                 return unintelligible(format!("{url} {}", tls::explain(&error)));
             }
-            ExchangeError::Unconnected(Unconnected::Refused(refusal)) => {
+            ExchangeError::Connect(ConnectError::Refused(refusal)) => {
                 return match proxy {
                     Some(proxy) => Self::of_refusal(refusal, proxy, url),
                     None => unintelligible(format!("{url} makes no tunnel")),
                 };
             }
-            ExchangeError::Unconnected(Unconnected::Failed(error)) => unreachable(&error),
-            ExchangeError::Unconnected(Unconnected::Interrupted(Interruption::Failed(error))) => {
+            ExchangeError::Connect(ConnectError::Failed(error)) => unreachable(&error),
+            ExchangeError::Connect(ConnectError::Interrupted(Interruption::Failed(error))) => {
                 unreachable(&error)
             }
-            ExchangeError::Unconnected(Unconnected::Interrupted(Interruption::TimedOut)) => {
+            ExchangeError::Connect(ConnectError::Interrupted(Interruption::TimedOut)) => {
                 let limit = connect_timeout(options)
                     .min(time_limit)
                     .as_secs_f32()
@@ -138,12 +136,13 @@ impl FailedAttempt {
                 unreachable(&format_args!("no connection within {limit} s"))
             }
             ExchangeError::Interrupted(Interruption::TimedOut) => {
-                // Not where it is the total time that ends, or one that no setting changes.
+                // A shorter limit is what is left of the total time, or fixed. Raising this setting
+                // would not help.
                 let or_raise = match time_limit >= options.http_request_timeout {
                     true => ", or raise HttpRequestTimeoutInSeconds",
                     false => "",
                 };
-                Passing {
+                Transient {
                     reason: format!(
                         "no answer from {url}{through} within {} s; check the network and \
                          proxies{or_raise}",
@@ -168,7 +167,7 @@ impl FailedAttempt {
                 ));
             }
             ExchangeError::Http(error) => closed(url, &through, &root_cause(&error)),
-            ExchangeError::Body(error) => Passing {
+            ExchangeError::Body(error) => Transient {
                 reason: format!(
                     "the answer of {url}{through} broke off ({}); check the network",
                     root_cause(&error)
@@ -178,12 +177,12 @@ impl FailedAttempt {
         };
         Self {
             is_transient: true,
-            may_be_done: passing.may_be_done,
-            ..Error::new(ErrorKind::Unavailable, passing.reason).into()
+            may_be_done: transient.may_be_done,
+            ..Error::new(ErrorKind::Unavailable, transient.reason).into()
         }
     }
 
-    /// What it means that a proxy makes no tunnel to `url`.
+    /// Explains to the user why a proxy opens no tunnel to `url`.
     fn of_refusal(refusal: Refusal, proxy: &Proxy, url: &Url) -> Self {
         let authority = tunnel::authority(url);
         let Refusal::Status(status) = refusal else {
@@ -217,7 +216,7 @@ impl FailedAttempt {
 }
 
 impl ExchangeError {
-    /// What the process ran out of while it used a connection.
+    /// The resource that the process ran out of while using a connection, if any.
     fn shortage(&self) -> Option<Shortage> {
         match self {
             Self::Interrupted(Interruption::Failed(error)) => Shortage::of(error),
@@ -229,9 +228,9 @@ impl ExchangeError {
     }
 }
 
-/// The connection ended, and nobody knows what the service has done.
-fn closed(url: &Url, through: &str, cause: &dyn Display) -> Passing {
-    Passing {
+/// The connection ended, and the service may or may not have carried out the request.
+fn closed(url: &Url, through: &str, cause: &dyn Display) -> Transient {
+    Transient {
         reason: format!(
             "{url}{through} closed the connection without an answer ({cause}); check the network"
         ),
@@ -249,8 +248,8 @@ fn root_cause(error: &hyper::Error) -> String {
         .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// The errors behind an error. The source of an [`io::Error`] is not what it wraps, but the source
-/// of that; both are wanted here.
+/// The causes of an error. [`io::Error::source`] skips the error that it wraps, which is included
+/// here.
 fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let mut next = error.source();
     std::iter::from_fn(move || {

@@ -1,4 +1,5 @@
-//! Signing a hash by a fast signing request (REST documentation, "Signing a hash: first generation").
+//! Signs a hash with a fast signing request (REST documentation, "Signing a hash: first
+//! generation").
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,7 @@ use signpath_crypto::{Digest, SignatureAlgorithm};
 
 use crate::cancellation::Cancellation;
 use crate::client::Client;
-use crate::exchange::{Call, unwritable};
+use crate::exchange::{Call, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::multipart::Form;
 use crate::policy_name::PolicyName;
@@ -29,7 +30,7 @@ impl Client {
         let options = self.options();
         let metadata = self.metadata.creating_process(options, &self.masker);
         let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
-            .map_err(|error| unwritable(&error))?;
+            .map_err(|error| serialization_error(&error))?;
         let optional = [
             (
                 "ArtifactConfigurationSlug",
@@ -101,7 +102,7 @@ struct SignedPayload {
 /// The signature in a signed artifact.
 ///
 /// # Errors
-/// What is missing or wrong.
+/// What is missing or invalid.
 fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
     let signed: SignedPayload = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     STANDARD
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_rsa_payload_names_the_digest_by_its_object_identifier() {
+    fn rsa_payload_has_the_digests_object_identifier() {
         let digest = Digest {
             algorithm: Some(HashAlgorithm::Sha256),
             value: b"digest".to_vec(),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ecdsa_payload_asks_for_the_format_that_pkcs11_returns() {
+    fn ecdsa_payload_requests_the_format_of_pkcs11() {
         let digest = Digest {
             algorithm: Some(HashAlgorithm::Sha256),
             value: b"digest".to_vec(),

@@ -1,10 +1,10 @@
 //! SignPath's REST API for signing hashes: blocking, cancellable, and without PKCS #11.
 //!
-//! [`Client`] asks SignPath two questions in the name of one user: which signing policies there are, and for
-//! a signature with one of them. Each signature has been verified before it is returned. A call runs
-//! in the calling thread and needs no runtime; the one thread that it may start resolves a host name, and
-//! none does where [`Threads::Forbidden`] says so. Another thread ends it by its [`Cancellation`]. What
-//! fails in a way that may pass is tried again, as long as [`Options`] allow.
+//! [`Client`] makes two kinds of requests on behalf of a user: it lists signing policies, and it
+//! signs a digest with one of them. Every signature is verified before it is returned. A call runs
+//! in the calling thread and needs no runtime. The only thread that it may start resolves a host
+//! name; [`Threads::Forbidden`] prevents that. Another thread can end a call with its
+//! [`Cancellation`]. Transient failures are retried for as long as the [`Options`] allow.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -37,10 +37,10 @@
 //! buffers of HTTP, TLS and JSON; those are wiped only in a program whose allocator wipes all memory, as
 //! the module's does.
 //!
-//! How its parts fit: `client` has the questions, and a file beside it for each of the two routes that
-//! sign; `exchange` sends a question until it is answered, `retry` says when, `status` and `unexpected`
-//! say what an answer other than 200 means. `transport` keeps the connections that `connector` makes,
-//! directly or through a `tunnel`.
+//! Overview of the modules: `client` has the two requests, and `fast_signing_request` and
+//! `sign_hash` the two routes for signing. `exchange` sends a request until it gets a usable
+//! response, `retry` decides when, and `status` and `unexpected` interpret responses other than
+//! 200. `transport` keeps the connections that `connector` opens, directly or through a `tunnel`.
 
 #![forbid(unsafe_code)]
 

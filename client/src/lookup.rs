@@ -1,8 +1,8 @@
-//! The addresses of a host name, without holding up the call that wants them.
+//! Resolves host names with a time limit.
 //!
-//! The system's lookup (getaddrinfo) can be neither ended nor given a time limit, and it waits for
-//! name servers that do not answer. So it runs in a thread of its own, which the call waits for and
-//! leaves behind when it ends before.
+//! The system's resolver (getaddrinfo) can neither be cancelled nor given a time limit, and it
+//! waits for name servers that do not respond. It therefore runs in a thread of its own, which is
+//! abandoned if the call ends first.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -14,51 +14,50 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use super::waiting::{Interruption, Waiting};
 use signpath_platform::shortage::Shortage;
 
-/// Whether the host program lets its libraries start threads.
+/// Whether the application allows libraries to start threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
-    /// It does.
+    /// Threads may be started.
     Allowed,
-    /// It does not, and a call waits for as long as the system resolves a name, on the stack of the
-    /// calling thread.
+    /// No thread may be started. Names are resolved in the calling thread, however long that takes.
     Forbidden,
 }
 
-/// Why there are no addresses.
-pub(crate) enum Unresolved {
+/// Why a host name could not be resolved.
+pub(crate) enum LookupError {
     Interrupted(Interruption),
-    /// The process can make no thread for it.
+    /// No thread could be started.
     NoThread(Shortage),
-    /// The system's own words.
+    /// The resolver failed.
     Failed(io::Error),
 }
 
-/// The addresses of a host, which may be one itself.
+/// The addresses of a host name or an IP address.
 ///
 /// # Errors
-/// See [`Unresolved`].
+/// See [`LookupError`].
 pub(crate) fn addresses(
     host: &str,
     port: u16,
     threads: Threads,
     waiting: &Waiting<'_>,
-) -> Result<Vec<SocketAddr>, Unresolved> {
+) -> Result<Vec<SocketAddr>, LookupError> {
     if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     if threads == Threads::Forbidden {
-        return resolve(host, port).map_err(Unresolved::Failed);
+        return resolve(host, port).map_err(LookupError::Failed);
     }
     let pending =
-        start(host.to_owned(), port).map_err(|_| Unresolved::NoThread(Shortage::threads()))?;
+        start(host.to_owned(), port).map_err(|_| LookupError::NoThread(Shortage::threads()))?;
     loop {
-        let slice = waiting.slice().map_err(Unresolved::Interrupted)?;
+        let slice = waiting.slice().map_err(LookupError::Interrupted)?;
         match pending.recv_timeout(slice) {
-            Ok(addresses) => return addresses.map_err(Unresolved::Failed),
+            Ok(addresses) => return addresses.map_err(LookupError::Failed),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 let error = io::Error::other("the lookup ended without an answer");
-                return Err(Unresolved::Failed(error));
+                return Err(LookupError::Failed(error));
             }
         }
     }
@@ -70,14 +69,15 @@ fn resolve(host: &str, port: u16) -> Addresses {
     Ok((host, port).to_socket_addrs()?.collect())
 }
 
-/// Starts a thread that ends with the lookup. The program's signals go to its own threads.
+/// Starts a thread for the lookup. It blocks all signals, so that the application's own threads get
+/// them.
 fn start(host: String, port: u16) -> io::Result<Receiver<Addresses>> {
     let (sender, receiver) = sync_channel(1);
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let started = thread::Builder::new()
         .name("signpath-lookup".to_owned())
         .spawn(move || {
-            // Nobody receives it when the call is over.
+            // Fails if the call has already ended.
             let _ = sender.send(resolve(&host, port));
         });
     before.thread_set_mask()?;

@@ -1,4 +1,4 @@
-//! Who signs, for SignPath's audit log: this process, its user and its machine.
+//! Describes this process, its user and its machine for SignPath's audit log.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -10,14 +10,14 @@ use super::command_line;
 use crate::Options;
 use crate::secret::Masker;
 
-/// What signing requests say of this process. It belongs to a client, of which a forked child makes
-/// its own, and is put together at the first request.
+/// The metadata of signing requests, collected at the first request. It belongs to a client; a
+/// forked child creates its own client.
 #[derive(Default)]
 pub(crate) struct Metadata(OnceLock<Process>);
 
-/// What the service is told about this process.
+/// This process.
 struct Process {
-    /// Unless the configuration leaves it out.
+    /// [`None`] if the configuration disables it.
     command_line: Option<String>,
     name: String,
     id: u32,
@@ -26,17 +26,17 @@ struct Process {
 }
 
 struct OperatingSystem {
-    /// `Linux`, for instance.
+    /// For example `Linux`.
     name: String,
-    /// The release of its kernel.
+    /// The release of the kernel.
     version: String,
-    /// The architecture of the processor as the compiler names it.
+    /// The processor architecture, as named by Rust.
     architecture: &'static str,
 }
 
 impl Metadata {
     /// The metadata of a fast signing request (REST documentation, "Signing a hash: first
-    /// generation"). What `masker` knows does not show in the command line.
+    /// generation"). `masker` masks its secrets in the command line.
     pub(crate) fn creating_process(&self, options: &Options, masker: &Masker) -> Value {
         let process = self.process(options, masker);
         let os = &process.operating_system;
@@ -57,7 +57,8 @@ impl Metadata {
         merged(options, "CreatingProcess", optional, known)
     }
 
-    /// The metadata of SignHash (REST documentation, "Signing a hash: second generation").
+    /// The metadata of SignHash (REST documentation, "Signing a hash: second generation"). `masker`
+    /// masks its secrets in the command line.
     pub(crate) fn source_process(&self, options: &Options, masker: &Masker) -> Value {
         let process = self.process(options, masker);
         let os = &process.operating_system;
@@ -117,7 +118,7 @@ impl OperatingSystem {
     }
 }
 
-/// The configured metadata with the process, which wins over an entry of the same name.
+/// The configured metadata plus the process, which replaces an entry of the same name.
 fn merged(
     options: &Options,
     name: &str,
@@ -138,8 +139,8 @@ fn text(text: std::ffi::OsString) -> String {
     text.to_string_lossy().into_owned()
 }
 
-/// The name of a user as a process has looked it up. A forked child, and a process that has become
-/// another user, append their own to a list that is read without a lock.
+/// A cached user name. A forked child and a process that has changed its user ID append an entry of
+/// their own to the list, which is read without a lock.
 struct User {
     process_id: u32,
     id: nix::unistd::Uid,
@@ -149,8 +150,8 @@ struct User {
 
 static FIRST_USER: OnceBox<User> = OnceBox::new();
 
-/// The name of the user of this process, or the number of one without name. The system is asked
-/// once, since that can mean a request to a directory service.
+/// The name of this process's user, or the user ID if there is no name. It is looked up only once,
+/// since the lookup may involve a directory service.
 fn user() -> &'static str {
     let (process_id, id) = (std::process::id(), nix::unistd::geteuid());
     let mut place = &FIRST_USER;
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_describes_this_process_in_both_generations() {
+    fn describes_this_process_in_both_generations() {
         let [first, second] = metadata(&Options::new("https://example.org/Api".parse().unwrap()));
         let (first, second) = (&first["CreatingProcess"], &second["sourceProcess"]);
         let program = std::env::args().next().unwrap();
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn configured_metadata_stands_beside_the_process_and_does_not_replace_it() {
+    fn configured_metadata_does_not_replace_the_process() {
         let more = json!({"build": {"number": 7}, "CreatingProcess": "forged"});
         let options = Options {
             metadata: more.as_object().cloned(),
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_request_of_a_client_pays_for_the_others() {
+    fn collects_metadata_only_for_the_first_request() {
         let options = Options::new("https://example.org/Api".parse().unwrap());
         let (metadata, masker) = (Metadata::default(), Masker::new([]));
         let first = metadata.creating_process(&options, &masker);

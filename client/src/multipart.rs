@@ -1,39 +1,40 @@
-//! The body of a request of type `multipart/form-data` (RFC 7578).
+//! Builds the body of a `multipart/form-data` request (RFC 7578).
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The bytes of chance in a boundary, which no part may hold (RFC 2046, section 5.1.1).
-const CHANCE: usize = 16;
+/// The number of random bytes in a boundary, which must not occur in any part (RFC 2046, section
+/// 5.1.1).
+const RANDOM_BYTES: usize = 16;
 
-/// A form that fields are added to.
+/// A form under construction.
 pub(crate) struct Form {
     boundary: String,
     body: Vec<u8>,
 }
 
 impl Form {
-    /// A form without fields.
+    /// Creates an empty form.
     ///
     /// # Errors
     /// [`ErrorKind::NoRandomNumbers`].
     pub(crate) fn new() -> Result<Self> {
-        let mut chance = [0; CHANCE];
-        getrandom::fill(&mut chance).map_err(|error| {
+        let mut random = [0; RANDOM_BYTES];
+        getrandom::fill(&mut random).map_err(|error| {
             let reason = format!("the system has no random numbers ({error})");
             Error::new(ErrorKind::NoRandomNumbers, reason)
         })?;
         Ok(Self {
-            boundary: base16ct::lower::encode_string(&chance),
+            boundary: base16ct::lower::encode_string(&random),
             body: Vec::new(),
         })
     }
 
-    /// Adds a field of text. Its name needs no quoting.
+    /// Adds a text field. The name must not need quoting.
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.part(&format!("name=\"{name}\""), "", value.as_bytes());
     }
 
-    /// Adds a file of JSON. Its name and that of the field need no quoting.
+    /// Adds a JSON file. Neither the field name nor the file name may need quoting.
     pub(crate) fn json_file(&mut self, name: &str, file_name: &str, content: &[u8]) {
         self.part(
             &format!("name=\"{name}\"; filename=\"{file_name}\""),
@@ -52,7 +53,7 @@ impl Form {
         self.body.extend_from_slice(b"\r\n");
     }
 
-    /// The type of the body, and the body.
+    /// The content type and the body.
     pub(crate) fn finish(mut self) -> (String, Vec<u8>) {
         let end = format!("--{}--\r\n", self.boundary);
         self.body.extend_from_slice(end.as_bytes());

@@ -1,4 +1,4 @@
-//! The hosts that are reached without a proxy.
+//! The hosts to reach without a proxy.
 
 use std::net::IpAddr;
 
@@ -7,18 +7,18 @@ use url::Url;
 
 use crate::options::is_loopback;
 
-/// What an entry of the list is expected to be.
+/// The description of a valid entry, for messages.
 pub const EXPECTED: &str =
     "a host name, an address or a network such as 10.0.0.0/8, each perhaps with a port, or *";
 
-/// The parsed list of `no_proxy`.
+/// The parsed value of `no_proxy`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoProxy(Vec<Entry>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     hosts: Hosts,
-    /// The only port that is meant, if not all are.
+    /// The port it applies to, or [`None`] for all ports.
     port: Option<u16>,
 }
 
@@ -28,26 +28,26 @@ enum Hosts {
     All,
     /// An address, or a network (RFC 4632, section 3.1).
     Network(IpNet),
-    /// A name and all names below it, in lower case.
+    /// A host name and its subdomains, in lower case.
     Name(String),
 }
 
 impl NoProxy {
-    /// Reads a list with commas, blanks or both between its entries, as curl does. Also returns the
-    /// entries that cannot be read.
+    /// Parses a list separated by commas or white space, like curl. Also returns the invalid
+    /// entries.
     pub fn parse(text: &str) -> (Self, Vec<&str>) {
-        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        let (mut entries, mut invalid) = (Vec::new(), Vec::new());
         let texts = text.split(|c: char| c == ',' || c.is_whitespace());
         for text in texts.filter(|text| !text.is_empty()) {
             match Entry::parse(text) {
                 Some(entry) => entries.push(entry),
-                None => unreadable.push(text),
+                None => invalid.push(text),
             }
         }
-        (Self(entries), unreadable)
+        (Self(entries), invalid)
     }
 
-    /// Whether `url` is reached without a proxy, as this machine always is.
+    /// Whether to reach `url` without a proxy. This is always the case for this machine.
     pub fn exempts(&self, url: &Url) -> bool {
         is_loopback(url) || self.0.iter().any(|entry| entry.covers(url))
     }
@@ -93,7 +93,7 @@ impl Hosts {
             None => name,
         };
         let name = name.strip_suffix('.').unwrap_or(name);
-        // The start of an address is not a name.
+        // The start of an IP address, such as `192.168.`, is not a name.
         let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
         let is_name = !name.contains(['/', '?', '#', '@', '\\', ':', '[', '*', '%'])
             && !name.split('.').any(str::is_empty)
@@ -101,7 +101,7 @@ impl Hosts {
         if !is_name {
             return None;
         }
-        // Written as the host of a URL is: in lower case and ASCII.
+        // Normalized like the host of a URL: lower case and ASCII.
         let url = Url::parse(&format!("http://{name}")).ok()?;
         let host = url.host_str()?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_exempts_hosts_networks_and_ports() {
+    fn entries_exempt_hosts_networks_and_ports() {
         for (url, list, expected) in [
             ("https://app.signpath.io/Api", "", false),
             ("https://app.signpath.io/Api", "*", true),
@@ -164,22 +164,22 @@ mod tests {
             ("https://sign.example/", "example:8443", false),
             ("https://sign.example:8443/", ".example:8443", true),
             ("https://sign.example:8443/", "*:8443", true),
-            // This machine is reached without one whatever the list says.
+            // This machine is always exempt.
             ("http://127.0.0.1:8080/Api", "", true),
             ("https://localhost/Api", "", true),
             ("http://[::1]:8080/Api", "other", true),
             ("http://[::ffff:127.0.0.1]/Api", "", true),
             ("http://0.0.0.0/Api", "", false),
         ] {
-            let (no_proxy, unreadable) = NoProxy::parse(list);
-            assert_eq!(unreadable, Vec::<&str>::new(), "{list}");
+            let (no_proxy, invalid) = NoProxy::parse(list);
+            assert_eq!(invalid, Vec::<&str>::new(), "{list}");
             let url = Url::parse(url).unwrap();
             assert_eq!(no_proxy.exempts(&url), expected, "{url} {list}");
         }
     }
 
     #[test]
-    fn an_entry_that_cannot_be_read_is_told_and_the_others_count() {
+    fn reports_an_invalid_entry_and_uses_the_others() {
         for entry in [
             "10.0.0.0/99",
             "10.0.0.0/",
@@ -206,8 +206,8 @@ mod tests {
             "**",
         ] {
             let list = format!("first.example,{entry} last.example");
-            let (no_proxy, unreadable) = NoProxy::parse(&list);
-            assert_eq!(unreadable, [entry]);
+            let (no_proxy, invalid) = NoProxy::parse(&list);
+            assert_eq!(invalid, [entry]);
             for host in ["first.example", "last.example"] {
                 let url = Url::parse(&format!("https://{host}/")).unwrap();
                 assert!(no_proxy.exempts(&url), "{list}");

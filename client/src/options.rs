@@ -1,4 +1,4 @@
-//! How the service is reached, and what signing requests carry.
+//! How to reach the service, and what to send in signing requests.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::no_proxy::NoProxy;
 use crate::proxy::Proxy;
 
-/// The API of SignPath's own service.
+/// The API URL of SignPath's own service.
 pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
 
-/// How the service is reached, and what signing requests carry.
+/// How to reach the service, and what to send in signing requests.
 ///
 /// ```
 /// use signpath_client::{DEFAULT_API_URL, NoProxy, Options, Proxy};
@@ -34,44 +34,44 @@ pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The base URL of the API, without the version.
+    /// The base URL of the API, without the version (`v1`).
     pub api_url: Url,
     /// Only signing policies of this project are listed.
     pub project_slug: Option<String>,
     /// Only signing policies with this slug are listed.
     pub signing_policy_slug: Option<String>,
-    /// How signatures are asked for.
+    /// The API for signing.
     pub signing_api: SigningApi,
-    /// The longest that one attempt of a request may take.
+    /// The time limit of one attempt.
     pub http_request_timeout: Duration,
-    /// The longest that one call may take in all, retries included.
+    /// The time limit of a call, including retries.
     pub service_unavailable_timeout: Duration,
-    /// Whether an `http` URL beyond this machine is accepted.
+    /// Whether an `http` URL on another machine is accepted.
     pub allow_insecure_http: bool,
-    /// A PEM file of CA certificates that are trusted beside the system's.
+    /// A PEM file of CA certificates to trust in addition to the system's.
     pub tls_ca_file: Option<PathBuf>,
-    /// A PEM file with the certificate and the key that the client shows in TLS.
+    /// A PEM file with the client certificate and its key for TLS.
     pub tls_client_certificate: Option<PathBuf>,
-    /// The HTTP proxy, if one is to be used.
+    /// The HTTP proxy, if any.
     pub http_proxy: Option<Proxy>,
-    /// Hosts that are reached without the proxy.
+    /// The hosts to reach without the proxy.
     pub no_proxy: NoProxy,
     /// The artifact configuration of signing requests.
     pub artifact_configuration_slug: Option<String>,
     /// The description of signing requests.
     pub description: Option<String>,
-    /// What signing requests carry as metadata beside the process.
+    /// The metadata of signing requests, in addition to that about the process.
     pub metadata: Option<Map<String, Value>>,
-    /// Whether signing requests carry the command line of the process.
+    /// Whether signing requests contain the command line of the process.
     pub metadata_command_line: bool,
-    /// Whether signing requests carry the name of the user.
+    /// Whether signing requests contain the user name.
     pub metadata_user: bool,
 }
 
-/// How signatures are asked for (REST documentation, "Signing a hash").
+/// The API for signing (REST documentation, "Signing a hash").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SigningApi {
-    /// By a fast signing request, and by SignHash where that route is gone.
+    /// Fast signing requests, or SignHash if the service no longer has that route.
     Auto,
     /// `POST /SigningRequests`.
     FastSigningRequest,
@@ -80,7 +80,7 @@ pub enum SigningApi {
 }
 
 impl Options {
-    /// The options for the API at `api_url`, all else as by default.
+    /// The default options for the API at `api_url`.
     pub fn new(api_url: Url) -> Self {
         Self {
             api_url,
@@ -127,7 +127,7 @@ impl Options {
         Ok(())
     }
 
-    /// The proxy for `url`, if one is to be used.
+    /// The proxy to use for `url`, if any.
     pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
         self.http_proxy
             .as_ref()
@@ -148,8 +148,8 @@ pub fn base_url(text: &str) -> Option<Url> {
     is_base.then_some(url)
 }
 
-/// Whether what is sent to `url` stays on this machine: 127.0.0.0/8, also as `[::ffff:127.0.0.1]`,
-/// `[::1]`, and the names that RFC 6761, section 6.3 keeps for it.
+/// Whether `url` is on this machine: 127.0.0.0/8, also as IPv4-mapped IPv6 addresses, `[::1]`, and
+/// `localhost` with its subdomains (RFC 6761, section 6.3).
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     match host

@@ -1,5 +1,5 @@
-//! The list of signing policies, kept in the user's cache folder so that the next process need not
-//! ask for it. It is public data: names, public keys and certificates.
+//! Caches the list of signing policies in the user's cache directory, so that the next process does
+//! not have to request it. The list contains only public data: names, public keys and certificates.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
@@ -22,23 +22,23 @@ use crate::policy_list::{Listed, PolicyList};
 use crate::secret::{self, Masker};
 use signpath_platform::environment;
 
-/// The folder in the user's cache folder.
+/// The subdirectory of the user's cache directory.
 const FOLDER: &str = "signpath-pkcs11";
 
-/// The form of the files. Those of another form are not read.
+/// The version of the file format. Files of other versions are ignored.
 const VERSION: u32 = 1;
 
 /// The largest file that is read, in bytes.
 const MAX_LENGTH: u64 = 32 << 20;
 
-/// The kept list of one user with one filter.
+/// The cache file for one user and one filter.
 pub struct PolicyCache {
     path: PathBuf,
     max_age: Duration,
     masker: Arc<Masker>,
 }
 
-/// A kept list.
+/// The content of a cache file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Content<'a> {
@@ -47,17 +47,17 @@ struct Content<'a> {
     signing_policies: &'a [Listed],
 }
 
-/// What is kept beside the signing policies.
+/// What a cache file contains besides the signing policies.
 #[derive(Serialize, Deserialize)]
 struct Head {
     version: u32,
-    /// When the service sent it, in seconds since 1970.
+    /// When the list was cached, in seconds since 1970.
     time: u64,
 }
 
 impl PolicyCache {
-    /// Where the list that `client` gets is kept for up to `max_age`, if the user has a cache folder
-    /// (`XDG_CACHE_HOME`, or `HOME` and `.cache`).
+    /// The cache for lists that `client` gets, which are used for up to `max_age`. [`None`] if the
+    /// user has no cache directory (`XDG_CACHE_HOME`, or `.cache` in `HOME`).
     pub fn new(client: &Client, max_age: Duration) -> Option<Self> {
         let Some(folder) = cache_folder(environment::var_os) else {
             warn!(
@@ -73,8 +73,8 @@ impl PolicyCache {
         })
     }
 
-    /// The kept list, unless it is damaged, too old, or could be somebody else's. A damaged one is
-    /// removed. Certificates in it may have expired.
+    /// The cached list, unless it is damaged, too old, or another user may have written it. A
+    /// damaged file is removed. Certificates in the list may have expired.
     pub fn read(&self) -> Option<PolicyList> {
         self.read_at(SystemTime::now())
     }
@@ -82,17 +82,17 @@ impl PolicyCache {
     fn read_at(&self, now: SystemTime) -> Option<PolicyList> {
         match self.load(now) {
             Ok(listed) => {
-                self.say(log::Level::Info, &"is used, and the service not asked");
+                self.log(log::Level::Info, &"is used, and the service not asked");
                 Some(PolicyList::new(listed, &self.masker))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                self.say(log::Level::Info, &format_args!("is removed: {error}"));
+                self.log(log::Level::Info, &format_args!("is removed: {error}"));
                 self.remove();
                 None
             }
             Err(error) => {
-                self.say(log::Level::Info, &format_args!("is not used: {error}"));
+                self.log(log::Level::Info, &format_args!("is not used: {error}"));
                 None
             }
         }
@@ -120,25 +120,25 @@ impl PolicyCache {
         if head.version != VERSION {
             return Err(io::Error::other("it is of another version"));
         }
-        // One from the future would be taken for a new one some day.
+        // A time in the future would make the file look fresh later on.
         let age = seconds(now).checked_sub(head.time).ok_or_else(damaged)?;
         if age > self.max_age.as_secs() {
             return Err(io::Error::other("it is too old"));
         }
-        let (mut policies, mut is_whole) = (Vec::new(), true);
+        let (mut policies, mut is_complete) = (Vec::new(), true);
         let entry = |entry: std::result::Result<_, _>| {
-            is_whole &= entry.is_ok();
+            is_complete &= entry.is_ok();
             policies.extend(entry);
         };
         Listed::read_all(json.as_bytes(), entry).map_err(|_| damaged())?;
-        if !is_whole {
+        if !is_complete {
             return Err(damaged());
         }
         Ok(policies)
     }
 
-    /// Takes note of what the service has just answered: keeps a list, and forgets the kept one if the
-    /// service does not accept the user any more.
+    /// Records what the service has just answered: caches a list, and removes the cached one if the service
+    /// no longer accepts the user.
     pub fn note(&self, answer: &Result<PolicyList>) {
         match answer {
             Ok(policies) => self.write(policies),
@@ -147,14 +147,14 @@ impl PolicyCache {
         }
     }
 
-    /// Keeps a list that the service has just sent. One without policies is not worth it: the next
-    /// process is to see at once that there are some. A failure is said, and costs nothing else.
+    /// Caches a list that the service has just sent. An empty list is not cached, so that the next
+    /// process sees new signing policies at once. A failure is only logged.
     fn write(&self, policies: &PolicyList) {
         if policies.is_empty() {
             return self.remove();
         }
         if let Err(error) = self.store(&policies.listed, SystemTime::now()) {
-            self.say(log::Level::Warn, &format_args!("cannot be kept: {error}"));
+            self.log(log::Level::Warn, &format_args!("cannot be kept: {error}"));
         }
     }
 
@@ -173,34 +173,34 @@ impl PolicyCache {
         let folder = self.path.parent().unwrap_or(&self.path);
         create_private(folder)?;
 
-        static UNFINISHED: AtomicU32 = AtomicU32::new(0);
-        let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
-        let unfinished = folder.join(format!(".{}-{number}.new", std::process::id()));
-        // Left by a process that was killed and had the same ID.
-        let _ = fs::remove_file(&unfinished);
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let temporary = folder.join(format!(".{}-{number}.new", std::process::id()));
+        // May be left over from a killed process with the same ID.
+        let _ = fs::remove_file(&temporary);
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&unfinished)?;
+            .open(&temporary)?;
         let written = file
             .write_all(format!("{digest}\n").as_bytes())
             .and_then(|()| file.write_all(json.as_bytes()))
-            .and_then(|()| fs::rename(&unfinished, &self.path));
+            .and_then(|()| fs::rename(&temporary, &self.path));
         if written.is_err() {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&unfinished);
+            // The first error is reported.
+            let _ = fs::remove_file(&temporary);
         }
         written
     }
 
-    /// Forgets the list, because the service contradicts it.
+    /// Removes the cached list, because the service contradicts it.
     pub fn remove(&self) {
-        // There may be none, and a list that cannot be removed grows old.
+        // The file may be missing, and one that cannot be removed expires.
         let _ = fs::remove_file(&self.path);
     }
 
-    fn say(&self, level: log::Level, what: &dyn std::fmt::Display) {
+    fn log(&self, level: log::Level, what: &dyn std::fmt::Display) {
         log::log!(
             level,
             "the list of signing policies in {} {what}",
@@ -213,14 +213,14 @@ fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "it is damaged")
 }
 
-/// Since 1970.
+/// Seconds since 1970.
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
 }
 
-/// The user's cache folder (XDG Base Directory Specification, which has relative paths ignored).
+/// The user's cache directory. Relative paths are ignored (XDG Base Directory Specification).
 fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let absolute = |name| {
         variable(name)
@@ -230,9 +230,9 @@ fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> 
     absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
 }
 
-/// A name that tells lists apart. It is one digest of everything they depend on, so that it says
-/// nothing of the token to somebody who does not know all the rest, and little to one who does: a
-/// token is too long to be guessed.
+/// A file name that is different for each list. It is a single digest of everything the list
+/// depends on, including the API token. The digest reveals nothing useful about the token, which is
+/// too long to be guessed.
 fn file_name(client: &Client) -> String {
     let (options, credentials) = (client.options(), &client.credentials);
     let parts = [
@@ -257,7 +257,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
     check_private(&fs::symlink_metadata(folder)?)
 }
 
-/// Whether only this user can have written it.
+/// Checks that only this user can have written the file or directory.
 fn check_private(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_symlink() {
         return Err(io::Error::other("a symbolic link is not followed"));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_used_until_it_is_as_old_as_it_may_be_and_not_from_the_future() {
+    fn uses_a_list_until_it_expires_but_not_from_the_future() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         let now = UNIX_EPOCH + 1_000_000 * MINUTE;
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_lost_or_changed_a_byte_is_removed() {
+    fn removes_a_truncated_or_modified_file() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         cache.write(&PolicyList::new(policies(), &cache.masker));
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_that_of_the_xdg_base_directory_specification() {
+    fn follows_the_xdg_base_directory_specification() {
         for (xdg, home, expected) in [
             (Some("/x"), Some("/home/u"), Some("/x")),
             (None, Some("/home/u"), Some("/home/u/.cache")),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_can_differ_have_different_names_without_token_or_its_digest() {
+    fn file_names_differ_by_user_and_filter_and_hide_the_token() {
         let file_name = |url: &str, project: Option<&str>, organization: &str, token: &str| {
             let options = Options {
                 project_slug: project.map(str::to_owned),

@@ -1,4 +1,5 @@
-//! The list of signing policies, as `GET /Cryptoki/MySigningPolicies` answers it and as it is kept on disk.
+//! The list of signing policies, as returned by `GET /Cryptoki/MySigningPolicies` and as cached on
+//! disk.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,22 +16,22 @@ use crate::policy_name::PolicyName;
 use crate::secret::Masker;
 use crate::signing_policy::SigningPolicy;
 
-/// The signing policies that the service lists for a user. Keys and certificates are read by
-/// [`usable`](Self::usable) and [`read`](Self::read).
+/// The signing policies that the service lists for a user. Keys and certificates are not parsed
+/// until [`usable`](Self::usable) or [`read`](Self::read) is called.
 #[derive(Clone)]
 pub struct PolicyList {
     pub(crate) listed: Vec<Listed>,
     masker: Arc<Masker>,
 }
 
-/// A signing policy as the service lists it. Its key and certificate have not been looked at.
+/// A signing policy as the service lists it, with its key and certificate not yet parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) name: PolicyName,
-    /// The type of its key in the service's words.
+    /// The key type, as the service names it.
     pub(crate) key_type: String,
     pub(crate) key_size_in_bits: Option<u32>,
-    /// An RSAPublicKey, a SubjectPublicKeyInfo or a point.
+    /// An RSAPublicKey, a SubjectPublicKeyInfo or an EC point.
     pub(crate) public_key: Option<Vec<u8>>,
     /// A DER X.509 certificate.
     pub(crate) certificate: Option<Vec<u8>>,
@@ -44,7 +45,7 @@ impl fmt::Debug for PolicyList {
 }
 
 impl PolicyList {
-    /// A list whose text `masker` takes secrets out of before it is said.
+    /// A list. `masker` masks secrets in messages about it.
     pub(crate) fn new(listed: Vec<Listed>, masker: &Arc<Masker>) -> Self {
         Self {
             listed,
@@ -52,11 +53,11 @@ impl PolicyList {
         }
     }
 
-    /// Reads the answer of the service. An entry that cannot be read is left out with a warning, so that
-    /// it hides no other; of many the first few have one.
+    /// Parses the service's response. Invalid entries are skipped, so that they do not hide the
+    /// others, and the first few are logged as warnings.
     ///
     /// # Errors
-    /// What is wrong with the list as a whole.
+    /// If the list as a whole is invalid.
     pub(crate) fn from_json(body: &[u8], masker: &Arc<Masker>) -> serde_json::Result<Self> {
         let mut listed = Vec::new();
         let mut left_out = FirstFew::new("more entries of the list that are left out");
@@ -69,12 +70,12 @@ impl PolicyList {
         Ok(Self::new(listed, masker))
     }
 
-    /// Whether nothing is listed.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
-    /// Reads keys and certificates. Each entry that cannot be used is the reason instead, a sentence
+    /// Parses keys and certificates. For an unusable entry, the error is the reason, a sentence
     /// without secrets.
     pub fn read(self) -> impl Iterator<Item = Result<SigningPolicy, String>> {
         let masker = self.masker;
@@ -82,8 +83,9 @@ impl PolicyList {
         policies.map(move |policy| policy.map_err(|reason| masker.mask(&reason)))
     }
 
-    /// The signing policies that can be used. Others are left out with a warning, as are the first few
-    /// of those whose key this version cannot sign with.
+    /// Parses keys and certificates and returns the usable signing policies. The first few others
+    /// are logged as warnings, and so are the first few with a key that this version does not
+    /// support.
     pub fn usable(self) -> Vec<SigningPolicy> {
         let masker = self.masker.clone();
         let mut left_out = FirstFew::new("more signing policies that are left out");
@@ -120,18 +122,18 @@ struct Entry {
 }
 
 impl Listed {
-    /// Reads an entry of the list.
+    /// Parses an entry of the list.
     ///
     /// # Errors
-    /// What is wrong with it, as a sentence that names it if it can be named.
+    /// What is wrong with it, as a sentence with its name if it has one.
     fn from_entry(entry: &str) -> Result<Self, String> {
         let entry: Entry = serde_json::from_str(entry).map_err(|error| {
-            let reason = without_place(&error);
+            let reason = without_position(&error);
             format!("an entry in the list of signing policies is unusable: {reason}")
         })?;
         let (project, policy) = (entry.project_slug, entry.signing_policy_slug);
         let name = PolicyName::new(&project, &policy).map_err(|reason| {
-            let shown = PolicyName::beginning(&project, &policy);
+            let shown = PolicyName::truncated(&project, &policy);
             format!("signing policy {shown}: {reason}; correct it in SignPath")
         })?;
         let decoded = |field: &str, text: Option<String>| {
@@ -149,12 +151,12 @@ impl Listed {
         })
     }
 
-    /// Reads a list of signing policies, which is the answer of `GET /Cryptoki/MySigningPolicies`,
-    /// and hands each entry to `take`, or what is wrong with it. They are read one by one, so that one
-    /// which this version does not understand hides no other, and none is kept as JSON.
+    /// Parses the response of `GET /Cryptoki/MySigningPolicies` and passes each entry, or what is
+    /// wrong with it, to `take`. Entries are parsed one by one, so that an invalid one does not
+    /// hide the others, and the JSON of the whole list need not be kept.
     ///
     /// # Errors
-    /// What is wrong with the list as a whole.
+    /// If the list as a whole is invalid.
     pub fn read_all(body: &[u8], take: impl FnMut(Result<Self, String>)) -> serde_json::Result<()> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         deserializer.deserialize_map(List(take))?;
@@ -174,18 +176,18 @@ impl<'de, F: FnMut(Result<Listed, String>)> Visitor<'de> for List<F> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         const NAME: &str = "signingPolicies";
-        let mut is_there = false;
+        let mut is_present = false;
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             if name != NAME {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            if std::mem::replace(&mut is_there, true) {
+            if std::mem::replace(&mut is_present, true) {
                 return Err(A::Error::duplicate_field(NAME));
             }
             map.next_value_seed(Entries(&mut self.0))?;
         }
-        match is_there {
+        match is_present {
             true => Ok(()),
             false => Err(A::Error::missing_field(NAME)),
         }
@@ -218,7 +220,7 @@ impl<'de, F: FnMut(Result<Listed, String>)> Visitor<'de> for Entries<'_, F> {
     }
 }
 
-/// The entry of the list that it was read from, without what was not.
+/// Writes an entry of the list, with only the fields that are read.
 impl Serialize for Listed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let encoded = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
@@ -234,9 +236,9 @@ impl Serialize for Listed {
     }
 }
 
-/// What is wrong with an entry. The line and column in it alone would help nobody, nor would a whole
-/// value that is as long as the entry.
-fn without_place(error: &serde_json::Error) -> String {
+/// What is wrong with an entry, without line and column, which are relative to the entry. A message
+/// that quotes a long value is truncated.
+fn without_position(error: &serde_json::Error) -> String {
     const MAX_CHARACTERS: usize = 200;
     let text = error.to_string();
     let reason = text
@@ -255,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_says_which_field_is_unusable() {
+    fn error_about_an_entry_names_the_field() {
         let entry = json!({"projectSlug": "p", "signingPolicySlug": "s", "certificateBytes": "?"});
         assert_eq!(
             Listed::from_entry(&entry.to_string()).unwrap_err(),

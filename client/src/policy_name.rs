@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use signpath_platform::escape::is_harmful;
 
-/// How many characters a message shows of what is no name.
-const SHOWN: usize = 100;
+/// How many characters of an invalid name a message shows.
+const MAX_SHOWN: usize = 100;
 
-/// The name of a signing policy: what a user writes into a key's name. It is one line that harms
-/// neither a terminal nor a script as text, and no other signing policy has the same.
+/// The name of a signing policy, `PROJECT/POLICY`, by which users refer to its key. It is a single
+/// line that is safe to print, and it is unique within the organization.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PolicyName {
     project_slug: String,
@@ -17,16 +17,15 @@ pub struct PolicyName {
 }
 
 impl PolicyName {
-    /// The longest name in bytes, with the slash. It is CKA_LABEL and CKA_ID of a key, for which
-    /// programs that read them have 255 bytes or more, and in a URI it grows to three times that.
+    /// The longest name, in bytes, including the slash. It becomes the CKA_LABEL and CKA_ID of a
+    /// key, for which programs have at least 255 bytes. In a URI it can be three times as long.
     pub const MAX_LENGTH: usize = 255;
 
-    /// The name of that project's signing policy. A slug has at least one character, no slash, since
-    /// `a/b` and `c` would have the name of `a` and `b/c`, and nothing that is
-    /// [harmful](is_harmful).
+    /// The name with these slugs. A slug must not be empty or contain a slash (`a/b` and `c` would
+    /// have the same name as `a` and `b/c`) or a [harmful](is_harmful) character.
     ///
     /// # Errors
-    /// What is wrong with the name, as the end of a sentence that begins with it.
+    /// What is wrong with the name, as the rest of a sentence that starts with it.
     pub fn new(
         project_slug: impl Into<String>,
         signing_policy_slug: impl Into<String>,
@@ -64,15 +63,15 @@ impl PolicyName {
         &self.project_slug
     }
 
-    /// The slug of the signing policy in it.
+    /// The slug of the signing policy.
     pub fn signing_policy_slug(&self) -> &str {
         &self.signing_policy_slug
     }
 
-    /// The beginning of two slugs that are no name, for a message.
-    pub(crate) fn beginning(project_slug: &str, signing_policy_slug: &str) -> String {
+    /// The start of an invalid name, for a message.
+    pub(crate) fn truncated(project_slug: &str, signing_policy_slug: &str) -> String {
         let all = format!("{project_slug}/{signing_policy_slug}");
-        match all.char_indices().nth(SHOWN) {
+        match all.char_indices().nth(MAX_SHOWN) {
             Some((end, _)) => format!("{}...", all.get(..end).unwrap_or_default()),
             None => all,
         }
@@ -99,7 +98,7 @@ impl fmt::Display for PolicyName {
 impl FromStr for PolicyName {
     type Err = String;
 
-    /// Reads `PROJECT/POLICY`.
+    /// Parses `PROJECT/POLICY`.
     fn from_str(text: &str) -> Result<Self, String> {
         text.split_once('/')
             .ok_or_else(|| "it has no slash".to_owned())
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_two_slugs_of_visible_characters_and_one_slash() {
+    fn accepts_two_slugs_of_visible_characters() {
         for (project, policy) in [
             ("app", "release"),
             ("-o 'x'", "$(id) | `#\"\\"),
@@ -141,20 +140,20 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_at_most_255_bytes_long() {
+    fn refuses_names_longer_than_255_bytes() {
         let slug = |length| "x".repeat(length);
         assert!(PolicyName::new(slug(127), slug(127)).is_ok());
         assert!(PolicyName::new(slug(1), slug(253)).is_ok());
         let reason = PolicyName::new(slug(128), slug(127)).unwrap_err();
         assert_eq!(reason, "it has 256 bytes, and at most 255 are supported");
-        // Bytes and not characters.
+        // Bytes, not characters.
         assert!(PolicyName::new("ß".repeat(127), "x").is_err());
     }
 
     #[test]
-    fn a_message_shows_the_beginning_of_what_is_no_name() {
+    fn truncates_an_invalid_name_in_messages() {
         let slug = "x".repeat(98);
-        assert_eq!(PolicyName::beginning(&slug, "y"), format!("{slug}/y"));
-        assert_eq!(PolicyName::beginning(&slug, "yz"), format!("{slug}/y..."));
+        assert_eq!(PolicyName::truncated(&slug, "y"), format!("{slug}/y"));
+        assert_eq!(PolicyName::truncated(&slug, "yz"), format!("{slug}/y..."));
     }
 }

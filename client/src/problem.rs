@@ -1,5 +1,4 @@
-//! What the body of an answer tells besides what was asked for: problem details, and what the service calls the
-//! exchange.
+//! Problem details and IDs in the body of a response.
 
 use std::fmt;
 
@@ -7,7 +6,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What the service calls an exchange, for the log: the ids and addresses in the body of an answer.
+/// The service's IDs and links for an exchange, from the body of a response, for the log.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reference {
@@ -17,7 +16,7 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Those in `body`, if it is one.
+    /// Reads them from `body`. Empty if it has none.
     pub(crate) fn of(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
@@ -38,7 +37,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Problem details (RFC 9457), as far as they help a user.
+/// The parts of problem details (RFC 9457) that help a user.
 #[derive(Deserialize)]
 struct ProblemDetails {
     title: Option<String>,
@@ -49,18 +48,18 @@ struct ProblemDetails {
     trace_id: Option<String>,
 }
 
-/// What the body of an error says.
+/// The message in the body of an error response.
 pub(crate) struct Problem {
     /// All messages, for a user.
     pub(crate) text: String,
-    /// Whether it says more than the status does.
+    /// Whether it says more than the status.
     pub(crate) is_specific: bool,
-    /// What the service calls the exchange.
+    /// The service's ID for the exchange.
     pub(crate) trace_id: Option<String>,
 }
 
-/// What the body of an error says; [`None`] where it is no problem details. A title that only
-/// repeats the `status` says nothing.
+/// The message in the body of an error response. [`None`] if it is not problem details or says
+/// nothing; a title that only repeats the `status` is ignored.
 pub(crate) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
     let problem: ProblemDetails = serde_json::from_slice(body).ok()?;
     let mut messages = messages(problem.errors);
@@ -91,7 +90,7 @@ fn repeats(title: &str, status: StatusCode) -> bool {
         || title.trim().is_empty()
 }
 
-/// The texts in `errors`: lists by field, as SignPath has them, or objects with a `detail` each (RFC
+/// The texts in `errors`: lists by field, as SignPath sends them, or objects with a `detail` (RFC
 /// 9457, section 3).
 fn messages(errors: Value) -> Vec<String> {
     match errors {
@@ -114,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// Bodies of the live service.
+    /// The bodies without a comment were captured from the live service.
     #[test]
     fn all_messages_of_problem_details_reach_the_user() {
         let body = json!({
@@ -134,7 +133,7 @@ mod tests {
             "The file has an invalid format. The selected signing policy has an approval process. \
              (trace id 00-5465-5d5a-00)"
         );
-        // The example of RFC 9457, section 3.
+        // The example in RFC 9457, section 3.
         let body = json!({
             "type": "https://example.net/validation-error",
             "title": "Your request is not valid.",

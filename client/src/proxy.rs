@@ -1,4 +1,4 @@
-//! The HTTP proxy.
+//! The address and the credentials of an HTTP proxy.
 
 use std::fmt;
 
@@ -9,16 +9,14 @@ use crate::secret::{MASK, Secret};
 /// An HTTP proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// Where it listens, without credentials.
+    /// The URL, without credentials.
     pub url: Url,
     /// User and password, percent-decoded.
     pub credentials: Option<(String, Secret)>,
 }
 
 impl Proxy {
-    /// Reads `host:port` or `http://[user:password@]host:port`.
-    ///
-    /// [`None`] for anything else.
+    /// Parses `host:port` or `http://[user:password@]host:port`. [`None`] for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let with_scheme = if text.contains("://") {
@@ -27,7 +25,7 @@ impl Proxy {
             format!("http://{text}")
         };
         let mut url = Url::parse(&with_scheme).ok()?;
-        // What is more than that may be a secret that went astray.
+        // Anything beyond host and port may be a misplaced secret.
         let is_origin = url.has_host()
             && matches!(url.path(), "" | "/")
             && url.query().is_none()
@@ -50,11 +48,11 @@ impl Proxy {
         Some(Self { url, credentials })
     }
 
-    /// Its URL with the user and a mask for the password.
+    /// The URL with the user and a masked password.
     pub fn masked(&self) -> String {
         let mut url = self.url.clone();
         if let Some((user, _)) = &self.credentials {
-            // An http URL takes both.
+            // Cannot fail for an http URL.
             let _ = url.set_username(user);
             let _ = url.set_password(Some(MASK));
         }
@@ -73,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_leave_the_url_and_are_not_shown() {
+    fn removes_credentials_from_the_url_and_hides_the_password() {
         for (text, user, password, masked) in [
             (
                 "http://us%40er:s3cr%2fet@proxy:3128",
@@ -107,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_written_as_other_programs_take_it() {
+    fn accepts_the_usual_forms_of_a_proxy() {
         for text in [
             "proxy:3128",
             "proxy:3128/",

@@ -1,15 +1,15 @@
-//! When a request is sent again: exponentially later each time, and never past the total time.
+//! Retries with exponential backoff, within a total time limit.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// The wait before the second attempt, without what chance adds.
+/// The wait before the second attempt, without jitter.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
-/// The same, where the service said itself when to come back.
+/// The wait before the second attempt if the service sent Retry-After, without jitter.
 const FIRST_WAIT_IF_ASKED: Duration = Duration::from_millis(100);
-/// The longest wait that is not the service's wish, without what chance adds.
+/// The longest wait unless Retry-After asks for more, without jitter.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// Whether a request is sent again that fails in passing.
+/// Whether transient failures are retried.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -29,12 +29,12 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// # let busy = || Effect::answer(503, &[("Retry-After", "0")], String::new());
 /// # service.inject(Fault::on("GET /Cryptoki/MySigningPolicies", busy()).times(1))?;
 /// let cancellation = Cancellation::new();
-/// // The service answers 503 once.
+/// // The service responds with 503 once.
 /// let policies = client.signing_policies(Retry::Configured, &cancellation)?;
 /// assert!(!policies.is_empty());
 ///
 /// # service.inject(Fault::on("GET /Cryptoki/MySigningPolicies", busy()).times(1))?;
-/// // And once more.
+/// // The service responds with 503 once more.
 /// let only_now = Retry::Never(Duration::from_secs(5));
 /// let error = client.signing_policies(only_now, &cancellation).err().ok_or("an answer")?;
 /// assert_eq!((error.kind, error.status), (ErrorKind::Unavailable, Some(503)));
@@ -42,24 +42,24 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// As often as the configured time has room for.
+    /// Retry within the configured total time.
     Configured,
-    /// Never: there is one attempt, which may take so long.
+    /// Make only one attempt, with this time limit.
     Never(Duration),
 }
 
-/// The attempts of one call of the service. A copy counts its own, within the same time.
+/// The attempts of one call. A copy counts its own attempts but shares the total time.
 #[derive(Clone, Copy)]
 pub(crate) struct Attempts {
     started: Instant,
-    /// How long the call may take in all.
+    /// The total time limit of the call.
     pub(crate) total: Duration,
-    /// The attempt that is under way, from 1.
+    /// The number of the current attempt, from 1.
     pub(crate) number: u32,
 }
 
 impl Attempts {
-    /// The first attempt of a call that may take `total` in all.
+    /// The first attempt of a call with a total time limit of `total`.
     pub(crate) fn new(total: Duration) -> Self {
         Self {
             started: Instant::now(),
@@ -68,15 +68,15 @@ impl Attempts {
         }
     }
 
-    /// How long this attempt may take, if one alone may take `limit`.
+    /// The time limit of this attempt: `limit`, or what is left of the total time.
     pub(crate) fn time_limit(&self, limit: Duration) -> Duration {
         limit.min(self.remaining())
     }
 
-    /// How long to wait before the next attempt; [`None`] if the total time would be over by then.
-    /// `asked` is the service's own wish.
+    /// How long to wait before the next attempt. `asked` is the Retry-After of the service.
+    /// [`None`] if the total time would be over by then.
     pub(crate) fn next_wait(&mut self, asked: Option<Duration>) -> Option<Duration> {
-        let wait = wait(self.number, asked, chance());
+        let wait = wait(self.number, asked, jitter());
         self.number += 1;
         (wait < self.remaining()).then_some(wait)
     }
@@ -86,25 +86,25 @@ impl Attempts {
     }
 }
 
-/// The wait after attempt `number`. `chance`, from 0 to 1, keeps the many that failed together
-/// from coming back together.
-fn wait(number: u32, asked: Option<Duration>, chance: f64) -> Duration {
+/// The wait after attempt `number`. `jitter`, from 0 to 1, keeps clients that failed at the same
+/// time from retrying at the same time.
+fn wait(number: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let first = match asked {
         Some(_) => FIRST_WAIT_IF_ASKED,
         None => FIRST_WAIT,
     };
     let doubled = 2u32.saturating_pow(number.saturating_sub(1));
     let own = first.saturating_mul(doubled).min(MAX_WAIT);
-    let spread = own.mul_f64(chance);
+    let spread = own.mul_f64(jitter);
     own.max(asked.unwrap_or_default()).saturating_add(spread)
 }
 
-fn chance() -> f64 {
+fn jitter() -> f64 {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(random) / f64::from(u32::MAX)
 }
 
-/// The wait that a Retry-After header asks for: seconds, or a date (RFC 9110, section 10.2.3).
+/// Parses a Retry-After header: seconds or a date (RFC 9110, section 10.2.3).
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
@@ -121,7 +121,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn waits_double_up_to_half_a_minute_and_chance_adds_at_most_as_much() {
+    fn waits_double_up_to_30_seconds_plus_jitter() {
         for (number, seconds) in [(1, 2), (2, 4), (3, 8), (4, 16), (5, 30), (40, 30)] {
             assert_eq!(wait(number, None, 0.0), seconds * SECOND);
             assert_eq!(wait(number, None, 1.0), 2 * seconds * SECOND);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_never_asked_before_it_wants_to_be() {
+    fn honours_retry_after() {
         assert_eq!(wait(1, Some(120 * SECOND), 0.0), 120 * SECOND);
         assert!(
             wait(9, Some(Duration::ZERO), 0.0) > 20 * SECOND,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn no_attempt_begins_after_the_total_time() {
+    fn no_attempt_starts_after_the_total_time() {
         let mut attempts = Attempts::new(2 * SECOND);
         assert_eq!(attempts.next_wait(None), None);
         let mut attempts = Attempts::new(60 * SECOND);
@@ -147,9 +147,9 @@ mod tests {
         assert_eq!(attempts.time_limit(SECOND), SECOND);
     }
 
-    /// The date is the example of RFC 9110, section 5.6.7.
+    /// The date is the example in RFC 9110, section 5.6.7.
     #[test]
-    fn retry_after_is_seconds_or_a_date() {
+    fn parses_retry_after_as_seconds_or_a_date() {
         let date = SystemTime::UNIX_EPOCH + 784_111_777 * SECOND;
         let text = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(retry_after("120", date), Some(120 * SECOND));

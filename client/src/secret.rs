@@ -1,4 +1,4 @@
-//! The one type that API tokens and PINs live in, and what becomes of their copies elsewhere.
+//! The type for API tokens and PINs, and the masking of secrets in texts.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,22 +11,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// What stands in a log or in metadata where a secret was.
+/// The replacement for a secret in logs, messages and metadata.
 pub const MASK: &str = "***";
 
-/// The shortest piece of a secret, in bytes, that is masked like the whole of it.
+/// The shortest part of a secret that is masked, in bytes.
 const PIECE: usize = 8;
 
-/// All but the unreserved characters (RFC 3986, section 2.3).
+/// All characters except the unreserved ones (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The SHA-256 of parts with a secret among them, each behind its length.
+/// The SHA-256 digest of `parts`, which may be secret, each preceded by its length as a big-endian
+/// `usize`.
 pub fn secret_digest(parts: &[&[u8]]) -> [u8; 32] {
-    // The last block stays in it, so it must not be on the stack, which nobody wipes.
+    // The hasher keeps the last block, so it must not be on the stack, which is not wiped.
     let mut digest = Box::new(Sha256::new());
     for part in parts {
         digest.update(part.len().to_be_bytes());
@@ -35,47 +36,47 @@ pub fn secret_digest(parts: &[&[u8]]) -> [u8; 32] {
     digest.finalize_reset().into()
 }
 
-/// A text that must not be shown: it cannot be printed, and its memory is wiped when it is dropped.
+/// A secret string. It cannot be printed, and its memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes ownership of a secret text.
+    /// Takes ownership of a secret.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Replaces this secret in `text` by [`MASK`], as [`Client::masked`](crate::Client::masked) does.
+    /// Replaces this secret in `text` by [`MASK`], like [`Client::masked`](crate::Client::masked).
     pub fn mask_in(&self, text: &str) -> String {
         Masker::new([self]).mask(text)
     }
 
-    /// The texts of which no piece may show.
+    /// All forms of the secret of which no part may be shown.
     fn forms(&self) -> impl Iterator<Item = Zeroizing<String>> {
         let encoded = [STANDARD_NO_PAD, URL_SAFE_NO_PAD]
             .into_iter()
             .flat_map(move |alphabet| (0..3).map(move |offset| self.base64(&alphabet, offset)));
-        self.wholes().into_iter().chain(encoded)
+        self.whole_forms().into_iter().chain(encoded)
     }
 
-    /// The texts that may not show whole, however short they are: this one, and this one
-    /// percent-encoded.
-    fn wholes(&self) -> [Zeroizing<String>; 2] {
+    /// The forms that are masked even if they are short: the secret itself and its
+    /// percent-encoding.
+    fn whole_forms(&self) -> [Zeroizing<String>; 2] {
         let percent_encoded = utf8_percent_encode(&self.0, RESERVED).to_string();
         [self.0.clone(), Zeroizing::new(percent_encoded)]
     }
 
-    /// What the base64 of a longer text shows of this secret in it, `offset` bytes behind a
-    /// multiple of three.
+    /// The part of a longer text's base64 encoding that depends only on this secret. In that text,
+    /// the secret starts `offset` bytes after a multiple of three.
     fn base64(&self, alphabet: &GeneralPurpose, offset: usize) -> Zeroizing<String> {
         let bytes = Zeroizing::new([&vec![0; offset], self.0.as_bytes()].concat());
         let mut encoded = Zeroizing::new(alphabet.encode(&bytes));
-        // Characters that hold bits of what is before or behind.
+        // Remove the characters that also contain bits of the bytes before and after.
         if bytes.len() % 3 != 0 {
             encoded.pop();
         }
@@ -85,36 +86,42 @@ impl Secret {
     }
 }
 
-/// Finds secrets in texts. What it looks for is prepared once.
+/// Masks secrets in texts. What it searches for is computed once.
 pub struct Masker {
-    wholes: Vec<Zeroizing<String>>,
-    /// Like all memory, it is wiped when it is given back.
+    whole_forms: Vec<Zeroizing<String>>,
+    /// Wiped when freed, like all memory, by the module's global allocator.
     pieces: HashSet<[u8; PIECE]>,
     #[cfg(test)]
     looked_at: std::sync::atomic::AtomicUsize,
 }
 
 impl Masker {
-    /// What masks all of `secrets`.
+    /// Creates a masker for `secrets`.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let (mut wholes, mut pieces) = (Vec::new(), HashSet::new());
+        let (mut whole_forms, mut pieces) = (Vec::new(), HashSet::new());
         for secret in secrets {
-            wholes.extend(secret.wholes().into_iter().filter(|form| !form.is_empty()));
+            whole_forms.extend(
+                secret
+                    .whole_forms()
+                    .into_iter()
+                    .filter(|form| !form.is_empty()),
+            );
             for form in secret.forms() {
                 let windows = form.as_bytes().windows(PIECE);
                 pieces.extend(windows.filter_map(|window| <[u8; PIECE]>::try_from(window).ok()));
             }
         }
         Self {
-            wholes,
+            whole_forms,
             pieces,
             #[cfg(test)]
             looked_at: Default::default(),
         }
     }
 
-    /// Replaces the secrets in `text` by [`MASK`]: as they are, percent-encoded, in base64, and each
-    /// piece of these of at least eight bytes, such as a text that was cut or escaped leaves.
+    /// Replaces the secrets in `text` by [`MASK`]: the secrets themselves, their percent-encoding
+    /// and base64 encoding, and all parts of these of at least eight bytes, which truncation or
+    /// escaping may leave.
     pub fn mask(&self, text: &str) -> String {
         #[cfg(test)]
         self.looked_at
@@ -139,29 +146,29 @@ impl Masker {
         masked
     }
 
-    /// How long all texts were together.
+    /// The total length of all texts, in bytes.
     #[cfg(test)]
     pub fn bytes_looked_at(&self) -> usize {
         self.looked_at.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Where secrets are, in order.
+    /// The ranges of secrets, in order. They may overlap.
     fn found(&self, text: &str) -> Vec<Range<usize>> {
-        let wholes = self.wholes.iter().flat_map(|whole| {
-            let found = text.match_indices(whole.as_str());
+        let whole_forms = self.whole_forms.iter().flat_map(|form| {
+            let found = text.match_indices(form.as_str());
             found.map(|(start, found)| start..start + found.len())
         });
         let windows = text.as_bytes().windows(PIECE).enumerate();
         let pieces = windows
             .filter(|(_, window)| self.pieces.contains(*window))
             .map(|(start, _)| start..start + PIECE);
-        let mut found: Vec<_> = wholes.chain(pieces).collect();
+        let mut found: Vec<_> = whole_forms.chain(pieces).collect();
         found.sort_by_key(|range| range.start);
         found
     }
 }
 
-/// The nearest boundary of a character, by steps of `step` bytes.
+/// The nearest character boundary, in steps of `step` bytes.
 fn boundary(text: &str, mut index: usize, step: isize) -> usize {
     while !text.is_char_boundary(index) {
         index = index.saturating_add_signed(step);
@@ -180,14 +187,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show_in_debug_output() {
+    fn debug_output_hides_the_secret() {
         let secret = Secret::new("hunter2/+=".to_owned());
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
     }
 
-    /// The encoded forms are those of other programs: `base64`, `jq -r @uri`.
+    /// The encoded forms are the output of `base64` and `jq -r @uri`.
     #[test]
-    fn a_secret_is_masked_in_the_forms_that_programs_give_it_and_in_pieces() {
+    fn masks_encoded_and_partial_secrets() {
         let secret = Secret::new("s3cret/t0ken+of-me=".to_owned());
         for (text, expected) in [
             ("cut: s3cret/t0ken+o", "cut: ***"),
@@ -212,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_holds_another_one_is_masked_whole() {
+    fn masks_a_secret_that_contains_another_one() {
         let secrets = ["ab", "0123ab4567"].map(|text| Secret::new(text.to_owned()));
         let masker = Masker::new(&secrets);
         assert_eq!(masker.mask("0123ab4567, ab, x"), "***, ***, x");
     }
 
     #[test]
-    fn a_secret_is_masked_wherever_it_stands_in_a_text() {
+    fn masks_every_occurrence_of_a_secret() {
         let secret = Secret::new("t0ken".to_owned());
         assert_eq!(secret.mask_in("a t0ken, t0ken"), "a ***, ***");
         assert_eq!(Secret::new(String::new()).mask_in("text"), "text");

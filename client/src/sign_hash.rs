@@ -1,4 +1,4 @@
-//! Signing a hash by SignHash (REST documentation, "Signing a hash: second generation").
+//! Signs a hash with SignHash (REST documentation, "Signing a hash: second generation").
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use signpath_crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
 
 use crate::cancellation::Cancellation;
 use crate::client::Client;
-use crate::exchange::{Call, unwritable};
+use crate::exchange::{Call, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::options::Options;
 use crate::policy_name::PolicyName;
@@ -29,7 +29,7 @@ impl Client {
         let options = self.options();
         let metadata = self.metadata.source_process(options, &self.masker);
         let request = SignHash::new(policy, options, algorithm, digest, metadata);
-        let request = serde_json::to_vec(&request).map_err(|error| unwritable(&error))?;
+        let request = serde_json::to_vec(&request).map_err(|error| serialization_error(&error))?;
         let call = Call::sign("SigningRequests/SignHash", policy);
         let request = Bytes::from(request);
         let body = self.call(&call, attempts, cancellation, |url| {
@@ -72,7 +72,7 @@ struct HashSigningData {
 struct RsaOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     hash_algorithm_name: Option<&'static str>,
-    /// For what has no name there.
+    /// For algorithms without a name in this API.
     #[serde(skip_serializing_if = "Option::is_none")]
     hash_algorithm_oid: Option<String>,
     padding_mode: &'static str,
@@ -125,7 +125,7 @@ impl<'a> SignHash<'a> {
     }
 }
 
-/// The names of `rsaOptions.hashAlgorithmName`, which has none for MD5.
+/// The value of `rsaOptions.hashAlgorithmName`, which has none for MD5.
 const fn hash_algorithm_name(hash: HashAlgorithm) -> Option<&'static str> {
     match hash {
         HashAlgorithm::Sha1 => Some("Sha1"),
@@ -138,7 +138,7 @@ const fn hash_algorithm_name(hash: HashAlgorithm) -> Option<&'static str> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SignHashAnswer {
+struct SignHashResponse {
     hash_signing_data: Option<SignedData>,
     hash_signing_result: SigningResult,
 }
@@ -153,18 +153,19 @@ struct SigningResult {
     signature: String,
 }
 
-/// The signature of `digest` in an answer to SignHash.
+/// The signature of `digest` in the response of SignHash.
 ///
 /// # Errors
-/// What is missing or wrong.
+/// What is missing or invalid.
 fn signature(body: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
-    let answer: SignHashAnswer = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let signed = answer.hash_signing_data.and_then(|data| data.hash);
+    let response: SignHashResponse =
+        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let signed = response.hash_signing_data.and_then(|data| data.hash);
     if signed.is_some_and(|signed| signed != STANDARD.encode(&digest.value)) {
         return Err("it signed another hash".to_owned());
     }
     STANDARD
-        .decode(answer.hash_signing_result.signature)
+        .decode(response.hash_signing_result.signature)
         .map_err(|_| "hashSigningResult.signature is not base64".to_owned())
 }
 
@@ -174,10 +175,10 @@ mod tests {
 
     use super::*;
 
-    /// The example and the table of the REST documentation, "Signing a hash: second generation". The
-    /// digest is the example's, which the documentation has in base64.
+    /// The example and the table of the REST documentation, "Signing a hash: second generation".
+    /// The digest is the one in the example.
     #[test]
-    fn sign_hash_is_the_request_that_is_documented() {
+    fn sign_hash_sends_the_documented_request() {
         let policy = PolicyName::new("hash-signing", "test-signing").unwrap();
         let encoded = "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw=";
         let value = STANDARD.decode(encoded).unwrap();
@@ -194,7 +195,7 @@ mod tests {
             ("Rsa", "rsaOptions", key_options)
         };
         let sha256 = || json!({"hashAlgorithmName": "Sha256"});
-        // MD5 has no name there.
+        // The API has no name for MD5.
         let md5 = || json!({"hashAlgorithmOid": "1.2.840.113549.2.5"});
         let ecdsa = ("Ecdsa", "ecdsaOptions", json!({"signatureFormat": "Ieee"}));
         use HashAlgorithm::{Md5, Sha256};

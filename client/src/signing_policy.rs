@@ -1,4 +1,4 @@
-//! A signing policy whose key and certificate have been read.
+//! A signing policy with its parsed key and certificate.
 
 use std::time::SystemTime;
 
@@ -7,29 +7,29 @@ use signpath_crypto::{Certificate, Curve, PublicKey, PublicKeyError};
 use crate::policy_list::Listed;
 use crate::policy_name::PolicyName;
 
-/// The moduli, in bits, that SignPath has keys of: the smallest and the largest.
+/// The smallest and the largest RSA modulus that SignPath supports, in bits.
 pub const RSA_KEY_SIZES: (usize, usize) = (2048, 4096);
 
-/// Whether SignPath has keys of this size.
+/// Whether SignPath supports keys of this size.
 pub fn has_supported_size(key: &PublicKey) -> bool {
     !key.is_rsa() || (RSA_KEY_SIZES.0..=RSA_KEY_SIZES.1).contains(&key.bits())
 }
 
-/// A signing policy for which the user is Submitter.
+/// A signing policy for which the user is a Submitter.
 #[derive(Debug)]
 pub struct SigningPolicy {
     /// Its name.
     pub name: PolicyName,
     /// Its X.509 certificate.
     pub certificate: Option<Certificate>,
-    /// Its public key; none if it is of a type that this version does not sign with.
+    /// Its public key. [`None`] if this version does not support it.
     pub public_key: Option<PublicKey>,
-    /// Why there is no public key.
+    /// Why [`Self::public_key`] is [`None`].
     pub(crate) key_problem: Option<String>,
 }
 
 impl SigningPolicy {
-    /// Reads certificate and key. The certificate is the authority on the key.
+    /// Parses the certificate and the key. If there is a certificate, its key is used.
     ///
     /// # Errors
     /// Why the policy cannot be used, as a sentence.
@@ -52,7 +52,7 @@ impl SigningPolicy {
         let (public_key, key_problem) = match key {
             Ok(key) => (Some(key), None),
             Err(PublicKeyError::Unsupported(key_type)) => (None, Some(key_type)),
-            // A certificate is worth showing whatever its key is.
+            // The certificate is shown even if its key is malformed.
             Err(PublicKeyError::Malformed) if certificate.is_some() => {
                 let problem = "the one in its certificate is malformed";
                 (None, Some(problem.to_owned()))
@@ -78,7 +78,7 @@ impl SigningPolicy {
     }
 }
 
-/// The key of a policy without certificate, from `publicKeyBytes`.
+/// The key of a policy without a certificate, from `publicKeyBytes`.
 fn listed_key(policy: &Listed) -> Result<PublicKey, PublicKeyError> {
     let unsupported = || Err(PublicKeyError::Unsupported(policy.key_type.clone()));
     let Some(bytes) = policy.public_key.as_deref() else {

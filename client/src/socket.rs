@@ -1,8 +1,9 @@
-//! A TCP socket that never blocks and never touches what is not its own.
+//! A non-blocking TCP socket that survives an application closing its descriptor.
 //!
-//! A host program may close all descriptors behind the module's back (daemons call `closefrom`) and
-//! open its own under the same numbers. So a socket remembers what the system calls it, and is looked
-//! at before each use. One that has become something else is forgotten, and not even closed.
+//! An application may close all descriptors without the module's knowledge (daemons call
+//! `closefrom`), and reuse their numbers. A socket therefore remembers its device and inode and
+//! checks them before each use. If the descriptor refers to something else by now, it is abandoned
+//! without being closed.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
@@ -16,27 +17,26 @@ use socket2::{Domain, Protocol, TcpKeepalive, Type};
 
 use super::waiting::{Interruption, Waiting};
 
-/// A stream to a peer, or one that is being connected.
+/// A connected or connecting TCP socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    /// Taken only when it is dropped.
+    /// [`None`] only while it is being dropped.
     descriptor: Option<socket2::Socket>,
     identity: Identity,
 }
 
-/// How long a connection is silent before the system asks whether the peer is there, and before it asks
-/// again.
+/// How long a connection is idle before the first keepalive probe, and the interval between probes.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
 
-/// How often it asks in vain before the connection is dead.
+/// How many unanswered probes close the connection.
 const PROBES: u32 = 3;
 
-/// The file system and the number of what a descriptor leads to. No two sockets of a system have
-/// the same while both exist, and numbers of closed ones do not come back soon.
+/// Device and inode. They are unique among the open sockets of a system, and those of a closed
+/// socket are not reused soon.
 type Identity = (u64, u64);
 
-/// Has the system look after a connection while nobody drives it: a firewall does not forget it, and
-/// a peer that has gone shows before the next request. A system that cannot do this does without.
+/// Enables TCP keepalive, so that firewalls do not drop an idle connection and a dead peer is
+/// noticed before the next request. Systems that do not support it work without.
 fn keep_alive(socket: &socket2::Socket) {
     let keepalive = TcpKeepalive::new()
         .with_time(PROBE_AFTER)
@@ -57,7 +57,7 @@ impl Socket {
     /// Starts to connect.
     ///
     /// # Errors
-    /// Those of the system, shortages of descriptors and memory among them.
+    /// Those of the system, including a lack of descriptors or memory.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let socket = socket2::Socket::new(
             Domain::for_address(address),
@@ -78,7 +78,7 @@ impl Socket {
         })
     }
 
-    /// How the connecting ended; [`None`] while it goes on.
+    /// The result of connecting. [`None`] while it is in progress.
     pub(crate) fn connected(&self) -> Option<io::Result<()>> {
         let socket = match self.own() {
             Ok(socket) => socket,
@@ -91,19 +91,19 @@ impl Socket {
         }
     }
 
-    /// Waits until it is ready for what `flags` say, or for a moment.
+    /// Waits until the socket is ready for `flags`, but no longer than `PATIENCE`.
     ///
     /// # Errors
-    /// An [`Interruption`].
+    /// See [`Interruption`].
     pub(crate) fn wait(&self, waiting: &Waiting<'_>, flags: PollFlags) -> Result<(), Interruption> {
         let socket = self.own().map_err(Interruption::Failed)?;
         waiting.for_sockets(&[(socket, flags)])
     }
 
-    /// The descriptor, while it is this socket's.
+    /// The descriptor, after checking that it still refers to this socket.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotConnected`] if the program has closed it.
+    /// [`io::ErrorKind::NotConnected`] if the application has closed it.
     pub(crate) fn own(&self) -> io::Result<&socket2::Socket> {
         self.descriptor
             .as_ref()
@@ -121,7 +121,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         let is_own = self.own().is_ok();
         if let Some(socket) = self.descriptor.take().filter(|_| !is_own) {
-            // The number is the program's by now.
+            // The application has reused the number.
             let _ = socket.into_raw_fd();
         }
     }
@@ -137,13 +137,13 @@ impl Read for &Socket {
 }
 
 impl Write for &Socket {
-    /// Without a signal, whatever the program makes of SIGPIPE.
+    /// Raises no signal, whatever the application does with SIGPIPE.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| self.own()?.send_with_flags(bytes, libc::MSG_NOSIGNAL))
     }
 
-    /// As one packet where they fit: a server that ends the connection after the first of several would
-    /// not be heard.
+    /// Sends the buffers in one packet if they fit. If a server closed the connection after the
+    /// first of several packets, its response would be lost.
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         uninterrupted(|| {
             let socket = self.own()?;

@@ -1,22 +1,21 @@
-//! What the statuses of HTTP mean: what went wrong, whether another attempt may help, and what a user
-//! can do.
+//! The meaning of HTTP statuses: whether to retry, and what a user can do.
 
 use hyper::StatusCode;
 
 use crate::error::ErrorKind;
 
-/// What follows from a status.
+/// The meaning of a status.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verdict {
     pub(crate) kind: ErrorKind,
     /// Whether another attempt may succeed.
     pub(crate) is_transient: bool,
-    /// Whether the request may have been carried out all the same.
+    /// Whether the service may have carried out the request.
     pub(crate) may_be_done: bool,
     pub(crate) remedy: &'static str,
 }
 
-/// The first row that holds the status counts.
+/// The first row that contains the status applies.
 const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     (
         201..=202,
@@ -73,11 +72,11 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     ),
 ];
 
-/// What to do about a proxy that wants to know who comes.
+/// The advice if a proxy requires authentication.
 pub(crate) const PROXY_CREDENTIALS: &str = "check user and password in HttpProxy or http_proxy: \
     http://user:password@host:port, with %3A, %2F and %40 for : / and @ in them";
 
-/// What to do about a request that the service has understood.
+/// The advice if the service has understood and refused a request.
 pub(crate) const REFUSED: &str =
     "correct the request or the signing policy; trying again will not help";
 
@@ -102,7 +101,7 @@ const fn transient(kind: ErrorKind, may_be_done: bool, remedy: &'static str) -> 
 }
 
 impl Verdict {
-    /// What follows from a status other than 200.
+    /// The meaning of a status other than 200.
     pub(crate) fn of(status: StatusCode) -> Self {
         VERDICTS
             .iter()
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_says_what_went_wrong_and_whether_it_may_pass() {
+    fn only_429_and_5xx_are_transient() {
         use ErrorKind::{Failed, Refused, Unauthorized, Unavailable, Unintelligible};
         for (status, kind, is_transient) in [
             (302, Unintelligible, false),

@@ -1,4 +1,4 @@
-//! The bytes of a connection, with or without TLS, as the HTTP client wants them.
+//! Adapts a connection, with or without TLS, to the HTTP client's I/O traits.
 
 use std::io::{self, BufRead, Read, Write};
 use std::pin::Pin;
@@ -11,31 +11,31 @@ use nix::poll::PollFlags;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use super::connector::Unconnected;
+use super::connector::ConnectError;
 use super::socket::Socket;
 use super::waiting::{Interruption, Waiting};
 
-/// How much is read at once where there is no TLS, in bytes.
+/// The size of one read, in bytes.
 const PIECE: usize = 8 << 10;
 
-/// How often a socket is read before the call looks whether it may go on. A peer could send without
-/// end.
+/// How often a socket is read before the call checks its deadline and cancellation, since a peer
+/// could send endlessly.
 const READS: u8 = 64;
 
-/// A socket, and what its stream waits for.
+/// A socket and the events that its stream waits for.
 pub(crate) struct Link {
     pub(crate) socket: Socket,
-    /// [`PollFlags`] of the reads and writes that could not go on.
+    /// The [`PollFlags`] of the reads and writes that would have blocked.
     wanted: AtomicI16,
 }
 
-/// The two directions of a connection.
+/// A connection, with or without TLS.
 pub(crate) struct Stream {
     link: Arc<Link>,
     tls: Option<Box<ClientConnection>>,
-    /// What was read last where there is no TLS.
+    /// The buffer for reads without TLS.
     piece: Vec<u8>,
-    /// How often there was something to read without a pause.
+    /// How many reads in a row did not block.
     reads: u8,
 }
 
@@ -44,16 +44,16 @@ impl Link {
         self.wanted.fetch_or(flags.bits(), Ordering::Relaxed);
     }
 
-    /// Whether bytes wait to be sent since the last wait.
+    /// Whether a write has blocked since the last wait.
     pub(crate) fn has_unsent(&self) -> bool {
         let wanted = PollFlags::from_bits_truncate(self.wanted.load(Ordering::Relaxed));
         wanted.contains(PollFlags::POLLOUT)
     }
 
-    /// Waits until the stream can go on, or for a moment.
+    /// Waits until the stream can make progress, but no longer than `PATIENCE`.
     ///
     /// # Errors
-    /// An [`Interruption`].
+    /// See [`Interruption`].
     pub(crate) fn wait(&self, waiting: &Waiting<'_>) -> Result<(), Interruption> {
         let wanted = self.wanted.swap(0, Ordering::Relaxed);
         self.socket
@@ -67,16 +67,16 @@ impl Stream {
         Self::new(socket, None)
     }
 
-    /// A stream over which both sides have agreed on TLS.
+    /// Completes the TLS handshake.
     ///
     /// # Errors
-    /// See [`Unconnected`].
+    /// See [`ConnectError`].
     pub(crate) fn tls(
         socket: Socket,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         waiting: &Waiting<'_>,
-    ) -> Result<Self, Unconnected> {
+    ) -> Result<Self, ConnectError> {
         let mut tls = client(config, name)?;
         while tls.is_handshaking() {
             let (blocked, flags) = if tls.wants_write() {
@@ -95,14 +95,14 @@ impl Stream {
                     continue;
                 }
                 Err(error) => {
-                    let word = last_word(&mut tls, &socket);
-                    return Err(word.map_or_else(|| error.into(), Unconnected::Tls));
+                    let tls_error = received_error(&mut tls, &socket);
+                    return Err(tls_error.map_or_else(|| error.into(), ConnectError::Tls));
                 }
             }
             if let Err(error) = tls.process_new_packets() {
-                // The server is told why, if that can be done at once.
+                // Send the alert, if that is possible without waiting.
                 let _ = tls.write_tls(&mut &socket);
-                return Err(Unconnected::Tls(error));
+                return Err(ConnectError::Tls(error));
             }
         }
         Ok(Self::new(socket, Some(tls)))
@@ -120,16 +120,16 @@ impl Stream {
         }
     }
 
-    /// What the stream waits for, when it does.
+    /// The socket and what the stream waits for.
     pub(crate) fn link(&self) -> Arc<Link> {
         self.link.clone()
     }
 
-    /// Bytes from the peer, at most `room` of them; none at its end.
+    /// Reads at most `room` bytes from the peer; zero bytes mean the end.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`], [`io::ErrorKind::Interrupted`] after so many [`READS`], and those
-    /// of the connection.
+    /// [`io::ErrorKind::WouldBlock`], [`io::ErrorKind::Interrupted`] after [`READS`] reads, and
+    /// those of the connection.
     fn read(&mut self, room: usize, take: impl FnOnce(&[u8])) -> io::Result<()> {
         let mut socket = &self.link.socket;
         let reads = &mut self.reads;
@@ -167,7 +167,7 @@ impl Stream {
         }
     }
 
-    /// Sends what TLS has ready.
+    /// Sends the pending TLS records.
     fn send(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else {
             return Ok(());
@@ -175,8 +175,8 @@ impl Stream {
         while tls.wants_write() {
             match tls.write_tls(&mut &self.link.socket) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    return Err(match last_word(tls, &self.link.socket) {
-                        Some(word) => io::Error::new(io::ErrorKind::InvalidData, word),
+                    return Err(match received_error(tls, &self.link.socket) {
+                        Some(error) => io::Error::new(io::ErrorKind::InvalidData, error),
                         None => error,
                     });
                 }
@@ -193,7 +193,7 @@ impl Stream {
         };
         let length = tls.writer().write(bytes)?;
         match self.send() {
-            // The rest goes with what comes next.
+            // The rest is sent with the next write or flush.
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(length),
         }
@@ -210,27 +210,27 @@ impl Stream {
     }
 }
 
-/// What the peer said before it ended the connection, if it is why TLS does not go on: an alert that has
-/// arrived is not to be lost because a write found the connection closed.
-fn last_word(tls: &mut ClientConnection, mut socket: &Socket) -> Option<rustls::Error> {
+/// The TLS error in what the peer sent before it closed the connection. A received alert must not
+/// be lost because a write failed first.
+fn received_error(tls: &mut ClientConnection, mut socket: &Socket) -> Option<rustls::Error> {
     for _ in 0..READS {
         if !matches!(tls.read_tls(&mut socket), Ok(1..)) {
             break;
         }
-        if let Err(word) = tls.process_new_packets() {
-            return Some(word);
+        if let Err(error) = tls.process_new_packets() {
+            return Some(error);
         }
     }
     None
 }
 
-/// A side of TLS that has said nothing yet.
-#[inline(never)] // It is built on the stack, which has more to hold once the two sides talk.
+/// Creates the client side of TLS.
+#[inline(never)] // It is built on the stack, which the handshake needs later.
 fn client(
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
-) -> Result<Box<ClientConnection>, Unconnected> {
-    let client = ClientConnection::new(config, name).map_err(Unconnected::Tls)?;
+) -> Result<Box<ClientConnection>, ConnectError> {
+    let client = ClientConnection::new(config, name).map_err(ConnectError::Tls)?;
     Ok(Box::new(client))
 }
 
@@ -270,7 +270,7 @@ impl hyper::rt::Write for Stream {
         self.ready(sent, PollFlags::POLLOUT)
     }
 
-    /// The peer is told if that can be done at once.
+    /// Sends close_notify if that is possible without waiting.
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();

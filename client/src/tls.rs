@@ -1,4 +1,4 @@
-//! TLS towards the service: whom it trusts, as whom it shows itself, and what its errors mean.
+//! TLS configuration: CA certificates, client certificate, and explanations of errors.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use signpath_platform::environment;
 use signpath_platform::file;
 use signpath_platform::shortage::Shortage;
 
-/// The configuration of all connections: TLS 1.2 and 1.3, the system's roots and those of
-/// `TlsCaFile`, and the client certificate if there is one.
+/// The TLS configuration of all connections: TLS 1.2 and 1.3, the system's root certificates, the
+/// CA certificates in `TlsCaFile`, and the client certificate if there is one.
 ///
 /// # Errors
-/// [`ErrorKind::Options`] for files that cannot be used.
+/// [`ErrorKind::Options`] for files that cannot be used, and if there is no CA certificate.
 pub fn client_config(options: &Options) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
@@ -40,7 +40,7 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
             let chain = certificates("TlsClientCertificate", path, &pem)?;
             let no_key = "holds no unencrypted PEM private key beside the certificate";
             let key = PrivateKeyDer::from_pem_slice(&pem)
-                .map_err(|error| unusable(unreadable(&error, no_key)))?;
+                .map_err(|error| unusable(describe_pem_error(&error, no_key)))?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| unusable(format!("cannot be used ({error})")))?
@@ -57,7 +57,7 @@ fn root_certificates(options: &Options) -> Result<RootCertStore> {
     }
     let native = system_certificates();
     let mut errors = native.errors.iter();
-    if let Some(shortage) = errors.find_map(|error| Shortage::behind(error)) {
+    if let Some(shortage) = errors.find_map(|error| Shortage::in_causes_of(error)) {
         return Err(shortage.into());
     }
     for error in native.errors {
@@ -86,8 +86,8 @@ fn root_certificates(options: &Options) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// The root certificates of the system: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` choose, where the
-/// environment counts.
+/// The root certificates of the system, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR` if these are
+/// set and the environment is trusted.
 fn system_certificates() -> CertificateResult {
     if environment::is_trusted() {
         return rustls_native_certs::load_native_certs();
@@ -103,7 +103,7 @@ fn system_certificates() -> CertificateResult {
 
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     file::read(path).map_err(|error| {
-        file::unreadable(&error, || {
+        file::shortage_or(&error, || {
             unusable(setting, path, format!("cannot be read ({error})"))
         })
     })
@@ -113,18 +113,19 @@ fn certificates(setting: &str, path: &Path, pem: &[u8]) -> Result<Vec<Certificat
     const NO_CERTIFICATE: &str = "holds no PEM certificate";
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|error| unusable(setting, path, unreadable(&error, NO_CERTIFICATE)))?;
+        .map_err(|error| unusable(setting, path, describe_pem_error(&error, NO_CERTIFICATE)))?;
     if certificates.is_empty() {
         return Err(unusable(setting, path, NO_CERTIFICATE.to_owned()));
     }
     Ok(certificates)
 }
 
-/// What is wrong with a PEM file, which holds `nothing` where it has no such section. The texts of
-/// the errors quote the file, which may be a private key.
-fn unreadable(error: &PemError, nothing: &str) -> String {
+/// Explains what is wrong with a PEM file. `missing` is the message for a file without such a
+/// section. The original error is not shown, since it quotes the file, which may contain a private
+/// key.
+fn describe_pem_error(error: &PemError, missing: &str) -> String {
     match error {
-        PemError::NoItemsFound => nothing.to_owned(),
+        PemError::NoItemsFound => missing.to_owned(),
         _ => {
             "is not valid PEM; each BEGIN and END has to be a line of its own, with the base64 on \
               lines between them"
@@ -140,7 +141,7 @@ fn unusable(setting: &str, path: &Path, reason: String) -> Error {
     )
 }
 
-/// What a TLS error means and what a user can do, as the rest of a sentence that begins with the
+/// Explains a TLS error and what a user can do, as the rest of a sentence that starts with the
 /// server's URL.
 pub fn explain(error: &rustls::Error) -> String {
     use CertificateError as Certificate;

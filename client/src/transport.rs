@@ -1,9 +1,9 @@
 //! HTTP connections to the service.
 //!
-//! A request takes an idle connection, or makes one, drives it in the calling thread, and leaves it
-//! for the next. So there is no thread of our own but for [`super::lookup`], callers do not wait for
-//! each other, nothing runs between calls, and a connection is one descriptor. A forked child must
-//! not touch its parent's connections.
+//! A request takes an idle connection or opens a new one, drives it in the calling thread, and
+//! returns it to the pool. No threads are needed except in [`super::lookup`], callers do not wait
+//! for each other, nothing runs between calls, and each connection uses one descriptor. A forked
+//! child must not use its parent's connections.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -22,7 +22,7 @@ use once_cell::sync::OnceCell;
 use rustls::ClientConfig;
 use url::Url;
 
-use super::connector::{self, Unconnected};
+use super::connector::{self, ConnectError};
 use super::failed_attempt::{ExchangeError, FailedAttempt};
 use super::limits::{MAX_BODY, MAX_ERROR_BODY, connect_timeout};
 use super::lookup::Threads;
@@ -36,14 +36,14 @@ use signpath_platform::shortage::Shortage;
 
 const AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
 
-/// Idle connections that are kept.
+/// The largest number of idle connections.
 const MAX_IDLE: usize = 64;
 
-/// How long a call tries to get a connection, its own or that of another call, where the process can
-/// make no more.
+/// How long a call tries to open a connection, or waits for one from another call, if the process
+/// has run out of a resource.
 const SHORTAGE_LIMIT: Duration = Duration::from_millis(800);
 
-/// What is sent.
+/// A request to send.
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -51,36 +51,38 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
 }
 
-/// What the service sent back.
-pub(crate) struct Answer {
+/// A response of the service.
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// The connections of one configuration.
+/// The pool of connections for one set of [`Options`].
 pub struct Transport {
     options: Options,
     threads: Threads,
-    /// Built at the first request and shared by all connections, so that new ones resume sessions.
+    /// Created at the first request and shared by all connections, so that TLS sessions are
+    /// resumed.
     tls: OnceCell<Arc<ClientConfig>>,
     idle: Mutex<Idle>,
-    /// A connection has been put back.
+    /// Notified when a connection has been put back.
     returned: Condvar,
-    /// Whether the service turned out to have `SignHash` only, whoever asks.
+    /// Whether the service was found to support only `SignHash`. This holds for all users.
     pub(crate) only_sign_hash: AtomicBool,
 }
 
 #[derive(Default)]
 struct Idle {
     connections: Vec<Connection>,
-    /// Connections of an earlier one are not put back.
+    /// Incremented by [`Transport::close_connections`]. Connections of an earlier generation are
+    /// not put back.
     generation: u64,
 }
 
-/// A connection, and the half of the HTTP client that moves its bytes.
+/// A connection, and the HTTP client's future that does its I/O.
 struct Connection {
-    /// That of the request that it was last used for.
+    /// The generation when its last request was sent.
     generation: u64,
     link: Arc<Link>,
     sender: SendRequest<Full<Bytes>>,
@@ -99,10 +101,10 @@ impl Outgoing {
         }
     }
 
-    /// A request with a body of that type.
+    /// A request with a body of this content type.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] for what is no type.
+    /// [`ErrorKind::Internal`] for an invalid content type.
     pub(crate) fn post(url: Url, content_type: &str, body: Bytes) -> Result<Self> {
         let content_type =
             HeaderValue::from_str(content_type).map_err(|error| unsendable(&error))?;
@@ -116,7 +118,7 @@ impl Outgoing {
 }
 
 impl Transport {
-    /// Connects to nothing yet.
+    /// Creates the pool without opening a connection.
     pub fn new(options: Options, threads: Threads) -> Self {
         Self {
             options,
@@ -128,12 +130,12 @@ impl Transport {
         }
     }
 
-    /// What it connects with.
+    /// The options it was created with.
     pub(crate) const fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Sends a request, and waits at most `time_limit` for the whole answer.
+    /// Sends a request, and waits at most `time_limit` for the whole response.
     ///
     /// # Errors
     /// See [`FailedAttempt`].
@@ -142,9 +144,9 @@ impl Transport {
         time_limit: Duration,
         cancellation: &Cancellation,
         request: Outgoing,
-    ) -> std::result::Result<Answer, FailedAttempt> {
+    ) -> std::result::Result<Response, FailedAttempt> {
         self.options.check()?;
-        // A logout from here on closes the connection behind this request.
+        // After a logout from now on, the connection is closed when this request has finished.
         let generation = self.idle.lock().generation;
         cancellation.check_attempt()?;
         let waiting = Waiting {
@@ -155,23 +157,23 @@ impl Transport {
         let failed = |exchange| FailedAttempt::of_exchange(exchange, time_limit, &self.options);
         let mut connection = self
             .connection(&waiting)?
-            .map_err(|unconnected| failed(ExchangeError::Unconnected(unconnected)))?;
+            .map_err(|error| failed(ExchangeError::Connect(error)))?;
         connection.generation = generation;
-        let answer = connection.exchange(request, &waiting).map_err(failed)?;
-        // The buffers of a connection still hold the credentials that went through it, and those that
-        // are refused are nobody's.
+        let response = connection.exchange(request, &waiting).map_err(failed)?;
+        // The connection's buffers still contain the API token. If it was refused, they are not
+        // kept.
         if !matches!(
-            answer.status,
+            response.status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         ) {
             self.put_back(connection);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// The request as it goes over the wire: with what this side says of itself, and to a proxy that
-    /// forwards it with the whole URL (RFC 9112, section 3.2.2).
-    #[inline(never)] // What it takes of the stack is free again when the exchange begins.
+    /// The complete request. It has an absolute URL if a proxy forwards it (RFC 9112, section
+    /// 3.2.2).
+    #[inline(never)] // Frees its stack before the exchange starts.
     fn request(&self, outgoing: Outgoing) -> Result<Request<Full<Bytes>>> {
         let Outgoing {
             method,
@@ -211,14 +213,15 @@ impl Transport {
         Ok(request)
     }
 
-    /// An idle connection that still is one, or else a new one.
+    /// A usable idle connection, or else a new one.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`] of TLS; why there is none.
+    /// Those of [`tls::client_config`], and the reason of a cancellation. The inner error is why no
+    /// connection could be established.
     fn connection(
         &self,
         waiting: &Waiting<'_>,
-    ) -> Result<std::result::Result<Connection, Unconnected>> {
+    ) -> Result<std::result::Result<Connection, ConnectError>> {
         let mut shortage: Option<(Shortage, Waiting<'_>)> = None;
         loop {
             if let Some(connection) = self.idle_connection() {
@@ -227,12 +230,12 @@ impl Transport {
             if let Some((shortage, limited)) = &shortage {
                 match limited.slice() {
                     Ok(slice) => self.wait_for_idle(slice),
-                    Err(Interruption::Canceled(reason)) => return Err(reason),
-                    Err(_) => return Ok(Err(Unconnected::Shortage(*shortage))),
+                    Err(Interruption::Cancelled(reason)) => return Err(reason),
+                    Err(_) => return Ok(Err(ConnectError::Shortage(*shortage))),
                 }
             }
             match self.connect(waiting)? {
-                Err(Unconnected::Shortage(short)) => {
+                Err(ConnectError::Shortage(short)) => {
                     let limited = || waiting.until(Instant::now() + SHORTAGE_LIMIT);
                     shortage.get_or_insert_with(|| (short, limited()));
                 }
@@ -244,7 +247,7 @@ impl Transport {
     fn connect(
         &self,
         waiting: &Waiting<'_>,
-    ) -> Result<std::result::Result<Connection, Unconnected>> {
+    ) -> Result<std::result::Result<Connection, ConnectError>> {
         let tls = self
             .tls
             .get_or_try_init(|| tls::client_config(&self.options).map(Arc::new))?;
@@ -257,7 +260,7 @@ impl Transport {
     fn idle_connection(&self) -> Option<Connection> {
         loop {
             let connection = self.idle.lock().connections.pop();
-            // Looking at it, and closing it, need no lock.
+            // Neither checking nor closing it needs the lock.
             let mut connection = connection?;
             if connection.is_usable() {
                 return Some(connection);
@@ -265,7 +268,7 @@ impl Transport {
         }
     }
 
-    /// Waits until another call puts a connection back, or for `time`.
+    /// Waits until another call puts a connection back, but no longer than `time`.
     fn wait_for_idle(&self, time: Duration) {
         let idle = self.idle.lock();
         if idle.connections.is_empty() {
@@ -284,26 +287,26 @@ impl Transport {
         }
     }
 
-    /// Closes the connections, those in use when their requests have ended: their buffers hold the API
-    /// tokens that went through them.
+    /// Closes all connections, those in use as soon as their requests have finished. Their buffers
+    /// contain API tokens.
     pub fn close_connections(&self) {
         let mut idle = self.idle.lock();
         idle.generation += 1;
         let connections = std::mem::take(&mut idle.connections);
-        // Closing them needs no lock.
+        // Closing them does not need the lock.
         drop(idle);
         drop(connections);
     }
 }
 
 impl Connection {
-    fn over(stream: Stream, waiting: &Waiting<'_>) -> std::result::Result<Self, Unconnected> {
+    fn over(stream: Stream, waiting: &Waiting<'_>) -> std::result::Result<Self, ConnectError> {
         let link = stream.link();
         let handshake = http1::handshake(stream);
-        // It says nothing to the peer, and is over at once.
+        // For HTTP/1.1 this sends nothing and is ready immediately.
         let (sender, driver) = waiting
             .drive(handshake, |waiting| link.wait(waiting))?
-            .map_err(|error| Unconnected::Failed(std::io::Error::other(error)))?;
+            .map_err(|error| ConnectError::Failed(std::io::Error::other(error)))?;
         Ok(Self {
             generation: 0,
             link,
@@ -313,9 +316,9 @@ impl Connection {
         })
     }
 
-    /// Whether a request can be sent. Nobody drove the connection since the last one: now it sees what
-    /// the server did meanwhile. One that still sends, or has answered before it had the whole request,
-    /// is none.
+    /// Whether another request can be sent. The connection has been idle, so it is polled to see
+    /// whether the server has closed it. It is not usable if it is still sending, or if the server
+    /// responded before it had the whole request.
     fn is_usable(&mut self) -> bool {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
@@ -330,34 +333,36 @@ impl Connection {
             && self.sender.is_ready()
     }
 
-    /// Sends a request, and waits for the whole answer.
+    /// Sends a request, and waits for the whole response.
     fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
         waiting: &Waiting<'_>,
-    ) -> std::result::Result<Answer, ExchangeError> {
+    ) -> std::result::Result<Response, ExchangeError> {
         let response = self.sender.send_request(request);
         let response = self
             .drive(response, waiting)?
             .map_err(ExchangeError::Http)?;
         let (head, body) = response.into_parts();
-        let mut answer = Answer {
+        let mut response = Response {
             status: head.status,
             headers: head.headers,
             body: Vec::new(),
         };
         let read = self
-            .drive(read(body, &mut answer), waiting)
+            .drive(read(body, &mut response), waiting)
             .and_then(|read| read);
         match read {
-            Err(canceled @ ExchangeError::Interrupted(Interruption::Canceled(_))) => Err(canceled),
-            Err(failure) if answer.status == StatusCode::OK => Err(failure),
-            // The status of a refusal says enough.
-            _ => Ok(answer),
+            Err(cancelled @ ExchangeError::Interrupted(Interruption::Cancelled(_))) => {
+                Err(cancelled)
+            }
+            Err(failure) if response.status == StatusCode::OK => Err(failure),
+            // For an error response, the status is enough.
+            _ => Ok(response),
         }
     }
 
-    /// Runs a part of an exchange while the bytes of the connection move.
+    /// Runs a part of an exchange and the connection's I/O at the same time.
     fn drive<T>(
         &mut self,
         part: impl Future<Output = T>,
@@ -368,7 +373,7 @@ impl Connection {
             if let Poll::Ready(output) = part.as_mut().poll(context) {
                 return Poll::Ready(output);
             }
-            // How it ends is the part's to tell.
+            // If the connection fails, `part` reports the error.
             self.is_over = self.is_over || self.driver.as_mut().poll(context).is_ready();
             part.as_mut().poll(context)
         });
@@ -379,21 +384,24 @@ impl Connection {
     }
 }
 
-/// Reads the body of an answer, or as much as is wanted of it.
-async fn read(mut body: Incoming, answer: &mut Answer) -> std::result::Result<(), ExchangeError> {
-    let is_refusal = answer.status != StatusCode::OK;
+/// Reads the body of a response, up to the limit for its status.
+async fn read(
+    mut body: Incoming,
+    response: &mut Response,
+) -> std::result::Result<(), ExchangeError> {
+    let is_refusal = response.status != StatusCode::OK;
     if !is_refusal && body.size_hint().lower() > MAX_BODY as u64 {
         return Err(ExchangeError::TooLong);
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(ExchangeError::Body)?;
         let data = frame.data_ref().map_or(&[][..], |data| data);
-        answer.body.extend_from_slice(data);
-        if is_refusal && answer.body.len() >= MAX_ERROR_BODY {
-            answer.body.truncate(MAX_ERROR_BODY);
+        response.body.extend_from_slice(data);
+        if is_refusal && response.body.len() >= MAX_ERROR_BODY {
+            response.body.truncate(MAX_ERROR_BODY);
             break;
         }
-        if answer.body.len() > MAX_BODY {
+        if response.body.len() > MAX_BODY {
             return Err(ExchangeError::TooLong);
         }
     }

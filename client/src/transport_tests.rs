@@ -1,4 +1,4 @@
-//! Servers that answer as no service does.
+//! The transport with misbehaving servers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,13 +15,13 @@ use super::lookup::Threads;
 use super::transport::{Outgoing, Transport};
 use crate::{ErrorKind, Options, Proxy};
 
-/// How long a request may take.
+/// The time limit of a request.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// How long a server goes on that never comes to an end.
+/// How long a server sends if it never finishes its response.
 const FOREVER: Duration = Duration::from_secs(20);
 
-/// More than the buffers of two sockets hold, in bytes.
+/// More than the buffers of two sockets can hold, in bytes.
 const LONG: usize = 32 << 20;
 
 /// Reads the head of a request.
@@ -30,8 +30,8 @@ fn head(stream: &TcpStream) {
     while lines.next().unwrap().unwrap() != "" {}
 }
 
-/// A transport, and the URL of a server that hands its connections to `serve` in turn, and never closes
-/// one.
+/// A transport, and the URL of a server that passes its connections to `serve` one by one and never
+/// closes them.
 fn server(serve: impl Fn(usize, TcpStream) + Send + 'static) -> (Transport, Url) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url: Url = format!("http://{}/", listener.local_addr().unwrap())
@@ -53,23 +53,23 @@ fn server(serve: impl Fn(usize, TcpStream) + Send + 'static) -> (Transport, Url)
 }
 
 fn send(transport: &Transport, request: Outgoing) -> Result<(StatusCode, Vec<u8>), FailedAttempt> {
-    let answer = transport.send(LIMIT, &Cancellation::new(), request)?;
-    Ok((answer.status, answer.body))
+    let response = transport.send(LIMIT, &Cancellation::new(), request)?;
+    Ok((response.status, response.body))
 }
 
 #[test]
-fn the_status_of_a_refusal_counts_where_its_body_never_ends() {
+fn reports_the_status_of_an_error_with_an_endless_body() {
     let (transport, url) = server(|_, mut stream| {
         head(&stream);
         let refusal = b"HTTP/1.1 401 X\r\nContent-Length: 9\r\n\r\nNo";
         stream.write_all(refusal).unwrap();
     });
-    let answer = send(&transport, Outgoing::get(url)).unwrap();
-    assert_eq!(answer, (StatusCode::UNAUTHORIZED, b"No".to_vec()));
+    let response = send(&transport, Outgoing::get(url)).unwrap();
+    assert_eq!(response, (StatusCode::UNAUTHORIZED, b"No".to_vec()));
 }
 
 #[test]
-fn a_request_ends_at_its_deadline_however_much_the_server_sends() {
+fn a_request_ends_at_its_deadline_despite_endless_data() {
     for (start, again) in [
         ("", "HTTP/1.1 102 X\r\n\r\n"),
         (
@@ -79,24 +79,24 @@ fn a_request_ends_at_its_deadline_however_much_the_server_sends() {
     ] {
         let (transport, url) = server(move |_, mut stream| {
             head(&stream);
-            let (begun, piece) = (Instant::now(), again.repeat(1 << 16));
+            let (started, piece) = (Instant::now(), again.repeat(1 << 16));
             stream.write_all(start.as_bytes()).unwrap();
-            while begun.elapsed() < FOREVER && stream.write_all(piece.as_bytes()).is_ok() {}
+            while started.elapsed() < FOREVER && stream.write_all(piece.as_bytes()).is_ok() {}
         });
-        let begun = Instant::now();
+        let started = Instant::now();
         let failure = send(&transport, Outgoing::get(url)).unwrap_err();
         let reason = failure.error.reason;
         assert!(reason.contains("within 1 s"), "{reason}");
-        assert!(begun.elapsed() < FOREVER, "{start}{again}");
+        assert!(started.elapsed() < FOREVER, "{start}{again}");
     }
 }
 
 #[test]
-fn a_connection_whose_server_answered_before_it_had_the_request_is_not_used_again() {
+fn does_not_reuse_a_connection_after_an_early_response() {
     let (transport, url) = server(|number, mut stream| {
         head(&stream);
-        let answer = format!("HTTP/1.1 41{number} X\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(answer.as_bytes()).unwrap();
+        let response = format!("HTTP/1.1 41{number} X\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(response.as_bytes()).unwrap();
     });
     let long = Outgoing::post(url.clone(), "text/plain", Bytes::from(vec![b'x'; LONG]));
     let statuses = [long.unwrap(), Outgoing::get(url)].map(|request| {

@@ -1,4 +1,4 @@
-//! A tunnel through a proxy (CONNECT; RFC 9110, section 9.3.6), or why there is none.
+//! Opens a tunnel through a proxy (CONNECT; RFC 9110, section 9.3.6).
 
 use std::io::{self, Read, Write};
 
@@ -9,30 +9,31 @@ use nix::poll::PollFlags;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::connector::Unconnected;
+use super::connector::ConnectError;
 use super::socket::Socket;
 use super::waiting::Waiting;
 use crate::Proxy;
 
-/// How much is read at once, in bytes.
+/// The size of one read, in bytes.
 const PIECE: usize = 1 << 10;
 
-/// The largest head of an answer that is read, in bytes.
+/// The largest accepted head of a response, in bytes.
 const MAX_HEAD: usize = 8 << 10;
 
-/// Headers of an answer that are read.
+/// The largest accepted number of headers in a response.
 const MAX_HEADERS: usize = 100;
 
-/// Why there is no tunnel.
+/// Why the proxy has opened no tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The status of the answer.
+    /// It responded with this status.
     Status(StatusCode),
-    /// The answer is no HTTP.
+    /// Its response is not HTTP.
     NotHttp,
 }
 
-/// The request for a tunnel to the host and port of `service`.
+/// The CONNECT request for a tunnel to the host and port of `service`, with the proxy's
+/// credentials.
 pub fn connect_request(proxy: &Proxy, service: &Url) -> Zeroizing<Vec<u8>> {
     let authority = authority(service);
     let credentials = authorization(proxy)
@@ -45,7 +46,7 @@ pub fn connect_request(proxy: &Proxy, service: &Url) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(request.into_bytes())
 }
 
-/// What the proxy wants to know of its user (RFC 7617, section 2).
+/// The value of Proxy-Authorization (RFC 7617, section 2), if the proxy has credentials.
 pub(crate) fn authorization(proxy: &Proxy) -> Option<Zeroizing<String>> {
     let (user, password) = proxy.credentials.as_ref()?;
     let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
@@ -53,22 +54,22 @@ pub(crate) fn authorization(proxy: &Proxy) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(format!("Basic {}", encoded.as_str())))
 }
 
-/// The host and the port of a URL.
+/// Host and port of a URL, as `host:port`.
 pub(crate) fn authority(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }
 
-/// Has `proxy` make a tunnel from `socket` to `service`.
+/// Asks `proxy` for a tunnel from `socket` to `service`.
 ///
 /// # Errors
-/// [`Unconnected::Refused`], and those of a connection that ends before the answer.
+/// [`ConnectError::Refused`], and the errors of a connection that ends before the response.
 pub(crate) fn open(
     socket: &Socket,
     proxy: &Proxy,
     service: &Url,
     waiting: &Waiting<'_>,
-) -> Result<(), Unconnected> {
+) -> Result<(), ConnectError> {
     let request = connect_request(proxy, service);
     let mut unsent = request.as_slice();
     while !unsent.is_empty() {
@@ -86,41 +87,43 @@ pub(crate) fn open(
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         head.extend_from_slice(piece.get(..length).unwrap_or_default());
-        match answer(&head) {
+        match parse_response(&head) {
             Some(Ok(status)) if status.is_success() => return Ok(()),
-            Some(Ok(status)) => return Err(Unconnected::Refused(Refusal::Status(status))),
+            Some(Ok(status)) => return Err(ConnectError::Refused(Refusal::Status(status))),
             Some(Err(NotHttp)) => break,
             None => {}
         }
     }
-    Err(Unconnected::Refused(Refusal::NotHttp))
+    Err(ConnectError::Refused(Refusal::NotHttp))
 }
 
 struct NotHttp;
 
-/// The status in the head of an answer, if it is complete. What follows the head of a tunnel that
-/// has come up would be the service's, which does not speak first.
-#[inline(never)] // Its headers are not to lie on the stack while TLS is agreed on.
-fn answer(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
+/// The status of the response, if its head is complete. After a success nothing can follow the head
+/// yet, since a TLS server does not speak first.
+#[inline(never)] // Keeps the headers off the stack during the TLS handshake.
+fn parse_response(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut answer = httparse::Response::new(&mut headers);
-    match answer.parse(head) {
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(head) {
         Ok(httparse::Status::Partial) => None,
         Ok(httparse::Status::Complete(_)) => {
-            let status = answer.code.and_then(|code| StatusCode::from_u16(code).ok());
+            let status = response
+                .code
+                .and_then(|code| StatusCode::from_u16(code).ok());
             Some(status.ok_or(NotHttp))
         }
         Err(_) => Some(Err(NotHttp)),
     }
 }
 
-/// Acts on the socket when it is ready.
+/// Calls `act`, and repeats it when the socket is ready if it would have blocked.
 fn wait_for(
     socket: &Socket,
     flags: PollFlags,
     waiting: &Waiting<'_>,
     mut act: impl FnMut(&Socket) -> io::Result<usize>,
-) -> Result<usize, Unconnected> {
+) -> Result<usize, ConnectError> {
     loop {
         match act(socket) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -1,4 +1,4 @@
-//! Answers that are not what was asked for, in words.
+//! Explains unexpected responses.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use crate::failed_attempt::FailedAttempt;
 use crate::problem;
 use crate::retry::retry_after;
 use crate::status::{REFUSED, Verdict};
-use crate::transport::Answer;
+use crate::transport::Response;
 
 /// The longest excerpt, in characters, of an error body that is not problem details.
 const EXCERPT: usize = 200;
@@ -21,28 +21,27 @@ const EXCERPT: usize = 200;
 /// The longest excerpt, in characters, of the messages in problem details.
 const MESSAGES: usize = 2000;
 
-/// What to do where a web page refuses a request, which SignPath itself would not send.
+/// The advice if a web page refuses a request. SignPath itself would not send one.
 const NOT_SIGNPATH: &str = "check ApiUrl, TlsClientCertificate, and whether a proxy answers in \
     SignPath's place";
-/// The same where it could be a matter of the API token after all.
+/// The advice if the API token might be the problem after all.
 const NOT_SIGNPATH_OR_TOKEN: &str = "check whether a proxy or a firewall answers in SignPath's \
     place, and the API token";
 
 impl Client {
-    /// The failure that an answer other than 200 is.
-    pub(crate) fn refusal(&self, call: &Call<'_>, answer: &Answer) -> FailedAttempt {
-        let verdict = Verdict::of(answer.status);
-        let problem = problem::problem(&answer.body, answer.status);
-        let is_in_its_own_words = problem.as_ref().is_some_and(|problem| problem.is_specific);
-        // Where the route exists, the service says what it misses in the request, or does not like.
-        let is_route_gone =
-            matches!(answer.status.as_u16(), 404 | 405 | 410) && !is_in_its_own_words;
-        let page = web_page(&answer.body)
-            .or_else(|| Some(format!("an answer that is {}", encoding(answer)?)));
+    /// The failure for a response other than 200.
+    pub(crate) fn refusal(&self, call: &Call<'_>, response: &Response) -> FailedAttempt {
+        let verdict = Verdict::of(response.status);
+        let problem = problem::problem(&response.body, response.status);
+        let is_specific = problem.as_ref().is_some_and(|problem| problem.is_specific);
+        // If the route exists, the service describes what is wrong with the request.
+        let is_route_gone = matches!(response.status.as_u16(), 404 | 405 | 410) && !is_specific;
+        let page = web_page(&response.body)
+            .or_else(|| Some(format!("an answer that is {}", encoding(response)?)));
         let remedy = match call.policy {
             _ if page.is_some() && verdict.kind == ErrorKind::Refused => NOT_SIGNPATH,
             _ if page.is_some() && verdict.kind == ErrorKind::Unauthorized => NOT_SIGNPATH_OR_TOKEN,
-            // What there is to do depends on the other route.
+            // The advice depends on the other route, so the caller adds it.
             Some(_) if is_route_gone => "",
             Some(_) if verdict.kind == ErrorKind::Refused => REFUSED,
             _ => verdict.remedy,
@@ -52,14 +51,14 @@ impl Client {
             .and_then(|problem| problem.trace_id.as_deref())
             .map(|id| self.masked(id));
         let said = match problem {
-            _ if answer.status.is_redirection() => location(answer).unwrap_or_default(),
+            _ if response.status.is_redirection() => location(response).unwrap_or_default(),
             Some(problem) => excerpt(&problem.text, MESSAGES),
             None => {
-                page.unwrap_or_else(|| excerpt(&String::from_utf8_lossy(&answer.body), EXCERPT))
+                page.unwrap_or_else(|| excerpt(&String::from_utf8_lossy(&response.body), EXCERPT))
             }
         };
         let said = self.masked(&said);
-        // More follows. What is cut off ends with dots of its own.
+        // More text follows, so a final full stop is removed, but not the dots of an excerpt.
         let said = match said.strip_suffix('.') {
             Some(sentence) if !sentence.ends_with('.') => sentence,
             _ => said.as_str(),
@@ -70,26 +69,26 @@ impl Client {
             Some(_) => ": ",
         };
         let semicolon = if remedy.is_empty() { "" } else { "; " };
-        let who = if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        let who = if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             "the proxy"
         } else {
             "SignPath"
         };
         let reason = format!(
             "{who} answered {} to {}{colon}{said}{semicolon}{remedy}",
-            answer.status,
+            response.status,
             self.masked(&call.subject)
         );
         FailedAttempt {
             error: Error {
-                status: Some(answer.status.as_u16()),
+                status: Some(response.status.as_u16()),
                 said: Some(said.to_owned()).filter(|said| !said.is_empty()),
                 trace_id,
                 ..Error::new(verdict.kind, reason)
             },
             is_transient: verdict.is_transient,
             may_be_done: verdict.may_be_done,
-            retry_after: answer
+            retry_after: response
                 .headers
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok())
@@ -98,8 +97,7 @@ impl Client {
         }
     }
 
-    /// The error for an answer that is not what it should be. `reason` is what is wrong with a body
-    /// that is JSON.
+    /// The error for a malformed response. `reason` is what is wrong with a JSON body.
     pub(crate) fn unintelligible(&self, expected: &str, body: &[u8], reason: &str) -> Error {
         let reason = match web_page(body) {
             Some(page) => page,
@@ -116,7 +114,7 @@ impl Client {
         )
     }
 
-    /// The error for an answer whose body is not JSON in UTF-8 but `what`.
+    /// The error for a response whose body is `what` instead of UTF-8 JSON.
     pub(crate) fn undecodable(&self, call: &Call<'_>, what: &str) -> Error {
         Error::new(
             ErrorKind::Unintelligible,
@@ -129,22 +127,25 @@ impl Client {
     }
 }
 
-/// What a body is that is not JSON in UTF-8.
-pub(crate) fn encoding(answer: &Answer) -> Option<String> {
-    let coding = answer.headers.get(CONTENT_ENCODING);
-    other_encoding(coding.and_then(|coding| coding.to_str().ok()), &answer.body)
+/// Describes a body that is not UTF-8 JSON.
+pub(crate) fn encoding(response: &Response) -> Option<String> {
+    let coding = response.headers.get(CONTENT_ENCODING);
+    other_encoding(
+        coding.and_then(|coding| coding.to_str().ok()),
+        &response.body,
+    )
 }
 
-/// Where a redirect leads.
-fn location(answer: &Answer) -> Option<String> {
-    let location = String::from_utf8_lossy(answer.headers.get(LOCATION)?.as_bytes());
+/// The target of a redirect.
+fn location(response: &Response) -> Option<String> {
+    let location = String::from_utf8_lossy(response.headers.get(LOCATION)?.as_bytes());
     Some(format!(
         "it leads to {}, where the API token is not sent",
         excerpt(&location, EXCERPT)
     ))
 }
 
-/// The beginning of a text, up to `length` characters.
+/// The start of a text, up to `length` characters.
 fn excerpt(text: &str, length: usize) -> String {
     let text = text.trim();
     match text.char_indices().nth(length) {
@@ -153,7 +154,7 @@ fn excerpt(text: &str, length: usize) -> String {
     }
 }
 
-/// What there is to say of a body that is HTML: its title, in which a proxy tells what it wants.
+/// Describes an HTML body by its title, in which proxies often state their reason.
 fn web_page(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start();

@@ -1,5 +1,5 @@
-//! How a call waits in its own thread: for a socket, for another thread, or for time to pass. Each
-//! wait ends with the call's deadline and with its cancellation.
+//! Waits in the calling thread: for a socket, for another thread, or for time to pass. Every wait
+//! ends at the call's deadline or when the call is cancelled.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,26 +16,26 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::cancellation::{Cancellation, PATIENCE};
 use crate::error::Error;
 
-/// How long a call may wait, and what ends it before.
+/// The deadline and the cancellation of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiting<'a> {
     pub(crate) deadline: Instant,
     pub(crate) cancellation: &'a Cancellation,
 }
 
-/// Why a wait ended before what it was for came about.
+/// Why a wait ended early.
 #[derive(Debug)]
 pub(crate) enum Interruption {
-    /// The deadline.
+    /// The deadline has passed.
     TimedOut,
-    /// The reason of the cancellation.
-    Canceled(Error),
-    /// The system could not wait.
+    /// The call was cancelled with this error.
+    Cancelled(Error),
+    /// The system reported an error.
     Failed(io::Error),
 }
 
 impl<'a> Waiting<'a> {
-    /// The same with an earlier deadline.
+    /// The same, but at most until `deadline`.
     pub(crate) fn until(self, deadline: Instant) -> Self {
         Self {
             deadline: deadline.min(self.deadline),
@@ -43,12 +43,12 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    /// The longest that may be waited before looking again.
+    /// How long to wait before the next check.
     ///
     /// # Errors
-    /// [`Interruption::Canceled`] and [`Interruption::TimedOut`].
+    /// [`Interruption::Cancelled`] and [`Interruption::TimedOut`].
     pub(crate) fn slice(&self) -> Result<Duration, Interruption> {
-        self.cancellation.check().map_err(Interruption::Canceled)?;
+        self.cancellation.check().map_err(Interruption::Cancelled)?;
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Interruption::TimedOut);
@@ -56,10 +56,10 @@ impl<'a> Waiting<'a> {
         Ok(left.min(PATIENCE))
     }
 
-    /// Waits until one of the sockets is ready, or for a moment.
+    /// Waits until one of the sockets is ready, but no longer than [`PATIENCE`].
     ///
     /// # Errors
-    /// An [`Interruption`].
+    /// See [`Interruption`].
     pub(crate) fn for_sockets(
         &self,
         sockets: &[(impl AsFd, PollFlags)],
@@ -69,13 +69,13 @@ impl<'a> Waiting<'a> {
             .iter()
             .map(|(socket, flags)| PollFd::new(socket.as_fd(), *flags))
             .collect();
-        // A millisecond more than none, or the last one of a deadline would be spent in a loop.
+        // At least a millisecond, to avoid a busy loop just before the deadline.
         let milliseconds = slice.as_millis().max(1);
         let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
         match poll(&mut waits, timeout) {
-            // A signal of the program's own.
+            // EINTR: the application got a signal.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
-            // A process that may open nothing more may not even wait for what it has open (poll(2)).
+            // The limit of open files is lower than the number of sockets (poll(2)).
             Err(Errno::EINVAL) => {
                 thread::sleep(Duration::from_millis(1));
                 Ok(())
@@ -84,10 +84,10 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    /// Runs a future in this thread. Whenever it can do no more, `block` waits for what it needs.
+    /// Runs a future in this thread. When it cannot make progress, `block` waits for what it needs.
     ///
     /// # Errors
-    /// Those of `block`, and the same where the future always has something to do.
+    /// Those of `block`. A future that always makes progress is interrupted as well.
     pub(crate) fn drive<T>(
         &self,
         future: impl Future<Output = T>,
@@ -109,10 +109,10 @@ impl<'a> Waiting<'a> {
     }
 }
 
-/// Waits for `time` to pass.
+/// Sleeps for `time`.
 ///
 /// # Errors
-/// The reason of the cancellation, or why no further request may be sent.
+/// The reason, if the call is cancelled or no more requests may be sent.
 pub(crate) fn pause(time: Duration, cancellation: &Cancellation) -> crate::error::Result<()> {
     let end = Instant::now() + time;
     loop {
@@ -125,12 +125,12 @@ pub(crate) fn pause(time: Duration, cancellation: &Cancellation) -> crate::error
     }
 }
 
-/// Whether a future has something to do without anything to wait for.
+/// Whether a future has been woken.
 #[derive(Default)]
 pub(crate) struct Woken(AtomicBool);
 
 impl Woken {
-    /// Says it once.
+    /// Returns whether it has been woken, and resets it.
     pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }

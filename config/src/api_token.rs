@@ -1,12 +1,12 @@
-//! The configured API token: itself, or the file that holds it.
+//! The configured API token, given directly or in a file.
 
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use signpath_client::Secret;
 
-/// What the official library takes on Windows, and why not here.
-const OF_WINDOWS: [(&str, &str); 2] = [
+/// Forms of the API token that the official library accepts on Windows, and the errors for them.
+const WINDOWS_ONLY: [(&str, &str); 2] = [
     (
         "encrypted:",
         "encrypted: is a token that DPAPI protects, which only Windows has; expected the token \
@@ -19,25 +19,26 @@ const OF_WINDOWS: [(&str, &str); 2] = [
     ),
 ];
 
-/// Where the API token of the configuration is.
+/// The configured API token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiToken {
-    /// It is in the configuration.
+    /// The configuration contains the token.
     Given(Secret),
-    /// It is in a file, which may hold another one tomorrow.
+    /// The token is in a file, which may change at any time.
     File(PathBuf),
 }
 
 impl ApiToken {
-    /// Reads the token itself, or `file:` and a path.
+    /// Parses a token, or `file:` followed by a path. The file must be readable.
     ///
     /// # Errors
-    /// Those of [`Self::read`], and [`ErrorKind::Configuration`] for what only Windows has.
+    /// Those of [`Self::read`], and [`ErrorKind::Configuration`] for the forms that only Windows
+    /// has.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let of_windows = OF_WINDOWS
+        let windows_only = WINDOWS_ONLY
             .iter()
             .find(|(prefix, _)| text.starts_with(prefix));
-        if let Some((_, reason)) = of_windows {
+        if let Some((_, reason)) = windows_only {
             return Err(Error::new(ErrorKind::Configuration, *reason));
         }
         let token = match text.strip_prefix("file:") {
@@ -48,11 +49,12 @@ impl ApiToken {
         Ok(token)
     }
 
-    /// The token as it is now.
+    /// The current token. A file is read each time.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when its file cannot be read or holds none, with a reason that does not
-    /// name the setting; those of a [shortage](signpath_platform::shortage::Shortage).
+    /// [`ErrorKind::Configuration`] if the file cannot be read or does not contain exactly one
+    /// token; the reason does not name the setting. [`ErrorKind::Shortage`] if the process has run
+    /// out of a resource.
     pub fn read(&self) -> Result<Secret> {
         let path = match self {
             Self::Given(token) => return Ok(token.clone()),
@@ -63,7 +65,7 @@ impl ApiToken {
             Error::new(ErrorKind::Configuration, reason)
         };
         let bytes = signpath_platform::file::read(path).map_err(|error| {
-            signpath_platform::file::unreadable(&error, || {
+            signpath_platform::file::shortage_or(&error, || {
                 unusable(format!("cannot be read ({error})"))
             })
         })?;

@@ -1,4 +1,4 @@
-//! The CA certificates that the configuration names.
+//! Reads the CA certificates in `ChainCertificatesFile`.
 
 use signpath_crypto::Certificate;
 use signpath_platform::file;
@@ -7,11 +7,11 @@ use crate::Config;
 use crate::error::{Error, ErrorKind, Result};
 
 impl Config {
-    /// The certificates of `ChainCertificatesFile`; none where it is not set.
+    /// The certificates in `ChainCertificatesFile`. Empty if it is not set.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] for a file that cannot be read or holds no certificate, or something
-    /// else; [`ErrorKind::Shortage`].
+    /// [`ErrorKind::Configuration`] for a file that cannot be read, contains no certificate, or
+    /// contains anything else. [`ErrorKind::Shortage`] if the process has run out of a resource.
     pub fn chain_certificates(&self) -> Result<Vec<Certificate>> {
         let Some(path) = &self.chain_certificates_file else {
             return Ok(Vec::new());
@@ -23,7 +23,7 @@ impl Config {
             )
         };
         let pem = file::read(path).map_err(|error| {
-            file::unreadable(&error, || unusable(format!("cannot be read ({error})")))
+            file::shortage_or(&error, || unusable(format!("cannot be read ({error})")))
         })?;
         let certificates = Certificate::from_pem(&pem).map_err(unusable)?;
         if certificates.is_empty() {

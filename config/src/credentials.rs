@@ -1,4 +1,4 @@
-//! Who signs: an organization and an API token, from a PIN or from the configuration.
+//! The organization and the API token, from a PIN or from the configuration.
 
 use signpath_client::{Credentials, Secret};
 
@@ -6,12 +6,12 @@ use super::Config;
 use crate::error::{Error, ErrorKind, Result};
 use signpath_platform::{environment, text};
 
-/// The PIN that stands for the credentials of the configuration.
+/// The PIN that selects the configured credentials.
 pub const PIN_CONFIG: &str = "CONFIG";
 
 impl Config {
-    /// The identity that the configuration itself brings, if it is complete. A token in a file is
-    /// read anew each time.
+    /// The configured credentials, if organization and API token are both set. A token in a file is
+    /// read again each time.
     ///
     /// # Errors
     /// Those of [`ApiToken::read`](crate::ApiToken::read).
@@ -32,12 +32,12 @@ impl Config {
         }))
     }
 
-    /// What a PIN stands for: `{OrganizationId}:{ApiToken}`, or, for `CONFIG` and an absent or
-    /// empty PIN, the credentials of the configuration.
+    /// Parses a PIN: `{OrganizationId}:{ApiToken}`, or `CONFIG` or an empty PIN for the configured
+    /// credentials.
     ///
     /// # Errors
-    /// [`ErrorKind::Pin`] for any other PIN, and when the configuration lacks what the PIN
-    /// asks of it; [`ErrorKind::Configuration`] when the file with its token cannot be read.
+    /// [`ErrorKind::Pin`] for any other PIN, and if the configured credentials are incomplete.
+    /// [`ErrorKind::Configuration`] if the file with the token cannot be read.
     fn credentials_of_pin(&self, pin: &[u8]) -> Result<Credentials> {
         if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
             return self
@@ -50,20 +50,25 @@ impl Config {
             .filter(|(organization_id, api_token)| {
                 !organization_id.is_empty() && !api_token.is_empty()
             })
-            .ok_or_else(|| Error::new(ErrorKind::Pin, misunderstood(pin)))?;
+            .ok_or_else(|| Error::new(ErrorKind::Pin, invalid_pin(pin)))?;
         Ok(Credentials {
             organization_id: organization_id.to_owned(),
             api_token: Secret::new(api_token.to_owned()),
         })
     }
 
-    /// What a user name and a PIN stand for: without a name the same as the PIN alone; else
-    /// the name is the organization, and the PIN its token or one that stands for it. A byte order
-    /// mark and a line end are not part of a PIN: the libp11 engine leaves them at the PIN of a file
-    /// (`pin-source`).
+    /// The credentials for a user name and a PIN. Without a user name, the PIN is
+    /// `{OrganizationId}:{ApiToken}`, or `CONFIG` or empty for the configured credentials.
+    /// Otherwise the user name is the organization ID, and the PIN is one of these forms or the API
+    /// token alone.
+    ///
+    /// A byte order mark and a line ending are removed: the libp11 engine does not strip them from
+    /// a PIN that it reads from a file (`pin-source`).
     ///
     /// # Errors
-    /// Those of a PIN alone; [`ErrorKind::Pin`] also for a PIN of another organization.
+    /// [`ErrorKind::Pin`] for any other PIN, if the configured credentials are incomplete, or if
+    /// they are of another organization. [`ErrorKind::Configuration`] if the file with the token
+    /// cannot be read.
     pub fn credentials_of_login(&self, username: &[u8], pin: &[u8]) -> Result<Credentials> {
         let (username, pin) = (text::line(username), text::line(pin));
         if username.is_empty() {
@@ -95,9 +100,9 @@ impl Config {
     }
 }
 
-/// What a tool may have done to a PIN that is neither.
-fn misunderstood(pin: &[u8]) -> String {
-    if is_stump(pin) {
+/// The error message for a PIN in neither form. Some tools truncate or recode PINs.
+fn invalid_pin(pin: &[u8]) -> String {
+    if is_truncated(pin) {
         return format!(
             "the PIN is the first {} bytes of an OrganizationId: the tool has cut {{OrganizationId}}:{{ApiToken}}, as \
              the libp11 engine does with a PIN of more than 32 bytes; use the PIN CONFIG, which takes \
@@ -113,9 +118,9 @@ fn misunderstood(pin: &[u8]) -> String {
         .to_owned()
 }
 
-/// Whether a PIN is what libp11 leaves of a longer one that begins with a UUID: 31 bytes of the
-/// file that `pin-source` names, 32 of other sources.
-fn is_stump(pin: &[u8]) -> bool {
+/// Whether libp11 has truncated a PIN that starts with a UUID: to 31 bytes if it comes from
+/// `pin-source`, else to 32 bytes.
+fn is_truncated(pin: &[u8]) -> bool {
     let fits = |(index, byte): (usize, &u8)| match index {
         8 | 13 | 18 | 23 => *byte == b'-',
         _ => byte.is_ascii_hexdigit(),
@@ -176,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_with_organization_and_token_wins_over_the_configuration() {
+    fn pin_with_organization_and_token_overrides_configuration() {
         let config = config(Some("configured"), Some("configured token"));
         let credentials = config.credentials_of_pin(b"org:a/b+c=:d").unwrap();
         assert_eq!(credentials.organization_id, "org");
@@ -184,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn config_and_an_empty_pin_mean_the_configuration() {
+    fn config_and_empty_pin_use_the_configured_credentials() {
         let complete = config(Some("org"), Some("token"));
         for pin in [b"CONFIG".as_slice(), b""] {
             let credentials = complete.credentials_of_pin(pin).unwrap();
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_and_a_line_end_are_not_part_of_a_pin() {
+    fn strips_byte_order_mark_and_line_ending_from_pin() {
         let config = config(Some("org"), Some("token"));
         for (pin, expected) in [
             ("CONFIG\n", "token"),
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_configuration_lacks_is_named() {
+    fn error_names_the_missing_credentials() {
         for (organization_id, api_token, expected) in [
             (
                 None,
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_libp11_leaves_of_a_long_pin_is_told_from_a_wrong_one() {
+    fn error_explains_a_pin_truncated_by_libp11() {
         let organization_id = "C3e1b8f0-5d2a-4a3c-9a51-000000000000";
         for (pin, expected) in [
             (&organization_id[..31], "the first 31 bytes of an"),
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn another_pin_is_refused_and_not_repeated() {
+    fn refuses_other_pins_without_quoting_them() {
         for pin in [
             b"1234".as_slice(),
             b":s3cret",

@@ -1,32 +1,32 @@
-//! Why there is no configuration, or nobody whom a PIN stands for.
+//! Errors in the configuration or in a PIN.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use signpath_platform::shortage::{Resource, Shortage};
 
-/// What went wrong, and a sentence that tells the user what happened and what to do.
+/// An error, with a message that tells the user what happened and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// What a program can tell apart.
+    /// The kind, for programs.
     pub kind: ErrorKind,
-    /// One line without any secret in it.
+    /// The message: one line without secrets.
     pub reason: Cow<'static, str>,
 }
 
-/// Shorthand for the results of this crate.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every way to fail that a caller can tell apart.
+/// The kinds of errors that a caller can distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The configuration cannot be used.
+    /// The configuration is invalid.
     Configuration,
-    /// A PIN that stands for nobody.
+    /// The PIN does not identify a user.
     Pin,
-    /// The process has run out of something.
+    /// The process has run out of a resource.
     Shortage(Resource),
-    /// A defect of this crate.
+    /// A bug in this crate.
     Internal,
 }
 

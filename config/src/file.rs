@@ -1,7 +1,7 @@
-//! The JSON file, read level by level so that each value knows its line.
+//! Reads the JSON file level by level, to know the line of each value.
 //!
-//! The file may hold the API token, so its text lives in memory that is wiped, and a message never
-//! quotes a value.
+//! The file may contain the API token, so its text is kept in memory that is wiped on drop, and no
+//! message quotes a value.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -12,46 +12,47 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::settings::{CONFIG_FILE, FORMER, SETTINGS, Setting, SettingType, nearest};
+use super::settings::{CONFIG_FILE, REMOVED_SETTINGS, SETTINGS, Setting, SettingType, nearest};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What an editor reads to know the schema of the file.
+/// The member that tells editors the schema of the file.
 const SCHEMA: &str = "$schema";
 
-/// Unknown settings that are told one by one.
+/// How many unknown settings get a notice of their own.
 const MAX_NOTICES: usize = 10;
 
-/// The longest name of an unknown setting that is shown, in characters.
+/// The longest name of an unknown setting that is shown in full, in characters.
 const MAX_NAME: usize = 80;
 
-/// The settings of a file.
+/// The settings in a file.
 pub(crate) struct File {
-    /// Its path, for people.
+    /// The path, for messages.
     pub(crate) path: String,
     entries: Vec<Entry>,
-    /// What a user should know of unknown settings, a line each.
+    /// Warnings about unknown settings, one line each.
     notices: Vec<String>,
-    /// Unknown settings, of which the first have a notice.
+    /// The number of unknown settings, including those without a notice.
     unknown: usize,
 }
 
-/// A value in a file. `null` and an empty text are none, and leave the setting as it is.
+/// A value in a file. `null` and an empty string leave the setting unset.
 pub(crate) struct Entry {
     /// The dotted path of its name.
     pub(crate) name: String,
-    /// The line of its name, the first being 1.
+    /// The line of its name, counted from 1.
     pub(crate) line: usize,
-    /// The text itself, or the JSON of what is none.
+    /// A string without its quotes, or the JSON of any other value.
     pub(crate) text: Zeroizing<String>,
 }
 
 impl File {
-    /// Reads the file and looks at the names and types in it. An unknown setting is a notice: the file
-    /// may be made for another version.
+    /// Reads the file and checks the names and types in it. An unknown setting is only a notice,
+    /// since the file may have been written for another version.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] for a file that cannot be read or is no JSON object, for a setting that
-    /// stands there twice, and for a value of another type than its setting's.
+    /// [`ErrorKind::Configuration`] for a file that cannot be read or is not a JSON object, for a
+    /// duplicate setting, and for a value of the wrong type. [`ErrorKind::Shortage`] if the process
+    /// has run out of a resource.
     pub(crate) fn read(path: &OsString) -> Result<Self> {
         let mut file = Self {
             path: path.to_string_lossy().into_owned(),
@@ -60,7 +61,7 @@ impl File {
             unknown: 0,
         };
         let bytes = signpath_platform::file::read(path.as_ref()).map_err(|error| {
-            signpath_platform::file::unreadable(&error, || {
+            signpath_platform::file::shortage_or(&error, || {
                 let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
                 Error::new(
                     ErrorKind::Configuration,
@@ -92,12 +93,12 @@ impl File {
         Ok(file)
     }
 
-    /// What a user should know of unknown settings, a line each.
+    /// Warnings about unknown settings, one line each.
     pub(crate) fn notices(&self) -> &[String] {
         &self.notices
     }
 
-    /// The value of that dotted path.
+    /// The value at this dotted path.
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries
             .iter()
@@ -107,11 +108,11 @@ impl File {
     fn read_level(&mut self, text: &str, level: &str, object: &RawValue) -> Result<()> {
         let mut levels: Vec<String> = Vec::new();
         let Members(members) = serde_json::from_str(object.get())
-            .map_err(|error| self.not_readable(line_of(object, text), level, &error))?;
+            .map_err(|error| self.invalid_json(line_of(object, text), level, &error))?;
         for (name, value) in members {
             let line = line_of(name, text);
             let name: String = serde_json::from_str(name.get())
-                .map_err(|error| self.not_readable(line, level, &error))?;
+                .map_err(|error| self.invalid_json(line, level, &error))?;
             let path = match level {
                 "" => name.clone(),
                 level => format!("{level}.{name}"),
@@ -134,7 +135,7 @@ impl File {
                     });
                 }
                 None if path == SCHEMA => {}
-                None if is_level(&path, FORMER.iter().map(|former| former.json))
+                None if is_level(&path, REMOVED_SETTINGS.iter().map(|removed| removed.json))
                     && is_object(value) =>
                 {
                     self.read_level(text, &path, value)?;
@@ -154,8 +155,8 @@ impl File {
         Ok(())
     }
 
-    /// The text of a value, if it has a type that its setting can have. As with the official
-    /// library, a text may say what is a number or a truth value.
+    /// The text of a value of the right type. As with the official library, numbers and booleans
+    /// may be given as strings.
     fn text(
         &self,
         line: usize,
@@ -189,7 +190,7 @@ impl File {
         ))
     }
 
-    /// Makes a notice of a name that is not a setting's.
+    /// Adds a notice about an unknown setting.
     fn unknown(&mut self, line: usize, path: &str, reason: impl Fn(&str) -> String) {
         self.unknown += 1;
         if self.unknown > MAX_NOTICES {
@@ -202,7 +203,7 @@ impl File {
             .push(format!("{place}, setting {shown}{cut}: {reason}"));
     }
 
-    fn not_readable(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {
+    fn invalid_json(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {
         let level = Some(level).filter(|level| !level.is_empty());
         self.unusable(
             line,
@@ -221,16 +222,16 @@ impl File {
     }
 }
 
-/// Where a message says that something stands.
+/// A line of the file, for messages.
 pub(crate) fn place(path: &str, line: usize) -> String {
     format!("configuration file {path}, line {line}")
 }
 
-/// A text that is borrowed where it has no escapes, so that it is copied once and not more.
+/// A string that is borrowed if it has no escapes, so that secrets are copied only once.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The members of an object in their order, duplicates included.
+/// The members of an object in order, including duplicates.
 struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -264,7 +265,7 @@ fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
 }
 
-/// The line of `text` that `part`, a part of it, begins in; the first is 1.
+/// The line of `text` in which `part`, a slice of it, starts, counted from 1.
 fn line_of(part: &RawValue, text: &str) -> usize {
     let offset = part.get().as_ptr().addr() - text.as_ptr().addr();
     let before = text.get(..offset).unwrap_or_default();
@@ -277,7 +278,7 @@ fn known(path: &str) -> Option<&'static Setting> {
         .find(|setting| setting.paths().any(|known| known == path))
 }
 
-/// Whether some of `paths` are below that one.
+/// Whether any of `paths` is below `path`.
 fn is_level(path: &str, mut paths: impl Iterator<Item = &'static str>) -> bool {
     paths.any(|known| {
         let below = known.strip_prefix(path);
@@ -290,8 +291,8 @@ fn not_nested(_: &str) -> String {
 }
 
 fn not_a_setting(path: &str) -> String {
-    if let Some(former) = FORMER.iter().find(|former| former.json == path) {
-        return former.notice();
+    if let Some(removed) = REMOVED_SETTINGS.iter().find(|removed| removed.json == path) {
+        return removed.notice();
     }
     let paths = SETTINGS.iter().flat_map(Setting::paths);
     let levels = SETTINGS
@@ -305,8 +306,8 @@ fn not_a_setting(path: &str) -> String {
     }
 }
 
-/// What is wrong with the JSON, without the line and column, which are those of the part that was
-/// read.
+/// What is wrong with the JSON, without line and column, which are relative to the part that was
+/// parsed.
 fn without_position(error: &serde_json::Error) -> String {
     let position = format!(" at line {} column {}", error.line(), error.column());
     let message = error.to_string();

@@ -1,5 +1,5 @@
-//! From the environment and the configuration file to one validated [`Config`], and from a PIN to
-//! [`Credentials`](signpath_client::Credentials). The module and the command share it.
+//! Reads the environment and the configuration file into a validated [`Config`], and converts PINs
+//! to [`Credentials`](signpath_client::Credentials). The module and the command share this crate.
 
 #![forbid(unsafe_code)]
 
@@ -39,50 +39,52 @@ use values::{OUTPUT_STREAMS, SIGNING_APIS, named};
 
 use signpath_logging::{self as logging, Level, OutputStream};
 
-/// A configuration that has been checked.
+/// A validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The organization that the configured token belongs to.
+    /// The organization of the configured API token.
     pub organization_id: Option<String>,
-    /// The token to use with the PIN `CONFIG`, and before login.
+    /// The API token for the PIN `CONFIG`, and for requests before login.
     pub api_token: Option<ApiToken>,
-    /// How the service is reached, and what signing requests carry.
+    /// How to reach the service, and what to send in signing requests.
     pub client_options: Options,
-    /// PEM CA certificates that become objects.
+    /// A PEM file of CA certificates to show as objects.
     pub chain_certificates_file: Option<PathBuf>,
-    /// How long the list of signing policies is kept in a file; [`None`] where it is not.
+    /// How long the list of signing policies is cached in a file. [`None`] disables the cache.
     pub policy_cache: Option<Duration>,
-    /// Whether a signing policy without certificate gets one made up.
+    /// Whether a signing policy without a certificate gets a dummy one.
     pub include_dummy_x509_certificate_for_gpg_keys: bool,
-    /// Whether private keys show only after C_Login.
+    /// Whether private keys are hidden until C_Login.
     pub login_required: bool,
-    /// Whether read/write sessions are granted.
+    /// Whether read/write sessions can be opened.
     pub do_not_fail_on_read_write_sessions: bool,
-    /// What the console shows.
+    /// The level of the console.
     pub log_console_level: Level,
-    /// Where the console is.
+    /// The stream of the console.
     pub log_console_stream: OutputStream,
-    /// What the log file shows.
+    /// The level of the log file.
     pub log_file_level: Level,
-    /// The folder of the log file.
+    /// The directory of the log file.
     pub log_file_directory: PathBuf,
-    /// What a user should know although it stops nothing, a line each.
+    /// Warnings for the user, one line each.
     pub notices: Vec<String>,
 }
 
 impl Config {
-    /// Reads the environment of the process and the file that `SIGNPATH_CONFIG_FILE` names.
+    /// Reads the environment of the process and the file named by `SIGNPATH_CONFIG_FILE`.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] for a file that cannot be read or is not JSON, and for a
-    /// value that its setting cannot have; the reason names the place, the setting and what is expected.
+    /// [`ErrorKind::Configuration`] for a file that cannot be read or is not JSON, and for an
+    /// invalid value. The reason names the place, the setting and what was expected.
+    /// [`ErrorKind::Shortage`] if the process has run out of a resource.
     pub fn load() -> Result<Self> {
         let mut sources = Sources::of_process();
         sources.read_file()?;
         Self::from_sources(&sources)
     }
 
-    /// The same, with the log where it is wanted, so that it tells of an error too.
+    /// Like [`Self::load`], but configures logging first, so that an error can be logged as
+    /// configured.
     ///
     /// # Errors
     /// Those of [`Self::load`].
@@ -97,12 +99,12 @@ impl Config {
     fn from_sources(sources: &Sources) -> Result<Self> {
         let text = |name| sources.set(name, |text| Some(text.to_owned()));
         let path = |name| sources.set(name, |text| Some(PathBuf::from(text)));
-        let flag = |name| sources.in_force(name, values::flag);
-        let seconds = |name| sources.in_force(name, |text| values::seconds(1, text));
-        let level = |name| sources.in_force(name, Level::from_name);
+        let flag = |name| sources.value_or_default(name, values::flag);
+        let seconds = |name| sources.value_or_default(name, |text| values::seconds(1, text));
+        let level = |name| sources.value_or_default(name, Level::from_name);
         let allow_insecure_http = flag("AllowInsecureHttp")?;
         let api_url = api_url(sources, allow_insecure_http)?;
-        let choice = ProxyChoice::to(&api_url, sources)?;
+        let proxy_choice = ProxyChoice::to(&api_url, sources)?;
         Ok(Self {
             organization_id: text("OrganizationId")?,
             api_token: sources
@@ -113,14 +115,15 @@ impl Config {
                 api_url,
                 project_slug: text("ProjectSlug")?,
                 signing_policy_slug: text("SigningPolicySlug")?,
-                signing_api: sources.in_force("SigningApi", |text| named(&SIGNING_APIS, text))?,
+                signing_api: sources
+                    .value_or_default("SigningApi", |text| named(&SIGNING_APIS, text))?,
                 http_request_timeout: seconds("HttpRequestTimeoutInSeconds")?,
                 service_unavailable_timeout: seconds("ServiceUnavailableTimeoutInSeconds")?,
                 allow_insecure_http,
                 tls_ca_file: path("TlsCaFile")?,
                 tls_client_certificate: tls_client_certificate(sources)?,
-                http_proxy: choice.proxy,
-                no_proxy: choice.no_proxy,
+                http_proxy: proxy_choice.proxy,
+                no_proxy: proxy_choice.no_proxy,
                 artifact_configuration_slug: text("ArtifactConfigurationSlug")?,
                 description: text("Description")?,
                 metadata: sources.set("Metadata", values::object)?,
@@ -129,7 +132,7 @@ impl Config {
             },
             chain_certificates_file: path("ChainCertificatesFile")?,
             policy_cache: Some(
-                sources.in_force("PolicyCacheSeconds", |text| values::seconds(0, text))?,
+                sources.value_or_default("PolicyCacheSeconds", |text| values::seconds(0, text))?,
             )
             .filter(|time| !time.is_zero()),
             include_dummy_x509_certificate_for_gpg_keys: flag(
@@ -138,17 +141,17 @@ impl Config {
             login_required: flag("Cryptoki.LoginRequired")?,
             do_not_fail_on_read_write_sessions: flag("Cryptoki.DoNotFailOnReadWriteSessions")?,
             log_console_level: level("Log.Console.Level")?,
-            log_console_stream: sources.in_force("Log.Console.OutputStream", |text| {
+            log_console_stream: sources.value_or_default("Log.Console.OutputStream", |text| {
                 named(&OUTPUT_STREAMS, text)
             })?,
             log_file_level: level("Log.File.Level")?,
             log_file_directory: sources
-                .in_force("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
-            notices: [sources.notices()?, choice.notices].concat(),
+                .value_or_default("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
+            notices: [sources.notices()?, proxy_choice.notices].concat(),
         })
     }
 
-    /// Says the [`Self::notices`], once the log is where the configuration wants it.
+    /// Logs the [`Self::notices`]. Call it once logging has been configured.
     pub fn say_notices(&self) {
         for notice in &self.notices {
             warn!("{notice}");
@@ -156,22 +159,22 @@ impl Config {
     }
 }
 
-/// Has the log where the environment and the configuration file want it, for calls that come before
-/// C_Initialize. What is wrong with them is C_Initialize's to say.
+/// Configures logging from the environment and the configuration file, for calls before
+/// C_Initialize. Errors in them are ignored here; C_Initialize reports them.
 pub fn start_logging() {
     let mut sources = Sources::of_process();
     let _ = sources.read_file();
     configure_logging(&sources);
 }
 
-/// Of settings that cannot be used, the defaults hold.
+/// Invalid settings get their defaults.
 fn configure_logging(sources: &Sources) {
-    let level = |name| sources.usable(name, Level::from_name);
+    let level = |name| sources.valid_or_default(name, Level::from_name);
     logging::configure(
         (
             level("Log.Console.Level").unwrap_or(Level::Warning),
             sources
-                .usable("Log.Console.OutputStream", |text| {
+                .valid_or_default("Log.Console.OutputStream", |text| {
                     named(&OUTPUT_STREAMS, text)
                 })
                 .unwrap_or(OutputStream::Stderr),
@@ -179,14 +182,14 @@ fn configure_logging(sources: &Sources) {
         (
             level("Log.File.Level").unwrap_or(Level::Info),
             &sources
-                .usable("Log.File.Directory", |text| Some(PathBuf::from(text)))
+                .valid_or_default("Log.File.Directory", |text| Some(PathBuf::from(text)))
                 .unwrap_or_default(),
         ),
     );
 }
 
 fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
-    let url = sources.in_force("ApiUrl", signpath_client::base_url)?;
+    let url = sources.value_or_default("ApiUrl", signpath_client::base_url)?;
     if let Some(found) = sources.find(setting("ApiUrl"))? {
         if url.scheme() == "http" && !is_loopback(&url) && !allow_insecure_http {
             return Err(found.unusable(&format!(
@@ -207,6 +210,6 @@ fn tls_client_certificate(sources: &Sources) -> Result<Option<PathBuf>> {
         .map(Some)
         .map_err(|reason| match reason {
             Some(reason) => found.unusable(reason),
-            None => found.not_expected(setting.form),
+            None => found.unexpected(setting.form),
         })
 }

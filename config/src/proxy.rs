@@ -1,4 +1,4 @@
-//! Which of the proxies that are named is used.
+//! Chooses the proxy from the variables and the configuration file.
 
 use signpath_client::{EXPECTED_NO_PROXY, MASK, NoProxy, Proxy};
 use url::Url;
@@ -7,7 +7,7 @@ use super::settings::{HTTPS_PROXY, NO_PROXY, SettingType, setting};
 use super::sources::{Found, Sources};
 use crate::error::Result;
 
-/// The schemes of proxies that other programs take, and why the module does not.
+/// Proxy schemes that other programs support, and the errors for them.
 const UNSUPPORTED: [(&str, &str); 6] = [
     ("https://", OVER_TLS),
     ("socks://", SOCKS),
@@ -22,7 +22,7 @@ const OVER_TLS: &str = "https:// in front of a proxy is TLS to the proxy itself,
 
 const SOCKS: &str = "SOCKS proxies are not supported";
 
-/// Entries of `no_proxy` that are shown when they cannot be read.
+/// How many invalid entries of `no_proxy` are shown.
 const MAX_SHOWN: usize = 3;
 
 /// Which proxy is used for an API, if one is.
@@ -30,25 +30,25 @@ const MAX_SHOWN: usize = 3;
 pub(crate) struct ProxyChoice {
     pub(crate) proxy: Option<Proxy>,
     pub(crate) no_proxy: NoProxy,
-    /// What was named and is not used, a line each.
+    /// Warnings about values that are not used, one line each.
     pub(crate) notices: Vec<String>,
 }
 
 impl ProxyChoice {
-    /// Looks at `no_proxy` first: where it exempts `api_url`, nothing else is read. Then the first of
-    /// `https_proxy` (for an https API), `http_proxy` and `HttpProxy` in the file that can be used is
-    /// in force. The variables are shared with programs that know other kinds of proxies, so what
-    /// cannot be used in them is a notice.
+    /// Checks `no_proxy` first. Unless it exempts `api_url`, the first valid one of `https_proxy`
+    /// (for an https API), `http_proxy` and `HttpProxy` in the file is used. An invalid variable is
+    /// only a notice, since programs that support other kinds of proxies share it.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Configuration`] for a value in the file that is not an HTTP proxy.
+    /// [`crate::error::ErrorKind::Configuration`] for a value in the file that is not an HTTP
+    /// proxy.
     pub(crate) fn to(api_url: &Url, sources: &Sources) -> Result<Self> {
         let listed = sources.other(&NO_PROXY);
         let list = match &listed {
             Ok(Some(found)) => found.text.as_str(),
             _ => "",
         };
-        let (no_proxy, unreadable) = NoProxy::parse(list);
+        let (no_proxy, invalid) = NoProxy::parse(list);
         if no_proxy.exempts(api_url) {
             return Ok(Self {
                 no_proxy,
@@ -74,12 +74,12 @@ impl ProxyChoice {
         let mut notices: Vec<_> = unusable
             .map(|reason| format!("{reason}, ignored; {instead}"))
             .collect();
-        // The list does not matter where there is no proxy.
+        // The list does not matter without a proxy.
         if proxy.is_some() {
             match &listed {
                 Err(error) => notices.push(format!("{}, ignored", error.reason)),
                 Ok(found) => notices.extend(found.iter().filter_map(|found| {
-                    let entries = unreadable_entries(&unreadable)?;
+                    let entries = describe_invalid(&invalid)?;
                     Some(format!("{}: {entries}", found.place()))
                 })),
             }
@@ -92,9 +92,9 @@ impl ProxyChoice {
     }
 }
 
-/// What to tell a user of entries that cannot be read, if there are any.
-fn unreadable_entries(entries: &[&str]) -> Option<String> {
-    // A URL may have a password in it.
+/// The warning about invalid entries, if there are any.
+fn describe_invalid(entries: &[&str]) -> Option<String> {
+    // A URL may contain a password.
     let shown = entries.iter().take(MAX_SHOWN).map(|entry| {
         let host = entry.rsplit_once('@').map(|(_, host)| host);
         host.map_or_else(|| (*entry).to_owned(), |host| format!("{MASK}@{host}"))
@@ -111,8 +111,8 @@ fn unreadable_entries(entries: &[&str]) -> Option<String> {
     ))
 }
 
-/// The proxy in force, with where it was found. Variables that are not usable are added to `unusable`,
-/// each with the reason.
+/// The proxy to use and where it was found. The reasons for variables that cannot be used are added
+/// to `unusable`.
 fn named(
     api_url: &Url,
     sources: &Sources,
@@ -128,7 +128,11 @@ fn named(
             Ok(None) => {}
             Ok(Some(found)) => match Proxy::parse(&found.text) {
                 Some(proxy) => return Ok(Some((found, proxy))),
-                None => unusable.push(format!("{}: {}", found.place(), why_not(&found.text))),
+                None => unusable.push(format!(
+                    "{}: {}",
+                    found.place(),
+                    explain_invalid(&found.text)
+                )),
             },
         }
     }
@@ -137,12 +141,12 @@ fn named(
     };
     match Proxy::parse(&found.text) {
         Some(proxy) => Ok(Some((found, proxy))),
-        None => Err(found.not_expected(setting.form)),
+        None => Err(found.unexpected(setting.form)),
     }
 }
 
-/// Why a text is not a proxy, without the text.
-fn why_not(text: &str) -> &'static str {
+/// Why a value is not an HTTP proxy, without quoting it.
+fn explain_invalid(text: &str) -> &'static str {
     let text = text.trim_start();
     let starts_with = |scheme: &str| {
         let start = text.get(..scheme.len());

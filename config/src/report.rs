@@ -1,4 +1,4 @@
-//! What is in force and where it comes from, for people who wonder.
+//! Describes the effective settings and where they come from.
 
 use signpath_client::{MASK, Proxy};
 
@@ -7,33 +7,32 @@ use super::settings::{CONFIG_FILE, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, Set
 use super::sources::{Origin, Sources};
 use crate::error::Error;
 
-/// A setting and the value that it has.
+/// A setting and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
     /// Its path in the JSON file, if it has one.
     pub json: Option<&'static str>,
     /// Its environment variable.
     pub variable: &'static str,
-    /// Its value as it was written, without secrets; [`None`] where none is set and there is no
-    /// default.
+    /// Its value as written, with secrets masked. [`None`] if it is not set and has no default.
     pub value: Option<String>,
     /// Where the value comes from.
     pub origin: Origin,
 }
 
-/// The whole configuration of this process.
+/// The configuration of this process.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Every setting, set or not, in the order of the documentation; then the variables that other
-    /// programs read too.
+    /// All settings, set or not, in the order of the documentation, then the variables shared with
+    /// other programs.
     pub settings: Vec<Described>,
-    /// Why the module cannot use this configuration, if it cannot. The settings of a file that
-    /// cannot be read are missing above.
+    /// Why the module cannot use this configuration, if so. If the file cannot be read, its
+    /// settings are missing in [`Self::settings`].
     pub problem: Option<Error>,
 }
 
 impl Report {
-    /// Describes the environment of the process and the file that `SIGNPATH_CONFIG_FILE` names.
+    /// Reads the environment of the process and the file named by `SIGNPATH_CONFIG_FILE`.
     pub fn new() -> Self {
         Self::of(Sources::of_process())
     }
@@ -105,7 +104,7 @@ fn describe_other<const N: usize>(
     }
 }
 
-/// A value without what nobody may see in it.
+/// A value with its secrets masked.
 fn shown(text: &str, form: SettingType) -> String {
     match form {
         SettingType::Token if text.starts_with("file:") => text.to_owned(),
@@ -113,7 +112,7 @@ fn shown(text: &str, form: SettingType) -> String {
         SettingType::Proxy => {
             Proxy::parse(text).map_or_else(|| MASK.to_owned(), |proxy| proxy.masked())
         }
-        // A user and a password in it are refused, but must not show for that.
+        // An invalid URL may contain a user and a password.
         SettingType::Url if signpath_client::base_url(text).is_none() => MASK.to_owned(),
         _ => text.to_owned(),
     }
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_is_shown_with_where_it_comes_from_and_without_secrets() {
+    fn shows_values_and_their_origins_without_secrets() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signpath.json");
         let path = path.to_str().unwrap();
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_cannot_be_used_is_described_all_the_same() {
+    fn describes_an_invalid_configuration_too() {
         let report = report(&[
             ("SIGNPATH_CONFIG_FILE", "/nonexistent/signpath.json"),
             ("SIGNPATH_API_URL", "https://user:s3cret@host/Api"),

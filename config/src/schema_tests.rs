@@ -14,7 +14,7 @@ fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
 }
 
-/// The dotted paths of all properties that are no levels, and what the schema says of each.
+/// The dotted paths and schemas of all properties that are not levels.
 fn leaves(level: &str, properties: &Map<String, Value>) -> Vec<(String, Value)> {
     let path = |name: &str| match level {
         "" => name.to_owned(),
@@ -32,7 +32,7 @@ fn leaves(level: &str, properties: &Map<String, Value>) -> Vec<(String, Value)> 
         .collect()
 }
 
-/// Whether C_Initialize would accept a file of that content.
+/// Whether C_Initialize would accept a file with this content.
 fn is_accepted(document: &Value) -> bool {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), document.to_string()).unwrap();
@@ -45,7 +45,7 @@ fn is_accepted(document: &Value) -> bool {
 }
 
 #[test]
-fn the_schema_has_every_setting_and_no_other_with_its_type_names_and_default() {
+fn schema_has_all_settings_with_types_and_defaults() {
     let schema = schema();
     assert!(jsonschema::meta::is_valid(&schema));
     assert_eq!(schema["additionalProperties"], false);
@@ -92,7 +92,7 @@ fn the_schema_has_every_setting_and_no_other_with_its_type_names_and_default() {
 }
 
 #[test]
-fn the_schema_accepts_and_refuses_what_the_code_does() {
+fn schema_accepts_only_files_that_the_code_accepts() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     for (document, by_schema, by_code) in [
         (json!({}), true, true),
@@ -165,7 +165,7 @@ fn the_schema_accepts_and_refuses_what_the_code_does() {
         ),
         (json!({"Log": {"File": {"Level": "loud"}}}), false, false),
         (json!([]), false, false),
-        // Unknown settings are ignored with a warning, and an editor shows them beforehand.
+        // The code ignores unknown settings with a warning; the schema lets editors mark them.
         (json!({"Cryptoki": {"Login": false}}), false, true),
         (json!({"Log": {"Level": "info"}}), false, true),
         (json!({"Log.File.Level": "info"}), false, true),
@@ -173,7 +173,7 @@ fn the_schema_accepts_and_refuses_what_the_code_does() {
         (json!({"Timeouts": {"RetryCount": 3}}), false, true),
         (json!({"Timeouts": 3}), false, true),
         (json!({"OfTheFuture": {"Some": [1]}}), false, true),
-        // What the official library may take as well; the schema asks for the plain form.
+        // The code is lenient, like the official library; the schema wants the canonical form.
         (json!({"AllowInsecureHttp": "True"}), false, true),
         (json!({"PolicyCacheSeconds": "60"}), false, true),
         (json!({"Log": {"File": {"Level": "Info"}}}), false, true),

@@ -1,4 +1,4 @@
-//! The settings: their names, what they can be, and what holds without them.
+//! The settings: their names, types and defaults.
 
 use signpath_client::DEFAULT_API_URL;
 
@@ -8,30 +8,30 @@ use signpath_logging::{self as logging, Level};
 /// The variable that names the JSON file.
 pub const CONFIG_FILE: &str = "SIGNPATH_CONFIG_FILE";
 
-/// The proxy for https URLs, which many programs share; it wins over `HttpProxy`.
+/// The proxy for https URLs, shared by many programs. It overrides `HttpProxy`.
 pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
 
-/// The hosts that need no proxy, which many programs share.
+/// The hosts to reach without a proxy, shared by many programs.
 pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// What the value of a setting can be.
+/// The type of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingType {
-    /// Any text.
+    /// Any string.
     Text,
-    /// An API token or what stands for one.
+    /// An API token, or `file:` and the path of a file with one.
     Token,
-    /// The base URL of an API.
+    /// The base URL of the API.
     Url,
-    /// A proxy, perhaps with credentials.
+    /// An HTTP proxy, with or without credentials.
     Proxy,
-    /// The path of a file or a folder.
+    /// The path of a file or a directory.
     Path,
     /// `file:` and the path of a PEM file.
     PemFile,
     /// `true` or `false`.
     Flag,
-    /// A whole number of seconds, no less than this.
+    /// A whole number of seconds, at least this many.
     Seconds(u32),
     /// The name of a [`Level`].
     Level,
@@ -44,7 +44,7 @@ pub enum SettingType {
 }
 
 impl SettingType {
-    /// What a message says was expected.
+    /// The description of valid values, for messages.
     pub fn expected(self) -> String {
         match self {
             Self::Text | Self::Token | Self::Path => "a text".to_owned(),
@@ -64,7 +64,7 @@ impl SettingType {
         }
     }
 
-    /// The names that a value of this form can be, if it has to be one of some.
+    /// The valid names, if the type is an enumeration.
     pub fn names(self) -> Vec<&'static str> {
         match self {
             Self::Level => names(&Level::NAMES),
@@ -79,18 +79,18 @@ fn names<T>(values: &[(&'static str, T)]) -> Vec<&'static str> {
     values.iter().map(|(name, _)| *name).collect()
 }
 
-/// One setting, by its names.
+/// A setting.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Its path in the JSON file; a dot is one level of nesting.
+    /// Its path in the JSON file. Each dot is a level of nesting.
     pub json: &'static str,
-    /// Its environment variable, which wins over the file.
+    /// Its environment variable, which overrides the file.
     pub variable: &'static str,
-    /// The names it had before (JSON, variable), still accepted.
+    /// Its previous names (JSON, variable), which are still accepted.
     pub older: Option<(&'static str, &'static str)>,
-    /// What it can be.
+    /// Its type.
     pub form: SettingType,
-    /// What holds unless it is set.
+    /// Its default, as text.
     pub default: Option<&'static str>,
 }
 
@@ -212,38 +212,38 @@ pub const SETTINGS: &[Setting] = &[
     .or(logging::DEFAULT_DIRECTORY),
 ];
 
-/// A setting that the official library had in its versions 5.x and not any more.
-pub(crate) struct Former {
+/// A setting that only version 5.x of the official library had.
+pub(crate) struct RemovedSetting {
     /// Its path in the JSON file.
     pub(crate) json: &'static str,
-    /// Its environment variable, named as those of all settings are.
+    /// Its environment variable.
     pub(crate) variable: &'static str,
-    /// What to use in its place.
+    /// What to use instead.
     pub(crate) instead: &'static str,
 }
 
-/// The settings that 6.0 of the official library removed.
-pub(crate) const FORMER: [Former; 3] = [
-    Former {
+/// The settings that version 6.0 of the official library removed.
+pub(crate) const REMOVED_SETTINGS: [RemovedSetting; 3] = [
+    RemovedSetting {
         json: "Timeouts.HttpRequest",
         variable: "SIGNPATH_TIMEOUTS_HTTP_REQUEST",
         instead: "use HttpRequestTimeoutInSeconds",
     },
-    Former {
+    RemovedSetting {
         json: "Timeouts.FirstRetryDelay",
         variable: "SIGNPATH_TIMEOUTS_FIRST_RETRY_DELAY",
         instead: "the delay is fixed, and ServiceUnavailableTimeoutInSeconds limits all attempts \
                   together",
     },
-    Former {
+    RemovedSetting {
         json: "Timeouts.RetryCount",
         variable: "SIGNPATH_TIMEOUTS_RETRY_COUNT",
         instead: "use ServiceUnavailableTimeoutInSeconds, which limits all attempts together",
     },
 ];
 
-impl Former {
-    /// What to tell a user who still has it.
+impl RemovedSetting {
+    /// The warning for a user who still has this setting.
     pub(crate) fn notice(&self) -> String {
         format!("removed in version 6, ignored; {}", self.instead)
     }
@@ -282,7 +282,7 @@ impl Setting {
     }
 }
 
-/// The setting with that path in the JSON file.
+/// The setting with this path in the JSON file.
 pub(crate) fn setting(json: &str) -> &'static Setting {
     const NONE: Setting = row("", "", SettingType::Text);
     SETTINGS
@@ -291,13 +291,13 @@ pub(crate) fn setting(json: &str) -> &'static Setting {
         .unwrap_or(&NONE)
 }
 
-/// The one of `names` that `name` was probably meant to be: it differs in case, in few letters, or
-/// lacks the levels above it.
+/// The entry of `names` that `name` was probably meant to be: they differ in case, in a few
+/// letters, or `name` lacks the levels above it.
 pub(crate) fn nearest(
     name: &str,
     names: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
-    /// One mistake in so many letters is a slip; more make another word.
+    /// Up to one mistake per this many letters counts as a typo.
     const LETTERS_PER_MISTAKE: usize = 5;
     let name = name.to_lowercase();
     names

@@ -1,4 +1,4 @@
-//! Where values come from: the environment first, then the JSON file, then the defaults.
+//! The sources of values: first the environment, then the JSON file, then the defaults.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,29 +7,30 @@ use zeroize::Zeroizing;
 
 use super::file::{self, File};
 use super::settings::{
-    CONFIG_FILE, FORMER, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, SettingType, nearest, setting,
+    CONFIG_FILE, HTTPS_PROXY, NO_PROXY, REMOVED_SETTINGS, SETTINGS, Setting, SettingType, nearest,
+    setting,
 };
 use crate::error::{Error, ErrorKind, Result};
 use signpath_platform::environment;
 
-/// What the store of the system's root certificates is chosen with.
-const OF_TLS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// The variables that replace the system's root certificates.
+const TLS_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// What the variables of our own begin with.
+/// The prefix of our own variables.
 const PREFIX: &str = "SIGNPATH_";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody said anything else.
+    /// It is the default.
     Default,
-    /// The environment variable of that name.
+    /// The environment variable with this name.
     Variable(&'static str),
     /// The configuration file.
     File {
-        /// Its path, as `SIGNPATH_CONFIG_FILE` has it.
+        /// The path, as in `SIGNPATH_CONFIG_FILE`.
         path: String,
-        /// The line, the first being 1.
+        /// The line, counted from 1.
         line: usize,
     },
 }
@@ -48,14 +49,14 @@ impl fmt::Display for Origin {
 pub(crate) struct Found {
     pub(crate) text: Zeroizing<String>,
     pub(crate) origin: Origin,
-    /// The name of the setting in the file, if it came from there.
+    /// The name of the setting in the file, if the value came from there.
     name: Option<String>,
-    /// The name that the setting has now, if this is an older one.
+    /// The current name of the setting, if this is an older one.
     newer: Option<&'static str>,
 }
 
 impl Found {
-    /// The error of a value that cannot be used.
+    /// The error for an invalid value.
     pub(crate) fn unusable(&self, reason: &str) -> Error {
         Error::new(
             ErrorKind::Configuration,
@@ -63,7 +64,7 @@ impl Found {
         )
     }
 
-    /// An error about the value with where it was found, unless it is one of the process.
+    /// Adds the place to an error about the value. Other errors, such as shortages, are kept.
     pub(crate) fn with_place(&self, error: Error) -> Error {
         match error.kind {
             ErrorKind::Configuration => self.unusable(&error.reason),
@@ -71,12 +72,12 @@ impl Found {
         }
     }
 
-    /// The error of a value of another form.
-    pub(crate) fn not_expected(&self, form: SettingType) -> Error {
+    /// The error for a value of the wrong type.
+    pub(crate) fn unexpected(&self, form: SettingType) -> Error {
         self.unusable(&format!("expected {}", form.expected()))
     }
 
-    /// Where it was found, for people.
+    /// Where the value was found, for messages.
     pub(crate) fn place(&self) -> String {
         match &self.name {
             Some(name) => format!("{}, setting {name}", self.origin),
@@ -84,7 +85,7 @@ impl Found {
         }
     }
 
-    /// What to tell a user who wrote an older name.
+    /// The warning about an older name.
     pub(crate) fn notice(&self) -> Option<String> {
         let newer = self.newer?;
         Some(format!(
@@ -96,28 +97,28 @@ impl Found {
 
 /// The environment and the parsed file.
 pub(crate) struct Sources {
-    /// The variables that are set, and their text if it is UTF-8.
+    /// The variables that are set, and their values if they are UTF-8.
     variables: Vec<(&'static str, Option<Zeroizing<String>>)>,
-    /// What `SIGNPATH_CONFIG_FILE` names.
+    /// The value of `SIGNPATH_CONFIG_FILE`.
     pub(crate) path: Option<OsString>,
     file: Option<File>,
-    /// What a user should know of variables with unknown names, a line each.
+    /// Warnings about unknown variables, one line each.
     unknown: Vec<String>,
-    /// Variables that are set and do not count.
+    /// Variables that are set but ignored, because the environment is not trusted.
     ignored: Vec<&'static str>,
 }
 
 impl Sources {
-    /// Takes what the environment of the process knows of the settings, and no file yet.
+    /// Reads the environment of the process, but not yet the file.
     pub(crate) fn of_process() -> Self {
-        let names = known_variables().chain([CONFIG_FILE]).chain(OF_TLS);
+        let names = known_variables().chain([CONFIG_FILE]).chain(TLS_VARIABLES);
         Self {
             ignored: environment::ignored(names),
             ..Self::environment(environment::vars_os())
         }
     }
 
-    /// The same of these variables.
+    /// Like [`Self::of_process`], with these variables.
     pub(crate) fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut sources = Self {
             variables: Vec::new(),
@@ -147,10 +148,10 @@ impl Sources {
         sources
     }
 
-    /// What a user should know of the variables and of names in the file, a line each.
+    /// Warnings about the variables and about names in the file, one line each.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] for one that is not UTF-8.
+    /// [`ErrorKind::Configuration`] for a variable that is not UTF-8.
     pub(crate) fn notices(&self) -> Result<Vec<String>> {
         let ignored = (!self.ignored.is_empty()).then(|| {
             let names = self.ignored.join(", ");
@@ -169,7 +170,7 @@ impl Sources {
         Ok(notices)
     }
 
-    /// Reads the file that `SIGNPATH_CONFIG_FILE` names, if it names one.
+    /// Reads the file named by `SIGNPATH_CONFIG_FILE`, if that is set.
     ///
     /// # Errors
     /// Those of [`File::read`].
@@ -178,11 +179,11 @@ impl Sources {
         Ok(())
     }
 
-    /// The value of a variable that is no setting of ours but read all the same: that of the first
-    /// name that has one.
+    /// The value of the first of these variables that is set. For variables that are not settings,
+    /// such as `no_proxy`.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when it is not UTF-8.
+    /// [`ErrorKind::Configuration`] if the value is not UTF-8.
     pub(crate) fn other(&self, names: &[&'static str]) -> Result<Option<Found>> {
         let mut found = names
             .iter()
@@ -190,10 +191,10 @@ impl Sources {
         found.next().transpose()
     }
 
-    /// The value of a setting that somebody set.
+    /// The value of a setting, unless it has its default.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when it is not UTF-8.
+    /// [`ErrorKind::Configuration`] if the value is not UTF-8.
     pub(crate) fn find(&self, setting: &'static Setting) -> Result<Option<Found>> {
         for name in setting.variables() {
             if let Some(found) = self.variable(name)? {
@@ -204,7 +205,7 @@ impl Sources {
         Ok(self.in_file(setting))
     }
 
-    /// The value of a setting that the file has, whatever its variables say.
+    /// The value of a setting in the file, ignoring its variables.
     pub(crate) fn in_file(&self, setting: &'static Setting) -> Option<Found> {
         let file = self.file.as_ref()?;
         setting.paths().find_map(|name| {
@@ -224,7 +225,7 @@ impl Sources {
     /// The value of a variable.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when it is not UTF-8.
+    /// [`ErrorKind::Configuration`] if the value is not UTF-8.
     pub(crate) fn variable(&self, name: &'static str) -> Result<Option<Found>> {
         let Some((_, text)) = self.variables.iter().find(|(known, _)| *known == name) else {
             return Ok(None);
@@ -241,10 +242,10 @@ impl Sources {
         }
     }
 
-    /// The value of a setting that `parse` understands, if it is set.
+    /// The parsed value of a setting, if it is set.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] with what was expected.
+    /// [`ErrorKind::Configuration`] with what was expected, if `parse` returns [`None`].
     pub(crate) fn set<T>(
         &self,
         name: &str,
@@ -252,34 +253,44 @@ impl Sources {
     ) -> Result<Option<T>> {
         let setting = setting(name);
         self.find(setting)?
-            .map(|found| parse(&found.text).ok_or_else(|| found.not_expected(setting.form)))
+            .map(|found| parse(&found.text).ok_or_else(|| found.unexpected(setting.form)))
             .transpose()
     }
 
-    /// The value of a setting that has a default.
+    /// The parsed value of a setting that has a default.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] with what was expected.
-    pub(crate) fn in_force<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+    /// [`ErrorKind::Configuration`] with what was expected, if `parse` returns [`None`].
+    pub(crate) fn value_or_default<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T> {
         let default = || setting(name).default.and_then(&parse);
         self.set(name, &parse)?
             .or_else(default)
             .ok_or_else(|| Error::new(ErrorKind::Internal, format!("{name} has no usable default")))
     }
 
-    /// The value of a setting that has a default, which also holds where another cannot be used.
-    pub(crate) fn usable<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    /// Like [`Self::value_or_default`], but an invalid value is replaced by the default.
+    pub(crate) fn valid_or_default<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let set = self.set(name, &parse).ok().flatten();
         set.or_else(|| setting(name).default.and_then(parse))
     }
 }
 
-/// What to tell a user of a variable with an unknown name, unless it may be of another program.
+/// The warning about an unknown variable, unless it may belong to another program.
 fn unknown(name: &str) -> Option<String> {
     let names = known_variables().chain([CONFIG_FILE]);
-    let former = FORMER.iter().find(|former| former.variable == name);
-    let reason = match former {
-        Some(former) => former.notice(),
+    let removed = REMOVED_SETTINGS
+        .iter()
+        .find(|removed| removed.variable == name);
+    let reason = match removed {
+        Some(removed) => removed.notice(),
         None => {
             let nearest = nearest(name, names)?;
             format!("not a setting, ignored; {nearest} was probably meant")

@@ -1,4 +1,4 @@
-//! From sources to a configuration.
+//! Loading a configuration from the environment and a file.
 
 use std::ffi::OsString;
 
@@ -23,7 +23,7 @@ fn file(content: &str) -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn without_any_setting_the_defaults_of_the_official_library_hold() {
+fn defaults_are_those_of_the_official_library() {
     let config = load(&[]).unwrap();
     assert_eq!(
         config.client_options.api_url.as_str(),
@@ -45,7 +45,7 @@ fn without_any_setting_the_defaults_of_the_official_library_hold() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file_and_an_empty_variable_is_none() {
+fn environment_overrides_the_file_unless_a_variable_is_empty() {
     let (_folder, path) = file(
         r#"{"OrganizationId": "file-org", "ApiToken": "file-token", "ProjectSlug": "file-project",
             "HttpRequestTimeoutInSeconds": 7, "Log": {"Console": {"Level": "Info"}}}"#,
@@ -71,7 +71,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_is_none() {
 }
 
 #[test]
-fn the_older_names_of_the_token_still_work() {
+fn accepts_the_older_names_of_the_token() {
     let config = load(&[("SIGNPATH_CI_USER_TOKEN", "older")]).unwrap();
     assert_eq!(config.api_token.unwrap().read().unwrap().expose(), "older");
     let (_folder, path) = file(r#"{"CIUserToken": "older in the file"}"#);
@@ -83,7 +83,7 @@ fn the_older_names_of_the_token_still_work() {
 }
 
 #[test]
-fn a_value_that_a_setting_cannot_have_names_the_setting_and_what_is_expected() {
+fn error_about_a_value_names_the_setting_and_valid_values() {
     for (name, value, expected) in [
         (
             "SIGNPATH_API_URL",
@@ -134,7 +134,7 @@ fn a_value_that_a_setting_cannot_have_names_the_setting_and_what_is_expected() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_says_where_and_why_and_shows_none_of_its_secrets() {
+fn error_about_a_file_names_the_line_without_quoting_secrets() {
     for (content, expected) in [
         (
             "{\n  \"ApiToken\": \"s3cret\"\n  \"x\": 1}",
@@ -194,14 +194,14 @@ fn a_file_that_cannot_be_used_says_where_and_why_and_shows_none_of_its_secrets()
 }
 
 #[test]
-fn a_byte_order_mark_does_not_make_a_file_unreadable() {
+fn ignores_a_byte_order_mark_in_the_file() {
     let (_folder, path) = file("\u{feff}{\"ProjectSlug\": \"p\"}");
     let config = load(&[("SIGNPATH_CONFIG_FILE", &path)]).unwrap();
     assert_eq!(config.client_options.project_slug.as_deref(), Some("p"));
 }
 
-/// Of each setting two values that are not its default: in the file, in its variable, and another
-/// one in its variable.
+/// For each setting: a value in the file that is not the default, the same value in its variable,
+/// and a different value in its variable.
 const VALUES: &[(&str, &str, &str, &str)] = &[
     ("OrganizationId", "\"one\"", "one", "two"),
     ("ApiToken", "\"one\"", "one", "two"),
@@ -261,7 +261,7 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
     ("Log.File.Directory", "\"/one\"", "/one", "/two"),
 ];
 
-/// A configuration as text, with the token that its Debug output hides.
+/// The Debug output of a configuration, plus the token, which it hides.
 fn shown(environment: &[(&str, &str)]) -> String {
     let config = load(environment).unwrap();
     let token = config.api_token.as_ref().map(|token| token.read().unwrap());
@@ -272,7 +272,7 @@ fn shown(environment: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn every_setting_is_read_from_the_file_and_from_its_variable_which_wins() {
+fn every_setting_works_in_the_file_and_its_variable() {
     let names: Vec<_> = VALUES.iter().map(|(name, ..)| *name).collect();
     let settings: Vec<_> = SETTINGS.iter().map(|setting| setting.json).collect();
     assert_eq!(names, settings);
@@ -295,7 +295,7 @@ fn every_setting_is_read_from_the_file_and_from_its_variable_which_wins() {
 }
 
 #[test]
-fn a_variable_that_is_not_utf_8_is_named() {
+fn names_a_variable_that_is_not_utf_8() {
     use std::os::unix::ffi::OsStringExt;
 
     let load = |name: &str| {
@@ -317,7 +317,7 @@ fn a_variable_that_is_not_utf_8_is_named() {
 }
 
 #[test]
-fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
+fn https_proxy_takes_precedence_for_https_only() {
     let http = ("http_proxy", "one:1");
     let https = ("HTTPS_PROXY", "us%40er:p%2Fw@two:2");
     let local = ("SIGNPATH_API_URL", "http://localhost/Api");
@@ -349,10 +349,10 @@ fn of_the_proxies_https_proxy_wins_for_https_and_only_for_it() {
     }
 }
 
-/// Each kind of API with each kind of proxy. A token goes unencrypted over the network only to an
-/// http API of another machine, with a proxy or without: one of this machine has no proxy.
+/// Each kind of API URL with each kind of proxy. Only an http API on another machine needs
+/// permission, with or without a proxy; an API on this machine is never reached through a proxy.
 #[test]
-fn a_token_crosses_the_network_unencrypted_only_with_permission() {
+fn sends_the_token_unencrypted_only_with_permission() {
     let (local, remote) = ("http://127.0.0.1:3128/", "http://proxy.example:3128/");
     for (url, proxy, is_used, needs_permission) in [
         ("https://signpath.example/Api", "", false, false),
@@ -386,7 +386,7 @@ fn a_token_crosses_the_network_unencrypted_only_with_permission() {
 }
 
 #[test]
-fn what_cannot_be_used_of_the_shared_variables_is_a_notice_where_it_matters() {
+fn warns_about_unusable_proxy_variables_only_if_relevant() {
     let (_folder, path) = file("{\"HttpProxy\": \"three:3\"}");
     let in_file = ("SIGNPATH_CONFIG_FILE", &*path);
     let socks = ("https_proxy", "SOCKS5h://user:s3cret@proxy");
@@ -458,7 +458,7 @@ fn what_cannot_be_used_of_the_shared_variables_is_a_notice_where_it_matters() {
 }
 
 #[test]
-fn only_an_http_url_of_this_machine_needs_no_permission() {
+fn http_needs_permission_unless_it_is_loopback() {
     for (url, is_accepted) in [
         ("http://127.0.0.1:8080/Api", true),
         ("http://127.9.9.9/Api", true),
@@ -482,7 +482,7 @@ fn only_an_http_url_of_this_machine_needs_no_permission() {
 }
 
 #[test]
-fn no_secret_is_in_the_debug_output_of_a_configuration() {
+fn debug_output_of_a_configuration_contains_no_secret() {
     let config = load(&[
         ("SIGNPATH_ORGANIZATION_ID", "org"),
         ("SIGNPATH_API_TOKEN", "s3cret"),
@@ -496,7 +496,7 @@ fn no_secret_is_in_the_debug_output_of_a_configuration() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_device_is_not_read() {
+fn refuses_to_read_a_device() {
     for variable in [
         ("SIGNPATH_CONFIG_FILE", "/dev/zero"),
         ("SIGNPATH_API_TOKEN", "file:/dev/zero"),

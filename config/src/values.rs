@@ -1,4 +1,4 @@
-//! From the text of a value to what it means.
+//! Parses the values of settings.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use serde_json::{Map, Value};
 use signpath_client::SigningApi;
 use signpath_logging::OutputStream;
 
-/// The names of the ways to ask for signatures.
+/// The values of `SigningApi`.
 pub const SIGNING_APIS: [(&str, SigningApi); 3] = [
     ("Auto", SigningApi::Auto),
     ("FastSigningRequest", SigningApi::FastSigningRequest),
     ("SignHash", SigningApi::SignHash),
 ];
 
-/// The names of the standard streams.
+/// The values of `Log.Console.OutputStream`.
 pub const OUTPUT_STREAMS: [(&str, OutputStream); 2] = [
     ("stderr", OutputStream::Stderr),
     ("stdout", OutputStream::Stdout),
 ];
 
-/// The value of that name, in any case.
+/// The value with this name, ignoring case.
 pub(crate) fn named<T: Copy>(values: &[(&str, T)], name: &str) -> Option<T> {
     values
         .iter()
@@ -32,7 +32,7 @@ pub(crate) fn flag(text: &str) -> Option<bool> {
     named(&[("true", true), ("false", false)], text)
 }
 
-/// A whole number of seconds; `least` is the smallest.
+/// A whole number of seconds, at least `least`.
 pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
     let seconds = text
         .parse()
@@ -41,10 +41,10 @@ pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.into()))
 }
 
-/// A PEM file, as the official library's settings would name one.
+/// The path of a PEM file, in the form that the official library uses: `file:` and the path.
 ///
 /// # Errors
-/// Why not, if that is worth more than what was expected.
+/// The reason, if there is more to say than what was expected.
 pub(crate) fn pem_file(text: &str) -> Result<PathBuf, Option<&'static str>> {
     match text.strip_prefix("file:") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),

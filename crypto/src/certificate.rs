@@ -1,4 +1,4 @@
-//! X.509 certificates, and which of them issued which.
+//! X.509 certificates and their issuers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error};
 
-/// An X.509 certificate (RFC 5280). All parts are DER.
+/// An X.509 certificate (RFC 5280).
 #[derive(Debug)]
 pub struct Certificate {
     der: Vec<u8>,
@@ -25,10 +25,10 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Takes a certificate apart.
+    /// Parses a DER certificate.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of what is wrong with it.
     pub fn from_der(der: &[u8]) -> Result<Self, String> {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|error| error.to_string())?;
@@ -71,43 +71,43 @@ impl Certificate {
         certificates.collect()
     }
 
-    /// The certificate itself.
+    /// The whole certificate, as DER.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// The subject's Name.
+    /// The subject's Name, as DER.
     pub fn subject(&self) -> &[u8] {
         &self.subject
     }
 
-    /// The issuer's Name.
+    /// The issuer's Name, as DER.
     pub fn issuer(&self) -> &[u8] {
         &self.issuer
     }
 
-    /// The serial number as INTEGER.
+    /// The serial number, as a DER INTEGER.
     pub fn serial_number(&self) -> &[u8] {
         &self.serial_number
     }
 
-    /// The SubjectPublicKeyInfo.
+    /// The SubjectPublicKeyInfo, as DER.
     pub fn subject_public_key_info(&self) -> &[u8] {
         &self.subject_public_key_info
     }
 
-    /// What the subject is called: its common name, or all of its Name.
+    /// The subject's common name, or its whole Name if it has none.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// The subject key identifier, or, without that extension, the SHA-1 of the public key
-    /// (RFC 5280, section 4.2.1.2).
+    /// The subject key identifier. Without that extension, the SHA-1 digest of the public key (RFC
+    /// 5280, section 4.2.1.2).
     pub fn key_identifier(&self) -> &[u8] {
         &self.key_identifier
     }
 
-    /// Whether it was valid once, and is not at that time.
+    /// Whether the certificate has expired at `time`.
     pub fn has_expired(&self, time: SystemTime) -> bool {
         let seconds = time
             .duration_since(UNIX_EPOCH)
@@ -116,16 +116,16 @@ impl Certificate {
         i64::try_from(seconds).is_ok_and(|seconds| self.not_after.unix_timestamp() < seconds)
     }
 
-    /// Whether this is the certificate of who issued `other`: by name, key identifier, and
-    /// signature if it is made with an algorithm that can be verified here.
+    /// Whether this is the issuer's certificate of `other`: name and key identifier match, and the
+    /// signature is valid or made with an algorithm that cannot be verified here.
     pub fn issued(&self, other: &Self) -> bool {
         let fits_key = |id: &Vec<u8>| *id == self.key_identifier;
         self.subject == other.issuer
             && other.authority_key_identifier.as_ref().is_none_or(fits_key)
-            && self.may_have_signed(other)
+            && self.signature_is_plausible(other)
     }
 
-    fn may_have_signed(&self, other: &Self) -> bool {
+    fn signature_is_plausible(&self, other: &Self) -> bool {
         let certificates = (
             X509Certificate::from_der(&self.der),
             X509Certificate::from_der(&other.der),
@@ -139,7 +139,7 @@ impl Certificate {
         )
     }
 
-    /// The first and the last second of its validity (RFC 5280, section 4.1.2.5).
+    /// The start and end of the validity period, both inclusive (RFC 5280, section 4.1.2.5).
     pub const fn validity(&self) -> (OffsetDateTime, OffsetDateTime) {
         (self.not_before, self.not_after)
     }

@@ -1,4 +1,4 @@
-//! The structure that CKM_RSA_PKCS callers hand over.
+//! Parses `DigestInfo`, the input of CKM_RSA_PKCS.
 
 use spki::AlgorithmIdentifierRef;
 use spki::der::asn1::{AnyRef, OctetStringRef};
@@ -6,14 +6,14 @@ use spki::der::{Decode, Reader, SliceReader};
 
 use super::{Digest, HashAlgorithm};
 
-/// Takes a `DigestInfo` (RFC 8017, appendix A.2.4) apart:
-/// `SEQUENCE { AlgorithmIdentifier { OID, NULL }, OCTET STRING }` in DER and nothing behind it.
+/// Parses a DER `DigestInfo` (RFC 8017, appendix A.2.4) without trailing data: `SEQUENCE {
+/// AlgorithmIdentifier { OID, NULL }, OCTET STRING }`.
 ///
-/// The NULL is required, because the service builds its own `DigestInfo` with one, and the
-/// signature would be over other bytes than the caller's without it.
+/// The NULL is required because the service builds its own `DigestInfo` with one. Without it, the
+/// service would sign different bytes from the caller's.
 ///
 /// # Errors
-/// What is wrong, as the rest of a sentence about the data.
+/// What is wrong, as the rest of a sentence that starts with the data.
 pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
     if let Some(hash) = bare_digest(data) {
         return Err(format!(
@@ -46,7 +46,7 @@ pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
 }
 
 fn bare_digest(data: &[u8]) -> Option<HashAlgorithm> {
-    // A DigestInfo of these lengths would have no room for a digest.
+    // A DigestInfo of one of these lengths would have no room for a digest.
     HashAlgorithm::SIGNED
         .into_iter()
         .find(|hash| hash.digest_length() == data.len() && decode(data).is_err())
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_encodings_of_the_standard_are_understood() {
+    fn parses_the_encodings_of_rfc_8017() {
         for (hash, prefix) in PREFIXES {
             let digest = parse_digest_info(&digest_info(hash, prefix)).unwrap();
             assert_eq!(digest.algorithm, Some(hash));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_exactly_that_is_refused() {
+    fn refuses_anything_but_a_complete_digest_info() {
         let (hash, prefix) = PREFIXES[2];
         let good = digest_info(hash, prefix);
         let with = |changes: &[(usize, u8)]| {

@@ -1,10 +1,10 @@
-//! The two encodings of an ECDSA signature.
+//! Converts between the two encodings of an ECDSA signature.
 
 use spki::der::asn1::UintRef;
 use spki::der::{Decode, Encode, Reader, SliceReader};
 
-/// The r‖s form (IEEE 1363), each `length` bytes, of a DER `ECDSA-Sig-Value` (RFC 3279, section
-/// 2.2.3). [`None`] for anything else.
+/// Converts a DER `ECDSA-Sig-Value` (RFC 3279, section 2.2.3) to r‖s (IEEE 1363), each of `length`
+/// bytes. [`None`] if `der` is something else, or if r or s does not fit.
 pub fn ieee_from_asn1(der: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut reader = SliceReader::new(der).ok()?;
     let (r, s) = reader
@@ -19,8 +19,8 @@ pub fn ieee_from_asn1(der: &[u8], length: usize) -> Option<Vec<u8>> {
     reader.is_finished().then_some(signature)
 }
 
-/// The DER `ECDSA-Sig-Value` (RFC 3279, section 2.2.3) of r‖s. [`None`] if the two are not of the
-/// same length.
+/// Converts r‖s to a DER `ECDSA-Sig-Value` (RFC 3279, section 2.2.3). [`None`] if the number of
+/// bytes is odd.
 pub fn asn1_from_ieee(signature: &[u8]) -> Option<Vec<u8>> {
     let (r, s) = signature.split_at_checked(signature.len() / 2)?;
     if r.len() != s.len() {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_filled_up_with_zeros_and_lose_the_sign_byte() {
+    fn pads_integers_with_zeros_and_removes_the_sign_byte() {
         let der = [0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x02];
         assert_eq!(
             ieee_from_asn1(&der, 4).unwrap(),
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_encodings_turn_into_each_other() {
+    fn converts_ieee_to_asn1() {
         let der = [0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x02];
         assert_eq!(
             asn1_from_ieee(&[0, 0, 0, 0x80, 0, 0, 1, 2]).unwrap(),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_signature_is_none() {
+    fn rejects_malformed_der_signatures() {
         for der in [
             &[0x30, 0x03, 0x02, 0x01, 0x01][..],
             &[0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01, 0x00],

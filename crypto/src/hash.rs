@@ -4,7 +4,7 @@ use sha2::digest::const_oid::AssociatedOid;
 use sha2::digest::{Digest, DynDigest};
 use spki::ObjectIdentifier;
 
-/// Evaluates an expression with the type of the crate that stands for a [`HashAlgorithm`].
+/// Evaluates an expression with the type that implements a [`HashAlgorithm`].
 macro_rules! with_type {
     ($hash:expr, $type:ident => $value:expr) => {{
         macro_rules! arm {
@@ -61,7 +61,7 @@ pub enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
-    /// Those whose digests the service signs, weakest first.
+    /// The algorithms whose digests the service signs, weakest first.
     pub const SIGNED: [Self; 5] = [
         Self::Md5,
         Self::Sha1,
@@ -70,12 +70,13 @@ impl HashAlgorithm {
         Self::Sha512,
     ];
 
-    /// The object identifier (RFC 8017, appendix B.1, and NIST's register).
+    /// The object identifier (RFC 8017, appendix B.1, and NIST's Computer Security Objects
+    /// Register).
     pub fn oid(self) -> ObjectIdentifier {
         with_type!(self, Implementation => <Implementation as AssociatedOid>::OID)
     }
 
-    /// The algorithm with that object identifier, if it is one of [`Self::SIGNED`].
+    /// The algorithm with this object identifier, if it is one of [`Self::SIGNED`].
     pub fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
         Self::SIGNED.into_iter().find(|hash| hash.oid() == *oid)
     }
@@ -90,7 +91,7 @@ impl HashAlgorithm {
         }
     }
 
-    /// The length of a digest in bytes.
+    /// The length of a digest, in bytes.
     pub fn digest_length(self) -> usize {
         with_type!(self, Implementation => <Implementation as Digest>::output_size())
     }
@@ -103,7 +104,7 @@ impl HashAlgorithm {
     }
 }
 
-/// A digest in the making.
+/// Computes a digest incrementally.
 pub struct Hasher {
     state: Box<dyn DynDigest + Send>,
 }
@@ -114,7 +115,7 @@ impl Hasher {
         self.state.update(part);
     }
 
-    /// The length of the digest in bytes.
+    /// The length of the digest, in bytes.
     pub fn digest_length(&self) -> usize {
         self.state.output_size()
     }
@@ -129,10 +130,10 @@ impl Hasher {
 mod tests {
     use super::*;
 
-    /// The digests of "abc" in RFC 1321, appendix A.5, and in NIST's examples of FIPS 180-4 and
-    /// FIPS 202, and the object identifiers that openssl shows for them.
+    /// The digests of "abc" are from RFC 1321, appendix A.5, and from NIST's examples for FIPS
+    /// 180-4 and FIPS 202; the object identifiers are those that openssl shows.
     #[test]
-    fn digests_of_abc_are_those_of_the_standards() {
+    fn matches_the_test_vectors_of_the_standards() {
         for (hash, oid, expected) in [
             (
                 HashAlgorithm::Md5,

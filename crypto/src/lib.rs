@@ -1,4 +1,4 @@
-//! Digests, public keys, X.509 certificates, and the verification of signatures. No I/O and no PKCS #11.
+//! Digests, public keys, X.509 certificates, and signature verification. No I/O and no PKCS #11.
 
 #![forbid(unsafe_code)]
 
@@ -14,31 +14,31 @@ pub use ecdsa_signature::{asn1_from_ieee, ieee_from_asn1};
 pub use hash::{HashAlgorithm, Hasher};
 pub use public_key::{Curve, PublicKey, PublicKeyError};
 
-/// How a digest becomes a signature.
+/// The algorithm with which a digest is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureAlgorithm {
     /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
     RsaPkcs1,
-    /// RSASSA-PSS (RFC 8017, section 8.1), MGF1 with the digest's algorithm and a salt as long as
-    /// the digest.
+    /// RSASSA-PSS (RFC 8017, section 8.1), with MGF1 of the digest's algorithm and a salt as long
+    /// as the digest.
     RsaPss,
-    /// ECDSA (FIPS 186-5, section 6); the signature is r‖s, each as long as the curve's order.
+    /// ECDSA (FIPS 186-5, section 6). The signature is r‖s, each as long as the curve's order.
     Ecdsa,
 }
 
-/// What a signature is verified as.
+/// The scheme with which a signature is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// The padding of RSASSA-PKCS1-v1_5 (RFC 8017, section 9.2) around any bytes, which take the
-    /// place of the DigestInfo.
+    /// RSASSA-PKCS1-v1_5 padding (RFC 8017, section 9.2) of arbitrary bytes in place of a
+    /// DigestInfo.
     RsaPkcs1Raw,
     /// RSASSA-PKCS1-v1_5 of a digest.
     RsaPkcs1(HashAlgorithm),
-    /// RSASSA-PSS of a digest, MGF1 with the digest's algorithm.
+    /// RSASSA-PSS of a digest, with MGF1 of the digest's algorithm.
     RsaPss {
-        /// What made the digest.
+        /// The digest's algorithm.
         hash: HashAlgorithm,
-        /// The length of the salt in bytes.
+        /// The salt length, in bytes.
         salt_length: usize,
     },
     /// ECDSA of a digest of any length.
@@ -46,8 +46,8 @@ pub enum Scheme {
 }
 
 impl SignatureAlgorithm {
-    /// As what a signature of `digest` by the service verifies; none where the algorithm needs to
-    /// know what made the digest.
+    /// The scheme with which to verify the service's signature of `digest`. [`None`] if that
+    /// depends on the digest's algorithm and it is unknown.
     pub fn scheme(self, digest: &Digest) -> Option<Scheme> {
         match self {
             Self::RsaPkcs1 => digest.algorithm.map(Scheme::RsaPkcs1),
@@ -60,11 +60,11 @@ impl SignatureAlgorithm {
     }
 }
 
-/// A digest that is to be signed, or was.
+/// A digest to sign or verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// What made it. [`None`] where the caller handed over a bare digest, as for CKM_ECDSA.
+    /// Its algorithm. [`None`] if the caller passed a bare digest, as with CKM_ECDSA.
     pub algorithm: Option<HashAlgorithm>,
-    /// Its bytes.
+    /// The digest itself.
     pub value: Vec<u8>,
 }

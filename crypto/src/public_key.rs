@@ -1,4 +1,4 @@
-//! Public keys: where they come from, and verification with them.
+//! Public keys: parsing, encoding, and signature verification.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 use super::hash::with_type;
 use super::{HashAlgorithm, Scheme};
 
-/// The object identifier of an elliptic curve key (RFC 5480, section 2.1.1).
+/// The object identifier of elliptic curve keys (RFC 5480, section 2.1.1).
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-/// The object identifier of an RSA key (RFC 8017, appendix A.1).
+/// The object identifier of RSA keys (RFC 8017, appendix A.1).
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-/// The largest modulus in bits that is read from a certificate.
+/// The largest accepted modulus, in bits.
 const MAX_MODULUS_BITS: usize = 16_384;
 
 /// A named curve (FIPS 186-5, SP 800-186).
@@ -31,7 +31,7 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// All of them.
+    /// All curves.
     pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
 
     /// The object identifier (RFC 5480, section 2.1.1.1).
@@ -43,7 +43,7 @@ impl Curve {
         })
     }
 
-    /// The size of the field and of the order in bits.
+    /// The size of the field and of the order, in bits.
     pub const fn bits(self) -> usize {
         match self {
             Self::P256 => 256,
@@ -58,7 +58,7 @@ impl Curve {
     }
 }
 
-/// A public key that signatures can be verified with.
+/// A public key for signature verification.
 #[derive(Clone)]
 pub struct PublicKey {
     key: Key,
@@ -73,12 +73,12 @@ enum Key {
     P521(p521::ecdsa::VerifyingKey),
 }
 
-/// Why there is no [`PublicKey`].
+/// Why a [`PublicKey`] cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicKeyError {
-    /// A key of a type or on a curve that this module does not sign with.
+    /// The key's type, curve or size is not supported. The text names it.
     Unsupported(String),
-    /// Bytes that are no key.
+    /// The bytes do not encode a key.
     Malformed,
 }
 
@@ -107,10 +107,10 @@ impl PublicKey {
         })
     }
 
-    /// The RSA key with this modulus and this public exponent, big-endian numbers.
+    /// The RSA key with this modulus and public exponent, both big-endian.
     ///
     /// # Errors
-    /// [`PublicKeyError`].
+    /// See [`PublicKeyError`].
     pub fn from_rsa(modulus: &[u8], public_exponent: &[u8]) -> Result<Self, PublicKeyError> {
         let key = rsa::pkcs1::RsaPublicKey {
             modulus: UintRef::new(modulus).map_err(malformed)?,
@@ -156,7 +156,7 @@ impl PublicKey {
         &self.subject_public_key_info
     }
 
-    /// The modulus and the public exponent as big-endian numbers, if it is an RSA key.
+    /// The big-endian modulus and public exponent of an RSA key. [`None`] for other keys.
     pub fn rsa(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         match &self.key {
             Key::Rsa(key) => Some((key.n().to_bytes_be(), key.e().to_bytes_be())),
@@ -164,12 +164,13 @@ impl PublicKey {
         }
     }
 
-    /// Whether it is an RSA key.
+    /// Whether this is an RSA key.
     pub const fn is_rsa(&self) -> bool {
         matches!(self.key, Key::Rsa(_))
     }
 
-    /// The curve and the uncompressed point (SEC 1, section 2.3.3), if it is an EC key.
+    /// The curve and the uncompressed point (SEC 1, section 2.3.3) of an EC key. [`None`] for other
+    /// keys.
     pub fn ec(&self) -> Option<(Curve, Vec<u8>)> {
         let point = match &self.key {
             Key::Rsa(_) => return None,
@@ -190,7 +191,7 @@ impl PublicKey {
         }
     }
 
-    /// The length of every signature with this key, in bytes.
+    /// The length of signatures with this key, in bytes.
     pub fn signature_length(&self) -> usize {
         match &self.key {
             Key::Rsa(key) => key.size(),
@@ -200,9 +201,8 @@ impl PublicKey {
         }
     }
 
-    /// The longest salt of PSS that a signature with this key has room for beside a digest of
-    /// `hash`, in bytes (RFC 8017, section 9.1.1); none if not even the digest fits, or the key is
-    /// no RSA key.
+    /// The longest possible PSS salt with this key and digests of `hash`, in bytes (RFC 8017,
+    /// section 9.1.1). [`None`] if not even the digest fits, or if this is not an RSA key.
     pub fn longest_salt(&self, hash: HashAlgorithm) -> Option<usize> {
         let Key::Rsa(key) = &self.key else {
             return None;
@@ -211,11 +211,12 @@ impl PublicKey {
         encoded_length.checked_sub(hash.digest_length() + 2)
     }
 
-    /// Whether `signature` is one of `data` with this key in that scheme: of a digest, or of the
-    /// bytes that [`Scheme::RsaPkcs1Raw`] pads. An ECDSA signature is r‖s.
+    /// Whether `signature` is a valid signature of `data` with this key and scheme. `data` is a
+    /// digest, or for [`Scheme::RsaPkcs1Raw`] the bytes to pad. An ECDSA signature is r‖s.
     pub fn verifies(&self, scheme: Scheme, data: &[u8], signature: &[u8]) -> bool {
         match (&self.key, scheme) {
-            // RSAVP1 refuses these (RFC 8017, section 5.2.2); the crate does so for PKCS #1 only.
+            // RSAVP1 refuses these (RFC 8017, section 5.2.2). The rsa crate does so for PKCS #1
+            // only.
             (Key::Rsa(key), _) if BigUint::from_bytes_be(signature) >= *key.n() => false,
             (Key::Rsa(key), Scheme::RsaPkcs1Raw) => {
                 let padding = Pkcs1v15Sign::new_unprefixed();
@@ -281,8 +282,8 @@ impl Key {
     }
 }
 
-/// The curve that ECParameters name. Those that describe one instead (SEC 1, appendix C.2) are not
-/// for certificates (RFC 5480, section 2.1.1), yet there are keys with them.
+/// The named curve in ECParameters. Explicit parameters (SEC 1, appendix C.2) are not allowed in
+/// certificates (RFC 5480, section 2.1.1), but such keys exist.
 fn named_curve(parameters: AnyRef<'_>) -> Result<Curve, PublicKeyError> {
     let unsupported = |what: String| PublicKeyError::Unsupported(format!("EC, {what}"));
     let oid = parameters
@@ -307,9 +308,9 @@ where
     S::try_from(signature).is_ok_and(|signature| key.verify_prehash(&number, &signature).is_ok())
 }
 
-/// The number that ECDSA signs, as long as a field element: as many of the digest's leftmost bits
-/// as the order has (FIPS 186-5, section 6.4.1). The crates leave that to their caller, for
-/// digests that are shorter than half the order and for P-521.
+/// The integer that ECDSA signs, as long as a field element: as many leftmost bits of the digest as
+/// the order has (FIPS 186-5, section 6.4.1). The ECDSA crates leave this to the caller for P-521
+/// and for digests shorter than half the order.
 fn leftmost_bits(curve: Curve, digest: &[u8]) -> Vec<u8> {
     let length = curve.field_length();
     let Some(digest) = digest.get(..length) else {
@@ -334,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_longer_than_the_order_of_p_521_loses_its_last_bits() {
+    fn truncates_digests_longer_than_the_order_of_p_521() {
         let digest: Vec<u8> = [vec![0xFF; 66], vec![0x55; 10]].concat();
         let number = leftmost_bits(Curve::P521, &digest);
         assert_eq!(number, [vec![0x01], vec![0xFF; 65]].concat());
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_digest_is_the_same_number() {
+    fn pads_short_digests_and_truncates_long_ones_for_p_256() {
         assert_eq!(
             leftmost_bits(Curve::P256, b"\x12\x34"),
             [vec![0; 30], vec![0x12, 0x34]].concat()

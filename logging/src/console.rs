@@ -1,7 +1,7 @@
-//! Lines on a standard stream, for whoever runs the tool.
+//! Logs to a standard stream.
 //!
-//! A line is one `write` to the file descriptor and without a lock, so that a forked child can
-//! never wait for a thread that only its parent has.
+//! Each line is a single `write` to the file descriptor. No lock is involved, so a forked child
+//! cannot wait for a lock that a thread of its parent holds.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -13,7 +13,7 @@ use super::{Level, OutputStream, RequestId, write_once};
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Warning as u8);
 static STDOUT: AtomicBool = AtomicBool::new(false);
 
-/// Sets what the console shows, and where, for the whole process.
+/// Sets the level and the stream of the console for the whole process.
 pub(crate) fn configure(level: Level, stream: OutputStream) {
     LEVEL.store(level as u8, Ordering::Relaxed);
     STDOUT.store(stream == OutputStream::Stdout, Ordering::Relaxed);
@@ -24,7 +24,8 @@ pub(crate) fn shows(level: Level) -> bool {
     level as u8 <= LEVEL.load(Ordering::Relaxed)
 }
 
-/// Writes a message, which is one line. Only who asked for more than failures sees request IDs.
+/// Writes a message, which must be a single line. It has a request ID only if the console shows
+/// level `info`.
 pub(crate) fn write(level: Level, message: &str) {
     let id = if shows(Level::Info) {
         format!("{} ", RequestId::current())
@@ -39,15 +40,15 @@ pub(crate) fn write(level: Level, message: &str) {
     }
 }
 
-/// A console that is gone must not fail a signature.
+/// Errors are ignored: a closed console must not make a signature fail.
 fn write_line(stream: impl AsFd, line: &[u8]) {
     if !is_connection(&stream) {
         let _ = write_once(stream, line);
     }
 }
 
-/// Whether the stream is a connection to somebody. In a program that closed its standard streams
-/// their numbers go to what is opened next, which may be our connection to the service.
+/// Whether the stream is a network connection. If the application has closed its standard streams,
+/// their descriptors are reused, perhaps for our connection to the service.
 fn is_connection(stream: &impl AsFd) -> bool {
     SockRef::from(stream)
         .local_addr()

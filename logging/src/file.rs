@@ -1,9 +1,9 @@
 //! The log file, which all processes of a user share.
 //!
-//! It is opened for each line and closed again. So a forked child shares nothing with its parent,
-//! a program that closes all descriptors gets no line of ours into a file of its own, and a file
-//! that was renamed is not written to for long. A line is one `write` that appends, which the
-//! kernel does not mix with others.
+//! It is opened and closed for each line. A forked child therefore shares no descriptor with its
+//! parent, no line ends up in a file of an application that closes all descriptors, and a renamed
+//! file soon gets no more lines. Each line is a single appending `write`, which the kernel does not
+//! interleave with others.
 
 use std::fmt;
 use std::fs::File;
@@ -18,30 +18,31 @@ use time::OffsetDateTime;
 use super::folder::{self, Unusable};
 use super::{DEFAULT_DIRECTORY, Level, RequestId, console, one_line, rotation, write_once};
 
-/// The name that the official library gives its file.
+/// The name of the official library's log file.
 const NAME: &str = "SignPath.CryptoProviders.Cryptoki.txt";
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::None as u8);
-/// The place of the configured folder among [`FOLDERS`].
+/// The index of the configured directory in [`FOLDERS`].
 static CURRENT: AtomicUsize = AtomicUsize::new(0);
 static FOLDERS: OnceBox<Folder> = OnceBox::new();
 
-/// The process that has introduced itself in the file.
+/// The ID of the process that has written its introductory line.
 static INTRODUCED: AtomicU32 = AtomicU32::new(0);
-/// Whether it was said that another folder is used, and that the file cannot be written.
-static FOLDER_SAID: AtomicBool = AtomicBool::new(false);
-static FAILURE_SAID: AtomicBool = AtomicBool::new(false);
+/// Whether the console has been told that another directory is used, and that the file cannot be
+/// written.
+static FALLBACK_LOGGED: AtomicBool = AtomicBool::new(false);
+static FAILURE_LOGGED: AtomicBool = AtomicBool::new(false);
 
-/// A folder that was configured once in this process. The list of them only grows, and so can be
-/// read without a lock, which a forked child might find taken for ever.
+/// A directory that has been configured in this process. The list only grows, so it can be read
+/// without a lock, which a forked child could find locked forever.
 struct Folder {
     path: PathBuf,
     next: OnceBox<Folder>,
 }
 
-/// Sets what the file shows, and its folder, for the whole process. Opens nothing.
+/// Sets the level and the directory of the log file for the whole process. Opens nothing.
 pub(crate) fn configure(level: Level, directory: &Path) {
-    // Without a slash at the end, which would lead through a symbolic link.
+    // Removes a trailing slash, with which a symbolic link would be followed.
     let directory = std::path::absolute(directory)
         .unwrap_or_else(|_| directory.to_owned())
         .components()
@@ -60,18 +61,19 @@ pub(crate) fn configure(level: Level, directory: &Path) {
         (place, index) = (&folder.next, index + 1);
     }
     if CURRENT.swap(index, Ordering::Relaxed) != index {
-        FOLDER_SAID.store(false, Ordering::Relaxed);
-        FAILURE_SAID.store(false, Ordering::Relaxed);
+        FALLBACK_LOGGED.store(false, Ordering::Relaxed);
+        FAILURE_LOGGED.store(false, Ordering::Relaxed);
     }
     LEVEL.store(level as u8, Ordering::Relaxed);
 }
 
-/// Whether the file shows lines of `level`.
+/// Whether lines of `level` are written to the file.
 pub(crate) fn shows(level: Level) -> bool {
     level as u8 <= LEVEL.load(Ordering::Relaxed)
 }
 
-/// Writes a message, which is one line. Never fails; a file that cannot be written is said once.
+/// Writes a message, which must be a single line. Never fails; the console says once if the file
+/// cannot be written.
 pub(crate) fn write(level: Level, message: &str) {
     let mut folders = std::iter::successors(FOLDERS.get(), |folder| folder.next.get());
     let Some(configured) = folders.nth(CURRENT.load(Ordering::Relaxed)) else {
@@ -81,7 +83,7 @@ pub(crate) fn write(level: Level, message: &str) {
     let Err(failure) = append_somewhere(&configured.path, lines.as_bytes()) else {
         return;
     };
-    if console::shows(Level::Warning) && !FAILURE_SAID.swap(true, Ordering::Relaxed) {
+    if console::shows(Level::Warning) && !FAILURE_LOGGED.swap(true, Ordering::Relaxed) {
         let message = format!(
             "the log file {NAME} cannot be written: {} {failure}; correct that, set \
              Log.File.Directory or SIGNPATH_LOG_FILE_DIRECTORY, or set Log.File.Level to none",
@@ -91,8 +93,8 @@ pub(crate) fn write(level: Level, message: &str) {
     }
 }
 
-/// The message as it stands in the file, below a line that introduces the process before its
-/// first.
+/// The message as it is written to the file. The first one of a process is preceded by a line that
+/// introduces the process.
 fn lines(level: Level, message: &str) -> String {
     let process_id = std::process::id();
     let time = rfc3339_millis(OffsetDateTime::now_utc());
@@ -111,7 +113,7 @@ fn lines(level: Level, message: &str) -> String {
     lines + &start + level.name() + ": " + message + "\n"
 }
 
-/// Appends to the file in the configured folder, or in a private one if that cannot be used.
+/// Appends to the file in the configured directory, or in a private one if that cannot be used.
 fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Unwritten> {
     let refusal = match append(configured, lines) {
         Err(Unwritten::Refused(refusal)) => refusal,
@@ -121,8 +123,8 @@ fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Unwritten> {
         match append(&path, lines) {
             Err(Unwritten::Refused(_)) => {}
             result => {
-                let file = result.as_ref().copied().unwrap_or(Found::Begun);
-                say_folder(configured, &refusal, &path, file);
+                let file = result.as_ref().copied().unwrap_or(Found::NotEmpty);
+                log_fallback(configured, &refusal, &path, file);
                 return result.map(drop);
             }
         }
@@ -130,13 +132,13 @@ fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Unwritten> {
     Err(Unwritten::Refused(refusal))
 }
 
-/// Says once where the log is, if not where it should be.
-fn say_folder(configured: &Path, refusal: &Unusable, used: &Path, file: Found) {
-    if FOLDER_SAID.swap(true, Ordering::Relaxed) {
+/// Logs once where the log file is if it is not in the configured directory.
+fn log_fallback(configured: &Path, refusal: &Unusable, used: &Path, file: Found) {
+    if FALLBACK_LOGGED.swap(true, Ordering::Relaxed) {
         return;
     }
     super::write(
-        say_folder_at(configured, refusal, file),
+        fallback_level(configured, refusal, file),
         format_args!(
             "the log file is in {}, because {} {refusal}",
             used.display(),
@@ -145,21 +147,21 @@ fn say_folder(configured: &Path, refusal: &Unusable, used: &Path, file: Found) {
     );
 }
 
-/// That another user of the machine was first in the default folder stays so, and need not be a
-/// warning in each run.
-fn say_folder_at(configured: &Path, refusal: &Unusable, file: Found) -> Level {
+/// The level of that line. If another user owns the default directory, this will not change, so
+/// only the first run warns about it.
+fn fallback_level(configured: &Path, refusal: &Unusable, file: Found) -> Level {
     let is_default = configured == Path::new(DEFAULT_DIRECTORY);
     match (refusal, file) {
-        (Unusable::Foreign(_), Found::Begun) if is_default => Level::Info,
+        (Unusable::Foreign(_), Found::NotEmpty) if is_default => Level::Info,
         _ => Level::Warning,
     }
 }
 
-/// Why a line is not in the file.
+/// Why a line was not written.
 enum Unwritten {
-    /// The folder or the file is not one to write to.
+    /// It is not safe to write to this directory or file.
     Refused(Unusable),
-    /// The file takes no more.
+    /// Writing failed.
     NotWritten(Errno),
 }
 
@@ -178,29 +180,29 @@ impl From<Unusable> for Unwritten {
     }
 }
 
-/// What the file was before a line came into it.
+/// The state of the file before the line was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// Empty, or not there.
+    /// It was empty or did not exist.
     Empty,
-    /// There were lines in it.
-    Begun,
+    /// It already had lines.
+    NotEmpty,
 }
 
-/// Appends to the file in a folder, or to a new one if that is full.
+/// Appends to the file in a directory, or to a new one if the file is full.
 fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
-    let folder = folder::open_or_make(folder)?;
+    let folder = folder::open_or_create(folder)?;
     let (file, state) = folder::open_file(&folder, NAME)?;
     let found = match state.size {
         0 => Found::Empty,
-        _ => Found::Begun,
+        _ => Found::NotEmpty,
     };
     let fits = found == Found::Empty || state.size + lines.len() as u64 <= rotation::MAX_SIZE;
     if fits || !rotation::rotate(&folder, NAME, &state) {
         match write_whole(&file, lines) {
-            // Nothing may come behind a line that was cut. A process that may not make large files
-            // gets so far with the next one.
-            Err(Errno::EFBIG) if found == Found::Begun => {
+            // Nothing may follow a truncated line. If the process has a file size limit
+            // (RLIMIT_FSIZE), a new file has room again.
+            Err(Errno::EFBIG) if found == Found::NotEmpty => {
                 rotation::rotate(&folder, NAME, &state);
             }
             written => return written.map(|()| found).map_err(Unwritten::NotWritten),
@@ -212,7 +214,7 @@ fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
         .map_err(Unwritten::NotWritten)
 }
 
-/// A line that is cut is [`Errno::EFBIG`], also where the disk became full within it.
+/// A truncated line is reported as [`Errno::EFBIG`], even if the disk is full.
 fn write_whole(file: &File, lines: &[u8]) -> nix::Result<()> {
     match write_once(file, lines)? {
         length if length == lines.len() => Ok(()),
@@ -225,20 +227,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_user_in_the_default_folder_is_a_warning_until_the_private_file_is_begun() {
+    fn warns_about_a_foreign_default_directory_only_once() {
         let default = Path::new(DEFAULT_DIRECTORY);
         for (folder, refusal, file, level) in [
             (default, Unusable::Foreign(1), Found::Empty, Level::Warning),
-            (default, Unusable::Foreign(1), Found::Begun, Level::Info),
-            (default, Unusable::Symlink, Found::Begun, Level::Warning),
+            (default, Unusable::Foreign(1), Found::NotEmpty, Level::Info),
+            (default, Unusable::Symlink, Found::NotEmpty, Level::Warning),
             (
                 Path::new("/logs"),
                 Unusable::Foreign(1),
-                Found::Begun,
+                Found::NotEmpty,
                 Level::Warning,
             ),
         ] {
-            assert_eq!(say_folder_at(folder, &refusal, file), level, "{refusal}");
+            assert_eq!(fallback_level(folder, &refusal, file), level, "{refusal}");
         }
     }
 }

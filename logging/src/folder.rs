@@ -1,8 +1,8 @@
-//! The folder of the log file: one that only this user can write in.
+//! The directory of the log file, in which only this user may write.
 //!
-//! `/tmp/SignPathLogs`, the default, is a name that any user of the machine can take first. What
-//! is opened here is looked at after it was opened, and everything in it is opened relative to it,
-//! so that nobody can exchange it in between.
+//! Any user of the machine can create the default, `/tmp/SignPathLogs`, first. Directories and
+//! files are therefore checked after they have been opened, and files are opened relative to the
+//! open directory, so that nobody can swap them between the check and the use.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -18,23 +18,23 @@ use nix::unistd::mkdir;
 
 use signpath_platform::environment;
 
-/// What only this user can look into.
+/// Accessible only to this user.
 const FOLDER_MODE: Mode = Mode::S_IRWXU;
-/// What only this user can read and write.
+/// Readable and writable only by this user.
 const FILE_MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
-/// Why a folder is not used.
+/// Why a directory is not used.
 #[derive(Debug)]
 pub(crate) enum Unusable {
-    /// Somebody made the name lead elsewhere.
+    /// It is a symbolic link.
     Symlink,
-    /// It belongs to the user of that ID.
+    /// It belongs to the user with this ID.
     Foreign(u32),
-    /// Its group, or everybody, can write in it.
+    /// Its group or everybody can write to it.
     WritableByOthers,
-    /// Something else has the name of the log file.
-    NoFile,
-    /// It cannot be opened or made.
+    /// Something that is not a regular file has the name of the log file.
+    NotAFile,
+    /// It cannot be opened or created.
     Failed(io::Error),
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Unusable {
             Self::Symlink => formatter.write_str("is a symbolic link"),
             Self::Foreign(user) => write!(formatter, "belongs to another user (ID {user})"),
             Self::WritableByOthers => formatter.write_str("can be written by other users"),
-            Self::NoFile => formatter.write_str("holds no plain file of that name"),
+            Self::NotAFile => formatter.write_str("holds no plain file of that name"),
             Self::Failed(error) => write!(formatter, "cannot be used ({error})"),
         }
     }
@@ -62,36 +62,36 @@ impl From<io::Error> for Unusable {
     }
 }
 
-/// Opens the folder, or makes it, readable and writable by this user alone whatever the umask of
-/// the program is.
+/// Opens the directory. If it is missing, creates it, accessible only to this user whatever the
+/// umask is.
 ///
 /// # Errors
-/// An [`Unusable`] when it is not this user's own.
-pub(crate) fn open_or_make(path: &Path) -> Result<File, Unusable> {
+/// See [`Unusable`].
+pub(crate) fn open_or_create(path: &Path) -> Result<File, Unusable> {
     match open_own(path) {
         Err(Unusable::Failed(error)) if error.kind() == io::ErrorKind::NotFound => {
-            make(path)?;
+            create(path)?;
             open_own(path)
         }
         result => result,
     }
 }
 
-/// Makes the folder and those above it that are missing.
-fn make(path: &Path) -> Result<(), Errno> {
-    let made = match (mkdir(path, FOLDER_MODE), path.parent()) {
+/// Creates the directory and its missing parents.
+fn create(path: &Path) -> Result<(), Errno> {
+    let created = match (mkdir(path, FOLDER_MODE), path.parent()) {
         (Err(Errno::ENOENT), Some(parent)) => {
-            make(parent)?;
+            create(parent)?;
             mkdir(path, FOLDER_MODE)
         }
-        (made, _) => made,
+        (created, _) => created,
     };
-    match made {
+    match created {
         // Another process was faster.
         Err(Errno::EEXIST) => Ok(()),
-        // A umask can only take from the mode, so nobody came in before this.
+        // A umask can only remove permissions, so nobody else had access before this.
         Ok(()) => fchmodat(AT_FDCWD, path, FOLDER_MODE, FchmodatFlags::NoFollowSymlink)
-            // What there is of the mode may be enough, where the system cannot do this.
+            // Not every system supports this flag; the mode may be sufficient as it is.
             .or(Ok(())),
         Err(error) => Err(error),
     }
@@ -113,21 +113,20 @@ fn open_own(path: &Path) -> Result<File, Unusable> {
     Ok(folder)
 }
 
-/// What the file was when it was opened.
+/// The state of the file when it was opened.
 pub(crate) struct FileState {
-    /// The file system and the number of the file in it.
+    /// Device and inode.
     pub(crate) identity: (u64, u64),
     /// In bytes.
     pub(crate) size: u64,
 }
 
-/// Opens the file of that name for appending, or makes it. Either way it is then readable and
-/// writable by this user alone.
+/// Opens or creates the file for appending, readable and writable only by this user.
 ///
 /// # Errors
-/// An [`Unusable`] when it is no file of this user's own.
+/// See [`Unusable`].
 pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), Unusable> {
-    // Opening a pipe must not wait for its other end.
+    // O_NONBLOCK: opening a pipe must not wait for its other end.
     let flags = OFlag::O_RDWR
         | OFlag::O_APPEND
         | OFlag::O_CREAT
@@ -136,18 +135,18 @@ pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), 
         | OFlag::O_NOCTTY
         | OFlag::O_CLOEXEC;
     let file = match openat(folder, name, flags, FILE_MODE) {
-        Err(Errno::ELOOP | Errno::EISDIR) => return Err(Unusable::NoFile),
+        Err(Errno::ELOOP | Errno::EISDIR) => return Err(Unusable::NotAFile),
         result => File::from(result?),
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(Unusable::NoFile);
+        return Err(Unusable::NotAFile);
     }
     if metadata.uid() != nix::unistd::geteuid().as_raw() {
         return Err(Unusable::Foreign(metadata.uid()));
     }
     if metadata.mode() & 0o777 != FILE_MODE.bits() {
-        // A file system without modes has none to set.
+        // Fails on file systems without permissions.
         let _ = fchmod(&file, FILE_MODE);
     }
     let state = FileState {
@@ -157,8 +156,8 @@ pub(crate) fn open_file(folder: &File, name: &str) -> Result<(File, FileState), 
     Ok((file, state))
 }
 
-/// Folders of this user, for when the configured one cannot be used: in the folder for state that
-/// outlives a program (XDG Base Directory Specification), and in that for temporary files.
+/// Directories of this user to try if the configured one cannot be used: one in the state directory
+/// (XDG Base Directory Specification), then one in the directory for temporary files.
 pub(crate) fn private() -> impl Iterator<Item = PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let state = environment::var_os("XDG_STATE_HOME")

@@ -1,8 +1,8 @@
-//! What the module and the command say to people: on a standard stream, and in a file.
+//! Logging of the module and the command to a standard stream and to a file.
 //!
-//! Everything is said through the macros of [`log`]; this is its one implementation, and nobody else
-//! writes lines. [`configure`] sets levels and places; a line that a thread says within a call of PKCS #11
-//! carries the number that [`begin_call`] gave the call.
+//! All crates log through the macros of [`log`], which this crate implements. [`configure`] sets
+//! the levels and where to log. Lines logged during a PKCS #11 call carry the number that
+//! [`begin_call`] assigned to the call.
 
 #![forbid(unsafe_code)]
 
@@ -23,17 +23,17 @@ pub use panics::report_panics;
 
 use signpath_platform::escape::escaped;
 
-/// How important a line is; a log shows its own level and all levels before it.
+/// The importance of a line. A log shows its own level and all levels listed before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
     /// Nothing is shown.
     None,
-    /// A defect of the module ended a call.
+    /// A bug in the module ended a call.
     Fatal,
     /// A call failed.
     Error,
-    /// Something is not as the user will want it.
+    /// Something is probably not as the user wants it.
     Warning,
     /// What the module does.
     Info,
@@ -44,7 +44,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The names of the configuration, from silent to talkative.
+    /// The names in the configuration, from the least to the most verbose.
     pub const NAMES: [(&'static str, Self); 7] = [
         ("none", Self::None),
         ("fatal", Self::Fatal),
@@ -55,14 +55,14 @@ impl Level {
         ("verbose", Self::Verbose),
     ];
 
-    /// The level of that name, in any case.
+    /// The level with this name, ignoring case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES
             .into_iter()
             .find_map(|(known, level)| known.eq_ignore_ascii_case(name).then_some(level))
     }
 
-    /// The same for those who ask before they say something.
+    /// The corresponding maximum level of [`log`].
     const fn filter(self) -> log::LevelFilter {
         match self {
             Self::None | Self::Fatal => log::LevelFilter::Off,
@@ -91,26 +91,27 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// The folder of the log file unless another is configured.
+/// The default directory of the log file.
 pub const DEFAULT_DIRECTORY: &str = "/tmp/SignPathLogs";
 
-/// Sets for the whole process what the console shows on which stream, and what the file shows in
-/// which folder. Before, the console shows warnings on stderr, and there is no file.
+/// Sets the level and the stream of the console, and the level and the directory of the log file,
+/// for the whole process. Until then the macros of [`log`] have no effect, and only panics are
+/// shown, on stderr.
 pub fn configure(console: (Level, OutputStream), file: (Level, &Path)) {
     console::configure(console.0, console.1);
     file::configure(file.0, file.1);
-    // It fails where it is set already.
+    // Fails if it has already been set.
     let _ = log::set_logger(&LOGGER);
     log::set_max_level(console.0.max(file.0).filter());
 }
 
-/// What [`log`]'s macros lead to, whose levels are those of the configuration but for `fatal`.
+/// The [`log`] implementation. [`log`] has no counterpart to [`Level::Fatal`].
 static LOGGER: Logger = Logger;
 
 struct Logger;
 
 impl log::Log for Logger {
-    /// What a library says of its own is not for the user, and could hold a secret.
+    /// Lines of other crates are dropped: they are not meant for the user and may contain a secret.
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         metadata.target().starts_with("signpath") && enabled(metadata.level().into())
     }
@@ -136,18 +137,19 @@ impl From<log::Level> for Level {
     }
 }
 
-/// Opens the folder of the log file, or makes it.
+/// Opens the directory of the log file, or creates it.
 ///
 /// # Errors
-/// Why the log file will be in another one, as the end of a sentence that begins with its name.
+/// Why the log file will be in another directory, as the end of a sentence that begins with the
+/// name of this one.
 pub fn check_directory(directory: &Path) -> Result<(), String> {
-    match folder::open_or_make(directory) {
+    match folder::open_or_create(directory) {
         Ok(_) => Ok(()),
         Err(refusal) => Err(refusal.to_string()),
     }
 }
 
-/// Whether anybody sees lines of `level`.
+/// Whether lines of `level` are shown or written.
 fn enabled(level: Level) -> bool {
     console::shows(level) || file::shows(level)
 }
@@ -155,24 +157,24 @@ fn enabled(level: Level) -> bool {
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The number of the call that this thread is in. It has no destructor, so exit handlers may
-    /// come here too.
+    /// The number of the current call of this thread. It has no destructor, so it can still be used
+    /// in exit handlers.
     static CALL: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Gives the call that begins in this thread the next number of the process.
+/// Starts a call in this thread and gives it the next number of the process.
 pub fn begin_call() {
     CALL.set(CALLS.fetch_add(1, Ordering::Relaxed) + 1);
 }
 
-/// Ties the lines of one call together: `[process.number]`.
+/// Identifies the lines of one call: `[process.number]`.
 struct RequestId {
     process_id: u32,
     call: u64,
 }
 
 impl RequestId {
-    /// That of the call which this thread is in.
+    /// The ID of this thread's current call.
     fn current() -> Self {
         Self {
             process_id: std::process::id(),
@@ -187,7 +189,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Says something of `level`. Nothing that goes wrong with it is told to the caller.
+/// Logs a message. Errors are not reported to the caller.
 fn write(level: Level, message: fmt::Arguments<'_>) {
     if !enabled(level) {
         return;
@@ -201,8 +203,8 @@ fn write(level: Level, message: fmt::Arguments<'_>) {
     }
 }
 
-/// One `write`; one that a signal of the program interrupts has written nothing. It raises none, since
-/// it happens within a call.
+/// Calls `write` once; an interrupted one has written nothing and is repeated. It raises no signal,
+/// since signals are blocked during a call.
 fn write_once(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
     loop {
         match nix::unistd::write(&stream, line) {
@@ -212,7 +214,7 @@ fn write_once(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
     }
 }
 
-/// `text` as exactly one line: what a server or a file name brings along cannot start another.
+/// `text` as a single line: nothing in a response or a file name can start another one.
 fn one_line(text: &str) -> String {
     escaped(text).into_owned()
 }
@@ -222,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_have_the_names_of_the_configuration_in_any_case() {
+    fn reads_level_names_in_any_case() {
         assert_eq!(Level::from_name("Warning"), Some(Level::Warning));
         assert_eq!(Level::from_name("loud"), None);
         assert_eq!(Level::Verbose.name(), "verbose");

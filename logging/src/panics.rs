@@ -1,19 +1,19 @@
-//! What is said of a panic, in place of the standard library's words.
+//! Logs panics, instead of the standard library's message.
 
 use std::panic::{self, PanicHookInfo};
 
 use super::Level;
 
-/// Has panics of this library, and of no other, said in one line. It tells where the defect is,
-/// and not the message, which may quote anything: a secret, for instance.
+/// Logs panics of this library, and of no other, in one line. The line has the panic's location but
+/// not its message, which may quote anything, such as a secret.
 pub fn report_panics() {
-    // A thread that panics cannot set what panics do.
+    // A panicking thread cannot set the hook.
     if !std::thread::panicking() {
-        panic::set_hook(Box::new(say));
+        panic::set_hook(Box::new(log_panic));
     }
 }
 
-fn say(panic: &PanicHookInfo<'_>) {
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic
         .location()
         .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);

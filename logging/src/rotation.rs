@@ -1,4 +1,4 @@
-//! Old copies of the log file: `.1` is the youngest.
+//! Rotates the log file. The most recent old copy is `.1`.
 
 use std::fs::File;
 
@@ -7,17 +7,17 @@ use nix::sys::stat::fstatat;
 
 use super::folder::FileState;
 
-/// How large the file may become, in bytes, as in the official library.
+/// The largest size of the log file, in bytes, as in the official library.
 pub(crate) const MAX_SIZE: u64 = 10 << 20;
 
 /// How many old copies are kept.
 const COPIES: usize = 5;
 
-/// Renames the file and its copies, so that the next one to open `name` makes a new file, and says
-/// whether a new one is to be opened.
+/// Renames the file and its copies, so that opening `name` creates a new file. Returns whether the
+/// caller should open `name` again.
 ///
-/// Nobody waits: while another thread or process renames, the file that is full simply takes more
-/// lines. Those who have it open write on into the copy, so no line is lost.
+/// Never waits: while another thread or process rotates, lines are still appended to the full file.
+/// Processes that have it open continue to write to the copy, so no line is lost.
 pub(crate) fn rotate(folder: &File, name: &str, full: &FileState) -> bool {
     let Ok(folder) = folder.try_clone() else {
         return false;
@@ -25,16 +25,16 @@ pub(crate) fn rotate(folder: &File, name: &str, full: &FileState) -> bool {
     let Ok(lock) = Flock::lock(folder, FlockArg::LockExclusiveNonblock) else {
         return false;
     };
-    // Who waited for the processor since it opened the file may find it renamed already.
+    // Another thread or process may have renamed the file since it was opened.
     let is_current = fstatat(&*lock, name, AtFlags::AT_SYMLINK_NOFOLLOW)
         .is_ok_and(|now| (now.st_dev, now.st_ino) == full.identity);
     if is_current {
         rename(&lock, name);
     }
-    // A child that another thread forks now has the folder open too, and with it the lock. Only
-    // giving it back explicitly ends it for both.
+    // A child that another thread forks now inherits the directory's descriptor and thus the lock.
+    // Only an explicit unlock releases it in both processes.
     if let Err((lock, _)) = lock.unlock() {
-        // Dropping it would try once more, and panic.
+        // Dropping it would try to unlock again, and panic.
         std::mem::forget(lock);
     }
     true
@@ -46,7 +46,7 @@ fn rename(folder: &File, name: &str) {
         number => format!("{name}.{number}"),
     };
     for number in (0..COPIES).rev() {
-        // Not all copies exist at first.
+        // Fails for copies that do not exist yet.
         let _ = renameat(
             folder,
             copy(number).as_str(),

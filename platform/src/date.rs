@@ -1,4 +1,4 @@
-//! Times as people and PKCS #11 write them, in UTC.
+//! Formats times in UTC, as people and PKCS #11 write them.
 
 use time::OffsetDateTime;
 
@@ -12,13 +12,13 @@ pub fn day(time: OffsetDateTime) -> String {
     )
 }
 
-/// To the second (RFC 3339).
+/// RFC 3339, with a resolution of one second.
 pub fn rfc3339(time: OffsetDateTime) -> String {
     let (hour, minute, second) = time.to_hms();
     format!("{}T{hour:02}:{minute:02}:{second:02}Z", day(time))
 }
 
-/// To the millisecond (RFC 3339).
+/// RFC 3339, with a resolution of one millisecond.
 pub fn rfc3339_millis(time: OffsetDateTime) -> String {
     let (hour, minute, second, millisecond) = time.to_hms_milli();
     format!(
@@ -31,9 +31,9 @@ pub fn rfc3339_millis(time: OffsetDateTime) -> String {
 mod tests {
     use super::*;
 
-    /// The date is the example of RFC 9110, section 5.6.7.
+    /// The date is the example in RFC 9110, section 5.6.7.
     #[test]
-    fn a_time_is_written_to_the_day_the_second_and_the_millisecond() {
+    fn formats_days_seconds_and_milliseconds() {
         let time = OffsetDateTime::from_unix_timestamp_nanos(784_111_777_042_000_000).unwrap();
         assert_eq!(day(time), "1994-11-06");
         assert_eq!(rfc3339(time), "1994-11-06T08:49:37Z");

@@ -1,8 +1,9 @@
-//! The environment of the process, read here and nowhere else.
+//! The environment variables of the process. No other module reads them.
 //!
-//! A program that is set-user-ID or set-group-ID, or has file capabilities, gets its environment from a
-//! caller with fewer privileges, who could choose a URL and have a file that only the program can read
-//! sent there. So no variable counts in such a process.
+//! A program that is set-user-ID or set-group-ID, or that has file capabilities, inherits its
+//! environment from a less privileged caller. That caller could set the API URL and make the
+//! program send it a file that only the program can read. Such a process therefore ignores all
+//! variables.
 
 #![allow(clippy::disallowed_methods)]
 
@@ -11,11 +12,12 @@ use std::path::PathBuf;
 
 use crate::secure;
 
-/// A process whose variables do not count, as the start of a sentence.
+/// Describes a process that ignores its environment, as the start of a sentence.
 pub const UNTRUSTING: &str = "a process with more privileges than its caller (AT_SECURE: set-user-ID, set-group-ID or file \
     capabilities)";
 
-/// Whether the variables count. Without, every other function here answers as if none were set.
+/// Whether the environment can be trusted. If not, all other functions of this module except
+/// [`ignored`] behave as if no variable were set.
 pub fn is_trusted() -> bool {
     !secure::is_secure()
 }
@@ -30,7 +32,7 @@ pub fn vars_os() -> impl Iterator<Item = (OsString, OsString)> {
     is_trusted().then(std::env::vars_os).into_iter().flatten()
 }
 
-/// The folder for temporary files.
+/// The directory for temporary files.
 pub fn temp_dir() -> PathBuf {
     match is_trusted() {
         true => std::env::temp_dir(),
@@ -38,7 +40,7 @@ pub fn temp_dir() -> PathBuf {
     }
 }
 
-/// Those of `names` that are set although they do not count.
+/// The variables among `names` that are set but ignored.
 pub fn ignored(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     match is_trusted() {
         true => Vec::new(),

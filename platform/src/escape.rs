@@ -1,13 +1,13 @@
-//! Text from outside, on its way to a terminal or into a line.
+//! Escapes untrusted text before it is printed or logged.
 //!
-//! Names and messages are kept as the service sends them. They are escaped here, where they leave
-//! for people; requests, attributes and JSON carry them unchanged.
+//! Names and messages are stored as the service sends them, and used unchanged in requests,
+//! attributes and JSON. They are escaped only when they are shown to people.
 
 use std::borrow::Cow;
 
-/// What harms a terminal, a line or its reader: the control characters C0, DEL and C1; what ends a
-/// line or a paragraph (U+2028, U+2029); what reverses the order of other characters; and what
-/// cannot be seen, so that two names look the same. The ranges include both ends.
+/// Characters that can break a terminal or a line, or mislead a reader: the control characters (C0,
+/// DEL and C1), line and paragraph separators (U+2028, U+2029), bidirectional controls, and
+/// invisible characters, which make different names look the same. The ranges are inclusive.
 const HARMFUL: [(char, char); 11] = [
     ('\u{0}', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),
@@ -22,15 +22,16 @@ const HARMFUL: [(char, char); 11] = [
     ('\u{e0000}', '\u{e007f}'),
 ];
 
-/// Whether a character has to be escaped before people see it.
+/// Whether a character must be escaped before it is shown to people.
 pub fn is_harmful(c: char) -> bool {
     HARMFUL
         .iter()
         .any(|&(first, last)| (first..=last).contains(&c))
 }
 
-/// `text` as exactly one line that does nothing to a terminal: each harmful character as an escape
-/// of Rust's, such as `\n` or `\u{202e}`. A backslash stays as it is: paths and names have them.
+/// `text` as a single line that is safe to print: each [harmful](is_harmful) character is replaced
+/// by its Rust escape, such as `\n` or `\u{202e}`. Backslashes are kept, since paths and names
+/// contain them.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_harms_is_shown_as_an_escape_and_the_rest_as_it_is() {
+    fn escapes_only_harmful_characters() {
         for (text, expected) in [
             ("a\r\n\tb\u{1b}[31mc\u{7}", "a\\r\\n\\tb\\u{1b}[31mc\\u{7}"),
             ("\u{85}\u{9b}\u{7f}\u{0}", "\\u{85}\\u{9b}\\u{7f}\\u{0}"),
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn no_control_character_is_left_whatever_the_text_is() {
+    fn leaves_no_control_character_in_random_text() {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..2_000 {
             let text: String = (0..20).map(|_| random.char(..)).collect();

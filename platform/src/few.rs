@@ -1,34 +1,34 @@
-//! Warnings of one kind, of which there may be very many.
+//! Limits how often a warning of one kind is logged.
 
 use log::warn;
 
-/// How many of them are lines of their own.
+/// How many warnings are logged individually.
 const FEW: usize = 10;
 
-/// The longest line in characters. What is quoted in it may be of any length.
+/// The longest line, in characters. A line may quote text of any length.
 const MAX_LENGTH: usize = 1000;
 
-/// Says the first few warnings of a kind, and when it is dropped how many more there were.
+/// Logs the first few warnings of one kind and, when dropped, the number of the others.
 #[derive(Debug)]
 pub struct FirstFew {
-    /// What the others are, as a part of the last line that comes before their number.
+    /// What the others are. The last line is this text, a colon and their number.
     others: &'static str,
     count: usize,
 }
 
 impl FirstFew {
-    /// None yet.
+    /// A counter at zero.
     pub const fn new(others: &'static str) -> Self {
         Self { others, count: 0 }
     }
 
-    /// Counts one, and says whether it is one of the first few.
+    /// Counts one warning and returns whether it should be logged individually.
     pub fn is_next_said(&mut self) -> bool {
         self.count += 1;
         self.count <= FEW
     }
 
-    /// Counts one, and writes its line if it is one of the first few.
+    /// Counts one warning and logs its line if it is one of the first few.
     pub fn warn(&mut self, line: impl FnOnce() -> String) {
         if !self.is_next_said() {
             return;

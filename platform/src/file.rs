@@ -1,4 +1,4 @@
-//! The text files that a user names.
+//! Reads the text files that a user names.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -11,23 +11,22 @@ use zeroize::Zeroizing;
 use crate::shortage::Shortage;
 use crate::text;
 
-/// The largest file that is read, in bytes: thousands of certificates.
+/// The largest file that is read, in bytes. That is enough for thousands of certificates.
 const MAX_LENGTH: u64 = 16 << 20;
 
-/// Why a file that the configuration names cannot be read: what the process has run out of, or else what
-/// `otherwise` makes of it.
-pub fn unreadable<E: From<Shortage>>(error: &io::Error, otherwise: impl FnOnce() -> E) -> E {
-    Shortage::of(error).map_or_else(otherwise, E::from)
+/// The error for a file that cannot be read: the [`Shortage`] if `error` is one, or else the result
+/// of `other`.
+pub fn shortage_or<E: From<Shortage>>(error: &io::Error, other: impl FnOnce() -> E) -> E {
+    Shortage::of(error).map_or_else(other, E::from)
 }
 
-/// Reads a text file into memory that is wiped, since most of them hold a secret. Byte order marks at
-/// the start of a line are left out: those of files that were put one behind the other are not all at
-/// the start.
+/// Reads a text file into memory that is wiped on drop, since most such files contain a secret. A
+/// byte order mark at the start of any line is removed: concatenated files have one in the middle.
 ///
 /// # Errors
-/// Those of the operating system; also for a file of more than 16 MiB or in UTF-16, and for a pipe or a
-/// device: such a one can be read once only or without end, and a pipe without writer would block the
-/// caller.
+/// Those of the operating system. Files of more than 16 MiB and files in UTF-16 are refused, and so
+/// are pipes and devices: they can be read only once or never end, and a pipe without a writer
+/// would block the caller.
 pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = OpenOptions::new()
         .read(true)

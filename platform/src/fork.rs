@@ -1,27 +1,27 @@
-//! Which process of a line of forks this is.
+//! Detects that the process has been forked.
 //!
-//! The process ID alone does not tell a child from its parent: both can be number 1, each of a PID
-//! namespace of its own. So three signs are looked at, and any of them is enough: the ID, a page that
-//! the kernel wipes in a child (Linux 4.14 and later), and a handler of `pthread_atfork` (which a raw
-//! `clone` does not call).
+//! The process ID alone does not distinguish a child from its parent: both can have ID 1, each in
+//! its own PID namespace. Any of three signs therefore counts as a fork: the process ID has
+//! changed, the kernel has wiped a page (`MADV_WIPEONFORK`, Linux 4.14 and later), or a
+//! `pthread_atfork` handler has run (a raw `clone` does not run it).
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-/// What a process writes once: its ID in the upper half, its generation in the lower. A child finds
-/// zero, or its parent's ID.
+/// Written once per process: the process ID in the upper half, the generation in the lower. A
+/// forked child finds zero or its parent's ID here.
 type Mark = AtomicU64;
 
-/// The mark of a system that wipes no page.
+/// The mark where the kernel cannot wipe a page.
 static UNWIPED: Mark = Mark::new(0);
 
-/// Where the mark is.
+/// Points to the mark.
 static MARK: AtomicPtr<Mark> = AtomicPtr::new(ptr::null_mut());
 
-/// The last generation that was given out.
+/// The last generation that was assigned.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// A number that this process has, and none of those that it was forked from.
+/// A number that differs from those of all processes that this one was forked from.
 pub fn generation() -> u32 {
     let mark = mark();
     let process_id = u64::from(std::process::id()) << 32;
@@ -42,26 +42,26 @@ pub fn generation() -> u32 {
 }
 
 fn mark() -> &'static Mark {
-    let mut place = MARK.load(Ordering::Acquire);
-    if place.is_null() {
+    let mut pointer = MARK.load(Ordering::Acquire);
+    if pointer.is_null() {
         let page = wiped_page();
         let unwiped = ptr::from_ref(&UNWIPED).cast_mut();
         let new = page.unwrap_or(unwiped);
-        place = match MARK.compare_exchange(
+        pointer = match MARK.compare_exchange(
             ptr::null_mut(),
             new,
             Ordering::AcqRel,
             Ordering::Acquire,
         ) {
             Ok(_) => new,
-            // The page of the thread that was slower stays, for as long as the process does.
+            // Another thread was faster. This thread's page stays mapped until the process ends.
             Err(first) => first,
         };
         watch_forks();
     }
-    // SAFETY: it leads to UNWIPED, or to a page that is never unmapped, is aligned for any type, and
-    // holds zeros or what atomic operations wrote.
-    unsafe { &*place }
+    // SAFETY: it points to UNWIPED, or to a page that is never unmapped, is aligned for any type,
+    // and contains zeros or what atomic operations have written.
+    unsafe { &*pointer }
 }
 
 /// A page of zeros that the kernel wipes in a forked child.
@@ -73,27 +73,27 @@ fn wiped_page() -> Option<*mut Mark> {
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
         );
         let length = size_of::<Mark>();
-        // SAFETY: a new mapping, which touches no other memory.
+        // SAFETY: a new mapping does not affect other memory.
         let page = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };
         if page == libc::MAP_FAILED {
             return None;
         }
-        // SAFETY: the page was mapped just now, and nobody else knows it.
+        // SAFETY: the page has just been mapped, and nothing else refers to it.
         if unsafe { libc::madvise(page, length, libc::MADV_WIPEONFORK) } == 0 {
             return Some(page.cast());
         }
-        // SAFETY: the same.
+        // SAFETY: nothing refers to the page.
         unsafe { libc::munmap(page, length) };
     }
     None
 }
 
-/// Has each fork that goes through the C library wipe the mark of the child. The library is never
-/// unloaded (build.rs), so that the handler stays where it is.
+/// Makes every fork through the C library reset the mark in the child. The handler stays valid
+/// because this library is never unloaded (see build.rs).
 fn watch_forks() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Ordering::Relaxed) {
-        // SAFETY: the handler does nothing but a store, which is safe between fork and exec.
+        // SAFETY: the handler only does an atomic store, which is safe between fork and exec.
         unsafe { libc::pthread_atfork(None, None, Some(wipe)) };
     }
 }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_keeps_its_generation() {
+    fn generation_is_stable_within_a_process() {
         assert_eq!(generation(), generation());
         assert_ne!(generation(), 0);
     }

@@ -1,4 +1,4 @@
-//! What a call does to the thread that it came in: nothing that is left when it is over.
+//! Protects the application's thread during a call, and restores it afterwards.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -7,10 +7,10 @@ use std::ptr;
 
 use libc::sigset_t;
 
-/// What a write can raise: a reader that is gone, and a file beyond the limit of the process.
+/// The signals that a write can raise: the reader is gone, or a file exceeds the size limit.
 const SIGNALS: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
-/// Of `pthread_setcancelstate`.
+/// Argument of `pthread_setcancelstate`; the value depends on the system.
 #[cfg(target_os = "linux")]
 const CANCEL_DISABLE: c_int = 1;
 #[cfg(not(target_os = "linux"))]
@@ -20,37 +20,37 @@ unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
-/// A call of the host program. Until it is dropped, no write in this thread raises a signal, whatever
-/// the program makes of SIGPIPE, and `pthread_cancel` waits: a thread that is cancelled within Rust
-/// code ends the process. It is dropped in the thread where it was made.
+/// Guards a call from the application. Until it is dropped, writes in this thread raise no signal,
+/// whatever the application does with SIGPIPE, and `pthread_cancel` is deferred, because cancelling
+/// a thread within Rust code aborts the process. It must be dropped in the thread that created it.
 pub struct Guest {
     cancel_state: c_int,
-    /// The signal mask of the program.
+    /// The signal mask to restore.
     mask: sigset_t,
-    /// The signals that are of our doing if they wait for this thread in the end.
+    /// The signals that were not pending before: if one is pending at the end, this call raised it.
     raised_here: sigset_t,
     _stays_in_its_thread: PhantomData<*const ()>,
 }
 
 impl Guest {
-    /// Begins.
+    /// Blocks the signals and disables cancellation in this thread.
     pub fn enter() -> Self {
         let mut cancel_state = 0;
-        // SAFETY: the pointer is to a local.
+        // SAFETY: the pointer is to a local variable.
         unsafe { pthread_setcancelstate(CANCEL_DISABLE, &mut cancel_state) };
         let mut mask = empty();
-        // SAFETY: both pointers are to sets.
+        // SAFETY: both pointers are to signal sets.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set(SIGNALS), &mut mask) };
-        let mut waiting = empty();
+        let mut pending = empty();
         if SIGNALS.iter().any(|signal| contains(&mask, *signal)) {
-            // SAFETY: the pointer is to a set.
-            unsafe { libc::sigpending(&mut waiting) };
+            // SAFETY: the pointer is to a signal set.
+            unsafe { libc::sigpending(&mut pending) };
         }
         Self {
             cancel_state,
             raised_here: set(SIGNALS
                 .into_iter()
-                .filter(|signal| !contains(&waiting, *signal))),
+                .filter(|signal| !contains(&pending, *signal))),
             mask,
             _stays_in_its_thread: PhantomData,
         }
@@ -60,34 +60,35 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         while discard(&self.raised_here) {}
-        // SAFETY: the mask is the one that was there before; the other pointer may be NULL.
+        // SAFETY: the mask is the previous one; the other pointer may be NULL.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, ptr::null_mut()) };
-        // SAFETY: the state is the one that was there before.
+        // SAFETY: the state is the previous one.
         unsafe { pthread_setcancelstate(self.cancel_state, ptr::null_mut()) };
     }
 }
 
-/// Takes one signal of a set, all of which are blocked. `false` if none waits.
+/// Consumes one pending signal of a set of blocked signals. `false` if none is pending.
 #[cfg(target_os = "linux")]
 fn discard(signals: &sigset_t) -> bool {
     let at_once = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the pointers are to values of these types; no information on the signal is wanted.
+    // SAFETY: the pointers are to values of these types; the second may be NULL (sigtimedwait(2)).
     unsafe { libc::sigtimedwait(signals, ptr::null_mut(), &at_once) > 0 }
 }
 
-/// Takes one signal of a set, all of which are blocked. `false` if none waits.
+/// Consumes one pending signal of a set of blocked signals. `false` if none is pending.
 #[cfg(not(target_os = "linux"))]
 fn discard(signals: &sigset_t) -> bool {
-    let mut waiting = empty();
-    // SAFETY: the pointer is to a set.
-    unsafe { libc::sigpending(&mut waiting) };
-    let is_raised = |signal: &c_int| contains(signals, *signal) && contains(&waiting, *signal);
+    let mut pending = empty();
+    // SAFETY: the pointer is to a signal set.
+    unsafe { libc::sigpending(&mut pending) };
+    let is_raised = |signal: &c_int| contains(signals, *signal) && contains(&pending, *signal);
     SIGNALS.into_iter().find(is_raised).is_some_and(|signal| {
         let mut taken = 0;
-        // SAFETY: the pointers are to a set and a local. The signal waits, so this does not.
+        // SAFETY: the pointers are to a signal set and a local variable. The signal is pending, so
+        // this does not block.
         unsafe { libc::sigwait(&set([signal]), &mut taken) == 0 }
     })
 }

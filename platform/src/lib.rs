@@ -1,9 +1,9 @@
-//! What all crates of signpath-pkcs11 stand on: the environment and files, locks that survive a fork, what
-//! a process can run out of, text from outside on its way to people, and being a good guest in the
-//! application's process.
+//! The operating system layer that the other crates of signpath-pkcs11 share: environment
+//! variables, files, locks that survive a fork, resource shortages, escaping of untrusted text, and
+//! protection of the application's threads.
 //!
-//! This is the one place besides the C ABI that has unsafe code: [`fork`], [`guest`] and [`secure`]
-//! make system calls that no safe library has.
+//! Besides the C ABI, only this crate contains unsafe code: [`fork`], [`guest`] and [`secure`] make
+//! system calls for which there is no safe wrapper.
 
 pub mod date;
 pub mod environment;

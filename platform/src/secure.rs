@@ -1,11 +1,10 @@
-//! Whether this process has privileges that its caller does not have.
+//! Detects that this process has privileges that its caller lacks.
 
-/// Whether the program is set-user-ID or set-group-ID, or has file capabilities, so that the kernel
-/// calls for secure execution (getauxval(3), `AT_SECURE`).
+/// Whether the kernel requests secure execution, because the program is set-user-ID or set-group-ID
+/// or has file capabilities (getauxval(3), `AT_SECURE`).
 #[cfg(target_os = "linux")]
 pub fn is_secure() -> bool {
-    // SAFETY: it takes any value, has no preconditions, and only reads what the kernel left in this
-    // process.
+    // SAFETY: it has no preconditions and only reads what the kernel passed to this process.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 

@@ -1,21 +1,21 @@
-//! What this process has run out of. That is no fault of the network: trying again does not help, and
-//! the user has another limit to raise.
+//! Resources that this process has run out of. Such an error must not be mistaken for a network
+//! failure: a retry does not help, and the user has to raise a limit.
 
 use std::error::Error;
 use std::{fmt, io};
 
 use nix::errno::Errno;
 
-/// What is short, and what to do about it.
+/// A resource that has run out, and what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortage {
-    /// What is short.
+    /// The resource.
     pub resource: Resource,
     what: &'static str,
     remedy: &'static str,
 }
 
-/// Something that a process has only so much of.
+/// A limited resource of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// File descriptors.
@@ -63,7 +63,7 @@ const SHORTAGES: [(Errno, Shortage); 4] = [
 ];
 
 impl Shortage {
-    /// The shortage that an error of the system tells of.
+    /// The shortage that an error of the operating system reports, if it does.
     pub fn of(error: &io::Error) -> Option<Self> {
         let number = error.raw_os_error()?;
         let mut known = SHORTAGES.iter();
@@ -72,8 +72,8 @@ impl Shortage {
             .map(|(_, shortage)| *shortage)
     }
 
-    /// The same, wherever it stands among the causes of an error.
-    pub fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
+    /// Like [`Self::of`], for an error or any of its causes.
+    pub fn in_causes_of(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         std::iter::from_fn(|| {
             let error = next?;
@@ -83,7 +83,7 @@ impl Shortage {
         .find_map(|error| Self::of(error.downcast_ref()?))
     }
 
-    /// A thread cannot be made.
+    /// No thread can be started to look up a host name.
     pub const fn threads() -> Self {
         Self {
             resource: Resource::Threads,
@@ -93,7 +93,7 @@ impl Shortage {
     }
 }
 
-/// What happened and what to do.
+/// What has run out and what to do.
 impl fmt::Display for Shortage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}; {}", self.what, self.remedy)
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_of_the_system_says_what_is_short() {
+    fn recognizes_shortages_by_their_error_numbers() {
         for (errno, resource) in [
             (Errno::EMFILE, Some(Resource::Descriptors)),
             (Errno::ENFILE, Some(Resource::Descriptors)),

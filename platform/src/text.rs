@@ -1,9 +1,10 @@
-//! Single lines as editors and shells leave them, and text that is not UTF-8.
+//! Cleans up what editors and shells leave around a line, and recognizes UTF-16.
 
-/// The byte order mark of UTF-8 (RFC 3629, section 6), which many programs for Windows write first.
+/// The byte order mark of UTF-8 (RFC 3629, section 6), with which many Windows programs start a
+/// file.
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Whether a text is UTF-16, which begins with a byte order mark or with a character of ASCII.
+/// Whether a text is UTF-16, assuming that it starts with a byte order mark or an ASCII character.
 pub fn is_utf_16(text: &[u8]) -> bool {
     matches!(
         text,
@@ -11,8 +12,8 @@ pub fn is_utf_16(text: &[u8]) -> bool {
     )
 }
 
-/// A single line, such as a token, without the byte order mark and the line end that came along with it
-/// from a file.
+/// A single line, such as a token, without the byte order marks and the line ending that a file may
+/// add to it.
 pub fn line(text: &[u8]) -> &[u8] {
     match without_mark(text) {
         [line @ .., b'\r', b'\n'] | [line @ .., b'\n'] => line,
@@ -20,12 +21,12 @@ pub fn line(text: &[u8]) -> &[u8] {
     }
 }
 
-/// The same of a text that is known to be UTF-8.
+/// Like [`line()`], for text that is known to be UTF-8.
 pub fn line_of(text: &str) -> &str {
     std::str::from_utf8(line(text.as_bytes())).unwrap_or(text)
 }
 
-/// The text behind its byte order marks.
+/// The text without leading byte order marks.
 pub fn without_mark(mut text: &[u8]) -> &[u8] {
     while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
         text = rest;

@@ -1,4 +1,4 @@
-//! The command line of this process without the secrets in it.
+//! The command line of this process, with secrets masked.
 
 mod option;
 #[cfg(test)]
@@ -9,21 +9,21 @@ use option::{ValueKind, mask_argument, mask_value};
 
 use crate::secret::Masker;
 
-/// The longest text that is shown of all arguments, in bytes.
+/// The longest command line that is shown, in bytes.
 const MAX_LENGTH: usize = 4096;
 
-/// The longest text that is shown of one argument, in bytes, so that a long one, such as the class
-/// path of a Java program, leaves room for those after it.
+/// The longest argument that is shown in full, in bytes. A long one, such as a Java class path,
+/// must leave room for those after it.
 const MAX_ARGUMENT: usize = 1024;
 
-/// The command line of this process as one text, without the secrets that `masker` knows and what
-/// looks like one.
+/// The command line of this process. The secrets of `masker` and everything that looks like a
+/// secret are masked.
 pub(crate) fn masked(masker: &Masker) -> String {
     command_line(&arguments(), masker)
 }
 
-/// The arguments of the process, a zero byte behind each. The standard library's own are empty in a
-/// library that a C program loads, unless the C library hands them to constructors.
+/// The arguments of the process, each followed by a zero byte. In a library loaded by a C program,
+/// [`std::env::args_os`] is empty unless the C library passes the arguments to constructors.
 fn arguments() -> Vec<u8> {
     std::fs::read("/proc/self/cmdline").unwrap_or_else(|_| {
         let arguments = std::env::args_os();
@@ -37,7 +37,7 @@ fn arguments() -> Vec<u8> {
     })
 }
 
-/// The command line as one text, without the secrets in it. What is not shown is not looked at.
+/// Joins the arguments, with secrets masked. Arguments beyond the limit are not processed.
 fn command_line(arguments: &[u8], masker: &Masker) -> String {
     let mut shown = String::new();
     let mut next = ValueKind::Plain;
@@ -60,8 +60,8 @@ fn command_line(arguments: &[u8], masker: &Masker) -> String {
     cut(shown, MAX_LENGTH, Some(all.len()))
 }
 
-/// At most the first `limit` bytes of a text that has no secrets any more, and how long it was, or
-/// what it was made of.
+/// At most the first `limit` bytes of a text that has already been masked, with a note of the
+/// original length: `length`, or else that of the text.
 fn cut(mut text: String, limit: usize, length: Option<usize>) -> String {
     if text.len() <= limit {
         return text;

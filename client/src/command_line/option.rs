@@ -1,28 +1,28 @@
-//! Options whose value is a secret, by their names.
+//! Recognizes options with a secret value by their names.
 
 use std::ops::Range;
 
-use super::text::{from, is_pkcs11_uri, mask_text, upto, user_information};
+use super::text::{head, is_pkcs11_uri, mask_text, tail, user_information};
 use crate::secret::MASK;
 
-/// What a value is, by the name of its option.
+/// The kind of an option's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueKind {
-    /// Nothing secret.
+    /// Not a secret.
     Plain,
-    /// A secret, whatever it looks like.
+    /// Always a secret.
     Secret,
     /// A secret, unless it looks like an option.
     Value,
-    /// A token: a secret, unless it is the label of ours.
+    /// A token: a secret, unless it is the label of our PKCS #11 token.
     Token,
     /// `user:password`.
     User,
-    /// The address of a proxy, perhaps with `user:password@` before it.
+    /// The address of a proxy, possibly with `user:password@`.
     Proxy,
 }
 
-/// Options by their whole names. Leading dashes and case do not count.
+/// Options by their full names, without leading dashes. Case is ignored.
 const OPTIONS: &[(ValueKind, &[&str])] = &[
     (
         ValueKind::Secret,
@@ -48,13 +48,13 @@ const OPTIONS: &[(ValueKind, &[&str])] = &[
     (ValueKind::Plain, PKCS11_TOKENS),
 ];
 
-/// Names whose value is a token as PKCS #11 has it, which is no secret.
+/// Options whose value is the name of a PKCS #11 token, which is not a secret.
 pub(super) const PKCS11_TOKENS: &[&str] = &["nss-token", "pkcs11-token", "hsm-token", "init-token"];
 
 /// The label of our own token.
 pub(super) const TOKEN_LABEL: &str = "SignPath";
 
-/// What the names of other options with a secret end in, such as `-Dgpg.passphrase=`.
+/// The endings of other options with a secret value, such as `-Dgpg.passphrase=`.
 const SECRET_ENDINGS: &[&str] = &[
     "password",
     "passphrase",
@@ -71,15 +71,15 @@ const SECRET_ENDINGS: &[&str] = &[
     "secret_key",
 ];
 
-/// The same for endings that are harmless in other words, such as `--bypass`: of the next argument
-/// they say something only as words of their own.
+/// Endings that are also part of harmless words, such as `--bypass`. The argument after an option
+/// is a secret only if the ending is a word of its own.
 const SECRET_WORDS: &[(&str, ValueKind)] = &[
     ("pass", ValueKind::Value),
     ("pin", ValueKind::Value),
     ("token", ValueKind::Token),
 ];
 
-/// The value of an option of that kind, if it needs to be masked.
+/// The masked value of an option of this kind. [`None`] if nothing needs to be masked.
 pub(super) fn mask_value(kind: ValueKind, value: &str) -> Option<String> {
     let is_hidden = match kind {
         ValueKind::Secret => true,
@@ -98,7 +98,7 @@ pub(super) fn mask_value(kind: ValueKind, value: &str) -> Option<String> {
     (is_hidden && !is_pkcs11_uri(value)).then(|| MASK.to_owned())
 }
 
-/// The argument without its secrets, and what the next one is.
+/// The argument with its secrets masked, and the kind of the next one.
 pub(super) fn mask_argument(argument: &str) -> (String, ValueKind) {
     let dashless = argument.trim_start_matches('-');
     if dashless.len() == argument.len() {
@@ -132,10 +132,10 @@ pub(super) fn mask_argument(argument: &str) -> (String, ValueKind) {
     }
 }
 
-/// What the argument behind an option is, if it has its value there.
+/// The kind of the argument after an option, if that argument is its value.
 fn kind_of(option: &str) -> ValueKind {
-    let is_it = |known: &&str| option.eq_ignore_ascii_case(known);
-    if let Some((kind, _)) = OPTIONS.iter().find(|(_, names)| names.iter().any(is_it)) {
+    let matches = |known: &&str| option.eq_ignore_ascii_case(known);
+    if let Some((kind, _)) = OPTIONS.iter().find(|(_, names)| names.iter().any(matches)) {
         return *kind;
     }
     if SECRET_ENDINGS.iter().any(|ending| ends_in(option, ending)) {
@@ -159,7 +159,7 @@ pub(super) fn ends_in(text: &str, ending: &str) -> bool {
         .is_some_and(|end| end.eq_ignore_ascii_case(ending))
 }
 
-/// `token` of `api-token`, `api_token` and `api.token`, and `Token` of `apiToken`.
+/// For example `token` in `api-token`, `api_token` and `api.token`, and `Token` in `apiToken`.
 pub(super) fn last_word(name: &str) -> &str {
     let start = name
         .char_indices()
@@ -175,7 +175,7 @@ pub(super) fn last_word(name: &str) -> &str {
 fn replaced(text: &str, hidden: Range<usize>) -> String {
     format!(
         "{}{MASK}{}",
-        upto(text, hidden.start),
-        from(text, hidden.end)
+        head(text, hidden.start),
+        tail(text, hidden.end)
     )
 }

@@ -1,4 +1,4 @@
-//! What is masked in a command line, and what is not.
+//! What is and is not masked in a command line.
 
 use super::*;
 use crate::secret::Secret;
@@ -9,7 +9,7 @@ fn masked(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn what_follows_a_secret_option_or_attribute_is_masked() {
+fn masks_the_values_of_secret_options_and_attributes() {
     for (arguments, expected) in [
         (
             &["pkcs11-tool", "--pin", "hunter2", "--sign"][..],
@@ -283,7 +283,7 @@ fn what_follows_a_secret_option_or_attribute_is_masked() {
 }
 
 #[test]
-fn a_long_command_line_is_cut_and_says_how_long_it_was() {
+fn truncates_a_long_command_line_and_states_its_length() {
     let jars = "/a/\u{e4}.jar:".repeat(3000);
     let shown = masked(&["java", "-cp", &jars, "Main", "--pin", "1"]);
     assert!(shown.starts_with("java -cp \"/a/\u{e4}.jar:/a/"), "{shown}");
@@ -302,7 +302,7 @@ fn a_long_command_line_is_cut_and_says_how_long_it_was() {
 }
 
 #[test]
-fn a_cut_leaves_no_piece_of_a_secret() {
+fn truncation_leaves_no_part_of_a_secret() {
     for before in MAX_ARGUMENT - 20..MAX_ARGUMENT + 20 {
         let argument = "x".repeat(before) + ";pin-value=hunter2;t0ken/+=;y";
         let shown = masked(&["tool", &argument.repeat(2)]);
@@ -312,9 +312,9 @@ fn a_cut_leaves_no_piece_of_a_secret() {
     }
 }
 
-/// Of a command line that is 10 times as long, no more is looked at.
+/// A command line that is 10 times as long costs no more to mask.
 #[test]
-fn what_is_not_shown_costs_nothing() {
+fn does_not_process_arguments_beyond_the_limit() {
     let cost = |length: usize| {
         let secrets = [Secret::new("t0ken/+=".to_owned())];
         let arguments = "0123456789\0".repeat(length);
