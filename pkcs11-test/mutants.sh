@@ -15,7 +15,7 @@ every=${1:-1}
 
 # The code whose mutants are tried.
 FILES=('src/operation/**' 'src/object/**' 'src/catalog/**' src/mechanism.rs 'crypto/src/**' 'client/src/command_line/**'
-    client/src/{encoding,fast_signing_request,no_proxy,policy_list,problem,retry,secret,sign_hash}.rs config/src/proxy.rs)
+    client/src/{encoding,fast_signing_request,listed,masker,no_proxy,policy_list,problem,retry,secret,sign_hash}.rs config/src/proxy.rs)
 
 # Tests that look at the process, the build or the command rather than at what the module does.
 OTHER_TESTS='^(abi|command_line|guest|header|lookups|long_answers|many_policies|privileges|robustness|service|service_softhsm|shipped)$'

@@ -14,12 +14,13 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Call;
 use crate::failed_attempt::FailedAttempt;
+use crate::masker::Masker;
 use crate::metadata::Metadata;
 use crate::options::{Options, SigningApi};
 use crate::policy_list::PolicyList;
 use crate::policy_name::PolicyName;
 use crate::retry::{Attempts, Retry};
-use crate::secret::{Masker, Secret};
+use crate::secret::Secret;
 use crate::signing_policy::SigningPolicy;
 use crate::transport::{Outgoing, Transport};
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::command_line;
 use crate::Options;
-use crate::secret::Masker;
+use crate::masker::Masker;
 
 /// The metadata of signing requests, collected at the first request. It belongs to a client; a
 /// forked child creates its own client.

@@ -18,8 +18,10 @@ use sha2::{Digest, Sha256};
 
 use crate::client::Client;
 use crate::error::{ErrorKind, Result};
-use crate::policy_list::{Listed, PolicyList};
-use crate::secret::{self, Masker};
+use crate::listed::Listed;
+use crate::masker::Masker;
+use crate::policy_list::PolicyList;
+use crate::secret;
 use signpath_platform::environment;
 
 /// The subdirectory of the user's cache directory.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use signpath_crypto::{Certificate, Curve, PublicKey, PublicKeyError};
 
-use crate::policy_list::Listed;
+use crate::listed::Listed;
 use crate::policy_name::PolicyName;
 
 /// The smallest and the largest RSA modulus that SignPath supports, in bits.

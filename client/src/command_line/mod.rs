@@ -7,7 +7,7 @@ mod text;
 
 use option::{ValueKind, mask_argument, mask_value};
 
-use crate::secret::Masker;
+use crate::masker::Masker;
 
 /// The longest command line that is shown, in bytes.
 const MAX_LENGTH: usize = 4096;
