@@ -10,60 +10,17 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::lookup::{self, LookupError, Threads};
+use super::connect_error::ConnectError;
+use super::lookup::{self, Threads};
 use super::socket::Socket;
 use super::stream::Stream;
-use super::tunnel::{self, Refusal};
-use super::waiting::{Interruption, Waiting};
+use super::tunnel;
+use super::waiting::Waiting;
 use crate::Options;
 use signpath_platform::shortage::Shortage;
 
 /// How long to wait for an address before trying the next one in parallel (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
-
-/// Why no connection could be established.
-pub(crate) enum ConnectError {
-    Interrupted(Interruption),
-    /// The process has run out of a resource.
-    Shortage(Shortage),
-    /// The name has no address, no address accepts a connection, or the peer closed it.
-    Failed(io::Error),
-    /// A name for this machine, such as `localhost`, resolves to another one, so the API token
-    /// would cross the network unencrypted.
-    NotLoopback(SocketAddr),
-    /// The proxy refused to open a tunnel.
-    Refused(Refusal),
-    /// The TLS handshake failed, for example because the server is not trusted.
-    Tls(rustls::Error),
-}
-
-impl From<Interruption> for ConnectError {
-    fn from(interruption: Interruption) -> Self {
-        match interruption {
-            Interruption::Failed(error) => error.into(),
-            interruption => Self::Interrupted(interruption),
-        }
-    }
-}
-
-impl From<io::Error> for ConnectError {
-    fn from(error: io::Error) -> Self {
-        match Shortage::of(&error) {
-            Some(shortage) => Self::Shortage(shortage),
-            None => Self::Failed(error),
-        }
-    }
-}
-
-impl From<LookupError> for ConnectError {
-    fn from(error: LookupError) -> Self {
-        match error {
-            LookupError::Interrupted(interruption) => interruption.into(),
-            LookupError::NoThread(shortage) => Self::Shortage(shortage),
-            LookupError::Failed(error) => error.into(),
-        }
-    }
-}
 
 /// Connects to the service, or to the proxy if it forwards requests.
 ///

@@ -8,12 +8,13 @@ use std::time::Duration;
 use hyper::StatusCode;
 use url::Url;
 
-use super::connector::ConnectError;
+use super::connect_error::ConnectError;
 use super::limits::{MAX_BODY, connect_timeout};
 use super::status::{PROXY_CREDENTIALS, Verdict};
 use super::tls;
 
-use super::tunnel::{self, Refusal};
+use super::connect_error::Refusal;
+use super::tunnel;
 use super::waiting::Interruption;
 use crate::error::{Error, ErrorKind};
 use crate::{Options, Proxy};

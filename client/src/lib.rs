@@ -44,9 +44,11 @@
 
 #![forbid(unsafe_code)]
 
+mod api_url;
 mod cancellation;
 mod client;
 mod command_line;
+mod connect_error;
 mod connector;
 mod credentials;
 mod encoding;
@@ -83,6 +85,7 @@ mod tunnel;
 mod unexpected;
 mod waiting;
 
+pub use api_url::{base_url, is_loopback};
 pub use cancellation::{Cancellation, PATIENCE};
 pub use client::Client;
 pub use credentials::Credentials;
@@ -90,7 +93,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use health::{Health, health};
 pub use lookup::Threads;
 pub use no_proxy::{EXPECTED as EXPECTED_NO_PROXY, NoProxy};
-pub use options::{DEFAULT_API_URL, Options, SigningApi, base_url, is_loopback};
+pub use options::{DEFAULT_API_URL, Options, SigningApi};
 pub use policy_cache::PolicyCache;
 pub use policy_list::PolicyList;
 pub use policy_name::PolicyName;

@@ -100,6 +100,13 @@ fn boundary(text: &str, mut index: usize, step: isize) -> usize {
     index
 }
 
+impl Secret {
+    /// Replaces this secret in `text` by [`MASK`], like [`Client::masked`](crate::Client::masked).
+    pub fn mask_in(&self, text: &str) -> String {
+        Masker::new([self]).mask(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

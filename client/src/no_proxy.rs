@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::options::is_loopback;
+use crate::api_url::is_loopback;
 
 /// The description of a valid entry, for messages.
 pub const EXPECTED: &str =

@@ -1,12 +1,12 @@
 //! How to reach the service, and what to send in signing requests.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::api_url::{base_url, is_loopback};
 use crate::error::{Error, ErrorKind, Result};
 use crate::no_proxy::NoProxy;
 use crate::proxy::Proxy;
@@ -132,35 +132,5 @@ impl Options {
         self.http_proxy
             .as_ref()
             .filter(|_| !self.no_proxy.exempts(url))
-    }
-}
-
-/// The base URL of an API. What a URL can hold beside it would get lost or go astray: routes are
-/// appended to the path, and a user and password would take the place of the token.
-pub fn base_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_base = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    is_base.then_some(url)
-}
-
-/// Whether `url` is on this machine: 127.0.0.0/8, also as IPv4-mapped IPv6 addresses, `[::1]`, and
-/// `localhost` with its subdomains (RFC 6761, section 6.3).
-pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    match host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-    {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => {
-            let host = host.strip_suffix('.').unwrap_or(host);
-            host == "localhost" || host.ends_with(".localhost")
-        }
     }
 }

@@ -9,8 +9,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::masker::Masker;
-
 /// The replacement for a secret in logs, messages and metadata.
 pub const MASK: &str = "***";
 
@@ -46,11 +44,6 @@ impl Secret {
     /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
-    }
-
-    /// Replaces this secret in `text` by [`MASK`], like [`Client::masked`](crate::Client::masked).
-    pub fn mask_in(&self, text: &str) -> String {
-        Masker::new([self]).mask(text)
     }
 
     /// All forms of the secret of which no part may be shown.

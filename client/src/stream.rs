@@ -11,7 +11,7 @@ use nix::poll::PollFlags;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use super::connector::ConnectError;
+use super::connect_error::ConnectError;
 use super::socket::Socket;
 use super::waiting::{Interruption, Waiting};
 

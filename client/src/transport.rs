@@ -22,7 +22,8 @@ use once_cell::sync::OnceCell;
 use rustls::ClientConfig;
 use url::Url;
 
-use super::connector::{self, ConnectError};
+use super::connect_error::ConnectError;
+use super::connector;
 use super::failed_attempt::{ExchangeError, FailedAttempt};
 use super::limits::{MAX_BODY, MAX_ERROR_BODY, connect_timeout};
 use super::lookup::Threads;

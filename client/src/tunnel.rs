@@ -9,7 +9,7 @@ use nix::poll::PollFlags;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::connector::ConnectError;
+use super::connect_error::{ConnectError, Refusal};
 use super::socket::Socket;
 use super::waiting::Waiting;
 use crate::Proxy;
@@ -22,15 +22,6 @@ const MAX_HEAD: usize = 8 << 10;
 
 /// The largest accepted number of headers in a response.
 const MAX_HEADERS: usize = 100;
-
-/// Why the proxy has opened no tunnel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It responded with this status.
-    Status(StatusCode),
-    /// Its response is not HTTP.
-    NotHttp,
-}
 
 /// The CONNECT request for a tunnel to the host and port of `service`, with the proxy's
 /// credentials.

@@ -4,6 +4,7 @@ mod option;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 
 use option::{ValueKind, mask_argument, mask_value};
 

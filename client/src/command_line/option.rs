@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::text::{head, is_pkcs11_uri, mask_text, tail, user_information};
+use super::words::{PKCS11_TOKENS, TOKEN_LABEL, ends_in, last_word};
 use crate::secret::MASK;
 
 /// The kind of an option's value.
@@ -47,12 +48,6 @@ const OPTIONS: &[(ValueKind, &[&str])] = &[
     (ValueKind::Proxy, &["x", "proxy", "preproxy"]),
     (ValueKind::Plain, PKCS11_TOKENS),
 ];
-
-/// Options whose value is the name of a PKCS #11 token, which is not a secret.
-pub(super) const PKCS11_TOKENS: &[&str] = &["nss-token", "pkcs11-token", "hsm-token", "init-token"];
-
-/// The label of our own token.
-pub(super) const TOKEN_LABEL: &str = "SignPath";
 
 /// The endings of other options with a secret value, such as `-Dgpg.passphrase=`.
 const SECRET_ENDINGS: &[&str] = &[
@@ -150,26 +145,6 @@ fn kind_of(option: &str) -> ValueKind {
 fn ending_in(option: &str, endings: &[(&str, ValueKind)]) -> Option<ValueKind> {
     let mut endings = endings.iter();
     endings.find_map(|(ending, kind)| ends_in(option, ending).then_some(*kind))
-}
-
-pub(super) fn ends_in(text: &str, ending: &str) -> bool {
-    let start = text.len().checked_sub(ending.len());
-    start
-        .and_then(|start| text.get(start..))
-        .is_some_and(|end| end.eq_ignore_ascii_case(ending))
-}
-
-/// For example `token` in `api-token`, `api_token` and `api.token`, and `Token` in `apiToken`.
-pub(super) fn last_word(name: &str) -> &str {
-    let start = name
-        .char_indices()
-        .rfind(|(_, character)| !character.is_ascii_lowercase());
-    let word = match start {
-        Some((start, character)) if character.is_ascii_uppercase() => name.get(start..),
-        Some((start, character)) => name.get(start + character.len_utf8()..),
-        None => Some(name),
-    };
-    word.unwrap_or_default()
 }
 
 fn replaced(text: &str, hidden: Range<usize>) -> String {

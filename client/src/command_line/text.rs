@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::option::{PKCS11_TOKENS, TOKEN_LABEL, ends_in, last_word};
+use super::words::{PKCS11_TOKENS, TOKEN_LABEL, ends_in, last_word};
 use crate::secret::MASK;
 
 /// Endings of names before `=` whose value is a secret anywhere in an argument: `pin-value` in a
