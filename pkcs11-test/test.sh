@@ -114,6 +114,7 @@ main() {
     install_requirements
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
+    RUSTDOCFLAGS="-D warnings" check "the documentation" doc --workspace --no-deps --locked --quiet
     page_checks
     build
     crates_alone

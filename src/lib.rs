@@ -4,6 +4,12 @@
 //! private key objects of a single token, and turns `C_Sign` into SignPath's fast signing requests.
 //! The private keys never leave SignPath.
 //!
+//! A program that signs and verifies, which the tests compile and run as C and as C++:
+//!
+//! ```c
+#![doc = include_str!("../tests/header/sign.c")]
+//! ```
+//!
 //! A call enters through [`ffi`], looks up the [`module`], its [`token`] and [`session`], and runs
 //! an [`operation`] on the objects in the [`catalog`]. Only [`signpath_client`] uses the network,
 //! and it knows nothing about PKCS #11. Settings come from [`signpath_config`]; log messages go

@@ -1,5 +1,21 @@
 //! Reads the environment and the configuration file into a validated [`Config`], and converts PINs
 //! to [`Credentials`](signpath_client::Credentials). The module and the command share this crate.
+//!
+//! `settings` is the table of all settings. `sources` looks a setting up in the environment, then in the
+//! `file`; `values` parses it, and `proxy` chooses the proxy. `report` describes where each value came
+//! from.
+//!
+//! ```
+//! use signpath_config::{Config, ErrorKind};
+//!
+//! let config = Config::load()?;
+//! let credentials = config.credentials_of_login(b"", b"c3e1b8f0-5d2a-4a3c-9a51-000000000000:token")?;
+//! assert_eq!(credentials.organization_id, "c3e1b8f0-5d2a-4a3c-9a51-000000000000");
+//!
+//! let error = config.credentials_of_login(b"", b"1234").err().ok_or("a PIN that means nothing")?;
+//! assert_eq!(error.kind, ErrorKind::Pin);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

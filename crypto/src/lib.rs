@@ -1,4 +1,26 @@
 //! Digests, public keys, X.509 certificates, and signature verification. No I/O and no PKCS #11.
+//!
+//! [`HashAlgorithm`] makes a [`Digest`], or [`parse_digest_info`] takes one out of what CKM_RSA_PKCS signs.
+//! A [`PublicKey`] comes from a [`Certificate`], from a SubjectPublicKeyInfo, or from its numbers, and
+//! verifies signatures in a [`Scheme`]. ECDSA signatures are r‖s; [`ieee_from_asn1`] and
+//! [`asn1_from_ieee`] convert them.
+//!
+//! ```
+//! use signpath_crypto::{HashAlgorithm, ieee_from_asn1, asn1_from_ieee, parse_digest_info};
+//!
+//! let digest = HashAlgorithm::Sha256.digest(b"abc");
+//! assert_eq!(digest.value.len(), 32);
+//!
+//! // The DigestInfo of SHA-256 (RFC 8017, section 9.2, note 1) with that digest.
+//! let prefix = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+//! let digest_info = [&prefix[..], &digest.value].concat();
+//! assert_eq!(parse_digest_info(&digest_info)?, digest);
+//!
+//! let signature = [[1; 32], [2; 32]].concat();
+//! let der = asn1_from_ieee(&signature).ok_or("not r and s")?;
+//! assert_eq!(ieee_from_asn1(&der, 32).as_deref(), Some(&signature[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

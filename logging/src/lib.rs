@@ -3,6 +3,23 @@
 //! All crates log through the macros of [`log`], which this crate implements. [`configure`] sets
 //! the levels and where to log. Lines logged during a PKCS #11 call carry the number that
 //! [`begin_call`] assigned to the call.
+//!
+//! `console` writes to the standard stream. `file` appends to the log file, which `folder` opens safely
+//! and `rotation` replaces when it is full. Nothing that goes wrong with a log reaches the caller.
+//!
+//! ```
+//! use signpath_logging::{Level, OutputStream, configure};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! configure((Level::Error, OutputStream::Stderr), (Level::Info, directory.path()));
+//! log::info!(target: "signpath", "the list of signing policies is up to date");
+//! log::debug!(target: "signpath", "not logged at this level");
+//!
+//! let file = directory.path().join("SignPath.CryptoProviders.Cryptoki.txt");
+//! let lines = std::fs::read_to_string(file)?;
+//! assert!(lines.ends_with("info: the list of signing policies is up to date\n"), "{lines}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
