@@ -4,9 +4,10 @@
 # last commit, so that nothing else changes meanwhile.
 #
 # Usage: mutants.sh [EVERY]
-# Tries each EVERYth mutant of those listed, all of them by default. That takes hours; the same number picks the same mutants as
-# long as the code is the same. The result is a line for each mutant in target/mutants/results; those that no test noticed are
-# compared with pkcs11-test/mutants.missed, and one that is not in it makes the exit status 1.
+# First tries the breakages that pkcs11-test/breakages lists, then each EVERYth mutant, all of them by default; 0 is none. All of
+# them take hours; the same number picks the same mutants as long as the code is the same. The result is a line for each in
+# target/mutants/results; those that no test noticed are compared with pkcs11-test/mutants.missed, and one that is not in it
+# makes the exit status 1.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -38,8 +39,8 @@ options=()
 for file in "${FILES[@]}"; do
     options+=(--file "$file")
 done
-cargo mutants --workspace --list --json --diff "${options[@]}" 2>/dev/null |
-    jq --compact-output --argjson every "$every" 'to_entries[] | select(.key % $every == 0) | .value' >"$folder/list"
+cargo mutants --workspace --list --json --diff "${options[@]}" 2>/dev/null | jq --compact-output --argjson every "$every" \
+    'to_entries[] | select($every > 0 and .key % $every == 0) | .value' >"$folder/list"
 
 cargo build --locked --quiet --package signpath-pkcs11 --lib
 mapfile -t tests < <(cargo test --locked --quiet --package signpath-pkcs11 --no-run --message-format json --test '*' |
@@ -60,6 +61,16 @@ try() {
 
 [[ $(try signpath-pkcs11) == missed ]] || { echo "${0##*/}: the tests fail without a change." >&2; exit 1; }
 : >"$results"
+while IFS='|' read -r name package file expression; do
+    [[ $name != '#'* ]] || continue
+    perl -0pi -e "$expression" "$file"
+    if git diff --quiet; then
+        echo "${0##*/}: $file has nothing to break for \"$name\"." >&2
+        exit 1
+    fi
+    printf '%s %s: %s\n' "$(try "$package")" "$file" "$name" | tee --append "$results"
+    git checkout --quiet .
+done <"$root/pkcs11-test/breakages"
 while IFS= read -r mutant; do
     jq --raw-output .diff <<<"$mutant" >"$folder/diff"
     # The lines of a mutant move; its function and what became of it stay.
