@@ -86,7 +86,7 @@ impl Module {
             return Err(already());
         }
         let config = Config::load_and_log()?;
-        config.say_notices();
+        config.log_notices();
         let module = Arc::new(Self {
             token: Token::new(config, threads)?,
             sessions: Mutex::default(),

@@ -40,7 +40,7 @@ impl Organization {
     pub fn configured() -> Result<Self, Failure> {
         let config = Config::load()?;
         configure_logging(&config);
-        config.say_notices();
+        config.log_notices();
         let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
         let transport = Arc::new(Transport::new(
             config.client_options.clone(),
@@ -82,7 +82,7 @@ impl Organization {
                 return Ok(kept.swap_remove(index));
             }
         }
-        let answer = self.ask(Retry::Never(REFRESH_LIMIT));
+        let answer = self.ask(Retry::Once(REFRESH_LIMIT));
         cache.note(&answer);
         let policies = match answer {
             Err(error) if error.kind != ErrorKind::Unauthorized => {

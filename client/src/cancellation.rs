@@ -8,7 +8,7 @@ use crate::error::{Reason, Result};
 
 /// How often a waiting call checks whether it has been cancelled. The check is cheap, whereas
 /// waking a thread that waits for a socket would need another descriptor.
-pub const PATIENCE: Duration = Duration::from_millis(25);
+pub const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Ends the calls that it is passed to, with an error. Clones are cancelled together.
 ///
@@ -43,12 +43,12 @@ pub const PATIENCE: Duration = Duration::from_millis(25);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Cancellation {
-    /// Its own state first, then those of the cancellations it is a part of.
-    states: Vec<Arc<State>>,
+    /// Its own signal first, then those of the cancellations it is a part of.
+    signals: Vec<Arc<Signal>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Signal {
     /// The reason to end calls at once.
     at_once: OnceLock<Reason>,
     /// The reason to send no more requests. A request in flight is still completed.
@@ -65,21 +65,21 @@ impl Cancellation {
     /// A cancellation that has not been triggered.
     pub fn new() -> Self {
         Self {
-            states: vec![Arc::default()],
+            signals: vec![Arc::default()],
         }
     }
 
     /// A part of this cancellation: it is cancelled together with this one, or on its own.
-    pub fn part(&self) -> Self {
+    pub fn child(&self) -> Self {
         let own = std::iter::once(Arc::default());
         Self {
-            states: own.chain(self.states.iter().cloned()).collect(),
+            signals: own.chain(self.signals.iter().cloned()).collect(),
         }
     }
 
     /// Ends current and later calls with `reason`. Only the first reason counts.
     pub fn cancel(&self, reason: impl StdError + Send + Sync + 'static) {
-        if let Some(own) = self.states.first() {
+        if let Some(own) = self.signals.first() {
             let _ = own.at_once.set(Arc::new(reason));
         }
     }
@@ -87,7 +87,7 @@ impl Cancellation {
     /// Ends current and later calls with `reason` before their next request. A call whose request
     /// is in flight still gets the response.
     pub fn cancel_after_attempt(&self, reason: impl StdError + Send + Sync + 'static) {
-        if let Some(own) = self.states.first() {
+        if let Some(own) = self.signals.first() {
             let _ = own.after_attempt.set(Arc::new(reason));
         }
     }
@@ -97,7 +97,7 @@ impl Cancellation {
     /// # Errors
     /// The reason, if it has been cancelled.
     pub fn check(&self) -> Result<()> {
-        self.first(|state| &state.at_once)
+        self.first(|signal| &signal.at_once)
     }
 
     /// Whether another request may be sent.
@@ -106,11 +106,14 @@ impl Cancellation {
     /// The reason, if no more requests may be sent.
     pub(crate) fn check_attempt(&self) -> Result<()> {
         self.check()?;
-        self.first(|state| &state.after_attempt)
+        self.first(|signal| &signal.after_attempt)
     }
 
-    fn first(&self, reason: impl Fn(&State) -> &OnceLock<Reason>) -> Result<()> {
-        let mut reasons = self.states.iter().filter_map(|state| reason(state).get());
+    fn first(&self, reason: impl Fn(&Signal) -> &OnceLock<Reason>) -> Result<()> {
+        let mut reasons = self
+            .signals
+            .iter()
+            .filter_map(|signal| reason(signal).get());
         reasons
             .next()
             .map_or(Ok(()), |reason| Err(reason.clone().into()))
@@ -129,7 +132,7 @@ mod tests {
     #[test]
     fn cancelling_a_part_does_not_cancel_the_whole() {
         let whole = Cancellation::new();
-        let (first, second) = (whole.part(), whole.part());
+        let (first, second) = (whole.child(), whole.child());
         first.cancel(reason("the part's own"));
         assert!(whole.check().is_ok() && second.check().is_ok());
         whole.cancel(reason("the whole's"));
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn cancel_after_attempt_does_not_interrupt_the_current_attempt() {
         let whole = Cancellation::new();
-        let part = whole.part();
+        let part = whole.child();
         part.cancel_after_attempt(reason("logged out"));
         assert!(part.check().is_ok());
         assert!(part.check_attempt().is_err());

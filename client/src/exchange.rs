@@ -98,7 +98,7 @@ impl Client {
         let one_attempt = self.options().http_request_timeout;
         let time_limit = attempts.time_limit(match call.retry {
             Retry::Configured => one_attempt,
-            Retry::Never(within) => one_attempt.min(within),
+            Retry::Once(within) => one_attempt.min(within),
         });
         let started = Instant::now();
         let mut request = request(url)?;

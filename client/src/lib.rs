@@ -86,7 +86,7 @@ mod unexpected;
 mod waiting;
 
 pub use api_url::{base_url, is_loopback};
-pub use cancellation::{Cancellation, PATIENCE};
+pub use cancellation::{Cancellation, POLL_INTERVAL};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind, Result};

@@ -35,7 +35,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 ///
 /// # service.inject(Fault::on("GET /Cryptoki/MySigningPolicies", busy()).times(1))?;
 /// // The service responds with 503 once more.
-/// let only_now = Retry::Never(Duration::from_secs(5));
+/// let only_now = Retry::Once(Duration::from_secs(5));
 /// let error = client.signing_policies(only_now, &cancellation).err().ok_or("an answer")?;
 /// assert_eq!((error.kind, error.status), (ErrorKind::Unavailable, Some(503)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,7 +45,7 @@ pub enum Retry {
     /// Retry within the configured total time.
     Configured,
     /// Make only one attempt, with this time limit.
-    Never(Duration),
+    Once(Duration),
 }
 
 /// The attempts of one call. A copy counts its own attempts but shares the total time.

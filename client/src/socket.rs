@@ -91,7 +91,7 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket is ready for `flags`, but no longer than `PATIENCE`.
+    /// Waits until the socket is ready for `flags`, but no longer than `POLL_INTERVAL`.
     ///
     /// # Errors
     /// See [`Interruption`].

@@ -50,7 +50,7 @@ impl Link {
         wanted.contains(PollFlags::POLLOUT)
     }
 
-    /// Waits until the stream can make progress, but no longer than `PATIENCE`.
+    /// Waits until the stream can make progress, but no longer than `POLL_INTERVAL`.
     ///
     /// # Errors
     /// See [`Interruption`].

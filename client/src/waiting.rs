@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::cancellation::{Cancellation, PATIENCE};
+use super::cancellation::{Cancellation, POLL_INTERVAL};
 use crate::error::Error;
 
 /// The deadline and the cancellation of a call.
@@ -53,10 +53,10 @@ impl<'a> Waiting<'a> {
         if left.is_zero() {
             return Err(Interruption::TimedOut);
         }
-        Ok(left.min(PATIENCE))
+        Ok(left.min(POLL_INTERVAL))
     }
 
-    /// Waits until one of the sockets is ready, but no longer than [`PATIENCE`].
+    /// Waits until one of the sockets is ready, but no longer than [`POLL_INTERVAL`].
     ///
     /// # Errors
     /// See [`Interruption`].
@@ -121,7 +121,7 @@ pub(crate) fn pause(time: Duration, cancellation: &Cancellation) -> crate::error
         if left.is_zero() {
             return Ok(());
         }
-        thread::sleep(left.min(PATIENCE));
+        thread::sleep(left.min(POLL_INTERVAL));
     }
 }
 

@@ -168,7 +168,7 @@ impl Config {
     }
 
     /// Logs the [`Self::notices`]. Call it once logging has been configured.
-    pub fn say_notices(&self) {
+    pub fn log_notices(&self) {
         for notice in &self.notices {
             warn!("{notice}");
         }

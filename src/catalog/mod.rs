@@ -15,7 +15,7 @@ use signpath_platform::lock::{Condvar, Mutex};
 
 use crate::object::Options;
 use signpath_client::{
-    Cancellation, Client, PATIENCE, PolicyCache, PolicyList, PolicyName, Retry, SigningPolicy,
+    Cancellation, Client, POLL_INTERVAL, PolicyCache, PolicyList, PolicyName, Retry, SigningPolicy,
 };
 pub use snapshot::Snapshot;
 
@@ -243,7 +243,7 @@ impl Catalog {
                 if need == Need::Optional && started.elapsed() >= OPTIONAL_LIMIT {
                     return Err(no_list_yet());
                 }
-                state = self.answered.wait_for(state, PATIENCE);
+                state = self.answered.wait_for(state, POLL_INTERVAL);
             }
             // The request may have been cancelled; then the next caller retries.
             let failed = state.last_failure.as_ref();
@@ -294,8 +294,8 @@ impl Catalog {
             }
         }
         let retry = match (has_another, need) {
-            (true, _) => Retry::Never(REFRESH_LIMIT),
-            (false, Need::Optional) => Retry::Never(OPTIONAL_LIMIT),
+            (true, _) => Retry::Once(REFRESH_LIMIT),
+            (false, Need::Optional) => Retry::Once(OPTIONAL_LIMIT),
             (false, _) => Retry::Configured,
         };
         let answer = self.client.signing_policies(retry, cancellation);

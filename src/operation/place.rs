@@ -172,7 +172,7 @@ impl<T> Occupied<'_, T> {
     /// A cancellation for waits of this call: it is triggered by `whole`, and if the operation is
     /// cancelled.
     pub fn wait(&self, whole: &Cancellation) -> Cancellation {
-        let part = whole.part();
+        let part = whole.child();
         match &mut self.place.state.lock().content {
             Content::InUse { call, wait, .. } if *call == self.call => *wait = Some(part.clone()),
             _ => part.cancel(CancellationReason(canceled())),

@@ -101,7 +101,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
     let client = Client::new(transport, &credentials, &[]);
     let listed = {
         let _progress = Progress::start("Asking for the signing policies");
-        client.signing_policies(Retry::Never(TIME_LIMIT), &Cancellation::new())
+        client.signing_policies(Retry::Once(TIME_LIMIT), &Cancellation::new())
     };
     let listed = match listed {
         Ok(listed) => listed,
