@@ -277,6 +277,7 @@ fn check_private(metadata: &Metadata) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::credentials::Credentials;
+    use crate::error::Error;
     use crate::lookup::Threads;
     use crate::options::Options;
     use crate::policy_name::PolicyName;
@@ -390,5 +391,22 @@ mod tests {
                 .iter()
                 .all(|name| name.len() == 64 && *name != hex_digest(b"bc"))
         );
+    }
+
+    #[test]
+    fn only_a_refused_user_loses_the_cached_list() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = cache(directory.path());
+        cache.note(&Ok(PolicyList::new(policies(), &cache.masker)));
+        for kind in [
+            ErrorKind::Unavailable,
+            ErrorKind::Failed,
+            ErrorKind::Refused,
+        ] {
+            cache.note(&Err(Error::new(kind, "")));
+            assert_eq!(listed(cache.read()), policies(), "{kind:?}");
+        }
+        cache.note(&Err(Error::new(ErrorKind::Unauthorized, "")));
+        assert!(cache.read().is_none());
     }
 }

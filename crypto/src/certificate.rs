@@ -176,3 +176,23 @@ fn authority_key_identifier(certificate: &X509Certificate) -> Option<Vec<u8>> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by openssl: two certificates with the same name and key but other subject key identifiers, and
+    /// one that names the first of those.
+    const SAME_ISSUER_KEY: &[u8] = include_bytes!("fixtures/same-issuer-key.pem");
+
+    #[test]
+    fn an_issuer_is_known_by_its_key_identifier_too() {
+        let certificates = Certificate::from_pem(SAME_ISSUER_KEY).unwrap();
+        let [issuer, other, leaf] = &certificates[..] else {
+            panic!("{certificates:?}");
+        };
+        assert!(issuer.issued(leaf));
+        assert!(!other.issued(leaf), "another key identifier");
+        assert!(!leaf.issued(issuer), "another name");
+    }
+}

@@ -325,3 +325,31 @@ pub mod examined {
         (result, COUNT.get() - before)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_the_service_only_for_what_a_signing_policy_can_have() {
+        let class = |class: Class| (CKA_CLASS, attributes::ulong(class.id()));
+        let token = |value| (CKA_TOKEN, vec![value]);
+        let private = |value| (CKA_PRIVATE, vec![value]);
+        for (template, with_login, without) in [
+            (vec![], true, true),
+            (vec![class(Class::Certificate), token(CK_TRUE)], true, true),
+            (vec![class(Class::PrivateKey)], true, false),
+            (vec![private(CK_TRUE)], true, false),
+            (vec![private(CK_FALSE)], true, true),
+            (vec![class(Class::Profile)], false, false),
+            (vec![token(CK_FALSE)], false, false),
+        ] {
+            let template: Vec<_> = template
+                .iter()
+                .map(|(id, value)| Attribute::new(*id, value.len(), || value.as_slice()))
+                .collect();
+            assert_eq!(may_match_policy(&template, true), with_login);
+            assert_eq!(may_match_policy(&template, false), without);
+        }
+    }
+}

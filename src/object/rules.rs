@@ -300,6 +300,34 @@ mod tests {
     use crate::constant_names;
 
     #[test]
+    fn a_value_has_a_length_of_its_type() {
+        let number = size_of::<CK_ULONG>();
+        for (value_type, lengths, others) in [
+            (ValueType::Boolean, vec![1], vec![0, 2, number]),
+            (ValueType::Number, vec![number], vec![0, 1, number + 1]),
+            (
+                ValueType::Numbers,
+                vec![0, number, 3 * number, MAX_VALUE_LENGTH],
+                vec![1, number + 1, MAX_VALUE_LENGTH + number],
+            ),
+            (ValueType::Date, vec![0, 8], vec![1, 10]),
+            (
+                ValueType::Bytes,
+                vec![0, 1, MAX_VALUE_LENGTH],
+                vec![MAX_VALUE_LENGTH + 1],
+            ),
+            (ValueType::Template, vec![0], vec![number]),
+        ] {
+            for length in lengths {
+                assert!(value_type.has_length(length), "{length}");
+            }
+            for length in others {
+                assert!(!value_type.has_length(length), "{length}");
+            }
+        }
+    }
+
+    #[test]
     fn every_known_attribute_has_a_name() {
         let of_ours = RULES.iter().map(|(id, ..)| id);
         for id in of_ours.chain(OTHERS.iter().flat_map(|(_, ids)| *ids)) {

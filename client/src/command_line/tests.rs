@@ -135,6 +135,10 @@ fn masks_the_values_of_secret_options_and_attributes() {
             "curl --header=proxy-authorization:*** -H \"private-token: ***\"",
         ),
         (
+            &["curl", "--header=Cookie: a=1; b=2\nAccept: c", "-v"],
+            "curl \"--header=Cookie: ***\nAccept: c\" -v",
+        ),
+        (
             &[
                 "curl",
                 "-u",
