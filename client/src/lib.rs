@@ -103,3 +103,13 @@ pub use secret::{MASK, Secret, secret_digest};
 pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_supported_size};
 pub use transport::Transport;
 pub use tunnel::connect_request;
+
+/// The same random cases in each run.
+#[cfg(test)]
+fn same_cases() -> proptest::prelude::ProptestConfig {
+    proptest::prelude::ProptestConfig {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    }
+}

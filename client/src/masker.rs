@@ -109,7 +109,13 @@ impl Secret {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::same_cases;
 
     /// The encoded forms are the output of `base64` and `jq -r @uri`.
     #[test]
@@ -149,5 +155,35 @@ mod tests {
         let secret = Secret::new("t0ken".to_owned());
         assert_eq!(secret.mask_in("a t0ken, t0ken"), "a ***, ***");
         assert_eq!(Secret::new(String::new()).mask_in("text"), "text");
+    }
+
+    proptest! {
+        #![proptest_config(same_cases())]
+
+        #[test]
+        fn shows_no_piece_of_a_secret_in_any_encoding(
+            secret in "[!-~]{12,40}",
+            before in "[ -~]{0,20}",
+            after in "[ -~]{0,20}",
+            from in 0..4_usize,
+        ) {
+            let encoded = |text: &str| [STANDARD.encode(text), URL_SAFE.encode(text)];
+            let percent = utf8_percent_encode(&secret, NON_ALPHANUMERIC).to_string();
+            let whole = format!("{before}{secret}{after}");
+            let texts = [whole.clone(), format!("{before}{}", &secret[from..]), percent];
+            let masker = Masker::new([&Secret::new(secret.clone())]);
+            for text in texts.into_iter().chain(encoded(&whole)).chain(encoded(&secret)) {
+                let masked = masker.mask(&text);
+                for piece in secret.as_bytes().windows(PIECE) {
+                    let piece = std::str::from_utf8(piece).unwrap();
+                    prop_assert!(!masked.contains(piece), "{text}: {masked}");
+                }
+                let decodings = [STANDARD.decode(&masked), URL_SAFE.decode(&masked)];
+                for decoded in decodings.into_iter().flatten() {
+                    let decoded = String::from_utf8_lossy(&decoded);
+                    prop_assert!(!decoded.contains(&secret), "{text}: {masked}");
+                }
+            }
+        }
     }
 }

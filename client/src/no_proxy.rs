@@ -126,7 +126,10 @@ impl Hosts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::same_cases;
 
     #[test]
     fn entries_exempt_hosts_networks_and_ports() {
@@ -212,6 +215,33 @@ mod tests {
                 let url = Url::parse(&format!("https://{host}/")).unwrap();
                 assert!(no_proxy.exempts(&url), "{list}");
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(same_cases())]
+
+        #[test]
+        fn a_listed_name_exempts_itself_and_its_subdomains_and_nothing_else(
+            name in "[a-z]{1,8}(\\.[a-z]{2,5}){1,2}",
+            label in "[a-z]{1,6}",
+            noise in "[ -~]{0,30}",
+        ) {
+            prop_assume!(!name.ends_with("localhost"));
+            let exempts = |list: &str, host: &str| {
+                let url = Url::parse(&format!("https://{host}/")).unwrap();
+                NoProxy::parse(list).0.exempts(&url)
+            };
+            let subdomain = format!("{label}.{name}");
+            for list in [name.clone(), format!(".{name}"), format!("*.{name}"), format!("x.example, {name}.")] {
+                prop_assert!(exempts(&list, &name), "{list}");
+                prop_assert!(exempts(&list, &subdomain), "{list}");
+                prop_assert!(!exempts(&list, &format!("{label}{name}")), "{list}");
+                prop_assert!(!exempts(&list, &format!("{name}.{label}")) || format!("{name}.{label}").ends_with("example"), "{list}");
+            }
+            // Whatever else is in the list, the name in it counts.
+            let list = format!("{} {name}", noise.replace('*', ""));
+            prop_assert!(exempts(&list, &name));
         }
     }
 }

@@ -64,7 +64,10 @@ fn decode(data: &[u8]) -> spki::der::Result<(AlgorithmIdentifierRef<'_>, &[u8])>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::same_cases;
 
     /// RFC 8017, section 9.2, note 1: the DER encoding of everything before the digest.
     const PREFIXES: [(HashAlgorithm, &[u8]); 5] = [
@@ -151,6 +154,31 @@ mod tests {
         ] {
             let reason = parse_digest_info(&data).unwrap_err();
             assert!(reason.contains(expected), "{name}: {reason}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(same_cases())]
+
+        #[test]
+        fn a_changed_digest_info_is_refused_or_has_another_digest(
+            (hash, prefix) in prop::sample::select(PREFIXES.to_vec()),
+            position in any::<prop::sample::Index>(),
+            change in 1..=255_u8,
+        ) {
+            let mut changed = digest_info(hash, prefix);
+            let position = position.index(changed.len());
+            changed[position] ^= change;
+            let parsed = parse_digest_info(&changed);
+            prop_assert_eq!(parsed.is_ok(), position >= prefix.len());
+            if let Ok(parsed) = parsed {
+                prop_assert_ne!(parsed.value, vec![0xA5; hash.digest_length()]);
+            }
+        }
+
+        #[test]
+        fn refuses_any_other_bytes(data in prop::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert!(parse_digest_info(&data).is_err());
         }
     }
 }

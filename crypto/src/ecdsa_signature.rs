@@ -32,7 +32,10 @@ pub fn asn1_from_ieee(signature: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::same_cases;
 
     #[test]
     fn pads_integers_with_zeros_and_removes_the_sign_byte() {
@@ -63,6 +66,27 @@ mod tests {
             b"",
         ] {
             assert_eq!(ieee_from_asn1(der, 1), None, "{der:02x?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(same_cases())]
+
+        #[test]
+        fn converts_any_signature_to_asn1_and_back(
+            length in 1..=66_usize,
+            bytes in prop::collection::vec(any::<u8>(), 132),
+        ) {
+            let signature = &bytes[..2 * length];
+            let der = asn1_from_ieee(signature).unwrap();
+            prop_assert_eq!(ieee_from_asn1(&der, length).unwrap(), signature);
+        }
+
+        #[test]
+        fn reads_any_bytes_as_a_signature_or_not_at_all(der in prop::collection::vec(any::<u8>(), 0..80)) {
+            if let Some(signature) = ieee_from_asn1(&der, 32) {
+                prop_assert_eq!(asn1_from_ieee(&signature).unwrap(), der);
+            }
         }
     }
 }

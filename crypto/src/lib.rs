@@ -90,3 +90,13 @@ pub struct Digest {
     /// The digest itself.
     pub value: Vec<u8>,
 }
+
+/// The same random cases in each run.
+#[cfg(test)]
+fn same_cases() -> proptest::prelude::ProptestConfig {
+    proptest::prelude::ProptestConfig {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    }
+}
