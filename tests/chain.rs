@@ -167,19 +167,19 @@ fn a_bundle_that_cannot_be_read_stops_c_initialize_and_is_named() {
     let parameters = "-----BEGIN DH PARAMETERS-----\nMAA=\n-----END DH PARAMETERS-----\n";
     for (path, reason) in [
         (folder.path().join("missing.pem"), "No such file"),
-        (folder.path().to_owned(), "cannot be read"),
-        (file("empty.pem", b""), "holds no PEM certificate"),
+        (folder.path().to_owned(), "cannot read"),
+        (file("empty.pem", b""), "contains no PEM certificate"),
         (
             file("der.pem", b"\x30\x03\x02\x01\x01"),
-            "holds no PEM certificate",
+            "contains no PEM certificate",
         ),
         (
             file("garbage.pem", pem.as_bytes()),
-            "PEM block 1 is no X.509 certificate",
+            "PEM block 1 is not a valid X.509 certificate",
         ),
         (
             file("parameters.pem", parameters.as_bytes()),
-            "PEM block 1 is no X.509 certificate",
+            "PEM block 1 is not a valid X.509 certificate",
         ),
     ] {
         let child = || {

@@ -16,11 +16,11 @@ fn older_names_and_misspelt_variables_are_a_warning_each_where_the_log_shows_war
     std::fs::write(&path, "{\n\"CIUserToken\": \"s3cret\"}").unwrap();
     let path = path.to_str().unwrap();
     let warnings = [
-        "signpath-pkcs11: warning: environment variable SIGNPATH_API_TOKN: not a setting, ignored; \
-         SIGNPATH_API_TOKEN was probably meant",
+        "signpath-pkcs11: warning: environment variable SIGNPATH_API_TOKN: unknown setting, ignored; \
+         did you mean SIGNPATH_API_TOKEN?",
         &format!(
             "signpath-pkcs11: warning: configuration file {path}, line 2, setting CIUserToken: \
-             this name is deprecated, use ApiToken"
+             this name is deprecated; use ApiToken instead"
         ),
     ];
     for (level, expected) in [("warning", &warnings[..]), ("error", &[])] {
@@ -75,7 +75,7 @@ fn proxy_variables_of_another_kind_are_a_warning_unless_no_proxy_exempts_the_api
         (
             &[socks][..],
             &[
-                "environment variable https_proxy: SOCKS proxies are not supported, ignored; no proxy is used; set HttpProxy or http_proxy",
+                "environment variable https_proxy: SOCKS proxies are not supported, ignored; using no proxy; set HttpProxy or http_proxy",
             ][..],
         ),
         (&[socks, ("no_proxy", "*")], &[]),
@@ -85,7 +85,7 @@ fn proxy_variables_of_another_kind_are_a_warning_unless_no_proxy_exempts_the_api
                 ("http_proxy", "proxy.example:3128"),
                 ("no_proxy", "intern.example 10.0.0.0/99"),
             ],
-            &["environment variable no_proxy: cannot read 10.0.0.0/99, ignored"],
+            &["environment variable no_proxy: invalid entries 10.0.0.0/99, ignored"],
         ),
     ] {
         let Some(warnings) = warnings(test_name!(), "{}", more) else {
@@ -100,31 +100,30 @@ fn an_unknown_setting_is_a_warning_with_what_was_probably_meant() {
     for (content, expected) in [
         (
             "{\n\"TlsCAFile\": \"s3cret\"}",
-            &["line 2, setting TlsCAFile: not a setting, ignored; TlsCaFile was probably meant"][..],
+            &["line 2, setting TlsCAFile: unknown setting, ignored; did you mean TlsCaFile?"][..],
         ),
         (
             r#"{"Apitokn": "s3cret", "apitoken": "s3cret"}"#,
             &[
-                "setting Apitokn: not a setting, ignored; ApiToken was probably meant",
-                "setting apitoken: not a setting, ignored; ApiToken was probably meant",
+                "setting Apitokn: unknown setting, ignored; did you mean ApiToken?",
+                "setting apitoken: unknown setting, ignored; did you mean ApiToken?",
             ],
         ),
         (
             r#"{"LoginRequired": false}"#,
-            &["not a setting, ignored; Cryptoki.LoginRequired was probably meant"],
+            &["unknown setting, ignored; did you mean Cryptoki.LoginRequired?"],
         ),
         (
             r#"{"Log": {"Fil": {"s3cret": 1}}}"#,
-            &["setting Log.Fil: not a setting, ignored; Log.File was probably meant"],
+            &["setting Log.Fil: unknown setting, ignored; did you mean Log.File?"],
         ),
         (
             r#"{"Log.File.Level": "s3cret"}"#,
-            &["setting Log.File.Level: not a setting, ignored; expected an object for each level"],
+            &["setting Log.File.Level: unknown setting, ignored; use nested objects"],
         ),
         (
             r#"{"OfTheFuture": {"s3cret": {}}, "OfTheFuture": ["s3cret"]}"#,
-            &["setting OfTheFuture: not a setting of this version, ignored; docs/configuration.md";
-                2],
+            &["setting OfTheFuture: unknown setting, ignored; docs/configuration.md"; 2],
         ),
         (
             r#"{"Timeouts": {"HttpRequest": "00:00:30", "FirstRetryDelay": 1, "RetryCount": 3, "s3": 1}}"#,
@@ -132,12 +131,12 @@ fn an_unknown_setting_is_a_warning_with_what_was_probably_meant() {
                 "Timeouts.HttpRequest: removed in version 6, ignored; use HttpRequestTimeoutInSeconds",
                 "Timeouts.FirstRetryDelay: removed in version 6, ignored; the delay is fixed",
                 "Timeouts.RetryCount: removed in version 6, ignored; use ServiceUnavailable",
-                "setting Timeouts.s3: not a setting of this version",
+                "setting Timeouts.s3: unknown setting",
             ],
         ),
         (
             r#"{"Timeouts": "s3cret"}"#,
-            &["setting Timeouts: not a setting of this version, ignored"],
+            &["setting Timeouts: unknown setting, ignored"],
         ),
     ] {
         let Some(warnings) = warnings(test_name!(), content, &[]) else {
@@ -170,6 +169,6 @@ fn of_many_unknown_settings_the_first_are_told_and_how_many_more() {
         return;
     };
     assert_eq!(warnings.len(), 11);
-    assert!(warnings[10].ends_with(": 40 more names are not settings, ignored"));
+    assert!(warnings[10].ends_with(": 40 more unknown settings, ignored"));
     assert!(warnings.iter().all(|warning| warning.len() < 400));
 }

@@ -323,7 +323,7 @@ fn a_user_whom_the_service_refuses_by_now_cannot_log_in_again() {
     let lines = run.lines();
     assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, function) in lines.iter().zip(["C_Sign", "C_Sign", "C_Login", "C_Login"]) {
-        let start = format!("error: {function}: SignPath answered 401");
+        let start = format!("error: {function}: SignPath refused the API token (401");
         assert!(line.contains(&start), "{line}");
     }
 }
@@ -368,7 +368,7 @@ fn a_token_in_a_file_is_read_again_at_each_login_and_search_before_it() {
     run.assert_one_line(&[
         "C_Login: ApiToken: the file ",
         path.to_str().unwrap(),
-        "cannot be read",
+        "cannot read",
     ]);
     assert_eq!(
         users(&service),

@@ -245,12 +245,12 @@ fn the_user_of_the_libp11_engine_is_told_what_it_leaves_of_a_long_pin() {
     is_told(
         &bench,
         &mut bench.openssl(&uri, &[], &no_credentials),
-        "C_Login: the PIN is the first 31 bytes of an OrganizationId",
+        "C_Login: the tool truncated the PIN {OrganizationId}:{ApiToken} to 31 bytes",
     );
     let pin = format!("file:{}", pin.display());
     is_told(
         &bench,
         &mut bench.openssl(KEY, &["-passin", &pin], &no_credentials),
-        "C_Login: the PIN came empty, as the libp11 engine",
+        "C_Login: the PIN is empty (or too long for libp11)",
     );
 }

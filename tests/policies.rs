@@ -104,7 +104,7 @@ fn a_policy_with_garbage_for_a_certificate_hides_no_other() {
         return;
     };
     assert_eq!(said(&run.stdout), ["CKR_OK", "CKR_OK"]);
-    run.assert_one_line(&["warning", "signing policy demo/p-384", "left out"]);
+    run.assert_one_line(&["warning", "signing policy demo/p-384", "skipped"]);
 }
 
 #[test]
@@ -225,16 +225,16 @@ fn of_many_unusable_policies_a_few_are_named_and_the_rest_counted() {
     let lines = run.lines();
     let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
     for part in [
-        "an entry in the list of signing policies is unusable",
+        "invalid entry in the list of signing policies",
         "signing policy garbage/p",
         "signing policy quantum/p",
     ] {
         assert_eq!(count(part), 10, "{lines:#?}");
     }
     for part in [
-        "warning: more entries of the list that are left out: 9990",
-        "warning: more signing policies that are left out: 9990",
-        "warning: more signing policies whose key this version cannot sign with: 9990",
+        "warning: more invalid entries in the list of signing policies, skipped: 9990",
+        "warning: more unusable signing policies, skipped: 9990",
+        "warning: more signing policies whose key is not supported: 9990",
     ] {
         assert_eq!(count(part), 1, "{lines:#?}");
     }

@@ -403,7 +403,7 @@ fn a_folder_that_cannot_be_used_costs_a_warning_and_nothing_else() {
         return;
     };
     assert_eq!(said(&run), "signed");
-    run.assert_one_line(&["warning", "cannot be kept", "signpath-pkcs11"]);
+    run.assert_one_line(&["warning", "cannot write the cached list", "signpath-pkcs11"]);
     assert_eq!(bench.traffic(), (1, 1));
 
     fs::remove_file(&taken).unwrap();
@@ -411,6 +411,6 @@ fn a_folder_that_cannot_be_used_costs_a_warning_and_nothing_else() {
     symlink(elsewhere.path(), &taken).unwrap();
     let run = bench.sign(test_name!(), &[]).unwrap();
     assert_eq!(said(&run), "signed");
-    run.assert_one_line(&["warning", "cannot be kept", "symbolic link"]);
+    run.assert_one_line(&["warning", "cannot write the cached list", "symbolic link"]);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }

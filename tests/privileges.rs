@@ -167,24 +167,24 @@ fn assert_told(privilege: &Privilege, run: &Run, is_alone: bool) {
         let lines = run.lines().into_iter().filter(|line| line.contains(part));
         lines.collect::<Vec<_>>()
     };
-    let [warning] = lines("had no effect")[..] else {
+    let [warning] = lines("warning: ignored ")[..] else {
         panic!("{name}: {:#?}", run.lines());
     };
     for part in [
-        "warning: a process with more privileges than its caller (AT_SECURE",
+        "because set-user-ID and set-group-ID programs",
         "SIGNPATH_API_URL",
         "SIGNPATH_CONFIG_FILE",
         "https_proxy",
         "SSL_CERT_FILE",
-        "log in with the PIN {OrganizationId}:{ApiToken}",
+        "use the PIN {OrganizationId}:{ApiToken}",
     ] {
         assert!(warning.contains(part), "{name}: {part} is not in {warning}");
     }
-    let [refused] = lines("error: C_Login: the PIN asks for")[..] else {
+    let [refused] = lines("error: C_Login: the PIN selects")[..] else {
         panic!("{name}: {:#?}", run.lines());
     };
-    assert!(refused.contains("takes no configuration from its environment"));
-    let reached = lines("https://app.signpath.io/Api cannot be reached (");
+    assert!(refused.contains("ignore their environment; use the PIN"));
+    let reached = lines("cannot connect to https://app.signpath.io/Api (");
     assert_eq!(!reached.is_empty(), is_alone, "{name}: {:#?}", run.lines());
     assert_eq!(lines("through the proxy"), Vec::<&str>::new(), "{name}");
 }

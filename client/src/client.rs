@@ -123,7 +123,7 @@ impl Client {
     ) -> Result<Vec<u8>> {
         let shown = self.masked(&policy.name.to_string());
         let Some(key) = &policy.public_key else {
-            let reason = format!("this version cannot sign with the key of {shown}");
+            let reason = format!("the key of signing policy {shown} is not supported");
             return Err(Error::new(ErrorKind::Refused, reason));
         };
         let signature = self.signature(&policy.name, algorithm, digest, cancellation)?;
@@ -205,9 +205,9 @@ fn with_advice(failed: FailedAttempt, api: SigningApi) -> Error {
         return failed.error;
     }
     failed.error.and(match api {
-        SigningApi::Auto => "; neither signing route exists there; check ApiUrl",
+        SigningApi::Auto => "; the server supports neither signing API; check ApiUrl",
         SigningApi::FastSigningRequest | SigningApi::SignHash => {
-            "; the route may not exist there; set SigningApi to Auto"
+            "; the server may not support this signing API; set SigningApi to Auto"
         }
     })
 }
@@ -220,10 +220,7 @@ fn as_ieee(signature: Vec<u8>, policy: &str, length: usize) -> Vec<u8> {
     }
     match ieee_from_asn1(&signature, length / 2) {
         Some(ieee) => {
-            info!(
-                "SignPath returned a DER signature for {policy} where r and s side by side were \
-                     asked for; it is converted"
-            );
+            info!("SignPath returned a DER signature for {policy} instead of r and s; converted");
             ieee
         }
         None => signature,
@@ -238,8 +235,8 @@ fn invalid_signature(signature: &[u8], policy: &str, expected: usize) -> Error {
     Error::new(
         ErrorKind::InvalidSignature,
         format!(
-            "the signature that SignPath returned for {policy} {what}, and was thrown away; if its \
-             certificate was renewed just now, try again"
+            "the signature that SignPath returned for {policy} {what} and was discarded; if the \
+             certificate has just been renewed, try again"
         ),
     )
 }

@@ -89,7 +89,7 @@ fn connect_to_first(
 ) -> Result<Socket, ConnectError> {
     let mut addresses = addresses.iter();
     let mut pending: Vec<Socket> = Vec::new();
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
     let mut next_start = Instant::now();
     loop {
         if pending.is_empty() || Instant::now() >= next_start {

@@ -6,8 +6,8 @@ use signpath_platform::text::BYTE_ORDER_MARK;
 /// The first bytes of other encodings, and their descriptions.
 const OTHERS: [(&[u8], &str); 3] = [
     (b"\x1f\x8b", "compressed with gzip"),
-    (b"\xff\xfe", "text in UTF-16"),
-    (b"\xfe\xff", "text in UTF-16"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
 ];
 
 /// The longest content coding that is shown in full, in characters.
@@ -46,7 +46,7 @@ mod tests {
         for (coding, body, expected) in [
             (None, &b"\x1f\x8b\x08"[..], Some("compressed with gzip")),
             (Some("gzip"), b"\x1f\x8b\x08", Some("compressed with gzip")),
-            (None, b"\xff\xfe{\x00", Some("text in UTF-16")),
+            (None, b"\xff\xfe{\x00", Some("UTF-16 text")),
             (Some("br"), b"\x0b\x00\x80", Some("encoded as br")),
             (Some("br"), b"{}", None),
             (Some("identity"), b"x", None),

@@ -81,6 +81,18 @@ impl Error {
         )
     }
 
+    /// The same error with `more` inserted before its remedy, which follows the last semicolon.
+    pub(crate) fn before_remedy(self, more: &str) -> Self {
+        let reason = match self.reason.rsplit_once("; ") {
+            Some((what, remedy)) => format!("{what}; {more}; {remedy}"),
+            None => format!("{}; {more}", self.reason),
+        };
+        Self {
+            reason: reason.into(),
+            ..self
+        }
+    }
+
     /// The same error with `more` appended to its reason.
     pub(crate) fn and(self, more: impl fmt::Display) -> Self {
         Self {

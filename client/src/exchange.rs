@@ -18,6 +18,7 @@ use crate::policy_name::PolicyName;
 use crate::problem::Reference;
 use crate::retry::{Attempts, Retry};
 use crate::secret::Secret;
+use crate::status::BUSY;
 use crate::transport::{Outgoing, Response};
 use crate::unexpected::encoding;
 use crate::waiting::pause;
@@ -67,18 +68,19 @@ impl Client {
                 return Err(gave_up(failure, &attempts, attempt));
             };
             let doubt = if failure.may_be_done && call.policy.is_some() {
-                "; it may have been carried out all the same, so the next attempt can be a second \
-                 signing request"
+                ", which may create a second signing request"
             } else {
                 ""
             };
-            warn!(
-                "{}; attempt {attempt} of {} {}, the next one in {:.1} s{doubt}",
-                failure.error.reason,
+            let outcome = format!(
+                "attempt {attempt} of {} {}, retrying in {:.1} s{doubt}",
                 call.method,
                 call.route,
                 wait.as_secs_f32(),
             );
+            let line = failure.error.before_remedy(&outcome).reason;
+            let remedy = format!("; {BUSY}");
+            warn!("{}", line.strip_suffix(&remedy).unwrap_or(&line));
             pause(wait, cancellation)?;
         }
     }
@@ -115,7 +117,7 @@ impl Client {
         };
         self.log_exchange(call, attempts.number, &response, started.elapsed());
         if has_mark {
-            info!("the answer begins with a byte order mark, which is ignored");
+            info!("the response starts with a byte order mark, ignored");
         }
         let response = response?;
         if response.status != StatusCode::OK {
@@ -147,7 +149,10 @@ impl Client {
                 let reference = self.masked(&Reference::of(&response.body).to_string());
                 format!("{} in {duration:.1?}{reference}", response.status)
             }
-            Err(failure) => format!("no answer in {duration:.1?} ({})", failure.error.reason),
+            Err(failure) => format!(
+                "no response after {duration:.1?} ({})",
+                failure.error.reason
+            ),
         };
         info!(
             "{} {}, attempt {attempt}{policy}: {outcome}",
@@ -162,8 +167,8 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         Error::new(
             ErrorKind::Unauthorized,
-            "the API token holds a line break or another control character; check how it gets \
-             into the PIN or the configuration",
+            "the API token contains a line break or another control character; check the PIN or \
+             the configuration",
         )
     })?;
     value.set_sensitive(true);
@@ -173,17 +178,17 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
 /// The error of the last attempt, with the reason why there are no more.
 fn gave_up(failed: FailedAttempt, attempts: &Attempts, attempt: u32) -> FailedAttempt {
     let asked = match failed.retry_after {
-        Some(wait) => format!(", and it wants {} s of quiet", wait.as_secs()),
+        Some(wait) => format!(" and Retry-After is {}", wait.as_secs()),
         None => String::new(),
     };
-    let error = failed.error.and(format_args!(
-        "; gave up after attempt {attempt}, since ServiceUnavailableTimeoutInSeconds is {}{asked}",
+    let error = failed.error.before_remedy(&format!(
+        "gave up after attempt {attempt}, since ServiceUnavailableTimeoutInSeconds is {}{asked}",
         attempts.total.as_secs()
     ));
     FailedAttempt { error, ..failed }
 }
 
 pub(crate) fn serialization_error(error: &dyn std::error::Error) -> FailedAttempt {
-    let reason = format!("the signing request cannot be written: {error}");
+    let reason = format!("cannot serialize the signing request: {error}");
     Error::new(ErrorKind::Internal, reason).into()
 }

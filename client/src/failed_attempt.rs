@@ -18,9 +18,10 @@ use super::tunnel;
 use super::waiting::Interruption;
 use crate::error::{Error, ErrorKind};
 use crate::{Options, Proxy};
+use signpath_platform::os_error::describe;
 use signpath_platform::shortage::Shortage;
 
-const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy names an HTTP proxy";
+const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy is the URL of an HTTP proxy";
 
 /// An attempt without a usable response.
 #[derive(Debug)]
@@ -85,19 +86,19 @@ impl FailedAttempt {
         let (through, remedy) = match proxy {
             Some(proxy) => (
                 format!(" through the proxy {proxy}"),
-                "check HttpProxy or http_proxy with user and password, ApiUrl and the network",
+                "check HttpProxy or http_proxy, ApiUrl and the network",
             ),
             None => (String::new(), "check ApiUrl and the network"),
         };
         let unintelligible = |reason| Error::new(ErrorKind::Unintelligible, reason).into();
         let unreachable = |cause: &dyn Display| Transient {
-            reason: format!("{url} cannot be reached{through} ({cause}); {remedy}"),
+            reason: format!("cannot connect to {url}{through} ({cause}); {remedy}"),
             may_be_done: false,
         };
         let transient = match exchange {
             ExchangeError::TooLong => {
                 return unintelligible(format!(
-                    "the answer of {url} is longer than {} MiB; check ApiUrl",
+                    "the response from {url} is larger than {} MiB; check ApiUrl",
                     MAX_BODY >> 20
                 ));
             }
@@ -110,7 +111,7 @@ impl FailedAttempt {
             }
             ExchangeError::Connect(ConnectError::NotLoopback(address)) => {
                 let reason = format!(
-                    "{url} leads to {}, which is another machine, and the API token would go there \
+                    "{url} resolves to {}, another machine, which would get the API token \
                      unencrypted; use https, or set AllowInsecureHttp to true",
                     address.ip()
                 );
@@ -122,12 +123,12 @@ impl FailedAttempt {
             ExchangeError::Connect(ConnectError::Refused(refusal)) => {
                 return match proxy {
                     Some(proxy) => Self::of_refusal(refusal, proxy, url),
-                    None => unintelligible(format!("{url} makes no tunnel")),
+                    None => unintelligible(format!("{url} did not open a tunnel")),
                 };
             }
-            ExchangeError::Connect(ConnectError::Failed(error)) => unreachable(&error),
+            ExchangeError::Connect(ConnectError::Failed(error)) => unreachable(&describe(&error)),
             ExchangeError::Connect(ConnectError::Interrupted(Interruption::Failed(error))) => {
-                unreachable(&error)
+                unreachable(&describe(&error))
             }
             ExchangeError::Connect(ConnectError::Interrupted(Interruption::TimedOut)) => {
                 let limit = connect_timeout(options)
@@ -145,7 +146,7 @@ impl FailedAttempt {
                 };
                 Transient {
                     reason: format!(
-                        "no answer from {url}{through} within {} s; check the network and \
+                        "no response from {url}{through} within {} s; check the network and \
                          proxies{or_raise}",
                         time_limit.as_secs_f32().ceil()
                     ),
@@ -153,7 +154,7 @@ impl FailedAttempt {
                 }
             }
             ExchangeError::Interrupted(Interruption::Failed(error)) => {
-                closed(url, &through, &error)
+                closed(url, &through, &describe(&error))
             }
             ExchangeError::Http(error) | ExchangeError::Body(error)
                 if tls_error(&error).is_some() =>
@@ -164,13 +165,13 @@ impl FailedAttempt {
             ExchangeError::Http(error) | ExchangeError::Body(error) if error.is_parse() => {
                 let cause = root_cause(&error);
                 return unintelligible(format!(
-                    "{url}{through} does not answer with HTTP ({cause}); {remedy}"
+                    "the response from {url}{through} is not HTTP ({cause}); {remedy}"
                 ));
             }
             ExchangeError::Http(error) => closed(url, &through, &root_cause(&error)),
             ExchangeError::Body(error) => Transient {
                 reason: format!(
-                    "the answer of {url}{through} broke off ({}); check the network",
+                    "the response from {url}{through} is incomplete ({}); check the network",
                     root_cause(&error)
                 ),
                 may_be_done: true,
@@ -188,7 +189,7 @@ impl FailedAttempt {
         let authority = tunnel::authority(url);
         let Refusal::Status(status) = refusal else {
             let reason =
-                format!("the proxy {proxy} does not answer CONNECT with HTTP; {NO_HTTP_PROXY}");
+                format!("the response from the proxy {proxy} is not HTTP; {NO_HTTP_PROXY}");
             return Error::new(ErrorKind::Unintelligible, reason).into();
         };
         let is_transient = Verdict::of(status).is_transient;
@@ -197,18 +198,21 @@ impl FailedAttempt {
                 PROXY_CREDENTIALS.to_owned()
             }
             StatusCode::FORBIDDEN => format!(
-                "ask whoever runs the proxy to allow {authority}, or exempt it with no_proxy"
+                "have the proxy allow it, or add {} to no_proxy",
+                url.host_str().unwrap_or_default()
             ),
-            _ if is_transient => {
-                format!("check ApiUrl, and whether the proxy can reach {authority}")
-            }
+            _ if is_transient => "check ApiUrl and the network of the proxy".to_owned(),
             _ => NO_HTTP_PROXY.to_owned(),
         };
         let kind = match is_transient {
             true => ErrorKind::Unavailable,
             false => ErrorKind::Unintelligible,
         };
-        let reason = format!("the proxy {proxy} answered {status} to CONNECT; {remedy}");
+        let outcome = match is_transient {
+            true => "could not connect",
+            false => "refused to connect",
+        };
+        let reason = format!("the proxy {proxy} {outcome} to {authority} ({status}); {remedy}");
         Self {
             is_transient,
             ..Error::new(kind, reason).into()
@@ -233,7 +237,7 @@ impl ExchangeError {
 fn closed(url: &Url, through: &str, cause: &dyn Display) -> Transient {
     Transient {
         reason: format!(
-            "{url}{through} closed the connection without an answer ({cause}); check the network"
+            "{url}{through} closed the connection without a response ({cause}); check the network"
         ),
         may_be_done: true,
     }
@@ -244,9 +248,12 @@ fn tls_error(error: &hyper::Error) -> Option<&rustls::Error> {
 }
 
 fn root_cause(error: &hyper::Error) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+    let Some(cause) = causes(error).last() else {
+        return error.to_string();
+    };
+    cause
+        .downcast_ref()
+        .map_or_else(|| cause.to_string(), describe)
 }
 
 /// The causes of an error. [`io::Error::source`] skips the error that it wraps, which is included

@@ -36,7 +36,7 @@ pub fn health(transport: &Transport, time_limit: Duration) -> Result<Health> {
     let duration = started.elapsed();
     let outcome = match &response {
         Ok(response) => format!("{} in {duration:.1?}", response.status),
-        Err(error) => format!("no answer in {duration:.1?} ({})", error.reason),
+        Err(error) => format!("no response after {duration:.1?} ({})", error.reason),
     };
     info!("GET healthz, attempt 1: {outcome}");
     let response = response?;

@@ -44,7 +44,7 @@ impl Listed {
     fn from_entry(entry: &str) -> Result<Self, String> {
         let entry: Entry = serde_json::from_str(entry).map_err(|error| {
             let reason = without_position(&error);
-            format!("an entry in the list of signing policies is unusable: {reason}")
+            format!("invalid entry in the list of signing policies: {reason}")
         })?;
         let (project, policy) = (entry.project_slug, entry.signing_policy_slug);
         let name = PolicyName::new(&project, &policy).map_err(|reason| {
@@ -180,7 +180,7 @@ mod tests {
         );
         assert_eq!(
             Listed::from_entry(r#"{"projectSlug": "p"}"#).unwrap_err(),
-            "an entry in the list of signing policies is unusable: missing field `signingPolicySlug`"
+            "invalid entry in the list of signing policies: missing field `signingPolicySlug`"
         );
         let long = json!({"projectSlug": "p", "keySizeInBits": "x".repeat(1 << 20)});
         let reason = Listed::from_entry(&long.to_string()).unwrap_err();

@@ -12,6 +12,7 @@ use std::thread;
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use super::waiting::{Interruption, Waiting};
+use signpath_platform::os_error::in_lower_case;
 use signpath_platform::shortage::Shortage;
 
 /// Whether the application allows libraries to start threads.
@@ -56,7 +57,9 @@ pub(crate) fn addresses(
             Ok(addresses) => return addresses.map_err(LookupError::Failed),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                let error = io::Error::other("the lookup ended without an answer");
+                let error = io::Error::other(
+                    "the thread that resolves the host name ended without a result",
+                );
                 return Err(LookupError::Failed(error));
             }
         }
@@ -66,7 +69,23 @@ pub(crate) fn addresses(
 type Addresses = io::Result<Vec<SocketAddr>>;
 
 fn resolve(host: &str, port: u16) -> Addresses {
-    Ok((host, port).to_socket_addrs()?.collect())
+    let addresses = (host, port).to_socket_addrs().map_err(|error| {
+        // An error of the operating system, such as a shortage, is kept as it is.
+        match error.raw_os_error() {
+            Some(_) => error,
+            None => io::Error::other(explain(&error.to_string())),
+        }
+    })?;
+    Ok(addresses.collect())
+}
+
+/// The message for a failed lookup, from that of the standard library: its own words, a colon and
+/// those of the system's resolver.
+fn explain(message: &str) -> String {
+    let reason = message
+        .rsplit_once(": ")
+        .map_or(message, |(_, reason)| reason);
+    format!("cannot resolve the host name: {}", in_lower_case(reason))
 }
 
 /// Starts a thread for the lookup. It blocks all signals, so that the application's own threads get

@@ -1,6 +1,9 @@
 //! Builds the body of a `multipart/form-data` request (RFC 7578).
 
+use std::io;
+
 use crate::error::{Error, ErrorKind, Result};
+use signpath_platform::os_error::describe;
 
 /// The number of random bytes in a boundary, which must not occur in any part (RFC 2046, section
 /// 5.1.1).
@@ -20,7 +23,11 @@ impl Form {
     pub(crate) fn new() -> Result<Self> {
         let mut random = [0; RANDOM_BYTES];
         getrandom::fill(&mut random).map_err(|error| {
-            let reason = format!("the system has no random numbers ({error})");
+            let reason = match error.raw_os_error() {
+                Some(number) => describe(&io::Error::from_raw_os_error(number)),
+                None => error.to_string(),
+            };
+            let reason = format!("cannot get random numbers from the system: {reason}");
             Error::new(ErrorKind::NoRandomNumbers, reason)
         })?;
         Ok(Self {

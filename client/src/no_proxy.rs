@@ -9,7 +9,7 @@ use crate::api_url::is_loopback;
 
 /// The description of a valid entry, for messages.
 pub const EXPECTED: &str =
-    "a host name, an address or a network such as 10.0.0.0/8, each perhaps with a port, or *";
+    "a host name, an address or a network such as 10.0.0.0/8, each optionally with a port, or *";
 
 /// The parsed value of `no_proxy`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

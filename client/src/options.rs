@@ -111,15 +111,14 @@ impl Options {
         if base_url(self.api_url.as_str()).is_none() {
             return Err(Error::new(
                 ErrorKind::Options,
-                "ApiUrl is not a URL to which routes can be appended; use a URL such as \
-                 https://app.signpath.io/Api, without user, password, query and fragment",
+                "ApiUrl is not the URL of an API; use a URL such as https://app.signpath.io/Api, without \
+                 user, password, query or fragment",
             ));
         }
         let is_safe = self.api_url.scheme() == "https" || is_loopback(&self.api_url);
         if !is_safe && !self.allow_insecure_http {
             let reason = format!(
-                "{} would send the API token unencrypted over the network; use https, or set AllowInsecureHttp \
-                 to true",
+                "{} would send the API token unencrypted; use https, or set AllowInsecureHttp to true",
                 self.api_url
             );
             return Err(Error::new(ErrorKind::Options, reason));

@@ -23,6 +23,7 @@ use crate::masker::Masker;
 use crate::policy_list::PolicyList;
 use crate::secret;
 use signpath_platform::environment;
+use signpath_platform::os_error::describe;
 
 /// The subdirectory of the user's cache directory.
 const FOLDER: &str = "signpath-pkcs11";
@@ -63,8 +64,8 @@ impl PolicyCache {
     pub fn new(client: &Client, max_age: Duration) -> Option<Self> {
         let Some(folder) = cache_folder(environment::var_os) else {
             warn!(
-                "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME names a \
-                     folder"
+                "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME is set to an \
+                 absolute path"
             );
             return None;
         };
@@ -84,17 +85,17 @@ impl PolicyCache {
     fn read_at(&self, now: SystemTime) -> Option<PolicyList> {
         match self.load(now) {
             Ok(listed) => {
-                self.log(log::Level::Info, &"is used, and the service not asked");
+                self.log(log::Level::Info, "using", "");
                 Some(PolicyList::new(listed, &self.masker))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                self.log(log::Level::Info, &format_args!("is removed: {error}"));
+                self.log(log::Level::Info, "removing", &error.to_string());
                 self.remove();
                 None
             }
             Err(error) => {
-                self.log(log::Level::Info, &format_args!("is not used: {error}"));
+                self.log(log::Level::Info, "ignoring", &describe(&error));
                 None
             }
         }
@@ -110,7 +111,7 @@ impl PolicyCache {
         let metadata = file.metadata()?;
         check_private(&metadata)?;
         if !metadata.is_file() {
-            return Err(io::Error::other("it is no file"));
+            return Err(io::Error::other("not a regular file"));
         }
         let mut text = String::new();
         file.take(MAX_LENGTH).read_to_string(&mut text)?;
@@ -120,12 +121,12 @@ impl PolicyCache {
         }
         let head: Head = serde_json::from_str(json).map_err(|_| damaged())?;
         if head.version != VERSION {
-            return Err(io::Error::other("it is of another version"));
+            return Err(io::Error::other("it was written by another version"));
         }
         // A time in the future would make the file look fresh later on.
         let age = seconds(now).checked_sub(head.time).ok_or_else(damaged)?;
         if age > self.max_age.as_secs() {
-            return Err(io::Error::other("it is too old"));
+            return Err(io::Error::other("it has expired"));
         }
         let (mut policies, mut is_complete) = (Vec::new(), true);
         let entry = |entry: std::result::Result<_, _>| {
@@ -156,7 +157,7 @@ impl PolicyCache {
             return self.remove();
         }
         if let Err(error) = self.store(&policies.listed, SystemTime::now()) {
-            self.log(log::Level::Warn, &format_args!("cannot be kept: {error}"));
+            self.log(log::Level::Warn, "cannot write", &describe(&error));
         }
     }
 
@@ -170,7 +171,7 @@ impl PolicyCache {
         })?;
         let digest = hex_digest(json.as_bytes());
         if digest.len() + 1 + json.len() > MAX_LENGTH as usize {
-            return Err(io::Error::other("it is too long"));
+            return Err(io::Error::other("the list is too long"));
         }
         let folder = self.path.parent().unwrap_or(&self.path);
         create_private(folder)?;
@@ -202,10 +203,11 @@ impl PolicyCache {
         let _ = fs::remove_file(&self.path);
     }
 
-    fn log(&self, level: log::Level, what: &dyn std::fmt::Display) {
+    fn log(&self, level: log::Level, what: &str, reason: &str) {
+        let colon = if reason.is_empty() { "" } else { ": " };
         log::log!(
             level,
-            "the list of signing policies in {} {what}",
+            "{what} the cached list of signing policies {}{colon}{reason}",
             self.path.display()
         );
     }
@@ -262,13 +264,13 @@ fn create_private(folder: &Path) -> io::Result<()> {
 /// Checks that only this user can have written the file or directory.
 fn check_private(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_symlink() {
-        return Err(io::Error::other("a symbolic link is not followed"));
+        return Err(io::Error::other("symbolic links are not followed"));
     }
     if metadata.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(io::Error::other("it is another user's"));
+        return Err(io::Error::other("it belongs to another user"));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other("others may write it"));
+        return Err(io::Error::other("it is writable by other users"));
     }
     Ok(())
 }

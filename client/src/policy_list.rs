@@ -41,11 +41,12 @@ impl PolicyList {
     /// If the list as a whole is invalid.
     pub(crate) fn from_json(body: &[u8], masker: &Arc<Masker>) -> serde_json::Result<Self> {
         let mut listed = Vec::new();
-        let mut left_out = FirstFew::new("more entries of the list that are left out");
+        let mut left_out =
+            FirstFew::new("more invalid entries in the list of signing policies, skipped");
         Listed::read_all(body, |entry| match entry {
             Ok(policy) => listed.push(policy),
             Err(reason) => {
-                left_out.warn(|| format!("{}; it is left out", masker.mask(&reason)));
+                left_out.warn(|| format!("{}; skipped", masker.mask(&reason)));
             }
         })?;
         Ok(Self::new(listed, masker))
@@ -69,17 +70,16 @@ impl PolicyList {
     /// support.
     pub fn usable(self) -> Vec<SigningPolicy> {
         let masker = self.masker.clone();
-        let mut left_out = FirstFew::new("more signing policies that are left out");
-        let mut without_key =
-            FirstFew::new("more signing policies whose key this version cannot sign with");
+        let mut left_out = FirstFew::new("more unusable signing policies, skipped");
+        let mut without_key = FirstFew::new("more signing policies whose key is not supported");
         let usable = |policy: Result<SigningPolicy, String>| {
             let policy = policy
-                .inspect_err(|reason| left_out.warn(|| format!("{reason}; it is left out")))
+                .inspect_err(|reason| left_out.warn(|| format!("{reason}; skipped")))
                 .ok()?;
             if let Some(reason) = &policy.key_problem {
                 without_key.warn(|| {
                     masker.mask(&format!(
-                        "signing policy {}: this version cannot sign with its key ({reason})",
+                        "signing policy {}: its key is not supported ({reason})",
                         policy.name
                     ))
                 });

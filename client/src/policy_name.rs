@@ -43,7 +43,7 @@ impl PolicyName {
             }
             if let Some(c) = slug.chars().find(|&c| c == '/' || is_harmful(c)) {
                 return Err(format!(
-                    "its {what} contains {}, which a slug cannot contain",
+                    "its {what} contains {}, which is not allowed in a slug",
                     described(c)
                 ));
             }
@@ -51,7 +51,7 @@ impl PolicyName {
         let length = name.project_slug.len() + 1 + name.signing_policy_slug.len();
         if length > Self::MAX_LENGTH {
             return Err(format!(
-                "it has {length} bytes, and at most {} are supported",
+                "its name is {length} bytes long, but at most {} are supported",
                 Self::MAX_LENGTH
             ));
         }
@@ -145,7 +145,10 @@ mod tests {
         assert!(PolicyName::new(slug(127), slug(127)).is_ok());
         assert!(PolicyName::new(slug(1), slug(253)).is_ok());
         let reason = PolicyName::new(slug(128), slug(127)).unwrap_err();
-        assert_eq!(reason, "it has 256 bytes, and at most 255 are supported");
+        assert_eq!(
+            reason,
+            "its name is 256 bytes long, but at most 255 are supported"
+        );
         // Bytes, not characters.
         assert!(PolicyName::new("ß".repeat(127), "x").is_err());
     }

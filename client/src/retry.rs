@@ -36,7 +36,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// # service.inject(Fault::on("GET /Cryptoki/MySigningPolicies", busy()).times(1))?;
 /// // The service responds with 503 once more.
 /// let only_now = Retry::Once(Duration::from_secs(5));
-/// let error = client.signing_policies(only_now, &cancellation).err().ok_or("an answer")?;
+/// let error = client.signing_policies(only_now, &cancellation).err().ok_or("no error")?;
 /// assert_eq!((error.kind, error.status), (ErrorKind::Unavailable, Some(503)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -36,7 +36,7 @@ impl Client {
             Outgoing::post(url, "application/json", request.clone())
         })?;
         signature(&body, digest).map_err(|reason| {
-            self.unintelligible("answer to SignHash", &body, &reason)
+            self.unintelligible("SignHash response", &body, &reason)
                 .into()
         })
     }
@@ -162,7 +162,7 @@ fn signature(body: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
         serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let signed = response.hash_signing_data.and_then(|data| data.hash);
     if signed.is_some_and(|signed| signed != STANDARD.encode(&digest.value)) {
-        return Err("it signed another hash".to_owned());
+        return Err("the signature is for another hash".to_owned());
     }
     STANDARD
         .decode(response.hash_signing_result.signature)

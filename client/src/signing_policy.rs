@@ -41,7 +41,7 @@ impl SigningPolicy {
             .map(Certificate::from_der)
             .transpose()
             .map_err(|reason| {
-                format!("signing policy {name}: its certificate is no X.509 certificate ({reason})")
+                format!("signing policy {name}: its certificate is not a valid X.509 certificate ({reason})")
             })?;
         let key = match &certificate {
             Some(certificate) => {
@@ -54,7 +54,7 @@ impl SigningPolicy {
             Err(PublicKeyError::Unsupported(key_type)) => (None, Some(key_type)),
             // The certificate is shown even if its key is malformed.
             Err(PublicKeyError::Malformed) if certificate.is_some() => {
-                let problem = "the one in its certificate is malformed";
+                let problem = "the key in its certificate is malformed";
                 (None, Some(problem.to_owned()))
             }
             Err(PublicKeyError::Malformed) => {

@@ -111,7 +111,7 @@ impl Socket {
             .ok_or_else(|| {
                 io::Error::new(
                     io::ErrorKind::NotConnected,
-                    "the program has closed the descriptor of the connection",
+                    "the application has closed the descriptor of the connection",
                 )
             })
     }

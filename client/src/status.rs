@@ -8,6 +8,9 @@ use crate::error::ErrorKind;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verdict {
     pub(crate) kind: ErrorKind,
+    /// What the service did, as the rest of a sentence that starts with it. `{}` stands for the
+    /// request.
+    pub(crate) outcome: &'static str,
     /// Whether another attempt may succeed.
     pub(crate) is_transient: bool,
     /// Whether the service may have carried out the request.
@@ -21,38 +24,41 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
         201..=202,
         refused(
             ErrorKind::Unintelligible,
-            "it made an ordinary signing request instead of signing at once; check that the \
-             signing policy and the service support fast signing requests",
+            "queued {} instead of signing at once",
+            "check that the signing policy and the service support fast signing requests",
         ),
     ),
     (
         401..=401,
         refused(
             ErrorKind::Unauthorized,
-            "check that the API token is complete, not expired, and of this organization",
+            "refused the API token",
+            "check that the API token is complete, has not expired, and belongs to this organization",
         ),
     ),
     (
         403..=403,
         refused(
             ErrorKind::Unauthorized,
+            "denied {}",
             "check that the user of the API token is a Submitter of the signing policy",
         ),
     ),
     (
         404..=404,
-        refused(ErrorKind::Refused, "check OrganizationId and ApiUrl"),
+        refused(
+            ErrorKind::Refused,
+            REFUSES,
+            "check OrganizationId and ApiUrl",
+        ),
     ),
     (
         407..=407,
-        refused(ErrorKind::Unintelligible, PROXY_CREDENTIALS),
+        refused(ErrorKind::Unintelligible, REFUSES, PROXY_CREDENTIALS),
     ),
-    (
-        408..=408,
-        refused(ErrorKind::Unavailable, "try again later"),
-    ),
+    (408..=408, refused(ErrorKind::Unavailable, FAILS, BUSY)),
     (429..=429, transient(ErrorKind::Unavailable, false, BUSY)),
-    (400..=499, refused(ErrorKind::Refused, REFUSED)),
+    (400..=499, refused(ErrorKind::Refused, REFUSES, REFUSED)),
     (503..=503, transient(ErrorKind::Unavailable, false, BUSY)),
     (502..=504, transient(ErrorKind::Unavailable, true, BUSY)),
     (
@@ -60,31 +66,44 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
         transient(
             ErrorKind::Failed,
             true,
-            "if it stays, tell SignPath's support the time and the trace id",
+            "if this persists, tell SignPath's support the time and the trace id",
         ),
+    ),
+    (
+        300..=399,
+        refused(ErrorKind::Unintelligible, "redirected {}", NOT_SIGNPATH),
     ),
     (
         0..=u16::MAX,
         refused(
             ErrorKind::Unintelligible,
-            "check ApiUrl, and whether a proxy answers in its place",
+            "sent an unexpected response to {}",
+            NOT_SIGNPATH,
         ),
     ),
 ];
 
 /// The advice if a proxy requires authentication.
-pub(crate) const PROXY_CREDENTIALS: &str = "check user and password in HttpProxy or http_proxy: \
-    http://user:password@host:port, with %3A, %2F and %40 for : / and @ in them";
+pub(crate) const PROXY_CREDENTIALS: &str = "check the user and password in HttpProxy or \
+    http_proxy (write : / @ in them as %3A %2F %40)";
+
+/// The advice if a response is probably not SignPath's.
+pub(crate) const NOT_SIGNPATH: &str =
+    "check ApiUrl, and whether a proxy responds instead of SignPath";
 
 /// The advice if the service has understood and refused a request.
-pub(crate) const REFUSED: &str =
-    "correct the request or the signing policy; trying again will not help";
+pub(crate) const REFUSED: &str = "correct the request or the signing policy before you try again";
 
-const BUSY: &str = "try again later";
+/// The advice if the service is busy. It does not apply before a retry.
+pub(crate) const BUSY: &str = "try again later";
 
-const fn refused(kind: ErrorKind, remedy: &'static str) -> Verdict {
+const REFUSES: &str = "refused {}";
+const FAILS: &str = "could not process {}";
+
+const fn refused(kind: ErrorKind, outcome: &'static str, remedy: &'static str) -> Verdict {
     Verdict {
         kind,
+        outcome,
         is_transient: false,
         may_be_done: false,
         remedy,
@@ -94,6 +113,7 @@ const fn refused(kind: ErrorKind, remedy: &'static str) -> Verdict {
 const fn transient(kind: ErrorKind, may_be_done: bool, remedy: &'static str) -> Verdict {
     Verdict {
         kind,
+        outcome: FAILS,
         is_transient: true,
         may_be_done,
         remedy,
@@ -106,7 +126,10 @@ impl Verdict {
         VERDICTS
             .iter()
             .find(|(statuses, _)| statuses.contains(&status.as_u16()))
-            .map_or_else(|| refused(ErrorKind::Internal, ""), |(_, verdict)| *verdict)
+            .map_or_else(
+                || refused(ErrorKind::Internal, FAILS, ""),
+                |(_, verdict)| *verdict,
+            )
     }
 }
 

@@ -86,7 +86,8 @@ impl Stream {
             };
             match blocked {
                 Ok(0) => {
-                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+                    let reason = "the connection was closed during the TLS handshake";
+                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, reason);
                     return Err(error.into());
                 }
                 Ok(_) => {}

@@ -5,16 +5,29 @@ use std::sync::Arc;
 
 use log::info;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use rustls_native_certs::CertificateResult;
 use zeroize::Zeroizing;
 
 use crate::Options;
 use crate::error::{Error, ErrorKind, Result};
-use signpath_platform::environment;
-use signpath_platform::file;
+use signpath_platform::date::rfc3339_of_unix;
+use signpath_platform::os_error::describe;
 use signpath_platform::shortage::Shortage;
+use signpath_platform::{environment, file};
+
+const NO_CERTIFICATE: &str =
+    "contains no PEM certificate; convert DER to PEM with openssl x509 -inform DER";
+
+const NO_KEY: &str =
+    "contains no unencrypted private key; append it to the certificate (openssl pkey decrypts it)";
+
+const OTHER_KEY: &str =
+    "contains a private key that does not belong to its certificate; replace one of them";
+
+/// How many names in a certificate are shown.
+const MAX_NAMES: usize = 3;
 
 /// The TLS configuration of all connections: TLS 1.2 and 1.3, the system's root certificates, the
 /// CA certificates in `TlsCaFile`, and the client certificate if there is one.
@@ -25,25 +38,22 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Internal,
-                format!("TLS cannot be set up: {error}"),
-            )
-        })?
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot set up TLS: {error}")))?
         .with_root_certificates(root_certificates(options)?);
     let mut client_config = match &options.tls_client_certificate {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let unusable = |reason| unusable("TlsClientCertificate", path, reason);
+            let unusable = |reason: &str| unusable("TlsClientCertificate", path, reason);
             let pem = read("TlsClientCertificate", path)?;
             let chain = certificates("TlsClientCertificate", path, &pem)?;
-            let no_key = "holds no unencrypted PEM private key beside the certificate";
             let key = PrivateKeyDer::from_pem_slice(&pem)
-                .map_err(|error| unusable(describe_pem_error(&error, no_key)))?;
+                .map_err(|error| unusable(describe_pem_error(&error, NO_KEY)))?;
             builder
                 .with_client_auth_cert(chain, key)
-                .map_err(|error| unusable(format!("cannot be used ({error})")))?
+                .map_err(|error| match error {
+                    rustls::Error::InconsistentKeys(_) => unusable(OTHER_KEY),
+                    _ => unusable(&format!("is unusable ({error})")),
+                })?
         }
     };
     client_config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -61,26 +71,27 @@ fn root_certificates(options: &Options) -> Result<RootCertStore> {
         return Err(shortage.into());
     }
     for error in native.errors {
-        info!("a root certificate of the system is skipped: {error}");
+        let reason = describe_root_error(&error);
+        info!("skipped system root certificates: {reason}");
     }
     let (_, unusable_roots) = roots.add_parsable_certificates(native.certs);
     if unusable_roots > 0 {
-        info!("{unusable_roots} root certificates of the system are no X.509 and skipped");
+        info!("skipped system root certificates that are not valid X.509: {unusable_roots}");
     }
     if let Some(path) = &options.tls_ca_file {
         let pem = read("TlsCaFile", path)?;
         for certificate in certificates("TlsCaFile", path, &pem)? {
             roots.add(certificate).map_err(|error| {
-                let reason = format!("holds an unusable certificate ({error})");
-                unusable("TlsCaFile", path, reason)
+                let reason = format!("contains an unusable certificate ({error})");
+                unusable("TlsCaFile", path, &reason)
             })?;
         }
     }
     if roots.is_empty() {
         return Err(Error::new(
             ErrorKind::Options,
-            "there is no authority to trust a server by: the system has no root certificates \
-             (install ca-certificates), and TlsCaFile and SIGNPATH_TLS_CA_FILE name none",
+            "no CA certificate to verify the server with: the system has no root certificates; \
+             install ca-certificates, or set TlsCaFile (SIGNPATH_TLS_CA_FILE)",
         ));
     }
     Ok(roots)
@@ -104,18 +115,19 @@ fn system_certificates() -> CertificateResult {
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     file::read(path).map_err(|error| {
         file::shortage_or(&error, || {
-            unusable(setting, path, format!("cannot be read ({error})"))
+            let (path, reason) = (path.display(), describe(&error));
+            let reason = format!("cannot read {setting} {path}: {reason}");
+            Error::new(ErrorKind::Options, reason)
         })
     })
 }
 
 fn certificates(setting: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
-    const NO_CERTIFICATE: &str = "holds no PEM certificate";
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| unusable(setting, path, describe_pem_error(&error, NO_CERTIFICATE)))?;
     if certificates.is_empty() {
-        return Err(unusable(setting, path, NO_CERTIFICATE.to_owned()));
+        return Err(unusable(setting, path, NO_CERTIFICATE));
     }
     Ok(certificates)
 }
@@ -123,21 +135,30 @@ fn certificates(setting: &str, path: &Path, pem: &[u8]) -> Result<Vec<Certificat
 /// Explains what is wrong with a PEM file. `missing` is the message for a file without such a
 /// section. The original error is not shown, since it quotes the file, which may contain a private
 /// key.
-fn describe_pem_error(error: &PemError, missing: &str) -> String {
+fn describe_pem_error(error: &PemError, missing: &'static str) -> &'static str {
     match error {
-        PemError::NoItemsFound => missing.to_owned(),
+        PemError::NoItemsFound => missing,
         _ => {
-            "is not valid PEM; each BEGIN and END has to be a line of its own, with the base64 on \
-              lines between them"
-                .to_owned()
+            "is not valid PEM; each BEGIN and END must be a line of its own, with the base64 on the \
+             lines between them"
         }
     }
 }
 
-fn unusable(setting: &str, path: &Path, reason: String) -> Error {
+fn describe_root_error(error: &rustls_native_certs::Error) -> String {
+    match &error.kind {
+        rustls_native_certs::ErrorKind::Io { inner, path } => {
+            format!("cannot read {}: {}", path.display(), describe(inner))
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The error for a file. `reason` is the rest of a sentence that starts with it.
+fn unusable(setting: &str, path: &Path, reason: &str) -> Error {
     Error::new(
         ErrorKind::Options,
-        format!("{setting} {}: {reason}", path.display()),
+        format!("{setting} {} {reason}", path.display()),
     )
 }
 
@@ -147,24 +168,34 @@ pub fn explain(error: &rustls::Error) -> String {
     use CertificateError as Certificate;
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
-            Certificate::Expired | Certificate::ExpiredContext { .. } => format!(
-                "shows a certificate that has expired ({reason}); tell whoever runs it, or check \
-                 the clock of this machine"
+            Certificate::ExpiredContext { not_after, .. } => format!(
+                "presented a certificate that expired at {}; tell the server's administrator, or \
+                 check the clock of this machine",
+                date(*not_after)
             ),
-            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => format!(
-                "shows a certificate that is not valid yet ({reason}); check the clock of this \
-                 machine"
+            Certificate::NotValidYetContext { not_before, .. } => format!(
+                "presented a certificate that is not valid before {}; check the clock of this \
+                 machine",
+                date(*not_before)
             ),
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => format!(
-                "shows a certificate for another name ({reason}); check the host name in ApiUrl"
-            ),
-            Certificate::Revoked => {
-                "shows a certificate that has been revoked; tell whoever runs it".to_owned()
+            Certificate::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+                format!(
+                    "presented a certificate for another host name ({}); check the host name in \
+                     ApiUrl",
+                    names(presented)
+                )
             }
-            reason => format!(
-                "shows a certificate that cannot be trusted ({reason}); if its certification \
-                 authority is your own, name it with TlsCaFile or SIGNPATH_TLS_CA_FILE"
-            ),
+            Certificate::Revoked => {
+                "presented a revoked certificate; tell the server's administrator".to_owned()
+            }
+            Certificate::UnknownIssuer => {
+                "presented a certificate from an unknown CA; if that is your own CA, set TlsCaFile \
+                 (SIGNPATH_TLS_CA_FILE) to a file with its certificate"
+                    .to_owned()
+            }
+            reason => {
+                format!("presented an invalid certificate ({reason}); check ApiUrl and the network")
+            }
         },
         rustls::Error::AlertReceived(
             AlertDescription::CertificateRequired
@@ -176,14 +207,30 @@ pub fn explain(error: &rustls::Error) -> String {
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied,
         ) => format!(
-            "does not accept the client certificate, or the lack of one ({error}); check \
-             TlsClientCertificate"
+            "rejected the client certificate, or requires one ({error}); check TlsClientCertificate"
         ),
         rustls::Error::InvalidMessage(_) => format!(
-            "does not speak TLS ({error}); check the scheme and the port in ApiUrl, and the proxy"
+            "does not speak TLS ({error}); check the scheme and port in ApiUrl, and the proxy"
         ),
-        _ => format!(
-            "and this module cannot agree on a TLS connection ({error}); it needs TLS 1.2 or 1.3"
-        ),
+        _ => format!("failed the TLS handshake ({error}); check that it supports TLS 1.2 or 1.3"),
     }
+}
+
+fn date(time: UnixTime) -> String {
+    rfc3339_of_unix(time.as_secs()).unwrap_or_else(|| "an unknown date".to_owned())
+}
+
+/// The first few names in a certificate. rustls shows a name as `DnsName("host.example")`, and an
+/// address as `IpAddress(192.0.2.1)`.
+fn names(presented: &[String]) -> String {
+    let shown = presented.iter().take(MAX_NAMES).map(|name| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
+        inner.trim_end_matches(')').trim_matches('"')
+    });
+    let more = if presented.len() > MAX_NAMES {
+        ", ..."
+    } else {
+        ""
+    };
+    shown.collect::<Vec<_>>().join(", ") + more
 }

@@ -412,6 +412,6 @@ async fn read(
 fn unsendable(error: &dyn std::error::Error) -> Error {
     Error::new(
         ErrorKind::Internal,
-        format!("the request cannot be sent: {error}"),
+        format!("cannot build the request: {error}"),
     )
 }

@@ -12,7 +12,7 @@ use crate::exchange::Call;
 use crate::failed_attempt::FailedAttempt;
 use crate::problem;
 use crate::retry::retry_after;
-use crate::status::{REFUSED, Verdict};
+use crate::status::{NOT_SIGNPATH, REFUSED, Verdict};
 use crate::transport::Response;
 
 /// The longest excerpt, in characters, of an error body that is not problem details.
@@ -22,11 +22,11 @@ const EXCERPT: usize = 200;
 const MESSAGES: usize = 2000;
 
 /// The advice if a web page refuses a request. SignPath itself would not send one.
-const NOT_SIGNPATH: &str = "check ApiUrl, TlsClientCertificate, and whether a proxy answers in \
-    SignPath's place";
+const REFUSED_BY_OTHER: &str = "check ApiUrl, TlsClientCertificate, and whether a proxy responds \
+    instead of SignPath";
 /// The advice if the API token might be the problem after all.
-const NOT_SIGNPATH_OR_TOKEN: &str = "check whether a proxy or a firewall answers in SignPath's \
-    place, and the API token";
+const DENIED_BY_OTHER: &str = "check whether a proxy or a firewall responds instead of SignPath, \
+    and the API token";
 
 impl Client {
     /// The failure for a response other than 200.
@@ -37,10 +37,10 @@ impl Client {
         // If the route exists, the service describes what is wrong with the request.
         let is_route_gone = matches!(response.status.as_u16(), 404 | 405 | 410) && !is_specific;
         let page = web_page(&response.body)
-            .or_else(|| Some(format!("an answer that is {}", encoding(response)?)));
+            .or_else(|| Some(format!("a response that is {}", encoding(response)?)));
         let remedy = match call.policy {
-            _ if page.is_some() && verdict.kind == ErrorKind::Refused => NOT_SIGNPATH,
-            _ if page.is_some() && verdict.kind == ErrorKind::Unauthorized => NOT_SIGNPATH_OR_TOKEN,
+            _ if page.is_some() && verdict.kind == ErrorKind::Refused => REFUSED_BY_OTHER,
+            _ if page.is_some() && verdict.kind == ErrorKind::Unauthorized => DENIED_BY_OTHER,
             // The advice depends on the other route, so the caller adds it.
             Some(_) if is_route_gone => "",
             Some(_) if verdict.kind == ErrorKind::Refused => REFUSED,
@@ -50,6 +50,16 @@ impl Client {
             .as_ref()
             .and_then(|problem| problem.trace_id.as_deref())
             .map(|id| self.masked(id));
+        let subject = self.masked(&call.subject);
+        let outcome = match &page {
+            Some(_) if matches!(verdict.kind, ErrorKind::Refused | ErrorKind::Unauthorized) => {
+                format!("{subject} was refused")
+            }
+            _ if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                format!("the proxy {}", verdict.outcome.replace("{}", &subject))
+            }
+            _ => format!("SignPath {}", verdict.outcome.replace("{}", &subject)),
+        };
         let said = match problem {
             _ if response.status.is_redirection() => location(response).unwrap_or_default(),
             Some(problem) => excerpt(&problem.text, MESSAGES),
@@ -69,15 +79,9 @@ impl Client {
             Some(_) => ": ",
         };
         let semicolon = if remedy.is_empty() { "" } else { "; " };
-        let who = if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            "the proxy"
-        } else {
-            "SignPath"
-        };
         let reason = format!(
-            "{who} answered {} to {}{colon}{said}{semicolon}{remedy}",
-            response.status,
-            self.masked(&call.subject)
+            "{outcome} ({}){colon}{said}{semicolon}{remedy}",
+            response.status
         );
         FailedAttempt {
             error: Error {
@@ -101,16 +105,13 @@ impl Client {
     pub(crate) fn unintelligible(&self, expected: &str, body: &[u8], reason: &str) -> Error {
         let reason = match web_page(body) {
             Some(page) => page,
-            None if body.is_empty() => "it is empty".to_owned(),
+            None if body.is_empty() => "empty".to_owned(),
             None => reason.to_owned(),
         };
         let reason = self.masked(&reason);
         Error::new(
             ErrorKind::Unintelligible,
-            format!(
-                "the answer is not SignPath's {expected} ({reason}); check ApiUrl, and whether a \
-                 proxy answers in its place"
-            ),
+            format!("the response is not a valid {expected} ({reason}); {NOT_SIGNPATH}"),
         )
     }
 
@@ -119,8 +120,8 @@ impl Client {
         Error::new(
             ErrorKind::Unintelligible,
             format!(
-                "the answer to {} is {what}, which was not asked for; check ApiUrl, and have the \
-                 proxy or the server there send answers as they are",
+                "the response to {} is {what}, which is not supported; check ApiUrl, and whether a \
+                 proxy or server re-encodes responses",
                 self.masked(&call.subject)
             ),
         )
@@ -136,11 +137,11 @@ pub(crate) fn encoding(response: &Response) -> Option<String> {
     )
 }
 
-/// The target of a redirect.
+/// What is said about the target of a redirect.
 fn location(response: &Response) -> Option<String> {
     let location = String::from_utf8_lossy(response.headers.get(LOCATION)?.as_bytes());
     Some(format!(
-        "it leads to {}, where the API token is not sent",
+        "not followed, since the API token must not be sent to {}",
         excerpt(&location, EXCERPT)
     ))
 }
@@ -169,5 +170,5 @@ fn web_page(body: &[u8]) -> Option<String> {
         .filter(|title| !title.is_empty())
         .map(|title| format!(" with the title \"{}\"", excerpt(title, EXCERPT)))
         .unwrap_or_default();
-    Some(format!("a web page{title} instead of an API answer"))
+    Some(format!("a web page{title} instead of an API response"))
 }

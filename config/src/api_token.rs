@@ -4,18 +4,20 @@ use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use signpath_client::Secret;
+use signpath_platform::file;
+use signpath_platform::os_error::describe;
 
 /// Forms of the API token that the official library accepts on Windows, and the errors for them.
 const WINDOWS_ONLY: [(&str, &str); 2] = [
     (
         "encrypted:",
-        "encrypted: is a token that DPAPI protects, which only Windows has; expected the token \
-         itself, or file: and the path of a file that holds it",
+        "encrypted: (DPAPI) is only supported on Windows; expected the token itself, or file: and \
+         the path of a file that contains it",
     ),
     (
         "registry:",
-        "registry: is a token in the registry, which only Windows has; expected the token itself, \
-         or file: and the path of a file that holds it",
+        "registry: is only supported on Windows; expected the token itself, or file: and the path \
+         of a file that contains it",
     ),
 ];
 
@@ -60,19 +62,18 @@ impl ApiToken {
             Self::Given(token) => return Ok(token.clone()),
             Self::File(path) => path,
         };
-        let unusable = |what: String| {
-            let reason = format!("the file {} {what}", path.display());
-            Error::new(ErrorKind::Configuration, reason)
-        };
-        let bytes = signpath_platform::file::read(path).map_err(|error| {
-            signpath_platform::file::shortage_or(&error, || {
-                unusable(format!("cannot be read ({error})"))
+        let unusable = |reason: String| Error::new(ErrorKind::Configuration, reason);
+        let shown = path.display();
+        let bytes = file::read(path).map_err(|error| {
+            file::shortage_or(&error, || {
+                unusable(format!("cannot read {shown}: {}", describe(&error)))
             })
         })?;
         let token = std::str::from_utf8(signpath_platform::text::line(&bytes)).unwrap_or_default();
         if token.is_empty() || token.contains(|c: char| c.is_control()) {
-            let what = "has to hold the API token in one line and nothing else";
-            return Err(unusable(what.to_owned()));
+            return Err(unusable(format!(
+                "{shown} must contain the API token on one line and nothing else"
+            )));
         }
         Ok(Secret::new(token.to_owned()))
     }

@@ -2,6 +2,7 @@
 
 use signpath_crypto::Certificate;
 use signpath_platform::file;
+use signpath_platform::os_error::describe;
 
 use crate::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,18 +17,17 @@ impl Config {
         let Some(path) = &self.chain_certificates_file else {
             return Ok(Vec::new());
         };
-        let unusable = |reason: String| {
-            Error::new(
-                ErrorKind::Configuration,
-                format!("ChainCertificatesFile {}: {reason}", path.display()),
-            )
-        };
+        let unusable = |reason: String| Error::new(ErrorKind::Configuration, reason);
+        let shown = format!("ChainCertificatesFile {}", path.display());
         let pem = file::read(path).map_err(|error| {
-            file::shortage_or(&error, || unusable(format!("cannot be read ({error})")))
+            file::shortage_or(&error, || {
+                unusable(format!("cannot read {shown}: {}", describe(&error)))
+            })
         })?;
-        let certificates = Certificate::from_pem(&pem).map_err(unusable)?;
+        let certificates = Certificate::from_pem(&pem)
+            .map_err(|reason| unusable(format!("cannot use {shown}: {reason}")))?;
         if certificates.is_empty() {
-            return Err(unusable("holds no PEM certificate".to_owned()));
+            return Err(unusable(format!("{shown} contains no PEM certificate")));
         }
         Ok(certificates)
     }

@@ -94,8 +94,8 @@ impl Config {
         }
         Err(Error::new(
             ErrorKind::Pin,
-            "the user name has to be an OrganizationId and the PIN its API token, or CONFIG if it is \
-             the configured organization",
+            "the user name must be an organization ID, and the PIN its API token, or CONFIG for the \
+             configured organization",
         ))
     }
 }
@@ -104,17 +104,17 @@ impl Config {
 fn invalid_pin(pin: &[u8]) -> String {
     if is_truncated(pin) {
         return format!(
-            "the PIN is the first {} bytes of an OrganizationId: the tool has cut {{OrganizationId}}:{{ApiToken}}, as \
-             the libp11 engine does with a PIN of more than 32 bytes; use the PIN CONFIG, which takes \
-             the credentials from the environment or the configuration file",
+            "the tool truncated the PIN {{OrganizationId}}:{{ApiToken}} to {} bytes, as the libp11 engine \
+             does with long PINs; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, and use the PIN CONFIG",
             pin.len()
         );
     }
     if text::is_utf_16(pin) {
-        return "the PIN is UTF-16; save the file that it comes from as UTF-8".to_owned();
+        return "the PIN is encoded as UTF-16; save the file that it comes from as UTF-8"
+            .to_owned();
     }
-    "the PIN has to be CONFIG, which takes the credentials from the environment or the \
-     configuration file, or {OrganizationId}:{ApiToken}"
+    "the PIN must be CONFIG, for the credentials in the environment or the configuration file, or \
+     {OrganizationId}:{ApiToken}"
         .to_owned()
 }
 
@@ -133,38 +133,32 @@ fn missing(config: &Config, is_empty: bool) -> Error {
         return Error::new(
             ErrorKind::Pin,
             format!(
-                "the PIN asks for the configured credentials, but {} takes no configuration from its \
-                 environment; log in with the PIN {{OrganizationId}}:{{ApiToken}}",
+                "the PIN selects the configured credentials, but {}; use the PIN \
+                 {{OrganizationId}}:{{ApiToken}}",
                 environment::UNTRUSTING
             ),
         );
     }
     let missing = match (&config.organization_id, &config.api_token) {
         (None, None) => {
-            "an organization and an API token (SIGNPATH_ORGANIZATION_ID and \
-             SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the file that \
-             SIGNPATH_CONFIG_FILE names)"
+            "no organization ID and no API token are configured; set SIGNPATH_ORGANIZATION_ID and \
+             SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the configuration file"
         }
         (None, _) => {
-            "an organization (SIGNPATH_ORGANIZATION_ID, or OrganizationId in the file that \
-             SIGNPATH_CONFIG_FILE names)"
+            "no organization ID is configured; set SIGNPATH_ORGANIZATION_ID, or OrganizationId in \
+             the configuration file (SIGNPATH_CONFIG_FILE)"
         }
         (_, _) => {
-            "an API token (SIGNPATH_API_TOKEN, or ApiToken in the file that \
-             SIGNPATH_CONFIG_FILE names)"
+            "no API token is configured; set SIGNPATH_API_TOKEN, or ApiToken in the configuration \
+             file (SIGNPATH_CONFIG_FILE)"
         }
     };
-    let asks = match is_empty {
-        false => "the PIN asks for the configured credentials",
-        true => {
-            "the PIN came empty, as the libp11 engine passes one that is too long for it; an empty \
-             one asks for the configured credentials"
-        }
+    let pin = match is_empty {
+        false => "the PIN is CONFIG",
+        // The libp11 engine passes an empty PIN if it cannot pass the whole one.
+        true => "the PIN is empty (or too long for libp11)",
     };
-    Error::new(
-        ErrorKind::Pin,
-        format!("{asks}, but the configuration lacks {missing}"),
-    )
+    Error::new(ErrorKind::Pin, format!("{pin}, but {missing}"))
 }
 
 #[cfg(test)]
@@ -223,8 +217,8 @@ mod tests {
                 None,
                 "SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN",
             ),
-            (Some("org"), None, "lacks an API token"),
-            (None, Some("token"), "lacks an organization"),
+            (Some("org"), None, "no API token is configured"),
+            (None, Some("token"), "no organization ID is configured"),
         ] {
             let error = config(organization_id, api_token)
                 .credentials_of_pin(b"CONFIG")
@@ -238,14 +232,11 @@ mod tests {
     fn error_explains_a_pin_truncated_by_libp11() {
         let organization_id = "C3e1b8f0-5d2a-4a3c-9a51-000000000000";
         for (pin, expected) in [
-            (&organization_id[..31], "the first 31 bytes of an"),
-            (&organization_id[..32], "the first 32 bytes of an"),
-            (&organization_id[..30], "the PIN has to be CONFIG"),
-            (organization_id, "the PIN has to be CONFIG"),
-            (
-                "c3e1b8f0+5d2a+4a3c+9a51+00000000",
-                "the PIN has to be CONFIG",
-            ),
+            (&organization_id[..31], "to 31 bytes"),
+            (&organization_id[..32], "to 32 bytes"),
+            (&organization_id[..30], "the PIN must be CONFIG"),
+            (organization_id, "the PIN must be CONFIG"),
+            ("c3e1b8f0+5d2a+4a3c+9a51+00000000", "the PIN must be CONFIG"),
         ] {
             let error = config(None, None)
                 .credentials_of_pin(pin.as_bytes())

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use signpath_platform::os_error::describe;
 use zeroize::Zeroizing;
 
 use super::settings::{CONFIG_FILE, REMOVED_SETTINGS, SETTINGS, Setting, SettingType, nearest};
@@ -62,10 +63,10 @@ impl File {
         };
         let bytes = signpath_platform::file::read(path.as_ref()).map_err(|error| {
             signpath_platform::file::shortage_or(&error, || {
-                let reason = format!("cannot be read ({error}); correct {CONFIG_FILE} or the file");
+                let (path, reason) = (&file.path, describe(&error));
                 Error::new(
                     ErrorKind::Configuration,
-                    format!("configuration file {}: {reason}", file.path),
+                    format!("cannot read configuration file {path}: {reason}; check {CONFIG_FILE}"),
                 )
             })
         })?;
@@ -87,7 +88,7 @@ impl File {
         if more > 0 {
             let path = &file.path;
             file.notices.push(format!(
-                "configuration file {path}: {more} more names are not settings, ignored"
+                "configuration file {path}: {more} more unknown settings, ignored"
             ));
         }
         Ok(file)
@@ -123,7 +124,7 @@ impl File {
             }
             let before = self.entries.iter().find(|entry| entry.name == path);
             if before.is_some() || levels.contains(&path) {
-                return Err(self.unusable(line, Some(&path), "expected only once in the file"));
+                return Err(self.unusable(line, Some(&path), "duplicate setting"));
             }
             match known(&path) {
                 Some(setting) => {
@@ -287,7 +288,7 @@ fn is_level(path: &str, mut paths: impl Iterator<Item = &'static str>) -> bool {
 }
 
 fn not_nested(_: &str) -> String {
-    r#"not a setting, ignored; expected an object for each level, as in {"Log": {"File": {"Level": ...}}}"#.to_owned()
+    r#"unknown setting, ignored; use nested objects instead of dots: {"Log": {"File": {"Level": ...}}}"#.to_owned()
 }
 
 fn not_a_setting(path: &str) -> String {
@@ -299,10 +300,8 @@ fn not_a_setting(path: &str) -> String {
         .iter()
         .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
     match nearest(path, paths.chain(levels)) {
-        Some(nearest) => format!("not a setting, ignored; {nearest} was probably meant"),
-        None => {
-            "not a setting of this version, ignored; docs/configuration.md lists all".to_owned()
-        }
+        Some(nearest) => format!("unknown setting, ignored; did you mean {nearest}?"),
+        None => "unknown setting, ignored; docs/configuration.md lists all settings".to_owned(),
     }
 }
 

@@ -209,8 +209,8 @@ fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
     if let Some(found) = sources.find(setting("ApiUrl"))? {
         if url.scheme() == "http" && !is_loopback(&url) && !allow_insecure_http {
             return Err(found.unusable(&format!(
-                "{url} would send the API token unencrypted over the network; expected an https URL, \
-                 or AllowInsecureHttp or SIGNPATH_ALLOW_INSECURE_HTTP with true"
+                "{url} would send the API token unencrypted; use https, or set AllowInsecureHttp \
+                 (SIGNPATH_ALLOW_INSECURE_HTTP) to true"
             )));
         }
     }

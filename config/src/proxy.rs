@@ -17,8 +17,8 @@ const UNSUPPORTED: [(&str, &str); 6] = [
     ("socks5h://", SOCKS),
 ];
 
-const OVER_TLS: &str = "https:// in front of a proxy is TLS to the proxy itself, which is not supported (http:// proxies \
-    take https URLs too)";
+const OVER_TLS: &str =
+    "HTTPS proxies are not supported (use http://, which works for https URLs too)";
 
 const SOCKS: &str = "SOCKS proxies are not supported";
 
@@ -58,14 +58,14 @@ impl ProxyChoice {
         let mut unusable = Vec::new();
         let (proxy, instead) = match named(api_url, sources, &mut unusable)? {
             Some((found, proxy)) => {
-                let instead = format!("the proxy of {} is used", found.place());
+                let instead = format!("using the proxy from {}", found.place());
                 (Some(proxy), instead)
             }
             None => {
                 let expected = SettingType::Proxy.expected();
                 let instead = format!(
-                    "no proxy is used; set HttpProxy or http_proxy to {expected}, or exempt the API \
-                     host with no_proxy"
+                    "using no proxy; set HttpProxy or http_proxy to {expected}, or add the API host \
+                     to no_proxy"
                 );
                 (None, instead)
             }
@@ -107,7 +107,7 @@ fn describe_invalid(entries: &[&str]) -> Option<String> {
     };
     let expected = EXPECTED_NO_PROXY;
     Some(format!(
-        "cannot read {shown}{more}, ignored; expected {expected}"
+        "invalid entries {shown}{more}, ignored; expected {expected}"
     ))
 }
 

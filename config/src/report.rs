@@ -213,7 +213,7 @@ mod tests {
         assert!(
             problem
                 .reason
-                .contains("/nonexistent/signpath.json: cannot be read")
+                .contains("cannot read configuration file /nonexistent/signpath.json")
         );
         assert!(!format!("{report:?}").contains("s3cret"));
     }

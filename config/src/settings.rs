@@ -47,10 +47,10 @@ impl SettingType {
     /// The description of valid values, for messages.
     pub fn expected(self) -> String {
         match self {
-            Self::Text | Self::Token | Self::Path => "a text".to_owned(),
+            Self::Text | Self::Token | Self::Path => "a string".to_owned(),
             Self::Url => {
                 format!(
-                    "a URL such as {DEFAULT_API_URL}, without user, password, query and fragment"
+                    "a URL such as {DEFAULT_API_URL}, without user, password, query or fragment"
                 )
             }
             Self::Proxy => "host:port or http://[user:password@]host:port".to_owned(),
@@ -232,7 +232,7 @@ pub(crate) const REMOVED_SETTINGS: [RemovedSetting; 3] = [
     RemovedSetting {
         json: "Timeouts.FirstRetryDelay",
         variable: "SIGNPATH_TIMEOUTS_FIRST_RETRY_DELAY",
-        instead: "the delay is fixed, and ServiceUnavailableTimeoutInSeconds limits all attempts \
+        instead: "the delay is fixed, but ServiceUnavailableTimeoutInSeconds limits all attempts \
                   together",
     },
     RemovedSetting {

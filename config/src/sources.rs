@@ -89,7 +89,7 @@ impl Found {
     pub(crate) fn notice(&self) -> Option<String> {
         let newer = self.newer?;
         Some(format!(
-            "{}: this name is deprecated, use {newer}",
+            "{}: this name is deprecated; use {newer} instead",
             self.place()
         ))
     }
@@ -156,8 +156,7 @@ impl Sources {
         let ignored = (!self.ignored.is_empty()).then(|| {
             let names = self.ignored.join(", ");
             format!(
-                "{} takes nothing from its environment, so {names} had no effect; log in with the \
-                 PIN {{OrganizationId}}:{{ApiToken}}",
+                "ignored {names}, because {}; use the PIN {{OrganizationId}}:{{ApiToken}}",
                 environment::UNTRUSTING
             )
         });
@@ -293,7 +292,7 @@ fn unknown(name: &str) -> Option<String> {
         Some(removed) => removed.notice(),
         None => {
             let nearest = nearest(name, names)?;
-            format!("not a setting, ignored; {nearest} was probably meant")
+            format!("unknown setting, ignored; did you mean {nearest}?")
         }
     };
     Some(format!("environment variable {name}: {reason}"))

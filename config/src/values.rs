@@ -49,8 +49,7 @@ pub(crate) fn pem_file(text: &str) -> Result<PathBuf, Option<&'static str>> {
     match text.strip_prefix("file:") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
         _ if text.starts_with("thumbprint:") => Err(Some(
-            "thumbprint: names a certificate in the store of Windows, which is not here; expected \
-             file: and the path of a PEM file",
+            "thumbprint: is only supported on Windows; expected file: and the path of a PEM file",
         )),
         _ => Err(None),
     }

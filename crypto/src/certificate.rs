@@ -33,7 +33,7 @@ impl Certificate {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|error| error.to_string())?;
         if !rest.is_empty() {
-            return Err("there are bytes behind it".to_owned());
+            return Err("trailing data".to_owned());
         }
         let serial_number = AnyRef::new(Tag::Integer, certificate.raw_serial())
             .and_then(|serial_number| serial_number.to_der())
@@ -65,7 +65,7 @@ impl Certificate {
                 .and_then(|block| Self::from_der(&block.contents));
             certificate.map_err(|reason| {
                 let number = index + 1;
-                format!("PEM block {number} is no X.509 certificate ({reason})")
+                format!("PEM block {number} is not a valid X.509 certificate ({reason})")
             })
         });
         certificates.collect()

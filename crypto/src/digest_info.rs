@@ -17,15 +17,16 @@ use super::{Digest, HashAlgorithm};
 pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
     if let Some(hash) = bare_digest(data) {
         return Err(format!(
-            "are as long as a bare {hash:?} digest, but CKM_RSA_PKCS signs a DER DigestInfo; \
-             wrap the digest (openssl pkeyutl: -pkeyopt digest:..., pkcs11-tool: -m SHA256-RSA-PKCS)"
+            "look like a bare {hash} digest instead of a DER DigestInfo; use a mechanism that \
+             hashes, or wrap the digest (openssl pkeyutl -pkeyopt digest:..., pkcs11-tool -m \
+             SHA256-RSA-PKCS)"
         ));
     }
-    let (algorithm, value) = decode(data)
-        .map_err(|_| "are not a DER DigestInfo, the only input that CKM_RSA_PKCS signs here")?;
+    let (algorithm, value) =
+        decode(data).map_err(|_| "are not a DER DigestInfo, the only input that is supported")?;
     let hash = HashAlgorithm::from_oid(&algorithm.oid).ok_or_else(|| {
         format!(
-            "are a DigestInfo of the digest {}, which SignPath does not sign",
+            "are a DigestInfo with the hash algorithm {}, which SignPath does not support",
             algorithm.oid
         )
     })?;
@@ -34,7 +35,7 @@ pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
     }
     if value.len() != hash.digest_length() {
         return Err(format!(
-            "are a DigestInfo with {} bytes of digest, but {hash:?} has {}",
+            "are a DigestInfo with a digest of {} bytes, but {hash} digests have {}",
             value.len(),
             hash.digest_length()
         ));
@@ -142,10 +143,10 @@ mod tests {
             (
                 "SHA-384 with 32 bytes",
                 with(&[(14, 2)]),
-                "32 bytes of digest, but Sha384 has 48",
+                "a digest of 32 bytes, but SHA-384 digests have 48",
             ),
-            ("bare SHA-256", vec![0xA5; 32], "bare Sha256 digest"),
-            ("bare SHA-512", vec![0x30; 64], "bare Sha512 digest"),
+            ("bare SHA-256", vec![0xA5; 32], "bare SHA-256 digest"),
+            ("bare SHA-512", vec![0x30; 64], "bare SHA-512 digest"),
             (
                 "MD5 and SHA-1 in a row (SSL 3)",
                 vec![0xA5; 36],

@@ -1,5 +1,7 @@
 //! Hash algorithms.
 
+use std::fmt;
+
 use sha2::digest::const_oid::AssociatedOid;
 use sha2::digest::{Digest, DynDigest};
 use spki::ObjectIdentifier;
@@ -58,6 +60,26 @@ pub enum HashAlgorithm {
     Sha3_384,
     /// FIPS 202.
     Sha3_512,
+}
+
+/// The name that its standard gives it.
+impl fmt::Display for HashAlgorithm {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Md5 => "MD5",
+            Self::Sha1 => "SHA-1",
+            Self::Sha224 => "SHA-224",
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
+            Self::Sha512_224 => "SHA-512/224",
+            Self::Sha512_256 => "SHA-512/256",
+            Self::Sha3_224 => "SHA3-224",
+            Self::Sha3_256 => "SHA3-256",
+            Self::Sha3_384 => "SHA3-384",
+            Self::Sha3_512 => "SHA3-512",
+        })
+    }
 }
 
 impl HashAlgorithm {

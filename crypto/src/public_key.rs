@@ -265,7 +265,7 @@ impl Key {
             .map_err(|error| match error {
                 rsa::Error::ModulusTooLarge | rsa::Error::PublicExponentTooLarge => {
                     PublicKeyError::Unsupported(format!(
-                        "RSA, {bits} bits with a public exponent of {exponent_bits} bits"
+                        "RSA with {bits} bits and a public exponent of {exponent_bits} bits"
                     ))
                 }
                 _ => PublicKeyError::Malformed,
@@ -288,7 +288,7 @@ fn named_curve(parameters: AnyRef<'_>) -> Result<Curve, PublicKeyError> {
     let unsupported = |what: String| PublicKeyError::Unsupported(format!("EC, {what}"));
     let oid = parameters
         .decode_as::<ObjectIdentifier>()
-        .map_err(|_| unsupported("a curve without a name".to_owned()))?;
+        .map_err(|_| unsupported("explicit curve parameters".to_owned()))?;
     Curve::ALL
         .into_iter()
         .find(|curve| curve.oid() == oid)

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use nix::errno::Errno;
 use once_cell::race::OnceBox;
 use signpath_platform::date::rfc3339_millis;
+use signpath_platform::os_error;
 use time::OffsetDateTime;
 
 use super::folder::{self, Unusable};
@@ -85,9 +86,9 @@ pub(crate) fn write(level: Level, message: &str) {
     };
     if console::shows(Level::Warning) && !FAILURE_LOGGED.swap(true, Ordering::Relaxed) {
         let message = format!(
-            "the log file {NAME} cannot be written: {} {failure}; correct that, set \
-             Log.File.Directory or SIGNPATH_LOG_FILE_DIRECTORY, or set Log.File.Level to none",
-            configured.path.display()
+            "cannot write the log file {}: {failure}; fix that, set Log.File.Directory \
+             (SIGNPATH_LOG_FILE_DIRECTORY), or set Log.File.Level to none",
+            configured.path.join(NAME).display()
         );
         console::write(Level::Warning, &one_line(&message));
     }
@@ -140,7 +141,8 @@ fn log_fallback(configured: &Path, refusal: &Unusable, used: &Path, file: Found)
     super::write(
         fallback_level(configured, refusal, file),
         format_args!(
-            "the log file is in {}, because {} {refusal}",
+            "writing the log file to {} instead of {}: {refusal}; to choose another directory, \
+             set Log.File.Directory (SIGNPATH_LOG_FILE_DIRECTORY)",
             used.display(),
             configured.display()
         ),
@@ -169,7 +171,7 @@ impl fmt::Display for Unwritten {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(formatter),
-            Self::NotWritten(error) => write!(formatter, "takes no more ({})", error.desc()),
+            Self::NotWritten(error) => formatter.write_str(&os_error::describe(&(*error).into())),
         }
     }
 }

@@ -16,7 +16,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::mkdir;
 
-use signpath_platform::environment;
+use signpath_platform::{environment, os_error};
 
 /// Accessible only to this user.
 const FOLDER_MODE: Mode = Mode::S_IRWXU;
@@ -41,11 +41,13 @@ pub(crate) enum Unusable {
 impl fmt::Display for Unusable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Symlink => formatter.write_str("is a symbolic link"),
-            Self::Foreign(user) => write!(formatter, "belongs to another user (ID {user})"),
-            Self::WritableByOthers => formatter.write_str("can be written by other users"),
-            Self::NotAFile => formatter.write_str("holds no plain file of that name"),
-            Self::Failed(error) => write!(formatter, "cannot be used ({error})"),
+            Self::Symlink => formatter.write_str("the directory is a symbolic link"),
+            Self::Foreign(user) => write!(formatter, "it belongs to another user (ID {user})"),
+            Self::WritableByOthers => {
+                formatter.write_str("the directory is writable by other users")
+            }
+            Self::NotAFile => formatter.write_str("the log file is not a regular file"),
+            Self::Failed(error) => formatter.write_str(&os_error::describe(error)),
         }
     }
 }

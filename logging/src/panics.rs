@@ -20,7 +20,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     super::write(
         Level::Fatal,
         format_args!(
-            "a panic at {place} in signpath-pkcs11 {}",
+            "a panic at {place} in signpath-pkcs11 {}; please report it",
             env!("CARGO_PKG_VERSION")
         ),
     );

@@ -12,9 +12,8 @@ use std::path::PathBuf;
 
 use crate::secure;
 
-/// Describes a process that ignores its environment, as the start of a sentence.
-pub const UNTRUSTING: &str = "a process with more privileges than its caller (AT_SECURE: set-user-ID, set-group-ID or file \
-    capabilities)";
+/// The reason why a process ignores its environment, as a sentence without a full stop.
+pub const UNTRUSTING: &str = "set-user-ID and set-group-ID programs, and those with file capabilities, ignore their environment";
 
 /// Whether the environment can be trusted. If not, all other functions of this module except
 /// [`ignored`] behave as if no variable were set.

@@ -1,5 +1,5 @@
 //! The operating system layer that the other crates of signpath-pkcs11 share: environment
-//! variables, files, locks that survive a fork, resource shortages, escaping of untrusted text, and
+//! variables, files, locks that survive a fork, resource shortages, descriptions of errors, escaping of untrusted text, and
 //! protection of the application's threads.
 //!
 //! Besides the C ABI, only this crate contains unsafe code: [`fork`], [`guest`] and [`secure`] make
@@ -36,6 +36,7 @@ pub mod fork;
 #[allow(unsafe_code)]
 pub mod guest;
 pub mod lock;
+pub mod os_error;
 #[allow(unsafe_code)]
 pub mod secure;
 pub mod shortage;

@@ -31,33 +31,33 @@ const SHORTAGES: [(Errno, Shortage); 4] = [
         Errno::EMFILE,
         Shortage {
             resource: Resource::Descriptors,
-            what: "this process has no file descriptor left",
-            remedy: "raise its limit of open files (ulimit -n, RLIMIT_NOFILE, LimitNOFILE=), or \
-                     close what it does not need",
+            what: "the process has run out of file descriptors",
+            remedy: "raise its limit on open files (ulimit -n, RLIMIT_NOFILE, LimitNOFILE=), or \
+                     have it close files that it does not need",
         },
     ),
     (
         Errno::ENFILE,
         Shortage {
             resource: Resource::Descriptors,
-            what: "this machine has no file descriptor left",
-            remedy: "raise fs.file-max, or end the program that holds so many files open",
+            what: "the system has run out of file descriptors",
+            remedy: "raise fs.file-max, or stop the program that keeps so many files open",
         },
     ),
     (
         Errno::ENOMEM,
         Shortage {
             resource: Resource::Memory,
-            what: "the system has no memory left for this process",
-            remedy: "raise its limit (ulimit -v, the memory limit of its container), or free some",
+            what: "the process has run out of memory",
+            remedy: "raise its memory limit (ulimit -v, or that of its container), or free memory",
         },
     ),
     (
         Errno::ENOBUFS,
         Shortage {
             resource: Resource::Memory,
-            what: "the system has no memory left for the buffers of a socket",
-            remedy: "free some, or raise the limits of the network stack",
+            what: "the system has run out of memory for socket buffers",
+            remedy: "free memory, or raise the limits on network buffers",
         },
     ),
 ];
@@ -87,8 +87,8 @@ impl Shortage {
     pub const fn threads() -> Self {
         Self {
             resource: Resource::Threads,
-            what: "this process cannot start a thread for the lookup of a host name",
-            remedy: "raise its limit of threads (ulimit -u, RLIMIT_NPROC, TasksMax=)",
+            what: "the process cannot start a thread to resolve a host name",
+            remedy: "raise its limit on threads (ulimit -u, RLIMIT_NPROC, TasksMax=)",
         }
     }
 }

@@ -9,70 +9,70 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "C_Initialize", "signpath.json", "not valid JSON", "line 3";
     "the configuration file is UTF-16": [configure(scene, utf_16("{\"OrganizationId\": \"x\"}"))] initialize
         => CKR_GENERAL_ERROR, "none": "C_Initialize", "signpath.json", "UTF-16", "save it as UTF-8";
-    "there is no such configuration file":
+    "the configuration file does not exist":
         [let path = scene.file("signpath.json", "{}"); std::fs::remove_file(&path).unwrap();
          scene.set("SIGNPATH_CONFIG_FILE", &path)] initialize
-        => CKR_GENERAL_ERROR, "none": "signpath.json", "No such file", "SIGNPATH_CONFIG_FILE";
-    "a setting stands twice in the configuration file":
+        => CKR_GENERAL_ERROR, "none": "signpath.json", "no such file", "SIGNPATH_CONFIG_FILE";
+    "a setting is twice in the configuration file":
         [configure(scene, "{\n  \"ApiToken\": \"a\",\n  \"ApiToken\": \"b\"\n}")] initialize
-        => CKR_GENERAL_ERROR, "none": "line 3", "setting ApiToken", "only once";
-    "a setting in the configuration file has another type":
+        => CKR_GENERAL_ERROR, "none": "line 3", "setting ApiToken", "duplicate";
+    "a setting in the configuration file has the wrong type":
         [configure(scene, "{\n  \"Log\": {\n    \"File\": { \"Level\": 3 }\n  }\n}")] initialize
         => CKR_GENERAL_ERROR, "none": "line 3", "setting Log.File.Level", "expected one of none";
-    "a setting has a value that it cannot have": [scene.set("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "soon")] initialize
+    "a setting has an invalid value": [scene.set("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "soon")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "a whole number";
-    "the API's URL is none": [scene.set("SIGNPATH_API_URL", "signpath")] initialize
+    "the API URL is invalid": [scene.set("SIGNPATH_API_URL", "signpath")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_URL", "expected a URL";
-    "the API's URL is http, and not of this machine": [scene.set("SIGNPATH_API_URL", "http://signpath.example.com/Api")] initialize
+    "the API URL is http, and the host is not this machine": [scene.set("SIGNPATH_API_URL", "http://signpath.example.com/Api")] initialize
         => CKR_GENERAL_ERROR, "none": "unencrypted", "https", "AllowInsecureHttp";
-    "the API's URL has a user and a password":
+    "the API URL has a user and a password":
         [scene.set("SIGNPATH_API_URL", "https://user:password@signpath.example.com/Api")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_URL", "without user, password";
     "the API token is protected by DPAPI": [scene.set("SIGNPATH_API_TOKEN", "encrypted:AQAAANCMnd8B")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "encrypted:", "only Windows has", "file:";
     "the API token is in the registry": [scene.set("SIGNPATH_API_TOKEN", "registry:HKCU\\SignPath")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "registry:", "only Windows has", "file:";
-    "there is no such file with the API token": [scene.set("SIGNPATH_API_TOKEN", "file:/run/secrets/none")] initialize
-        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "/run/secrets/none", "No such file";
-    "the file with the API token is empty":
+    "the API token file does not exist": [scene.set("SIGNPATH_API_TOKEN", "file:/run/secrets/none")] initialize
+        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "/run/secrets/none", "no such file";
+    "the API token file is empty":
         [let path = scene.file("token", "\n"); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
-        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token has to hold the API token in one line";
-    "the file with the API token is UTF-16":
+        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token must contain the API token on one line";
+    "the API token file is UTF-16":
         [let path = scene.file("token", utf_16("t0ken")); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token", "UTF-16", "save it as UTF-8";
-    "the file with the API token is a pipe":
+    "the API token file is a pipe":
         [let path = scene.pipe("token"); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
-        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token", "no regular file";
-    "the metadata is no JSON object": [scene.set("SIGNPATH_METADATA", "build 7")] initialize
+        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token", "not a regular file";
+    "the metadata is not a JSON object": [scene.set("SIGNPATH_METADATA", "build 7")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_METADATA", "a JSON object";
     "the proxy in the configuration file is not an HTTP proxy": [
             scene.set("SIGNPATH_API_URL", "https://signpath.example/Api");
             configure(scene, "{\n  \"HttpProxy\": \"socks5://proxy.example\"\n}");
         ] initialize
         => CKR_GENERAL_ERROR, "none": "line 2", "setting HttpProxy", "host:port";
-    "the client certificate is in the store of Windows":
+    "the client certificate is in the Windows certificate store":
         [scene.set("SIGNPATH_TLS_CLIENT_CERTIFICATE", "thumbprint:0123")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_TLS_CLIENT_CERTIFICATE", "Windows", "file:";
-    "there is no such file of chain certificates": [scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/none.pem")] initialize
-        => CKR_GENERAL_ERROR, "none": "/none.pem", "No such file";
-    "the file of chain certificates does not end": [scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/dev/zero")] initialize
-        => CKR_GENERAL_ERROR, "none": "/dev/zero", "no regular file";
-    "there is no such file of authorities":
+    "the chain certificates file does not exist": [scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/none.pem")] initialize
+        => CKR_GENERAL_ERROR, "none": "/none.pem", "no such file";
+    "the chain certificates file is a device": [scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/dev/zero")] initialize
+        => CKR_GENERAL_ERROR, "none": "/dev/zero", "not a regular file";
+    "the CA file does not exist":
         [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "/none.pem")] login
-        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/none.pem", "No such file";
-    "the file of authorities does not end":
+        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/none.pem", "no such file";
+    "the CA file is a device":
         [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "/dev/zero")] login
-        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/dev/zero", "no regular file";
-    "the file of authorities is longer than any":
+        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/dev/zero", "not a regular file";
+    "the CA file is too large":
         [scene.serve_tls(TlsOptions::default()); let path = scene.file("long.pem", "");
          let file = std::fs::File::create(&path).unwrap(); file.set_len((16 << 20) + 1).unwrap();
          scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
-        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "long.pem", "longer than 16 MiB";
-    "the file of authorities is UTF-16":
+        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "long.pem", "larger than 16 MiB";
+    "the CA file is UTF-16":
         [scene.serve_tls(TlsOptions::default()); let path = scene.file("ca.pem", utf_16("-----BEGIN CERTIFICATE-----"));
          scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "ca.pem", "UTF-16", "save it as UTF-8";
-    "the file of authorities holds none":
+    "the CA file contains no certificate":
         [scene.serve_tls(TlsOptions::default()); let path = scene.file("empty.pem", "");
          scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "empty.pem", "no PEM certificate";

@@ -71,8 +71,8 @@ const PARTS: &[(&str, &[Situation])] = &[
     ("Network and proxies", network::SITUATIONS),
     ("TLS", network::TLS),
     ("What the service refuses", requests::REFUSED),
-    ("What passes, and is tried again", requests::TRANSIENT),
-    ("Answers that cannot be used", requests::UNUSABLE),
+    ("What is retried", requests::TRANSIENT),
+    ("Unusable responses", requests::UNUSABLE),
     ("What cannot be signed", signing::SITUATIONS),
     ("What C_CreateObject refuses", creating::SITUATIONS),
 ];

@@ -14,121 +14,118 @@ use crate::scene::{PROXY_PASSWORD, Scene, login};
 
 pub const SITUATIONS: &[Situation] = situations! { scene;
     "nobody listens": [let nobody = silent_address(scene); scene.lead_to("http", &nobody)] login
-        => CKR_FUNCTION_FAILED, "none": "cannot be reached (Connection refused", "check ApiUrl";
+        => CKR_FUNCTION_FAILED, "none": "cannot connect to", "(connection refused)", "check ApiUrl";
     "the host name does not exist": [
             // A label of 64 characters is one too long, so that no name server is asked.
             let nobody = format!("{}.invalid", "x".repeat(64));
             scene.lead_to("http", &nobody);
             scene.set("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
         ] login
-        => CKR_FUNCTION_FAILED, "none": "cannot be reached (failed to lookup address";
-    "the server does not accept connections":
+        => CKR_FUNCTION_FAILED, "none": "cannot connect to", "(cannot resolve the host name: ";
+    "the server accepts no connection":
         [scene.hurry(); let address = full_listener(scene); scene.lead_to("http", &address)] login
-        => CKR_FUNCTION_FAILED, "none": "cannot be reached (no connection within 1 s";
-    "the server does not accept connections until the total time is over":
+        => CKR_FUNCTION_FAILED, "none": "cannot connect to", "(no connection within 1 s";
+    "the server accepts no connection before the total time is up":
         [let address = full_listener(scene); scene.lead_to("http", &address)] login
-        => CKR_FUNCTION_FAILED, "none": "cannot be reached (no connection within 2 s";
-    "the server closes each connection at once":
+        => CKR_FUNCTION_FAILED, "none": "cannot connect to", "(no connection within 2 s";
+    "the server closes each connection immediately":
         [let listener = TcpListener::bind("127.0.0.1:0").unwrap(); let address = listener.local_addr().unwrap().to_string();
          std::thread::spawn(move || listener.incoming().for_each(drop)); scene.lead_to("https", &address);
-         for other in OTHER_ENDS { scene.call(other, "tls handshake eof"); }] login
-        => CKR_FUNCTION_FAILED, "none": "cannot be reached", "check ApiUrl and the network";
-    "the API's URL says https, and the server speaks http":
+         for other in OTHER_ENDS { scene.call(other, "the connection was closed during the TLS handshake"); }] login
+        => CKR_FUNCTION_FAILED, "none": "cannot connect to", "check ApiUrl and the network";
+    "the API URL is https, but the server speaks HTTP":
         [let url = scene.service.api_url().replace("http:", "https:"); scene.set("SIGNPATH_API_URL", &url);
          scene.call(&url, "https://signpath.example/Api")] login
-        => CKR_GENERAL_ERROR, "none": "does not speak TLS", "check the scheme and the port";
+        => CKR_GENERAL_ERROR, "none": "does not speak TLS", "check the scheme and port";
     "the proxy does not listen":
         [scene.serve_tls(TlsOptions::default()); let nobody = silent_address(scene); through(scene, &nobody, "")] login
-        => CKR_FUNCTION_FAILED, "none": "through the proxy", "Connection refused", "check HttpProxy";
-    "the proxy wants credentials":
+        => CKR_FUNCTION_FAILED, "none": "through the proxy", "connection refused", "check HttpProxy";
+    "the proxy requires credentials":
         [scene.serve_tls(TlsOptions::default()); start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
-        => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check user and password in HttpProxy";
+        => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
     // tinyproxy does not answer 407 to that, but 401.
-    "the proxy wants other credentials":
+    "the proxy requires other credentials":
         [scene.serve_tls(TlsOptions::default()); scene.try_again(); let credentials = format!("ci:{PROXY_PASSWORD}@");
          start_proxy(scene, "BasicAuth ci another-passw0rd", &credentials)] login
-        => CKR_GENERAL_ERROR, "none": "the proxy", "401", "check user and password in HttpProxy";
-    "the proxy wants credentials, for an API without TLS": [start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
-        => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check user and password in HttpProxy";
-    "the proxy does not connect to the service":
+        => CKR_GENERAL_ERROR, "none": "the proxy", "401", "check the user and password in HttpProxy";
+    "the proxy requires credentials, for an http API URL": [start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
+        => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
+    "the proxy does not allow connections to the service":
         [scene.serve_tls(TlsOptions::default()); scene.try_again(); start_proxy(scene, "ConnectPort 1", "")] login
-        => CKR_GENERAL_ERROR, "none": "the proxy", "403", "ask whoever runs the proxy to allow";
+        => CKR_GENERAL_ERROR, "none": "the proxy", "403", "have the proxy allow it";
     "the proxy cannot reach the service":
         [let nobody = silent_address(scene); scene.lead_to("https", &nobody); start_proxy(scene, "", "")] login
-        => CKR_FUNCTION_FAILED, "none": "the proxy", "500", "whether the proxy can reach";
+        => CKR_FUNCTION_FAILED, "none": "the proxy", "500", "the network of the proxy";
     "the proxy does not speak HTTP":
         [scene.serve_tls(TlsOptions::default()); scene.try_again();
          let address = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"); through(scene, &address, "")] login
-        => CKR_GENERAL_ERROR, "none": "the proxy", "does not answer CONNECT with HTTP", "HttpProxy";
+        => CKR_GENERAL_ERROR, "none": "the proxy", "is not HTTP", "HttpProxy";
     "the proxy is a web server":
         [scene.serve_tls(TlsOptions::default()); scene.try_again();
          let address = answering(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n"); through(scene, &address, "")] login
-        => CKR_GENERAL_ERROR, "none": "the proxy", "405", "names an HTTP proxy";
+        => CKR_GENERAL_ERROR, "none": "the proxy", "405", "the URL of an HTTP proxy";
 };
 
 pub const TLS: &[Situation] = situations! { scene;
-    "nobody trusts the server's authority": [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "")] login
-        => CKR_GENERAL_ERROR, "none": "cannot be trusted", "UnknownIssuer", "SIGNPATH_TLS_CA_FILE";
+    "the server's CA is not trusted": [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "")] login
+        => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
     "the system has no root certificates":
         [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", ""); scene.set("SSL_CERT_FILE", "/none.pem");
          scene.set("SSL_CERT_DIR", "")] login
         => CKR_GENERAL_ERROR, "none": "no root certificates", "ca-certificates", "TlsCaFile";
     "the server's certificate is self-signed": [serve_with(scene, ServerCertificate::SelfSigned)] login
-        => CKR_GENERAL_ERROR, "none": "cannot be trusted", "SIGNPATH_TLS_CA_FILE";
+        => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
     "the server's certificate has expired": [serve_with(scene, ServerCertificate::Expired)] login
-        => CKR_GENERAL_ERROR, "none": "has expired", "the clock of this machine";
+        => CKR_GENERAL_ERROR, "none": "expired at 20", "the clock of this machine";
     "the server's certificate is not valid yet": [serve_with(scene, ServerCertificate::NotYetValid)] login
-        => CKR_GENERAL_ERROR, "none": "is not valid yet", "check the clock of this machine";
+        => CKR_GENERAL_ERROR, "none": "is not valid before 20", "check the clock of this machine";
     "the server's certificate is for another name": [serve_with(scene, ServerCertificate::OtherName)] login
-        => CKR_GENERAL_ERROR, "none": "for another name", "other.example", "ApiUrl";
+        => CKR_GENERAL_ERROR, "none": "for another host name (other.example)", "ApiUrl";
     "the server speaks TLS 1.1": [let old = "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"; start_nginx(scene, old)] login
-        => CKR_GENERAL_ERROR, "none": "it needs TLS 1.2 or 1.3";
-    "the server wants a client certificate, TLS 1.3": [serve_for_clients(scene, TlsVersions::Only13)] login
-        => CKR_GENERAL_ERROR, "none": "the client certificate, or the lack of one", "TlsClientCertificate";
-    "the server wants a client certificate, TLS 1.2": [serve_for_clients(scene, TlsVersions::Only12)] login
-        => CKR_GENERAL_ERROR, "none": "the client certificate, or the lack of one", "TlsClientCertificate";
-    "the server wants another client certificate":
+        => CKR_GENERAL_ERROR, "none": "TLS 1.2 or 1.3";
+    "the server requires a client certificate, TLS 1.3": [serve_for_clients(scene, TlsVersions::Only13)] login
+        => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
+    "the server requires a client certificate, TLS 1.2": [serve_for_clients(scene, TlsVersions::Only12)] login
+        => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
+    "the server requires another client certificate":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
          show_client(scene, &(certificate + &key))] login
-        => CKR_GENERAL_ERROR, "none": "the client certificate, or the lack of one", "TlsClientCertificate";
-    "an nginx wants a client certificate": [start_nginx(scene, &wants_clients())] login
+        => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
+    "nginx requires a client certificate": [start_nginx(scene, &wants_clients())] login
         => CKR_ARGUMENTS_BAD, "none": "400 No required SSL certificate was sent", "TlsClientCertificate";
-    "an nginx wants another client certificate":
+    "nginx requires another client certificate":
         [start_nginx(scene, &wants_clients()); let (certificate, key) = other_client(scene);
          show_client(scene, &(certificate + &key))] login
         => CKR_ARGUMENTS_BAD, "none": "400 The SSL certificate error", "TlsClientCertificate";
-    "there is no such file with a client certificate":
+    "the client certificate file does not exist":
         [serve_for_clients(scene, TlsVersions::All); scene.set("SIGNPATH_TLS_CLIENT_CERTIFICATE", "file:/none.pem")] login
-        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "/none.pem", "No such file";
-    "the file of the client certificate holds no key":
+        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "/none.pem", "no such file";
+    "the client certificate file contains no key":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
          show_client(scene, &certificate)] login
-        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted PEM private key";
-    "the lines of the client certificate's file are joined by blanks":
+        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
+    "the line breaks of the client certificate file have become spaces":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
          show_client(scene, &(certificate + &key).replace('\n', " "))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "not valid PEM", "a line of its own";
-    "the lines of the client's key are joined by the characters `\\n`":
+    "the line breaks of the client key have become `\\n`":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
          show_client(scene, &(certificate + &key.replace('\n', "\\n")))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "not valid PEM", "a line of its own";
-    "the client's key is encrypted":
+    "the client key is encrypted":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
          let key = scene.file("client-key.pem", &key);
          let encrypted = openssl(&["pkcs8", "-topk8", "-in", &key, "-passout", "pass:secret"]);
          show_client(scene, &(certificate + &encrypted))] login
-        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted PEM private key";
-    "the client's key is that of another certificate":
+        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
+    "the client key belongs to another certificate":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
          let (_, key) = other_client(scene); show_client(scene, &(certificate + &key))] login
-        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "cannot be used";
+        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "does not belong to its certificate";
 };
 
 /// How a connection ends that is closed before all has been read or written.
-const OTHER_ENDS: [&str; 2] = [
-    "Connection reset by peer (os error 104)",
-    "Broken pipe (os error 32)",
-];
+const OTHER_ENDS: [&str; 2] = ["connection reset by peer", "broken pipe"];
 
 /// Where nobody listens, although the port is taken.
 fn silent_address(scene: &mut Scene) -> String {

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use crate::PARTS;
 
-const INTRODUCTION: &str = "# What fails, and what is said
+const INTRODUCTION: &str = "# Failures and their messages
 
-Each row was brought about with the built library and a service over sockets: what the program is told, what stderr shows (behind
-`signpath-pkcs11: `), and the requests that reached the service, a `GET` for the list of signing policies and a `POST` for a
-signature. `…` stands for what differs from run to run. `ServiceUnavailableTimeoutInSeconds` is 2 where there is one attempt.
+The tests bring about each of these situations with the built library and a local service. A row shows the return value that the
+application gets, the line on stderr (after `signpath-pkcs11: `), and the requests that the service received: a `GET` lists the
+signing policies, a `POST` requests a signature. `…` stands for what differs between runs. Where there is a single attempt,
+`ServiceUnavailableTimeoutInSeconds` is 2.
 
-`cargo test --test failures` makes this page and fails where it is not current; with `SIGNPATH_TEST_UPDATE=1` it writes the file.
+`cargo test --test failures` checks this page; with `SIGNPATH_TEST_UPDATE=1` it writes it.
 ";
 
 /// A line of the page.

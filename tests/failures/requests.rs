@@ -13,33 +13,33 @@ pub const REFUSED: &[Situation] = situations! { scene;
         [scene.serve(r#"{"policies": [{"project": "demo", "policy": "p-256", "key": "p-256", "approval": true}]}"#)] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "C_Sign: ", "400", "demo/p-256",
             "The selected signing policy has an approval process. Hash signing does not support approvals.", "trace id 00-";
-    "several messages in the problem details": [scene.fail_sign(Effect::problem(400, &["The first.", "The second."]))] sign
+    "the problem details have several messages": [scene.fail_sign(Effect::problem(400, &["The first.", "The second."]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "The first. The second. (trace id 00-";
-    "problem details without end":
+    "the problem details are very long":
         [let message = "x".repeat(2000); scene.call(&message, "xxx");
          scene.fail_sign(Effect::problem(400, &[&message, "And more."]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "xxx...; correct";
-    "the API token is not valid any more": [scene.fail_sign(Effect::status(401))] sign
+    "the API token is no longer valid": [scene.fail_sign(Effect::status(401))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "401 Unauthorized", "API token";
-    "the user is no Submitter": [scene.fail_sign(Effect::problem(403, &["The user is no Submitter."]))] sign
+    "the user is not a Submitter": [scene.fail_sign(Effect::problem(403, &["The user is no Submitter."]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "403 Forbidden", "The user is no Submitter.";
-    "the signing policy is gone":
+    "the signing policy no longer exists":
         [scene.fail_sign(Effect::problem(404, &["There is no such signing policy.", "the signing policy"]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "There is no such signing policy.", "the signing policy";
-    "neither of the two signing routes exists":
+    "the server has neither signing API":
         [for route in [SIGN, SIGN_HASH] { scene.service.inject(Fault::gone(route, 404)).unwrap(); }] sign
-        => CKR_ARGUMENTS_BAD, "1 GET, 2 POST": "neither signing route exists there", "check ApiUrl";
-    "the configured route for fast signing requests does not exist":
+        => CKR_ARGUMENTS_BAD, "1 GET, 2 POST": "supports neither signing API", "check ApiUrl";
+    "the server does not have the configured API for fast signing requests":
         [scene.service.inject(Fault::gone(SIGN, 410)).unwrap(); scene.set("SIGNPATH_SIGNING_API", "FastSigningRequest")] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "410 Gone", "set SigningApi to Auto";
-    "the configured route SignHash does not exist":
+    "the server does not have the configured SignHash API":
         [scene.service.inject(Fault::gone(SIGN_HASH, 404)).unwrap(); scene.set("SIGNPATH_SIGNING_API", "SignHash")] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "set SigningApi to Auto";
-    "a request time-out that the service declares": [scene.fail_sign(Effect::status(408))] sign
+    "the service reports a request timeout": [scene.fail_sign(Effect::status(408))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "408 Request Timeout";
     "a refusal without a body": [scene.fail_sign(Effect::status(422))] sign
-        => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "422 Unprocessable Entity", "trying again will not help";
-    "a refusal whose body breaks off": [scene.fail_sign(Effect::truncated(400, r#"{"errors": {"A": ["x"#, 1000))] sign
+        => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "422 Unprocessable Entity", "before you try again";
+    "a refusal with an incomplete body": [scene.fail_sign(Effect::truncated(400, r#"{"errors": {"A": ["x"#, 1000))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "400";
     "a refusal that is not UTF-8":
         [scene.fail_sign(Effect::answer(400, &[], b"Stra\xdfe\x00\r\n\x1b[31m\x07\xe2\x80\xa8\xe2\x80\xae".to_vec()))] sign
@@ -53,63 +53,63 @@ pub const REFUSED: &[Situation] = situations! { scene;
     "a web page that refuses": [scene.fail_sign(Effect::web_page(413))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "413", "a web page with the title \"413\"", "a proxy";
     "a redirect": [scene.fail_sign(Effect::redirect(307, "https://other.example/Api"))] sign
-        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "307", "leads to https://other.example/Api", "is not sent";
+        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "307", "must not be sent to https://other.example/Api";
 };
 
 pub const TRANSIENT: &[Situation] = situations! { scene;
-    "too many requests, and then none too many":
+    "too many requests, and the retry succeeds":
         [scene.try_again(); let soon = Effect::retry_after(429, 0); scene.service.inject(Fault::on(SIGN, soon)).unwrap()] sign
-        => CKR_OK, "1 GET, 2 POST": "warning", "429", "attempt 1 of POST", "the next one in 0.";
-    "an error of the service, and then none":
+        => CKR_OK, "1 GET, 2 POST": "warning", "429", "attempt 1 of POST", "retrying in 0.";
+    "an error in the service, and the retry succeeds":
         [scene.try_again(); let soon = Effect::retry_after(500, 0); scene.service.inject(Fault::on(SIGN, soon)).unwrap()] sign
         => CKR_OK, "1 GET, 2 POST": "warning", "500", "attempt 1", "second signing request";
     "too many requests, one attempt": [scene.fail_sign(Effect::status(429))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "429 Too Many Requests", "try again later";
-    "an error of the service, one attempt": [scene.fail_sign(Effect::problem(500, &["An unexpected error."]))] sign
+    "an error in the service, one attempt": [scene.fail_sign(Effect::problem(500, &["An unexpected error."]))] sign
         => CKR_DEVICE_ERROR, "1 GET, 1 POST": "500 Internal Server Error", "An unexpected error.", "support";
     "a bad gateway, one attempt": [scene.fail_sign(Effect::web_page(502))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "502 Bad Gateway", "a web page";
     "the service is unavailable, one attempt": [scene.fail_sign(Effect::answer(503, &[], "busy"))] sign
-        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "503 Service Unavailable", "busy; try again later";
-    "a gateway's time-out, one attempt": [scene.fail_sign(Effect::status(504))] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "503 Service Unavailable", "busy; gave up after attempt 1", "; try again later";
+    "a gateway timeout, one attempt": [scene.fail_sign(Effect::status(504))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "504 Gateway Timeout";
-    "the service wants more time than is left": [scene.try_again(); scene.fail_sign(Effect::retry_after(503, 3600))] sign
-        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "ServiceUnavailableTimeoutInSeconds is 600, and it wants 3600 s of quiet";
-    "the connection is closed without an answer": [scene.fail_sign(Effect::Close)] sign
-        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "closed the connection without an answer";
-    "the answer breaks off": [scene.fail_sign(Effect::Truncate)] sign => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "broke off";
-    "no answer comes": [scene.hurry(); scene.fail_sign(Effect::Hang)] sign
-        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "no answer", "within 1 s", "HttpRequestTimeoutInSeconds";
-    "the answer comes byte by byte": [scene.hurry(); scene.fail_sign(Effect::Trickle(Duration::from_millis(100)))] sign
-        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "no answer", "within 1 s";
+    "the service asks for a longer wait than the time that is left": [scene.try_again(); scene.fail_sign(Effect::retry_after(503, 3600))] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "ServiceUnavailableTimeoutInSeconds is 600 and Retry-After is 3600";
+    "the connection is closed without a response": [scene.fail_sign(Effect::Close)] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "closed the connection without a response";
+    "the response is incomplete": [scene.fail_sign(Effect::Truncate)] sign => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "is incomplete";
+    "no response arrives": [scene.hurry(); scene.fail_sign(Effect::Hang)] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "no response", "within 1 s", "HttpRequestTimeoutInSeconds";
+    "the response arrives byte by byte": [scene.hurry(); scene.fail_sign(Effect::Trickle(Duration::from_millis(100)))] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "no response", "within 1 s";
 };
 
 pub const UNUSABLE: &[Situation] = situations! { scene;
-    "no HTTP": [scene.fail_sign(Effect::Raw(b"220 mail.example ESMTP\r\n".to_vec()))] sign
-        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "does not answer with HTTP", "check ApiUrl";
+    "a response that is not HTTP": [scene.fail_sign(Effect::Raw(b"220 mail.example ESMTP\r\n".to_vec()))] sign
+        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "is not HTTP", "check ApiUrl";
     "an ordinary signing request instead of a fast one": [scene.fail_sign(Effect::status(201))] sign
         => CKR_GENERAL_ERROR, "1 GET, 1 POST": "201 Created", "fast signing requests";
     "a web page": [scene.fail_sign(Effect::web_page(200))] sign
-        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "not SignPath's signed payload (a web page", "check ApiUrl";
+        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "not a valid signed payload (a web page", "check ApiUrl";
     "JSON without a signature": [scene.fail_sign(Effect::answer(200, &[], "{}"))] sign
-        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "not SignPath's signed payload", "Signature";
+        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "not a valid signed payload", "Signature";
     "a signature that is not base64": [scene.fail_sign(Effect::answer(200, &[], r#"{"Signature": "?"}"#))] sign
         => CKR_GENERAL_ERROR, "1 GET, 1 POST": "Signature is not base64";
-    "SignHash answers for another hash":
+    "a SignHash response for another hash":
         [let body = r#"{"hashSigningData": {"hash": "AAAA"}, "hashSigningResult": {"signature": "AAAA"}}"#;
          let answer = Fault::on(SIGN_HASH, Effect::answer(200, &[], body)); scene.service.inject(answer).unwrap();
          scene.set("SIGNPATH_SIGNING_API", "SignHash")] sign
-        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "not SignPath's answer to SignHash", "another hash";
-    "an answer of 100 MB": [scene.fail_sign(Effect::Long { status: 200, length: 100_000_000, })] sign
-        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "longer than 32 MiB";
+        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "not a valid SignHash response", "another hash";
+    "a response of 100 MB": [scene.fail_sign(Effect::Long { status: 200, length: 100_000_000, })] sign
+        => CKR_GENERAL_ERROR, "1 GET, 1 POST": "larger than 32 MiB";
     "a signature that does not verify": [scene.fail_sign(Effect::WrongSignature)] sign
-        => CKR_DEVICE_ERROR, "1 GET, 1 POST": "demo/p-256", "does not verify", "thrown away";
+        => CKR_DEVICE_ERROR, "1 GET, 1 POST": "demo/p-256", "does not verify", "discarded";
     "a signature in DER that does not verify": [
             // The sequence of 1 and 1.
             let body = r#"{"Signature": "MAYCAQECAQE="}"#;
             scene.fail_sign(Effect::answer(200, &[], body));
         ] sign
-        => CKR_DEVICE_ERROR, "1 GET, 1 POST": "demo/p-256", "does not verify", "thrown away";
+        => CKR_DEVICE_ERROR, "1 GET, 1 POST": "demo/p-256", "does not verify", "discarded";
     "a signature that is too short": [scene.fail_sign(Effect::SignatureLength(63))] sign
         => CKR_DEVICE_ERROR, "1 GET, 1 POST": "has 63 bytes instead of 64";
     "a signature that is too long": [scene.fail_sign(Effect::SignatureLength(65))] sign

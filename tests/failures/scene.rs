@@ -173,7 +173,8 @@ impl Scene {
                 && bare.contains('.')
                 && bare.parse::<f64>().is_ok();
             let is_trace_id = bare.starts_with("00-");
-            if (bare.len() >= 5 && is_number) || is_seconds || is_trace_id {
+            let is_time = bare.len() == 20 && bare.contains('T') && bare.ends_with('Z');
+            if (bare.len() >= 5 && is_number) || is_seconds || is_trace_id || is_time {
                 word.replace(bare, "…")
             } else {
                 (*word).to_owned()

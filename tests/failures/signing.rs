@@ -8,7 +8,7 @@ use crate::scene::sign_with;
 
 pub const SITUATIONS: &[Situation] = situations! { scene;
     "CKM_RSA_PKCS with a bare digest": [] |module| sign_with(module, &Mechanism::RsaPkcs, "demo/rsa-2048", 32)
-        => CKR_DATA_INVALID, "1 GET": "bare Sha256 digest";
+        => CKR_DATA_INVALID, "1 GET": "bare SHA-256 digest";
     "CKM_RSA_PKCS without data": [] |module| sign_with(module, &Mechanism::RsaPkcs, "demo/rsa-2048", 0)
         => CKR_DATA_INVALID, "1 GET": "not a DER DigestInfo";
     "CKM_RSA_PKCS with something as long as a DigestInfo": [] |module| sign_with(module, &Mechanism::RsaPkcs, "demo/rsa-2048", 51)

@@ -106,9 +106,9 @@ fn an_exchange_without_an_answer_says_why_there_is_none() {
     let Some((service, exchanges)) = exchanges(test_name!(), "", faults) else {
         return;
     };
-    let start = "GET Cryptoki/MySigningPolicies, attempt 1: no answer in ";
+    let start = "GET Cryptoki/MySigningPolicies, attempt 1: no response after ";
     assert!(exchanges[0].starts_with(start), "{exchanges:#?}");
-    let reason = "closed the connection without an answer";
+    let reason = "closed the connection without a response";
     assert!(exchanges[0].contains(reason), "{exchanges:#?}");
     assert_eq!(exchanges.len(), service.requests().len());
 }

@@ -77,7 +77,7 @@ fn assert_private(folder: &TempDir, run: &Run, reason: &str) {
     assert_eq!(mode(&private.join(FILE)), 0o600);
     let lines = run.lines();
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    let said = format!("warning: the log file is in {}", private.display());
+    let said = format!("warning: writing the log file to {}", private.display());
     for part in [said.as_str(), reason] {
         assert!(lines[0].contains(part), "{part:?} is not in {:?}", lines[0]);
     }
@@ -136,7 +136,7 @@ fn a_symbolic_link_in_the_place_of_the_folder_is_not_followed() {
         let Some((folder, run)) = sign_with_log(test_name!(), prepare, sign_well) else {
             return;
         };
-        assert_private(&folder, &run, "/logs is a symbolic link");
+        assert_private(&folder, &run, "/logs: the directory is a symbolic link");
         let elsewhere = folder.path().join("elsewhere");
         assert_eq!(std::fs::read_dir(elsewhere).unwrap().count(), 0);
     }
@@ -164,7 +164,7 @@ fn what_is_no_plain_file_in_the_place_of_the_file_is_not_followed_or_waited_for(
         let Some((folder, run)) = sign_with_log(test_name!(), prepare, sign_well) else {
             return;
         };
-        assert_private(&folder, &run, "/logs holds no plain file of that name");
+        assert_private(&folder, &run, "/logs: the log file is not a regular file");
         let elsewhere = std::fs::read(folder.path().join("elsewhere")).unwrap();
         assert!(elsewhere.is_empty());
     }
@@ -184,7 +184,7 @@ fn a_folder_of_another_user_is_not_used() {
     let Some((folder, run)) = sign_with_log(test_name!(), prepare, sign_well) else {
         return;
     };
-    assert_private(&folder, &run, " belongs to another user (ID ");
+    assert_private(&folder, &run, ": it belongs to another user (ID ");
     assert!(!folder.path().join("logs").join(FILE).exists());
     assert!(!Path::new("/usr").join(FILE).exists());
 }
@@ -205,7 +205,7 @@ fn a_file_of_another_user_is_not_used() {
     let Some((folder, run)) = sign_with_log(test_name!(), prepare, sign_well) else {
         return;
     };
-    assert_private(&folder, &run, " belongs to another user (ID ");
+    assert_private(&folder, &run, ": it belongs to another user (ID ");
     let file = folder.path().join("logs").join(FILE);
     assert!(std::fs::read(file).unwrap().is_empty());
 }
@@ -222,7 +222,11 @@ fn a_folder_that_others_can_write_in_is_not_used() {
         let Some((folder, run)) = sign_with_log(test_name!(), prepare, sign_well) else {
             return;
         };
-        assert_private(&folder, &run, "/logs can be written by other users");
+        assert_private(
+            &folder,
+            &run,
+            "/logs: the directory is writable by other users",
+        );
         assert!(!folder.path().join("logs").join(FILE).exists());
     }
 }
@@ -236,17 +240,17 @@ fn where_there_can_be_no_folder_a_private_one_is_used() {
                 std::fs::write(folder.join("logs"), "").unwrap();
                 folder.join("logs")
             },
-            "/logs cannot be used (Not a directory",
+            "/logs: not a directory",
         ),
         (
             |folder| {
                 std::fs::write(folder.join("file"), "").unwrap();
                 folder.join("file/logs")
             },
-            "/file/logs cannot be used (Not a directory",
+            "/file/logs: not a directory",
         ),
         // Not even root can make one there.
-        (|_| PathBuf::from("/proc/logs"), "/proc/logs cannot be used"),
+        (|_| PathBuf::from("/proc/logs"), "/proc/logs: "),
     ];
     for (prepare, reason) in places {
         let Some((folder, run)) = sign_with_log(test_name!(), prepare, sign_well) else {
@@ -310,7 +314,7 @@ fn a_log_that_can_be_nowhere_is_said_once_and_the_signature_is_made() {
     };
     let lines = run.lines();
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    let said = "cannot be written: /proc/nowhere cannot be used";
+    let said = "cannot write the log file /proc/nowhere/";
     assert!(lines[0].contains(said), "{}", lines[0]);
 }
 
@@ -343,8 +347,8 @@ fn a_file_that_takes_nothing_is_said_once_and_the_signature_is_made() {
     let lines = run.lines();
     assert_eq!(lines.len(), 2, "{lines:#?}");
     for part in [
-        "warning: the log file SignPath.CryptoProviders.Cryptoki.txt cannot be written",
-        "/logs takes no more (File too large)",
+        "warning: cannot write the log file ",
+        "/logs/SignPath.CryptoProviders.Cryptoki.txt: file too large",
         "SIGNPATH_LOG_FILE_DIRECTORY",
     ] {
         assert!(lines[0].contains(part), "{part:?} is not in {:?}", lines[0]);

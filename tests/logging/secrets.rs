@@ -300,8 +300,8 @@ fn not_when_the_service_repeats_the_token_in_an_answer() {
     };
     traces.assert_hidden(&[service.token()]);
     for part in [
-        "C_Login: SignPath answered 401",
-        "C_Sign: SignPath answered 401",
+        "C_Login: SignPath refused the API token (401",
+        "C_Sign: SignPath refused the API token (401",
         "***",
     ] {
         assert!(traces.log.contains(part), "{part}");
@@ -355,7 +355,7 @@ fn not_when_a_proxy_wants_a_password_or_repeats_it() {
     };
     traces.assert_hidden(&[service.token(), PASSWORD]);
     for part in [
-        "the proxy answered 407",
+        "(407 Proxy Authentication Required)",
         "127.0.0.1:1",
         "environment variable http_proxy",
     ] {
@@ -483,7 +483,7 @@ fn not_when_the_service_repeats_it_as_the_name_of_a_signing_policy() {
     };
     for part in [
         "POST SigningRequests, attempt 1, signing policy ***: 400 Bad Request",
-        "C_Sign: SignPath answered 400 Bad Request to the signing request for ***",
+        "C_Sign: SignPath refused the signing request for *** (400 Bad Request)",
         "warning: signing policy ***: ",
     ] {
         assert!(traces.log.contains(part), "{part}: {}", traces.log);
@@ -605,7 +605,7 @@ fn the_service_is_told_a_short_command_line_without_the_secrets_of_others() {
         assert!(!command_line.contains("hunter2"), "{command_line}");
         assert!(command_line.ends_with("--token-label SignPath"));
         if name == long {
-            let note = format!("... (cut off, {} bytes in all)", long.len());
+            let note = format!("... (truncated, {} bytes in total)", long.len());
             assert!(command_line.contains(&note), "{command_line}");
             assert!(command_line.len() < 4096, "{command_line}");
         }

@@ -39,7 +39,7 @@ const REFUSED: [((&str, &str), &str); 8] = [
     (("demo", ""), "demo/: its signing policy slug is empty"),
     (
         ("demo", LONG),
-        "it has 261 bytes, and at most 255 are supported",
+        "its name is 261 bytes long, but at most 255 are supported",
     ),
 ];
 
@@ -77,7 +77,7 @@ fn a_name_that_harms_is_left_out_with_one_line() {
         for part in [
             expected,
             "signpath-pkcs11: warning: ",
-            "correct it in SignPath; it is left out",
+            "correct it in SignPath; skipped",
         ] {
             assert!(lines[0].contains(part), "{part:?} is not in {}", lines[0]);
         }

@@ -191,7 +191,7 @@ fn each_failure_says_what_happened_and_what_to_do() {
             &["list"],
             &[("SIGNPATH_API_URL", "http://127.0.0.1:1/Api"), ONE_ATTEMPT],
             1,
-            &["http://127.0.0.1:1/Api cannot be reached"],
+            &["cannot connect to http://127.0.0.1:1/Api"],
         ),
         (
             &["list"],

@@ -70,7 +70,7 @@ fn cut(mut text: String, limit: usize, length: Option<usize>) -> String {
     let length = length.unwrap_or(text.len());
     let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or_default());
-    format!("{text}... (cut off, {length} bytes in all)")
+    format!("{text}... (truncated, {length} bytes in total)")
 }
 
 fn quoted(argument: String) -> String {

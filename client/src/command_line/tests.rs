@@ -292,7 +292,7 @@ fn truncates_a_long_command_line_and_states_its_length() {
     let shown = masked(&["java", "-cp", &jars, "Main", "--pin", "1"]);
     assert!(shown.starts_with("java -cp \"/a/\u{e4}.jar:/a/"), "{shown}");
     let note = format!(
-        "... (cut off, {} bytes in all)\" Main --pin ***",
+        "... (truncated, {} bytes in total)\" Main --pin ***",
         jars.len()
     );
     assert!(shown.ends_with(&note), "{shown}");
@@ -300,7 +300,10 @@ fn truncates_a_long_command_line_and_states_its_length() {
 
     let arguments = vec!["0123456789"; 10_000];
     let shown = masked(&arguments);
-    let note = format!("... (cut off, {} bytes in all)", 11 * arguments.len() - 1);
+    let note = format!(
+        "... (truncated, {} bytes in total)",
+        11 * arguments.len() - 1
+    );
     assert!(shown.ends_with(&note), "{shown}");
     assert_eq!(shown.len(), MAX_LENGTH + note.len());
 }

@@ -63,7 +63,7 @@ fn a_name_that_is_not_a_settings_is_a_warning() {
         (("SIGNPATH_CONFIG_FILE", text(&file)), "TlsCaFile"),
     ] {
         let run = doctor(&service(), &[variable]).assert_ok();
-        let message = format!("ignored; {meant} was probably meant");
+        let message = format!("ignored; did you mean {meant}?");
         let remedy = "correct or remove them";
         assert_says(&run, "configuration", "warning", &message, remedy);
     }
@@ -97,7 +97,7 @@ fn a_log_folder_of_everybody_is_a_warning() {
         &run,
         "log file",
         "warning",
-        "can be written by other users",
+        "is writable by other users",
         "SIGNPATH_LOG_FILE_DIRECTORY",
     );
 }

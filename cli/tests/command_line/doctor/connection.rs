@@ -41,7 +41,7 @@ fn what_is_wrong_with_the_certificate_of_the_server_is_said_and_the_certificate_
         (
             with(ServerCertificate::Good),
             &[("SIGNPATH_TLS_CA_FILE", "")][..],
-            "UnknownIssuer",
+            "from an unknown CA",
             "TlsCaFile",
         ),
         (
@@ -53,7 +53,7 @@ fn what_is_wrong_with_the_certificate_of_the_server_is_said_and_the_certificate_
         (
             with(ServerCertificate::OtherName),
             &[],
-            "another name",
+            "another host name",
             "ApiUrl",
         ),
     ] {

@@ -216,7 +216,7 @@ fn a_signing_policy_that_cannot_be_used_is_a_warning_with_the_reason() {
     let run = doctor(&service, &[]);
     assert_eq!(run.status, Some(0));
     for reason in [
-        "signing policy app/garbage: its certificate is no X.509 certificate",
+        "signing policy app/garbage: its certificate is not a valid X.509 certificate",
         "the module cannot sign with the key of app/new",
     ] {
         assert_says(&run, "signing policies", "warning", reason, "administrator");
