@@ -7,32 +7,27 @@ use std::sync::atomic::Ordering;
 
 use log::info;
 use signpath_crypto::{Digest, SignatureAlgorithm, ieee_from_asn1};
-use url::Url;
 
+use crate::call::Call;
 use crate::cancellation::Cancellation;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::Call;
+use crate::exchange::Api;
 use crate::failed_attempt::FailedAttempt;
 use crate::masker::Masker;
 use crate::metadata::Metadata;
 use crate::options::{Options, SigningApi};
 use crate::policy_list::PolicyList;
 use crate::policy_name::PolicyName;
-use crate::retry::{Attempts, Retry};
+use crate::retry::Retry;
 use crate::secret::Secret;
 use crate::signing_policy::SigningPolicy;
 use crate::transport::{Outgoing, Transport};
+use crate::unexpected::unintelligible;
 
 /// A client for SignPath's REST API (`{api_url}/v1/{organization_id}`) on behalf of one user.
 pub struct Client {
-    pub(crate) transport: Arc<Transport>,
-    /// `{api_url}/v1/{organization_id}`.
-    pub(crate) base: Url,
-    pub(crate) credentials: Credentials,
-    /// Masks secrets in metadata and messages.
-    pub(crate) masker: Arc<Masker>,
-    pub(crate) metadata: Metadata,
+    api: Api,
 }
 
 impl Client {
@@ -57,17 +52,19 @@ impl Client {
                 .chain(other_secrets.iter().copied()),
         );
         Self {
-            base,
-            credentials: credentials.clone(),
-            masker: Arc::new(masker),
-            metadata: Metadata::default(),
-            transport,
+            api: Api {
+                base,
+                credentials: credentials.clone(),
+                masker: Arc::new(masker),
+                metadata: Metadata::default(),
+                transport,
+            },
         }
     }
 
     /// `text` without this client's secrets.
     pub fn masked(&self, text: &str) -> String {
-        self.masker.mask(text)
+        self.api.masked(text)
     }
 
     /// Lists the signing policies for which the user is a Submitter (REST documentation, "Listing
@@ -87,7 +84,7 @@ impl Client {
             policy: None,
             retry,
         };
-        let options = self.options();
+        let options = self.api.options();
         let filter: Vec<_> = [
             ("projectSlug", &options.project_slug),
             ("signingPolicySlug", &options.signing_policy_slug),
@@ -96,15 +93,21 @@ impl Client {
         .filter_map(|(name, slug)| Some((name, slug.as_ref()?)))
         .collect();
         let body = self
-            .call(&call, self.attempts(), cancellation, |mut url| {
+            .api
+            .call(&call, self.api.attempts(), cancellation, |mut url| {
                 if !filter.is_empty() {
                     url.query_pairs_mut().extend_pairs(&filter);
                 }
                 Ok(Outgoing::get(url))
             })
             .map_err(|failed| failed.error)?;
-        PolicyList::from_json(&body, &self.masker).map_err(|error| {
-            self.unintelligible("list of signing policies", &body, &error.to_string())
+        PolicyList::from_json(&body, &self.api.masker).map_err(|error| {
+            unintelligible(
+                &self.api.masker,
+                "list of signing policies",
+                &body,
+                &error.to_string(),
+            )
         })
     }
 
@@ -152,16 +155,19 @@ impl Client {
         digest: &Digest,
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
-        let api = self.options().signing_api;
+        let api = self.api.options().signing_api;
         let fast_first = match api {
             SigningApi::FastSigningRequest => true,
             SigningApi::SignHash => false,
-            SigningApi::Auto => !self.transport.only_sign_hash.load(Ordering::Relaxed),
+            SigningApi::Auto => !self.api.transport.only_sign_hash.load(Ordering::Relaxed),
         };
         // Both routes share the total time.
-        let attempts = self.attempts();
+        let attempts = self.api.attempts();
         if fast_first {
-            match self.fast_signing_request(policy, algorithm, digest, attempts, cancellation) {
+            match self
+                .api
+                .fast_signing_request(policy, algorithm, digest, attempts, cancellation)
+            {
                 Err(failed) if failed.is_route_gone && api == SigningApi::Auto => {
                     info!("{}; trying SignHash instead", failed.error.reason);
                 }
@@ -169,19 +175,18 @@ impl Client {
             }
         }
         let signature = self
+            .api
             .sign_hash(policy, algorithm, digest, attempts, cancellation)
             .map_err(|failed| with_advice(failed, api))?;
-        self.transport.only_sign_hash.store(true, Ordering::Relaxed);
+        self.api
+            .transport
+            .only_sign_hash
+            .store(true, Ordering::Relaxed);
         Ok(signature)
     }
 
-    pub(crate) fn options(&self) -> &Options {
-        self.transport.options()
-    }
-
-    /// The attempts of a call that starts now.
-    fn attempts(&self) -> Attempts {
-        Attempts::new(self.options().service_unavailable_timeout)
+    pub(crate) const fn api(&self) -> &Api {
+        &self.api
     }
 }
 
@@ -189,7 +194,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Client")
-            .field("base", &self.base.as_str())
+            .field("base", &self.api.base.as_str())
             .finish_non_exhaustive()
     }
 }

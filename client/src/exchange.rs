@@ -1,5 +1,6 @@
 //! Sends a request to the service and retries transient failures.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,46 +10,49 @@ use log::{info, warn};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::call::Call;
 use crate::cancellation::Cancellation;
-use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::encoding::remove_byte_order_mark;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failed_attempt::FailedAttempt;
-use crate::policy_name::PolicyName;
+use crate::masker::Masker;
+use crate::metadata::Metadata;
+use crate::options::Options;
 use crate::problem::Reference;
 use crate::retry::{Attempts, Retry};
 use crate::secret::Secret;
 use crate::status::BUSY;
-use crate::transport::{Outgoing, Response};
-use crate::unexpected::encoding;
+use crate::transport::{Outgoing, Response, Transport};
+use crate::unexpected::{encoding, refusal, undecodable};
 use crate::waiting::pause;
 
-/// A request to one route of the API.
-pub(crate) struct Call<'a> {
-    /// `GET` or `POST`.
-    pub(crate) method: &'static str,
-    /// The path, relative to [`Client::base`].
-    pub(crate) route: &'static str,
-    /// A description of the request, for messages.
-    pub(crate) subject: String,
-    /// The signing policy, for a signing request.
-    pub(crate) policy: Option<&'a PolicyName>,
-    pub(crate) retry: Retry,
+/// The API on behalf of one user.
+pub(crate) struct Api {
+    pub(crate) transport: Arc<Transport>,
+    /// `{api_url}/v1/{organization_id}`.
+    pub(crate) base: Url,
+    pub(crate) credentials: Credentials,
+    /// Masks secrets in metadata and messages.
+    pub(crate) masker: Arc<Masker>,
+    pub(crate) metadata: Metadata,
 }
 
-impl<'a> Call<'a> {
-    pub(crate) fn sign(route: &'static str, policy: &'a PolicyName) -> Self {
-        Self {
-            method: "POST",
-            route,
-            subject: format!("the signing request for {policy}"),
-            policy: Some(policy),
-            retry: Retry::Configured,
-        }
+impl Api {
+    pub(crate) fn options(&self) -> &Options {
+        self.transport.options()
     }
-}
 
-impl Client {
+    /// The attempts of a call that starts now.
+    pub(crate) fn attempts(&self) -> Attempts {
+        Attempts::new(self.options().service_unavailable_timeout)
+    }
+
+    /// `text` without the user's secrets.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        self.masker.mask(text)
+    }
+
     /// Sends a request, retries transient failures, and returns the body of the response.
     pub(crate) fn call(
         &self,
@@ -121,11 +125,11 @@ impl Client {
         }
         let response = response?;
         if response.status != StatusCode::OK {
-            return Err(self.refusal(call, &response));
+            return Err(refusal(&self.masker, call, &response));
         }
         match encoding(&response) {
             None => Ok(response.body),
-            Some(what) => Err(self.undecodable(call, &what).into()),
+            Some(what) => Err(undecodable(&self.masker, call, &what).into()),
         }
     }
 

@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signpath_crypto::{Digest, SignatureAlgorithm};
 
+use crate::call::Call;
 use crate::cancellation::Cancellation;
-use crate::client::Client;
-use crate::exchange::{Call, serialization_error};
+use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::multipart::Form;
 use crate::policy_name::PolicyName;
 use crate::retry::Attempts;
 use crate::transport::Outgoing;
+use crate::unexpected::unintelligible;
 
-impl Client {
+impl Api {
     /// `POST /SigningRequests` (REST documentation, "Signing a hash: first generation").
     pub(crate) fn fast_signing_request(
         &self,
@@ -55,7 +56,7 @@ impl Client {
             Outgoing::post(url, &content_type, body.clone())
         })?;
         signature(&body)
-            .map_err(|reason| self.unintelligible("signed payload", &body, &reason).into())
+            .map_err(|reason| unintelligible(&self.masker, "signed payload", &body, &reason).into())
     }
 }
 

@@ -45,6 +45,7 @@
 #![forbid(unsafe_code)]
 
 mod api_url;
+mod call;
 mod cancellation;
 mod client;
 mod command_line;

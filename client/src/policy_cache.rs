@@ -71,7 +71,7 @@ impl PolicyCache {
         };
         Some(Self {
             path: folder.join(FOLDER).join(file_name(client)),
-            masker: client.masker.clone(),
+            masker: client.api().masker.clone(),
             max_age,
         })
     }
@@ -238,7 +238,7 @@ fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> 
 /// depends on, including the API token. The digest reveals nothing useful about the token, which is
 /// too long to be guessed.
 fn file_name(client: &Client) -> String {
-    let (options, credentials) = (client.options(), &client.credentials);
+    let (options, credentials) = (client.api().options(), &client.api().credentials);
     let parts = [
         options.api_url.as_str(),
         &credentials.organization_id,

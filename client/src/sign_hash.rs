@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signpath_crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
 
+use crate::call::Call;
 use crate::cancellation::Cancellation;
-use crate::client::Client;
-use crate::exchange::{Call, serialization_error};
+use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::options::Options;
 use crate::policy_name::PolicyName;
 use crate::retry::Attempts;
 use crate::transport::Outgoing;
+use crate::unexpected::unintelligible;
 
-impl Client {
+impl Api {
     /// `POST /SigningRequests/SignHash` (REST documentation, "Signing a hash: second generation").
     pub(crate) fn sign_hash(
         &self,
@@ -36,8 +37,7 @@ impl Client {
             Outgoing::post(url, "application/json", request.clone())
         })?;
         signature(&body, digest).map_err(|reason| {
-            self.unintelligible("SignHash response", &body, &reason)
-                .into()
+            unintelligible(&self.masker, "SignHash response", &body, &reason).into()
         })
     }
 }

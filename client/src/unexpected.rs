@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, LOCATION, RETRY_AFTER};
 
-use crate::client::Client;
+use crate::call::Call;
 use crate::encoding::other_encoding;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::Call;
 use crate::failed_attempt::FailedAttempt;
+use crate::masker::Masker;
 use crate::problem;
 use crate::retry::retry_after;
 use crate::status::{NOT_SIGNPATH, REFUSED, Verdict};
@@ -28,104 +28,100 @@ const REFUSED_BY_OTHER: &str = "check ApiUrl, TlsClientCertificate, and whether 
 const DENIED_BY_OTHER: &str = "check whether a proxy or a firewall responds instead of SignPath, \
     and the API token";
 
-impl Client {
-    /// The failure for a response other than 200.
-    pub(crate) fn refusal(&self, call: &Call<'_>, response: &Response) -> FailedAttempt {
-        let verdict = Verdict::of(response.status);
-        let problem = problem::problem(&response.body, response.status);
-        let is_specific = problem.as_ref().is_some_and(|problem| problem.is_specific);
-        // If the route exists, the service describes what is wrong with the request.
-        let is_route_gone = matches!(response.status.as_u16(), 404 | 405 | 410) && !is_specific;
-        let page = web_page(&response.body)
-            .or_else(|| Some(format!("a response that is {}", encoding(response)?)));
-        let remedy = match call.policy {
-            _ if page.is_some() && verdict.kind == ErrorKind::Refused => REFUSED_BY_OTHER,
-            _ if page.is_some() && verdict.kind == ErrorKind::Unauthorized => DENIED_BY_OTHER,
-            // The advice depends on the other route, so the caller adds it.
-            Some(_) if is_route_gone => "",
-            Some(_) if verdict.kind == ErrorKind::Refused => REFUSED,
-            _ => verdict.remedy,
-        };
-        let trace_id = problem
-            .as_ref()
-            .and_then(|problem| problem.trace_id.as_deref())
-            .map(|id| self.masked(id));
-        let subject = self.masked(&call.subject);
-        let outcome = match &page {
-            Some(_) if matches!(verdict.kind, ErrorKind::Refused | ErrorKind::Unauthorized) => {
-                format!("{subject} was refused")
-            }
-            _ if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                format!("the proxy {}", verdict.outcome.replace("{}", &subject))
-            }
-            _ => format!("SignPath {}", verdict.outcome.replace("{}", &subject)),
-        };
-        let said = match problem {
-            _ if response.status.is_redirection() => location(response).unwrap_or_default(),
-            Some(problem) => excerpt(&problem.text, MESSAGES),
-            None => {
-                page.unwrap_or_else(|| excerpt(&String::from_utf8_lossy(&response.body), EXCERPT))
-            }
-        };
-        let said = self.masked(&said);
-        // More text follows, so a final full stop is removed, but not the dots of an excerpt.
-        let said = match said.strip_suffix('.') {
-            Some(sentence) if !sentence.ends_with('.') => sentence,
-            _ => said.as_str(),
-        };
-        let colon = match said.chars().next() {
-            None => "",
-            Some('(') => " ",
-            Some(_) => ": ",
-        };
-        let semicolon = if remedy.is_empty() { "" } else { "; " };
-        let reason = format!(
-            "{outcome} ({}){colon}{said}{semicolon}{remedy}",
-            response.status
-        );
-        FailedAttempt {
-            error: Error {
-                status: Some(response.status.as_u16()),
-                said: Some(said.to_owned()).filter(|said| !said.is_empty()),
-                trace_id,
-                ..Error::new(verdict.kind, reason)
-            },
-            is_transient: verdict.is_transient,
-            may_be_done: verdict.may_be_done,
-            retry_after: response
-                .headers
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|value| retry_after(value, SystemTime::now())),
-            is_route_gone,
+/// The failure for a response other than 200.
+pub(crate) fn refusal(masker: &Masker, call: &Call<'_>, response: &Response) -> FailedAttempt {
+    let verdict = Verdict::of(response.status);
+    let problem = problem::problem(&response.body, response.status);
+    let is_specific = problem.as_ref().is_some_and(|problem| problem.is_specific);
+    // If the route exists, the service describes what is wrong with the request.
+    let is_route_gone = matches!(response.status.as_u16(), 404 | 405 | 410) && !is_specific;
+    let page = web_page(&response.body)
+        .or_else(|| Some(format!("a response that is {}", encoding(response)?)));
+    let remedy = match call.policy {
+        _ if page.is_some() && verdict.kind == ErrorKind::Refused => REFUSED_BY_OTHER,
+        _ if page.is_some() && verdict.kind == ErrorKind::Unauthorized => DENIED_BY_OTHER,
+        // The advice depends on the other route, so the caller adds it.
+        Some(_) if is_route_gone => "",
+        Some(_) if verdict.kind == ErrorKind::Refused => REFUSED,
+        _ => verdict.remedy,
+    };
+    let trace_id = problem
+        .as_ref()
+        .and_then(|problem| problem.trace_id.as_deref())
+        .map(|id| masker.mask(id));
+    let subject = masker.mask(&call.subject);
+    let outcome = match &page {
+        Some(_) if matches!(verdict.kind, ErrorKind::Refused | ErrorKind::Unauthorized) => {
+            format!("{subject} was refused")
         }
+        _ if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            format!("the proxy {}", verdict.outcome.replace("{}", &subject))
+        }
+        _ => format!("SignPath {}", verdict.outcome.replace("{}", &subject)),
+    };
+    let said = match problem {
+        _ if response.status.is_redirection() => location(response).unwrap_or_default(),
+        Some(problem) => excerpt(&problem.text, MESSAGES),
+        None => page.unwrap_or_else(|| excerpt(&String::from_utf8_lossy(&response.body), EXCERPT)),
+    };
+    let said = masker.mask(&said);
+    // More text follows, so a final full stop is removed, but not the dots of an excerpt.
+    let said = match said.strip_suffix('.') {
+        Some(sentence) if !sentence.ends_with('.') => sentence,
+        _ => said.as_str(),
+    };
+    let colon = match said.chars().next() {
+        None => "",
+        Some('(') => " ",
+        Some(_) => ": ",
+    };
+    let semicolon = if remedy.is_empty() { "" } else { "; " };
+    let reason = format!(
+        "{outcome} ({}){colon}{said}{semicolon}{remedy}",
+        response.status
+    );
+    FailedAttempt {
+        error: Error {
+            status: Some(response.status.as_u16()),
+            said: Some(said.to_owned()).filter(|said| !said.is_empty()),
+            trace_id,
+            ..Error::new(verdict.kind, reason)
+        },
+        is_transient: verdict.is_transient,
+        may_be_done: verdict.may_be_done,
+        retry_after: response
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| retry_after(value, SystemTime::now())),
+        is_route_gone,
     }
+}
 
-    /// The error for a malformed response. `reason` is what is wrong with a JSON body.
-    pub(crate) fn unintelligible(&self, expected: &str, body: &[u8], reason: &str) -> Error {
-        let reason = match web_page(body) {
-            Some(page) => page,
-            None if body.is_empty() => "empty".to_owned(),
-            None => reason.to_owned(),
-        };
-        let reason = self.masked(&reason);
-        Error::new(
-            ErrorKind::Unintelligible,
-            format!("the response is not a valid {expected} ({reason}); {NOT_SIGNPATH}"),
-        )
-    }
+/// The error for a malformed response. `reason` is what is wrong with a JSON body.
+pub(crate) fn unintelligible(masker: &Masker, expected: &str, body: &[u8], reason: &str) -> Error {
+    let reason = match web_page(body) {
+        Some(page) => page,
+        None if body.is_empty() => "empty".to_owned(),
+        None => reason.to_owned(),
+    };
+    let reason = masker.mask(&reason);
+    Error::new(
+        ErrorKind::Unintelligible,
+        format!("the response is not a valid {expected} ({reason}); {NOT_SIGNPATH}"),
+    )
+}
 
-    /// The error for a response whose body is `what` instead of UTF-8 JSON.
-    pub(crate) fn undecodable(&self, call: &Call<'_>, what: &str) -> Error {
-        Error::new(
-            ErrorKind::Unintelligible,
-            format!(
-                "the response to {} is {what}, which is not supported; check ApiUrl, and whether a \
-                 proxy or server re-encodes responses",
-                self.masked(&call.subject)
-            ),
-        )
-    }
+/// The error for a response whose body is `what` instead of UTF-8 JSON.
+pub(crate) fn undecodable(masker: &Masker, call: &Call<'_>, what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unintelligible,
+        format!(
+            "the response to {} is {what}, which is not supported; check ApiUrl, and whether a \
+             proxy or server re-encodes responses",
+            masker.mask(&call.subject)
+        ),
+    )
 }
 
 /// Describes a body that is not UTF-8 JSON.
