@@ -166,7 +166,7 @@ fn a_bundle_that_cannot_be_read_stops_c_initialize_and_is_named() {
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let parameters = "-----BEGIN DH PARAMETERS-----\nMAA=\n-----END DH PARAMETERS-----\n";
     for (path, reason) in [
-        (folder.path().join("missing.pem"), "No such file"),
+        (folder.path().join("missing.pem"), "no such file"),
         (folder.path().to_owned(), "cannot read"),
         (file("empty.pem", b""), "contains no PEM certificate"),
         (

@@ -366,7 +366,7 @@ fn a_token_in_a_file_is_read_again_at_each_login_and_search_before_it() {
         return;
     };
     run.assert_one_line(&[
-        "C_Login: ApiToken: the file ",
+        "C_Login: ApiToken: cannot read ",
         path.to_str().unwrap(),
         "cannot read",
     ]);

@@ -142,7 +142,7 @@ fn a_byte_order_mark_before_an_answer_is_ignored() {
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    run.assert_one_line(&["400 Bad Request to the signing request for app/release: No. (trace id"]);
+    run.assert_one_line(&["the signing request for app/release (400 Bad Request): No. (trace id"]);
 }
 
 /// Two signing policies would have the same key, and a line break would be another line elsewhere.

@@ -63,6 +63,6 @@ fn a_redirect_is_not_followed_to_another_origin_nor_to_the_same() {
     assert_eq!(traffic.lists, redirects + 1);
     assert_eq!(traffic.signatures, redirects + 1);
     for line in run.lines() {
-        assert!(line.contains("where the API token is not sent"), "{line}");
+        assert!(line.contains("the API token must not be sent to"), "{line}");
     }
 }

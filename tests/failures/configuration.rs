@@ -29,9 +29,9 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [scene.set("SIGNPATH_API_URL", "https://user:password@signpath.example.com/Api")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_URL", "without user, password";
     "the API token is protected by DPAPI": [scene.set("SIGNPATH_API_TOKEN", "encrypted:AQAAANCMnd8B")] initialize
-        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "encrypted:", "only Windows has", "file:";
+        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "encrypted:", "only supported on Windows", "file:";
     "the API token is in the registry": [scene.set("SIGNPATH_API_TOKEN", "registry:HKCU\\SignPath")] initialize
-        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "registry:", "only Windows has", "file:";
+        => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "registry:", "only supported on Windows", "file:";
     "the API token file does not exist": [scene.set("SIGNPATH_API_TOKEN", "file:/run/secrets/none")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "/run/secrets/none", "no such file";
     "the API token file is empty":

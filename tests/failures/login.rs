@@ -42,9 +42,9 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "a search before login cannot get the list": [scene.set("SIGNPATH_API_TOKEN", WRONG_TOKEN)] search
         => CKR_OK, "1 GET": "warning", "before login", "401", "check that the API token";
     "another server responds with a web page": [scene.fail_list(Effect::web_page(200))] login
-        => CKR_GENERAL_ERROR, "1 GET": "not SignPath's list of signing policies", "check ApiUrl";
+        => CKR_GENERAL_ERROR, "1 GET": "not a valid list of signing policies", "check ApiUrl";
     "another server responds with other JSON": [scene.fail_list(json(r#"{"status": "UP"}"#))] login
-        => CKR_GENERAL_ERROR, "1 GET": "not SignPath's list of signing policies", "signingPolicies";
+        => CKR_GENERAL_ERROR, "1 GET": "not a valid list of signing policies", "signingPolicies";
     "the list is compressed": [scene.fail_list(gzip(200))] login
         => CKR_GENERAL_ERROR, "1 GET": "the request for the signing policies is compressed with gzip, which is not supported";
     "the refusal of the list is compressed": [scene.fail_list(gzip(403))] login
@@ -58,7 +58,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
          scene.fail_list(Effect::answer(200, &[], bytes))] login
         => CKR_GENERAL_ERROR, "1 GET": "is UTF-16 text, which is not supported";
     "the response is empty": [scene.fail_list(json(""))] login
-        => CKR_GENERAL_ERROR, "1 GET": "not SignPath's list of signing policies";
+        => CKR_GENERAL_ERROR, "1 GET": "not a valid list of signing policies";
     "the list is too large": [scene.fail_list(Effect::Long { status: 200, length: 100 << 20, })] login
         => CKR_GENERAL_ERROR, "1 GET": "larger than 32 MiB", "check ApiUrl";
 };

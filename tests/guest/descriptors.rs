@@ -121,10 +121,10 @@ const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
         SOCKET,
         libc::ENOBUFS,
         CKR_HOST_MEMORY,
-        "buffers of a socket",
+        "memory for socket buffers",
     ),
     (SEND, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
-    (SEND, libc::ENOBUFS, CKR_HOST_MEMORY, "buffers of a socket"),
+    (SEND, libc::ENOBUFS, CKR_HOST_MEMORY, "memory for socket buffers"),
 ];
 
 /// The variables that have the system call of that name fail.

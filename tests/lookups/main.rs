@@ -322,5 +322,5 @@ fn a_name_of_this_machine_that_leads_to_another_gets_no_token_over_http() {
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    run.assert_one_line(&["leads to 192.0.2.1", "unencrypted", "AllowInsecureHttp"]);
+    run.assert_one_line(&["resolves to 192.0.2.1", "unencrypted", "AllowInsecureHttp"]);
 }
