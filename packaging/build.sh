@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Builds the library and the command for other machines than this one. See --help.
+
+# shellcheck source-path=SCRIPTDIR/..
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. packaging/lib/tools.sh
+. packaging/lib/checks.sh
+
+usage() {
+    cat <<'TEXT'
+Usage: packaging/build.sh [--target-dir DIR] [--output DIR] [--twice] TARGET...
+
+Builds libsignpath_pkcs11.so and the command signpath-pkcs11 into dist/TARGET, with their debug symbols beside them, and checks
+what it built. Installs the tools it needs: those of packaging/requirements.txt from PyPI, by hash, and Debian packages with apt.
+
+  TARGET            x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu (both for glibc 2.17 or later),
+                    x86_64-unknown-linux-musl, aarch64-unknown-linux-musl
+  --twice           build a second time from another folder; both builds have to be the same bytes
+  --output DIR      write to DIR instead of dist
+  --target-dir DIR  compile in DIR instead of target/packaging
+TEXT
+}
+
+GLIBC=2.17
+JOBS=${CARGO_BUILD_JOBS:-1}
+
+# Sets `cargo`, the command that builds for TARGET, and RUST_SOURCES, the folder of std's sources.
+choose_toolchain() {
+    local target=$1 installed
+    cargo=(cargo)
+    std=()
+    installed=$(rustc --print target-libdir --target "$target")
+    if [[ -d $installed ]]; then
+        RUST_SOURCES=$(rustc --print sysroot)
+        return
+    fi
+    unpack_rust_web "$target"
+    cargo=(env "PATH=$RUST_WEB/usr/bin:$PATH" "RUSTC=$RUST_WEB/usr/bin/rustc" "$RUST_WEB/usr/bin/cargo")
+    RUST_SOURCES=$RUST_WEB/usr
+    if [[ ! -d $("$RUST_WEB/usr/bin/rustc" --print target-libdir --target "$target") ]]; then
+        cargo=(env RUSTC_BOOTSTRAP=1 "${cargo[@]:1}")
+        std=(-Z "build-std=std,panic_unwind")
+    fi
+}
+
+# Builds a package of the workspace. Sets `artifact`, the file, and `maps`, the folders that its paths are not to show.
+# Arguments: the target, the package, the name of the artifact.
+build_package() {
+    local target=$1 package=$2 name=$3 zig_target=$1 home=${CARGO_HOME:-$HOME/.cargo}
+    local messages=$TARGET_FOLDER/$target.$package.messages log=$TARGET_FOLDER/$target.$package.log
+    [[ $target != *-gnu ]] || zig_target=$target.$GLIBC
+    # The later of two prefixes that match is the one that counts.
+    maps=("$home=/cargo" "$RUST_SOURCES=/rust" "$ZIG=/zig" "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
+    local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}" "-Clink-arg=-Wl,--build-id=sha1")
+    [[ $target != *-musl ]] || rust_flags+=(-Ctarget-feature=-crt-static)
+    if ! env "CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${rust_flags[@]}" | sed 's/\x1f$//')" \
+        "CFLAGS=${maps[*]/#/-ffile-prefix-map=}" \
+        "${cargo[@]}" zigbuild --locked --profile dist "${std[@]}" --package "$package" --target "$zig_target" \
+        --target-dir "$TARGET_FOLDER" --jobs "$JOBS" --verbose --color never \
+        --message-format json-render-diagnostics >"$messages" 2>"$log"
+    then
+        grep -v '^ *Running' "$log" | tail -n 40 >&2 || true
+        die "The build of $package for $target failed. All that was said is in $log."
+    fi
+    artifact=$(jq --raw-output --arg name "$name" \
+        'select(.reason == "compiler-artifact" and .target.name == $name and (.target.kind[0] | . == "cdylib" or . == "bin")).filenames[0]' \
+        "$messages")
+    # The call that made what is there now; a build that found nothing to do shows none.
+    sed -n "s/^ *Running \`\(.* --crate-name ${name//-/_} .* --crate-type \(cdylib\|bin\) .*\)\`\$/\1/p" "$log" >"$log.call"
+    [[ -s $log.call ]] && cp "$log.call" "$artifact.rustc"
+    rm "$log.call"
+    [[ -e $artifact.rustc ]] || die "Cargo did not show how it called the compiler for $artifact. Remove $TARGET_FOLDER and start again."
+}
+
+# Splits a file into what is shipped and its debug symbols, which a debugger finds by their build ID.
+# Arguments: the target, the file, the folder.
+split_symbols() {
+    local target=$1 file=$2 folder=$3 name=${2##*/}
+    local debug=$folder/debug/$name.debug
+    cp "$file" "$folder/debug/whole"
+    python3 packaging/lib/symbols.py remap "$folder/debug/whole" "${maps[@]}"
+    objcopy_for "$target" --only-keep-debug "$folder/debug/whole" "$debug"
+    objcopy_for "$target" --strip-all --remove-section=.comment "$folder/debug/whole" "$folder/$name"
+    rm "$folder/debug/whole"
+    chmod 644 "$debug"
+    python3 packaging/lib/symbols.py identify "$folder/$name" "$debug"
+    cp "$file.rustc" "$debug.rustc"
+}
+
+# Manual pages and completions, by a command that this machine can run. They are the same for all targets.
+write_pages() {
+    local command=$1 folder=$OUTPUT/share
+    "$command" --version &>/dev/null || return 0
+    rm -rf "$folder"
+    mkdir -p "$folder/man1" "$folder/completions"
+    "$command" man "$folder/man1"
+    "$command" completions bash >"$folder/completions/signpath-pkcs11.bash"
+    "$command" completions zsh >"$folder/completions/_signpath-pkcs11"
+    "$command" completions fish >"$folder/completions/signpath-pkcs11.fish"
+}
+
+# Arguments: the target.
+build_target() {
+    local target=$1 folder=$OUTPUT/$1 started=$SECONDS artifact package RUST_SOURCES
+    local -a cargo std maps
+    choose_toolchain "$target"
+    say "Building for $target ..."
+    rm -rf "$folder"
+    mkdir -p "$folder/debug"
+    build_package "$target" signpath-pkcs11 signpath_pkcs11
+    split_symbols "$target" "$artifact" "$folder"
+    build_package "$target" signpath-pkcs11-cli signpath-pkcs11
+    split_symbols "$target" "$artifact" "$folder"
+    for package in signpath-pkcs11 signpath-pkcs11-cli; do
+        PATH="$RUST_SOURCES/bin:$PATH" python3 packaging/lib/components.py sbom "$package" "$target" "$ZIG" >"$folder/$package.cdx.json"
+        PATH="$RUST_SOURCES/bin:$PATH" python3 packaging/lib/components.py licences "$package" "$target" "$ZIG" >"$folder/$package.licences"
+        check_components "$target" "$folder/$package.cdx.json" "$TARGET_FOLDER/$target.$package.messages"
+    done
+    write_pages "$folder/signpath-pkcs11"
+    check_files "$target" "$folder"
+    say "Built for $target in $((SECONDS - started)) s."
+}
+
+# Builds the same sources in another folder, with another home of Cargo, and compares. Argument: the target.
+build_again() {
+    local target=$1 copy=$TARGET_FOLDER/again-$1 file
+    rm -rf "$copy"
+    mkdir -p "$copy/another folder/source"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 tar --create --file=- | tar --extract --directory="$copy/another folder/source"
+    mkdir "$copy/cargo"
+    ln -s "${CARGO_HOME:-$HOME/.cargo}/registry" "$copy/cargo/registry"
+    (
+        cd "$copy/another folder/source"
+        mkdir target
+        ln -s "$TOOLS" target/packaging-tools
+        RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-} CARGO_HOME=$copy/cargo \
+            packaging/build.sh --target-dir "$copy/compiled" --output "$copy/dist" "$target"
+    ) || die "The second build for $target failed."
+    for file in libsignpath_pkcs11.so signpath-pkcs11 signpath-pkcs11.cdx.json signpath-pkcs11.licences; do
+        cmp "$OUTPUT/$target/$file" "$copy/dist/$target/$file" || die "Two builds of $file for $target differ. Both are left in $copy."
+    done
+    rm -rf "$copy"
+    say "A second build for $target from another folder has the same bytes."
+}
+
+main() {
+    local target twice=no
+    local -a targets=()
+    OUTPUT=$PWD/dist
+    TARGET_FOLDER=$PWD/target/packaging
+    while (($#)); do
+        case $1 in
+            --help | -h)
+                usage
+                exit
+                ;;
+            --twice) twice=yes ;;
+            --output | --target-dir)
+                (($# > 1)) || die "$1 needs a folder. See --help."
+                [[ $1 == --output ]] && OUTPUT=$(realpath --canonicalize-missing "$2") || TARGET_FOLDER=$(realpath --canonicalize-missing "$2")
+                shift
+                ;;
+            x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu | x86_64-unknown-linux-musl | aarch64-unknown-linux-musl) targets+=("$1") ;;
+            -*) die "There is no option $1. See --help." ;;
+            *) die "$1 is not among the targets. See --help." ;;
+        esac
+        shift
+    done
+    ((${#targets[@]})) || die "Name one or more targets. See --help."
+
+    REQUIREMENTS=(
+        "ca-certificates            /etc/ssl/certs/ca-certificates.crt"
+        "gcc libc6-dev              cc"
+        "binutils                   objcopy"
+        "git                        git"
+        "jq                         jq"
+        "python3-venv               python3"
+    )
+    for target in "${targets[@]}"; do
+        [[ $target == "$(uname -m)"-* ]] ||
+            REQUIREMENTS+=("binutils-${target%%-*}-linux-gnu ${target%%-*}-linux-gnu-objcopy")
+    done
+    install_requirements
+    install_tools
+    mkdir -p "$TARGET_FOLDER"
+    for target in "${targets[@]}"; do
+        build_target "$target"
+        [[ $twice == no ]] || build_again "$target"
+    done
+}
+
+main "$@"

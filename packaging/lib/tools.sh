@@ -1,0 +1,65 @@
+# shellcheck shell=bash disable=SC2034 # the scripts use what this one sets
+# The tools of packaging. What comes from PyPI is pinned by version and hash in requirements.txt and goes into the target
+# folder; what comes from Debian is installed with apt, whose signed lists carry the hashes.
+
+. pkcs11-test/lib/setup.sh
+
+TOOLS=$PWD/target/packaging-tools
+# What runs Cargo may have said which toolchain and target it is for.
+unset CARGO_BUILD_TARGET RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+
+# Puts the tools of a requirements file first in PATH. Installs them if they are not there. Arguments: the file, the folder.
+install_from_pypi() {
+    local requirements=$1 venv=$2
+    if ! sha256sum --quiet --status --check "$venv/requirements.sha256" 2>/dev/null; then
+        say "Installing the tools of $requirements ..."
+        rm -rf "$venv"
+        quietly python3 -m venv "$venv"
+        quietly "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+            --requirement "$requirements"
+        sha256sum "$requirements" >"$venv/requirements.sha256"
+    fi
+    PATH=$venv/bin:$PATH
+}
+
+# What builds and packages. Sets ZIG, the folder of zig.
+install_tools() {
+    install_from_pypi packaging/requirements.txt "$TOOLS/venv"
+    ZIG=$("$TOOLS/venv/bin/python" -c 'import os, ziglang; print(os.path.dirname(os.path.realpath(ziglang.__file__)))')
+}
+
+# What looks at licences, advisories and workflows.
+install_check_tools() { install_from_pypi packaging/requirements-checks.txt "$TOOLS/checks"; }
+
+# The version of the workspace: the one place that has it.
+version() { cargo metadata --format-version 1 --no-deps --locked | jq --raw-output '.packages[] | select(.name == "signpath-pkcs11").version'; }
+
+# The time of the last commit, which stands for now in everything that is built.
+commit_time() { git log -1 --format=%ct 2>/dev/null || stat --format=%Y Cargo.lock; }
+
+# Debian's toolchain with the sources of std, for targets that the installed one has no std for. It is unpacked, not installed,
+# so that no other program comes to use it. Sets RUST_WEB, its folder. Argument: the target.
+unpack_rust_web() {
+    RUST_WEB=$TOOLS/rust-web
+    local -a packages=(rustc-web cargo-web rust-web-src libstd-rust-web-dev) apt
+    local version
+    version=$(LC_ALL=C apt-cache policy rustc-web | awk '$1 == "Candidate:" { print $2 }')
+    at_least "$version" "$RUST_VERSION" ||
+        die "There is no std for $1 here. Add it with \"rustup target add $1\", or build on a Debian that has rustc-web $RUST_VERSION or later."
+    [[ ! -e $RUST_WEB/$version ]] || return 0
+    say "Unpacking Debian's rustc-web $version ..."
+    rm -rf "$RUST_WEB"
+    mkdir -p "$RUST_WEB/lists/partial" "$RUST_WEB/debs"
+    # Package lists of its own: they have arm64 too.
+    apt=(apt-get --quiet -o "Dir::State::Lists=$RUST_WEB/lists" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
+        -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=arm64)
+    quietly "${apt[@]}" update
+    packages+=("libstd-rust-web-${version%.*}:amd64")
+    (cd "$RUST_WEB/debs" && quietly "${apt[@]}" download "${packages[@]/%/}" libstd-rust-web-dev:arm64)
+    local package
+    for package in "$RUST_WEB"/debs/*.deb; do
+        dpkg-deb --extract "$package" "$RUST_WEB"
+    done
+    rm -rf "$RUST_WEB/debs" "$RUST_WEB/lists"
+    touch "$RUST_WEB/$version"
+}
