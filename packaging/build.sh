@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . packaging/lib/tools.sh
+. packaging/lib/compile.sh
 . packaging/lib/checks.sh
 
 usage() {
@@ -23,42 +24,11 @@ what it built. Installs the tools it needs: those of packaging/requirements.txt 
 TEXT
 }
 
-GLIBC=2.17
-JOBS=${CARGO_BUILD_JOBS:-1}
-
-# Sets `cargo`, the command that builds for TARGET, and RUST_SOURCES, the folder of std's sources.
-choose_toolchain() {
-    local target=$1 installed
-    cargo=(cargo)
-    std=()
-    installed=$(rustc --print target-libdir --target "$target")
-    if [[ -d $installed ]]; then
-        RUST_SOURCES=$(rustc --print sysroot)
-        return
-    fi
-    unpack_rust_web "$target"
-    cargo=(env "PATH=$RUST_WEB/usr/bin:$PATH" "RUSTC=$RUST_WEB/usr/bin/rustc" "$RUST_WEB/usr/bin/cargo")
-    RUST_SOURCES=$RUST_WEB/usr
-    if [[ ! -d $("$RUST_WEB/usr/bin/rustc" --print target-libdir --target "$target") ]]; then
-        cargo=(env RUSTC_BOOTSTRAP=1 "${cargo[@]:1}")
-        std=(-Z "build-std=std,panic_unwind")
-    fi
-}
-
-# Builds a package of the workspace. Sets `artifact`, the file, and `maps`, the folders that its paths are not to show.
-# Arguments: the target, the package, the name of the artifact.
+# Builds a package of the workspace. Sets `artifact`, the file. Arguments: the target, the package, the name of the artifact.
 build_package() {
-    local target=$1 package=$2 name=$3 zig_target=$1 home=${CARGO_HOME:-$HOME/.cargo}
+    local target=$1 package=$2 name=$3
     local messages=$TARGET_FOLDER/$target.$package.messages log=$TARGET_FOLDER/$target.$package.log
-    [[ $target != *-gnu ]] || zig_target=$target.$GLIBC
-    # The later of two prefixes that match is the one that counts.
-    maps=("$home=/cargo" "$RUST_SOURCES=/rust" "$ZIG=/zig" "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
-    local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}" "-Clink-arg=-Wl,--build-id=sha1")
-    [[ $target != *-musl ]] || rust_flags+=(-Ctarget-feature=-crt-static)
-    if ! env "CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${rust_flags[@]}" | sed 's/\x1f$//')" \
-        "CFLAGS=${maps[*]/#/-ffile-prefix-map=}" \
-        "${cargo[@]}" zigbuild --locked --profile dist "${std[@]}" --package "$package" --target "$zig_target" \
-        --target-dir "$TARGET_FOLDER" --jobs "$JOBS" --verbose --color never \
+    if ! zigbuild "$target" --package "$package" --target-dir "$TARGET_FOLDER" --verbose --color never \
         --message-format json-render-diagnostics >"$messages" 2>"$log"
     then
         grep -v '^ *Running' "$log" | tail -n 40 >&2 || true
@@ -149,7 +119,6 @@ main() {
     local target twice=no
     local -a targets=()
     OUTPUT=$PWD/dist
-    TARGET_FOLDER=$PWD/target/packaging
     while (($#)); do
         case $1 in
             --help | -h)

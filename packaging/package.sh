@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'TEXT'
-Usage: packaging/package.sh [--format FORMAT]... [--output DIR] [TARGET...]
+Usage: packaging/package.sh [--format FORMAT]... [--output DIR] [--packages DIR] [TARGET...]
 
 Makes packages of what packaging/build.sh put into dist/TARGET, into dist/packages: deb and rpm of a target with glibc, apk of one
 with musl, a tarball and one with the debug symbols of each, and the packages signpath-pkcs11-compat. Without a target it takes
@@ -18,6 +18,7 @@ all that are built. The same files give the same packages.
 
   --format FORMAT   only deb, rpm, apk, tar, debug or image; image (an OCI image with the library alone) only if it is named
   --output DIR      take the builds from DIR instead of dist, and write to DIR/packages
+  --packages DIR    write to DIR
 
 Variables: PACKAGE_VERSION (the workspace's), PACKAGE_RELEASE (1), PACKAGE_MAINTAINER.
 TEXT
@@ -173,16 +174,19 @@ main() {
     local target format
     local -a targets=() chosen=()
     OUTPUT=$PWD/dist
+    PACKAGES=
     while (($#)); do
         case $1 in
             --help | -h)
                 usage
                 exit
                 ;;
-            --format | --output)
+            --format | --output | --packages)
                 (($# > 1)) || die "$1 needs a value. See --help."
                 if [[ $1 == --output ]]; then
                     OUTPUT=$(realpath "$2")
+                elif [[ $1 == --packages ]]; then
+                    PACKAGES=$(realpath --canonicalize-missing "$2")
                 else
                     [[ $2 == @(deb|rpm|apk|tar|debug|image) ]] || die "There is no format $2. See --help."
                     chosen+=("$2")
@@ -214,7 +218,7 @@ main() {
     MAINTAINER=${PACKAGE_MAINTAINER:-The signpath-pkcs11 authors <maintainers@signpath-pkcs11.invalid>}
     SOURCE_DATE_EPOCH=$(commit_time)
     export SOURCE_DATE_EPOCH
-    PACKAGES=$OUTPUT/packages
+    PACKAGES=${PACKAGES:-$OUTPUT/packages}
     mkdir -p "$PACKAGES"
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/signpath-pkcs11-package.XXXXXX")
     trap 'rm -rf "$WORK"' EXIT

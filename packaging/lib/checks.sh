@@ -55,14 +55,6 @@ check_files() {
     (($(exported "$folder/libsignpath_pkcs11.so" | wc -l) > 60)) || die "$folder/libsignpath_pkcs11.so does not export the functions of PKCS #11."
 }
 
-# The tool for the files of TARGET. Arguments: the target, those of objcopy.
-objcopy_for() {
-    local prefix=
-    [[ $1 == "$(uname -m)"-* ]] || prefix=${1%%-*}-linux-gnu-
-    shift
-    "${prefix}objcopy" "$@"
-}
-
 # The crates of an SBOM are those that Cargo compiled or took for the target. Arguments: the target, the SBOM, Cargo's messages.
 check_components() {
     local target=$1 sbom=$2 messages=$3 difference

@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2034 # the scripts use what this one sets
+# How Cargo and zig compile for another machine.
+
+GLIBC=2.17
+JOBS=${CARGO_BUILD_JOBS:-$(nproc)}
+TARGET_FOLDER=$PWD/target/packaging
+
+# Sets `cargo`, the command that builds for a target; `std`, what makes it build std; and RUST_SOURCES, the toolchain's folder.
+# Argument: the target.
+choose_toolchain() {
+    local target=$1 installed
+    cargo=(cargo)
+    std=()
+    installed=$(rustc --print target-libdir --target "$target")
+    if [[ -d $installed ]]; then
+        RUST_SOURCES=$(rustc --print sysroot)
+        return
+    fi
+    unpack_rust_web "$target"
+    RUST_SOURCES=$RUST_WEB/usr
+    cargo=(env "PATH=$RUST_WEB/usr/bin:$PATH" "RUSTC=$RUST_WEB/usr/bin/rustc")
+    if [[ ! -d $("$RUST_WEB/usr/bin/rustc" --print target-libdir --target "$target") ]]; then
+        cargo+=(RUSTC_BOOTSTRAP=1)
+        std=(-Z "build-std=std,panic_unwind")
+    fi
+    cargo+=("$RUST_WEB/usr/bin/cargo")
+}
+
+# Builds with the profile dist. Sets `maps`, the folders that are not to show in what is built, and what stands for them.
+# Arguments: the target, those of `cargo build`.
+zigbuild() {
+    local target=$1 zig_target=$1 home=${CARGO_HOME:-$HOME/.cargo}
+    shift
+    [[ $target != *-gnu ]] || zig_target=$target.$GLIBC
+    # The later of two prefixes that match is the one that counts.
+    maps=("$home=/cargo" "$RUST_SOURCES=/rust" "$ZIG=/zig" "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
+    local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}" "-Clink-arg=-Wl,--build-id=sha1")
+    [[ $target != *-musl ]] || rust_flags+=(-Ctarget-feature=-crt-static)
+    env "CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${rust_flags[@]}" | sed 's/\x1f$//')" \
+        CC_SHELL_ESCAPED_FLAGS=1 "CFLAGS=$(printf '%q ' "${maps[@]/#/-ffile-prefix-map=}")" \
+        "${cargo[@]}" zigbuild --locked --profile dist "${std[@]}" --target "$zig_target" --jobs "$JOBS" "$@"
+}
+
+# The tool for the files of a target. Arguments: the target, those of objcopy.
+objcopy_for() {
+    local prefix=
+    [[ $1 == "$(uname -m)"-* ]] || prefix=${1%%-*}-linux-gnu-
+    shift
+    "${prefix}objcopy" "$@"
+}
