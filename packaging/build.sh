@@ -44,20 +44,23 @@ build_package() {
     [[ -e $artifact.rustc ]] || die "Cargo did not show how it called the compiler for $artifact. Remove $TARGET_FOLDER and start again."
 }
 
-# Splits a file into what is shipped and its debug symbols, which a debugger finds by their build ID.
-# Arguments: the target, the file, the folder.
+# Splits a file into what is shipped, which lists the crates in it as cargo-auditable would, and its debug symbols, which a
+# debugger finds by their build ID. Arguments: the target, the file, the folder, the list of crates.
 split_symbols() {
-    local target=$1 file=$2 folder=$3 name=${2##*/}
+    local target=$1 file=$2 folder=$3 name=${2##*/} crates=$4
     local debug=$folder/debug/$name.debug
     cp "$file" "$folder/debug/whole"
     python3 packaging/lib/symbols.py remap "$folder/debug/whole" "${maps[@]}"
     objcopy_for "$target" --only-keep-debug "$folder/debug/whole" "$debug"
     objcopy_for "$target" --strip-all --remove-section=.comment "$folder/debug/whole" "$folder/$name"
-    rm "$folder/debug/whole"
+    objcopy_for "$target" --add-section ".dep-v0=$crates" "$folder/$name"
+    rm "$folder/debug/whole" "$crates"
     chmod 644 "$debug"
     python3 packaging/lib/symbols.py identify "$folder/$name" "$debug"
     cp "$file.rustc" "$debug.rustc"
 }
+
+components() { PATH="$RUST_BIN:$PATH" python3 packaging/lib/components.py "$@"; }
 
 # Manual pages and completions, by a command that this machine can run. They are the same for all targets.
 write_pages() {
@@ -73,20 +76,24 @@ write_pages() {
 
 # Arguments: the target.
 build_target() {
-    local target=$1 folder=$OUTPUT/$1 started=$SECONDS artifact package RUST_SOURCES
+    local target=$1 folder=$OUTPUT/$1 started=$SECONDS artifact package RUST_SOURCES RUST_BIN
     local -a cargo std maps
     choose_toolchain "$target"
     say "Building for $target ..."
     rm -rf "$folder"
     mkdir -p "$folder/debug"
-    build_package "$target" signpath-pkcs11 signpath_pkcs11
-    split_symbols "$target" "$artifact" "$folder"
-    build_package "$target" signpath-pkcs11-cli signpath-pkcs11
-    split_symbols "$target" "$artifact" "$folder"
     for package in signpath-pkcs11 signpath-pkcs11-cli; do
-        PATH="$RUST_SOURCES/bin:$PATH" python3 packaging/lib/components.py sbom "$package" "$target" "$ZIG" >"$folder/$package.cdx.json"
-        PATH="$RUST_SOURCES/bin:$PATH" python3 packaging/lib/components.py licences "$package" "$target" "$ZIG" >"$folder/$package.licences"
-        check_components "$target" "$folder/$package.cdx.json" "$TARGET_FOLDER/$target.$package.messages"
+        # The library's artifact is named as Rust names crates.
+        case $package in
+            signpath-pkcs11) build_package "$target" $package signpath_pkcs11 ;;
+            *) build_package "$target" $package signpath-pkcs11 ;;
+        esac
+        components sbom "$package" "$target" "$ZIG" >"$folder/$package.cdx.json"
+        components licences "$package" "$target" "$ZIG" >"$folder/$package.licences"
+        components auditable "$package" "$target" "$ZIG" >"$folder/debug/crates"
+        check_components "$target" "$folder/$package.cdx.json" "$TARGET_FOLDER/$target.$package.messages" \
+            "${std[@]:+std}"
+        split_symbols "$target" "$artifact" "$folder" "$folder/debug/crates"
     done
     write_pages "$folder/signpath-pkcs11"
     check_files "$target" "$folder"

@@ -137,8 +137,11 @@ write_tarball() {
         --directory "${1%/*}" "${1##*/}" | gzip --no-name --best >"$PACKAGES/$2.tar.gz"
 }
 
+# The tarball, and the SBOMs beside it.
 tarball() {
     local target=$1 name=signpath-pkcs11-$VERSION-${1/-unknown/}
+    install --mode 644 "$OUTPUT/$target/signpath-pkcs11.cdx.json" "$PACKAGES/lib$name.cdx.json"
+    install --mode 644 "$OUTPUT/$target/signpath-pkcs11-cli.cdx.json" "$PACKAGES/$name.cdx.json"
     install_tree tar "$target" "$WORK/$name"
     write_tarball "$WORK/$name" "$name"
 }

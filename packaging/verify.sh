@@ -61,6 +61,20 @@ prove_signing() {
     ((FAILED > failed)) || SIGNED_ON+=("$1|$system")
 }
 
+# The list of crates in a file is the one in its SBOM. Arguments: the target, the folder of the target.
+lists_its_crates() {
+    local package file
+    for package in signpath-pkcs11 signpath-pkcs11-cli; do
+        file=$2/libsignpath_pkcs11.so
+        [[ $package == signpath-pkcs11 ]] || file=$2/signpath-pkcs11
+        objcopy_for "$1" --dump-section ".dep-v0=$WORK/crates" "$file" /dev/null
+        diff <(python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.decompress(open(sys.argv[1], "rb").read()))' "$WORK/crates" |
+            jq --raw-output '.packages[] | .name + " " + .version' | sort) \
+            <(jq --raw-output '.metadata.component, .components[] | select(.purl | startswith("pkg:cargo/")) | .name + " " + .version' \
+                "$2/$package.cdx.json" | sort)
+    done
+}
+
 # lintian takes overrides from the package.
 lintian_finds_nothing() { lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$@"; }
 
@@ -294,6 +308,7 @@ main() {
         else
             prove "$target" "versions, libraries, size, exports, paths, LTO" check_files "$target" "$PWD/dist/$target"
         fi
+        prove "$target" "lists its crates (.dep-v0)" lists_its_crates "$target" "$PWD/dist/$target"
     done
 
     say

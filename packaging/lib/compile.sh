@@ -5,7 +5,8 @@ GLIBC=2.17
 JOBS=${CARGO_BUILD_JOBS:-$(nproc)}
 TARGET_FOLDER=$PWD/target/packaging
 
-# Sets `cargo`, the command that builds for a target; `std`, what makes it build std; and RUST_SOURCES, the toolchain's folder.
+# Sets `cargo`, the command that builds for a target; `std`, what makes it build std; RUST_SOURCES, the toolchain's
+# folder; and RUST_BIN, where its programs are.
 # Argument: the target.
 choose_toolchain() {
     local target=$1 installed
@@ -14,16 +15,18 @@ choose_toolchain() {
     installed=$(rustc --print target-libdir --target "$target")
     if [[ -d $installed ]]; then
         RUST_SOURCES=$(rustc --print sysroot)
+        RUST_BIN=$RUST_SOURCES/bin
         return
     fi
-    unpack_rust_web "$target"
+    install_rust_web "$target"
     RUST_SOURCES=$RUST_WEB/usr
-    cargo=(env "PATH=$RUST_WEB/usr/bin:$PATH" "RUSTC=$RUST_WEB/usr/bin/rustc")
-    if [[ ! -d $("$RUST_WEB/usr/bin/rustc" --print target-libdir --target "$target") ]]; then
+    RUST_BIN=$RUST_WEB/bin
+    cargo=(env "PATH=$RUST_BIN:$PATH" "RUSTC=$RUST_BIN/rustc")
+    if [[ ! -d $("$RUST_BIN/rustc" --print target-libdir --target "$target") ]]; then
         cargo+=(RUSTC_BOOTSTRAP=1)
         std=(-Z "build-std=std,panic_unwind")
     fi
-    cargo+=("$RUST_WEB/usr/bin/cargo")
+    cargo+=("$RUST_BIN/cargo")
 }
 
 # Builds with the profile dist. Sets `maps`, the folders that are not to show in what is built, and what stands for them.
@@ -33,7 +36,7 @@ zigbuild() {
     shift
     [[ $target != *-gnu ]] || zig_target=$target.$GLIBC
     # The later of two prefixes that match is the one that counts.
-    maps=("$home=/cargo" "$RUST_SOURCES=/rust" "$ZIG=/zig" "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
+    maps=("$home=/cargo" "$(realpath --canonicalize-missing "$home/registry")=/cargo/registry" "$RUST_SOURCES=/rust" "$ZIG=/zig" "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
     local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}" "-Clink-arg=-Wl,--build-id=sha1")
     [[ $target != *-musl ]] || rust_flags+=(-Ctarget-feature=-crt-static)
     env "CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${rust_flags[@]}" | sed 's/\x1f$//')" \

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What is linked into a package of this workspace: a CycloneDX SBOM, and the licences.
+"""What is linked into a package of this workspace: a CycloneDX SBOM, the licences, and what cargo-auditable writes into a program.
 
-Usage: components.py sbom|licences PACKAGE TARGET ZIG_FOLDER
+Usage: components.py sbom|licences|auditable PACKAGE TARGET ZIG_FOLDER
 
 The crates are those that `cargo tree` shows for the target without build scripts, procedural macros and tests, and what no
-Cargo.lock lists: Rust's standard library and the unwinder that zig links. Both documents are the same bytes for the same
+Cargo.lock lists: Rust's standard library and the unwinder that zig links. All of them are the same bytes for the same
 sources and toolchain.
 """
 
@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zlib
 
 LICENCE_FILES = re.compile(r"^(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
 
@@ -137,6 +138,23 @@ def sbom(package: str, target: str, zig: pathlib.Path) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def auditable(package: str, target: str, zig: pathlib.Path) -> bytes:
+    """The content of the section .dep-v0. It is not compressed: the bytes would depend on the version of zlib."""
+    crates, dependencies = crates_of(package, target)
+    packages, _ = metadata(target)
+    root = crates[0]
+    order = sorted(crates)
+    entries = []
+    for crate in order:
+        entry = {"name": crate[0], "version": crate[1], "source": "crates.io" if packages[crate]["source"] else "local"}
+        if dependencies[crate]:
+            entry["dependencies"] = sorted(order.index(dependency) for dependency in dependencies[crate])
+        if crate == root:
+            entry["root"] = True
+        entries.append(entry)
+    return zlib.compress(json.dumps({"packages": entries}, separators=(",", ":")).encode(), 0)
+
+
 def texts_of(crate: tuple[str, str], entry: dict) -> list[str]:
     folder = pathlib.Path(entry["manifest_path"]).parent
     files = sorted(path for path in folder.iterdir() if path.is_file() and LICENCE_FILES.match(path.name))
@@ -195,8 +213,9 @@ def licences(package: str, target: str, zig: pathlib.Path) -> str:
 
 def main() -> None:
     what, package, target, zig = sys.argv[1:]
-    make = {"sbom": sbom, "licences": licences}[what]
-    sys.stdout.write(make(package, target, pathlib.Path(zig)))
+    make = {"sbom": sbom, "licences": licences, "auditable": auditable}[what]
+    content = make(package, target, pathlib.Path(zig))
+    sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode())
 
 
 main()

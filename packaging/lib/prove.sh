@@ -23,9 +23,13 @@ start_local_service() {
 # Compiles a C file for a target. Arguments: the target, the source, the program.
 compile() {
     local zig_target=${1/-unknown/}
-    [[ $zig_target != *-gnu ]] || zig_target=$zig_target.$GLIBC
+    local -a options=()
+    case $zig_target in
+        *-gnu) zig_target=$zig_target.$GLIBC ;;
+        *) options=(-dynamic) ;;
+    esac
     # zig's directory of libc's headers comes first.
-    quietly "$ZIG/zig" cc -target "$zig_target" -O2 -idirafter "$WORK/include" "$2" -o "$3" -ldl
+    quietly "$ZIG/zig" cc -target "$zig_target" "${options[@]}" -O2 -idirafter "$WORK/include" "$2" -o "$3" -ldl
 }
 
 # Runs a program of a target. Arguments: the target, the program, its arguments.
@@ -34,7 +38,7 @@ run_for() {
     shift
     case $target in
         "$(uname -m)"-*-gnu) "$@" ;;
-        "$(uname -m)"-*-musl) "$root"/lib/ld-musl-*.so.1 --library-path "$root/usr/lib/${target%%-*}-linux-musl" "$@" ;;
+        "$(uname -m)"-*-musl) "$root"/lib/ld-musl-*.so.1 --library-path "$root/lib/${target%%-*}-linux-musl" "$@" ;;
         aarch64-*) qemu-aarch64 -L "$root" "$@" ;;
         *) die "There is no way to run $target here." ;;
     esac
@@ -77,8 +81,16 @@ unpack_root() {
     [[ ! -e $root.done ]] || return 0
     say "Unpacking ${packages[*]} for $machine ..."
     rm -rf "$root"
-    mkdir -p "$TOOLS/roots"
-    quietly mmdebstrap --variant=extract --architectures="$machine" --include="$(paste -sd, <(printf '%s\n' "${packages[@]}"))" bookworm "$root"
+    mkdir -p "$root"
+    if [[ $target == "$(uname -m)"-* ]]; then
+        (cd "$root" && quietly apt-get download "${packages[@]}")
+        dpkg-deb --extract "$root"/*.deb "$root"
+        touch "$root.done"
+        return
+    fi
+    quietly mmdebstrap --variant=extract --architectures="$machine" --include="$(paste -sd, <(printf '%s\n' "${packages[@]}"))" bookworm "$root.tar"
+    tar --extract --directory "$root" --file "$root.tar" --exclude=./dev
+    rm "$root.tar"
     touch "$root.done"
 }
 

@@ -37,29 +37,37 @@ version() { cargo metadata --format-version 1 --no-deps --locked | jq --raw-outp
 # The time of the last commit, which stands for now in everything that is built.
 commit_time() { git log -1 --format=%ct 2>/dev/null || stat --format=%Y Cargo.lock; }
 
-# Debian's toolchain with the sources of std, for targets that the installed one has no std for. It is unpacked, not installed,
-# so that no other program comes to use it. Sets RUST_WEB, its folder. Argument: the target.
-unpack_rust_web() {
+# Debian's toolchain, for targets that the installed one has no std for: with the sources of std, and std for ARM64 unpacked beside
+# it, since installing that would need a foreign architecture. Sets RUST_WEB, the folder with bin and the sysroot.
+# Argument: the target.
+install_rust_web() {
     RUST_WEB=$TOOLS/rust-web
-    local -a packages=(rustc-web cargo-web rust-web-src libstd-rust-web-dev) apt
-    local version
-    version=$(LC_ALL=C apt-cache policy rustc-web | awk '$1 == "Candidate:" { print $2 }')
-    at_least "$version" "$RUST_VERSION" ||
+    local -a apt
+    local version folder
+    REQUIREMENTS=("rustc-web cargo-web rust-web-src /usr/share/doc/rust-web-src")
+    install_requirements
+    version=$(dpkg-query --show --showformat '${Version}' libstd-rust-web-dev)
+    at_least "$(rust_version /usr/bin/rustc)" "$RUST_VERSION" ||
         die "There is no std for $1 here. Add it with \"rustup target add $1\", or build on a Debian that has rustc-web $RUST_VERSION or later."
     [[ ! -e $RUST_WEB/$version ]] || return 0
-    say "Unpacking Debian's rustc-web $version ..."
+    say "Unpacking std of Debian's rustc-web $version for arm64 ..."
     rm -rf "$RUST_WEB"
-    mkdir -p "$RUST_WEB/lists/partial" "$RUST_WEB/debs"
-    # Package lists of its own: they have arm64 too.
-    apt=(apt-get --quiet -o "Dir::State::Lists=$RUST_WEB/lists" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
-        -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=arm64)
+    mkdir -p "$RUST_WEB/lists/partial" "$RUST_WEB/bin"
+    # Package lists of its own, which have arm64 too.
+    apt=(apt-get --quiet -o "Dir::State::Lists=$RUST_WEB/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+        -o APT::Architectures::=amd64 -o APT::Architectures::=arm64)
     quietly "${apt[@]}" update
-    packages+=("libstd-rust-web-${version%.*}:amd64")
-    (cd "$RUST_WEB/debs" && quietly "${apt[@]}" download "${packages[@]/%/}" libstd-rust-web-dev:arm64)
-    local package
-    for package in "$RUST_WEB"/debs/*.deb; do
-        dpkg-deb --extract "$package" "$RUST_WEB"
+    (cd "$RUST_WEB" && quietly "${apt[@]}" download "libstd-rust-web-dev:arm64=$version")
+    dpkg-deb --extract "$RUST_WEB"/*.deb "$RUST_WEB"
+    rm -rf "$RUST_WEB"/*.deb "$RUST_WEB/lists"
+    for folder in /usr/lib/rustlib/*; do
+        [[ -e $RUST_WEB/usr/lib/rustlib/${folder##*/} ]] || ln -s "$folder" "$RUST_WEB/usr/lib/rustlib/"
     done
-    rm -rf "$RUST_WEB/debs" "$RUST_WEB/lists"
+    cat >"$RUST_WEB/bin/rustc" <<TEXT
+#!/bin/sh
+exec /usr/bin/rustc --sysroot '$RUST_WEB/usr' "\$@"
+TEXT
+    ln -s /usr/bin/cargo "$RUST_WEB/bin/cargo"
+    chmod +x "$RUST_WEB/bin/rustc"
     touch "$RUST_WEB/$version"
 }
