@@ -46,6 +46,8 @@ signpath-pkcs11 list >output
 grep -q "$KEY" output
 signpath-pkcs11 certificate $KEY --output fetched.pem 2>/dev/null
 cmp fetched.pem certificate.pem
+signpath-pkcs11 setup p11-kit --offline >output
+grep -qx "module: $MODULE" output
 echo "installs and signs"
 
 # A program loads the library of the old package and keeps it.

@@ -43,7 +43,7 @@ install_tree() {
     install -D --mode 644 --target-directory "$doc/docs" docs/*
     install --mode 644 "$built/signpath-pkcs11.cdx.json" "$doc/libsignpath_pkcs11.cdx.json"
     install --mode 644 "$built/signpath-pkcs11-cli.cdx.json" "$doc/signpath-pkcs11.cdx.json"
-    p11_kit_module "/$(module_folder "$format" "$target")" >"$doc/examples/signpath.module"
+    p11_kit_module "$([[ $format == tar ]] && echo "/opt/signpath-pkcs11-$VERSION-${target/-unknown/}")/$(module_folder "$format" "$target")" >"$doc/examples/signpath.module"
     chmod 644 "$doc/examples/signpath.module"
     # The command has all that the library has.
     install -D --mode 644 "$built/signpath-pkcs11-cli.licences" "$licences/THIRD-PARTY"
@@ -80,12 +80,12 @@ install_compat_tree() {
     find "$tree" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 }
 
-# An example, not a file in /usr/share/p11-kit/modules: there, every program that uses p11-kit would load the library, and it
-# would complain in each that has no settings for it.
+# An example, not a file in /usr/share/p11-kit/modules: there, every program that uses p11-kit would load the library and see its
+# token.
 p11_kit_module() {
     cat <<TEXT
-# Makes the module known to the programs that use p11-kit. Copy this file to ~/.config/pkcs11/modules, or to
-# /etc/pkcs11/modules for all users. Without an organization and an API token in the environment or in a configuration file,
+# Makes the module known to the programs that use p11-kit. Copy this file to ~/.config/pkcs11/modules, which root's programs do
+# not read, or to /etc/pkcs11/modules for all users. Without an organization and an API token in the environment or in a configuration file,
 # the token needs a PIN of the form {OrganizationId}:{ApiToken}.
 module: $1/libsignpath_pkcs11.so
 # Not a source of certificates that are to be trusted.
