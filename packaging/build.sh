@@ -27,9 +27,12 @@ TEXT
 # Builds a package of the workspace. Sets `artifact`, the file. Arguments: the target, the package, the name of the artifact.
 build_package() {
     local target=$1 package=$2 name=$3
+    local -a dynamic=()
     local messages=$TARGET_FOLDER/$target.$package.messages log=$TARGET_FOLDER/$target.$package.log
-    if ! zigbuild "$target" --package "$package" --target-dir "$TARGET_FOLDER" --verbose --color never \
-        --message-format json-render-diagnostics >"$messages" 2>"$log"
+    # zig links programs for musl statically, and these could not load the module.
+    [[ $target-$package != *-musl-*-cli ]] || dynamic=(-- -Clink-arg=-dynamic)
+    if ! compile_with_zig "$target" "$([[ ${#dynamic[@]} == 0 ]] && echo zigbuild || echo rustc)" --package "$package" \
+        --target-dir "$TARGET_FOLDER" --verbose --color never --message-format json-render-diagnostics "${dynamic[@]}" >"$messages" 2>"$log"
     then
         grep -v '^ *Running' "$log" | tail -n 40 >&2 || true
         die "The build of $package for $target failed. All that was said is in $log."
@@ -50,7 +53,9 @@ split_symbols() {
     local target=$1 file=$2 folder=$3 name=${2##*/} crates=$4
     local debug=$folder/debug/$name.debug
     cp "$file" "$folder/debug/whole"
-    python3 packaging/lib/symbols.py remap "$folder/debug/whole" "${maps[@]}"
+    # What zig makes itself when it links comes from its cache.
+    python3 packaging/lib/symbols.py remap "$folder/debug/whole" "${maps[@]}" \
+        "${ZIG_GLOBAL_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/zig}=/zig-cache"
     objcopy_for "$target" --only-keep-debug "$folder/debug/whole" "$debug"
     objcopy_for "$target" --strip-all --remove-section=.comment "$folder/debug/whole" "$folder/$name"
     objcopy_for "$target" --add-section ".dep-v0=$crates" "$folder/$name"
@@ -77,7 +82,7 @@ write_pages() {
 # Arguments: the target.
 build_target() {
     local target=$1 folder=$OUTPUT/$1 started=$SECONDS artifact package RUST_SOURCES RUST_BIN
-    local -a cargo std maps
+    local -a cargo_zigbuild std maps
     choose_toolchain "$target"
     say "Building for $target ..."
     rm -rf "$folder"

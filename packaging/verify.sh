@@ -123,6 +123,8 @@ tarball_is_complete() {
     cmp "$root/lib/signpath-pkcs11/libSignPath.Cryptoki.so" "dist/$2/libsignpath_pkcs11.so"
     cmp "$root/bin/signpath-pkcs11" "dist/$2/signpath-pkcs11"
     [[ -s $root/share/doc/signpath-pkcs11/THIRD-PARTY ]]
+    # A program that is started by a loader takes that for itself, and finds nothing beside it.
+    [[ $2 != "$(uname -m)"-*-musl ]] || return 0
     run_for "$2" "$root/bin/signpath-pkcs11" setup p11-kit --offline | grep --line-regexp "module: $root/lib/pkcs11/libsignpath_pkcs11.so"
 }
 

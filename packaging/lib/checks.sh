@@ -34,6 +34,7 @@ check_files() {
             die "$file is larger than $MAX_SIZE bytes."
         libraries=$(needed "$file" | grep -vxE "$(allowed_libraries "$target")") &&
             die "$file needs $libraries."
+        [[ -n $(needed "$file") ]] || die "$file is linked statically."
         if [[ $target == *-gnu ]]; then
             glibc=$(highest_glibc "$file")
             at_least "$GLIBC" "$glibc" || die "$file needs glibc $glibc, which is newer than $GLIBC."

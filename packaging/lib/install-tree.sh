@@ -69,6 +69,7 @@ install_compat_tree() {
     install --directory "$modules"
     ln -s libsignpath_pkcs11.so "$modules/libSignPath.Cryptoki.so"
     sed "s|@FILE@|/$(module_folder "$format" "$target")/libSignPath.Cryptoki.so|" packaging/compat.preinstall >"$tree.preinstall"
+    touch --date "@$SOURCE_DATE_EPOCH" "$tree.preinstall"
     [[ $format != rpm ]] || doc=$3/usr/share/licenses/signpath-pkcs11-compat
     install --directory "$modules" "$doc"
     copyright_of_project >"$doc/copyright"

@@ -63,11 +63,12 @@ client_signs() {
 # A library that the same tools build catches its own panic. Argument: the target.
 panic_is_caught() {
     local target=$1 artifact
-    # shellcheck disable=SC2034 # build_library uses both
-    local -a cargo std maps
+    # shellcheck disable=SC2034 # compile_with_zig uses them
+    local -a cargo_zigbuild std maps
+    local RUST_SOURCES RUST_BIN
     choose_toolchain "$target"
     compile "$target" packaging/panic/load.c "$WORK/load-$target"
-    artifact=$(cd packaging/panic && zigbuild "$target" --target-dir "$TARGET_FOLDER/panic" --message-format json 2>"$WORK/output" |
+    artifact=$(cd packaging/panic && compile_with_zig "$target" zigbuild --target-dir "$TARGET_FOLDER/panic" --message-format json 2>"$WORK/output" |
         jq --raw-output 'select(.reason == "compiler-artifact" and .target.name == "panic").filenames[0]')
     [[ -n $artifact ]] && run_for "$target" "$WORK/load-$target" "$artifact" &>"$WORK/output"
 }
