@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# What action.yml runs: installs a package or a tarball, sets up the environment of the steps after it, and runs the doctor.
+# The inputs are in variables named INPUT_*; GITHUB_ENV, GITHUB_PATH and GITHUB_OUTPUT are files.
+
+set -euo pipefail
+
+die() {
+    printf '::error::%s\n' "$*"
+    exit 1
+}
+
+# A value with a line end would set further variables.
+export_variable() {
+    [[ $2 != *[$'\r\n']* ]] || die "The value of $1 has a line end in it."
+    printf '%s=%s\n' "$1" "$2" >>"$GITHUB_ENV"
+}
+
+# Downloads the tarball of a release and its checksum. Sets `package` and `sha256`.
+download() {
+    local folder name machine libc=gnu
+    machine=$(uname -m)
+    [[ $machine == x86_64 || $machine == aarch64 ]] || die "There is no build for $machine."
+    ! ldd --version 2>&1 | grep -q musl || libc=musl
+    name=signpath-pkcs11-$INPUT_VERSION-$machine-linux-$libc.tar.gz
+    folder=$(mktemp -d)
+    gh release download "v$INPUT_VERSION" --repo "$ACTION_REPOSITORY" --pattern "$name" --pattern SHA256SUMS --dir "$folder" ||
+        die "$ACTION_REPOSITORY has no release v$INPUT_VERSION with $name."
+    package=$folder/$name
+    [[ -n $sha256 ]] || sha256=$(awk -v name="$name" '$2 == name { print $1 }' "$folder/SHA256SUMS")
+    [[ -n $sha256 ]] || die "SHA256SUMS of v$INPUT_VERSION does not list $name."
+}
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+# Sets `module`, the library.
+install_package() {
+    local folder
+    case $package in
+        *.deb) as_root apt-get --quiet --yes install "$package" ;;
+        *.rpm) as_root rpm --upgrade --verbose "$package" ;;
+        *.apk) as_root apk add --allow-untrusted "$package" ;;
+        *.tar.gz)
+            folder=${RUNNER_TOOL_CACHE:-${RUNNER_TEMP:-/opt}}/signpath-pkcs11
+            rm -rf "$folder"
+            mkdir -p "$folder"
+            tar --extract --gzip --strip-components=1 --directory "$folder" --file "$package"
+            PATH=$folder/bin:$PATH
+            echo "$folder/bin" >>"$GITHUB_PATH"
+            module=$folder/lib/pkcs11/libsignpath_pkcs11.so
+            return
+            ;;
+        *) die "$package is not a deb, rpm, apk or tar.gz." ;;
+    esac
+    for module in /usr/lib/"$(uname -m)"-linux-gnu/pkcs11 /usr/lib64/pkcs11 /usr/lib/pkcs11; do
+        module=$module/libsignpath_pkcs11.so
+        [[ ! -e $module ]] || return 0
+    done
+    die "$package did not bring libsignpath_pkcs11.so."
+}
+
+main() {
+    local package=${INPUT_PACKAGE:-} sha256=${INPUT_SHA256:-} module
+    [[ -n ${INPUT_API_TOKEN:-} ]] || die "The input api-token is empty. Secrets are not there in workflows of forks."
+    # Before anything can print it.
+    printf '::add-mask::%s\n' "$INPUT_API_TOKEN"
+    [[ -n ${INPUT_ORGANIZATION_ID:-} ]] || die "The input organization-id is empty."
+    [[ ${INPUT_DOCTOR:-fail} == @(fail|warn|skip) ]] || die "The input doctor is fail, warn or skip."
+
+    if [[ -n $package ]]; then
+        [[ -f $package ]] || die "There is no file $package."
+        package=$(realpath "$package")
+    elif [[ ${INPUT_VERSION:-} =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]]; then
+        download
+    else
+        die "The input version is a version such as 0.2.0, or the input package names a file."
+    fi
+    if [[ -n $sha256 ]]; then
+        [[ $(sha256sum "$package" | cut -d ' ' -f 1) == "${sha256,,}" ]] || die "${package##*/} does not have the SHA-256 $sha256."
+    fi
+    install_package
+
+    export SIGNPATH_ORGANIZATION_ID=$INPUT_ORGANIZATION_ID SIGNPATH_API_TOKEN=$INPUT_API_TOKEN PKCS11_MODULE=$module
+    export_variable SIGNPATH_ORGANIZATION_ID "$SIGNPATH_ORGANIZATION_ID"
+    export_variable SIGNPATH_API_TOKEN "$SIGNPATH_API_TOKEN"
+    export_variable PKCS11_MODULE "$PKCS11_MODULE"
+    if [[ -n ${INPUT_API_URL:-} ]]; then
+        export SIGNPATH_API_URL=$INPUT_API_URL
+        export_variable SIGNPATH_API_URL "$SIGNPATH_API_URL"
+    fi
+    echo "module=$module" >>"$GITHUB_OUTPUT"
+
+    [[ ${INPUT_DOCTOR:-fail} == skip ]] || signpath-pkcs11 doctor || {
+        [[ ${INPUT_DOCTOR:-fail} == warn ]] || die "signpath-pkcs11 doctor found a problem."
+        echo "::warning::signpath-pkcs11 doctor found a problem."
+    }
+}
+
+main "$@"

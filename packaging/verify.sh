@@ -1,0 +1,373 @@
+#!/usr/bin/env bash
+# Builds, packages, installs and signs, and prints a table of what was shown. See --help.
+
+# shellcheck source-path=SCRIPTDIR/..
+# shellcheck disable=SC2317 # prove runs functions by their names
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. packaging/lib/tools.sh
+. packaging/lib/compile.sh
+. packaging/lib/checks.sh
+. packaging/lib/prove.sh
+
+usage() {
+    cat <<'TEXT'
+Usage: packaging/verify.sh [--ci] [--built] [--programs DIR] [TARGET...]
+
+Builds all targets, or those named, makes their packages, and shows that they work. Needs root: it installs packages in chroots.
+
+  --ci              the short part: build for x86_64 with glibc, check the library and the deb
+  --built           take what is in dist instead of building it
+  --programs DIR    take the local SignPath service from DIR instead of building it
+TEXT
+}
+
+ALL_TARGETS=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
+DEBIANS=(bullseye bookworm trixie)
+PASSED=0
+FAILED=0
+declare -A RESULTS=()
+SIGNED_ON=() # "target|system" where a signature was made and verified
+
+# Runs a command and counts it. Its output is shown if it fails. Arguments: the target, what it shows, the command.
+prove() {
+    local target=$1 fact=$2 started=$EPOCHREALTIME result=ok seconds status
+    shift 2
+    : >"$WORK/output"
+    # A function is to stop at its first failure, which it does not in a condition.
+    set +e
+    (set -e && "$@") >"$WORK/said" 2>&1
+    status=$?
+    set -e
+    ((status == 0)) || result=FAILED
+    seconds=$(awk -v from="$started" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", to - from }')
+    if [[ $result == ok ]]; then
+        PASSED=$((PASSED + 1))
+    else
+        FAILED=$((FAILED + 1))
+        sed 's/^/    /' "$WORK/said" "$WORK/output" | tail -n 30
+    fi
+    printf '%-8s %-28s %s (%s)\n' "$result" "$target" "$fact" "$seconds"
+    RESULTS[$target]+="$fact: $result"$'\n'
+}
+
+# The same, for a proof that makes signatures. Arguments: the system, those of prove.
+prove_signing() {
+    local system=$1
+    shift
+    local failed=$FAILED
+    prove "$@"
+    ((FAILED > failed)) || SIGNED_ON+=("$1|$system")
+}
+
+# The list of crates in a file is the one in its SBOM. Arguments: the target, the folder of the target.
+lists_its_crates() {
+    local package file
+    for package in signpath-pkcs11 signpath-pkcs11-cli; do
+        file=$2/libsignpath_pkcs11.so
+        [[ $package == signpath-pkcs11 ]] || file=$2/signpath-pkcs11
+        objcopy_for "$1" --dump-section ".dep-v0=$WORK/crates" "$file" /dev/null
+        diff <(python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.decompress(open(sys.argv[1], "rb").read()))' "$WORK/crates" |
+            jq --raw-output '.packages[] | .name + " " + .version' | sort) \
+            <(jq --raw-output '.metadata.component, .components[] | select(.purl | startswith("pkg:cargo/")) | .name + " " + .version' \
+                "$2/$package.cdx.json" | sort)
+    done
+}
+
+# lintian takes overrides from the package.
+lintian_finds_nothing() { lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$@"; }
+
+rpmlint_finds_no_error() { timeout 120 rpmlint --config packaging/rpmlint.toml "$@"; }
+
+# The files of a package, without folders: what `tar --list` prints, without what it starts with.
+has_files() {
+    local list=$1 file
+    shift
+    for file in "$@"; do
+        grep -qxE "\.?/?$file" "$list" || { echo "$file is missing" && return 1; }
+    done
+}
+
+COMMON_FILES=(usr/bin/signpath-pkcs11 usr/share/man/man1/signpath-pkcs11.1.gz usr/share/man/man1/signpath-pkcs11-doctor.1.gz
+    usr/share/bash-completion/completions/signpath-pkcs11 usr/share/fish/vendor_completions.d/signpath-pkcs11.fish
+    usr/share/doc/signpath-pkcs11/README.md usr/share/doc/signpath-pkcs11/docs/install.md
+    usr/share/doc/signpath-pkcs11/libsignpath_pkcs11.cdx.json usr/share/doc/signpath-pkcs11/examples/signpath.module)
+
+deb_is_complete() {
+    local package=$1 folder=$2
+    dpkg-deb --fsys-tarfile "$package" | tar --list >"$WORK/list"
+    has_files "$WORK/list" "${COMMON_FILES[@]}" "$folder/pkcs11/libsignpath_pkcs11.so" "$folder/signpath-pkcs11/libSignPath.Cryptoki.so" \
+        usr/share/zsh/vendor-completions/_signpath-pkcs11 usr/share/doc/signpath-pkcs11/copyright usr/share/doc/signpath-pkcs11/THIRD-PARTY.gz
+}
+
+rpm_is_complete() {
+    rpm --query --list --package "$1" >"$WORK/list"
+    has_files "$WORK/list" "${COMMON_FILES[@]}" usr/lib64/pkcs11/libsignpath_pkcs11.so usr/lib64/signpath-pkcs11/libSignPath.Cryptoki.so \
+        usr/share/licenses/signpath-pkcs11/THIRD-PARTY
+}
+
+apk_is_complete() {
+    tar --list --ignore-zeros --file "$1" >"$WORK/list" 2>/dev/null
+    has_files "$WORK/list" "${COMMON_FILES[@]}" usr/lib/pkcs11/libsignpath_pkcs11.so usr/lib/signpath-pkcs11/libSignPath.Cryptoki.so \
+        usr/share/doc/signpath-pkcs11/THIRD-PARTY
+}
+
+# Arguments: the tarball, the target. Unpacks it and lets the library in it sign.
+tarball_is_complete() {
+    local root=$WORK/tarball
+    rm -rf "$root"
+    mkdir "$root"
+    tar --extract --gzip --strip-components=1 --directory "$root" --file "$1"
+    cmp "$root/lib/pkcs11/libsignpath_pkcs11.so" "dist/$2/libsignpath_pkcs11.so"
+    cmp "$root/lib/signpath-pkcs11/libSignPath.Cryptoki.so" "dist/$2/libsignpath_pkcs11.so"
+    cmp "$root/bin/signpath-pkcs11" "dist/$2/signpath-pkcs11"
+    [[ -s $root/share/doc/signpath-pkcs11/THIRD-PARTY ]]
+    # A program that is started by a loader takes that for itself, and finds nothing beside it.
+    [[ $2 != "$(uname -m)"-*-musl ]] || return 0
+    run_for "$2" "$root/bin/signpath-pkcs11" setup p11-kit --offline | grep --line-regexp "module: $root/lib/pkcs11/libsignpath_pkcs11.so"
+}
+
+# Making the packages anew gives the same bytes.
+packages_are_repeatable() {
+    find dist/packages -type f ! -name '*.oci.tar' -exec sha256sum {} + >"$WORK/sums"
+    packaging/package.sh "$@"
+    sha256sum --quiet --check "$WORK/sums"
+}
+
+# Installs, replaces and removes the rpm with rpm itself, in a folder of its own. Argument: the rpm.
+rpm_is_installed_and_removed() {
+    local root=$WORK/rpm
+    local -a rpm=(rpm --root "$root" --nodeps)
+    rm -rf "$root"
+    mkdir -p "$root"
+    rpm --root "$root" --initdb
+    "${rpm[@]}" --install "$1"
+    rpm --root "$root" --verify --nodeps signpath-pkcs11
+    pkcs11_tool_signs "$root/usr/lib64/pkcs11/libsignpath_pkcs11.so" pkcs11-tool
+    "${rpm[@]}" --upgrade "$WORK"/packages/new/signpath-pkcs11-[0-9]*.x86_64.rpm
+    pkcs11_tool_signs "$root/usr/lib64/pkcs11/libsignpath_pkcs11.so" pkcs11-tool
+    "${rpm[@]}" --upgrade --oldpackage "$WORK"/packages/old/signpath-pkcs11-[0-9]*.x86_64.rpm
+    pkcs11_tool_signs "$root/usr/lib64/signpath-pkcs11/libSignPath.Cryptoki.so" pkcs11-tool
+    rpm --root "$root" --erase signpath-pkcs11
+    [[ -z $(find "$root" -name '*signpath*' -print) ]]
+}
+
+# The checksums of all packages, signed by the library on x86_64.
+checksums_are_signed() {
+    SIGNPATH_RELEASE_KEY=$KEY packaging/release.sh sign
+    (
+        cd dist/packages
+        openssl x509 -in SHA256SUMS.pem -noout -pubkey >"$WORK/SHA256SUMS.pub"
+        openssl dgst -sha256 -verify "$WORK/SHA256SUMS.pub" -signature SHA256SUMS.sig SHA256SUMS
+        sha256sum --check --quiet SHA256SUMS
+        printf ' ' >"$WORK/changed"
+        cat SHA256SUMS >>"$WORK/changed"
+        ! openssl dgst -sha256 -verify "$WORK/SHA256SUMS.pub" -signature SHA256SUMS.sig "$WORK/changed"
+    )
+}
+
+# The library in the image is the one that was built.
+image_is_complete() {
+    packaging/package.sh --format image "$1"
+    local image=$WORK/image
+    rm -rf "$image"
+    mkdir "$image"
+    tar --extract --directory "$image" --file dist/packages/*"-${1/-unknown/}.oci.tar"
+    local layer found=
+    for layer in "$image"/blobs/sha256/*; do
+        if tar --extract --to-stdout --file "$layer" libsignpath_pkcs11.so 2>/dev/null | cmp --quiet - "dist/$1/libsignpath_pkcs11.so"; then
+            found=yes
+        fi
+    done
+    [[ -n $found ]]
+}
+
+# What action.yml runs, with the tarball: it masks the token before anything else, exports the variables, and runs the doctor.
+# Argument: the tarball.
+action_sets_up_a_job() {
+    local folder=$WORK/action module
+    mkdir -p "$folder"
+    env -u RUNNER_TOOL_CACHE "RUNNER_TEMP=$folder" "GITHUB_ENV=$folder/env" "GITHUB_PATH=$folder/path" "GITHUB_OUTPUT=$folder/output" \
+        "INPUT_PACKAGE=$1" "INPUT_SHA256=$(sha256sum "$1" | cut -d ' ' -f 1)" INPUT_DOCTOR=warn \
+        "INPUT_ORGANIZATION_ID=$SIGNPATH_ORGANIZATION_ID" "INPUT_API_TOKEN=$SIGNPATH_API_TOKEN" "INPUT_API_URL=$SIGNPATH_API_URL" \
+        packaging/action.sh >"$folder/said" 2>&1
+    [[ $(head -n 1 "$folder/said") == "::add-mask::$SIGNPATH_API_TOKEN" ]]
+    (($(grep --count --fixed-strings "$SIGNPATH_API_TOKEN" "$folder/said") == 1))
+    grep -q '^ok  *API token' "$folder/said"
+    grep --quiet --line-regexp --fixed-strings "SIGNPATH_API_TOKEN=$SIGNPATH_API_TOKEN" "$folder/env"
+    module=$(sed -n 's/^PKCS11_MODULE=//p' "$folder/env")
+    grep --quiet --line-regexp "module=$module" "$folder/output"
+    "$(cat "$folder/path")/signpath-pkcs11" --version
+    pkcs11_tool_signs "$module" pkcs11-tool
+    # Another file than the one that was meant.
+    ! env "GITHUB_ENV=$folder/env" "GITHUB_PATH=$folder/path" "GITHUB_OUTPUT=$folder/output" "INPUT_PACKAGE=$1" "INPUT_SHA256=${SIGNPATH_ORGANIZATION_ID//-/}" \
+        "INPUT_ORGANIZATION_ID=$SIGNPATH_ORGANIZATION_ID" "INPUT_API_TOKEN=$SIGNPATH_API_TOKEN" packaging/action.sh >/dev/null
+}
+
+# A deb with another version of the same files. Arguments: the version, the folder.
+other_version() {
+    mkdir -p "$2"
+    PACKAGE_VERSION=$1 packaging/package.sh --format deb --format rpm --output dist --packages "$2" x86_64-unknown-linux-gnu >/dev/null
+    echo "$1-1" >"$2/version"
+}
+
+prove_gnu_x86_64() {
+    local target=x86_64-unknown-linux-gnu release fact
+    local library=$PWD/dist/$target/libsignpath_pkcs11.so
+    prove_signing "this machine, glibc $(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" \
+        $target "signs with $KEY (client)" client_signs $target "$library" $KEY
+    prove $target "signs with demo/p-256 (client)" client_signs $target "$library" demo/p-256
+    prove $target "catches a panic" panic_is_caught $target
+    other_version 0.0.9 "$WORK/packages/old"
+    other_version "$(version)" "$WORK/packages/this"
+    other_version 99.0.0 "$WORK/packages/new"
+    for release in "${DEBIANS[@]}"; do
+        prove_signing "Debian $release, pkcs11-tool" $target "Debian $release: install, sign, upgrade, downgrade, remove" debian_proof "$release" "$WORK/packages"
+        sed 's/^/             /' "$WORK/facts"
+    done
+    prove $target "rpm: install, sign, upgrade, downgrade, erase" rpm_is_installed_and_removed dist/packages/signpath-pkcs11-[0-9]*.x86_64.rpm
+}
+
+# What a program of a target runs on here. Argument: the target.
+emulation() {
+    case $1 in
+        aarch64-*-gnu) echo "qemu-user, glibc of Debian bookworm" ;;
+        aarch64-*-musl) echo "qemu-user, musl's loader" ;;
+        *) echo "musl's loader" ;;
+    esac
+}
+
+# Argument: a target that runs under an emulator or another loader.
+prove_elsewhere() {
+    local target=$1
+    local library=$PWD/dist/$target/libsignpath_pkcs11.so root=$TOOLS/roots/$1
+    prove_signing "$(emulation "$target")" "$target" "signs with $KEY (client)" client_signs "$target" "$library" $KEY
+    prove "$target" "signs with demo/p-256 (client)" client_signs "$target" "$library" demo/p-256
+    if [[ $target == aarch64-*-gnu ]]; then
+        prove_signing "$(emulation "$target"), pkcs11-tool" "$target" "signs with pkcs11-tool for arm64" pkcs11_tool_signs "$library" run_for "$target" "$root/usr/bin/pkcs11-tool"
+    fi
+    prove "$target" "lists keys with the command" run_for "$target" "dist/$target/signpath-pkcs11" list
+    prove "$target" "catches a panic" panic_is_caught "$target"
+}
+
+# Argument: the targets.
+print_table() {
+    local target file
+    printf '\n%-28s %10s %10s %7s  %s\n' target library command GLIBC NEEDED
+    for target in "$@"; do
+        file=dist/$target/libsignpath_pkcs11.so
+        printf '%-28s %10d %10d %7s  %s\n' "$target" "$(stat --format=%s "$file")" "$(stat --format=%s "dist/$target/signpath-pkcs11")" \
+            "$(highest_glibc "$file" || true)" "$(needed "$file" | paste -sd' ')"
+    done
+    printf '\n%-28s %s\n' target "signed and verified on"
+    printf '%s\n' "${SIGNED_ON[@]}" | sort --unique | awk -F '|' '{ printf "%-28s %s\n", $1, $2 }'
+    printf '\nnot built: 32-bit systems, s390x, ppc64le, riscv64\n'
+}
+
+main() {
+    local target ci=no built=no started=$SECONDS
+    local -a targets=() build=()
+    while (($#)); do
+        case $1 in
+            --help | -h)
+                usage
+                exit
+                ;;
+            --ci) ci=yes ;;
+            --built) built=yes ;;
+            --programs)
+                (($# > 1)) || die "$1 needs a folder. See --help."
+                PROGRAMS=$(realpath "$2")
+                shift
+                ;;
+            -*) die "There is no option $1. See --help." ;;
+            *) targets+=("$1") ;;
+        esac
+        shift
+    done
+    ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
+    [[ $ci == no ]] || targets=(x86_64-unknown-linux-gnu)
+
+    REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf" "lintian lintian" "openssl openssl")
+    if [[ $ci == no ]]; then
+        ((EUID == 0)) || die "The chroots need root."
+        REQUIREMENTS+=("rpm rpm" "rpmlint rpmlint" "mmdebstrap mmdebstrap" "qemu-user qemu-aarch64" "buildah buildah" "opensc pkcs11-tool"
+            "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h" "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg")
+    fi
+    install_requirements
+    install_tools
+    make_work_folder signpath-pkcs11-verify
+    mkdir "$WORK/include"
+    [[ $ci == yes ]] || cp -r /usr/include/p11-kit-1/p11-kit "$WORK/include/"
+
+    for target in "${targets[@]}"; do
+        build=(packaging/build.sh "$target")
+        [[ $ci == yes || $target != x86_64-*-gnu ]] || build=(packaging/build.sh --twice "$target")
+        if [[ $built == no ]]; then
+            prove "$target" "${build[*]##*/}" "${build[@]}"
+            [[ ${RESULTS[$target]} != *FAILED* ]] || die "There is no build for $target to go on with."
+        else
+            prove "$target" "versions, libraries, size, exports, paths, LTO" check_files "$target" "$PWD/dist/$target"
+        fi
+        prove "$target" "lists its crates (.dep-v0)" lists_its_crates "$target" "$PWD/dist/$target"
+    done
+
+    if [[ $ci == no ]]; then
+        for target in "${targets[@]}"; do
+            [[ $target == "$(uname -m)"-*-gnu ]] || unpack_root "$target"
+        done
+    fi
+    say
+    rm -rf dist/packages
+    prove packages "package.sh" packaging/package.sh "${targets[@]}"
+    if [[ $ci == yes ]]; then
+        prove packages "deb: content" deb_is_complete dist/packages/signpath-pkcs11_*_amd64.deb usr/lib/x86_64-linux-gnu
+        prove packages "deb: lintian" lintian_finds_nothing dist/packages/*_amd64.deb
+        print_table "${targets[@]}"
+        conclude
+    fi
+    start_local_service
+    for target in "${targets[@]}"; do
+        case $target in
+            x86_64-*-gnu)
+                prove packages "deb, amd64: content" deb_is_complete dist/packages/signpath-pkcs11_*_amd64.deb usr/lib/x86_64-linux-gnu
+                prove packages "rpm, x86_64: content" rpm_is_complete dist/packages/signpath-pkcs11-[0-9]*.x86_64.rpm
+                ;;
+            aarch64-*-gnu)
+                prove packages "deb, arm64: content" deb_is_complete dist/packages/signpath-pkcs11_*_arm64.deb usr/lib/aarch64-linux-gnu
+                prove packages "rpm, aarch64: content" rpm_is_complete dist/packages/signpath-pkcs11-[0-9]*.aarch64.rpm
+                ;;
+            *-musl) prove packages "apk, ${target%%-*}: content" apk_is_complete dist/packages/signpath-pkcs11_*_"${target%%-*}".apk ;;
+        esac
+        prove packages "tarball, $target: content" tarball_is_complete dist/packages/signpath-pkcs11-*-"${target/-unknown/}".tar.gz "$target"
+        prove packages "OCI image, $target" image_is_complete "$target"
+    done
+    if [[ " ${targets[*]} " == *-gnu* ]]; then
+        prove packages "deb: lintian" lintian_finds_nothing dist/packages/*.deb
+        prove packages "rpm: rpmlint" rpmlint_finds_no_error dist/packages/*.rpm
+    fi
+    prove packages "the same bytes when made again" packages_are_repeatable "${targets[@]}"
+    for target in "${targets[@]}"; do
+        say
+        case $target in
+            x86_64-*-gnu)
+                prove_gnu_x86_64
+                prove packages "checksums signed by the module" checksums_are_signed
+                prove packages "action.yml with the tarball" action_sets_up_a_job dist/packages/signpath-pkcs11-*-x86_64-linux-gnu.tar.gz
+                ;;
+            *) prove_elsewhere "$target" ;;
+        esac
+    done
+    print_table "${targets[@]}"
+    say "$((SECONDS - started)) s in all"
+    conclude
+}
+
+conclude() {
+    say "$PASSED passed, $FAILED failed"
+    ((FAILED == 0)) || exit 1
+    exit 0
+}
+
+main "$@"
