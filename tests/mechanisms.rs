@@ -1,19 +1,18 @@
-//! The mechanism list, and the digests in it.
+//! What SoftHSM cannot be asked beside the module: the mechanisms and attributes that it does not have.
 
 mod common;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::ptr::null_mut;
 
-use common::in_child;
-use common::raw::{Raw, ck, mechanism};
+use common::{in_child, module_path, options};
 use cryptoki_sys::*;
+use pkcs11_test::harness::{Module, Rv, Stage, ulong};
 
 const SIGNS: CK_FLAGS =
     CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
 
-const EC: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+const EC: CK_FLAGS = SIGNS | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 
 /// The digests, and what openssl calls them.
 const DIGESTS: [(CK_MECHANISM_TYPE, &str); 12] = [
@@ -31,63 +30,39 @@ const DIGESTS: [(CK_MECHANISM_TYPE, &str); 12] = [
     (CKM_SHA3_512, "sha3-512"),
 ];
 
-/// In the child: the initialized module and its list.
-fn listed() -> (Raw, Vec<CK_MECHANISM_TYPE>) {
-    let raw = Raw::load();
-    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-    let (mut list, mut count) = (vec![0; 100], 100);
-    let answer = ck!(raw, C_GetMechanismList(1, list.as_mut_ptr(), &mut count));
-    assert_eq!(answer, CKR_OK);
-    list.truncate(count as usize);
-    (raw, list)
+macro_rules! list {
+    ($($id:ident)*) => { [$($id),*] };
 }
 
 #[test]
 fn what_signpath_signs_is_listed_with_its_key_sizes_and_rsa_pkcs_comes_first() {
     let child = || {
-        let (raw, list) = listed();
-        assert_eq!(list[0], CKM_RSA_PKCS);
-        let rsa = [
-            CKM_RSA_PKCS,
-            CKM_MD5_RSA_PKCS,
-            CKM_SHA1_RSA_PKCS,
-            CKM_SHA256_RSA_PKCS,
-            CKM_SHA384_RSA_PKCS,
-            CKM_SHA512_RSA_PKCS,
-            CKM_RSA_PKCS_PSS,
-            CKM_SHA1_RSA_PKCS_PSS,
-            CKM_SHA256_RSA_PKCS_PSS,
-            CKM_SHA384_RSA_PKCS_PSS,
-            CKM_SHA512_RSA_PKCS_PSS,
+        let module = Module::load(module_path());
+        assert_eq!(module.initialize(), CKR_OK);
+        let info = |id| {
+            let info = module.mechanism_info(1, id);
+            info.map(|info| (info.ulMinKeySize, info.ulMaxKeySize, info.flags))
+        };
+        let rsa = list![
+            CKM_RSA_PKCS CKM_MD5_RSA_PKCS CKM_SHA1_RSA_PKCS CKM_SHA256_RSA_PKCS CKM_SHA384_RSA_PKCS CKM_SHA512_RSA_PKCS
+            CKM_RSA_PKCS_PSS CKM_SHA1_RSA_PKCS_PSS CKM_SHA256_RSA_PKCS_PSS CKM_SHA384_RSA_PKCS_PSS CKM_SHA512_RSA_PKCS_PSS
         ];
-        let ec = [
-            CKM_ECDSA,
-            CKM_ECDSA_SHA1,
-            CKM_ECDSA_SHA256,
-            CKM_ECDSA_SHA384,
-            CKM_ECDSA_SHA512,
-        ];
+        let ec = list![CKM_ECDSA CKM_ECDSA_SHA1 CKM_ECDSA_SHA256 CKM_ECDSA_SHA384 CKM_ECDSA_SHA512];
         let rsa = rsa.map(|id| (id, (2048, 4096, SIGNS)));
-        let ec = ec.map(|id| (id, (256, 521, SIGNS | EC)));
+        let ec = ec.map(|id| (id, (256, 521, EC)));
         let digests = DIGESTS.map(|(id, _)| (id, (0, 0, CKF_DIGEST)));
-        let expected: Vec<_> = [&rsa[..], &ec, &digests].concat();
+        let expected = [&rsa[..], &ec, &digests].concat();
+        let mut listed = module.mechanisms();
+        assert_eq!(listed[0], CKM_RSA_PKCS);
         for (id, expected) in &expected {
-            assert!(list.contains(id), "{id:#x}");
-            let mut info = CK_MECHANISM_INFO::default();
-            assert_eq!(ck!(raw, C_GetMechanismInfo(1, *id, &mut info)), CKR_OK);
-            let info = (info.ulMinKeySize, info.ulMaxKeySize, info.flags);
-            assert_eq!(info, *expected, "{id:#x}");
+            assert_eq!(info(*id), Ok(*expected), "{id:#x}");
         }
-        assert_eq!(list.len(), expected.len());
-        for id in [
-            CKM_SHA224_RSA_PKCS,
-            CKM_ECDSA_SHA224,
-            CKM_ECDSA_SHA3_256,
-            CKM_RSA_X_509,
-        ] {
-            let mut info = CK_MECHANISM_INFO::default();
-            let answer = ck!(raw, C_GetMechanismInfo(1, id, &mut info));
-            assert_eq!(answer, CKR_MECHANISM_INVALID, "{id:#x}");
+        let mut ids: Vec<_> = expected.iter().map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, ids);
+        for id in list![CKM_SHA224_RSA_PKCS CKM_ECDSA_SHA224 CKM_ECDSA_SHA3_256 CKM_RSA_X_509] {
+            assert_eq!(info(id), Err(Rv(CKR_MECHANISM_INVALID)), "{id:#x}");
         }
     };
     in_child(test_name!(), || ((), Vec::new()), child);
@@ -97,33 +72,20 @@ fn what_signpath_signs_is_listed_with_its_key_sizes_and_rsa_pkcs_comes_first() {
 fn digests_are_those_of_openssl_in_one_part_and_in_many() {
     let message: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
     let child = || {
-        let (raw, _) = listed();
-        let (mut session, flags) = (0, CKF_SERIAL_SESSION);
-        let opened = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
-        assert_eq!(opened, CKR_OK);
+        let module = Module::load(module_path());
+        assert_eq!(module.initialize(), CKR_OK);
+        let session = module.session();
         for (id, name) in DIGESTS {
             let expected = openssl(name, &message);
-            let init = || ck!(raw, C_DigestInit(session, &mut mechanism(id)));
-            let (mut digest, mut length) = ([0; 64], 64);
-            let output = digest.as_mut_ptr();
-            let pointer = message.as_ptr().cast_mut();
-            assert_eq!(init(), CKR_OK);
-            let all = message.len() as CK_ULONG;
-            let rv = ck!(raw, C_Digest(session, pointer, all, output, &mut length));
-            assert_eq!(rv, CKR_OK);
-            assert_eq!(digest[..length as usize], expected, "{name}");
-            assert_eq!(init(), CKR_OK);
+            assert_eq!(session.digest_init(id), CKR_OK);
+            let digest = session.digest_into(&message, 64).bytes();
+            assert_eq!(digest.as_ref(), Ok(&expected), "{name}");
+            assert_eq!(session.digest_init(id), CKR_OK);
             for part in message.chunks(777) {
-                let (pointer, length) = (part.as_ptr().cast_mut(), part.len() as CK_ULONG);
-                assert_eq!(ck!(raw, C_DigestUpdate(session, pointer, length)), CKR_OK);
+                assert_eq!(session.digest_update(part), CKR_OK);
             }
-            digest.fill(0);
-            let output = digest.as_mut_ptr();
-            assert_eq!(
-                ck!(raw, C_DigestFinal(session, output, &mut length)),
-                CKR_OK
-            );
-            assert_eq!(digest[..length as usize], expected, "{name}, in parts");
+            let digest = session.digest_final_into(64).bytes();
+            assert_eq!(digest, Ok(expected), "{name}, in parts");
         }
     };
     in_child(test_name!(), || ((), Vec::new()), child);
@@ -138,4 +100,47 @@ fn openssl(digest: &str, message: &[u8]) -> Vec<u8> {
         .unwrap();
     openssl.stdin.take().unwrap().write_all(message).unwrap();
     openssl.wait_with_output().unwrap().stdout
+}
+
+#[test]
+fn attributes_of_newer_versions_have_the_value_that_goes_with_the_token_or_are_absent() {
+    let child = || {
+        let stage = Stage::new(options(), &[]).unwrap();
+        let module = Module::load(module_path());
+        let absent = || Err(Rv(CKR_ATTRIBUTE_TYPE_INVALID));
+        let (no, empty, none) = (|| Ok(vec![CK_FALSE]), || Ok(vec![]), || Ok(ulong(0)));
+        // What goes with this token (PKCS #11 3.2, section 4): it neither encapsulates nor restricts by templates, and no key
+        // has been validated. No object has a CRC of its key.
+        let expected = [
+            (CKO_PUBLIC_KEY, CKA_ENCAPSULATE, no()),
+            (CKO_PUBLIC_KEY, CKA_DECAPSULATE, absent()),
+            (CKO_PUBLIC_KEY, CKA_WRAP_TEMPLATE, empty()),
+            (CKO_PUBLIC_KEY, CKA_ENCAPSULATE_TEMPLATE, empty()),
+            (CKO_PUBLIC_KEY, CKA_DECAPSULATE_TEMPLATE, absent()),
+            (CKO_PUBLIC_KEY, CKA_OBJECT_VALIDATION_FLAGS, none()),
+            (CKO_PUBLIC_KEY, CKA_PUBLIC_CRC64_VALUE, absent()),
+            (CKO_PUBLIC_KEY, CKA_PARAMETER_SET, absent()),
+            (CKO_PUBLIC_KEY, CKA_PROFILE_ID, absent()),
+            (CKO_PRIVATE_KEY, CKA_DECAPSULATE, no()),
+            (CKO_PRIVATE_KEY, CKA_ENCAPSULATE, absent()),
+            (CKO_PRIVATE_KEY, CKA_UNWRAP_TEMPLATE, empty()),
+            (CKO_PRIVATE_KEY, CKA_DECAPSULATE_TEMPLATE, empty()),
+            (CKO_PRIVATE_KEY, CKA_DERIVE_TEMPLATE, empty()),
+            (CKO_PRIVATE_KEY, CKA_OBJECT_VALIDATION_FLAGS, none()),
+            (CKO_PRIVATE_KEY, CKA_PUBLIC_CRC64_VALUE, absent()),
+            (CKO_CERTIFICATE, CKA_ENCAPSULATE, absent()),
+            (CKO_CERTIFICATE, CKA_PROFILE_ID, absent()),
+        ];
+        let seen = stage.see(|| {
+            let session = module.logged_in().unwrap();
+            for label in ["demo/rsa-3072", "demo/p-256"] {
+                for (class, id, expected) in &expected {
+                    let value = session.attribute(session.object(*class, label), *id);
+                    assert_eq!(value, *expected, "{id:#x} of class {class} of {label}");
+                }
+            }
+        });
+        assert_eq!(seen.lines, [""; 0]);
+    };
+    in_child(test_name!(), || ((), Vec::new()), child);
 }

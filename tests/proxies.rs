@@ -5,10 +5,10 @@ mod common;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use common::programs::{Program, tinyproxy};
+use common::programs::tinyproxy;
 use common::{
-    ONE_ATTEMPT, Run, another_machine, beyond_loopback, environment, in_child, initialized,
-    logged_in, private_key, service, tls_service, traffic,
+    ONE_ATTEMPT, another_machine, beyond_loopback, environment, in_child, initialized, logged_in,
+    private_key, service, tls_service, traffic,
 };
 use cryptoki::mechanism::Mechanism;
 use pkcs11_test::{Service, TlsOptions};
@@ -18,36 +18,50 @@ const AUTHENTICATION: &str = "BasicAuth ci pr0xy-passw0rd";
 /// The same as in a URL, some of it percent-encoded.
 const CREDENTIALS: &str = "ci:pr0xy%2Dpassw%30rd@";
 
-/// Runs a child that signs, with `proxies` in its environment, and logs all it does to stderr.
-fn signed_through(
-    test: &str,
-    service: impl FnOnce() -> Service,
-    configuration: &str,
-    proxies: fn(&Program) -> Vec<(&'static str, String)>,
-) -> Option<(Service, Program, Run)> {
-    let prepare = || {
-        let service = service();
-        let proxy = tinyproxy(configuration);
-        let mut environment = environment(&service, &[("SIGNPATH_LOG_CONSOLE_LEVEL", "verbose")]);
-        let more = another_machine(&service).into_iter().chain(proxies(&proxy));
-        environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
-        ((service, proxy), environment)
-    };
-    let child = || {
-        let session = logged_in(&initialized());
-        let key = private_key(&session, "demo/p-256");
-        session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap();
-    };
-    let ((service, proxy), run) = in_child(test, prepare, child)?;
-    assert_eq!(traffic(&service.requests()).signatures, 1);
-    for secret in ["passw0rd", "passw%30rd", service.token()] {
-        assert!(!run.stderr.contains(secret), "{}", run.stderr);
-    }
-    Some((service, proxy, run))
+/// What the environment says of proxies, in front of which service, and what the proxy, with these lines in
+/// its configuration, logs of it: a text, and how often.
+struct Row {
+    what: &'static str,
+    service: fn() -> Service,
+    configuration: &'static str,
+    environment: fn(&str) -> Vec<(&'static str, String)>,
+    logs: fn(&Service) -> String,
+    times: std::ops::RangeInclusive<usize>,
 }
+
+macro_rules! rows {
+    ($proxy:ident; $(
+        $what:literal: $service:ident, $configuration:expr, [$($name:literal $value:expr),*] => $logs:ident, $times:expr;
+    )*) => {
+        &[$(Row {
+            what: $what,
+            service: $service,
+            configuration: $configuration,
+            environment: |$proxy| vec![$(($name, $value)),*],
+            logs: $logs,
+            times: $times,
+        }),*]
+    };
+}
+
+const ROWS: &[Row] = rows! { proxy;
+    "an https API is reached through a tunnel": with_tls, "", ["http_proxy" proxy.to_owned()] => connect, 1..=1;
+    "a proxy gets its credentials": with_tls, AUTHENTICATION, ["http_proxy" with_credentials(proxy)] => connect, 1..=99;
+    "an http API is asked for by the proxy itself":
+        service, AUTHENTICATION, ["http_proxy" with_credentials(proxy)] => post, 1..=99;
+    "https_proxy wins over http_proxy":
+        with_tls, "", ["http_proxy" "http://127.0.0.1:1".to_owned(), "https_proxy" proxy.to_owned()] => connect, 1..=99;
+    "no_proxy exempts the service":
+        with_tls, "", ["http_proxy" proxy.to_owned(), "no_proxy" "signpath.example 10.0.0.0/99 0.0.0.0".to_owned()]
+        => connect, 0..=0;
+};
 
 fn with_tls() -> Service {
     tls_service(TlsOptions::default())
+}
+
+fn with_credentials(proxy: &str) -> String {
+    format!("http://{CREDENTIALS}{proxy}")
 }
 
 /// How the proxy's log names a tunnel to the service.
@@ -57,70 +71,40 @@ fn connect(service: &Service) -> String {
     format!("CONNECT {address} HTTP/1.1")
 }
 
-#[test]
-fn an_https_api_is_reached_through_a_tunnel() {
-    let proxies = |proxy: &Program| vec![("http_proxy", proxy.address.clone())];
-    let Some((service, proxy, _)) = signed_through(test_name!(), with_tls, "", proxies) else {
-        return;
-    };
-    let log = proxy.log();
-    assert_eq!(log.matches(&connect(&service)).count(), 1, "{log}");
+/// How the proxy's log names a signing request that it sends itself.
+fn post(service: &Service) -> String {
+    format!("POST {}/v1/", beyond_loopback(service.api_url()))
 }
 
 #[test]
-fn a_proxy_gets_its_credentials() {
-    let proxies = |proxy: &Program| {
-        let url = format!("http://{CREDENTIALS}{}", proxy.address);
-        vec![("http_proxy", url)]
+fn requests_go_through_the_proxy_that_the_environment_names() {
+    let child = || {
+        let session = logged_in(&initialized());
+        let key = private_key(&session, "demo/p-256");
+        session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap();
     };
-    let Some((service, proxy, _)) = signed_through(test_name!(), with_tls, AUTHENTICATION, proxies)
-    else {
-        return;
-    };
-    assert!(proxy.log().contains(&connect(&service)), "{}", proxy.log());
-}
-
-#[test]
-fn an_http_api_is_asked_for_by_the_proxy_itself() {
-    let proxies = |proxy: &Program| {
-        let url = format!("http://{CREDENTIALS}{}", proxy.address);
-        vec![("http_proxy", url)]
-    };
-    let Some((service, proxy, _)) = signed_through(test_name!(), service, AUTHENTICATION, proxies)
-    else {
-        return;
-    };
-    let log = proxy.log();
-    let request = format!("POST {}/v1/", beyond_loopback(service.api_url()));
-    assert!(log.contains(&request), "{log}");
-}
-
-#[test]
-fn https_proxy_wins_over_http_proxy() {
-    let proxies = |proxy: &Program| {
-        let nobody = "http://127.0.0.1:1".to_owned();
-        vec![
-            ("http_proxy", nobody),
-            ("https_proxy", proxy.address.clone()),
-        ]
-    };
-    let Some((service, proxy, _)) = signed_through(test_name!(), with_tls, "", proxies) else {
-        return;
-    };
-    assert!(proxy.log().contains(&connect(&service)), "{}", proxy.log());
-}
-
-#[test]
-fn no_proxy_exempts_the_service() {
-    let proxies = |proxy: &Program| {
-        let exempt = "signpath.example 10.0.0.0/99 0.0.0.0".to_owned();
-        vec![("http_proxy", proxy.address.clone()), ("no_proxy", exempt)]
-    };
-    let Some((service, proxy, run)) = signed_through(test_name!(), with_tls, "", proxies) else {
-        return;
-    };
-    assert!(!proxy.log().contains(&connect(&service)), "{}", proxy.log());
-    assert!(!run.stderr.contains("no_proxy"), "{}", run.stderr);
+    for row in ROWS {
+        let prepare = || {
+            let service = (row.service)();
+            let proxy = tinyproxy(row.configuration);
+            let verbose = [("SIGNPATH_LOG_CONSOLE_LEVEL", "verbose")];
+            let mut environment = environment(&service, &verbose);
+            let more = another_machine(&service).into_iter();
+            let more = more.chain((row.environment)(&proxy.address));
+            environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
+            ((service, proxy), environment)
+        };
+        let Some(((service, proxy), run)) = in_child(test_name!(), prepare, child) else {
+            return;
+        };
+        let (what, log) = (row.what, proxy.log());
+        assert_eq!(traffic(&service.requests()).signatures, 1, "{what}");
+        for secret in ["passw0rd", "passw%30rd", service.token(), "no_proxy"] {
+            assert!(!run.stderr.contains(secret), "{what}: {}", run.stderr);
+        }
+        let times = log.matches(&(row.logs)(&service)).count();
+        assert!(row.times.contains(&times), "{what}: {log}");
+    }
 }
 
 #[test]

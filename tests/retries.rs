@@ -6,13 +6,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use common::programs::free_address;
 use common::{
-    LIST, SIGN, environment, in_child, initialized, logged_in, options, private_key, service, slot,
-    traffic,
+    LIST, SIGN, environment, in_child, initialized, logged_in, module_path, options, private_key,
+    service, slot, traffic,
 };
 use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
+use cryptoki_sys::*;
+use pkcs11_test::harness::{Module, Rv, Stage};
 use pkcs11_test::{Effect, Fault, Options, Service};
 
 /// What is said of a retry that may make another signature.
@@ -38,55 +40,90 @@ fn with_faults(faults: Vec<Fault>, more: &[(&str, &str)]) -> (Service, Vec<(Stri
     (service, environment)
 }
 
+/// A fault of each attempt, the return value in the end, and the lines on stderr, each with whether the
+/// request may have been carried out. An attempt more follows if the signature is made.
+type Row = (Vec<Effect>, CK_RV, Vec<(&'static str, bool)>);
+
+macro_rules! rows {
+    ($([$($effect:expr),*] => $rv:ident: $($line:literal $has_doubt:literal),*;)*) => {
+        &[$((vec![$($effect),*], $rv, vec![$(($line, $has_doubt)),*])),*]
+    };
+}
+
+/// Signs once for each row, with a session that is logged in after the list has failed once.
+fn signs(test: &str, signing_api: &str, rows: &[Row]) {
+    let child = || {
+        let stage = Stage::new(options(), &[("SIGNPATH_SIGNING_API", signing_api)]).unwrap();
+        let inject = |route, effect: &Effect| {
+            stage
+                .service
+                .inject(Fault::on(route, effect.clone()))
+                .unwrap()
+        };
+        let check = |lines: &[String], expected: &[(&str, bool)]| {
+            assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+            for (line, (parts, has_doubt)) in lines.iter().zip(expected) {
+                let missing = parts.split(" … ").find(|part| !line.contains(part));
+                assert_eq!(missing, None, "is not in {line}");
+                assert_eq!(line.contains(DOUBT), *has_doubt, "{line}");
+            }
+        };
+        let module = Module::load(module_path());
+        inject(LIST, &soon(503));
+        let login = stage.see(|| module.logged_in().unwrap());
+        check(
+            &login.lines,
+            &[("warning: … (503 … attempt 1 of GET … retrying in 0.", false)],
+        );
+        assert_eq!(login.requests, [LIST, LIST]);
+        let key = login.value.key("demo/p-256");
+        for (effects, rv, lines) in rows {
+            effects.iter().for_each(|effect| inject(SIGN, effect));
+            let signed = stage.see(|| {
+                key.sign(CKM_ECDSA, &[7; 32])
+                    .map_or_else(|rv| rv, |_| Rv(CKR_OK))
+            });
+            assert_eq!(signed.value, *rv, "{effects:?}");
+            check(&signed.lines, lines);
+            let attempts = effects.len() + usize::from(*rv == CKR_OK);
+            assert_eq!(signed.requests, vec![SIGN; attempts], "{effects:?}");
+        }
+    };
+    in_child(test, || ((), Vec::new()), child);
+}
+
 #[test]
 fn what_passes_is_tried_again_and_each_attempt_is_said() {
-    // Status, attempt, and whether the request may have been carried out.
-    let refused = [
-        (429, 1, false),
-        (500, 2, true),
-        (502, 1, true),
-        (503, 1, false),
-        (504, 1, true),
-    ];
-    let prepare = || {
-        let statuses = refused.map(|(status, ..)| Fault::on(SIGN, soon(status)));
-        let mut faults = vec![Fault::on(LIST, soon(503))];
-        // Between two signatures there has to be one request that is well.
-        for (index, fault) in statuses.into_iter().enumerate() {
-            if index > 1 {
-                faults.push(Fault::on(SIGN, Effect::Usual));
-            }
-            faults.push(fault);
-        }
-        with_faults(faults, &[])
+    let past = SystemTime::now() - Duration::from_secs(60);
+    let far = [("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")];
+    let rows: &[Row] = rows! {
+        [soon(429), soon(500)] => CKR_OK:
+            "warning: … (429 … attempt 1 of POST … retrying in 0." false,
+            "warning: … (500 … attempt 2 of POST … retrying in 0." true;
+        [soon(502)] => CKR_OK: "warning: … (502 … attempt 1 of POST … retrying in 0." true;
+        [soon(503)] => CKR_OK: "warning: … (503 … attempt 1 of POST … retrying in 0." false;
+        [soon(504)] => CKR_OK: "warning: … (504 … attempt 1 of POST … retrying in 0." true;
+        // A Retry-After is seconds or a date. Without it, the wait would be 2 s at least.
+        [Effect::retry_at(503, past)] => CKR_OK: "warning: … attempt 1 of POST … retrying in 0." false;
+        [Effect::answer(429, &far, "")] => CKR_FUNCTION_FAILED: "gave up after attempt 1 … CKR_FUNCTION_FAILED" false;
     };
-    let child = || {
-        let session = logged_in(&initialized());
-        for _ in 0..4 {
-            sign(&session).unwrap();
-        }
+    signs(test_name!(), "Auto", rows);
+}
+
+#[test]
+fn what_the_service_refuses_is_not_tried_again() {
+    let rows: &[Row] = rows! {
+        [soon(400)] => CKR_ARGUMENTS_BAD: "error: … 400" false;
+        [soon(401)] => CKR_ARGUMENTS_BAD: "error: … 401" false;
+        [soon(403)] => CKR_ARGUMENTS_BAD: "error: … 403" false;
+        [soon(404)] => CKR_ARGUMENTS_BAD: "error: … 404" false;
+        [soon(408)] => CKR_FUNCTION_FAILED: "error: … 408" false;
+        [soon(413)] => CKR_ARGUMENTS_BAD: "error: … 413" false;
+        [soon(422)] => CKR_ARGUMENTS_BAD: "error: … 422" false;
+        // A failure leaves nothing behind.
+        [] => CKR_OK: ;
     };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    let traffic = traffic(&service.requests());
-    assert_eq!((traffic.lists, traffic.signatures), (2, 4 + refused.len()));
-    let lines = run.lines();
-    let expected: Vec<_> = std::iter::once(("GET", (503, 1, false)))
-        .chain(refused.map(|refused| ("POST", refused)))
-        .collect();
-    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
-    for (line, (method, (status, attempt, has_doubt))) in lines.into_iter().zip(expected) {
-        assert!(line.starts_with("signpath-pkcs11: warning: "), "{line}");
-        for part in [
-            format!("({status} "),
-            format!("attempt {attempt} of {method} "),
-            "retrying in 0.".to_owned(),
-        ] {
-            assert!(line.contains(&part), "{part:?} is not in {line:?}");
-        }
-        assert_eq!(line.contains(DOUBT), has_doubt, "{line}");
-    }
+    signs(test_name!(), "FastSigningRequest", rows);
 }
 
 #[test]
@@ -210,56 +247,4 @@ fn all_attempts_together_stay_within_the_total_time() {
         !hanging.contains("HttpRequestTimeoutInSeconds"),
         "{hanging}"
     );
-}
-
-#[test]
-fn a_retry_after_is_seconds_or_a_date() {
-    let far = "Fri, 31 Dec 9999 23:59:59 GMT";
-    let past = SystemTime::now() - Duration::from_secs(60);
-    let prepare = || {
-        let never = Effect::answer(429, &[("Retry-After", far)], "");
-        let faults = [Effect::retry_at(503, past), Effect::Usual, never];
-        with_faults(faults.map(|effect| Fault::on(SIGN, effect)).into(), &[])
-    };
-    let child = || {
-        let session = logged_in(&initialized());
-        sign(&session).unwrap();
-        sign(&session).unwrap_err();
-    };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    assert_eq!(traffic(&service.requests()).signatures, 3);
-    let [warning, error] = run.lines()[..] else {
-        panic!("{}", run.stderr);
-    };
-    // Without the header it would be 2 s at least.
-    assert!(warning.contains("retrying in 0."), "{warning}");
-    assert!(error.contains("gave up after attempt 1"), "{error}");
-    assert!(error.contains("CKR_FUNCTION_FAILED"), "{error}");
-}
-
-#[test]
-fn what_the_service_refuses_is_not_tried_again() {
-    let statuses = [400, 401, 403, 404, 408, 413, 422];
-    let prepare = || {
-        let faults = statuses.map(|status| Fault::on(SIGN, soon(status)));
-        with_faults(
-            faults.into(),
-            &[("SIGNPATH_SIGNING_API", "FastSigningRequest")],
-        )
-    };
-    let child = || {
-        let session = logged_in(&initialized());
-        for _ in statuses {
-            sign(&session).unwrap_err();
-        }
-        // A failure leaves nothing behind.
-        sign(&session).unwrap();
-    };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    assert_eq!(traffic(&service.requests()).signatures, statuses.len() + 1);
-    assert_eq!(run.lines().len(), statuses.len(), "{}", run.stderr);
 }

@@ -55,10 +55,30 @@ const SCRIPTS: &[Script] = &[
         each(t, r, 1);
     }),
     ("no session of that handle", |t, r| {
+        answers! { r;
+            "C_*crypt*" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_*capsulateKey" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_*KeyAuthenticated" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_Async*" => CKR_FUNCTION_NOT_SUPPORTED;
+            "*" => CKR_SESSION_HANDLE_INVALID;
+        }
         t.initialize();
         each(t, r, NO);
     }),
     ("a session without operations", |t, r| {
+        answers! { r;
+            "C_*crypt*" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_*capsulateKey" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_*KeyAuthenticated" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_Async*" => CKR_FUNCTION_NOT_SUPPORTED;
+            "C_SessionCancel" => CKR_OK;
+            "C_GetSessionValidationFlags" => CKR_OK;
+            "C_LoginUser" => CKR_USER_ALREADY_LOGGED_IN;
+            "C_MessageSignInit" => CKR_KEY_HANDLE_INVALID;
+            "C_MessageVerifyInit" => CKR_KEY_HANDLE_INVALID;
+            "C_VerifySignatureInit" => CKR_KEY_HANDLE_INVALID;
+            "*" => CKR_OPERATION_NOT_INITIALIZED;
+        }
         let session = t.logged_in().unwrap();
         each(t, r, session.handle);
     }),

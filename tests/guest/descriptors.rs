@@ -124,7 +124,12 @@ const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
         "memory for socket buffers",
     ),
     (SEND, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
-    (SEND, libc::ENOBUFS, CKR_HOST_MEMORY, "memory for socket buffers"),
+    (
+        SEND,
+        libc::ENOBUFS,
+        CKR_HOST_MEMORY,
+        "memory for socket buffers",
+    ),
 ];
 
 /// The variables that have the system call of that name fail.
