@@ -40,7 +40,10 @@ install_tree() {
 
     install --directory "$doc/examples"
     install --mode 644 README.md "$doc/"
-    install -D --mode 644 --target-directory "$doc/docs" docs/*
+    local page
+    while IFS= read -r page; do
+        install -D --mode 644 "$page" "$doc/$page"
+    done < <(find docs -type f)
     install --mode 644 "$built/signpath-pkcs11.cdx.json" "$doc/libsignpath_pkcs11.cdx.json"
     install --mode 644 "$built/signpath-pkcs11-cli.cdx.json" "$doc/signpath-pkcs11.cdx.json"
     p11_kit_module "$([[ $format == tar ]] && echo "/opt/signpath-pkcs11-$VERSION-${target/-unknown/}")/$(module_folder "$format" "$target")" >"$doc/examples/signpath.module"
