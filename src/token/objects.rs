@@ -152,7 +152,8 @@ impl Token {
             some => format!("can sign with {}{more}", identity.masked(&some.join(", "))),
         };
         warn!(
-            "no signing policy {}; the user of the API token {others}",
+            "no signing policy {} (keys are named ProjectSlug/SigningPolicySlug); the user of the API \
+                 token {others}",
             legible(unknown),
         );
     }
