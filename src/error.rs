@@ -45,7 +45,7 @@ impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Self {
         Self::new(
             Kind::HostMemory,
-            "there is not enough memory for a copy of what the program handed over",
+            "not enough memory to copy the application's data",
         )
     }
 }

@@ -173,8 +173,8 @@ impl Mechanism {
                 Error::new(
                     Kind::Mechanism,
                     format!(
-                        "SignPath does not sign with {}; C_GetMechanismList (pkcs11-tool -M) lists \
-                         the mechanisms",
+                        "SignPath cannot sign with {}; pkcs11-tool --list-mechanisms lists the \
+                         supported mechanisms",
                         constant_names::mechanism(id)
                     ),
                 )
@@ -202,8 +202,8 @@ impl Mechanism {
             _ => Err(Error::new(
                 Kind::Mechanism,
                 format!(
-                    "{} does not make digests here; C_GetMechanismList (pkcs11-tool -M) lists the \
-                     mechanisms",
+                    "{} is not a supported digest mechanism; pkcs11-tool --list-mechanisms lists \
+                     the supported mechanisms",
                     constant_names::mechanism(request.id)
                 ),
             )),
@@ -265,9 +265,8 @@ impl Signature {
             return Err(parameter_error(
                 name,
                 &format!(
-                    "hash algorithm {:?} is none that SignPath signs; use SHA-256, SHA-384 or \
-                     SHA-512",
-                    pss.hash
+                    "SignPath cannot sign {} digests; use SHA-256, SHA-384 or SHA-512",
+                    hash_name(pss.hash)
                 ),
             ));
         }
@@ -275,8 +274,8 @@ impl Signature {
             return Err(parameter_error(
                 name,
                 &format!(
-                    "SignPath signs only with a salt as long as the digest, {expected} bytes, not \
-                     {} (openssl: rsa_pss_saltlen:digest)",
+                    "SignPath only supports salts as long as the digest, {expected} bytes, not {} \
+                     (openssl: rsa_pss_saltlen:digest)",
                     pss.salt_length
                 ),
             ));
@@ -293,7 +292,7 @@ impl Signature {
         if let Some(pss) = self.pss(name, parameter)? {
             let salt_length = usize::try_from(pss.salt_length).unwrap_or(usize::MAX);
             if key.longest_salt(pss.hash) < Some(salt_length) {
-                let reason = format!("the key has no room for a salt of {salt_length} bytes");
+                let reason = format!("the key is too small for a salt of {salt_length} bytes");
                 return Err(parameter_error(name, &reason));
             }
             return Ok(Scheme::RsaPss {
@@ -335,12 +334,19 @@ impl Signature {
                 constant_names::mechanism(hash)
             ));
         };
-        if self.input.hash().is_some_and(|fixed| fixed != hash) {
-            return refuse(&format!("the parameter names {hash:?} as the digest"));
+        if let Some(fixed) = self.input.hash().filter(|fixed| *fixed != hash) {
+            return refuse(&format!(
+                "hashAlg is {}, but the mechanism hashes with {}",
+                hash_name(hash),
+                hash_name(fixed)
+            ));
         }
         if mgf != expected_mgf {
             return refuse(&format!(
-                "the only mask generation function here is MGF1 of the same digest, {hash:?}"
+                "mgf is {}, but must be {}, since hashAlg is {}",
+                constant_names::mask_generation_function(mgf),
+                constant_names::mask_generation_function(expected_mgf),
+                hash_name(hash)
             ));
         }
         Ok(Some(Pss { hash, salt_length }))
@@ -365,6 +371,32 @@ impl Input {
 
 fn parameter_error(name: &str, reason: &str) -> Error {
     Error::new(Kind::MechanismParameter, format!("{name}: {reason}"))
+}
+
+/// The name of a hash algorithm in its standard.
+pub const fn hash_name(hash: HashAlgorithm) -> &'static str {
+    match hash {
+        Md5 => "MD5",
+        Sha1 => "SHA-1",
+        Sha224 => "SHA-224",
+        Sha256 => "SHA-256",
+        Sha384 => "SHA-384",
+        Sha512 => "SHA-512",
+        Sha512_224 => "SHA-512/224",
+        Sha512_256 => "SHA-512/256",
+        Sha3_224 => "SHA3-224",
+        Sha3_256 => "SHA3-256",
+        Sha3_384 => "SHA3-384",
+        Sha3_512 => "SHA3-512",
+    }
+}
+
+/// A key of this type, in messages.
+pub const fn key_name(key_type: CK_KEY_TYPE) -> &'static str {
+    match key_type {
+        CKK_RSA => "an RSA key",
+        _ => "an EC key",
+    }
 }
 
 /// The `CKK_` value of a key's type.
@@ -430,12 +462,12 @@ mod tests {
             (
                 raw,
                 pss(CKM_SHA224, CKG_MGF1_SHA224, 28),
-                "Sha224 is none that SignPath signs",
+                "cannot sign SHA-224 digests",
             ),
             (
                 raw,
                 pss(CKM_SHA256, CKG_MGF1_SHA1, 32),
-                "MGF1 of the same digest",
+                "must be CKG_MGF1_SHA256",
             ),
             (
                 raw,
@@ -450,7 +482,7 @@ mod tests {
             (
                 hashing,
                 pss(CKM_SHA384, CKG_MGF1_SHA384, 48),
-                "names Sha384",
+                "hashAlg is SHA-384, but the mechanism hashes with SHA-256",
             ),
         ] {
             let error = hash_to_sign(mechanism, parameter).unwrap_err();

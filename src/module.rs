@@ -81,7 +81,12 @@ impl Module {
     /// [`Kind::AlreadyInitialized`], [`Kind::Configuration`].
     pub fn initialize(threads: Threads) -> Result<()> {
         let generation = Generation::current();
-        let already = || Error::new(Kind::AlreadyInitialized, "C_Initialize was called before");
+        let already = || {
+            Error::new(
+                Kind::AlreadyInitialized,
+                "C_Initialize has already been called",
+            )
+        };
         if generation.module.read().is_some() {
             return Err(already());
         }
@@ -329,6 +334,6 @@ fn session_closed() -> Error {
 fn no_session(handle: CK_SESSION_HANDLE) -> Error {
     Error::new(
         Kind::SessionHandle,
-        format!("no session has the handle {handle}; it was closed or never opened"),
+        format!("invalid session handle {handle}: the session was closed or never opened"),
     )
 }

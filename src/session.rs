@@ -111,12 +111,12 @@ impl Session {
         if self.digest.is_active() || self.sign.is_active() || self.verify.is_active() {
             return Err(Error::new(
                 Kind::StateUnsaveable,
-                "the state of operations cannot be saved",
+                "operation state cannot be saved",
             ));
         }
         Err(Error::new(
             Kind::NoStateToSave,
-            "no operation is active whose state could be saved",
+            "no digest, signature or verification is active",
         ))
     }
 }

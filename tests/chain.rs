@@ -152,7 +152,7 @@ fn a_bundle_that_leads_nowhere_is_said() {
     let Some((_, run)) = in_child(test_name!(), || prepare(&bundle), child) else {
         return;
     };
-    run.assert_one_line(&["warning", "ChainCertificatesFile", "none is shown"]);
+    run.assert_one_line(&["warning", "ChainCertificatesFile contains no issuer"]);
 }
 
 #[test]

@@ -450,6 +450,10 @@ fn a_token_without_credentials_requires_a_login_whatever_the_configuration_says(
     let Some((service, run)) = with_service(test_name!(), &more, child) else {
         return;
     };
-    run.assert_one_line(&["warning", "Cryptoki.LoginRequired is false", "ApiToken"]);
+    run.assert_one_line(&[
+        "warning",
+        "Cryptoki.LoginRequired has no effect",
+        "ApiToken",
+    ]);
     assert_eq!(traffic(&service.requests()).lists, 0);
 }

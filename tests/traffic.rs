@@ -92,7 +92,7 @@ fn a_search_before_login_gives_up_soon_says_so_once_and_is_not_repeated() {
         let Some(((service, _), run)) = in_child(test_name!(), prepare, child) else {
             return;
         };
-        run.assert_one_line(&["warning: no objects can be shown before login"]);
+        run.assert_one_line(&["warning: cannot show objects before login"]);
         assert_eq!(traffic(&service.requests()).lists, 2, "search and login");
     }
 }

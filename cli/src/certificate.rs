@@ -56,20 +56,22 @@ enum Format {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let is_text = arguments.format == Format::Pem;
     if arguments.chain && !is_text {
-        return Err("--chain needs --format pem: a DER file holds one certificate".into());
+        return Err(
+            "--chain requires --format pem, since DER files contain a single certificate".into(),
+        );
     }
     let organization = Organization::configured()?;
     let output = Target::open(arguments.output.as_deref(), is_text)?;
     let bundle = organization.config.chain_certificates()?;
     if arguments.chain && bundle.is_empty() {
-        return Err("--chain needs the certificates of the authorities: put them into a PEM file, and name it with \
-             SIGNPATH_CHAIN_CERTIFICATES_FILE or the setting ChainCertificatesFile"
+        return Err("--chain requires CA certificates; name a PEM file with SIGNPATH_CHAIN_CERTIFICATES_FILE or \
+             ChainCertificatesFile"
             .into());
     }
     let policy = organization.policy(arguments.policy.as_ref())?;
     let Some(certificate) = &policy.certificate else {
         let name = &policy.name;
-        return Err(format!("the signing policy {name} has no X.509 certificate").into());
+        return Err(format!("signing policy {name} has no X.509 certificate").into());
     };
     let mut chain = vec![certificate];
     if arguments.chain {
@@ -79,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 .certificate
                 .map(|summary| summary.issuer);
             return Err(format!(
-                "ChainCertificatesFile does not hold the issuer of the certificate of {}: {}",
+                "ChainCertificatesFile lacks the issuer of the certificate of {}: {}",
                 policy.name,
                 issuer.unwrap_or_default()
             )
@@ -114,5 +116,5 @@ fn issuers<'a>(certificate: &'a Certificate, bundle: &'a [Certificate]) -> Vec<&
 
 fn pem(certificate: &Certificate) -> Result<String, Failure> {
     pem_rfc7468::encode_string("CERTIFICATE", LineEnding::LF, certificate.der())
-        .map_err(|error| format!("the certificate cannot be written as PEM ({error})").into())
+        .map_err(|error| format!("cannot encode the certificate as PEM: {error}").into())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::organization::Organization;
+use crate::organization::{NO_POLICIES, Organization};
 use crate::output;
 use crate::policy::{CertificateSummary, KeySummary, PolicySummary};
 
@@ -16,7 +16,7 @@ Examples:
 
 JSON (--json): { \"signingPolicies\": [ {
     \"name\": \"app/release\", \"projectSlug\": \"app\", \"signingPolicySlug\": \"release\",
-    \"uri\": PKCS #11 URI by label, \"idUri\": the same by CKA_ID, \"id\": CKA_ID in hexadecimal,
+    \"uri\": PKCS #11 URI by label, \"idUri\": PKCS #11 URI by CKA_ID, \"id\": CKA_ID in hexadecimal,
     \"key\": { \"type\": \"RSA\" or \"EC\", \"bits\": 3072, \"curve\": null or \"P-256\" } or null,
     \"certificate\": { \"subject\", \"issuer\", \"serialNumber\", \"notBefore\", \"notAfter\", \"sha256\", \"daysLeft\" } or null
   } ] }
@@ -41,7 +41,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.json {
         output::print_json(&json!({ "signingPolicies": policies }))?;
     } else if policies.is_empty() {
-        output::print("There is no signing policy that you may sign with.\n")?;
+        let (what, remedy) = NO_POLICIES.split_once("; ").unwrap_or((NO_POLICIES, ""));
+        output::print(&format!("There are {what}; {remedy}.\n"))?;
     } else {
         let heading = [
             "SIGNING POLICY",

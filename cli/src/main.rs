@@ -39,10 +39,10 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 const ABOUT: &str = "\
 Lists SignPath signing policies, exports their certificates, signs, configures signing tools for the PKCS #11 module, and \
-finds out what is wrong.
+diagnoses problems.
 
-Organization and API token come from the environment (SIGNPATH_ORGANIZATION_ID, SIGNPATH_API_TOKEN) or from the JSON file \
-that SIGNPATH_CONFIG_FILE names, as for the module itself.";
+The organization ID and API token are read from the environment (SIGNPATH_ORGANIZATION_ID, SIGNPATH_API_TOKEN) or from the \
+JSON file named by SIGNPATH_CONFIG_FILE, as in the module itself.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,9 +53,9 @@ Examples:
 /// Shared by all commands.
 const EXIT_STATUS: &str = "\
 Exit status:
-  0  done
-  1  it failed, or `doctor` found a problem; no file has been replaced
-  2  the command line is wrong";
+  0  success
+  1  failure, or a problem found by `doctor`; no file has been replaced
+  2  invalid command line";
 
 /// Command-line tool for the PKCS #11 module that signs with SignPath
 #[derive(Parser)]

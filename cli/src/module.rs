@@ -3,7 +3,7 @@
 use std::env::consts::{ARCH, DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, describe};
 
 /// Where modules are installed, besides folders relative to the program.
 const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib64", "/usr/lib"];
@@ -13,13 +13,19 @@ const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib64", "/usr/lib"];
 pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let file = match named {
         Some(path) if path.is_file() => path.to_owned(),
-        Some(path) => return Err(format!("there is no file {}", path.display()).into()),
-        None => candidates().into_iter().find(|path| path.is_file()).ok_or_else(|| {
-            format!("{} is neither beside this program nor in a folder of libraries; name it with --module", file_name())
-        })?,
+        Some(path) => return Err(format!("no such file: {}", path.display()).into()),
+        None => candidates()
+            .into_iter()
+            .find(|path| path.is_file())
+            .ok_or_else(|| {
+                format!(
+                    "{} not found beside this program or in a library folder; use --module",
+                    file_name()
+                )
+            })?,
     };
     std::path::absolute(&file)
-        .map_err(|error| format!("{} cannot be used ({error})", file.display()).into())
+        .map_err(|error| format!("cannot use {}: {}", file.display(), describe(&error)).into())
 }
 
 fn candidates() -> Vec<PathBuf> {

@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 
 /// The message for a configuration without credentials.
-pub const NO_CREDENTIALS: &str = "there are no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or \
-     OrganizationId and ApiToken in the file that SIGNPATH_CONFIG_FILE names";
+pub const NO_CREDENTIALS: &str = "no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or OrganizationId and \
+     ApiToken in the file named by SIGNPATH_CONFIG_FILE";
 
 /// The longest wait for a newer list than the one that is kept.
 const REFRESH_LIMIT: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ impl Organization {
         let policies = match answer {
             Err(error) if error.kind != ErrorKind::Unauthorized => {
                 warn!(
-                    "the list of signing policies cannot be refreshed, and the one from before is used: {}",
+                    "cannot refresh the list of signing policies, using the previous one: {}",
                     error.reason
                 );
                 kept
@@ -118,7 +118,7 @@ impl Organization {
 
     fn ask(&self, retry: Retry) -> signpath_client::Result<PolicyList> {
         let url = &self.config.client_options.api_url;
-        let _progress = Progress::start(format!("Asking {url} for the signing policies"));
+        let _progress = Progress::start(format!("Requesting the signing policies from {url}"));
         self.client.signing_policies(retry, &Cancellation::new())
     }
 }
@@ -138,13 +138,13 @@ fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usi
             .position(|policy| policy.name == *name)
             .ok_or_else(|| {
                 let all = named(policies);
-                format!("no signing policy is called {name}; there are {all}").into()
+                format!("no signing policy {name}; choose one of {all}").into()
             }),
         (None, 0) => Err(NO_POLICIES.into()),
         (None, 1) => Ok(0),
         (None, _) => {
             let all = named(policies);
-            Err(format!("there is more than one signing policy; name one of {all}").into())
+            Err(format!("more than one signing policy; choose one of {all}").into())
         }
     }
 }
@@ -158,8 +158,8 @@ pub fn configure_logging(config: &Config) {
 }
 
 /// The message if there is no signing policy.
-pub const NO_POLICIES: &str = "the user of the API token is Submitter of no signing policy that the configuration shows; add the \
-     user to the submitters of a signing policy, and check ProjectSlug and SigningPolicySlug";
+pub const NO_POLICIES: &str = "no signing policies; make the user of the API token a Submitter of a signing policy, and check \
+     ProjectSlug and SigningPolicySlug";
 
 fn named(policies: &[SigningPolicy]) -> String {
     let mut names: Vec<_> = policies

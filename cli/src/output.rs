@@ -56,7 +56,7 @@ impl Target {
     pub fn open(path: Option<&Path>, is_text: bool) -> Result<Self, Failure> {
         let Some(path) = path else {
             if !is_text && io::stdout().is_terminal() {
-                return Err("the result is binary and standard output a terminal; name a file with --output".into());
+                return Err("refusing to write binary data to a terminal; use --output".into());
             }
             return Ok(Self { file: None });
         };

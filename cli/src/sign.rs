@@ -13,7 +13,7 @@ use clap::{ArgGroup, ValueEnum};
 use signpath_client::{PolicyName, has_supported_size};
 use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, describe};
 use crate::organization::Organization;
 use crate::output::Target;
 use crate::progress::Progress;
@@ -127,7 +127,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let organization = Organization::configured()?;
     if let (Some(file), Some(output)) = (&arguments.file, &arguments.output) {
         if is_same(file, output) {
-            return Err("--output is the file that is signed, which would be lost".into());
+            return Err("--output would overwrite the input file".into());
         }
     }
     let output = Target::open(arguments.output.as_deref(), arguments.base64)?;
@@ -138,19 +138,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .public_key
         .as_ref()
         .filter(|key| has_supported_size(key))
-        .ok_or_else(|| {
-            format!("the key of the signing policy {name} is none that SignPath signs with here")
-        })?;
+        .ok_or_else(|| format!("the key of signing policy {name} is not supported"))?;
     let algorithm = arguments.algorithm(&name, key)?;
     let signature = {
-        let _progress = Progress::start(format!("Waiting for the signature of {name}"));
+        let _progress = Progress::start(format!("Waiting for the signature by {name}"));
         organization.sign(&policy, algorithm, &digest)?
     };
     let signature = match algorithm {
         SignatureAlgorithm::Ecdsa if arguments.format != Some(Format::Raw) => {
             asn1_from_ieee(&signature)
                 .map(Cow::from)
-                .ok_or("the signature cannot be written as DER")?
+                .ok_or("cannot encode the signature as DER")?
         }
         _ => Cow::from(signature),
     };
@@ -168,8 +166,9 @@ impl Arguments {
         let Some(Hexadecimal(value)) = &self.digest else {
             let path = self.file.as_deref().unwrap_or(Path::new("-"));
             let algorithm = self.hash.unwrap_or(Hash::Sha256).algorithm();
-            let value = digest_of_file(path, algorithm)
-                .map_err(|error| format!("{} cannot be read ({error})", display_name(path)))?;
+            let value = digest_of_file(path, algorithm).map_err(|error| {
+                format!("cannot read {}: {}", display_name(path), describe(&error))
+            })?;
             return Ok(Digest {
                 algorithm: Some(algorithm),
                 value,
@@ -183,10 +182,14 @@ impl Arguments {
         let Some(hash) = possible.iter().find(|hash| fits(hash)) else {
             let lengths = possible.iter().map(|hash| {
                 let length = hash.algorithm().digest_length();
-                format!("of {} has {length}", hash.name())
+                format!("{length} ({})", hash.name())
             });
-            let lengths = lengths.collect::<Vec<_>>().join(", one ");
-            return Err(format!("the digest has {} bytes, but one {lengths}", value.len()).into());
+            let lengths = lengths.collect::<Vec<_>>().join(", ");
+            return Err(format!(
+                "the digest is {} bytes long; expected {lengths}",
+                value.len()
+            )
+            .into());
         };
         let algorithm = hash.algorithm();
         Ok(Digest {
@@ -197,12 +200,11 @@ impl Arguments {
 
     fn algorithm(&self, name: &str, key: &PublicKey) -> Result<SignatureAlgorithm, Failure> {
         match (key.is_rsa(), self.pss, self.format) {
-            (true, _, Some(Format::Der)) => Err(format!(
-                "--format der is for EC keys, and the key of {name} is an RSA key"
-            )
-            .into()),
+            (true, _, Some(Format::Der)) => {
+                Err(format!("--format der requires an EC key, but {name} has an RSA key").into())
+            }
             (false, true, _) => {
-                Err(format!("--pss is for RSA keys, and the key of {name} is an EC key").into())
+                Err(format!("--pss requires an RSA key, but {name} has an EC key").into())
             }
             (true, true, _) => Ok(SignatureAlgorithm::RsaPss),
             (true, false, _) => Ok(SignatureAlgorithm::RsaPkcs1),

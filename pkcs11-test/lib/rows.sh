@@ -31,9 +31,9 @@ run() {
 # Arguments: the expected status, the actual status, the name of the program.
 exit_status_is() {
     if (($2 == 124)); then
-        fail "$3 did not end within $TOOL_SECONDS seconds"
+        fail "$3 did not finish within $TOOL_SECONDS seconds"
     elif (($2 > 128 && $2 <= 192)); then
-        fail "$3 was ended by SIG$(kill -l $(($2 - 128))) (status $2)"
+        fail "$3 was killed by SIG$(kill -l $(($2 - 128))) (status $2)"
     elif (($2 != $1)); then
         fail "$3 exited with status $2"
     fi
@@ -119,10 +119,10 @@ run_row() {
     elif ((posts != signatures)); then
         reason="$posts signing requests in all, some of them not from the signing tool"
     elif ((lists - refusals > processes)); then
-        reason="the list of signing policies was asked for $lists times by $processes processes"
+        reason="$processes processes requested the list of signing policies $lists times"
     elif ((connections < processes || connections > processes + refusals)); then
         # The module closes a connection on which its credentials were refused.
-        reason="the requests of $processes processes came on $connections connections"
+        reason="$processes processes used $connections connections"
     elif grep --recursive --quiet --no-messages --fixed-strings -e "$SIGNPATH_API_TOKEN" \
         "$REQUEST_LOG" "$folder"/@(logs|said); then
         reason="the API token is in the service's log, the module's, or what the tool showed"

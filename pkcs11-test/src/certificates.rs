@@ -365,7 +365,7 @@ fn read(
         return Ok(None);
     };
     let certificate = Certificate::from_pem(pem).context(format!(
-        "{} is damaged; remove it to have a new one issued",
+        "{} is damaged; remove it to issue a new one",
         state.path(file).display()
     ))?;
     Ok(Some(certificate)

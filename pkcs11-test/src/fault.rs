@@ -254,7 +254,8 @@ impl Effect {
         let status = StatusCode::from_u16(status)
             .ok()
             .filter(|status| !status.is_informational());
-        let status = status.ok_or_else(|| Error::new("a fault's status has to be 200 to 599"))?;
+        let status =
+            status.ok_or_else(|| Error::new("the status of a fault must be 200 to 599"))?;
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(name, value);
@@ -262,7 +263,7 @@ impl Effect {
         response
             .body(body)
             .map(Some)
-            .context("a fault's headers cannot be sent")
+            .context("invalid headers in a fault")
     }
 }
 

@@ -66,7 +66,7 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner);
         assert!(
             *arrived >= requests,
-            "{arrived} of {requests} requests came to the gate"
+            "only {arrived} of {requests} requests arrived"
         );
     }
 

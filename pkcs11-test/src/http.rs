@@ -256,7 +256,7 @@ struct ConnectionClosed;
 
 impl fmt::Display for ConnectionClosed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the connection ends without an answer")
+        formatter.write_str("connection closed without a response")
     }
 }
 

@@ -24,15 +24,15 @@ enum Command {
 }
 
 const STATE_HELP: &str = "\
-Files in the state folder, made on first start:
-  code-signing-ca.pem                     the authority of the policies' certificates
+Files in the state folder, created on first start:
+  code-signing-ca.pem                     the CA certificate of the signing policies
   certificates/{project}/{policy}.pem     the certificate of a signing policy
   keys/{project}/{policy}.pem             its private key (key store software)
   softhsm/                                the token, its softhsm2.conf and pins.json (key store softhsm)
-  tls-ca.pem                              the authority to trust (--tls)
-  identities.json                         generated organization id, tokens and policy ids
+  tls-ca.pem                              the CA certificate to trust (--tls)
+  identities.json                         generated organization ID, API tokens and policy IDs
 
-Policies file (JSON; every part is optional but project, policy and key):
+Policies file (JSON; only project, policy and key are required):
   { \"organizationId\": \"UUID\",
     \"users\":    [ { \"name\": \"ci\", \"token\": \"text\", \"submitterOf\": [ \"demo/release\" ] } ],
     \"policies\": [ { \"project\": \"demo\", \"policy\": \"release\", \"key\": \"rsa-3072\", \"keyName\": \"shared\",

@@ -136,7 +136,7 @@ fn open_keys(
             .map(|thread| {
                 thread
                     .join()
-                    .unwrap_or_else(|_| Err(Error::new("a key could not be opened")))
+                    .unwrap_or_else(|_| Err(Error::new("cannot open a key")))
             })
             .collect()
     })
@@ -186,7 +186,7 @@ fn signing_policy(
     key: Arc<dyn PrivateKey>,
     certificate: Option<&Certificate>,
 ) -> Result<SigningPolicy, Error> {
-    const FAILURE: &str = "a certificate cannot be encoded";
+    const FAILURE: &str = "cannot encode a certificate";
 
     let certificate = certificate
         .map(Encode::to_der)

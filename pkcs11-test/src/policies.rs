@@ -96,7 +96,7 @@ impl TryFrom<String> for Slug {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if text.is_empty() || text.starts_with('.') || !text.chars().all(allowed) {
             return Err(format!(
-                "`{text}` is no slug: expected letters, digits, `-`, `_` and `.`, not starting with `.`"
+                "`{text}` is not a valid slug: expected letters, digits, `-`, `_` and `.`, not starting with `.`"
             ));
         }
         Ok(Self(text))
@@ -138,7 +138,7 @@ impl PolicyFile {
             if let Some(name) = &entry.key_name {
                 if *kinds.entry(name).or_insert(entry.key) != entry.key {
                     return Err(Error::new(format!(
-                        "the key `{}` is listed with two types: give every policy that shares it the same `key`",
+                        "the key `{}` has two types; use the same `key` in all policies that share it",
                         name.0
                     )));
                 }

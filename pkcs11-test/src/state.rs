@@ -140,7 +140,7 @@ impl Identities {
     pub fn load(state: &StateFolder) -> Result<Self, Error> {
         match state.read(IDENTITIES)? {
             Some(text) => serde_json::from_str(&text).context(format!(
-                "{} is damaged; remove it to have new identifiers made",
+                "{} is damaged; remove it to generate new identifiers",
                 state.path(IDENTITIES).display()
             )),
             None => Ok(Self {

@@ -199,9 +199,8 @@ impl Catalog {
         if newer.is_some_and(|newer| der(&newer) != der(&expired)) {
             let name = self.client.masked(&name.to_string());
             warn!(
-                "the certificate of signing policy {name} in the list kept on disk has \
-                     expired, and SignPath has another one; run the tool again if it puts the \
-                     certificate into the signature"
+                "the cached certificate of signing policy {name} has expired, and SignPath has a \
+                     new one; run the tool again if it embeds the certificate in the signature"
             );
         }
         Ok(())
@@ -273,8 +272,7 @@ impl Catalog {
             (Err(failure), Some(known)) if !is_refusal(failure) => {
                 cancellation.check()?;
                 warn!(
-                    "the list of signing policies cannot be refreshed, and the one from \
-                         before is used: {failure}"
+                    "cannot refresh the list of signing policies, using the previous one: {failure}"
                 );
                 Ok(known.snapshot)
             }
@@ -371,7 +369,7 @@ fn no_list_yet() -> Error {
     Error::new(
         Kind::ServiceUnavailable,
         format!(
-            "the list of signing policies did not come within {} s",
+            "no list of signing policies within {} s",
             OPTIONAL_LIMIT.as_secs()
         ),
     )

@@ -49,7 +49,7 @@ functions! {
         let session = module.session(hSession)?;
         session.digest.with(|_| ())?;
         module.token.visible_key(hKey)?;
-        Err(Error::new(Kind::KeyIndigestible, "only the value of a secret key can be digested"))
+        Err(Error::new(Kind::KeyIndigestible, "only secret keys can be digested"))
     }
 
     /// C_DigestFinal (PKCS #11 3.2, section 5.12.5).

@@ -132,7 +132,7 @@ macro_rules! checked {
         $(,)?
     ) => {
         #[deny(unsafe_code)]
-        #[allow(unused_variables, reason = "some arguments of the standard change nothing here")]
+        #[allow(unused_variables, reason = "the module ignores some of the standard's arguments")]
         fn body($($parameter: $($type)*),*) -> $crate::error::Result<()> $body
 
         let _memory = $crate::ffi::Memory::new();

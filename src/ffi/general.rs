@@ -64,13 +64,13 @@ fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
     if mutexes.contains(&true) && mutexes.contains(&false) {
         return Err(Error::new(
             Kind::Arguments,
-            "pInitArgs has some of the four mutex functions, but not all",
+            "pInitArgs must have all four mutex functions or none",
         ));
     }
     if mutexes.contains(&true) && arguments.flags & CKF_OS_LOCKING_OK == 0 {
         return Err(Error::new(
             Kind::CannotLock,
-            "this module locks with the operating system's means only; set CKF_OS_LOCKING_OK",
+            "this module only supports operating system locks; set CKF_OS_LOCKING_OK",
         ));
     }
     Ok(())

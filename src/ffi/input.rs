@@ -31,7 +31,7 @@ impl<'a> Input<'a> {
     pub(super) fn up_to(&self, limit: CK_ULONG) -> Result<Ref<'a, [u8]>> {
         let (name, length) = (self.0.name(), self.0.count());
         if length > limit {
-            let reason = format!("{name} has {length} bytes, but at most {limit} are expected");
+            let reason = format!("{name} is {length} bytes long; the limit is {limit}");
             return Err(Error::new(Kind::Arguments, reason));
         }
         self.0.bytes()
@@ -115,7 +115,7 @@ pub(super) fn reserved(is_null: bool, name: &str) -> Result<()> {
         true => Ok(()),
         false => Err(Error::new(
             Kind::Arguments,
-            format!("{name} is reserved and has to be NULL"),
+            format!("{name} is reserved and must be NULL"),
         )),
     }
 }

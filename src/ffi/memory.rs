@@ -32,7 +32,7 @@ impl Memory {
 
     fn writing(&self) -> Result<RefMut<'_, Access>> {
         self.0.try_borrow_mut().map_err(|_| {
-            let reason = "a defect of signpath-pkcs11: memory is written while it is read";
+            let reason = "a bug in signpath-pkcs11: memory is written while it is read";
             Error::new(Kind::Internal, reason)
         })
     }
@@ -104,10 +104,7 @@ impl<'a, T> CallerMemory<'a, T> {
             Some(length) if length <= MAX_LENGTH => Ok(count),
             _ => Err(Error::new(
                 Kind::Arguments,
-                format!(
-                    "{} says {count}, which is more than memory can hold",
-                    self.name
-                ),
+                format!("{} is {count}, which exceeds the address space", self.name),
             )),
         }
     }
@@ -120,7 +117,7 @@ impl<'a, T> CallerMemory<'a, T> {
             _ => Err(Error::new(
                 Kind::Internal,
                 format!(
-                    "a defect of signpath-pkcs11: {} has no {count} values from {index} on",
+                    "a bug in signpath-pkcs11: {} does not have {count} values from index {index}",
                     self.name
                 ),
             )),

@@ -226,6 +226,6 @@ fn no_parameter(parameter: &Input) -> Result<()> {
     }
     Err(Error::new(
         Kind::MechanismParameter,
-        "no mechanism here takes a parameter for each message; pParameter has to be NULL",
+        "per-message parameters are not supported; pParameter must be NULL",
     ))
 }

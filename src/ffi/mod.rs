@@ -89,7 +89,7 @@ fn logged(call: &Call, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(
             Kind::Internal,
-            "a defect of signpath-pkcs11; please report it with the lines before this one",
+            "a bug in signpath-pkcs11; please report it together with the lines above",
         ))
     });
     let (rv, name) = match result {
@@ -160,7 +160,7 @@ mod tests {
             place.starts_with(concat!("signpath-pkcs11: fatal: a panic at ", file!())),
             "{place}"
         );
-        assert!(end.contains("C_Test: a defect of signpath-pkcs11"), "{end}");
+        assert!(end.contains("C_Test: a bug in signpath-pkcs11"), "{end}");
         assert!(end.ends_with("[CKR_GENERAL_ERROR]"), "{end}");
     }
 }

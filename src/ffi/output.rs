@@ -185,7 +185,7 @@ impl LargeEnough<'_> {
             return Err(Error::new(
                 Kind::Internal,
                 format!(
-                    "{} bytes of output where {} were expected",
+                    "a bug in signpath-pkcs11: {} bytes of output instead of {}",
                     value.len(),
                     self.needed
                 ),

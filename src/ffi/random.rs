@@ -14,7 +14,7 @@ functions! {
         pSeed.bytes()?;
         Err(Error::new(
             Kind::RandomSeed,
-            "the random numbers are the operating system's, which takes no seed",
+            "the operating system seeds its random number generator itself",
         ))
     }
 
@@ -27,7 +27,7 @@ functions! {
         Module::current()?.session(hSession)?;
         pRandomData.fill(|piece| {
             getrandom::fill(piece).map_err(|error| {
-                let reason = format!("the operating system gives no random numbers: {error}");
+                let reason = format!("the operating system returned no random numbers: {error}");
                 Error::new(Kind::RandomUnavailable, reason)
             })
         })

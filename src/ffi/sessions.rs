@@ -6,6 +6,7 @@ use cryptoki_sys::*;
 
 use super::functions;
 use super::slots::check_slot;
+use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
 use crate::token::{self, Login};
@@ -27,21 +28,21 @@ functions! {
         if flags & CKF_SERIAL_SESSION == 0 {
             return Err(Error::new(
                 Kind::ParallelSession,
-                "flags has to contain CKF_SERIAL_SESSION",
+                "flags must contain CKF_SERIAL_SESSION",
             ));
         }
         if flags & CKF_ASYNC_SESSION != 0 {
             return Err(Error::new(
                 Kind::AsyncSession,
-                "the token has no asynchronous sessions (CKF_ASYNC_SESSION)",
+                "asynchronous sessions (CKF_ASYNC_SESSION) are not supported",
             ));
         }
         let is_read_write = flags & CKF_RW_SESSION != 0;
         if is_read_write && module.token.refuses_read_write_sessions() {
             return Err(Error::new(
                 Kind::TokenWriteProtected,
-                "read/write sessions are refused, because Cryptoki.DoNotFailOnReadWriteSessions is \
-                 false; set it to true, or leave it out",
+                "read/write sessions are disabled by Cryptoki.DoNotFailOnReadWriteSessions; set it to \
+                 true or remove it",
             ));
         }
         let handle = module.open_session(is_read_write);
@@ -109,7 +110,7 @@ functions! {
         pOperationState.not_null()?;
         Err(Error::new(
             Kind::SavedState,
-            "this module saves no state of operations, so there is none to go back to",
+            "this module does not save operation state, so it cannot restore any",
         ))
     }
 
@@ -164,7 +165,7 @@ functions! {
         if type_ != CKS_LAST_VALIDATION_OK {
             return Err(Error::new(
                 Kind::Arguments,
-                format!("there are no validation flags of type {type_}"),
+                format!("unknown type of validation flags: {type_}"),
             ));
         }
         pFlags.write(0)
@@ -181,7 +182,7 @@ fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {
         )),
         CKU_SO if module.token.is_logged_in() => Err(Error::new(
             Kind::AnotherLoggedIn,
-            "the user is logged in, so that the security officer cannot be",
+            "the security officer cannot log in while the user is logged in",
         )),
         CKU_SO => Err(Error::new(
             Kind::PinIncorrect,
@@ -189,11 +190,14 @@ fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {
         )),
         CKU_CONTEXT_SPECIFIC => Err(Error::new(
             Kind::OperationNotInitialized,
-            "no operation asks for a login of its own; log in as CKU_USER",
+            "no operation requires its own login; log in as CKU_USER",
         )),
         _ => Err(Error::new(
             Kind::UserType,
-            format!("the token has no user of type {user_type}; log in as CKU_USER"),
+            format!(
+                "unknown user type {}; log in as CKU_USER",
+                constant_names::user_type(user_type)
+            ),
         )),
     }
 }

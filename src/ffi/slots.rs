@@ -90,7 +90,7 @@ functions! {
         pSlot.not_null()?;
         pReserved.reserved()?;
         if flags & CKF_DONT_BLOCK != 0 {
-            return Err(Error::new(Kind::NoEvent, "the slot never changes"));
+            return Err(Error::new(Kind::NoEvent, "the slot has no events"));
         }
         module.wait_for_slot_event()
     }
@@ -140,10 +140,7 @@ fn mechanism_info(
     check_slot(slot)?;
     info.not_null()?;
     let mechanism = Mechanism::find(id).ok_or_else(|| {
-        let reason = format!(
-            "{} is not in the list of mechanisms",
-            constant_names::mechanism(id)
-        );
+        let reason = format!("{} is not supported", constant_names::mechanism(id));
         Error::new(Kind::NoSuchMechanism, reason)
     })?;
     let mut known = mechanism.info();
@@ -158,10 +155,7 @@ pub(super) fn check_slot(slot_id: CK_SLOT_ID) -> Result<()> {
     }
     Err(Error::new(
         Kind::SlotId,
-        format!(
-            "there is no slot {slot_id}; the only slot has the ID {}",
-            token::SLOT_ID
-        ),
+        format!("no slot {slot_id}; the only slot ID is {}", token::SLOT_ID),
     ))
 }
 

@@ -136,7 +136,7 @@ functions! {
                 && flags & !interface.flags == 0
         });
         let position = position.ok_or_else(|| {
-            Error::new(Kind::NoSuchInterface, "no interface has this name, version and flags")
+            Error::new(Kind::NoSuchInterface, "no interface with this name, version and flags")
         })?;
         let interface = RETURNED_INTERFACES.0.get().cast::<CK_INTERFACE>().wrapping_add(position);
         ppInterface.write(interface)

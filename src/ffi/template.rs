@@ -92,8 +92,7 @@ impl<'a> Template<'a> {
             self.not_null()?;
         }
         if count > MAX_ATTRIBUTES {
-            let reason =
-                format!("ulCount is {count}; a template has at most {MAX_ATTRIBUTES} attributes");
+            let reason = format!("ulCount is {count}; the limit is {MAX_ATTRIBUTES} attributes");
             return Err(Error::new(Kind::Arguments, reason));
         }
         Ok(count as usize)
@@ -131,11 +130,11 @@ fn write(
     match value {
         None => Err(Error::new(
             Kind::AttributeType,
-            format!("the object has no attribute {name}"),
+            format!("the object does not have {name}"),
         )),
         Some(Value::Sensitive) => Err(Error::new(
             Kind::AttributeSensitive,
-            format!("attribute {name} never leaves SignPath"),
+            format!("{name} never leaves SignPath"),
         )),
         Some(Value::Bytes(value)) => {
             if !room.is_null() {

@@ -29,13 +29,13 @@ macro_rules! refusals {
 }
 
 refusals! {
-    FunctionNotParallel, "there are no parallel sessions any more":
+    FunctionNotParallel, "parallel sessions no longer exist":
     C_GetFunctionStatus(hSession: CK_SESSION_HANDLE);
     C_CancelFunction(hSession: CK_SESSION_HANDLE);
 }
 
 refusals! {
-    FunctionNotSupported, "this token signs and verifies, and does nothing else":
+    FunctionNotSupported, "this token can only sign and verify":
     C_InitToken(
         slotID: CK_SLOT_ID, pPin: *mut CK_UTF8CHAR, ulPinLen: CK_ULONG, pLabel: *mut CK_UTF8CHAR,
     );

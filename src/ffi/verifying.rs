@@ -140,12 +140,15 @@ fn take(session: &Session, signature: SignatureOrder, form: Parts) -> Result<Tak
     }
     taken.keep();
     let (begun, other) = match signature {
-        SignatureOrder::First => (Verify::INIT, "C_Verify…"),
-        SignatureOrder::Last => ("C_VerifySignatureInit", "C_VerifySignature…"),
+        SignatureOrder::First => (Verify::INIT, "C_Verify or C_VerifyUpdate"),
+        SignatureOrder::Last => (
+            "C_VerifySignatureInit",
+            "C_VerifySignature or C_VerifySignatureUpdate",
+        ),
     };
     Err(Error::new(
         Kind::OperationNotInitialized,
-        format!("the verification was begun by {begun}; go on with {other}"),
+        format!("the verification was begun by {begun}; continue it with {other}"),
     ))
 }
 

@@ -34,8 +34,8 @@ pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object>
     }
     if chain.is_empty() && !bundle.is_empty() && !own.is_empty() {
         warn!(
-            "ChainCertificatesFile: none of its certificates is the issuer of a signing \
-                 policy's certificate; none is shown"
+            "ChainCertificatesFile contains no issuer of any signing policy's certificate, so no \
+                 CA certificates are shown; add the issuers"
         );
     }
     chain

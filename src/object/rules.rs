@@ -53,12 +53,12 @@ impl ValueType {
     /// Describes valid values in messages.
     pub(super) fn expected(self) -> String {
         match self {
-            Self::Boolean => "has to be CK_TRUE or CK_FALSE, in one byte".to_owned(),
-            Self::Number => format!("has to be a CK_ULONG of {NUMBER_LENGTH} bytes"),
-            Self::Numbers => "has to be an array of CK_ULONG of 64 KiB at most".to_owned(),
-            Self::Date => format!("has to be a CK_DATE of {DATE_LENGTH} digits, or empty"),
-            Self::Bytes => "can have 64 KiB at most".to_owned(),
-            Self::Template => "has to be empty".to_owned(),
+            Self::Boolean => "must be CK_TRUE or CK_FALSE in one byte".to_owned(),
+            Self::Number => format!("must be a CK_ULONG of {NUMBER_LENGTH} bytes"),
+            Self::Numbers => "must be an array of CK_ULONG of at most 64 KiB".to_owned(),
+            Self::Date => format!("must be a CK_DATE of {DATE_LENGTH} digits or empty"),
+            Self::Bytes => "must be at most 64 KiB long".to_owned(),
+            Self::Template => "must be empty".to_owned(),
         }
     }
 }

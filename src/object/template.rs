@@ -126,10 +126,7 @@ impl Object {
         }
         Err(Error::new(
             Kind::ActionProhibited,
-            format!(
-                "{} of the object does not allow it",
-                constant_names::attribute(id)
-            ),
+            format!("{} of the object forbids it", constant_names::attribute(id)),
         ))
     }
 }
@@ -219,7 +216,7 @@ fn rsa_key(template: &[TypedAttribute]) -> Result<PublicKey> {
     PublicKey::from_rsa(modulus, exponent).map_err(|_| {
         invalid(
             CKA_MODULUS,
-            "does not make an RSA key with CKA_PUBLIC_EXPONENT",
+            "is not a valid RSA modulus for CKA_PUBLIC_EXPONENT",
         )
     })
 }
@@ -230,7 +227,7 @@ fn ec_key(template: &[TypedAttribute]) -> Result<PublicKey> {
     let refused = |kind| {
         Error::new(
             kind,
-            "CKA_EC_PARAMS has to be the object identifier of P-256, P-384 or P-521",
+            "CKA_EC_PARAMS must be the object identifier of P-256, P-384 or P-521",
         )
     };
     // Explicit curve parameters and curve names are not supported (section 6.3).
@@ -248,8 +245,7 @@ fn ec_key(template: &[TypedAttribute]) -> Result<PublicKey> {
         Some(4) if point.len() == 1 + 2 * coordinate => {}
         Some(2 | 3) if point.len() == 1 + coordinate => {
             return Err(inconsistent(
-                "the point in CKA_EC_POINT is compressed, which no mechanism here takes \
-                 (CKF_EC_COMPRESS)",
+                "the point in CKA_EC_POINT is compressed, which is not supported (CKF_EC_COMPRESS)",
             ));
         }
         _ => return Err(invalid(CKA_EC_POINT, "is not an uncompressed point")),
@@ -315,8 +311,7 @@ fn check_token(template: &[TypedAttribute]) -> Result<()> {
     match find(template, CKA_TOKEN) {
         Some([CK_TRUE]) => Err(Error::new(
             Kind::TokenWriteProtected,
-            "token objects are SignPath's signing policies; create a session object, with \
-             CKA_TOKEN false",
+            "token objects cannot be created; create a session object with CKA_TOKEN false",
         )),
         _ => Ok(()),
     }
@@ -341,7 +336,7 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<TypedAttribute<'a>> {
     let Some(form) = rules::value_type(id) else {
         return Err(Error::new(
             Kind::UnknownAttribute,
-            format!("attribute {} is not known", constant_names::attribute(id)),
+            format!("unknown attribute {}", constant_names::attribute(id)),
         ));
     };
     let value = match form.has_length(attribute.length) {
@@ -350,7 +345,7 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<TypedAttribute<'a>> {
     };
     match value.filter(|value| form.has_value(value)) {
         None => {
-            let reason = format!("{}; it has {} bytes", form.expected(), attribute.length);
+            let reason = format!("{}; it is {} bytes long", form.expected(), attribute.length);
             Err(invalid(id, &reason))
         }
         // Only the security officer may mark something as trusted.
@@ -362,7 +357,9 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<TypedAttribute<'a>> {
 fn check_belongs(attribute: &TypedAttribute, shape: u8) -> Result<SettableBy> {
     rules::settable_by(attribute.id, shape).ok_or_else(|| {
         let name = constant_names::attribute(attribute.id);
-        inconsistent(format!("an object of this class and type has no {name}"))
+        inconsistent(format!(
+            "objects of this class and type do not have {name}; remove it"
+        ))
     })
 }
 
@@ -371,7 +368,7 @@ fn check_repetitions(template: &[TypedAttribute]) -> Result<()> {
         if find(template, attribute.id) != Some(attribute.value) {
             let name = constant_names::attribute(attribute.id);
             return Err(inconsistent(format!(
-                "the template has two values of {name}"
+                "the template contains {name} twice with different values"
             )));
         }
     }
@@ -389,7 +386,7 @@ fn required<'a>(template: &[TypedAttribute<'a>], id: CK_ATTRIBUTE_TYPE) -> Resul
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
-            format!("the template has no {}", constant_names::attribute(id)),
+            format!("the template lacks {}", constant_names::attribute(id)),
         )
     })
 }
@@ -436,6 +433,9 @@ fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 fn read_only(id: CK_ATTRIBUTE_TYPE) -> Error {
     Error::new(
         Kind::AttributeReadOnly,
-        format!("a template cannot set {}", constant_names::attribute(id)),
+        format!(
+            "{} is read-only here; remove it from the template",
+            constant_names::attribute(id)
+        ),
     )
 }

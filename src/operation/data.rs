@@ -88,8 +88,8 @@ impl Data {
                     return Err(Error::new(
                         Kind::DataLength,
                         format!(
-                            "{}: the data has more than {length} bytes; the mechanism signs a \
-                             digest, not the message",
+                            "{}: more than {length} bytes of data; the mechanism signs a digest, \
+                             not the message",
                             mechanism.name
                         ),
                     ));

@@ -12,7 +12,7 @@ pub struct Digest {
 }
 
 impl Operation for Digest {
-    const WHAT: &'static str = "a digest";
+    const WHAT: &'static str = "digest";
     const INIT: &'static str = "C_DigestInit";
     const END: &'static str = "C_Digest or C_DigestFinal";
 }

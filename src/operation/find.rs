@@ -30,7 +30,7 @@ impl Find {
 }
 
 impl Operation for Find {
-    const WHAT: &'static str = "a search";
+    const WHAT: &'static str = "search";
     const INIT: &'static str = "C_FindObjectsInit";
     const END: &'static str = "C_FindObjectsFinal";
 }

@@ -38,7 +38,7 @@ impl MessageKey for Verifier {
 }
 
 impl Operation for MessageSign {
-    const WHAT: &'static str = "message-based signing";
+    const WHAT: &'static str = "message-based signature";
     const INIT: &'static str = "C_MessageSignInit";
     const END: &'static str = "C_MessageSignFinal";
 }
@@ -64,7 +64,7 @@ impl<K: MessageKey> Messages<K> {
             None => Ok(self.key.data()),
             Some(_) => Err(Error::new(
                 Kind::OperationActive,
-                "a message in parts is active; end it with the last part",
+                "a multi-part message is active; end it with its last part",
             )),
         }
     }
@@ -86,7 +86,8 @@ impl<K: MessageKey> Messages<K> {
         self.message.take().ok_or_else(|| {
             Error::new(
                 Kind::OperationNotInitialized,
-                "no message in parts is active; begin it with the C_…MessageBegin function",
+                "no multi-part message is active; begin one with C_SignMessageBegin or \
+                 C_VerifyMessageBegin",
             )
         })
     }

@@ -56,7 +56,7 @@ impl<T: InParts> Taken<'_, T> {
         Err(Error::new(
             Kind::OperationActive,
             format!(
-                "{} that {begun} began is active in this session; end it with {end}",
+                "a {} begun by {begun} is active in this session; end it with {end}",
                 T::WHAT
             ),
         ))

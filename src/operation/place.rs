@@ -6,7 +6,7 @@ use signpath_platform::lock::Mutex;
 
 /// What can be active in an [`OperationPlace`], and how error messages name it.
 pub trait Operation {
-    /// The name of the operation, as in "… is active in this session".
+    /// The name of the operation, as in "a … is active in this session".
     const WHAT: &'static str;
     /// The function that begins it.
     const INIT: &'static str;
@@ -207,7 +207,7 @@ fn active<T: Operation>() -> Error {
     Error::new(
         Kind::OperationActive,
         format!(
-            "{} is active in this session; end it with {}",
+            "a {} is active in this session; end it with {}",
             T::WHAT,
             T::END
         ),
@@ -218,7 +218,7 @@ fn not_initialized<T: Operation>() -> Error {
     Error::new(
         Kind::OperationNotInitialized,
         format!(
-            "{} is not active in this session; call {} first",
+            "no {} is active in this session; call {} first",
             T::WHAT,
             T::INIT
         ),
@@ -226,7 +226,10 @@ fn not_initialized<T: Operation>() -> Error {
 }
 
 fn logged_out() -> Error {
-    Error::new(Kind::FunctionCanceled, "the user has logged out")
+    Error::new(
+        Kind::FunctionCanceled,
+        "the user logged out during the operation",
+    )
 }
 
 fn canceled() -> Error {

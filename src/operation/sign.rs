@@ -8,7 +8,7 @@ use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, pars
 use super::data::Limit;
 use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
+use crate::mechanism::{self, Input, Mechanism, Parameter, Signature, hash_name};
 use crate::object::{Class, Object};
 
 /// The maximum length of data where a digest is expected, in bytes: more than the longest
@@ -58,7 +58,7 @@ pub struct Sign {
 }
 
 impl Operation for Sign {
-    const WHAT: &'static str = "a signature";
+    const WHAT: &'static str = "signature";
     const INIT: &'static str = "C_SignInit";
     const END: &'static str = "C_Sign or C_SignFinal";
 }
@@ -100,17 +100,26 @@ impl Signer {
             .public_key()
             .filter(|key| mechanism::key_type(key) == signature.key_type())
             .ok_or_else(|| {
-                let reason = format!("{name} does not go with the key{whose}");
+                let reason = format!(
+                    "{name} requires {}, but the key{whose} is not one",
+                    mechanism::key_name(signature.key_type())
+                );
                 Error::new(Kind::KeyType, reason)
             })?;
         if !has_supported_size(key) {
-            let reason = format!("{name}: the key{whose} has {} bits", key.bits());
+            let reason = format!(
+                "{name}: the key{whose} has {} bits, which SignPath does not support",
+                key.bits()
+            );
             return Err(Error::new(Kind::KeySize, reason));
         }
         let (Some(service), Some(policy), Class::PrivateKey) =
             (service, object.policy(), object.class)
         else {
-            return Err(Error::new(Kind::KeyFunction, "a public key cannot sign"));
+            return Err(Error::new(
+                Kind::KeyFunction,
+                "a public key cannot sign; use the private key",
+            ));
         };
         Ok(Self {
             service,
@@ -152,7 +161,7 @@ impl Signer {
         match self.signature.input {
             Input::DigestInfo if data.len() + PKCS1_OVERHEAD > self.signature_length() => Err(self
                 .wrong_length(&format!(
-                    "{} bytes, more than the key has room for; it signs a DigestInfo",
+                    "{} bytes long, too long for the key; pass a DigestInfo",
                     data.len()
                 ))),
             Input::DigestInfo => parse_digest_info(&data).map_err(|reason| {
@@ -167,14 +176,15 @@ impl Signer {
             }),
             Input::BareDigest if !BARE_DIGEST_LENGTHS.contains(&data.len()) => Err(self
                 .wrong_length(&format!(
-                    "{} bytes; a digest of SHA-1, SHA-256, SHA-384 or SHA-512 is expected",
+                    "{} bytes long; pass a SHA-1, SHA-256, SHA-384 or SHA-512 digest",
                     data.len()
                 ))),
             _ => match self.hash {
                 Some(hash) if hash.digest_length() != data.len() => {
                     Err(self.wrong_length(&format!(
-                        "{} bytes; a digest of {hash:?} has {}",
+                        "{} bytes long; a {} digest is {}",
                         data.len(),
+                        hash_name(hash),
                         hash.digest_length()
                     )))
                 }
@@ -189,7 +199,7 @@ impl Signer {
     fn wrong_length(&self, reason: &str) -> Error {
         Error::new(
             Kind::DataLength,
-            format!("{}: the data has {reason}", self.mechanism.name),
+            format!("{}: the data is {reason}", self.mechanism.name),
         )
     }
 }

@@ -9,7 +9,7 @@ use super::data::Limit;
 use super::sign::PKCS1_OVERHEAD;
 use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{self, Mechanism, Parameter, Signature};
+use crate::mechanism::{self, Mechanism, Parameter, Signature, hash_name};
 use crate::object::{Object, Value};
 use signpath_client::has_supported_size;
 use signpath_crypto::{PublicKey, Scheme};
@@ -36,7 +36,7 @@ pub struct Verify {
 }
 
 impl Operation for Verify {
-    const WHAT: &'static str = "a verification";
+    const WHAT: &'static str = "verification";
     const INIT: &'static str = "C_VerifyInit";
     const END: &'static str = "C_Verify or C_VerifyFinal";
 }
@@ -78,21 +78,31 @@ impl Verifier {
         let refuse =
             |kind, reason: &str| Err(Error::new(kind, format!("{}: {reason}", mechanism.name)));
         let Some(key) = object.public_key() else {
-            return refuse(Kind::KeyType, "the key is of a type that is not known here");
+            return refuse(Kind::KeyType, "keys of this type are not supported");
         };
         if mechanism::key_type(key) != signature.key_type() {
-            return refuse(Kind::KeyType, "the key is of another type");
+            let reason = format!(
+                "the key is not {}",
+                mechanism::key_name(signature.key_type())
+            );
+            return refuse(Kind::KeyType, &reason);
         }
         if !has_supported_size(key) {
-            return refuse(Kind::KeySize, &format!("the key has {} bits", key.bits()));
+            return refuse(
+                Kind::KeySize,
+                &format!("keys of {} bits are not supported", key.bits()),
+            );
         }
         if object.attribute(CKA_VERIFY) != Some(Value::Bytes(&[CK_TRUE])) {
-            return refuse(Kind::KeyFunction, "CKA_VERIFY of the key is not CK_TRUE");
+            return refuse(
+                Kind::KeyFunction,
+                "the key cannot verify: its CKA_VERIFY is not CK_TRUE",
+            );
         }
         if !allows(&object, mechanism) {
             return refuse(
                 Kind::Mechanism,
-                "CKA_ALLOWED_MECHANISMS of the key does not have it",
+                "CKA_ALLOWED_MECHANISMS of the key does not contain the mechanism",
             );
         }
         let scheme = signature.scheme(mechanism.name, parameter, key)?;
@@ -146,15 +156,20 @@ impl Verifier {
         };
         let longest = self.signature_length();
         if !self.takes(signature.len()) {
-            let reason = format!("a signature with this key has {longest} bytes");
+            let reason = format!(
+                "the signature is {} bytes long; signatures with this key are {longest}",
+                signature.len()
+            );
             return refuse(Kind::SignatureLength, reason);
         }
         let data = data.finish();
         if let Scheme::RsaPss { hash, .. } = self.scheme {
             let (length, expected) = (data.len(), hash.digest_length());
             if length != expected {
-                let reason =
-                    format!("the data has {length} bytes; a digest of {hash:?} has {expected}");
+                let reason = format!(
+                    "the data is {length} bytes long; a {} digest is {expected}",
+                    hash_name(hash)
+                );
                 return refuse(Kind::DataLength, reason);
             }
         }
@@ -163,7 +178,7 @@ impl Verifier {
             .public_key()
             .is_some_and(|key| key.verifies(self.scheme, &data, &padded(signature, longest)));
         if !is_valid {
-            let reason = "the signature is not one of this data with this key".to_owned();
+            let reason = "the signature does not match the data and the key".to_owned();
             return refuse(Kind::NotVerified, reason);
         }
         Ok(())

@@ -84,8 +84,8 @@ impl Token {
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));
         if !config.login_required && configured.is_none() {
             warn!(
-                "Cryptoki.LoginRequired is false, but a login is required: the configuration \
-                     has no OrganizationId and ApiToken to sign with"
+                "Cryptoki.LoginRequired has no effect without OrganizationId and ApiToken, so a login \
+                     is required; set both"
             );
         }
         Ok(Self {
@@ -217,8 +217,8 @@ impl Token {
     fn warn_of_no_policies(&self) {
         let slug = |slug: &Option<String>| slug.clone().unwrap_or_else(|| "*".to_owned());
         warn!(
-            "no usable signing policy {}/{} in organization and token given; check ProjectSlug \
-                 and SigningPolicySlug, and that the token's user is a Submitter",
+            "no usable signing policy {}/{}; check ProjectSlug and SigningPolicySlug, and that the \
+                 user of the API token is a Submitter",
             slug(&self.config.client_options.project_slug),
             slug(&self.config.client_options.signing_policy_slug)
         );
@@ -278,7 +278,7 @@ fn profiles(shows_certificates: bool) -> Vec<Arc<Object>> {
 }
 
 fn already_logged_in() -> Error {
-    Error::new(Kind::AlreadyLoggedIn, "the user is logged in already")
+    Error::new(Kind::AlreadyLoggedIn, "the user is already logged in")
 }
 
 /// If SignPath does not accept the API token, the PIN was wrong.

@@ -114,7 +114,7 @@ impl Token {
             Err(error) if is_certain => Err(error),
             Err(error) => {
                 cancellation.check()?;
-                warn!("no objects can be shown before login: {error}");
+                warn!("cannot show objects before login: {error}");
                 Ok(None)
             }
         }
@@ -148,12 +148,12 @@ impl Token {
         };
         policies.truncate(MAX_NAMES);
         let others = match policies.as_slice() {
-            [] => "nor any other for the user of the API token".to_owned(),
-            some => format!("but {}{more}", identity.masked(&some.join(", "))),
+            [] => "cannot sign with any".to_owned(),
+            some => format!("can sign with {}{more}", identity.masked(&some.join(", "))),
         };
         warn!(
-            "there is no signing policy {}, {others}; a key is named \
-                 ProjectSlug/SigningPolicySlug",
+            "no signing policy {} (keys are named ProjectSlug/SigningPolicySlug); the user of the API \
+                 token {others}",
             legible(unknown),
         );
     }
@@ -204,8 +204,7 @@ impl Token {
             }),
             None if !self.is_logged_in() && !self.is_open() => Err(Error::new(
                 Kind::NotLoggedIn,
-                "private keys can be used only after C_Login; give the tool the PIN, which may be \
-                 CONFIG",
+                "private keys require C_Login; configure the tool with a PIN, such as CONFIG",
             )),
             _ => Err(no_key(handle)),
         }
@@ -294,7 +293,7 @@ impl Token {
         if !object.is_public() && state.user.is_none() {
             return Err(Error::new(
                 Kind::NotLoggedIn,
-                "private objects can be created only after C_Login",
+                "private objects can only be created after C_Login",
             ));
         }
         state
@@ -372,14 +371,20 @@ fn legible(name: &[u8]) -> String {
 fn no_object(handle: CK_OBJECT_HANDLE) -> Error {
     Error::new(
         Kind::ObjectHandle,
-        format!("no visible object has the handle {handle}"),
+        format!(
+            "invalid object handle {handle}: the object was destroyed, or is from an earlier login; \
+             search for it again"
+        ),
     )
 }
 
 fn no_key(handle: CK_OBJECT_HANDLE) -> Error {
     Error::new(
         Kind::KeyHandle,
-        format!("no visible key has the handle {handle}"),
+        format!(
+            "invalid key handle {handle}: not a key, or from an earlier login; search for the key \
+             again"
+        ),
     )
 }
 

@@ -13,7 +13,7 @@ impl Default for UnknownNames {
     fn default() -> Self {
         Self {
             said: Vec::new(),
-            few: FirstFew::new("more searches for keys that do not exist"),
+            few: FirstFew::new("more searches for unknown keys"),
         }
     }
 }

@@ -172,7 +172,7 @@ pub const SCRIPTS: &[Script] = &[
             "none" => read(rsa, &[]) => "CKR_OK: ";
             "known" => read(rsa, &[CKA_CLASS, CKA_ID, CKA_KEY_TYPE])
                 => "CKR_OK: 8 bytes 0300000000000000; \"demo/rsa-2048\"; 8 bytes 0000000000000000";
-            "one twice" => read(rsa, &[CKA_ID, CKA_ID]) => "CKR_OK: \"demo/rsa-2048\"; \"demo/rsa-2048\"";
+            "duplicate attribute" => read(rsa, &[CKA_ID, CKA_ID]) => "CKR_OK: \"demo/rsa-2048\"; \"demo/rsa-2048\"";
             "sizes and values" => sized(rsa, &[(CKA_ID, None), (CKA_ID, room), (CKA_MODULUS, None)])
                 => "CKR_OK: length 13; \"demo/rsa-2048\"; length 256";
             "unknown first" => read(rsa, &[UNKNOWN, CKA_ID]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
@@ -191,12 +191,12 @@ pub const SCRIPTS: &[Script] = &[
                 => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; unavailable" | "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable": SEVERAL;
             "sensitive and unknown" => read(rsa, &[exponent, UNKNOWN])
                 => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
-            "as pkcs11-provider asks of an EC key" => read(ec, &[CKA_EC_PARAMS, CKA_EC_POINT, CKA_ALWAYS_AUTHENTICATE, CKA_ID, CKA_LABEL])
+            "as requested by pkcs11-provider for an EC key" => read(ec, &[CKA_EC_PARAMS, CKA_EC_POINT, CKA_ALWAYS_AUTHENTICATE, CKA_ID, CKA_LABEL])
                 => "CKR_ATTRIBUTE_TYPE_INVALID: 10 bytes *; unavailable; 1 bytes 00; \"demo/p-256\"; \"demo/p-256\"";
-            "as Java asks" => read(rsa, &[CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE]) => "CKR_OK: 1 bytes 01; 1 bytes 01; 1 bytes 00";
+            "as requested by Java" => read(rsa, &[CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE]) => "CKR_OK: 1 bytes 01; 1 bytes 01; 1 bytes 00";
             "key type of a certificate" => read(certificate, &[CKA_KEY_TYPE, CKA_ID])
                 => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
-            "as python-pkcs11 asks" => with_room(rsa, &USES, 1);
+            "as requested by python-pkcs11" => with_room(rsa, &USES, 1);
         }
     }),
     ("arguments", |t, r| {
@@ -210,12 +210,12 @@ pub const SCRIPTS: &[Script] = &[
         };
         let id = |object| session.attributes_into(object, &[(CKA_ID, Some(16))]).0;
         rows! { r;
-            "NULL of 1 attribute" => null(key, 1) => CKR_ARGUMENTS_BAD;
-            "NULL of no attributes" => null(key, 0) => CKR_ARGUMENTS_BAD;
+            "NULL with 1 attribute" => null(key, 1) => CKR_ARGUMENTS_BAD;
+            "NULL with 0 attributes" => null(key, 0) => CKR_ARGUMENTS_BAD;
             "CK_INVALID_HANDLE" => id(CK_INVALID_HANDLE) => CKR_OBJECT_HANDLE_INVALID;
             "CK_INVALID_HANDLE, NULL" => null(CK_INVALID_HANDLE, 1) => CKR_ARGUMENTS_BAD;
-            "no object" => id(NO) => CKR_OBJECT_HANDLE_INVALID;
-            "no object, NULL" => null(NO, 1) => CKR_ARGUMENTS_BAD;
+            "unknown object handle" => id(NO) => CKR_OBJECT_HANDLE_INVALID;
+            "unknown object handle, NULL" => null(NO, 1) => CKR_ARGUMENTS_BAD;
         }
     }),
     ("size of an object", |t, r| {
@@ -227,8 +227,8 @@ pub const SCRIPTS: &[Script] = &[
         };
         rows! { r;
             "of a certificate" => of(certificate, size) => CKR_OK;
-            "without a place" => of(certificate, null()) => CKR_ARGUMENTS_BAD;
-            "of no object" => of(NO, size) => CKR_OBJECT_HANDLE_INVALID;
+            "with a NULL result pointer" => of(certificate, null()) => CKR_ARGUMENTS_BAD;
+            "unknown object handle" => of(NO, size) => CKR_OBJECT_HANDLE_INVALID;
         }
     }),
 ];

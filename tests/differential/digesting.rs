@@ -50,23 +50,23 @@ pub const SCRIPTS: &[Script] = &[
             "C_Digest, twice" => digest() => CKR_OPERATION_NOT_INITIALIZED;
             "C_DigestInit again" => init() => CKR_OK;
             "C_DigestUpdate" => update() => CKR_OK;
-            "C_DigestInit while there are parts" => init() => CKR_OPERATION_ACTIVE;
+            "C_DigestInit after a part" => init() => CKR_OPERATION_ACTIVE;
             "C_DigestFinal" => finish() => "CKR_OK, 32 bytes *";
             "C_DigestFinal, twice" => finish() => CKR_OPERATION_NOT_INITIALIZED;
-            @ init(); @ update(); "C_Digest behind C_DigestUpdate" => digest() => CKR_OPERATION_ACTIVE | "CKR_OK, 32 bytes *": FORMS;
-            "C_DigestFinal behind both" => finish() => "CKR_OK, 32 bytes *" | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+            @ init(); @ update(); "C_Digest after C_DigestUpdate" => digest() => CKR_OPERATION_ACTIVE | "CKR_OK, 32 bytes *": FORMS;
+            "C_DigestFinal after both" => finish() => "CKR_OK, 32 bytes *" | CKR_OPERATION_NOT_INITIALIZED: FORMS;
         }
         for (case, room) in [("NULL", None), ("a byte too few", Some(31))] {
             answers! { r;
-                "C_Digest behind C_DigestUpdate, NULL" => CKR_OPERATION_ACTIVE | CKR_OK: FORMS;
-                "C_Digest behind C_DigestUpdate, a byte too few" => CKR_OPERATION_ACTIVE | CKR_BUFFER_TOO_SMALL: FORMS;
+                "C_Digest after C_DigestUpdate, NULL" => CKR_OPERATION_ACTIVE | CKR_OK: FORMS;
+                "C_Digest after C_DigestUpdate, a byte too few" => CKR_OPERATION_ACTIVE | CKR_BUFFER_TOO_SMALL: FORMS;
             }
             let [behind, after] = ["C_DigestUpdate", "C_DigestFinal"]
-                .map(|name| format!("{name} behind C_Digest, {case}"));
-            let digest_after = format!("C_Digest behind C_DigestFinal behind C_Digest, {case}");
+                .map(|name| format!("{name} after C_Digest, {case}"));
+            let digest_after = format!("C_Digest after C_DigestFinal after C_Digest, {case}");
             rows! { r;
                 @ init(); @ update();
-                format!("C_Digest behind C_DigestUpdate, {case}") => s.digest_into(b"data", room).rv;
+                format!("C_Digest after C_DigestUpdate, {case}") => s.digest_into(b"data", room).rv;
                 @ finish(); @ init(); @ s.digest_into(b"data", room);
                 behind => update() => CKR_OPERATION_ACTIVE | CKR_OK: FORMS;
                 after => finish() => CKR_OPERATION_ACTIVE | "CKR_OK, 32 bytes *": FORMS;
@@ -75,8 +75,8 @@ pub const SCRIPTS: &[Script] = &[
         }
         rows! { r;
             @ init(); "C_DigestFinal alone" => finish() => "CKR_OK, 32 bytes *";
-            "no mechanism" => cancel() => CKR_ARGUMENTS_BAD;
-            @ init(); "no mechanism while digesting" => cancel() => CKR_OK | CKR_ARGUMENTS_BAD: CANCELS;
+            "NULL mechanism" => cancel() => CKR_ARGUMENTS_BAD;
+            @ init(); "NULL mechanism while digesting" => cancel() => CKR_OK | CKR_ARGUMENTS_BAD: CANCELS;
             "C_Digest after it" => digest() => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 32 bytes *": CANCELS;
         }
     }),
@@ -97,14 +97,14 @@ pub const SCRIPTS: &[Script] = &[
             "C_DigestFinal, more than enough" => session.digest_final_into(64) => "CKR_OK, length 48, written";
             "C_DigestFinal, after the digest" => session.digest_final_into(48)
                 => "CKR_OPERATION_NOT_INITIALIZED, length 48, nothing written";
-            @ init(); "no data" => call!(t, C_Digest(s, null(), 4, d, l)) => CKR_ARGUMENTS_BAD;
-            @ init(); "no length" => call!(t, C_Digest(s, d, 4, d, null())) => CKR_ARGUMENTS_BAD;
-            @ init(); "no part" => call!(t, C_DigestUpdate(s, null(), 4)) => CKR_ARGUMENTS_BAD;
-            @ init(); @ length = 64; "in the same place" => call!(t, C_Digest(s, d, 64, d, &mut length)) => CKR_OK;
-            "in the same place, digest" => shown(&data[..48]) => "48 bytes *";
+            @ init(); "NULL data" => call!(t, C_Digest(s, null(), 4, d, l)) => CKR_ARGUMENTS_BAD;
+            @ init(); "NULL length" => call!(t, C_Digest(s, d, 4, d, null())) => CKR_ARGUMENTS_BAD;
+            @ init(); "NULL part" => call!(t, C_DigestUpdate(s, null(), 4)) => CKR_ARGUMENTS_BAD;
+            @ init(); @ length = 64; "in the same buffer" => call!(t, C_Digest(s, d, 64, d, &mut length)) => CKR_OK;
+            "in the same buffer, digest" => shown(&data[..48]) => "48 bytes *";
         }
     }),
-    ("what cannot be digested", |t, r| {
+    ("unsupported digests", |t, r| {
         let s = t.user();
         let (private, other) = (s.private(RSA), t.session());
         let with_parameter = Mechanism {
@@ -118,7 +118,7 @@ pub const SCRIPTS: &[Script] = &[
             "a parameter" => other.digest_init(&with_parameter) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: DIGEST_PARAMETER;
             @ s.digest_init(CKM_SHA256); @ s.digest_update(b"data");
             "C_DigestKey of private key" => call!(t, C_DigestKey(s.handle, private)) => CKR_KEY_INDIGESTIBLE;
-            "C_DigestKey of no object" => call!(t, C_DigestKey(s.handle, NO)) => CKR_KEY_HANDLE_INVALID;
+            "C_DigestKey unknown object handle" => call!(t, C_DigestKey(s.handle, NO)) => CKR_KEY_HANDLE_INVALID;
             "the digest without it" => s.digest_final_into(32).bytes() => "CKR_OK, 32 bytes *";
         }
     }),
@@ -150,12 +150,12 @@ pub const SCRIPTS: &[Script] = &[
             "the end is written" => first[4990..4999] != [0; 9] => true;
             "and no more" => first[4999] == 0 => true;
             "no bytes" => call!(t, C_GenerateRandom(s, b, 0)) => CKR_OK;
-            "no place" => call!(t, C_GenerateRandom(s, null(), 4)) => CKR_ARGUMENTS_BAD;
-            "no place for none" => call!(t, C_GenerateRandom(s, null(), 0)) => CKR_ARGUMENTS_BAD;
-            "no session" => call!(t, C_GenerateRandom(NO, b, 4)) => CKR_SESSION_HANDLE_INVALID;
+            "NULL result pointer" => call!(t, C_GenerateRandom(s, null(), 4)) => CKR_ARGUMENTS_BAD;
+            "NULL for 0 bytes" => call!(t, C_GenerateRandom(s, null(), 0)) => CKR_ARGUMENTS_BAD;
+            "invalid session handle" => call!(t, C_GenerateRandom(NO, b, 4)) => CKR_SESSION_HANDLE_INVALID;
             "a seed" => call!(t, C_SeedRandom(s, b, 16)) => CKR_RANDOM_SEED_NOT_SUPPORTED | CKR_OK: SEED;
-            "no seed" => call!(t, C_SeedRandom(s, null(), 16)) => CKR_ARGUMENTS_BAD;
-            "a seed in no session" => call!(t, C_SeedRandom(NO, b, 16)) => CKR_SESSION_HANDLE_INVALID;
+            "NULL seed" => call!(t, C_SeedRandom(s, null(), 16)) => CKR_ARGUMENTS_BAD;
+            "a seed, invalid session handle" => call!(t, C_SeedRandom(NO, b, 16)) => CKR_SESSION_HANDLE_INVALID;
         }
     }),
 ];

@@ -31,9 +31,9 @@ pub const SCRIPTS: &[Script] = &[
         }
         of_sessions(t, r, 1);
     }),
-    ("no session of that handle", |t, r| {
+    ("invalid session handle", |t, r| {
         answers! { r;
-            "C_SignInit: no mechanism" => CKR_SESSION_HANDLE_INVALID | CKR_ARGUMENTS_BAD: TWO_ERRORS;
+            "C_SignInit: NULL mechanism" => CKR_SESSION_HANDLE_INVALID | CKR_ARGUMENTS_BAD: TWO_ERRORS;
             "C_InitPIN" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
             "C_SetPIN" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
             "C_Encrypt*" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
@@ -63,7 +63,7 @@ pub const SCRIPTS: &[Script] = &[
         };
         let (a, reserved) = (&raw mut attribute, ptr::from_ref(t).cast_mut().cast());
         calls! { t, r;
-            "not in pReserved": C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, reserved) => CKR_ARGUMENTS_BAD | CKR_NO_EVENT: RESERVED;
+            "pReserved that is not NULL": C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, reserved) => CKR_ARGUMENTS_BAD | CKR_NO_EVENT: RESERVED;
             "pTemplate": C_SetAttributeValue(s, public, null(), 1) => CKR_ARGUMENTS_BAD;
             "pTemplate": C_CreateObject(s, null(), 1, &mut handle) => CKR_ARGUMENTS_BAD;
             "phObject": C_CreateObject(s, a, 1, null()) => CKR_ARGUMENTS_BAD;
@@ -124,7 +124,7 @@ fn of_sessions(module: &Module, r: &mut Report, s: CK_SESSION_HANDLE) {
         C_DigestKey(s, 1);
         C_DigestFinal(s, b, l);
         C_SignInit(s, m, 1);
-        "no mechanism": C_SignInit(s, null(), 1);
+        "NULL mechanism": C_SignInit(s, null(), 1);
         C_Sign(s, b, 4, b, l);
         C_SignUpdate(s, b, 4);
         C_SignFinal(s, b, l);

@@ -123,7 +123,7 @@ pub const SCRIPTS: &[Script] = &[
                 "CKA_ISSUER and CKA_SERIAL_NUMBER",
                 &[CKA_ISSUER, CKA_SERIAL_NUMBER],
             ),
-            ("all that NSS asks", &OF_NSS),
+            ("as requested by NSS", &OF_NSS),
         ] {
             let mut template: Template = ids.iter().map(|id| (*id, value(*id))).collect();
             template.push(class.clone());
@@ -191,11 +191,11 @@ pub const SCRIPTS: &[Script] = &[
         let session = t.session();
         let (s, mut object, mut count) = (session.handle, 0, 0);
         rows! { r;
-            "C_FindObjectsInit, NULL of 1 attribute" => call!(t, C_FindObjectsInit(s, null(), 1)) => CKR_ARGUMENTS_BAD;
+            "C_FindObjectsInit, NULL with 1 attribute" => call!(t, C_FindObjectsInit(s, null(), 1)) => CKR_ARGUMENTS_BAD;
             "C_FindObjectsFinal after it" => session.find_final() => CKR_OPERATION_NOT_INITIALIZED;
-            "C_FindObjectsInit, NULL of no attributes" => call!(t, C_FindObjectsInit(s, null(), 0)) => CKR_OK;
-            "C_FindObjects without a place for objects" => call!(t, C_FindObjects(s, null(), 1, &mut count)) => CKR_ARGUMENTS_BAD;
-            "C_FindObjects without a place for the count" => call!(t, C_FindObjects(s, &mut object, 1, null())) => CKR_ARGUMENTS_BAD;
+            "C_FindObjectsInit, NULL with 0 attributes" => call!(t, C_FindObjectsInit(s, null(), 0)) => CKR_OK;
+            "C_FindObjects with NULL for the objects" => call!(t, C_FindObjects(s, null(), 1, &mut count)) => CKR_ARGUMENTS_BAD;
+            "C_FindObjects with NULL for the count" => call!(t, C_FindObjects(s, &mut object, 1, null())) => CKR_ARGUMENTS_BAD;
             "C_FindObjects, none wanted" => call!(t, C_FindObjects(s, &mut object, 0, &mut count)) => CKR_OK;
             "C_FindObjectsFinal" => session.find_final() => CKR_OK;
         }

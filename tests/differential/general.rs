@@ -19,7 +19,7 @@ pub const SCRIPTS: &[Script] = &[
             "C_Finalize" => t.finalize() => CKR_OK;
             "C_Finalize, twice" => t.finalize() => CKR_CRYPTOKI_NOT_INITIALIZED;
             "C_Initialize after C_Finalize" => t.initialize() => CKR_OK;
-            "C_GetFunctionList without a place" => call!(t, C_GetFunctionList(null())) => CKR_ARGUMENTS_BAD;
+            "C_GetFunctionList with a NULL result pointer" => call!(t, C_GetFunctionList(null())) => CKR_ARGUMENTS_BAD;
         }
     }),
     ("arguments of C_Initialize", |t, r| {
@@ -49,7 +49,7 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     // Nothing outlives a C_Finalize.
-    ("another C_Initialize", |t, r| {
+    ("second C_Initialize", |t, r| {
         let old = t.user();
         t.finalize();
         t.initialize();
@@ -64,7 +64,7 @@ pub const SCRIPTS: &[Script] = &[
             "C_GetInfo" => call!(t, C_GetInfo(&mut info)) => CKR_OK;
             "flags" => info.flags => 0;
             "version" => format!("{}.{}", info.cryptokiVersion.major, info.cryptokiVersion.minor) => "3.2" | "2.40": NEWER_STANDARD;
-            "C_GetInfo without a place" => call!(t, C_GetInfo(null())) => CKR_ARGUMENTS_BAD;
+            "C_GetInfo with a NULL result pointer" => call!(t, C_GetInfo(null())) => CKR_ARGUMENTS_BAD;
         }
     }),
     ("slots", |t, r| {
@@ -72,15 +72,15 @@ pub const SCRIPTS: &[Script] = &[
         let place = slots.as_mut_ptr();
         let c = &raw mut count;
         rows! { r;
-            "question for the count" => call!(t, C_GetSlotList(CK_FALSE, null(), c)) => CKR_OK;
-            "question for the count, count" => count => 1 | 2: SLOTS;
-            @ count = 0; "question for the count with tokens" => call!(t, C_GetSlotList(CK_TRUE, null(), c)) => CKR_OK;
-            "question for the count with tokens, count" => count => 1 | 2: SLOTS;
+            "asking for the count" => call!(t, C_GetSlotList(CK_FALSE, null(), c)) => CKR_OK;
+            "asking for the count, count" => count => 1 | 2: SLOTS;
+            @ count = 0; "asking for the count with tokens" => call!(t, C_GetSlotList(CK_TRUE, null(), c)) => CKR_OK;
+            "asking for the count with tokens, count" => count => 1 | 2: SLOTS;
             @ count = 16; "list" => call!(t, C_GetSlotList(CK_FALSE, place, c)) => CKR_OK;
             "list, count" => count => 1 | 2: SLOTS;
-            @ count = 0; "room for none" => call!(t, C_GetSlotList(CK_TRUE, place, c)) => CKR_BUFFER_TOO_SMALL;
-            "room for none, count" => count => 1 | 2: SLOTS;
-            "no place for the count" => call!(t, C_GetSlotList(CK_FALSE, null(), null())) => CKR_ARGUMENTS_BAD;
+            @ count = 0; "no room" => call!(t, C_GetSlotList(CK_TRUE, place, c)) => CKR_BUFFER_TOO_SMALL;
+            "no room, count" => count => 1 | 2: SLOTS;
+            "NULL for the count" => call!(t, C_GetSlotList(CK_FALSE, null(), null())) => CKR_ARGUMENTS_BAD;
             @ count = 16; @ call!(t, C_GetSlotList(CK_FALSE, place, c));
             "the token's slot is among all" => slots[..count as usize].contains(&t.slot()) => true;
         }
@@ -93,10 +93,10 @@ pub const SCRIPTS: &[Script] = &[
             "CKF_TOKEN_PRESENT" => info.flags & CKF_TOKEN_PRESENT != 0 => true;
             "CKF_REMOVABLE_DEVICE" => info.flags & CKF_REMOVABLE_DEVICE != 0 => false;
             "CKF_HW_SLOT" => info.flags & CKF_HW_SLOT != 0 => false;
-            "C_GetSlotInfo of no slot" => call!(t, C_GetSlotInfo(NO, &mut info)) => CKR_SLOT_ID_INVALID;
-            "C_GetSlotInfo without a place" => call!(t, C_GetSlotInfo(slot, null())) => CKR_ARGUMENTS_BAD;
-            "C_GetTokenInfo of no slot" => call!(t, C_GetTokenInfo(NO, &mut CK_TOKEN_INFO::default())) => CKR_SLOT_ID_INVALID;
-            "C_GetTokenInfo without a place" => call!(t, C_GetTokenInfo(slot, null())) => CKR_ARGUMENTS_BAD;
+            "C_GetSlotInfo invalid slot ID" => call!(t, C_GetSlotInfo(NO, &mut info)) => CKR_SLOT_ID_INVALID;
+            "C_GetSlotInfo with a NULL result pointer" => call!(t, C_GetSlotInfo(slot, null())) => CKR_ARGUMENTS_BAD;
+            "C_GetTokenInfo invalid slot ID" => call!(t, C_GetTokenInfo(NO, &mut CK_TOKEN_INFO::default())) => CKR_SLOT_ID_INVALID;
+            "C_GetTokenInfo with a NULL result pointer" => call!(t, C_GetTokenInfo(slot, null())) => CKR_ARGUMENTS_BAD;
         }
     }),
     ("token", |t, r| {
@@ -150,7 +150,7 @@ pub const SCRIPTS: &[Script] = &[
         let wait = |slot| call!(t, C_WaitForSlotEvent(CKF_DONT_BLOCK, slot, null()));
         rows! { r;
             "without waiting" => wait(&mut slot) => CKR_NO_EVENT;
-            "without a place" => wait(null()) => CKR_ARGUMENTS_BAD | CKR_NO_EVENT: NO_PLACE;
+            "with a NULL result pointer" => wait(null()) => CKR_ARGUMENTS_BAD | CKR_NO_EVENT: NO_PLACE;
         }
     }),
 ];
@@ -216,11 +216,11 @@ fn mechanisms(t: &Module, r: &mut Report) {
     let (mut info, mut room, mut count) = (CK_MECHANISM_INFO::default(), [0; 1], 0);
     rows! { r;
         "others are listed" => listed.iter().any(|listed| !OURS.contains(listed)) => false | true: READ_ONLY;
-        "an unknown one" => call!(t, C_GetMechanismInfo(slot, 0x7fff_0000, &mut info)) => CKR_MECHANISM_INVALID;
-        "of no slot" => call!(t, C_GetMechanismInfo(NO, CKM_RSA_PKCS, &mut info)) => CKR_SLOT_ID_INVALID;
-        "C_GetMechanismInfo without a place" => call!(t, C_GetMechanismInfo(slot, CKM_RSA_PKCS, null())) => CKR_ARGUMENTS_BAD;
-        "C_GetMechanismList of no slot" => call!(t, C_GetMechanismList(NO, null(), &mut count)) => CKR_SLOT_ID_INVALID;
-        "C_GetMechanismList without a place for the count" => call!(t, C_GetMechanismList(slot, null(), null())) => CKR_ARGUMENTS_BAD;
+        "unknown mechanism" => call!(t, C_GetMechanismInfo(slot, 0x7fff_0000, &mut info)) => CKR_MECHANISM_INVALID;
+        "invalid slot ID" => call!(t, C_GetMechanismInfo(NO, CKM_RSA_PKCS, &mut info)) => CKR_SLOT_ID_INVALID;
+        "C_GetMechanismInfo with a NULL result pointer" => call!(t, C_GetMechanismInfo(slot, CKM_RSA_PKCS, null())) => CKR_ARGUMENTS_BAD;
+        "C_GetMechanismList invalid slot ID" => call!(t, C_GetMechanismList(NO, null(), &mut count)) => CKR_SLOT_ID_INVALID;
+        "C_GetMechanismList with NULL for the count" => call!(t, C_GetMechanismList(slot, null(), null())) => CKR_ARGUMENTS_BAD;
         @ count = 1;
         "C_GetMechanismList with room for one" => call!(t, C_GetMechanismList(slot, room.as_mut_ptr(), &mut count))
             => CKR_BUFFER_TOO_SMALL;

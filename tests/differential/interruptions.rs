@@ -70,7 +70,7 @@ macro_rules! failures {
 }
 
 pub const SCRIPTS: &[Script] = &[
-    ("read/write sessions refused by the setting", |t, r| {
+    ("read/write sessions disabled", |t, r| {
         initialize_without(t, SESSIONS_SETTING);
         let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION, 0);
         calls! { t, r; "CKF_RW_SESSION": C_OpenSession(1, flags, null(), None, &mut session) => CKR_TOKEN_WRITE_PROTECTED; }
@@ -100,10 +100,10 @@ pub const SCRIPTS: &[Script] = &[
         calls! { t, r;
             "of a digest": C_GetOperationState(s, p, l) => CKR_STATE_UNSAVEABLE;
             "of a digest, for the length": C_GetOperationState(s, null(), l) => CKR_STATE_UNSAVEABLE;
-            "no length": C_GetOperationState(s, p, null()) => CKR_ARGUMENTS_BAD;
+            "NULL length": C_GetOperationState(s, p, null()) => CKR_ARGUMENTS_BAD;
         }
     }),
-    ("read/write sessions, and the user is logged in", |t, r| {
+    ("read/write sessions only, user logged in", |t, r| {
         t.initialize();
         let session = t.read_write();
         session.login();
@@ -113,7 +113,7 @@ pub const SCRIPTS: &[Script] = &[
             "CKU_SO": C_LoginUser(s, CKU_SO, null(), 0, null(), 0) => CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
         }
     }),
-    ("a key of a size that the token does not have", |t, r| {
+    ("unsupported key size", |t, r| {
         t.initialize();
         let session = t.session();
         let (s, key) = (session.handle, session.create(&public_key(128)).unwrap());
@@ -140,7 +140,7 @@ pub const SCRIPTS: &[Script] = &[
         service.inject(Effect::WrongSignature).unwrap();
         rows! { r; "C_Sign: a signature that does not verify" => sign(key) => CKR_DEVICE_ERROR; }
     }),
-    ("another thread ends a call that waits", |t, r| {
+    ("call ended by another thread", |t, r| {
         let service = own_service();
         type End = fn(Session) -> Rv;
         let ends: [(&str, End); 4] = [

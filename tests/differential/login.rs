@@ -45,7 +45,7 @@ pub const SCRIPTS: &[Script] = &[
     ("no PIN", |t, r| {
         let session = t.session();
         rows! { r;
-            "NULL of 4 bytes" => call!(t, C_Login(session.handle, CKU_USER, null(), 4)) => CKR_ARGUMENTS_BAD;
+            "NULL with 4 bytes" => call!(t, C_Login(session.handle, CKU_USER, null(), 4)) => CKR_ARGUMENTS_BAD;
             "NULL" => call!(t, C_Login(session.handle, CKU_USER, null(), 0)) => CKR_OK | CKR_ARGUMENTS_BAD: NO_PIN;
             @ session.logout();
             "of no bytes" => session.login_as(CKU_USER, b"") => CKR_OK | CKR_PIN_INCORRECT: NO_PIN;
@@ -59,8 +59,8 @@ pub const SCRIPTS: &[Script] = &[
             "CKU_CONTEXT_SPECIFIC" => login(read_only, CKU_CONTEXT_SPECIFIC) => CKR_OPERATION_NOT_INITIALIZED;
             "an unknown user" => login(read_only, 99) => CKR_USER_TYPE_INVALID;
             @ read_only.login();
-            "CKU_SO beside the user" => login(read_only, CKU_SO) => CKR_SESSION_READ_ONLY_EXISTS;
-            "CKU_CONTEXT_SPECIFIC beside the user" => login(read_only, CKU_CONTEXT_SPECIFIC) => CKR_OPERATION_NOT_INITIALIZED;
+            "CKU_SO while the user is logged in" => login(read_only, CKU_SO) => CKR_SESSION_READ_ONLY_EXISTS;
+            "CKU_CONTEXT_SPECIFIC while the user is logged in" => login(read_only, CKU_CONTEXT_SPECIFIC) => CKR_OPERATION_NOT_INITIALIZED;
         }
         read_only.close();
         let read_write = t.read_write();
@@ -81,7 +81,7 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     // Handles of private objects and operations with them (PKCS #11 3.2, section 5.6.10).
-    ("what logout takes away", |t, r| {
+    ("effects of logout", |t, r| {
         let s = t.user();
         let key = s.key(RSA);
         let label = |object| s.attribute(object, CKA_LABEL).map(drop);

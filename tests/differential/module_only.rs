@@ -37,11 +37,11 @@ const SCRIPTS: &[Script] = &[
         let (list, mut version) = (list.as_mut_ptr(), CK_VERSION { major: 3, minor: 1 });
         let [name, other] = [c"PKCS 11", c"another"].map(|name| name.as_ptr().cast_mut().cast());
         calls! { t, r;
-            "without a place for the count": C_GetInterfaceList(list, null()) => CKR_ARGUMENTS_BAD;
-            "question for the count": C_GetInterfaceList(null(), &mut count) => CKR_OK;
+            "with NULL for the count": C_GetInterfaceList(list, null()) => CKR_ARGUMENTS_BAD;
+            "asking for the count": C_GetInterfaceList(null(), &mut count) => CKR_OK;
             @ count = 2; "room for too few": C_GetInterfaceList(list, &mut count) => CKR_BUFFER_TOO_SMALL;
             "room for all": C_GetInterfaceList(list, &mut count) => CKR_OK;
-            "without a place": C_GetInterface(name, null(), null(), 0) => CKR_ARGUMENTS_BAD;
+            "with a NULL result pointer": C_GetInterface(name, null(), null(), 0) => CKR_ARGUMENTS_BAD;
             "any": C_GetInterface(null(), null(), &mut interface, 0) => CKR_OK;
             "by name": C_GetInterface(name, null(), &mut interface, 0) => CKR_OK;
             "another name": C_GetInterface(other, null(), &mut interface, 0) => CKR_ARGUMENTS_BAD;
@@ -54,7 +54,7 @@ const SCRIPTS: &[Script] = &[
         answers! { r; "*" => CKR_CRYPTOKI_NOT_INITIALIZED; }
         each(t, r, 1);
     }),
-    ("no session of that handle", |t, r| {
+    ("invalid session handle", |t, r| {
         answers! { r;
             "C_*crypt*" => CKR_FUNCTION_NOT_SUPPORTED;
             "C_*capsulateKey" => CKR_FUNCTION_NOT_SUPPORTED;
@@ -82,21 +82,21 @@ const SCRIPTS: &[Script] = &[
         let session = t.logged_in().unwrap();
         each(t, r, session.handle);
     }),
-    ("login with a name", |t, r| {
+    ("login with a user name", |t, r| {
         t.initialize();
         let (s, mut flags, last) = (t.session().handle, 0, CKS_LAST_VALIDATION_OK);
         let [pin, name] =
             [c"CONFIG", c"another organization"].map(|text| text.as_ptr().cast_mut().cast());
         calls! { t, r;
-            "no PIN of 6 bytes": C_LoginUser(s, CKU_USER, null(), 6, name, 20) => CKR_ARGUMENTS_BAD;
-            "no name of 20 bytes": C_LoginUser(s, CKU_USER, pin, 6, null(), 20) => CKR_ARGUMENTS_BAD;
+            "NULL PIN with 6 bytes": C_LoginUser(s, CKU_USER, null(), 6, name, 20) => CKR_ARGUMENTS_BAD;
+            "NULL name with 20 bytes": C_LoginUser(s, CKU_USER, pin, 6, null(), 20) => CKR_ARGUMENTS_BAD;
             "a huge PIN": C_LoginUser(s, CKU_USER, pin, HUGE, name, 20) => CKR_ARGUMENTS_BAD;
             "another organization": C_LoginUser(s, CKU_USER, pin, 6, name, 20) => CKR_PIN_INCORRECT;
             "an unknown user type": C_LoginUser(s, 99, pin, 6, null(), 0) => CKR_USER_TYPE_INVALID;
             "CKU_SO": C_LoginUser(s, CKU_SO, pin, 6, null(), 0) => CKR_SESSION_READ_ONLY_EXISTS;
             "no name": C_LoginUser(s, CKU_USER, pin, 6, null(), 0) => CKR_OK;
             "twice": C_LoginUser(s, CKU_USER, pin, 6, null(), 0) => CKR_USER_ALREADY_LOGGED_IN;
-            "no place": C_GetSessionValidationFlags(s, last, null()) => CKR_ARGUMENTS_BAD;
+            "NULL result pointer": C_GetSessionValidationFlags(s, last, null()) => CKR_ARGUMENTS_BAD;
             "an unknown type": C_GetSessionValidationFlags(s, 99, &mut flags) => CKR_ARGUMENTS_BAD;
         }
     }),
@@ -119,37 +119,37 @@ const SCRIPTS: &[Script] = &[
         let (mut bytes, mut length) = ([0x5a_u8; 256], 256);
         let (b, l) = (bytes.as_mut_ptr(), &raw mut length);
         calls! { t, r;
-            "no mechanism": C_MessageSignInit(s, null(), key) => CKR_ARGUMENTS_BAD;
-            "no object": C_MessageSignInit(s, m, NO) => CKR_KEY_HANDLE_INVALID;
+            "NULL mechanism": C_MessageSignInit(s, null(), key) => CKR_ARGUMENTS_BAD;
+            "unknown object handle": C_MessageSignInit(s, m, NO) => CKR_KEY_HANDLE_INVALID;
             "a public key": C_MessageSignInit(s, m, public) => CKR_KEY_FUNCTION_NOT_PERMITTED;
             "a key of another type": C_MessageSignInit(s, e, key) => CKR_KEY_TYPE_INCONSISTENT;
             "a private key": C_MessageSignInit(s, m, key) => CKR_OK;
             "twice": C_MessageSignInit(s, m, key) => CKR_OPERATION_ACTIVE;
             "a parameter": C_SignMessage(s, b.cast(), 1, b, 1, b, l) => CKR_MECHANISM_PARAM_INVALID;
-            "no data of 1 byte": C_SignMessage(s, null(), 0, null(), 1, b, l) => CKR_ARGUMENTS_BAD;
+            "NULL data with 1 bytes": C_SignMessage(s, null(), 0, null(), 1, b, l) => CKR_ARGUMENTS_BAD;
             "huge data": C_SignMessage(s, null(), 0, b, HUGE, b, l) => CKR_ARGUMENTS_BAD;
-            "no length": C_SignMessage(s, null(), 0, b, 1, b, null()) => CKR_ARGUMENTS_BAD;
-            "question for the length": C_SignMessage(s, null(), 0, b, 1, null(), l) => CKR_OK;
+            "NULL length": C_SignMessage(s, null(), 0, b, 1, b, null()) => CKR_ARGUMENTS_BAD;
+            "asking for the length": C_SignMessage(s, null(), 0, b, 1, null(), l) => CKR_OK;
             "a byte too few": C_SignMessage(s, null(), 0, b, 1, b, &mut 255) => CKR_BUFFER_TOO_SMALL;
             "a signature": C_SignMessage(s, null(), 0, b, 1, b, l) => CKR_OK;
             "another": C_SignMessage(s, null(), 0, b, 1, b, l) => CKR_OK;
             "no message": C_SignMessageNext(s, null(), 0, b, 1, null(), null()) => CKR_OPERATION_NOT_INITIALIZED;
             "a parameter": C_SignMessageBegin(s, b.cast(), 1) => CKR_MECHANISM_PARAM_INVALID;
-            "in a process": C_SignMessageBegin(s, null(), 0) => CKR_OK;
+            "in a message-based process": C_SignMessageBegin(s, null(), 0) => CKR_OK;
             "twice": C_SignMessageBegin(s, null(), 0) => CKR_OPERATION_ACTIVE;
-            "a message in parts is active": C_SignMessage(s, null(), 0, b, 1, b, l) => CKR_OPERATION_ACTIVE;
+            "a multi-part message is active": C_SignMessage(s, null(), 0, b, 1, b, l) => CKR_OPERATION_ACTIVE;
             "a part": C_SignMessageNext(s, null(), 0, b, 1, null(), null()) => CKR_OK;
-            "question for the length": C_SignMessageNext(s, null(), 0, b, 1, null(), l) => CKR_OK;
+            "asking for the length": C_SignMessageNext(s, null(), 0, b, 1, null(), l) => CKR_OK;
             "the last part": C_SignMessageNext(s, null(), 0, b, 1, b, l) => CKR_OK;
-            "behind the last": C_SignMessageNext(s, null(), 0, b, 1, b, l) => CKR_OPERATION_NOT_INITIALIZED;
+            "after the last part": C_SignMessageNext(s, null(), 0, b, 1, b, l) => CKR_OPERATION_NOT_INITIALIZED;
             "again": C_SignMessageBegin(s, null(), 0) => CKR_OK;
-            "no part of 1 byte": C_SignMessageNext(s, null(), 0, null(), 1, null(), null()) => CKR_ARGUMENTS_BAD;
+            "NULL part with 1 bytes": C_SignMessageNext(s, null(), 0, null(), 1, null(), null()) => CKR_ARGUMENTS_BAD;
             "after that": C_SignMessageNext(s, null(), 0, b, 1, b, l) => CKR_OPERATION_NOT_INITIALIZED;
             "a process": C_MessageSignFinal(s) => CKR_OK;
             "twice": C_MessageSignFinal(s) => CKR_OPERATION_NOT_INITIALIZED;
             "after the end": C_SignMessage(s, null(), 0, b, 1, b, l) => CKR_OPERATION_NOT_INITIALIZED;
             "a new process": C_MessageSignInit(s, m, key) => CKR_OK;
-            "no mechanism, in a process": C_MessageSignInit(s, null(), key) => CKR_OK;
+            "NULL mechanism, in a message-based process": C_MessageSignInit(s, null(), key) => CKR_OK;
             "after being cancelled": C_MessageSignFinal(s) => CKR_OPERATION_NOT_INITIALIZED;
         }
     }),
@@ -166,34 +166,34 @@ const SCRIPTS: &[Script] = &[
         let (mut data, v) = (*b"data", signature.as_mut_ptr());
         let (d, rest) = (data.as_mut_ptr(), data[2..].as_mut_ptr());
         calls! { t, r;
-            "no mechanism": C_MessageVerifyInit(s, null(), public) => CKR_ARGUMENTS_BAD;
-            "no object": C_MessageVerifyInit(s, m, NO) => CKR_KEY_HANDLE_INVALID;
+            "NULL mechanism": C_MessageVerifyInit(s, null(), public) => CKR_ARGUMENTS_BAD;
+            "unknown object handle": C_MessageVerifyInit(s, m, NO) => CKR_KEY_HANDLE_INVALID;
             "a certificate": C_MessageVerifyInit(s, m, certificate) => CKR_KEY_HANDLE_INVALID;
             "a key of another type": C_MessageVerifyInit(s, e, public) => CKR_KEY_TYPE_INCONSISTENT;
             "a public key": C_MessageVerifyInit(s, m, public) => CKR_OK;
             "twice": C_MessageVerifyInit(s, m, public) => CKR_OPERATION_ACTIVE;
             "a parameter": C_VerifyMessage(s, d.cast(), 0, d, 4, v, 256) => CKR_MECHANISM_PARAM_INVALID;
-            "no data of 4 bytes": C_VerifyMessage(s, null(), 0, null(), 4, v, 256) => CKR_ARGUMENTS_BAD;
+            "NULL data with 4 bytes": C_VerifyMessage(s, null(), 0, null(), 4, v, 256) => CKR_ARGUMENTS_BAD;
             "huge data": C_VerifyMessage(s, null(), 0, d, HUGE, v, 256) => CKR_ARGUMENTS_BAD;
-            "no signature": C_VerifyMessage(s, null(), 0, d, 4, null(), 256) => CKR_ARGUMENTS_BAD;
+            "NULL signature": C_VerifyMessage(s, null(), 0, d, 4, null(), 256) => CKR_ARGUMENTS_BAD;
             "a byte too few": C_VerifyMessage(s, null(), 0, d, 4, v, 255) => CKR_SIGNATURE_LEN_RANGE;
             "other data": C_VerifyMessage(s, null(), 0, d, 3, v, 256) => CKR_SIGNATURE_INVALID;
             "the data": C_VerifyMessage(s, null(), 0, d, 4, v, 256) => CKR_OK;
             "no message": C_VerifyMessageNext(s, null(), 0, d, 4, null(), 0) => CKR_OPERATION_NOT_INITIALIZED;
             "a parameter": C_VerifyMessageBegin(s, d.cast(), 1) => CKR_MECHANISM_PARAM_INVALID;
-            "in a process": C_VerifyMessageBegin(s, null(), 0) => CKR_OK;
+            "in a message-based process": C_VerifyMessageBegin(s, null(), 0) => CKR_OK;
             "twice": C_VerifyMessageBegin(s, null(), 0) => CKR_OPERATION_ACTIVE;
-            "a message in parts is active": C_VerifyMessage(s, null(), 0, d, 4, v, 256) => CKR_OPERATION_ACTIVE;
+            "a multi-part message is active": C_VerifyMessage(s, null(), 0, d, 4, v, 256) => CKR_OPERATION_ACTIVE;
             "a part": C_VerifyMessageNext(s, null(), 0, d, 2, null(), 0) => CKR_OK;
             "the last part": C_VerifyMessageNext(s, null(), 0, rest, 2, v, 256) => CKR_OK;
-            "behind the last": C_VerifyMessageNext(s, null(), 0, rest, 2, v, 256) => CKR_OPERATION_NOT_INITIALIZED;
+            "after the last part": C_VerifyMessageNext(s, null(), 0, rest, 2, v, 256) => CKR_OPERATION_NOT_INITIALIZED;
             "again": C_VerifyMessageBegin(s, null(), 0) => CKR_OK;
-            "no part of 1 byte": C_VerifyMessageNext(s, null(), 0, null(), 1, null(), 0) => CKR_ARGUMENTS_BAD;
+            "NULL part with 1 bytes": C_VerifyMessageNext(s, null(), 0, null(), 1, null(), 0) => CKR_ARGUMENTS_BAD;
             "a process": C_MessageVerifyFinal(s) => CKR_OK;
             "twice": C_MessageVerifyFinal(s) => CKR_OPERATION_NOT_INITIALIZED;
         }
     }),
-    ("a signature told at first", |t, r| {
+    ("signature before the data", |t, r| {
         let session = t.logged_in().unwrap();
         let (s, public) = (session.handle, session.public(RSA));
         let mut mechanisms = [CKM_SHA256_RSA_PKCS, CKM_ECDSA].map(|id| Mechanism::from(id).raw());
@@ -207,10 +207,10 @@ const SCRIPTS: &[Script] = &[
             assert_eq!(rv, CKR_OK);
         };
         calls! { t, r;
-            "no mechanism": C_VerifySignatureInit(s, null(), public, v, 256) => CKR_ARGUMENTS_BAD;
-            "no signature": C_VerifySignatureInit(s, m, public, null(), 256) => CKR_ARGUMENTS_BAD;
+            "NULL mechanism": C_VerifySignatureInit(s, null(), public, v, 256) => CKR_ARGUMENTS_BAD;
+            "NULL signature": C_VerifySignatureInit(s, m, public, null(), 256) => CKR_ARGUMENTS_BAD;
             "a huge signature": C_VerifySignatureInit(s, m, public, v, HUGE) => CKR_ARGUMENTS_BAD;
-            "no object": C_VerifySignatureInit(s, m, NO, v, 256) => CKR_KEY_HANDLE_INVALID;
+            "unknown object handle": C_VerifySignatureInit(s, m, NO, v, 256) => CKR_KEY_HANDLE_INVALID;
             "a key of another type": C_VerifySignatureInit(s, e, public, v, 256) => CKR_KEY_TYPE_INCONSISTENT;
             "a signature": C_VerifySignatureInit(s, m, public, v, 256) => CKR_OK;
             "twice": C_VerifySignatureInit(s, m, public, v, 256) => CKR_OPERATION_ACTIVE;
@@ -218,13 +218,13 @@ const SCRIPTS: &[Script] = &[
             "twice": C_VerifySignature(s, d, 4) => CKR_OPERATION_NOT_INITIALIZED;
             @ begin(256); "other data": C_VerifySignature(s, d, 3) => CKR_SIGNATURE_INVALID;
             @ begin(255); "a signature that is a byte too short": C_VerifySignature(s, d, 4) => CKR_SIGNATURE_LEN_RANGE;
-            @ begin(256); "no data of 4 bytes": C_VerifySignature(s, null(), 4) => CKR_ARGUMENTS_BAD;
+            @ begin(256); "NULL data with 4 bytes": C_VerifySignature(s, null(), 4) => CKR_ARGUMENTS_BAD;
             @ begin(256); "huge data": C_VerifySignature(s, d, HUGE) => CKR_ARGUMENTS_BAD;
             @ begin(256); "a part": C_VerifySignatureUpdate(s, d, 4) => CKR_OK;
             "the data": C_VerifySignatureFinal(s) => CKR_OK;
             "twice": C_VerifySignatureFinal(s) => CKR_OPERATION_NOT_INITIALIZED;
             @ begin(256); "no data": C_VerifySignatureFinal(s) => CKR_SIGNATURE_INVALID;
-            @ begin(256); "no part of 4 bytes": C_VerifySignatureUpdate(s, null(), 4) => CKR_ARGUMENTS_BAD;
+            @ begin(256); "NULL part with 4 bytes": C_VerifySignatureUpdate(s, null(), 4) => CKR_ARGUMENTS_BAD;
             @ begin(256); "a huge part": C_VerifySignatureUpdate(s, d, HUGE) => CKR_ARGUMENTS_BAD;
             @ begin(256); "begun by C_VerifySignatureInit": C_Verify(s, d, 4, v, 256) => CKR_OPERATION_NOT_INITIALIZED;
             "begun by C_VerifySignatureInit": C_VerifyUpdate(s, d, 4) => CKR_OPERATION_NOT_INITIALIZED;
@@ -236,7 +236,7 @@ const SCRIPTS: &[Script] = &[
         }
     }),
     // Lengths and counts that no memory has.
-    ("more than there can be", |t, r| {
+    ("too long or too many", |t, r| {
         t.initialize();
         let session = t.session();
         let (s, mut bytes, mut length, mut handle) = (session.handle, [0_u8; 256], 256, 0);

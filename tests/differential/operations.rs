@@ -27,7 +27,7 @@ pub const SCRIPTS: &[Script] = &[
             "C_Sign, twice" => sign() => CKR_OPERATION_NOT_INITIALIZED;
             "C_SignInit again" => init() => CKR_OK;
             "C_SignUpdate" => update() => CKR_OK;
-            "C_SignInit while there are parts" => init() => CKR_OPERATION_ACTIVE;
+            "C_SignInit after a part" => init() => CKR_OPERATION_ACTIVE;
             "C_SignUpdate, twice" => update() => CKR_OK;
             "C_SignFinal" => finish() => "CKR_OK, 256 bytes";
             "C_SignFinal, twice" => finish() => CKR_OPERATION_NOT_INITIALIZED;
@@ -80,7 +80,7 @@ pub const SCRIPTS: &[Script] = &[
             "the end" => length(s.sign_final()) => "CKR_OK, 256 bytes";
         }
     }),
-    ("parts and one part", |t, r| {
+    ("mixing C_Sign and C_SignUpdate", |t, r| {
         let key = t.user().private(RSA);
         let begun = || initialized(t, CKM_SHA256_RSA_PKCS, key);
         let s = begun();
@@ -119,10 +119,10 @@ pub const SCRIPTS: &[Script] = &[
             }
         }
         let s = begun();
-        rows! { r; @ s.sign_final_into(None); "C_Sign after a question of C_SignFinal" => length(s.sign(b"data")) => "CKR_OK, 256 bytes"; }
+        rows! { r; @ s.sign_final_into(None); "C_Sign after asking C_SignFinal for the length" => length(s.sign(b"data")) => "CKR_OK, 256 bytes"; }
     }),
     // The mechanisms that sign a digest are for one part only (PKCS #11 3.2, sections 6.1 and 6.3).
-    ("parts where one is due", |t, r| {
+    ("several parts for a single-part mechanism", |t, r| {
         let user = t.user();
         let digest = SHA256.digest(b"message");
         for (label, mechanism, data) in [
@@ -156,20 +156,20 @@ pub const SCRIPTS: &[Script] = &[
         let sessions = [begun(), begun(), begun(), begun(), begun()];
         let [cancelled, sign, no_length, update, finish] = sessions.map(|session| session.handle);
         rows! { r;
-            "C_SignInit without a mechanism" => call!(t, C_SignInit(t.session().handle, null(), key)) => CKR_ARGUMENTS_BAD;
-            "C_SignInit without a mechanism while signing" => call!(t, C_SignInit(cancelled, null(), key))
+            "C_SignInit with a NULL mechanism" => call!(t, C_SignInit(t.session().handle, null(), key)) => CKR_ARGUMENTS_BAD;
+            "C_SignInit with a NULL mechanism while signing" => call!(t, C_SignInit(cancelled, null(), key))
                 => CKR_OK | CKR_ARGUMENTS_BAD: SIGN_CANCELS;
             "C_Sign after it" => length(t.at(cancelled).sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_CANCELS;
-            "C_Sign, NULL of 4 bytes" => call!(t, C_Sign(sign, null(), 4, buffer, room)) => CKR_ARGUMENTS_BAD;
+            "C_Sign, NULL with 4 bytes" => call!(t, C_Sign(sign, null(), 4, buffer, room)) => CKR_ARGUMENTS_BAD;
             "C_Sign after NULL" => length(t.at(sign).sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_ENDS;
-            "C_Sign without a length" => call!(t, C_Sign(no_length, data, 4, buffer, null())) => CKR_ARGUMENTS_BAD;
-            "C_Sign after no length" => length(t.at(no_length).sign(b"data"))
+            "C_Sign with a NULL length" => call!(t, C_Sign(no_length, data, 4, buffer, null())) => CKR_ARGUMENTS_BAD;
+            "C_Sign after NULL length" => length(t.at(no_length).sign(b"data"))
                 => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_ENDS;
-            "C_SignUpdate, NULL of 4 bytes" => call!(t, C_SignUpdate(update, null(), 4)) => CKR_ARGUMENTS_BAD;
+            "C_SignUpdate, NULL with 4 bytes" => call!(t, C_SignUpdate(update, null(), 4)) => CKR_ARGUMENTS_BAD;
             "C_SignUpdate after NULL" => t.at(update).sign_update(b"data") => CKR_OPERATION_NOT_INITIALIZED | CKR_OK: SIGN_ENDS;
             @ t.at(finish).sign_update(b"data");
-            "C_SignFinal without a length" => call!(t, C_SignFinal(finish, buffer, null())) => CKR_ARGUMENTS_BAD;
-            "C_SignFinal after no length" => length(t.at(finish).sign_final())
+            "C_SignFinal with a NULL length" => call!(t, C_SignFinal(finish, buffer, null())) => CKR_ARGUMENTS_BAD;
+            "C_SignFinal after NULL length" => length(t.at(finish).sign_final())
                 => CKR_OPERATION_NOT_INITIALIZED | "CKR_OK, 256 bytes": SIGN_ENDS;
         }
     }),

@@ -86,7 +86,7 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r;
             "RSA" => create(&rsa) => CKR_OK;
             "EC" => create(&ec) => CKR_OK;
-            "EC, the other way round" => create(&reversed) => CKR_OK;
+            "EC, attributes in reverse order" => create(&reversed) => CKR_OK;
             "with a label" => create(&and(&rsa, CKA_LABEL, "mine")) => CKR_OK;
             "with an empty label" => create(&and(&rsa, CKA_LABEL, "")) => CKR_OK;
             "session object" => create(&and(&rsa, CKA_TOKEN, boolean(false))) => CKR_OK;
@@ -125,10 +125,10 @@ pub const SCRIPTS: &[Script] = &[
             "with a boolean of 8 bytes" => create(&and(&rsa, CKA_VERIFY, ulong(1))) => CKR_ATTRIBUTE_VALUE_INVALID;
             "with a boolean of no bytes" => create(&and(&rsa, CKA_VERIFY, [])) => CKR_ATTRIBUTE_VALUE_INVALID;
             "with a modulus of no bytes" => create(&and(&rsa, CKA_MODULUS, [])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
-            "with a point that is none" => create(&and(&ec, CKA_EC_POINT, [4, 2, 4, 1])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with an invalid point" => create(&and(&ec, CKA_EC_POINT, [4, 2, 4, 1])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
             "with a point of no bytes" => create(&and(&ec, CKA_EC_POINT, [])) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
             "on secp256k1" => create(&and(&ec, CKA_EC_PARAMS, [6, 5, 0x2b, 0x81, 4, 0, 10])) => CKR_CURVE_NOT_SUPPORTED | CKR_OK: CURVES;
-            "with parameters that are none" => create(&and(&ec, CKA_EC_PARAMS, [1])) => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
+            "with invalid parameters" => create(&and(&ec, CKA_EC_PARAMS, [1])) => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
             "with explicit parameters" => create(&and(&ec, CKA_EC_PARAMS, [0x30, 0])) => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
             "with the name of a curve" => create(&and(&ec, CKA_EC_PARAMS, *b"\x13\x09secp256r1"))
                 => CKR_DOMAIN_PARAMS_INVALID | CKR_OK: EC_KEYS;
@@ -137,7 +137,7 @@ pub const SCRIPTS: &[Script] = &[
             "with a point off the curve" => create(&with_point(&ec, 4, 64)) => CKR_PUBLIC_KEY_INVALID | CKR_OK: EC_KEYS;
             "of another type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(CKK_AES)))
                 => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
-            "of no type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(0x7000_0000))) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "of an invalid type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(0x7000_0000))) => CKR_ATTRIBUTE_VALUE_INVALID;
             "of the wrong type" => create(&and(&rsa, CKA_KEY_TYPE, ulong(CKK_EC)))
                 => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
         }
@@ -153,18 +153,18 @@ pub const SCRIPTS: &[Script] = &[
             "with a serial number" => with(CKA_SERIAL_NUMBER, vec![2, 1, 1]) => CKR_OK;
             "with an issuer" => with(CKA_ISSUER, vec![0x30, 0]) => CKR_OK;
             "with CKA_URL" => with(CKA_URL, vec![]) => CKR_OK;
-            "of an authority" => with(CKA_CERTIFICATE_CATEGORY, ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY)) => CKR_OK;
+            "of a CA" => with(CKA_CERTIFICATE_CATEGORY, ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY)) => CKR_OK;
             "trusted" => with(CKA_TRUSTED, boolean(true)) => CKR_ATTRIBUTE_READ_ONLY;
             "not trusted" => with(CKA_TRUSTED, boolean(false)) => CKR_OK;
             "without type" => create(&without(&certificate, CKA_CERTIFICATE_TYPE)) => CKR_TEMPLATE_INCOMPLETE;
             "without subject" => create(&without(&certificate, CKA_SUBJECT)) => CKR_TEMPLATE_INCOMPLETE;
             "without value" => create(&without(&certificate, CKA_VALUE)) => CKR_TEMPLATE_INCOMPLETE;
-            "with a value that is none" => with(CKA_VALUE, vec![0x30, 0]) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
+            "with an invalid value" => with(CKA_VALUE, vec![0x30, 0]) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_OK: VALUES;
             "with another subject" => with(CKA_SUBJECT, vec![0x30, 0]) => CKR_TEMPLATE_INCONSISTENT | CKR_OK: VALUES;
             "with a wrong checksum" => with(CKA_CHECK_VALUE, vec![1, 2, 3]) => CKR_ATTRIBUTE_VALUE_INVALID | CKR_GENERAL_ERROR: VALUES;
             "with a modulus" => with(CKA_MODULUS, vec![1]) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
             "WTLS" => with(CKA_CERTIFICATE_TYPE, ulong(CKC_WTLS)) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
-            "of no type" => with(CKA_CERTIFICATE_TYPE, ulong(99)) => CKR_ATTRIBUTE_VALUE_INVALID;
+            "of an invalid type" => with(CKA_CERTIFICATE_TYPE, ulong(99)) => CKR_ATTRIBUTE_VALUE_INVALID;
         }
     }),
     ("other objects", |t, r| {
@@ -209,9 +209,9 @@ pub const SCRIPTS: &[Script] = &[
                 => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_VALUE_INVALID: ONLY_VERIFIED;
             "an unknown class" => create(&class(0x7000_0000)) => CKR_ATTRIBUTE_VALUE_INVALID;
             "a vendor's class" => create(&class(CKO_VENDOR_DEFINED | 1)) => CKR_ATTRIBUTE_VALUE_INVALID;
-            "in no session" => t.at(9999).create(&template).map(drop) => CKR_SESSION_HANDLE_INVALID;
-            "nowhere" => with(&template, |template, n| call!(t, C_CreateObject(s, template, n, null()))) => CKR_ARGUMENTS_BAD;
-            "NULL of 1" => call!(t, C_CreateObject(s, null(), 1, &mut object)) => CKR_ARGUMENTS_BAD;
+            "with an invalid session handle" => t.at(9999).create(&template).map(drop) => CKR_SESSION_HANDLE_INVALID;
+            "NULL result pointer" => with(&template, |template, n| call!(t, C_CreateObject(s, template, n, null()))) => CKR_ARGUMENTS_BAD;
+            "NULL with 1 attribute" => call!(t, C_CreateObject(s, null(), 1, &mut object)) => CKR_ARGUMENTS_BAD;
         }
     }),
     ("token objects", |t, r| {
@@ -230,7 +230,7 @@ pub const SCRIPTS: &[Script] = &[
             "private" => created(session, &and(&template, CKA_PRIVATE, boolean(true))) => CKR_USER_NOT_LOGGED_IN;
         }
     }),
-    ("the life of a session object", |t, r| {
+    ("lifetime of a session object", |t, r| {
         let (session, other) = (t.user(), t.session());
         let mine = (CKA_LABEL, b"mine".to_vec());
         let seen = |session: Session, more: &[_]| {
@@ -288,8 +288,8 @@ pub const SCRIPTS: &[Script] = &[
         let copy = |changes: &[_]| session.copy(object, changes).map(|copy| copied.set(copy));
         let label = || session.attribute(copied.get(), CKA_LABEL);
         rows! { r;
-            "as it is" => copy(&[]) => CKR_OK;
-            "as it is, its label" => label() => "CKR_OK, \"mine\"";
+            "unchanged" => copy(&[]) => CKR_OK;
+            "unchanged, its label" => label() => "CKR_OK, \"mine\"";
             "with a label" => copy(&[(CKA_LABEL, b"copy".to_vec())]) => CKR_OK;
             "with a label, its label" => label() => "CKR_OK, \"copy\"";
             "that does not verify" => copy(&[(CKA_VERIFY, boolean(false))]) => CKR_OK;
@@ -300,8 +300,8 @@ pub const SCRIPTS: &[Script] = &[
             "of another class" => copy(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))]) => CKR_ATTRIBUTE_READ_ONLY;
             "with a modulus" => copy(&[(CKA_MODULUS, vec![7; 256])]) => CKR_ATTRIBUTE_READ_ONLY;
             "with an issuer" => copy(&[(CKA_ISSUER, vec![0x30, 0])]) => CKR_TEMPLATE_INCONSISTENT | CKR_ATTRIBUTE_TYPE_INVALID: OTHER_CLASS;
-            "one that is not copyable" => session.copy(fixed, &[]).map(drop) => CKR_ACTION_PROHIBITED;
-            "no object" => session.copy(9999, &[]).map(drop) => CKR_OBJECT_HANDLE_INVALID;
+            "one with CKA_COPYABLE false" => session.copy(fixed, &[]).map(drop) => CKR_ACTION_PROHIBITED;
+            "unknown object handle" => session.copy(9999, &[]).map(drop) => CKR_OBJECT_HANDLE_INVALID;
         }
     }),
     ("changes", |t, r| {
@@ -327,14 +327,14 @@ pub const SCRIPTS: &[Script] = &[
             "unique ID" => change(object, CKA_UNIQUE_ID, b"x".to_vec()) => CKR_ATTRIBUTE_READ_ONLY | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
             "an unknown attribute" => change(object, 0x7000_0000, vec![1]) => CKR_ATTRIBUTE_TYPE_INVALID;
             "the label" => String::from_utf8(session.attribute(object, CKA_LABEL).unwrap()).unwrap() => other;
-            "one that is not modifiable" => change(fixed, CKA_LABEL, b"other".to_vec()) => CKR_ACTION_PROHIBITED;
-            "no object" => change(9999, CKA_LABEL, b"other".to_vec()) => CKR_OBJECT_HANDLE_INVALID;
-            "destroy one that is kept" => session.destroy(kept) => CKR_ACTION_PROHIBITED;
+            "one with CKA_MODIFIABLE false" => change(fixed, CKA_LABEL, b"other".to_vec()) => CKR_ACTION_PROHIBITED;
+            "unknown object handle" => change(9999, CKA_LABEL, b"other".to_vec()) => CKR_OBJECT_HANDLE_INVALID;
+            "destroy one with CKA_DESTROYABLE false" => session.destroy(kept) => CKR_ACTION_PROHIBITED;
             "destroy" => session.destroy(object) => CKR_OK;
             "destroy again" => session.destroy(object) => CKR_OBJECT_HANDLE_INVALID;
         }
     }),
-    ("objects of the token", |t, r| {
+    ("objects on the token", |t, r| {
         let session = t.user();
         let (certificate, key) = (session.certificate(RSA), session.private(RSA));
         let label = [(CKA_LABEL, b"other".to_vec())];

@@ -38,11 +38,11 @@ pub const SCRIPTS: &[Script] = &[
             "read/write" => open(slot, RW) => "CKR_OK, a handle";
             "without CKF_SERIAL_SESSION" => open(slot, 0) => CKR_SESSION_PARALLEL_NOT_SUPPORTED;
             "read/write without CKF_SERIAL_SESSION" => open(slot, CKF_RW_SESSION) => CKR_SESSION_PARALLEL_NOT_SUPPORTED;
-            "of no slot" => open(NO, serial) => CKR_SLOT_ID_INVALID;
-            "of no slot, without CKF_SERIAL_SESSION" => open(NO, 0) => CKR_SLOT_ID_INVALID;
+            "invalid slot ID" => open(NO, serial) => CKR_SLOT_ID_INVALID;
+            "invalid slot ID, without CKF_SERIAL_SESSION" => open(NO, 0) => CKR_SLOT_ID_INVALID;
             "with an application and a callback" => call!(t, C_OpenSession(slot, serial, application, Some(notify), &mut session))
                 => CKR_OK;
-            "without a place" => call!(t, C_OpenSession(slot, serial, null(), None, null())) => CKR_ARGUMENTS_BAD;
+            "with a NULL result pointer" => call!(t, C_OpenSession(slot, serial, null(), None, null())) => CKR_ARGUMENTS_BAD;
             "two handles differ" => t.session().handle != t.session().handle => true;
         }
     }),
@@ -52,7 +52,7 @@ pub const SCRIPTS: &[Script] = &[
             "once" => session.close() => CKR_OK;
             "twice" => session.close() => CKR_SESSION_HANDLE_INVALID;
             "CK_INVALID_HANDLE" => t.at(CK_INVALID_HANDLE).close() => CKR_SESSION_HANDLE_INVALID;
-            "a handle that never was" => t.at(NO).close() => CKR_SESSION_HANDLE_INVALID;
+            "a handle that was never opened" => t.at(NO).close() => CKR_SESSION_HANDLE_INVALID;
             "the handle is not given again" => t.session().handle != session.handle => true;
         }
     }),
@@ -61,7 +61,7 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r; "without a session" => call!(t, C_CloseAllSessions(slot)) => CKR_OK; }
         let sessions = [t.user(), t.session(), t.read_write()];
         rows! { r;
-            "of no slot" => call!(t, C_CloseAllSessions(NO)) => CKR_SLOT_ID_INVALID;
+            "invalid slot ID" => call!(t, C_CloseAllSessions(NO)) => CKR_SLOT_ID_INVALID;
             "the first, before" => state(sessions[0]) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
             "with three sessions" => call!(t, C_CloseAllSessions(slot)) => CKR_OK;
             "session 0, after" => state(sessions[0]) => CKR_SESSION_HANDLE_INVALID;
@@ -84,7 +84,7 @@ pub const SCRIPTS: &[Script] = &[
             "read-only, after logout in the other" => state(read_only)
                 => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
             "read/write, after logout" => state(read_write) => "CKR_OK, the token's slot, CKS_RW_PUBLIC_SESSION, flags 0x6, error 0";
-            "C_GetSessionInfo without a place" => call!(t, C_GetSessionInfo(read_only.handle, null())) => CKR_ARGUMENTS_BAD;
+            "C_GetSessionInfo with a NULL result pointer" => call!(t, C_GetSessionInfo(read_only.handle, null())) => CKR_ARGUMENTS_BAD;
         }
     }),
     // Closing the last session logs out (PKCS #11 3.2, section 5.6.2).
@@ -100,7 +100,7 @@ pub const SCRIPTS: &[Script] = &[
     ("one session of two", |t, r| {
         let (first, second) = (t.user(), t.session());
         rows! { r;
-            "the one that logged in is closed" => first.close() => CKR_OK;
+            "closing the one that logged in" => first.close() => CKR_OK;
             "the other" => state(second) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
             "private keys in the other" => count(second.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))])) => "CKR_OK, 6";
         }

@@ -58,7 +58,7 @@ pub const SCRIPTS: &[Script] = &[
     ("of a message", |t, r| {
         each(t, r, MESSAGE, |session| session.sign(MESSAGE))
     }),
-    ("of a message in parts", |t, r| {
+    ("of a multi-part message", |t, r| {
         each(t, r, MESSAGE, |session| {
             let mut parts = MESSAGE.chunks(7).chain([&b""[..]]);
             parts.try_for_each(|part| session.sign_update(part).answer(()))?;
@@ -68,7 +68,7 @@ pub const SCRIPTS: &[Script] = &[
     ("of an empty message", |t, r| {
         each(t, r, b"", |session| session.sign(b""))
     }),
-    ("of a long message in parts", |t, r| {
+    ("of a long multi-part message", |t, r| {
         let message: Vec<u8> = MESSAGE.iter().copied().cycle().take(300_000).collect();
         each(t, r, &message, |session| {
             let mut parts = message.chunks(65_536);

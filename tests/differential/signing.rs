@@ -49,7 +49,7 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r;
             "public key" => init(t, hashing, s.public(RSA)) => CKR_KEY_FUNCTION_NOT_PERMITTED;
             "certificate" => init(t, hashing, s.certificate(RSA)) => CKR_KEY_HANDLE_INVALID | CKR_KEY_FUNCTION_NOT_PERMITTED: SIGN_HANDLE;
-            "no object" => init(t, hashing, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: SIGN_HANDLE;
+            "unknown object handle" => init(t, hashing, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: SIGN_HANDLE;
             "CK_INVALID_HANDLE" => init(t, hashing, CK_INVALID_HANDLE) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: SIGN_HANDLE;
             "EC key for CKM_RSA_PKCS" => init(t, CKM_RSA_PKCS, ec) => CKR_KEY_TYPE_INCONSISTENT | CKR_OK: KEY_TYPE;
             "EC key for CKM_SHA256_RSA_PKCS" => init(t, hashing, ec) => CKR_KEY_TYPE_INCONSISTENT | CKR_OK: KEY_TYPE;
@@ -57,7 +57,7 @@ pub const SCRIPTS: &[Script] = &[
             "EC key for CKM_SHA256_RSA_PKCS_PSS" => init(t, SHA256.pss(CKM_SHA256_RSA_PKCS_PSS), ec)
                 => CKR_KEY_TYPE_INCONSISTENT | CKR_OK: KEY_TYPE;
             "RSA key for CKM_ECDSA" => init(t, CKM_ECDSA, rsa) => CKR_KEY_TYPE_INCONSISTENT | CKR_OK: KEY_TYPE;
-            "C_SignInit with no object" => s.sign_init(hashing, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: SIGN_HANDLE;
+            "C_SignInit again, unknown object handle" => s.sign_init(hashing, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: SIGN_HANDLE;
             "nothing is active after it" => length(s.sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED;
         }
     }),
@@ -88,7 +88,7 @@ pub const SCRIPTS: &[Script] = &[
             (CKM_SHA256_RSA_PKCS, rsa),
             (CKM_ECDSA, ec),
         ] {
-            let case = format!("some for {}", mechanism_name(id));
+            let case = format!("unexpected for {}", mechanism_name(id));
             rows! { r; case => init(t, some(id), key) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: PARAMETER_IGNORED; }
         }
         let (raw, hashing) = (CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS);
@@ -102,7 +102,7 @@ pub const SCRIPTS: &[Script] = &[
         };
         rows! { r;
             "PSS, none" => init(t, raw, rsa) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
-            "PSS, of another length" => init(t, some(raw), rsa) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
+            "PSS, wrong length" => init(t, some(raw), rsa) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
             "PSS, SHA-256" => pss(raw, sha256, mgf256, 32) => CKR_OK;
             "PSS, SHA-1" => pss(raw, sha1, mgf1, 20) => CKR_OK;
             "PSS, MD5" => pss(raw, CKM_MD5, mgf1, 16) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
@@ -115,7 +115,7 @@ pub const SCRIPTS: &[Script] = &[
             "PSS, no salt" => pss(raw, sha256, mgf256, 0) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
             "PSS, a salt of 20 bytes" => pss(raw, sha256, mgf256, 20) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
             "PSS, the longest salt" => pss(raw, sha256, mgf256, 256 - 2 - 32) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
-            "PSS, a salt too long by one" => pss(raw, sha256, mgf256, 256 - 2 - 32 + 1) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
+            "PSS, a salt one byte too long" => pss(raw, sha256, mgf256, 256 - 2 - 32 + 1) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
             "PSS, a salt of 2^63 bytes" => pss(raw, sha256, mgf256, 1 << 63) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
             "PSS, a salt of -3 bytes" => pss(raw, sha256, mgf256, CK_ULONG::MAX - 2) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
             "PSS, hashing, none" => init(t, hashing, rsa) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
@@ -124,7 +124,7 @@ pub const SCRIPTS: &[Script] = &[
             "PSS, hashing, MGF of another hash" => pss(hashing, sha256, mgf1, 32)
                 => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
             "PSS, hashing, no salt" => pss(hashing, sha256, mgf256, 0) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: SALT;
-            "PSS, hashing, too long a salt" => pss(hashing, sha256, mgf256, 300)
+            "PSS, hashing, a salt that is too long" => pss(hashing, sha256, mgf256, 300)
                 => CKR_MECHANISM_PARAM_INVALID | CKR_MECHANISM_INVALID: PARAMETER_CODE;
             "PSS, NULL" => call!(t, C_SignInit(session.handle, &mut without_bytes, rsa))
                 => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
@@ -136,7 +136,7 @@ pub const SCRIPTS: &[Script] = &[
             "public key" => init(t, mechanism, s.public(RSA)) => CKR_KEY_FUNCTION_NOT_PERMITTED;
             "certificate" => init(t, mechanism, s.certificate(RSA))
                 => CKR_KEY_HANDLE_INVALID | CKR_KEY_FUNCTION_NOT_PERMITTED: BEFORE_LOGIN;
-            "no object" => init(t, mechanism, NO) => CKR_USER_NOT_LOGGED_IN | CKR_OBJECT_HANDLE_INVALID: BEFORE_LOGIN;
+            "unknown object handle" => init(t, mechanism, NO) => CKR_USER_NOT_LOGGED_IN | CKR_OBJECT_HANDLE_INVALID: BEFORE_LOGIN;
         }
         s.login();
         let key = s.private(RSA);
@@ -190,11 +190,11 @@ fn for_rsa_pkcs(t: &Module, r: &mut Report) {
         "bare SHA-256 digest": digest.clone() => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
         "bare SHA-1 digest": SHA1.digest(b"message") => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
         "MD5 and SHA-1 digests (TLS 1.0)": [0x5a; 36] => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
-        "a byte behind a DigestInfo": [&digest_info[..], &[0]].concat() => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
+        "DigestInfo with a trailing byte": [&digest_info[..], &[0]].concat() => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
         "DigestInfo cut short": &digest_info[..50] => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
         "DigestInfo without NULL": [WITHOUT_NULL, &digest].concat() => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
         "DigestInfo of SHA-224 with 32 bytes": of_sha224.clone() => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
-        "the most that PKCS #1 has room for": [0x5a; 245] => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
+        "the longest that fits PKCS #1": [0x5a; 245] => CKR_DATA_INVALID | "CKR_OK, 256 bytes": DIGEST_INFO;
         "a byte more": [0x5a; 246] => CKR_DATA_LEN_RANGE | CKR_GENERAL_ERROR: LENGTH_CODE;
         "as long as the modulus": [0x5a; 256] => CKR_DATA_LEN_RANGE | CKR_GENERAL_ERROR: LENGTH_CODE;
         "longer than the modulus": [0x5a; 257] => CKR_DATA_LEN_RANGE | CKR_GENERAL_ERROR: LENGTH_CODE;

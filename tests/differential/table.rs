@@ -8,14 +8,14 @@ use crate::sections::SECTIONS;
 const INTRODUCTION: &str = "\
 # Return values
 
-What each function returns in each situation, as the tests find it: section by section of PKCS #11 3.2, which says what the values
-mean (section 5.1). *SoftHSM* is what SoftHSM 2.6.1 answers to the same call on a token with the same keys: the same, another value
-with the number of the [reason](#where-softhsm-differs), or a dash, where it was not asked: it does not have the function, or does
-not look at such lengths.
+What each function returns in each situation, in the order of PKCS #11 3.2, whose section 5.1 explains the values. The column
+*SoftHSM* shows what SoftHSM 2.6.1 returns for the same call on a token with the same keys: the same value, another value with the
+number of the [reason](#where-softhsm-differs), or a dash if the call was not made, because SoftHSM does not have the function or
+does not check such lengths.
 
-A situation is the part of the test that it is from, and the case in it. Data, keys and mechanisms are in `tests/differential`.
+A situation is a part of the test and a case in it. The data, keys and mechanisms are in `tests/differential`.
 
-Written by a test, which fails when it is not current; `SIGNPATH_TEST_UPDATE=1 cargo test --test differential` writes it anew.
+This page is generated: `cargo test --test differential` fails if it is out of date, and `SIGNPATH_TEST_UPDATE=1` updates it.
 ";
 
 /// What scripts found: our answers, and those of SoftHSM, if it has the functions.
@@ -35,7 +35,7 @@ impl Row {
     fn situation(&self) -> String {
         let cases: Vec<_> = self.cases.iter().map(String::as_str).collect();
         match cases[..] {
-            [""] => self.script.to_owned(),
+            ["normal call"] => self.script.to_owned(),
             _ => format!("{}: {}", self.script, by_key(&cases)),
         }
     }
@@ -164,7 +164,7 @@ fn situation(function: &str, case: &str) -> String {
     let rest = case.strip_prefix(function).unwrap_or(case);
     match rest.chars().next() {
         Some(':' | ',' | ' ') => rest[1..].trim().to_owned(),
-        None => String::new(),
+        None => "normal call".to_owned(),
         // Another function, whose name begins in the same way.
         Some(_) => case.to_owned(),
     }

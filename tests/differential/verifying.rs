@@ -59,7 +59,7 @@ fn inputs() -> Vec<Made> {
         ("of a byte", vec![7]),
         ("of a bare digest", SHA256.digest(MESSAGE)),
         ("of zeros", vec![0; 100]),
-        ("of as much as there is room for", vec![0x5a; 245]),
+        ("of the maximum length", vec![0x5a; 245]),
     ] {
         add(case, RSA, CKM_RSA_PKCS.into(), &data);
     }
@@ -126,7 +126,7 @@ fn init(t: &Module, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> R
 }
 
 pub const SCRIPTS: &[Script] = &[
-    ("signatures of SoftHSM", |t, r| {
+    ("signatures made by SoftHSM", |t, r| {
         answers! { r; "* CKM_RSA_PKCS_PSS *, shorter data" => CKR_DATA_LEN_RANGE | CKR_SIGNATURE_INVALID: LENGTH_CODE; }
         let made = made();
         let session = t.session();
@@ -153,7 +153,7 @@ pub const SCRIPTS: &[Script] = &[
                 format!("{case}, a shorter one") => verify(data, &signature[..last]) => CKR_SIGNATURE_LEN_RANGE;
                 format!("{case}, none") => verify(data, &[]) => CKR_SIGNATURE_LEN_RANGE;
                 format!("{case}, zeros") => verify(data, &vec![0; last + 1]) => CKR_SIGNATURE_INVALID;
-                format!("{case}, the highest") => verify(data, &vec![0xff; last + 1]) => CKR_SIGNATURE_INVALID;
+                format!("{case}, the largest value") => verify(data, &vec![0xff; last + 1]) => CKR_SIGNATURE_INVALID;
             }
             if let Some(last) = data.len().checked_sub(1) {
                 let mut data = data.clone();
@@ -172,7 +172,7 @@ pub const SCRIPTS: &[Script] = &[
         session.verify_init(&made.mechanism, key);
         rows! { r;
             "C_Verify" => session.verify(&made.data, &made.signature) => CKR_OK;
-            "no object" => session.verify_init(&made.mechanism, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: VERIFY_HANDLE;
+            "unknown object handle" => session.verify_init(&made.mechanism, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: VERIFY_HANDLE;
         }
     }),
     ("order of verify calls", |t, r| {
@@ -198,7 +198,7 @@ pub const SCRIPTS: &[Script] = &[
             "C_Verify after both" => verify() => CKR_OK;
             "C_Verify, twice" => verify() => CKR_OPERATION_NOT_INITIALIZED;
             @ init(); "C_VerifyUpdate" => update() => CKR_OK;
-            "C_VerifyInit while there are parts" => init() => CKR_OPERATION_ACTIVE;
+            "C_VerifyInit after a part" => init() => CKR_OPERATION_ACTIVE;
             "C_VerifyFinal" => finish() => CKR_OK;
             "C_VerifyFinal, twice" => finish() => CKR_OPERATION_NOT_INITIALIZED;
             @ init(); "a wrong signature" => s.verify(b"x", signature) => CKR_SIGNATURE_INVALID;
@@ -207,7 +207,7 @@ pub const SCRIPTS: &[Script] = &[
             "C_Verify after that" => verify() => CKR_OPERATION_NOT_INITIALIZED;
         }
     }),
-    ("parts and one part of verify", |t, r| {
+    ("mixing C_Verify and C_VerifyUpdate", |t, r| {
         let Made {
             mechanism,
             label,
@@ -225,17 +225,17 @@ pub const SCRIPTS: &[Script] = &[
             "in parts" => s.verify_final(signature) => CKR_OK;
             @ s.verify_init(mechanism, key); "no parts" => s.verify_final(signature) => CKR_SIGNATURE_INVALID;
             @ s.verify_init(mechanism, key); @ s.verify_update(b"");
-            "C_Verify behind C_VerifyUpdate" => s.verify(data, signature) => CKR_OPERATION_ACTIVE | CKR_OPERATION_NOT_INITIALIZED: FORMS;
-            "C_VerifyFinal behind both" => s.verify_final(signature) => CKR_SIGNATURE_INVALID | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+            "C_Verify after C_VerifyUpdate" => s.verify(data, signature) => CKR_OPERATION_ACTIVE | CKR_OPERATION_NOT_INITIALIZED: FORMS;
+            "C_VerifyFinal after both" => s.verify_final(signature) => CKR_SIGNATURE_INVALID | CKR_OPERATION_NOT_INITIALIZED: FORMS;
         }
     }),
-    ("keys to verify with", |t, r| {
+    ("verification keys", |t, r| {
         let s = t.user();
         let (public, hashing) = (s.public(RSA), CKM_SHA256_RSA_PKCS);
         rows! { r;
             "private key" => init(t, hashing, s.private(RSA)) => CKR_KEY_FUNCTION_NOT_PERMITTED;
             "certificate" => init(t, hashing, s.certificate(RSA)) => CKR_KEY_HANDLE_INVALID | CKR_KEY_FUNCTION_NOT_PERMITTED: VERIFY_HANDLE;
-            "no object" => init(t, hashing, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: VERIFY_HANDLE;
+            "unknown object handle" => init(t, hashing, NO) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: VERIFY_HANDLE;
             "CK_INVALID_HANDLE" => init(t, hashing, CK_INVALID_HANDLE) => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: VERIFY_HANDLE;
             "EC key for RSA" => init(t, hashing, s.public(EC)) => CKR_KEY_TYPE_INCONSISTENT | CKR_OK: KEY_TYPE;
             "RSA key for EC" => init(t, CKM_ECDSA, public) => CKR_KEY_TYPE_INCONSISTENT | CKR_OK: KEY_TYPE;
@@ -245,7 +245,7 @@ pub const SCRIPTS: &[Script] = &[
             "CKM_RSA_X_509" => init(t, CKM_RSA_X_509, public) => CKR_MECHANISM_INVALID | CKR_OK: NOT_A_MECHANISM;
         }
     }),
-    ("parameters to verify with", |t, r| {
+    ("verification parameters", |t, r| {
         let key = t.session().public(RSA);
         let some = |id, length| {
             init(
@@ -267,8 +267,8 @@ pub const SCRIPTS: &[Script] = &[
             )
         };
         rows! { r;
-            "some for CKM_RSA_PKCS" => some(CKM_RSA_PKCS, 4) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: PARAMETER_IGNORED;
-            "some for CKM_SHA256_RSA_PKCS" => some(CKM_SHA256_RSA_PKCS, 4) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: PARAMETER_IGNORED;
+            "unexpected for CKM_RSA_PKCS" => some(CKM_RSA_PKCS, 4) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: PARAMETER_IGNORED;
+            "unexpected for CKM_SHA256_RSA_PKCS" => some(CKM_SHA256_RSA_PKCS, 4) => CKR_MECHANISM_PARAM_INVALID | CKR_OK: PARAMETER_IGNORED;
             "PSS, 0 bytes of zeros" => some(CKM_RSA_PKCS_PSS, 0) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
             "PSS, 1 bytes of zeros" => some(CKM_RSA_PKCS_PSS, 1) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
             "PSS, 23 bytes of zeros" => some(CKM_RSA_PKCS_PSS, 23) => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
@@ -291,7 +291,7 @@ pub const SCRIPTS: &[Script] = &[
                 => CKR_MECHANISM_PARAM_INVALID | CKR_ARGUMENTS_BAD: PARAMETER_CODE;
         }
     }),
-    ("arguments of verify", |t, r| {
+    ("arguments of C_Verify", |t, r| {
         let Made {
             mechanism,
             label,
@@ -305,16 +305,16 @@ pub const SCRIPTS: &[Script] = &[
         let (v, size) = (signature.as_ptr().cast_mut(), signature.len() as CK_ULONG);
         let init = || session.verify_init(mechanism, key);
         rows! { r;
-            "no mechanism" => call!(t, C_VerifyInit(s, null(), key)) => CKR_ARGUMENTS_BAD;
-            @ init(); "C_Verify, no data" => call!(t, C_Verify(s, null(), length, v, size)) => CKR_ARGUMENTS_BAD;
-            "C_Verify, no data, after it" => session.verify(data, signature) => CKR_OPERATION_NOT_INITIALIZED | CKR_OK: ENDS;
-            @ init(); "C_Verify, no signature" => call!(t, C_Verify(s, d, length, null(), size)) => CKR_ARGUMENTS_BAD;
-            "C_Verify, no signature, after it" => call!(t, C_Verify(s, d, length, null(), size))
+            "NULL mechanism" => call!(t, C_VerifyInit(s, null(), key)) => CKR_ARGUMENTS_BAD;
+            @ init(); "C_Verify, NULL data" => call!(t, C_Verify(s, null(), length, v, size)) => CKR_ARGUMENTS_BAD;
+            "C_Verify, NULL data, after it" => session.verify(data, signature) => CKR_OPERATION_NOT_INITIALIZED | CKR_OK: ENDS;
+            @ init(); "C_Verify, NULL signature" => call!(t, C_Verify(s, d, length, null(), size)) => CKR_ARGUMENTS_BAD;
+            "C_Verify, NULL signature, after it" => call!(t, C_Verify(s, d, length, null(), size))
                 => CKR_OPERATION_NOT_INITIALIZED | CKR_ARGUMENTS_BAD: ENDS;
-            @ init(); "no part" => call!(t, C_VerifyUpdate(s, null(), length)) => CKR_ARGUMENTS_BAD;
+            @ init(); "NULL part" => call!(t, C_VerifyUpdate(s, null(), length)) => CKR_ARGUMENTS_BAD;
             @ other.verify_init(mechanism, key);
-            "C_VerifyFinal, no signature" => call!(t, C_VerifyFinal(other.handle, null(), size)) => CKR_ARGUMENTS_BAD;
-            "no session" => t.at(NO).verify_update(data) => CKR_SESSION_HANDLE_INVALID;
+            "C_VerifyFinal, NULL signature" => call!(t, C_VerifyFinal(other.handle, null(), size)) => CKR_ARGUMENTS_BAD;
+            "invalid session handle" => t.at(NO).verify_update(data) => CKR_SESSION_HANDLE_INVALID;
         }
     }),
 ];

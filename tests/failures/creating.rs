@@ -17,15 +17,15 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "an Ed25519 public key": [] |module| create(module, &[PUBLIC_KEY, Attribute::KeyType(KeyType::EC_EDWARDS)])
         => CKR_TEMPLATE_INCONSISTENT, "none": "CKA_KEY_TYPE is CKK_EC_EDWARDS, but only RSA and EC public keys";
     "a public key without its type": [] |module| create(module, &[PUBLIC_KEY])
-        => CKR_TEMPLATE_INCOMPLETE, "none": "the template has no CKA_KEY_TYPE";
+        => CKR_TEMPLATE_INCOMPLETE, "none": "the template lacks CKA_KEY_TYPE";
     "a public key that decrypts":
         [] |module| create(module, &[PUBLIC_KEY, Attribute::KeyType(KeyType::RSA), Attribute::Decrypt(true)])
-        => CKR_TEMPLATE_INCONSISTENT, "none": "an object of this class and type has no CKA_DECRYPT";
-    "an attribute of some vendor":
+        => CKR_TEMPLATE_INCONSISTENT, "none": "objects of this class and type do not have CKA_DECRYPT";
+    "a vendor-defined attribute":
         [] |module| create(module, &[Attribute::VendorDefined((AttributeType::VendorDefined(0x8000_1234), vec![1]))])
-        => CKR_ATTRIBUTE_TYPE_INVALID, "none": "attribute 0x80001234 is not known";
+        => CKR_ATTRIBUTE_TYPE_INVALID, "none": "unknown attribute 0x80001234";
     "a label of 100 000 bytes": [] |module| create(module, &[PUBLIC_KEY, Attribute::Label(vec![b'x'; 100_000])])
-        => CKR_ATTRIBUTE_VALUE_INVALID, "none": "CKA_LABEL can have 64 KiB at most; it has 100000 bytes";
+        => CKR_ATTRIBUTE_VALUE_INVALID, "none": "CKA_LABEL must be at most 64 KiB long; it is 100000 bytes long";
 };
 
 const PUBLIC_KEY: Attribute = Attribute::Class(ObjectClass::PUBLIC_KEY);

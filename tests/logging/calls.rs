@@ -129,7 +129,7 @@ fn calls_are_logged_under_the_names_of_the_standard_and_in_their_order() {
         "pulSignatureLen: 256",
         "C_Sign(hSession=1, pData=not NULL, ulDataLen=32, pSignature=not NULL, pulSignatureLen=not NULL): CKR_OK",
         "pTemplate: CKA_KEY_TYPE (8 bytes), CKA_LABEL (NULL, 13 bytes), CKA_PRIVATE_EXPONENT (CK_UNAVAILABLE_INFORMATION)",
-        "C_GetAttributeValue: attribute CKA_PRIVATE_EXPONENT never leaves SignPath [CKR_ATTRIBUTE_SENSITIVE]",
+        "C_GetAttributeValue: CKA_PRIVATE_EXPONENT never leaves SignPath [CKR_ATTRIBUTE_SENSITIVE]",
         "C_GetAttributeValue(hSession=1, hObject=1, pTemplate=not NULL, ulCount=3): CKR_ATTRIBUTE_SENSITIVE",
         "C_SessionCancel(hSession=1, flags=CKF_FIND_OBJECTS|CKF_SIGN): CKR_OK",
         "C_Finalize(pReserved=NULL): CKR_OK",

@@ -17,9 +17,9 @@ pub fn settings() -> (Finding, Option<Config>) {
         .iter()
         .filter(|setting| is_set(&setting.origin));
     let message = match set.count() {
-        0 => "all settings have their defaults".to_owned(),
+        0 => "all settings have default values".to_owned(),
         number => format!(
-            "{} set, the others have their defaults",
+            "{} set, all others have default values",
             counted(number, "setting")
         ),
     };
@@ -40,8 +40,7 @@ pub fn settings() -> (Finding, Option<Config>) {
     };
     let (finding, config) = match config {
         Err(problem) => {
-            let remedy =
-                "correct it there; docs/configuration.md shows all settings and what they take";
+            let remedy = "correct it there; docs/configuration.md lists all settings";
             (Finding::error(CHECK, &problem.reason, remedy), None)
         }
         Ok(config) => {
@@ -50,7 +49,7 @@ pub fn settings() -> (Finding, Option<Config>) {
                 false => Finding::warning(
                     CHECK,
                     config.notices.join("; "),
-                    "correct or remove them; docs/configuration.md shows all settings and what they take",
+                    "correct or remove them; docs/configuration.md lists all settings",
                 ),
             };
             (finding, Some(config))
@@ -66,7 +65,7 @@ pub fn credentials(config: &Config) -> Finding {
         Ok(Some(credentials)) => Finding::ok(
             CHECK,
             format!(
-                "there is a token for the organization {}",
+                "an API token is configured for organization {}",
                 credentials.organization_id
             ),
         ),
@@ -74,7 +73,7 @@ pub fn credentials(config: &Config) -> Finding {
         Err(error) => Finding::error(
             CHECK,
             &error.reason,
-            "correct ApiToken, or the file that it names",
+            "correct ApiToken, or the file that it refers to",
         ),
     }
 }
@@ -91,7 +90,7 @@ pub fn chain(config: &Config) -> Option<Finding> {
         Err(error) => Finding::error(
             CHECK,
             &error.reason,
-            "correct ChainCertificatesFile, or the file",
+            "correct ChainCertificatesFile, or the file that it names",
         ),
     })
 }
@@ -101,7 +100,7 @@ pub fn log(config: &Config) -> Finding {
     const CHECK: &str = "log file";
     let folder = config.log_file_directory.display();
     if config.log_file_level == Level::None {
-        return Finding::skipped(CHECK, "there is none, since Log.File.Level is none");
+        return Finding::skipped(CHECK, "disabled by Log.File.Level");
     }
     match logging::check_directory(&config.log_file_directory) {
         Ok(()) => Finding::ok(CHECK, format!("in the folder {folder}")),
@@ -109,8 +108,8 @@ pub fn log(config: &Config) -> Finding {
             status: Status::Warning,
             ..Finding::failed(
                 CHECK,
-                format!("the folder {folder} {reason}, so another one is used"),
-                "name a folder of your own with SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory",
+                format!("the folder {folder} {reason}; using another one"),
+                "set SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory to a folder of your own",
             )
         },
     }

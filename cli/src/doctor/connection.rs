@@ -12,7 +12,7 @@ use url::Url;
 
 use super::finding::Finding;
 use super::report::Report;
-use crate::failure::Failure;
+use crate::failure::{Failure, describe};
 use crate::progress::Progress;
 
 /// The time limit for one step.
@@ -75,9 +75,7 @@ pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Route
             let peer = stream.peer_addr().map(|peer| peer.to_string());
             let peer = peer.unwrap_or_default();
             report.add(match proxy {
-                Some(proxy) => {
-                    Finding::ok("proxy", format!("{proxy} ({peer}) lets requests through"))
-                }
+                Some(proxy) => Finding::ok("proxy", format!("connected through {proxy} ({peer})")),
                 None => Finding::ok("connection", format!("{peer} accepts connections")),
             })?;
             Ok(Some(way))
@@ -107,21 +105,21 @@ fn resolve(endpoint: &Endpoint) -> Result<(Finding, Vec<SocketAddr>), Finding> {
                 .map(|address| address.ip().to_string())
                 .collect();
             let message = match host.parse::<IpAddr>() {
-                Ok(_) => format!("{host} needs no lookup"),
-                Err(_) => format!("{host} is {}", shown.join(", ")),
+                Ok(_) => format!("{host} is an IP address"),
+                Err(_) => format!("{host} resolves to {}", shown.join(", ")),
             };
             let finding = Finding::ok(CHECK, message);
             return Ok((finding, addresses));
         }
-        Ok(Ok(_)) => "it has no address".to_owned(),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", TIME_LIMIT.as_secs()),
+        Ok(Ok(_)) => "no address".to_owned(),
+        Ok(Err(error)) => describe(&error),
+        Err(_) => format!("timed out after {} s", TIME_LIMIT.as_secs()),
     };
     Err(Finding::failed(
         CHECK,
-        format!("the name {host} cannot be resolved ({reason})"),
-        "check its spelling in ApiUrl or HttpProxy, and the name servers of this machine; where only a proxy knows the \
-         names of the Internet, set https_proxy",
+        format!("cannot resolve {host} ({reason})"),
+        "check the spelling in ApiUrl or HttpProxy, and this machine's name servers; if only a proxy can resolve Internet \
+         names, set https_proxy",
     ))
 }
 
@@ -132,8 +130,13 @@ impl Route<'_> {
             None => self.connect_tcp().map_err(|error| {
                 Finding::failed(
                     "connection",
-                    format!("{}:{} cannot be reached ({error})", self.service.host, self.service.port),
-                    "check host and port in ApiUrl, and firewalls; where there is a proxy, set https_proxy",
+                    format!(
+                        "cannot connect to {}:{} ({})",
+                        self.service.host,
+                        self.service.port,
+                        describe(&error)
+                    ),
+                    "check ApiUrl and firewalls; if there is a proxy, set https_proxy",
                 )
             }),
             Some(proxy) => self.connect_through(proxy).map_err(|(reason, remedy)| {
@@ -146,25 +149,28 @@ impl Route<'_> {
         let mut stream = self.connect_tcp().map_err(|error| {
             let remedy =
                 "check HttpProxy, https_proxy and http_proxy, or exempt the service with no_proxy";
-            (format!("cannot be reached ({error})"), remedy)
+            (format!("cannot be reached ({})", describe(&error)), remedy)
         })?;
         if self.is_tls {
             let Endpoint { host, port } = &self.service;
             let status = tunnel(&mut stream, proxy, self.url).map_err(|error| {
                 let remedy = "check that it is an HTTP proxy";
-                (format!("does not answer as a proxy does ({error})"), remedy)
+                (
+                    format!("does not respond like an HTTP proxy ({})", describe(&error)),
+                    remedy,
+                )
             })?;
             match status {
                 200..300 => {}
                 // tinyproxy uses 401 in place of 407.
                 401 | 407 => {
-                    let remedy = "write user and password into HttpProxy or https_proxy as http://user:password@host:port";
-                    return Err((format!("wants other credentials ({status})"), remedy));
+                    let remedy = "set user and password in HttpProxy or https_proxy: http://user:password@host:port";
+                    return Err((format!("rejected the credentials ({status})"), remedy));
                 }
                 _ => {
-                    let remedy = "ask whoever runs the proxy to let it through";
+                    let remedy = "ask the administrator of the proxy to allow it";
                     return Err((
-                        format!("does not connect to {host}:{port} ({status})"),
+                        format!("refused to connect to {host}:{port} ({status})"),
                         remedy,
                     ));
                 }

@@ -67,8 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match config {
         Some(config) => check(&config, arguments, &mut report)?,
         None => report.add(Finding::skipped(
-            "all else",
-            "not looked at, since the module starts only with a configuration that can be used",
+            "other checks",
+            "skipped, because the module requires a valid configuration",
         ))?,
     }
     report.finish()
@@ -89,13 +89,13 @@ fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<
             service::check_policies(config, report)?
         }
         false => {
-            let message = "not asked, since it cannot be reached";
+            let message = "skipped, because the service cannot be reached";
             report.add(Finding::skipped("service", message))?;
             Vec::new()
         }
     };
     if !starts {
-        let message = "not tried, since it does not start without the chain certificates";
+        let message = "skipped, because the module requires the chain certificates";
         return report.add(Finding::skipped("module", message));
     }
     match crate::module::find(arguments.module.as_deref()) {
@@ -103,7 +103,7 @@ fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<
         Err(Failure::Reason(reason)) => report.add(Finding::error(
             "module",
             &reason,
-            "check the path that --module names",
+            "check the path given by --module",
         )),
         Err(failure) => Err(failure),
     }

@@ -8,7 +8,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 
 use super::child::{self, End};
 use super::finding::Finding;
-use crate::failure::Failure;
+use crate::failure::{Failure, describe};
 use crate::output;
 use crate::progress::Progress;
 
@@ -55,7 +55,9 @@ pub fn check(path: &Path) -> Finding {
     };
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return Finding::skipped(CHECK, format!("{shown} cannot be tried ({error})")),
+        Err(error) => {
+            return Finding::skipped(CHECK, format!("cannot test {shown}: {}", describe(&error)));
+        }
     };
     let said = outcome.output.trim();
     let said = said
@@ -70,29 +72,26 @@ pub fn check(path: &Path) -> Finding {
         End::Status(0) if said == own => Finding::ok(CHECK, format!("{shown} can be loaded")),
         End::Status(0) => Finding::warning(
             CHECK,
-            format!("{shown} has the version {said}, and this program {own}"),
+            format!("{shown} has version {said}, but this program has {own}"),
             "install both from the same package",
         ),
         End::Status(_) => Finding::failed(
             CHECK,
             format!(
-                "{shown} cannot be loaded ({})",
+                "cannot load {shown} ({})",
                 said.lines().last().unwrap_or_default()
             ),
             "install the module for this processor architecture and C library",
         ),
         End::Signal => Finding::failed(
             CHECK,
-            format!("{shown} crashes when it is loaded"),
-            "report it to the project",
+            format!("{shown} crashes while loading"),
+            "please report this bug",
         ),
         End::TooLong => Finding::failed(
             CHECK,
-            format!(
-                "{shown} takes longer than {} s to be loaded",
-                TIME_LIMIT.as_secs()
-            ),
-            "check the file system it is on",
+            format!("{shown} did not load within {} s", TIME_LIMIT.as_secs()),
+            "check its file system",
         ),
     }
 }

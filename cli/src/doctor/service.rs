@@ -35,7 +35,7 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
     );
     let transport = Transport::new(config.client_options.clone(), Threads::Allowed);
     let asked = {
-        let _progress = Progress::start(format!("Asking {url}"));
+        let _progress = Progress::start(format!("Requesting {url}"));
         health(&transport, TIME_LIMIT)
     };
     let health = match asked {
@@ -45,17 +45,17 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
     report.add(match health.status {
         200..300 => Finding::ok(
             CHECK,
-            format!("{url} answers in {} ms", health.duration.as_millis()),
+            format!("{url} responds in {} ms", health.duration.as_millis()),
         ),
         status @ 500.. => Finding::failed(
             CHECK,
-            format!("{url} answers {status}: the service is not well"),
-            "look at the status page of the service, or ask whoever runs it",
+            format!("{url} responds with {status}"),
+            "check the status page of the service, or contact its administrator",
         ),
         status => Finding::failed(
             CHECK,
-            format!("{url} answers {status} instead of 200"),
-            "check ApiUrl: it ends before /v1, for SignPath's own service with /Api",
+            format!("{url} responds with {status} instead of 200"),
+            "check ApiUrl: it must not include /v1; for SignPath.io it ends with /Api",
         ),
     })?;
     match health.date {
@@ -67,15 +67,15 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
 fn clock(date: SystemTime) -> Finding {
     const CHECK: &str = "clock";
     const REMEDY: &str =
-        "set the clock of this machine, best by NTP; certificates and time stamps depend on it";
+        "synchronize the clock, for example with NTP; certificates and time stamps depend on it";
     let now = SystemTime::now();
     let (skew, direction) = match now.duration_since(date) {
         Ok(ahead) => (ahead.as_secs(), "ahead of"),
         Err(behind) => (behind.duration().as_secs(), "behind"),
     };
-    let message = format!("the clock of this machine is {skew} s {direction} the service's");
+    let message = format!("this machine's clock is {skew} s {direction} SignPath's");
     match skew {
-        ..SKEW => Finding::ok(CHECK, "the clock of this machine agrees with the service's"),
+        ..SKEW => Finding::ok(CHECK, "this machine's clock agrees with SignPath's"),
         SKEW..MUCH_SKEW => Finding::warning(CHECK, message, REMEDY),
         MUCH_SKEW.. => Finding::failed(CHECK, message, REMEDY),
     }
@@ -89,7 +89,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
         _ => {
             report.add(Finding::skipped(
                 CHECK,
-                "not tried, since there are no credentials",
+                "skipped, because there are no credentials",
             ))?;
             return Ok(Vec::new());
         }
@@ -100,7 +100,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
     ));
     let client = Client::new(transport, &credentials, &[]);
     let listed = {
-        let _progress = Progress::start("Asking for the signing policies");
+        let _progress = Progress::start("Requesting the signing policies");
         client.signing_policies(Retry::Once(TIME_LIMIT), &Cancellation::new())
     };
     let listed = match listed {
@@ -112,10 +112,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
     };
     report.add(Finding::ok(
         CHECK,
-        format!(
-            "accepted for the organization {}",
-            credentials.organization_id
-        ),
+        format!("accepted for organization {}", credentials.organization_id),
     ))?;
     let (mut policies, mut unusable) = (Vec::new(), Vec::new());
     for policy in listed.read() {
@@ -142,7 +139,7 @@ fn permissions(policies: &[SigningPolicy], unusable: &[String]) -> Finding {
     };
     let without_key = policies.iter().filter(|policy| policy.public_key.is_none());
     let without_key =
-        without_key.map(|policy| format!("the module cannot sign with the key of {}", policy.name));
+        without_key.map(|policy| format!("the key of {} is not supported", policy.name));
     let number = unusable.len() + without_key.clone().count();
     let problems = unusable.iter().cloned().chain(without_key);
     let mut problems: Vec<_> = problems.take(NAMED).collect();
@@ -155,7 +152,7 @@ fn permissions(policies: &[SigningPolicy], unusable: &[String]) -> Finding {
         (_, false) => Finding::warning(
             CHECK,
             problems.join("; "),
-            "ask the administrator of the organization about them",
+            "contact the administrator of the organization",
         ),
     };
     finding.with_details(policies.iter().map(row).collect())
@@ -187,7 +184,8 @@ fn summary(policy: &SigningPolicy) -> Option<CertificateSummary> {
 /// Reports certificates that have expired or will soon.
 fn expiry(policies: &[SigningPolicy]) -> Option<Finding> {
     const CHECK: &str = "certificates";
-    const REMEDY: &str = "have it renewed in SignPath: what is signed without a time stamp is trusted no longer than that";
+    const REMEDY: &str =
+        "renew it in SignPath; signatures without a time stamp become invalid when it expires";
     let named = policies
         .iter()
         .filter_map(|policy| Some((&policy.name, summary(policy)?)));
@@ -200,14 +198,17 @@ fn expiry(policies: &[SigningPolicy]) -> Option<Finding> {
             ..0 => "has expired",
             _ => "expires",
         };
-        format!("the one of {name} {ends} on {}", certificate.last_day())
+        format!(
+            "the certificate of {name} {ends} on {}",
+            certificate.last_day()
+        )
     });
     let message = sentences.collect::<Vec<_>>().join(", ");
     match ending.first() {
         None if policies.is_empty() => None,
         None => Some(Finding::ok(
             CHECK,
-            format!("none ends within {EXPIRES_SOON} days"),
+            format!("none expires within {EXPIRES_SOON} days"),
         )),
         Some((_, first)) if first.days_left < 0 => Some(Finding::failed(CHECK, message, REMEDY)),
         Some(_) => Some(Finding::warning(CHECK, message, REMEDY)),
@@ -222,8 +223,8 @@ fn long_names(policies: &[SigningPolicy]) -> Option<Finding> {
         Finding::warning(
             "long names",
             format!("longer than {MAX_ID} bytes: {}", long.join(", ")),
-            "with the libp11 engine and osslsigncode use object= in the URI instead of id=; pkcs11-tool cannot choose such a \
-             key by --id; or choose shorter slugs",
+            "with the libp11 engine and osslsigncode, use object= instead of id= in URIs; pkcs11-tool cannot select these \
+             keys by --id; or choose shorter slugs",
         )
     })
 }

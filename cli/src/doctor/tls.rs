@@ -13,6 +13,7 @@ use signpath_config::Config;
 use super::connection::Route;
 use super::finding::{Detail, Finding};
 use super::{EXPIRES_SOON, NETWORK};
+use crate::failure;
 use crate::policy::CertificateSummary;
 use crate::progress::Progress;
 
@@ -30,7 +31,7 @@ pub fn check(config: &Config, way: &Route<'_>) -> Finding {
     let client_config = match tls::client_config(&config.client_options) {
         Ok(client_config) => client_config,
         Err(error) => {
-            let remedy = "correct TlsCaFile and TlsClientCertificate, or the files";
+            let remedy = "correct TlsCaFile and TlsClientCertificate, or the files that they name";
             return Finding::error(CHECK, &error.reason, remedy);
         }
     };
@@ -45,7 +46,8 @@ pub fn check(config: &Config, way: &Route<'_>) -> Finding {
     {
         Some(error) => tls::explain(error),
         None => format!(
-            "breaks off the TLS handshake ({error}); check ApiUrl, and whether a firewall is in between"
+            "aborts the TLS handshake ({}); check ApiUrl and firewalls",
+            failure::describe(&error)
         ),
     };
     let finding = Finding::error(
@@ -71,7 +73,7 @@ enum Failed {
 fn shake_hands(way: &Route<'_>, config: ClientConfig) -> Result<Handshake, Failed> {
     let mut stream = way.connect().map_err(Failed::Connection)?;
     let host = &way.service.host;
-    let _progress = Progress::start(format!("Agreeing on TLS with {host}"));
+    let _progress = Progress::start(format!("Establishing TLS with {host}"));
     let invalid = |error| Failed::Handshake(io::Error::new(io::ErrorKind::InvalidInput, error));
     let name =
         ServerName::try_from(host.clone()).map_err(|_| invalid(Error::UnsupportedNameType))?;
@@ -104,7 +106,7 @@ fn describe(agreement: &Handshake) -> Finding {
     };
     let protocol = &agreement.protocol;
     let message = format!(
-        "{protocol}, the certificate is valid until {} (issuer {})",
+        "{protocol}, certificate valid until {} (issuer {})",
         own.last_day(),
         own.issuer
     );
@@ -112,7 +114,7 @@ fn describe(agreement: &Handshake) -> Finding {
         ..EXPIRES_SOON => Finding::warning(
             CHECK,
             message,
-            "tell whoever runs the server to renew its certificate",
+            "ask the administrator of the server to renew its certificate",
         ),
         _ => Finding::ok(CHECK, message),
     };

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::child::{self, End, Outcome};
 use super::finding::Finding;
 use super::report::Report;
-use crate::failure::Failure;
+use crate::failure::{Failure, describe};
 use crate::policy::percent;
 use crate::progress::Progress;
 use crate::setup::template::{self, Template, Values};
@@ -216,7 +216,7 @@ impl TestBed {
 
     fn check(&self, tool: &Tool) -> Finding {
         let name = tool.name;
-        let _progress = Progress::start(format!("Trying {name}"));
+        let _progress = Progress::start(format!("Testing {name}"));
         let version = match self.run(tool.version) {
             Ok(Outcome {
                 end: End::Status(0),
@@ -231,7 +231,7 @@ impl TestBed {
             None => Finding::ok(name, version),
             Some(load) if load.needs_policy && !self.has_policy => Finding::skipped(
                 name,
-                format!("{version}; not tried, since there is no certificate to look for"),
+                format!("{version}; not tested, because there is no certificate to look for"),
             ),
             Some(load) => match self.unwritten_for(load) {
                 Some(reason) => Finding::error(name, reason, ""),
@@ -250,9 +250,10 @@ impl TestBed {
     }
 
     fn load(&self, name: &'static str, version: &str, load: &Load) -> Finding {
-        const REMEDY: &str = "run the tool with SIGNPATH_LOG_CONSOLE_LEVEL=debug to see each call and what came of it";
+        const REMEDY: &str =
+            "run the tool with SIGNPATH_LOG_CONSOLE_LEVEL=debug to log each call and its result";
         let reason = match self.run(load.script) {
-            Err(error) => error.to_string(),
+            Err(error) => describe(&error),
             Ok(Outcome {
                 end: End::Status(0),
                 output,
@@ -261,19 +262,19 @@ impl TestBed {
             }
             Ok(Outcome {
                 end: End::TooLong, ..
-            }) => format!("no end within {} s", TIME_LIMIT.as_secs()),
+            }) => format!("timed out after {} s", TIME_LIMIT.as_secs()),
             Ok(Outcome {
                 end: End::Signal, ..
-            }) => "the shell was ended by a signal".to_owned(),
+            }) => "killed by a signal".to_owned(),
             Ok(Outcome {
                 end: End::Status(status @ AFTER_SIGNAL..),
                 ..
-            }) => format!("it was ended by signal {}", status - AFTER_SIGNAL),
+            }) => format!("killed by signal {}", status - AFTER_SIGNAL),
             Ok(Outcome { output, .. }) => self.reason(&output),
         };
         Finding::failed(
             name,
-            format!("{version}; does not load the module ({reason})"),
+            format!("{version}; cannot load the module ({reason})"),
             REMEDY,
         )
     }
@@ -299,7 +300,7 @@ impl TestBed {
         let of_module = lines().find(|line| line.starts_with("signpath-pkcs11: error:"));
         let line = of_module
             .or_else(|| lines().next_back())
-            .unwrap_or("it says nothing");
+            .unwrap_or("no output");
         let token = self.config.credentials().ok().flatten();
         token.map_or_else(|| line.to_owned(), |token| token.api_token.mask_in(line))
     }

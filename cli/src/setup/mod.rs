@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use signpath_client::PolicyName;
 use template::{Template, Values};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, describe};
 use crate::organization::{NO_CREDENTIALS, Organization};
 use crate::{module, output};
 
@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let values = Values::new(&module, policies, arguments.policy.as_ref())?;
     if arguments.tool.is_for_one_policy() && values.policy().is_none() {
-        return Err("a script signs with one signing policy; name it after the tool".into());
+        return Err("this tool's script uses one signing policy; name it after the tool".into());
     }
     let mut templates = Vec::new();
     for template in arguments.tool.templates() {
@@ -127,7 +127,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
     }
     if arguments.output.is_some() && templates.len() > 1 {
-        return Err("the configuration is more than one file; use --directory".into());
+        return Err("the configuration consists of several files; use --directory".into());
     }
     let path_of = |template: &Template| match (&arguments.output, &arguments.directory) {
         (Some(file), _) => Some(file.clone()),
@@ -137,11 +137,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut files = Vec::new();
     for template in &templates {
         let path = path_of(template).map(std::path::absolute).transpose();
-        let path = path.map_err(|error| format!("there is no current folder ({error})"))?;
+        let path = path.map_err(|error| {
+            format!("cannot determine the current folder: {}", describe(&error))
+        })?;
         let name = path.as_deref().unwrap_or(Path::new(template.name));
         let name = name.to_str().ok_or_else(|| {
             format!(
-                "{} is not UTF-8; write it into a folder with a plain name",
+                "{} is not valid UTF-8; choose another folder",
                 name.display()
             )
         })?;
@@ -154,7 +156,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .find(|path| path.exists());
     if let Some(path) = existing.filter(|_| !arguments.force) {
         return Err(format!(
-            "{} exists; add what is needed to it by hand, or use --force to replace it",
+            "{} already exists; merge the configuration by hand, or use --force to replace it",
             path.display()
         )
         .into());

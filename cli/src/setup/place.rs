@@ -65,7 +65,7 @@ pub const SUNPKCS11: Place = Place {
 /// The path of a SunPKCS11 configuration, on a command line or in java.security. System properties are expanded there
 /// too.
 pub const JAVA_FILE: Place = Place {
-    what: "the argument of SunPKCS11",
+    what: "the SunPKCS11 argument",
     refused: &["${"],
     quoted: shell_word,
     ..REST_OF_LINE
@@ -73,7 +73,7 @@ pub const JAVA_FILE: Place = Place {
 
 /// An alias on the command line of jarsigner. Some other values would be taken for an option or an argument file.
 pub const JAVA_ALIAS: Place = Place {
-    what: "the command line of jarsigner",
+    what: "the jarsigner command line",
     refused_at_start: &['-', '@'],
     is_trimmed: false,
     quoted: shell_word,
@@ -103,14 +103,14 @@ pub const GNUPG_PKCS11_SCD: Place = Place {
 
 /// A file name in a comment of a gpg parameter file, whose lines are limited to 1023 bytes.
 pub const GPG_FILE: Place = Place {
-    what: "a parameter file of gpg",
+    what: "a gpg parameter file",
     max_length: 900,
     ..SHELL
 };
 
 /// A user ID in a gpg parameter file.
 pub const GPG_USER: Place = Place {
-    what: "a user ID of gpg",
+    what: "a gpg user ID",
     ..REST_OF_LINE
 };
 
@@ -127,17 +127,17 @@ impl Place {
         } else if let Some(text) = refused() {
             format!("it contains {text}")
         } else if value.starts_with(self.refused_at_start) {
-            "it begins with - or @".to_owned()
+            "it starts with - or @".to_owned()
         } else if self.is_ascii && !value.is_ascii() {
-            "it contains characters that are not ASCII".to_owned()
+            "it contains non-ASCII characters".to_owned()
         } else if self.is_trimmed && value.trim() != value {
-            "it begins or ends with a blank".to_owned()
+            "it starts or ends with a blank".to_owned()
         } else if quoted.len() > self.max_length {
-            format!("it has more than {} bytes", self.max_length)
+            format!("it is longer than {} bytes", self.max_length)
         } else {
             return Ok(quoted);
         };
-        Err(format!("{} cannot hold {}: {reason}", self.what, escaped(value)).into())
+        Err(format!("{} cannot contain {}: {reason}", self.what, escaped(value)).into())
     }
 }
 

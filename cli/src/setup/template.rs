@@ -96,7 +96,9 @@ impl Values {
         if let Some(name) = named.filter(|_| !policies.is_empty()) {
             policies.retain(|policy| policy.name == *name);
             if policies.is_empty() {
-                return Err(format!("no signing policy is called {name}; `signpath-pkcs11 list` shows those that there are").into());
+                return Err(
+                    format!("no signing policy {name}; `signpath-pkcs11 list` shows them").into(),
+                );
             }
         }
         let only = match policies.as_slice() {
@@ -105,7 +107,9 @@ impl Values {
         };
         let module = module.to_str().ok_or_else(|| {
             let module = module.display();
-            format!("the path of the module, {module}, is not UTF-8; put the module into a folder with a plain name")
+            format!(
+                "the module's path {module} is not valid UTF-8; move the module to another folder"
+            )
         })?;
         Ok(Self {
             module: module.to_owned(),
@@ -129,11 +133,11 @@ impl Values {
         let Some((policy, keygrip)) = self.subject_of(template)? else {
             return Ok(None);
         };
-        let folder = "into a folder with a plain name";
-        let path = |path: &str| with_remedy(template.path.write(path), &format!("put it {folder}"));
+        let path = |path: &str| with_remedy(template.path.write(path), "move it to another folder");
+        let file_path = || with_remedy(template.file.write(file), "write it to another folder");
         let value = |name: &str| {
             Some(match name {
-                "FILE" => with_remedy(template.file.write(file), &format!("write it {folder}")),
+                "FILE" => file_path(),
                 "KEY" => place::SHELL.write(&uri(&policy)),
                 "KEYGRIP" => Ok(keygrip.clone()),
                 "MODULE" => path(&self.module),
@@ -141,8 +145,7 @@ impl Values {
                 "OBJECT" => Ok(percent(policy.as_bytes())),
                 "POLICIES" => Ok(self.policies()),
                 "POLICY" => Ok(policy.clone()),
-                "PROPERTY" => with_remedy(template.file.write(file), &format!("write it {folder}"))
-                    .and_then(|_| place::SHELL.write(&provider(file))),
+                "PROPERTY" => file_path().and_then(|_| place::SHELL.write(&provider(file))),
                 "SCDAEMON" => path(&scdaemon()),
                 "USER_ID" => place::SHELL.write(&format!("={policy}")),
                 _ => return None,
@@ -176,7 +179,7 @@ impl Values {
         });
         match subjects.first() {
             Some((name, keygrip)) => {
-                with_remedy(template.policy.write(name), "name another signing policy")?;
+                with_remedy(template.policy.write(name), "choose another signing policy")?;
                 let keygrip = keygrip.unwrap_or_default();
                 Ok(Some(((*name).to_owned(), keygrip.to_owned())))
             }
@@ -200,10 +203,9 @@ impl Row {
         let key = policy.public_key.as_ref();
         Self {
             name: policy.name.to_string(),
-            key: key.map(KeySummary::of).map_or_else(
-                || "a key that the module cannot sign with".to_owned(),
-                |key| key.text(),
-            ),
+            key: key
+                .map(KeySummary::of)
+                .map_or_else(|| "unsupported key".to_owned(), |key| key.text()),
             keygrip: key.and_then(keygrip),
         }
     }

@@ -319,11 +319,11 @@ fn a_value_that_a_format_cannot_hold_is_refused() {
         ("a\u{202e}b", &TOOLS, "U+202E"),
         ("a#b", &["gpg"], "it contains #"),
         ("${user.home}", &["sunpkcs11"], "it contains ${"),
-        ("\u{fc}", &["sunpkcs11"], "not ASCII"),
+        ("\u{fc}", &["sunpkcs11"], "non-ASCII"),
         (
             &long,
             &["openssl-engine", "openssl-provider", "gpg"],
-            "more than",
+            "longer than",
         ),
     ];
     for (folder, refusing, why) in cases {
@@ -350,7 +350,7 @@ fn a_value_that_a_format_cannot_hold_is_refused() {
             }
             assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{tool}");
             assert_eq!(run.stderr.lines().count(), 1, "{tool}: {}", run.stderr);
-            for part in [why, "put it into a folder with a plain name"] {
+            for part in [why, "move it to another folder"] {
                 assert!(run.stderr.contains(part), "{tool}: {}", run.stderr);
             }
             assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
@@ -373,8 +373,7 @@ fn a_value_that_a_format_cannot_hold_is_refused() {
         ));
         assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{tool}");
         assert!(
-            run.stderr
-                .contains("write it into a folder with a plain name"),
+            run.stderr.contains("write it to another folder"),
             "{}",
             run.stderr
         );
@@ -464,19 +463,11 @@ fn what_cannot_be_configured_is_said_and_nothing_is_replaced() {
         (
             &["gpg", "--directory", text(folder)],
             1,
-            "gpg-agent.conf exists",
+            "gpg-agent.conf already exists",
         ),
         (&["gpg", "--output", text(&file)], 1, "use --directory"),
-        (
-            &["osslsigncode"],
-            1,
-            "a script signs with one signing policy",
-        ),
-        (
-            &["nss", "demo/none"],
-            1,
-            "no signing policy is called demo/none",
-        ),
+        (&["osslsigncode"], 1, "script uses one signing policy"),
+        (&["nss", "demo/none"], 1, "no signing policy demo/none"),
         (&["nss", "demo"], 2, "expected PROJECT/POLICY"),
         (&["emacs"], 2, "openssl-engine"),
     ];
@@ -503,8 +494,7 @@ fn what_cannot_be_configured_is_said_and_nothing_is_replaced() {
     );
     assert_eq!(run.status, Some(1));
     assert!(
-        run.stderr
-            .contains("there is no file /nonexistent/module.so"),
+        run.stderr.contains("no such file: /nonexistent/module.so"),
         "{}",
         run.stderr
     );

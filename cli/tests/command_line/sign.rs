@@ -199,48 +199,48 @@ fn what_cannot_be_signed_or_written_is_no_signing_request() {
         (
             &["demo/p-256", "--file", file, "--pss"],
             1,
-            "--pss is for RSA keys",
+            "--pss requires an RSA key",
         ),
         (
             &["demo/rsa-2048", "--file", file, "--format", "der"],
             1,
-            "--format der is for EC keys",
+            "--format der requires an EC key",
         ),
         (
             &["demo/p-256", "--file", text(&none)],
             1,
-            "none cannot be read",
+            "none: no such file or directory\n",
         ),
         (
             &["demo/p-256", "--file", text(Path::new("/"))],
             1,
-            "/ cannot be read",
+            "cannot read /: is a directory\n",
         ),
         (
             &["demo/none", "--file", file],
             1,
-            "no signing policy is called demo/none",
+            "no signing policy demo/none",
         ),
         (
             &["demo/p-256", "--file", file, "--output", file],
             1,
-            "--output is the file that is signed",
+            "--output would overwrite the input file",
         ),
         (&["--file", file], 1, "more than one signing policy"),
         (
             &["demo/p-256", "--file", file, "--output", "/nonexistent/x"],
             1,
-            "/nonexistent/x cannot be written",
+            "cannot write /nonexistent/x",
         ),
         (
             &["demo/p-256", "--digest", "00ff"],
             1,
-            "the digest has 2 bytes, but one of SHA-256 has 32, one of SHA-384 has 48",
+            "the digest is 2 bytes long; expected 32 (SHA-256), 48 (SHA-384)",
         ),
         (
             &["demo/p-256", "--digest", &digest, "--hash", "sha512"],
             1,
-            "the digest has 32 bytes, but one of SHA-512 has 64",
+            "the digest is 32 bytes long; expected 64 (SHA-512)",
         ),
         (
             &["demo/p-256", "--digest", "xyz"],
@@ -300,9 +300,7 @@ fn with_a_kept_list_a_signature_is_one_request() {
     // A name that the kept list does not have may be new.
     let unknown = sign("demo/none");
     assert!(
-        unknown
-            .stderr
-            .contains("no signing policy is called demo/none"),
+        unknown.stderr.contains("no signing policy demo/none"),
         "{}",
         unknown.stderr
     );
@@ -312,8 +310,8 @@ fn with_a_kept_list_a_signature_is_one_request() {
     service.inject(busy).unwrap();
     let unknown = sign("demo/none");
     for line in [
-        "the list of signing policies cannot be refreshed, and the one from before is used",
-        "no signing policy is called demo/none",
+        "cannot refresh the list of signing policies, using the previous one",
+        "no signing policy demo/none",
     ] {
         assert!(unknown.stderr.contains(line), "{}", unknown.stderr);
     }

@@ -68,7 +68,10 @@ fn who_waits_sees_what_for() {
     let (service, gate) = (service(), Gate::new());
     service.inject(Fault::hold(LIST, &gate)).unwrap();
     let mut child = on_terminal(&service, &["list"], &[]);
-    let expected = format!("Asking {} for the signing policies ... ", service.api_url());
+    let expected = format!(
+        "Requesting the signing policies from {} ... ",
+        service.api_url()
+    );
     let (mut shown, mut byte) = (String::new(), [0]);
     let mut stdout = child.stdout.take().unwrap();
     while !shown.contains(&expected) {
@@ -89,7 +92,7 @@ fn a_binary_signature_is_not_for_a_terminal() {
     let digest = "00".repeat(32);
     let sign = ["sign", "demo/p-256", "--digest", &digest];
     let shown = seen(on_terminal(&service, &sign, &[]));
-    assert!(shown.contains("name a file with --output"), "{shown}");
+    assert!(shown.contains("use --output"), "{shown}");
     assert_eq!(service.requests(), []);
     let shown = seen(on_terminal(
         &service,

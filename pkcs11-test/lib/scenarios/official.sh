@@ -18,7 +18,7 @@ with_json() {
     unset "${!SIGNPATH_@}"
     export SIGNPATH_CONFIG_FILE=$PWD/CryptokiConfig.json
     "$@"
-    grep -q 'SigningRequests' logs/SignPath.CryptoProviders.Cryptoki.txt || fail "the log file says nothing of the request"
+    grep -q 'SigningRequests' logs/SignPath.CryptoProviders.Cryptoki.txt || fail "the log file does not contain the request"
 }
 
 # Runs a scenario with the PIN that names organization and token, and neither of them in the environment.

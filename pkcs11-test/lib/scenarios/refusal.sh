@@ -39,7 +39,7 @@ refused_osslsigncode() {
     refuses 2 osslsigncode sign -pkcs11module "$MODULE" -key "$KEY_URI" -pass "$PIN" \
         -pkcs11cert "${KEY_URI/type=private/type=cert}" -h sha256 -in "$INPUTS/program.efi" -out signed.efi
     says_why
-    says 1 '^signpath-pkcs11: warning: no objects can be shown before login: SignPath refused the API token \(401'
+    says 1 '^signpath-pkcs11: warning: cannot show objects before login: SignPath refused the API token \(401'
     [[ ! -e signed.efi ]]
 }
 

@@ -93,7 +93,7 @@ impl fmt::Display for Rv {
         // The table of return values would leave it out.
         assert!(
             name.starts_with("CKR_"),
-            "{name} is no return value of the standard"
+            "{name} is not a return value of PKCS #11"
         );
         formatter.write_str(&name)
     }

@@ -122,7 +122,7 @@ impl KeyKind {
         };
         if !fits {
             return Err(Error::new(format!(
-                "the key `{label}` in the state folder is not of type {}: use another slug, or another state folder",
+                "the key `{label}` in the state folder is not of type {}; use another slug, or another state folder",
                 self.name()
             )));
         }
@@ -135,7 +135,7 @@ pub(crate) fn rsa_public_key(
     public_key: &SubjectPublicKeyInfoOwned,
 ) -> Result<rsa::RsaPublicKey, Error> {
     rsa::RsaPublicKey::from_pkcs1_der(public_key.subject_public_key.raw_bytes())
-        .context("no RSA public key")
+        .context("invalid RSA public key")
 }
 
 /// A signature scheme.

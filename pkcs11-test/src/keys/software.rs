@@ -41,7 +41,7 @@ impl KeyStore for SoftwareStore {
         let file = format!("keys/{label}.pem");
         let pem = Self::pem(&self.state, &file, kind)?;
         let key = SoftwareKey::parse(&pem, kind).context(format!(
-            "the key in {} cannot be used",
+            "cannot use the key in {}",
             self.state.path(&file).display()
         ))?;
         kind.check(label, &key.public_key)?;
@@ -91,28 +91,28 @@ impl SoftwareKey {
     fn parse(pem: &str, kind: KeyKind) -> Result<Self, Error> {
         let (secret, public_key) = match kind {
             KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => {
-                let key = RsaPrivateKey::from_pkcs8_pem(pem).context("no RSA key")?;
+                let key = RsaPrivateKey::from_pkcs8_pem(pem).context("not an RSA key")?;
                 let public_key = key.to_public_key().to_public_key_der();
                 (Secret::Rsa(Box::new(key)), public_key)
             }
             KeyKind::P256 => {
-                let key = p256::SecretKey::from_pkcs8_pem(pem).context("no P-256 key")?;
+                let key = p256::SecretKey::from_pkcs8_pem(pem).context("not a P-256 key")?;
                 (
                     Secret::P256(key.clone().into()),
                     key.public_key().to_public_key_der(),
                 )
             }
             KeyKind::P384 => {
-                let key = p384::SecretKey::from_pkcs8_pem(pem).context("no P-384 key")?;
+                let key = p384::SecretKey::from_pkcs8_pem(pem).context("not a P-384 key")?;
                 (
                     Secret::P384(key.clone().into()),
                     key.public_key().to_public_key_der(),
                 )
             }
             KeyKind::P521 => {
-                let key = p521::SecretKey::from_pkcs8_pem(pem).context("no P-521 key")?;
-                let signing_key =
-                    p521::ecdsa::SigningKey::from_slice(&key.to_bytes()).context("no P-521 key")?;
+                let key = p521::SecretKey::from_pkcs8_pem(pem).context("not a P-521 key")?;
+                let signing_key = p521::ecdsa::SigningKey::from_slice(&key.to_bytes())
+                    .context("not a P-521 key")?;
                 (
                     Secret::P521(signing_key),
                     key.public_key().to_public_key_der(),
@@ -121,7 +121,7 @@ impl SoftwareKey {
         };
         let public_key = public_key
             .and_then(|der| der.decode_msg().map_err(Into::into))
-            .context("no public key")?;
+            .context("invalid public key")?;
         Ok(Self { secret, public_key })
     }
 }
@@ -152,7 +152,7 @@ impl PrivateKey for SoftwareKey {
             (Secret::P521(key), Scheme::Ecdsa) => {
                 ecdsa::<p521::ecdsa::Signature>(key, hash, 66).map(|s| s.to_bytes().to_vec())
             }
-            _ => Err(Error::new("the key is not of the algorithm's type")),
+            _ => Err(Error::new("the algorithm does not match the key")),
         }
     }
 }

@@ -237,7 +237,7 @@ fn a_policies_file_that_is_wrong_says_where_and_what_is_expected() {
         ),
         (
             "{ \"policies\": [ { \"project\": \"../a\", \"policy\": \"b\", \"key\": \"p-256\" } ] }",
-            "`../a` is no slug: expected letters",
+            "`../a` is not a valid slug: expected letters",
             "line 1",
         ),
         (

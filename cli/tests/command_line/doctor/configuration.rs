@@ -49,7 +49,7 @@ fn a_configuration_that_cannot_be_used_ends_the_search() {
     let service = service();
     let run = doctor(&service, &[("SIGNPATH_LOG_FILE_LEVEL", "loud")]);
     assert_failed(&run, "configuration", "SIGNPATH_LOG_FILE_LEVEL", "");
-    assert_eq!(finding(&run, "all else")["status"], "skipped");
+    assert_eq!(finding(&run, "other checks")["status"], "skipped");
     assert_eq!(service.requests(), []);
 }
 
@@ -76,7 +76,7 @@ fn missing_credentials_are_a_failure() {
     assert_failed(
         &run,
         "credentials",
-        "there are no credentials",
+        "no credentials",
         "set SIGNPATH_ORGANIZATION_ID",
     );
     assert_eq!(finding(&run, "API token")["status"], "skipped");

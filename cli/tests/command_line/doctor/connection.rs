@@ -13,13 +13,13 @@ fn a_host_that_cannot_be_reached_is_a_failure() {
         (
             "http://127.0.0.1:1/Api",
             "connection",
-            "127.0.0.1:1 cannot be reached",
-            "check host and port",
+            "cannot connect to 127.0.0.1:1 (connection refused)",
+            "check ApiUrl and firewalls",
         ),
         (
             "https://signpath.invalid/Api",
             "name",
-            "the name signpath.invalid cannot be resolved",
+            "cannot resolve signpath.invalid",
             "spelling",
         ),
     ] {
@@ -81,7 +81,7 @@ fn the_way_leads_through_the_proxy() {
     let url = format!("http://ci:pr0xy-passw0rd@{}", proxy.address);
     let [(name, api_url), _] = another_machine(&service);
     let run = doctor(&service, &[("https_proxy", &url), (name, &api_url)]).assert_ok();
-    assert_says(&run, "proxy", "ok", "lets requests through", "");
+    assert_says(&run, "proxy", "ok", "connected through", "");
     assert!(!run.stdout.contains("pr0xy-passw0rd"), "{}", run.stdout);
     assert!(proxy.log().contains("CONNECT"), "{}", proxy.log());
 }
@@ -98,30 +98,26 @@ fn a_proxy_that_does_not_let_requests_through_is_a_failure() {
     let stranger = format!("http://ci:other@{}", strict_proxy.address);
     for (proxy, message, remedy) in [
         ("http://127.0.0.1:1", "cannot be reached", "no_proxy"),
-        (
-            "http://proxy.invalid:3128",
-            "cannot be resolved",
-            "HttpProxy",
-        ),
+        ("http://proxy.invalid:3128", "cannot resolve", "HttpProxy"),
         (
             &no_proxy,
-            "does not connect to 0.0.0.0",
-            "ask whoever runs the proxy",
+            "refused to connect to 0.0.0.0",
+            "ask the administrator of the proxy",
         ),
         (
             &closed,
-            "does not connect to 0.0.0.0",
-            "ask whoever runs the proxy",
+            "refused to connect to 0.0.0.0",
+            "ask the administrator of the proxy",
         ),
         (
             &nobody,
-            "wants other credentials (407)",
-            "write user and password into HttpProxy",
+            "rejected the credentials (407)",
+            "set user and password in HttpProxy",
         ),
         (
             &stranger,
-            "wants other credentials (401)",
-            "write user and password into HttpProxy",
+            "rejected the credentials (401)",
+            "set user and password in HttpProxy",
         ),
     ] {
         let [(name, api_url), _] = another_machine(&service);

@@ -48,8 +48,8 @@ fn a_user_without_signing_policies_is_told_what_to_ask_for() {
     assert_failed(
         &run,
         "signing policies",
-        "Submitter of no signing policy",
-        "submitters",
+        "no signing policies",
+        "a Submitter of a signing policy",
     );
 }
 
@@ -107,8 +107,8 @@ fn a_certificate_that_has_expired_is_a_failure_and_one_that_will_soon_a_warning(
     assert_failed(
         &run,
         "certificates",
-        "the one of app/release has expired on 20",
-        "renewed",
+        "the certificate of app/release has expired on 20",
+        "renew it",
     );
 
     service
@@ -119,8 +119,8 @@ fn a_certificate_that_has_expired_is_a_failure_and_one_that_will_soon_a_warning(
         &run,
         "certificates",
         "warning",
-        "the one of app/release expires on 20",
-        "renewed",
+        "the certificate of app/release expires on 20",
+        "renew it",
     );
 
     service
@@ -146,8 +146,8 @@ fn a_clock_that_differs_is_a_failure() {
     let now = SystemTime::now();
     let hour = Duration::from_secs(3600);
     for (date, expected) in [
-        (now - hour, "ahead of the service's"),
-        (now + hour, "behind the service's"),
+        (now - hour, "ahead of SignPath's"),
+        (now + hour, "behind SignPath's"),
     ] {
         let date = httpdate::fmt_http_date(date);
         let answer = Effect::answer(200, &[("date", &date)], "Healthy");
@@ -165,7 +165,7 @@ fn a_service_that_is_not_well_is_a_failure() {
     assert_failed(
         &doctor(&service, &[]),
         "service",
-        "/healthz answers 503",
+        "/healthz responds with 503",
         "status page",
     );
 }
@@ -180,7 +180,7 @@ fn a_url_without_the_api_is_a_failure() {
         &run,
         "service",
         "failed",
-        "answers 404 instead of 200",
+        "responds with 404 instead of 200",
         "check ApiUrl",
     );
     assert_says(&run, "API token", "failed", "404", "");
@@ -193,7 +193,7 @@ fn a_clock_that_differs_a_little_is_a_warning() {
     let answer = Effect::answer(200, &[("date", &date)], "Healthy");
     service.inject(Fault::on(HEALTH, answer)).unwrap();
     let run = doctor(&service, &[]).assert_ok();
-    assert_says(&run, "clock", "warning", "behind the service's", "NTP");
+    assert_says(&run, "clock", "warning", "behind SignPath's", "NTP");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_signing_policy_that_cannot_be_used_is_a_warning_with_the_reason() {
     assert_eq!(run.status, Some(0));
     for reason in [
         "signing policy app/garbage: its certificate is not a valid X.509 certificate",
-        "the module cannot sign with the key of app/new",
+        "the key of app/new is not supported",
     ] {
         assert_says(&run, "signing policies", "warning", reason, "administrator");
     }

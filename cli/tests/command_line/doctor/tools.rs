@@ -103,7 +103,12 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
     fs::copy(module_path(), &module).unwrap();
     let arguments = ["doctor", "--json", "--module", text(&module)];
     let run = run_with(&service, &arguments, &[]);
-    assert_failed(&run, "gnupg-pkcs11-scd", "it contains #", "a plain name");
+    assert_failed(
+        &run,
+        "gnupg-pkcs11-scd",
+        "it contains #",
+        "move it to another folder",
+    );
     for tool in ["openssl engine", "keytool, jarsigner", "NSS", "pkcs11-tool"] {
         assert_says(&run, tool, "ok", "; loads the module", "");
     }
@@ -113,10 +118,10 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
 fn a_module_that_cannot_be_loaded_is_a_failure() {
     let service = service();
     for (module, message) in [
-        ("/etc/os-release", "/etc/os-release cannot be loaded"),
+        ("/etc/os-release", "cannot load /etc/os-release"),
         (
             "/nonexistent/module.so",
-            "there is no file /nonexistent/module.so",
+            "no such file: /nonexistent/module.so",
         ),
     ] {
         let run = run_with(&service, &["doctor", "--json", "--module", module], &[]);
@@ -174,21 +179,21 @@ fn a_tool_that_does_not_load_the_module_is_a_failure_with_the_reason() {
         &run,
         "pkcs11-tool",
         "failed",
-        &format!("does not load the module ({error})"),
+        &format!("cannot load the module ({error})"),
         remedy,
     );
     assert_says(
         &run,
         "p11tool",
         "failed",
-        "p11tool 3; does not load the module (it was ended by signal 11)",
+        "p11tool 3; cannot load the module (killed by signal 11)",
         remedy,
     );
     assert_says(
         &run,
         "ssh",
         "failed",
-        "OpenSSH_9; does not load the module (no keys for ***)",
+        "OpenSSH_9; cannot load the module (no keys for ***)",
         remedy,
     );
     assert_says(&run, "NSS", "skipped", "not installed", "");
@@ -214,7 +219,7 @@ fn a_module_that_crashes_is_a_failure_and_another_one_a_warning() {
     assert_failed(
         &doctor(text(&module)),
         "module",
-        "crashes when it is loaded",
+        "crashes while loading",
         "",
     );
 
@@ -231,7 +236,7 @@ fn a_module_that_crashes_is_a_failure_and_another_one_a_warning() {
         &run,
         "module",
         "warning",
-        "has the version 2.",
+        "has version 2.",
         "from the same package",
     );
 }

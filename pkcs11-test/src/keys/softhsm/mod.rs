@@ -100,7 +100,7 @@ impl Sessions {
 
 impl KeyStore for SoftHsmStore {
     fn open_or_generate(&self, label: &str, kind: KeyKind) -> Result<Arc<dyn PrivateKey>, Error> {
-        let failure = format!("the key `{label}` in the SoftHSM token cannot be used");
+        let failure = format!("cannot use the key `{label}` in the SoftHSM token");
         let writing = self.write();
         let (private_key, public_key) = self
             .sessions
@@ -133,7 +133,7 @@ impl KeyStore for SoftHsmStore {
     fn store_certificate(&self, label: &str, certificate: &Certificate) -> Result<(), Error> {
         let _writing = self.write();
         let tbs = &certificate.tbs_certificate;
-        let failure = format!("the certificate `{label}` cannot be stored in the SoftHSM token");
+        let failure = format!("cannot store the certificate `{label}` in the SoftHSM token");
         let value = certificate.to_der().context(&failure)?;
         let template = [
             Attribute::Class(ObjectClass::CERTIFICATE),
@@ -246,17 +246,17 @@ impl PublicKeyAttributes {
                     BigUint::from_bytes_be(modulus),
                     BigUint::from_bytes_be(exponent),
                 )
-                .context("no RSA public key")?;
+                .context("invalid RSA public key")?;
                 key.to_public_key_der()
                     .and_then(|der| der.decode_msg().map_err(Into::into))
-                    .context("no RSA public key")
+                    .context("invalid RSA public key")
             }
             [Attribute::EcParams(parameters), Attribute::EcPoint(point)] => {
                 // CKA_EC_POINT is the point wrapped in a DER OCTET STRING (PKCS #11 3.2, section 6.3.3).
                 let point = OctetString::from_der(point)
                     .and_then(|point| BitString::from_bytes(point.as_bytes()))
-                    .context("no EC point")?;
-                let parameters = Any::from_der(parameters).context("no EC parameters")?;
+                    .context("invalid EC point")?;
+                let parameters = Any::from_der(parameters).context("invalid EC parameters")?;
                 let algorithm = AlgorithmIdentifierOwned {
                     oid: EC_PUBLIC_KEY,
                     parameters: Some(parameters),
@@ -266,7 +266,7 @@ impl PublicKeyAttributes {
                     subject_public_key: point,
                 })
             }
-            _ => Err(Error::new("its public key is neither RSA nor EC")),
+            _ => Err(Error::new("unsupported type of public key")),
         }
     }
 }

@@ -50,7 +50,7 @@ impl SoftHsmToken {
         let state = StateFolder::open(state)?;
         let pins = Pins::load(&state)?.ok_or_else(|| {
             Error::new(format!(
-                "there is no {}: start the service with the key store softhsm first",
+                "{} does not exist; run the service with --key-store softhsm first",
                 state.path(PINS).display()
             ))
         })?;
@@ -113,7 +113,7 @@ pub(super) fn open(
     state.write("softhsm/softhsm2.conf", &configuration, SECRET)?;
     let context = initialize(&token)?;
     let slot = open_token(&context, &pins)
-        .context("SoftHSM cannot open its token")?
+        .context("cannot open the SoftHSM token")?
         .ok_or_else(|| Error::new("SoftHSM has no slot for a new token"))?;
     Ok((token, context, slot))
 }
@@ -121,12 +121,12 @@ pub(super) fn open(
 fn find_module(given: Option<&Path>) -> Result<PathBuf, Error> {
     match given {
         Some(path) if path.is_file() => Ok(path.to_owned()),
-        Some(path) => Err(Error::new(format!("there is no SoftHSM library {}", path.display()))),
+        Some(path) => Err(Error::new(format!("no SoftHSM library at {}", path.display()))),
         None => USUAL_MODULES
             .iter()
             .map(PathBuf::from)
             .find(|path| path.is_file())
-            .ok_or_else(|| Error::new("found no libsofthsm2.so: install SoftHSM (Debian: apt-get install softhsm2) or name the library (--softhsm-module)")),
+            .ok_or_else(|| Error::new("libsofthsm2.so not found; install SoftHSM (Debian: apt-get install softhsm2) or use --softhsm-module")),
     }
 }
 
@@ -138,7 +138,7 @@ fn initialize(token: &SoftHsmToken) -> Result<Pkcs11, Error> {
     if let Some((configuration, context)) = initialized.as_ref() {
         if *configuration != token.configuration {
             return Err(Error::new(format!(
-                "this process already uses the SoftHSM token of {}: start a process for each state folder",
+                "this process already uses the SoftHSM token of {}; start a process for each state folder",
                 configuration.display()
             )));
         }
@@ -152,7 +152,7 @@ fn initialize(token: &SoftHsmToken) -> Result<Pkcs11, Error> {
         Pkcs11::new(&token.module).context(format!("cannot load {}", token.module.display()))?;
     context
         .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
-        .context("SoftHSM cannot be initialized")?;
+        .context("cannot initialize SoftHSM")?;
     *initialized = Some((token.configuration.clone(), context.clone()));
     Ok(context)
 }
