@@ -44,6 +44,7 @@
 
 #![forbid(unsafe_code)]
 
+mod any_case;
 mod api_url;
 mod call;
 mod cancellation;
@@ -75,6 +76,7 @@ mod retry;
 mod secret;
 mod sign_hash;
 mod signing_policy;
+mod signing_route;
 mod socket;
 mod status;
 mod stream;
