@@ -97,6 +97,12 @@ impl Organization {
         choose(policies, name)
     }
 
+    /// The transferable public key of a signing policy with an OpenPGP key.
+    pub fn gpg_public_key(&self, policy: &PolicyName) -> Result<Option<Vec<u8>>, Failure> {
+        let _progress = Progress::start(format!("Asking for the OpenPGP key of {policy}"));
+        Ok(self.client.gpg_public_key(policy, &Cancellation::new())?)
+    }
+
     /// Signs with the key of `policy`, in one signing request. If SignPath contradicts the list cached on disk, the
     /// cache is removed.
     pub fn sign(

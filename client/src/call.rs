@@ -1,5 +1,7 @@
 //! A request to one route of the API.
 
+use std::borrow::Cow;
+
 use crate::policy_name::PolicyName;
 use crate::retry::Retry;
 
@@ -7,8 +9,10 @@ use crate::retry::Retry;
 pub(crate) struct Call<'a> {
     /// `GET` or `POST`.
     pub(crate) method: &'static str,
-    /// The path, relative to [`Api::base`](crate::exchange::Api::base).
-    pub(crate) route: &'static str,
+    /// The path, relative to [`Api::base`](crate::exchange::Api::base), or to its parent: not all routes belong to an
+    /// organization.
+    pub(crate) route: Cow<'static, str>,
+    pub(crate) is_of_organization: bool,
     /// A description of the request, for messages.
     pub(crate) subject: String,
     /// The signing policy, for a signing request.
@@ -20,7 +24,8 @@ impl<'a> Call<'a> {
     pub(crate) fn sign(route: &'static str, policy: &'a PolicyName) -> Self {
         Self {
             method: "POST",
-            route,
+            route: route.into(),
+            is_of_organization: true,
             subject: format!("the signing request for {policy}"),
             policy: Some(policy),
             retry: Retry::Configured,

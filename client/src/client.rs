@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use log::info;
 use signpath_crypto::{Digest, SignatureAlgorithm, ieee_from_asn1};
@@ -22,6 +21,7 @@ use crate::policy_name::PolicyName;
 use crate::retry::Retry;
 use crate::secret::Secret;
 use crate::signing_policy::SigningPolicy;
+use crate::signing_route::SigningRoute;
 use crate::transport::{Outgoing, Transport};
 use crate::unexpected::unintelligible;
 
@@ -79,7 +79,8 @@ impl Client {
     ) -> Result<PolicyList> {
         let call = Call {
             method: "GET",
-            route: "Cryptoki/MySigningPolicies",
+            route: "Cryptoki/MySigningPolicies".into(),
+            is_of_organization: true,
             subject: "the request for the signing policies".to_owned(),
             policy: None,
             retry,
@@ -156,33 +157,37 @@ impl Client {
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
         let api = self.api.options().signing_api;
-        let fast_first = match api {
-            SigningApi::FastSigningRequest => true,
-            SigningApi::SignHash => false,
-            SigningApi::Auto => !self.api.transport.only_sign_hash.load(Ordering::Relaxed),
+        let route = match api {
+            SigningApi::FastSigningRequest => SigningRoute::FastSigningRequest,
+            SigningApi::SignHash => SigningRoute::SignHash,
+            SigningApi::Auto => self.api.transport.last_route.get(),
         };
         // Both routes share the total time.
         let attempts = self.api.attempts();
-        if fast_first {
-            match self
-                .api
-                .fast_signing_request(policy, algorithm, digest, attempts, cancellation)
-            {
-                Err(failed) if failed.is_route_gone && api == SigningApi::Auto => {
-                    info!("{}; trying SignHash instead", failed.error.reason);
-                }
-                result => return result.map_err(|failed| with_advice(failed, api)),
+        let sign = |route| match route {
+            SigningRoute::FastSigningRequest => {
+                self.api
+                    .fast_signing_request(policy, algorithm, digest, attempts, cancellation)
             }
-        }
-        let signature = self
-            .api
-            .sign_hash(policy, algorithm, digest, attempts, cancellation)
-            .map_err(|failed| with_advice(failed, api))?;
-        self.api
-            .transport
-            .only_sign_hash
-            .store(true, Ordering::Relaxed);
-        Ok(signature)
+            SigningRoute::SignHash => {
+                self.api
+                    .sign_hash(policy, algorithm, digest, attempts, cancellation)
+            }
+        };
+        let signature = match sign(route) {
+            Err(failed) if failed.is_route_gone && api == SigningApi::Auto => {
+                let other = route.other();
+                info!("{}; trying {other} instead", failed.error.reason);
+                let signature = sign(other);
+                let is_there = !matches!(&signature, Err(failed) if failed.is_route_gone);
+                if is_there {
+                    self.api.transport.last_route.set(other);
+                }
+                signature
+            }
+            signature => signature,
+        };
+        signature.map_err(|failed| with_advice(failed, api))
     }
 
     pub(crate) const fn api(&self) -> &Api {

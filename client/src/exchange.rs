@@ -99,6 +99,9 @@ impl Api {
         let authorization = authorization(&self.credentials.api_token)?;
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
+            if !call.is_of_organization {
+                path.pop();
+            }
             path.extend(call.route.split('/'));
         }
         let one_attempt = self.options().http_request_timeout;

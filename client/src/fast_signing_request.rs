@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signpath_crypto::{Digest, SignatureAlgorithm};
 
+use crate::any_case;
 use crate::call::Call;
 use crate::cancellation::Cancellation;
 use crate::exchange::{Api, serialization_error};
@@ -105,7 +106,8 @@ struct SignedPayload {
 /// # Errors
 /// What is missing or invalid.
 fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
-    let signed: SignedPayload = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let signed: SignedPayload =
+        any_case::from_slice(body, &["Signature"]).map_err(|error| error.to_string())?;
     STANDARD
         .decode(signed.signature)
         .map_err(|_| "Signature is not base64".to_owned())

@@ -44,6 +44,7 @@
 
 #![forbid(unsafe_code)]
 
+mod any_case;
 mod api_url;
 mod call;
 mod cancellation;
@@ -73,8 +74,10 @@ mod problem;
 mod proxy;
 mod retry;
 mod secret;
+mod service_facts;
 mod sign_hash;
 mod signing_policy;
+mod signing_route;
 mod socket;
 mod status;
 mod stream;
@@ -101,6 +104,7 @@ pub use policy_name::PolicyName;
 pub use proxy::Proxy;
 pub use retry::Retry;
 pub use secret::{MASK, Secret, secret_digest};
+pub use service_facts::Quota;
 pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_supported_size};
 pub use transport::Transport;
 pub use tunnel::connect_request;

@@ -24,16 +24,74 @@ pub(crate) struct Listed {
     pub(crate) certificate: Option<Vec<u8>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
     project_slug: String,
     signing_policy_slug: String,
-    #[serde(default)]
     key_type: String,
     key_size_in_bits: Option<u32>,
     public_key_bytes: Option<String>,
     certificate_bytes: Option<String>,
+}
+
+/// Property names may be spelled in any case, and unknown ones are ignored.
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Properties)
+    }
+}
+
+struct Properties;
+
+impl<'de> Visitor<'de> for Properties {
+    type Value = Entry;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("struct Entry")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+        let (mut project_slug, mut signing_policy_slug, mut key_type) = (None, None, None);
+        let (mut key_size_in_bits, mut public_key_bytes, mut certificate_bytes) =
+            (None, None, None);
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            match &*name.to_ascii_lowercase() {
+                "projectslug" => set(&mut project_slug, &mut map, "projectSlug")?,
+                "signingpolicyslug" => {
+                    set(&mut signing_policy_slug, &mut map, "signingPolicySlug")?;
+                }
+                "keytype" => set(&mut key_type, &mut map, "keyType")?,
+                "keysizeinbits" => set(&mut key_size_in_bits, &mut map, "keySizeInBits")?,
+                "publickeybytes" => set(&mut public_key_bytes, &mut map, "publicKeyBytes")?,
+                "certificatebytes" => set(&mut certificate_bytes, &mut map, "certificateBytes")?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let missing = A::Error::missing_field;
+        Ok(Entry {
+            project_slug: project_slug.ok_or_else(|| missing("projectSlug"))?,
+            signing_policy_slug: signing_policy_slug.ok_or_else(|| missing("signingPolicySlug"))?,
+            key_type: key_type.unwrap_or_default(),
+            key_size_in_bits: key_size_in_bits.flatten(),
+            public_key_bytes: public_key_bytes.flatten(),
+            certificate_bytes: certificate_bytes.flatten(),
+        })
+    }
+}
+
+/// Reads the value of a property, which can be there once.
+fn set<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    property: &mut Option<T>,
+    map: &mut A,
+    name: &'static str,
+) -> Result<(), A::Error> {
+    match property.replace(map.next_value()?) {
+        None => Ok(()),
+        Some(_) => Err(A::Error::duplicate_field(name)),
+    }
 }
 
 impl Listed {
@@ -93,7 +151,7 @@ impl<'de, F: FnMut(Result<Listed, String>)> Visitor<'de> for List<F> {
         const NAME: &str = "signingPolicies";
         let mut is_present = false;
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            if name != NAME {
+            if !name.eq_ignore_ascii_case(NAME) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }

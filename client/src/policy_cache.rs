@@ -69,11 +69,15 @@ impl PolicyCache {
             );
             return None;
         };
-        Some(Self {
-            path: folder.join(FOLDER).join(file_name(client)),
+        let named = |name: String| Self {
+            path: folder.join(FOLDER).join(name),
             masker: client.api().masker.clone(),
             max_age,
-        })
+        };
+        let name = file_name(client);
+        let route = named(format!("{name}.sign-hash"));
+        client.api().transport.last_route.keep_in(route);
+        Some(named(name))
     }
 
     /// The cached list, unless it is damaged, too old, or another user may have written it. A
@@ -101,7 +105,7 @@ impl PolicyCache {
         }
     }
 
-    fn load(&self, now: SystemTime) -> io::Result<Vec<Listed>> {
+    pub(crate) fn load(&self, now: SystemTime) -> io::Result<Vec<Listed>> {
         let folder = self.path.parent().unwrap_or(&self.path);
         check_private(&fs::symlink_metadata(folder)?)?;
         let file = OpenOptions::new()
@@ -161,7 +165,7 @@ impl PolicyCache {
         }
     }
 
-    fn store(&self, policies: &[Listed], now: SystemTime) -> io::Result<()> {
+    pub(crate) fn store(&self, policies: &[Listed], now: SystemTime) -> io::Result<()> {
         let json = serde_json::to_string(&Content {
             head: Head {
                 version: VERSION,

@@ -6,12 +6,18 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::any_case;
+
 /// The service's IDs and links for an exchange, from the body of a response, for the log.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reference {
+    #[serde(alias = "TraceId")]
     trace_id: Option<String>,
+    // The table of the documentation has another spelling than its sample.
+    #[serde(alias = "signingRequestid", alias = "SigningRequestId")]
     signing_request_id: Option<String>,
+    #[serde(alias = "WebLink")]
     web_link: Option<String>,
 }
 
@@ -61,7 +67,8 @@ pub(crate) struct Problem {
 /// The message in the body of an error response. [`None`] if it is not problem details or says
 /// nothing; a title that only repeats the `status` is ignored.
 pub(crate) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
-    let problem: ProblemDetails = serde_json::from_slice(body).ok()?;
+    const NAMES: [&str; 4] = ["title", "detail", "errors", "traceId"];
+    let problem: ProblemDetails = any_case::from_slice(body, &NAMES).ok()?;
     let mut messages = messages(problem.errors);
     if messages.is_empty() {
         let title = problem.title.filter(|title| !repeats(title, status));

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signpath_crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
 
+use crate::any_case;
 use crate::call::Call;
 use crate::cancellation::Cancellation;
+use crate::error::{Error, ErrorKind};
 use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::options::Options;
@@ -27,6 +29,9 @@ impl Api {
         attempts: Attempts,
         cancellation: &Cancellation,
     ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+        if digest.algorithm == Some(HashAlgorithm::Md5) && algorithm != SignatureAlgorithm::Ecdsa {
+            return Err(Error::new(ErrorKind::Refused, NO_MD5).into());
+        }
         let options = self.options();
         let metadata = self.metadata.source_process(options, &self.masker);
         let request = SignHash::new(policy, options, algorithm, digest, metadata);
@@ -41,6 +46,9 @@ impl Api {
         })
     }
 }
+
+/// The documentation of SignHash names SHA-1, SHA-256, SHA-384 and SHA-512, so no request is wasted on MD5.
+const NO_MD5: &str = "SignPath's route SignHash does not sign MD5 digests; use SHA-256";
 
 /// The body of `POST /SigningRequests/SignHash`.
 #[derive(Serialize)]
@@ -158,8 +166,9 @@ struct SigningResult {
 /// # Errors
 /// What is missing or invalid.
 fn signature(body: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
+    const NAMES: [&str; 4] = ["hashSigningData", "hashSigningResult", "hash", "signature"];
     let response: SignHashResponse =
-        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        any_case::from_slice(body, &NAMES).map_err(|error| error.to_string())?;
     let signed = response.hash_signing_data.and_then(|data| data.hash);
     if signed.is_some_and(|signed| signed != STANDARD.encode(&digest.value)) {
         return Err("the signature is for another hash".to_owned());
@@ -195,15 +204,12 @@ mod tests {
             ("Rsa", "rsaOptions", key_options)
         };
         let sha256 = || json!({"hashAlgorithmName": "Sha256"});
-        // The API has no name for MD5.
-        let md5 = || json!({"hashAlgorithmOid": "1.2.840.113549.2.5"});
         let ecdsa = ("Ecdsa", "ecdsaOptions", json!({"signatureFormat": "Ieee"}));
-        use HashAlgorithm::{Md5, Sha256};
+        use HashAlgorithm::Sha256;
         use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
         for (algorithm, hash, (name, key_options_name, key_options)) in [
             (RsaPkcs1, Sha256, rsa(sha256(), "Pkcs1")),
             (RsaPss, Sha256, rsa(sha256(), "Pss")),
-            (RsaPkcs1, Md5, rsa(md5(), "Pkcs1")),
             (Ecdsa, Sha256, ecdsa),
         ] {
             let digest = Digest {

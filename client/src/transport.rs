@@ -8,7 +8,6 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -32,6 +31,7 @@ use super::waiting::{Interruption, Waiting, Woken};
 use super::{Cancellation, tls, tunnel};
 use crate::Options;
 use crate::error::{Error, ErrorKind, Result};
+use crate::signing_route::LastRoute;
 use signpath_platform::lock::{Condvar, Mutex};
 use signpath_platform::shortage::Shortage;
 
@@ -69,8 +69,8 @@ pub struct Transport {
     idle: Mutex<Idle>,
     /// Notified when a connection has been put back.
     returned: Condvar,
-    /// Whether the service was found to support only `SignHash`. This holds for all users.
-    pub(crate) only_sign_hash: AtomicBool,
+    /// The signing route that the service has. This holds for all users.
+    pub(crate) last_route: LastRoute,
 }
 
 #[derive(Default)]
@@ -127,7 +127,7 @@ impl Transport {
             tls: OnceCell::new(),
             idle: Mutex::default(),
             returned: Condvar::new(),
-            only_sign_hash: AtomicBool::new(false),
+            last_route: LastRoute::default(),
         }
     }
 

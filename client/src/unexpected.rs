@@ -33,8 +33,12 @@ pub(crate) fn refusal(masker: &Masker, call: &Call<'_>, response: &Response) -> 
     let verdict = Verdict::of(response.status);
     let problem = problem::problem(&response.body, response.status);
     let is_specific = problem.as_ref().is_some_and(|problem| problem.is_specific);
-    // If the route exists, the service describes what is wrong with the request.
-    let is_route_gone = matches!(response.status.as_u16(), 404 | 405 | 410) && !is_specific;
+    let is_route_gone = match response.status {
+        // If the route exists, the service describes what is wrong with the request.
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => !is_specific,
+        // The service may describe that the route is retired.
+        status => status == StatusCode::GONE,
+    };
     let page = web_page(&response.body)
         .or_else(|| Some(format!("a response that is {}", encoding(response)?)));
     let remedy = match call.policy {

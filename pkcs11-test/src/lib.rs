@@ -27,6 +27,7 @@ pub mod harness;
 mod http;
 mod keys;
 mod log;
+mod openpgp;
 mod options;
 mod organization;
 mod policies;

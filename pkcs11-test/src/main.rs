@@ -40,7 +40,7 @@ Policies file (JSON; only project, policy and key are required):
   key:          rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521
   keyName:      policies with the same name share one key and certificate
   approval:     the policy is listed, but refuses to sign
-  certificate:  X509, Email (X.509 for S/MIME), None (as for a GPG key), Garbage
+  certificate:  X509, Email (X.509 for S/MIME), None (a policy of type GPG, with an OpenPGP key), Garbage
 Without a file: project demo with the policies rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521.
 
 In a shell:

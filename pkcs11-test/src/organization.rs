@@ -14,6 +14,7 @@ use x509_cert::der::Encode;
 use crate::certificates::{self, Authority, Usage};
 use crate::error::{Context, Error};
 use crate::keys::{KeyStore, PrivateKey, rsa_public_key};
+use crate::openpgp;
 use crate::policies::{CertificateKind, PolicyEntry, PolicyFile};
 use crate::state::{Identities, StateFolder};
 
@@ -43,6 +44,8 @@ pub(crate) struct SigningPolicy {
     pub key: Arc<dyn PrivateKey>,
     /// In DER. `None` if the policy has none or its certificate is invalid.
     pub certificate: Option<Vec<u8>>,
+    /// The transferable public key of a GPG policy, in ASCII armor.
+    pub openpgp_key: Option<String>,
     /// The policy's entry in the response of MySigningPolicies.
     pub listed: Value,
 }
@@ -228,10 +231,15 @@ fn signing_policy(
     if let Some(bytes) = certificate_bytes {
         listed["certificateBytes"] = bytes.into();
     }
+    let openpgp_key = match entry.certificate {
+        CertificateKind::None => Some(openpgp::public_key(entry, key.as_ref())?),
+        _ => None,
+    };
     Ok(SigningPolicy {
         entry: entry.clone(),
         key,
         certificate,
+        openpgp_key,
         listed,
     })
 }

@@ -71,7 +71,7 @@ pub enum CertificateKind {
     X509,
     /// An X.509 certificate for e-mail (S/MIME), which NSS requires for CMS signers.
     Email,
-    /// None, as for a GPG key.
+    /// None. The policy is of type GPG and has an OpenPGP key instead.
     None,
     /// Text that is not a certificate.
     Garbage,

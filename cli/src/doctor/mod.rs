@@ -1,6 +1,6 @@
 //! `doctor`: finds problems and says how to fix them.
 
-mod child;
+pub mod child;
 mod configuration;
 mod connection;
 mod finding;

@@ -121,6 +121,9 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
             Err(reason) => unusable.push(reason),
         }
     }
+    for finding in [version(&client), quota(&client)].into_iter().flatten() {
+        report.add(finding)?;
+    }
     report.add(permissions(&policies, &unusable))?;
     for finding in [expiry(&policies), long_names(&policies)]
         .into_iter()
@@ -129,6 +132,31 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
         report.add(finding)?;
     }
     Ok(policies)
+}
+
+/// The version of the service's application. A service that does not tell it is not worth a line.
+fn version(client: &Client) -> Option<Finding> {
+    let _progress = Progress::start("Asking for the version");
+    let version = client.application_version(TIME_LIMIT).ok()??;
+    Some(Finding::ok("version", format!("SignPath {version}")))
+}
+
+/// How many signatures the organization may make, where the service tells it.
+fn quota(client: &Client) -> Option<Finding> {
+    let _progress = Progress::start("Asking for the quota");
+    let quota = client.quota(TIME_LIMIT).ok()??;
+    let end = quota.period_end.map(|end| {
+        let day = end.split('T').next().unwrap_or_default();
+        format!("; the current year ends on {day}")
+    });
+    Some(Finding::ok(
+        "quota",
+        format!(
+            "{} signatures a year{}",
+            quota.yearly_signatures,
+            end.unwrap_or_default()
+        ),
+    ))
 }
 
 fn permissions(policies: &[SigningPolicy], unusable: &[String]) -> Finding {

@@ -20,6 +20,11 @@ use crate::setup::template::{self, Template, Values};
 /// The time limit for a tool to load the module and list its contents.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// Since this version, gpg-agent asks its daemon for the key before each signature.
+const WAITS_SINCE: [u32; 2] = [2, 4];
+/// Up to this version, the answer is an error if the first certificate is not for an RSA key.
+const FAILS_UP_TO: [u32; 3] = [0, 11, 0];
+
 /// What a shell adds to the number of the signal that killed a program.
 const AFTER_SIGNAL: i32 = 128;
 
@@ -161,9 +166,13 @@ pub fn check(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let workshop = TestBed::new(config, path, policies)?;
-    TOOLS
-        .iter()
-        .try_for_each(|tool| report.add(workshop.check(tool)))
+    for tool in TOOLS {
+        report.add(workshop.check(tool))?;
+    }
+    match workshop.waits_for_a_card() {
+        Some(warning) => report.add(warning),
+        None => Ok(()),
+    }
 }
 
 /// The folder and environment for running the tools.
@@ -171,6 +180,8 @@ struct TestBed {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
     has_policy: bool,
+    /// The name of a signing policy with a key that is not RSA.
+    not_rsa: Option<String>,
     /// The configurations that could not be written, and why.
     unwritten: Vec<(&'static str, String)>,
     config: Config,
@@ -185,6 +196,10 @@ impl TestBed {
         let policy = policies
             .iter()
             .find(usable)
+            .map(|policy| policy.name.to_string());
+        let not_rsa = policies
+            .iter()
+            .find(|policy| policy.public_key.as_ref().is_some_and(|key| !key.is_rsa()))
             .map(|policy| policy.name.to_string());
         let values = Values::new(path, policies, None)?;
         let mut unwritten = Vec::new();
@@ -208,6 +223,7 @@ impl TestBed {
                 ),
             ],
             has_policy: policy.is_some(),
+            not_rsa,
             unwritten,
             folder,
             config: config.clone(),
@@ -247,6 +263,31 @@ impl TestBed {
         let mut unwritten = self.unwritten.iter();
         let (_, reason) = unwritten.find(|(name, _)| load.script.contains(stem(name)))?;
         Some(reason)
+    }
+
+    /// Warns of gpg 2.4 with a gnupg-pkcs11-scd that fails if it sees a key that is not RSA; each failure makes
+    /// gpg-agent ask for a card again.
+    fn waits_for_a_card(&self) -> Option<Finding> {
+        const CHECK: &str = "gpg";
+        let version = |script| {
+            let outcome = self.run(script).ok()?;
+            let output = Some(outcome.output).filter(|_| outcome.end == End::Status(0))?;
+            numbers(output.lines().next()?)
+        };
+        let gpg = version("gpg --version")?;
+        let scdaemon = version("gnupg-pkcs11-scd --version")?;
+        let other = self.not_rsa.as_deref()?;
+        (gpg.as_slice() >= &WAITS_SINCE[..] && scdaemon.as_slice() <= &FAILS_UP_TO[..]).then(|| {
+            Finding::warning(
+                CHECK,
+                format!(
+                    "gpg {} with gnupg-pkcs11-scd {} asks for a card without end, since {other} has a key that is not RSA",
+                    dotted(&gpg),
+                    dotted(&scdaemon)
+                ),
+                "show it one signing policy only: signpath-pkcs11 setup gpg PROJECT/POLICY --import",
+            )
+        })
     }
 
     fn load(&self, name: &'static str, version: &str, load: &Load) -> Finding {
@@ -304,6 +345,24 @@ impl TestBed {
         let token = self.config.credentials().ok().flatten();
         token.map_or_else(|| line.to_owned(), |token| token.api_token.mask_in(line))
     }
+}
+
+/// The version in a line such as `gpg (GnuPG) 2.4.7`.
+fn numbers(line: &str) -> Option<Vec<u32>> {
+    let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let version = line.split_whitespace().find(is_version)?;
+    version
+        .split('.')
+        .map(|number| {
+            let end = number.find(|c: char| !c.is_ascii_digit());
+            number.get(..end.unwrap_or(number.len()))?.parse().ok()
+        })
+        .collect()
+}
+
+fn dotted(version: &[u32]) -> String {
+    let numbers: Vec<_> = version.iter().map(u32::to_string).collect();
+    numbers.join(".")
 }
 
 /// Whether the output contains one of the expected texts, which are separated by `|`.

@@ -1,5 +1,6 @@
 //! `setup`: configurations of signing tools.
 
+mod gpg;
 mod place;
 pub mod template;
 
@@ -21,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   signpath-pkcs11 setup openssl-engine --output signpath.cnf
   signpath-pkcs11 setup gpg app/release --directory ~/.gnupg
+  eval \"$(signpath-pkcs11 setup gpg app/release --import --no-pin)\" && gpg --local-user $GPG_KEY_ID --detach-sign file
   signpath-pkcs11 setup osslsigncode app/release --offline --module /opt/signpath/libsignpath_pkcs11.so
   signpath-pkcs11 setup p11-kit --directory /etc/pkcs11/modules";
 
@@ -58,6 +60,9 @@ pub struct Arguments {
     /// Replace existing files
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    gpg: gpg::Arguments,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,6 +116,13 @@ impl Tool {
 
 /// Writes a configuration. Sends at most one request, for the list of signing policies.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.gpg.want_home() {
+        if arguments.tool != Tool::Gpg {
+            return Err("--home, --import, --test, --no-pin and --undo are for gpg".into());
+        }
+        let (policy, module) = (arguments.policy.as_ref(), arguments.module.as_deref());
+        return gpg::run(&arguments.gpg, policy, module, arguments.force);
+    }
     let module = module::find(arguments.module.as_deref())?;
     let policies = match arguments.offline {
         true => Vec::new(),

@@ -265,7 +265,7 @@ fn provider(file: &str) -> String {
 
 /// GnuPG's identifier of an RSA key: the SHA-1 of the modulus in libgcrypt's format, with a leading zero byte if the
 /// first bit is set.
-fn keygrip(key: &PublicKey) -> Option<String> {
+pub fn keygrip(key: &PublicKey) -> Option<String> {
     let (modulus, _) = key.rsa()?;
     let sign: &[u8] = match modulus.first() {
         Some(first) if first & 0x80 != 0 => &[0],

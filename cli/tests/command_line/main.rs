@@ -8,6 +8,7 @@ mod names;
 mod policies;
 mod program;
 mod setup;
+mod setup_gpg;
 mod sign;
 mod terminal;
 

@@ -4,6 +4,9 @@
 # Further lines of gnupg-pkcs11-scd.conf.
 SCD_SETTINGS=()
 
+# Whether gpg-agent asks its daemon for the key before each signature.
+is_gpg_2_4() { at_least "$(gpg --version | awk '{ print $3; exit }')" 2.4; }
+
 # Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
 # gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are killed.
 make_openpgp_key() {
@@ -15,7 +18,12 @@ make_openpgp_key() {
     echo batch >gnupg/gpg.conf
     make_pinentry
     echo "pinentry-program $PWD/pinentry" >>gnupg/gpg-agent.conf
-    trap 'gpgconf --kill all' EXIT
+    trap 'timeout 30 gpgconf --kill all' EXIT
+
+    # gpg 2.4 asks for a card without end if gnupg-pkcs11-scd sees a key that is not RSA.
+    if is_gpg_2_4; then
+        export SIGNPATH_PROJECT_SLUG=${KEY%/*} SIGNPATH_SIGNING_POLICY_SLUG=${SIGNPATH_SIGNING_POLICY_SLUG:-${KEY#*/}}
+    fi
 
     signs 0 gpg-connect-agent "SCD LEARN" /bye
     signs 0 gpg-connect-agent LEARN /bye
@@ -38,13 +46,17 @@ keygrip() {
     printf %b "$modulus" | sha1sum | cut -d ' ' -f 1 | tr '[:lower:]' '[:upper:]'
 }
 
-# Makes a program that answers with the PIN instead of asking for it.
+# Makes a program that answers with the PIN instead of asking for it. It refuses to confirm: the agent of gpg 2.4 may ask for
+# a card without end.
 make_pinentry() {
     cat >pinentry <<SCRIPT
 #!/bin/sh
 echo OK
 while read -r command argument; do
-    [ "\$command" != GETPIN ] || echo "D $PIN"
+    case \$command in
+        CONFIRM | MESSAGE) echo "ERR 83886179 Operation cancelled <Pinentry>" && continue ;;
+        GETPIN) echo "D $PIN" ;;
+    esac
     echo OK
     [ "\$command" != BYE ] || exit 0
 done
@@ -78,7 +90,7 @@ gpg_rpm() {
     make_rpm
     signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $KEY" --addsign demo.rpm
 
-    gpg --armor --export >key.asc
+    run gpg --armor --export >key.asc
     run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
     run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
     says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
@@ -117,4 +129,124 @@ make_deb() {
     mkdir -p package/DEBIAN
     printf 'Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: demo\nDescription: none\n' >package/DEBIAN/control
     run dpkg-deb --build -Zgzip package demo.deb
+}
+
+# Sets up a GNUPGHOME with the OpenPGP key that the service has for demo/gpg. This exports GNUPGHOME and GPG_KEY_ID. The
+# command and each of two daemons ask for the list, and the command for the OpenPGP key. Arguments: options of the command.
+import_openpgp_key() {
+    expect processes 3
+    expect others 1
+    signs 0 "$PROGRAMS/signpath-pkcs11" setup gpg "$KEY" --home gnupg --import --module "$MODULE" "$@" >exports
+    # shellcheck disable=SC1091
+    . ./exports
+    trap 'timeout 30 gpgconf --kill all' EXIT
+    make_pinentry
+    echo "pinentry-program $PWD/pinentry" >>gnupg/gpg-agent.conf
+    echo batch >>gnupg/gpg.conf
+    run gpg --export "$GPG_KEY_ID" >key.gpg
+    run gpg --armor --export "$GPG_KEY_ID" >key.asc
+}
+
+# Verifies a detached signature with gpg, gpgv and sqv. Arguments: the signature, the signed file.
+verify_openpgp() {
+    run gpg --verify "$1" "$2"
+    run gpgv --keyring ./key.gpg "$1" "$2"
+    run sqv --keyring key.gpg "$1" "$2"
+}
+
+gpg_imported() {
+    import_openpgp_key --no-pin
+    signs 1 gpg --local-user "$GPG_KEY_ID" --output detached --detach-sign "$INPUTS/long"
+    verify_openpgp detached "$INPUTS/long"
+
+    signs 1 gpg --local-user "$GPG_KEY_ID" --output inline --sign "$INPUTS/long"
+    run gpg --output content --decrypt inline
+    cmp content "$INPUTS/long"
+    run gpgv --keyring ./key.gpg --output content-of-gpgv inline
+    cmp content-of-gpgv "$INPUTS/long"
+
+    signs 1 gpg --local-user "$GPG_KEY_ID" --output clear --clear-sign /etc/os-release
+    run gpg --output text --decrypt clear
+    cmp text /etc/os-release
+    run gpgv --keyring ./key.gpg --output text-of-gpgv clear
+    cmp text-of-gpgv /etc/os-release
+}
+
+# The PIN window is answered by make_pinentry.
+gpg_imported_with_pin() {
+    import_openpgp_key
+    signs 1 gpg --local-user "$GPG_KEY_ID" --output detached --detach-sign "$INPUTS/long"
+    verify_openpgp detached "$INPUTS/long"
+}
+
+rpm_imported() {
+    import_openpgp_key --no-pin
+    make_rpm
+    signs 1 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $GPG_KEY_ID" --addsign demo.rpm
+    run rpmkeys --dbpath "$PWD/rpmdb" --import key.asc
+    run rpmkeys --dbpath "$PWD/rpmdb" --checksig --verbose demo.rpm >said
+    says some 'Header V4 RSA/SHA[0-9]+ Signature, key ID .*: OK$'
+}
+
+deb_imported() {
+    import_openpgp_key --no-pin
+    make_deb
+    signs 1 debsigs --sign=origin --default-key="$GPG_KEY_ID" demo.deb
+    ar p demo.deb _gpgorigin >signature
+    ar p demo.deb debian-binary control.tar.gz data.tar.gz >signed
+    verify_openpgp signature signed
+}
+
+# A commit has its signature in the header gpgsig, a tag at its end.
+git_imported() {
+    import_openpgp_key --no-pin
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+    run git init --quiet repository
+    local -a git=(git -C repository -c user.name=demo -c user.email=demo@demo.example -c "user.signingKey=$GPG_KEY_ID")
+    signs 1 "${git[@]}" commit --quiet --allow-empty --gpg-sign --message signed
+    signs 1 "${git[@]}" tag --sign --message signed v1
+    run "${git[@]}" verify-commit HEAD
+    run "${git[@]}" verify-tag v1
+
+    run "${git[@]}" cat-file commit HEAD >signed-commit
+    sed -n '/^gpgsig /,/^ -----END/ { s/^gpgsig //; s/^ //; p }' signed-commit >commit.sig
+    sed '/^gpgsig /,/^ -----END/ d' signed-commit >commit
+    run "${git[@]}" cat-file tag v1 >signed-tag
+    sed -n '/^-----BEGIN PGP/,$ p' signed-tag >tag.sig
+    sed '/^-----BEGIN PGP/,$ d' signed-tag >tag
+    verify_openpgp commit.sig commit
+    verify_openpgp tag.sig tag
+}
+
+# A Debian repository with one package: InRelease, and Release with Release.gpg. apt verifies the first.
+apt_imported() {
+    import_openpgp_key --no-pin
+    make_deb
+    local folder=repository/dists/stable/main/binary-all
+    mkdir -p "$folder"
+    mv demo.deb repository
+    {
+        run dpkg-deb --field repository/demo.deb
+        printf 'Filename: demo.deb\nSize: %s\nSHA256: %s\n' \
+            "$(stat --format %s repository/demo.deb)" "$(sha256sum repository/demo.deb | cut -d ' ' -f 1)"
+    } >"$folder/Packages"
+    {
+        printf 'Suite: stable\nCodename: stable\nComponents: main\nArchitectures: all\nDate: %s\nSHA256:\n' \
+            "$(LC_ALL=C date --utc '+%a, %d %b %Y %H:%M:%S UTC')"
+        printf ' %s %s main/binary-all/Packages\n' "$(sha256sum "$folder/Packages" | cut -d ' ' -f 1)" \
+            "$(stat --format %s "$folder/Packages")"
+    } >repository/dists/stable/Release
+    local stable=repository/dists/stable
+    signs 1 gpg --local-user "$GPG_KEY_ID" --output $stable/InRelease --clear-sign $stable/Release
+    signs 1 gpg --local-user "$GPG_KEY_ID" --armor --output $stable/Release.gpg --detach-sign $stable/Release
+    verify_openpgp $stable/Release.gpg $stable/Release
+    run gpgv --keyring ./key.gpg $stable/InRelease
+
+    mkdir -p apt/lists/partial apt/archives/partial
+    echo "deb [signed-by=$PWD/key.gpg] file:$PWD/repository stable main" >apt/sources.list
+    local -a options=(-o "Dir::State::Lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::Etc::SourceList=$PWD/apt/sources.list" -o "APT::Sandbox::User=$(id -un)")
+    run apt-get "${options[@]}" update
+    run apt-cache "${options[@]}" policy demo >said
+    says some 'Candidate: 1$'
 }

@@ -42,7 +42,8 @@ use_key() {
     KEY_URI="pkcs11:id=${KEY//\//%2F};type=private;pin-value=$PIN"
     CERTIFICATE=$STATE/certificates/$KEY.pem
     CA=$STATE/code-signing-ca.pem
-    openssl x509 -in "$CERTIFICATE" -noout -pubkey >public-key
+    # A GPG policy has none.
+    [[ ! -e $CERTIFICATE ]] || openssl x509 -in "$CERTIFICATE" -noout -pubkey >public-key
     # For the libp11 engine.
     export PKCS11_MODULE_PATH=$MODULE
 }

@@ -36,7 +36,7 @@ prepare_page() {
 page_readme() {
     local page=README.md
     expect processes 5
-    expect others 1
+    expect others 3
     prepare_page
     # As it is installed: doctor looks for the module around the command.
     mkdir -p installed/bin installed/lib
@@ -51,7 +51,7 @@ page_readme() {
 page_command_line() {
     local page=docs/command-line.md
     expect processes 9
-    expect others 1
+    expect others 3
     prepare_page
     mkdir -p installed/bin installed/lib
     cp "$PROGRAMS/signpath-pkcs11" installed/bin
@@ -161,7 +161,7 @@ make_page_key() {
     prepare_page
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
-    trap 'gpgconf --kill all' EXIT
+    trap 'timeout 30 gpgconf --kill all' EXIT
     make_pinentry
     page_block $page agent >gnupg/gpg-agent.conf
     echo "pinentry-program $PWD/pinentry" >>gnupg/gpg-agent.conf
@@ -174,6 +174,15 @@ make_page_key() {
 page_gpg() {
     make_page_key
     page_commands 0 docs/tools/gpg.md verify
+    timeout 30 gpgconf --kill all
+
+    # The signing policy with an OpenPGP key is demo/gpg here. The command and two daemons ask for the list.
+    expect processes 4
+    expect others 1
+    export XDG_DATA_HOME=$PWD/data
+    rm file.sig
+    trap 'GNUPGHOME=$XDG_DATA_HOME/signpath-pkcs11/gnupg/demo/gpg timeout 30 gpgconf --kill all' EXIT
+    page_commands 1 docs/tools/gpg.md imported -e "s#app/release#demo/gpg --module $MODULE#"
 }
 
 page_packages() {

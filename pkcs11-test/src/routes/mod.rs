@@ -20,6 +20,7 @@ use crate::organization::{Organization, SigningPolicy, User};
 use crate::problem::Problem;
 
 const HEALTH: &str = "/Api/healthz";
+const SYSTEM_INFO: &str = "/Api/v1/Meta/SystemInfo";
 const ORGANIZATION: &str = "/Api/v1/{organization}";
 const MY_SIGNING_POLICIES: &str = "/Cryptoki/MySigningPolicies";
 const SIGNING_REQUESTS: &str = "/SigningRequests";
@@ -76,11 +77,14 @@ pub(crate) struct CanonicalPath {
 
 impl CanonicalPath {
     pub fn of(path: &str) -> Option<Self> {
-        if let Some(path) = spell(HEALTH, path) {
-            return Some(Self {
-                path,
-                route: HEALTH.trim_start_matches("/Api"),
-            });
+        for template in [HEALTH, SYSTEM_INFO] {
+            if let Some(path) = spell(template, path) {
+                let route = template.trim_start_matches("/Api");
+                return Some(Self { path, route });
+            }
+        }
+        if let Some(path) = spell(ORGANIZATION, path) {
+            return Some(Self { path, route: "/" });
         }
         BELOW_ORGANIZATION.into_iter().find_map(|route| {
             spell(&format!("{ORGANIZATION}{route}"), path).map(|path| Self { path, route })
@@ -115,6 +119,7 @@ fn spell(template: &str, path: &str) -> Option<String> {
 
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let organization = Router::new()
+        .route("/", get(organization_facts))
         .route(MY_SIGNING_POLICIES, get(my_signing_policies))
         .route(SIGNING_REQUESTS, post(signing_requests::submit))
         .route(SUBMIT_WITH_ARTIFACT, post(signing_requests::submit))
@@ -125,6 +130,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&api), authenticate));
     Router::new()
         .route(HEALTH, get(async || "Healthy"))
+        .route(SYSTEM_INFO, get(system_info))
         .nest(ORGANIZATION, organization)
         .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::METHOD_NOT_ALLOWED)
@@ -176,6 +182,20 @@ async fn authenticate(
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
+/// The first version with `SignHash` and without earlier defects. Its form is a guess: the documentation shows none.
+async fn system_info() -> Json<Value> {
+    Json(json!({ "applicationVersion": "1.212.1" }))
+}
+
+async fn organization_facts(State(api): State<Arc<Api>>) -> Json<Value> {
+    Json(json!({
+        "organizationId": api.organization.id,
+        "name": "demo",
+        "yearlyMaxNumberOfIndividualSignatures": 10_000,
+        "quotaPeriodEnd": "2030-01-01T00:00:00Z",
+    }))
 }
 
 async fn my_signing_policies(
@@ -238,12 +258,12 @@ async fn x509_certificate(
     Ok(([(CONTENT_TYPE, "application/pkix-cert")], der).into_response())
 }
 
-/// No policy here has a certified OpenPGP key.
 async fn gpg_public_key(
     State(api): State<Arc<Api>>,
     Extension(call): Extension<Call>,
     Path(path): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
-    named_policy(&api, &call, path)?;
-    Err(Problem::NOT_FOUND)
+    let policy = named_policy(&api, &call, path)?;
+    let key = policy.openpgp_key.clone().ok_or(Problem::NOT_FOUND)?;
+    Ok(([(CONTENT_TYPE, "application/pgp-keys")], key).into_response())
 }

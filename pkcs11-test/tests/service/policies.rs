@@ -217,9 +217,15 @@ fn shared_missing_and_broken_certificates_are_shown_as_the_file_says() {
         service.certificate_der("demo", "one")
     );
     download("gpg").problem(StatusCode::NOT_FOUND);
-    client
-        .get("/Projects/demo/SigningPolicies/gpg/Certificate/GpgPublicKey")
-        .problem(StatusCode::NOT_FOUND);
+    let openpgp_key = |slug: &str| {
+        client.get(&format!(
+            "/Projects/demo/SigningPolicies/{slug}/Certificate/GpgPublicKey"
+        ))
+    };
+    let key = openpgp_key("gpg").body;
+    assert!(key.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n"));
+    assert_eq!(openpgp_key("gpg").body, key);
+    openpgp_key("one").problem(StatusCode::NOT_FOUND);
 }
 
 #[test]

@@ -43,6 +43,26 @@ fn the_log_has_a_line_for_each_exchange() {
 }
 
 #[test]
+fn the_version_and_the_quota_are_shown_where_the_service_tells_them() {
+    let service = service();
+    let run = doctor(&service, &[]);
+    assert_says(&run, "version", "ok", "SignPath 1.212.1", "");
+    let quota = "10000 signatures a year; the current year ends on 2030-01-01";
+    assert_says(&run, "quota", "ok", quota, "");
+
+    // An older service has neither route.
+    for route in ["GET /v1/Meta/SystemInfo", "GET /"] {
+        let nothing = Effect::answer(404, &[], String::new());
+        service.inject(Fault::on(route, nothing)).unwrap();
+    }
+    let run = doctor(&service, &[]).assert_ok();
+    for check in ["version", "quota"] {
+        let findings = run.json()["findings"].as_array().unwrap().clone();
+        assert!(!findings.iter().any(|finding| finding["check"] == check));
+    }
+}
+
+#[test]
 fn a_user_without_signing_policies_is_told_what_to_ask_for() {
     let run = doctor(&service_with(&[]), &[]);
     assert_failed(
