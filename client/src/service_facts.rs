@@ -5,10 +5,10 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::Value;
 
+use crate::call::Call;
 use crate::cancellation::Cancellation;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::exchange::Call;
 use crate::policy_name::PolicyName;
 use crate::retry::Retry;
 use crate::transport::Outgoing;
@@ -57,7 +57,7 @@ impl Client {
             is_of_organization: false,
             subject: "the request for the version".to_owned(),
             policy: None,
-            retry: Retry::Never(time_limit),
+            retry: Retry::Once(time_limit),
         };
         let info = self.facts(&call)?;
         // The documentation does not name the property.
@@ -75,11 +75,11 @@ impl Client {
     pub fn quota(&self, time_limit: Duration) -> Result<Option<Quota>> {
         let call = Call {
             method: "GET",
-            route: self.credentials.organization_id.clone().into(),
+            route: self.api().credentials.organization_id.clone().into(),
             is_of_organization: false,
             subject: "the request for the quota".to_owned(),
             policy: None,
-            retry: Retry::Never(time_limit),
+            retry: Retry::Once(time_limit),
         };
         let organization = self.facts(&call)?;
         let number = property(&organization, "yearlyMaxNumberOfIndividualSignatures");
@@ -103,9 +103,11 @@ impl Client {
     /// What a route answers; [`None`] where the service has nothing there.
     fn ask(&self, call: &Call<'_>, cancellation: &Cancellation) -> Result<Option<Vec<u8>>> {
         let has_nothing = |error: &Error| error.status == Some(StatusCode::NOT_FOUND.as_u16());
-        let answer = self.call(call, self.attempts(), cancellation, |url| {
-            Ok(Outgoing::get(url))
-        });
+        let answer = self
+            .api()
+            .call(call, self.api().attempts(), cancellation, |url| {
+                Ok(Outgoing::get(url))
+            });
         match answer {
             Ok(body) => Ok(Some(body)),
             Err(failed) if has_nothing(&failed.error) => Ok(None),

@@ -1,5 +1,13 @@
 //! Which of the two routes signs, and how often that is found out.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
