@@ -71,7 +71,7 @@ impl<'a> Gnupg<'a> {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Outcome, Failure> {
         let program = self.programs.get(program).ok_or("no such program")?;
-        let name = program.file_name().unwrap_or_default().display();
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
         let mut command = Command::new(program);
         command
             .args(arguments)
