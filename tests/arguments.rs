@@ -151,37 +151,37 @@ fn null_and_huge_lengths_are_refused_where_the_module_works_alone() {
 
             // Each of these ends the digest or the verification.
             @ digest(); C_Digest(s, null(), 1, b, l) => CKR_ARGUMENTS_BAD: "pData";
-            C_Digest(s, null(), 1, b, l) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_Digest(s, null(), 1, b, l) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ digest(); C_Digest(s, b, HUGE, b, l) => CKR_ARGUMENTS_BAD: "pData";
-            C_Digest(s, b, HUGE, b, l) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_Digest(s, b, HUGE, b, l) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ digest(); C_Digest(s, b, 1, b, null()) => CKR_ARGUMENTS_BAD: "pulDigestLen";
-            C_Digest(s, b, 1, b, null()) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_Digest(s, b, 1, b, null()) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ digest(); C_DigestUpdate(s, null(), 1) => CKR_ARGUMENTS_BAD: "pPart";
-            C_DigestUpdate(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_DigestUpdate(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ digest(); C_DigestUpdate(s, b, HUGE) => CKR_ARGUMENTS_BAD: "pPart";
-            C_DigestUpdate(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_DigestUpdate(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ digest(); C_DigestFinal(s, b, null()) => CKR_ARGUMENTS_BAD: "pulDigestLen";
-            C_DigestFinal(s, b, null()) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_DigestFinal(s, b, null()) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_Verify(s, null(), 1, b, 64) => CKR_ARGUMENTS_BAD: "pData";
-            C_Verify(s, null(), 1, b, 64) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_Verify(s, null(), 1, b, 64) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_Verify(s, b, HUGE, b, 64) => CKR_ARGUMENTS_BAD: "pData";
-            C_Verify(s, b, HUGE, b, 64) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_Verify(s, b, HUGE, b, 64) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_Verify(s, b, 1, null(), 64) => CKR_ARGUMENTS_BAD: "pSignature";
-            C_Verify(s, b, 1, null(), 64) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_Verify(s, b, 1, null(), 64) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_VerifyUpdate(s, null(), 1) => CKR_ARGUMENTS_BAD: "pPart";
-            C_VerifyUpdate(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifyUpdate(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_VerifyUpdate(s, b, HUGE) => CKR_ARGUMENTS_BAD: "pPart";
-            C_VerifyUpdate(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifyUpdate(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_VerifyFinal(s, null(), 64) => CKR_ARGUMENTS_BAD: "pSignature";
-            C_VerifyFinal(s, null(), 64) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifyFinal(s, null(), 64) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify(); C_VerifyFinal(s, b, HUGE) => CKR_ARGUMENTS_BAD: "pSignature";
-            C_VerifyFinal(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifyFinal(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify_told(); C_VerifySignature(s, null(), 1) => CKR_ARGUMENTS_BAD: "pData";
-            C_VerifySignature(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifySignature(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify_told(); C_VerifySignatureUpdate(s, null(), 1) => CKR_ARGUMENTS_BAD: "pPart";
-            C_VerifySignatureUpdate(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifySignatureUpdate(s, null(), 1) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
             @ verify_told(); C_VerifySignatureUpdate(s, b, HUGE) => CKR_ARGUMENTS_BAD: "pPart";
-            C_VerifySignatureUpdate(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is not active";
+            C_VerifySignatureUpdate(s, b, HUGE) => CKR_OPERATION_NOT_INITIALIZED: "is active in this session; call";
 
             // An error with a message ends the message, and not the process.
             C_MessageSignInit(s, e, key) => CKR_OK;
@@ -192,7 +192,7 @@ fn null_and_huge_lengths_are_refused_where_the_module_works_alone() {
             C_SignMessageBegin(s, b.cast(), 1) => CKR_MECHANISM_PARAM_INVALID: "pParameter";
             C_SignMessageBegin(s, null(), 0) => CKR_OK;
             C_SignMessageNext(s, null(), 0, null(), 1, null(), null()) => CKR_ARGUMENTS_BAD: "pDataPart";
-            C_SignMessageNext(s, null(), 0, b, 1, null(), null()) => CKR_OPERATION_NOT_INITIALIZED: "C_…MessageBegin";
+            C_SignMessageNext(s, null(), 0, b, 1, null(), null()) => CKR_OPERATION_NOT_INITIALIZED: "C_SignMessageBegin";
             C_MessageSignFinal(s) => CKR_OK;
             C_MessageVerifyInit(s, e, public) => CKR_OK;
             C_VerifyMessage(s, b.cast(), 0, b, 32, b, 64) => CKR_MECHANISM_PARAM_INVALID: "pParameter";
@@ -200,7 +200,7 @@ fn null_and_huge_lengths_are_refused_where_the_module_works_alone() {
             C_VerifyMessage(s, null(), 0, b, 32, null(), 64) => CKR_ARGUMENTS_BAD: "pSignature";
             C_VerifyMessageBegin(s, null(), 0) => CKR_OK;
             C_VerifyMessageNext(s, null(), 0, null(), 1, null(), 0) => CKR_ARGUMENTS_BAD: "pDataPart";
-            C_VerifyMessageNext(s, null(), 0, b, 1, null(), 0) => CKR_OPERATION_NOT_INITIALIZED: "C_…MessageBegin";
+            C_VerifyMessageNext(s, null(), 0, b, 1, null(), 0) => CKR_OPERATION_NOT_INITIALIZED: "C_SignMessageBegin";
             C_MessageVerifyFinal(s) => CKR_OK;
         }
     });

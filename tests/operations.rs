@@ -201,9 +201,9 @@ fn assert_active(stage: &Stage, line: &str, act: impl FnOnce() -> Rv) {
 #[test]
 fn neither_form_of_an_operation_ends_one_that_was_begun_in_the_other() {
     const BY_SIGN: &str =
-        "a signature that C_Sign began is active in this session; end it with C_Sign";
+        "a signature begun by C_Sign is active in this session; end it with C_Sign";
     const BY_UPDATE: &str =
-        "a signature that C_SignUpdate began is active in this session; end it with C_SignFinal";
+        "a signature begun by C_SignUpdate is active in this session; end it with C_SignFinal";
     on_stage(test_name!(), 7, |stage, s, key| {
         let verified = |signature: Output| {
             let signature = signature.bytes().unwrap();

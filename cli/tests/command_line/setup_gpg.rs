@@ -236,7 +236,7 @@ fn what_is_wrong_is_one_line() {
         (
             import("demo/none"),
             path(&all),
-            "no signing policy is called demo/none",
+            "no signing policy demo/none",
         ),
         (
             import("demo/rsa-2048"),
