@@ -29,6 +29,7 @@ mod keys;
 mod log;
 mod options;
 mod organization;
+mod page;
 mod policies;
 mod problem;
 mod routes;
