@@ -50,11 +50,25 @@ const addRows = (html) => {
   const rows = element("rows");
   rows.insertAdjacentHTML("afterbegin", html);
   const limit = Number(table().dataset.limit);
-  const all = rows.querySelectorAll("tr:not(.opened)");
-  for (const old of [...all].slice(limit)) {
+  const all = [...rows.querySelectorAll("tr:not(.opened)")];
+  for (const old of all.slice(limit)) {
     if (old.nextElementSibling?.classList.contains("opened")) old.nextElementSibling.remove();
     old.remove();
   }
+  if (all.length > limit) leadToOlder(all[limit - 1].querySelector("a.open").dataset.number);
+};
+
+const leadToOlder = (before) => {
+  const pager = document.querySelector(".pager");
+  let link = pager.querySelector("[rel=next]");
+  if (!link) {
+    link = document.createElement("a");
+    link.className = "button";
+    link.rel = "next";
+    link.textContent = "Older";
+    pager.append(link);
+  }
+  link.href = address("/", { ...selection(), before });
 };
 
 const showPause = () => {

@@ -499,11 +499,15 @@ pub(super) fn details(page: &Page, exchange: &Exchange) -> String {
     )
 }
 
+/// Commands are shown line by line; anything else is wrapped.
+const LINES: &str = r#" class="lines""#;
+
 fn block(number: u64, name: &str, title: &str, content: &str) -> String {
     let id = format!("{name}-{number}");
     format!(
-        r#"<div class="block"><div class="block-title"><h3>{title}</h3>{copy}</div><pre id="{id}" tabindex="0" role="region" aria-label="{title}">{content}</pre></div>"#,
+        r#"<div class="block"><div class="block-title"><h3>{title}</h3>{copy}</div><pre id="{id}"{lines} tabindex="0" role="region" aria-label="{title}">{content}</pre></div>"#,
         title = text(title),
+        lines = if name == "verify" { LINES } else { "" },
         copy = copy(&id, &format!("Copy: {title}")),
         content = text(content),
     )
@@ -714,7 +718,7 @@ fn try_it_section(page: &Page) -> String {
     let label = policy.entry.label();
     let command = |id: &str, title: &str, content: &str| {
         format!(
-            r#"<div class="block"><div class="block-title"><h3>{title}</h3>{copy}</div><pre id="{id}" tabindex="0" role="region" aria-label="{title}">{content}</pre></div>"#,
+            r#"<div class="block"><div class="block-title"><h3>{title}</h3>{copy}</div><pre id="{id}"{LINES} tabindex="0" role="region" aria-label="{title}">{content}</pre></div>"#,
             copy = copy(id, &format!("Copy: {title}")),
             content = text(content),
         )
