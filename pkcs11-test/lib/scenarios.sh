@@ -132,6 +132,7 @@ TOOL_ROWS=(
     "page-timestamps      | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_timestamps"
     "page-chain           | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_chain"
     "page-many            | openssl dgst    | app/release   | RSA_PKCS, SHA-256            | page_many"
+    "page-local-service   | curl            | app/release   | none                         | page_local_service"
     "pss-salts            | openssl pkeyutl | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | openssl_salts"
     "osslsigncode-names   | osslsigncode    | demo/rsa-3072 | RSA_PKCS, SHA-256            | osslsigncode_names"
     "keytool-slots        | keytool         | demo/rsa-3072 | none                         | keytool_slots"

@@ -22,6 +22,8 @@ REQUIREMENTS=(
 # The same for the further rows of the tests.
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
+    "chromium                   chromium"
+    "chromium-driver            chromedriver"
     "curl                       curl"
     "debsigs                    debsigs"
     "fish                       fish"
@@ -32,6 +34,7 @@ TOOL_REQUIREMENTS=(
     "libnss3-tools              modutil"
     "libp11-kit-dev             /usr/include/p11-kit-1/p11-kit/pkcs11.h"
     "nginx                      /usr/sbin/nginx"
+    "npm                        npm"
     "openssh-client             ssh-agent"
     "p11-kit                    p11-kit"
     "p11-kit-modules            /usr/lib/*/p11-kit-proxy.so"

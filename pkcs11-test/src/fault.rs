@@ -19,6 +19,8 @@ pub struct Fault {
     pub route: Option<String>,
     /// What happens.
     pub effect: Effect,
+    /// Whether only requests for a signature are affected.
+    pub signing_only: bool,
     /// How many requests are affected. `None`: all from now on.
     pub times: Option<usize>,
     /// Holds the request before anything else happens to it.
@@ -75,6 +77,7 @@ impl From<Effect> for Fault {
         Self {
             route: None,
             effect,
+            signing_only: false,
             times: Some(1),
             gate: None,
         }
@@ -108,6 +111,8 @@ pub enum Effect {
     Raw(Vec<u8>),
     /// The header of the normal response and half of its body, after which the connection is closed.
     Truncate,
+    /// The normal response, this long after it is ready.
+    Late(Duration),
     /// The normal response, with this pause before each byte of the body.
     Trickle(Duration),
     /// A signature of the right length that does not verify. Only affects requests for a signature.
@@ -211,6 +216,7 @@ impl Effect {
             Self::Usual
             | Self::Last
             | Self::Truncate
+            | Self::Late(_)
             | Self::Trickle(_)
             | Self::WrongSignature
             | Self::SignatureLength(_)
@@ -289,7 +295,7 @@ impl FaultQueue {
                 .route
                 .as_deref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(route))
-                && (signs || !fault.effect.waits_for_signature())
+                && (signs || !(fault.signing_only || fault.effect.waits_for_signature()))
                 && fault.times != Some(0)
         };
         let position = faults.iter().position(meets)?;
@@ -300,6 +306,14 @@ impl FaultQueue {
         let taken = fault.clone();
         faults.retain(|fault| fault.times != Some(0));
         Some(taken)
+    }
+
+    /// The faults that have not affected all of their requests yet, oldest first.
+    pub fn active(&self) -> Vec<Fault> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn clear(&self) {

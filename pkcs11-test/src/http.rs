@@ -25,12 +25,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::bodies;
 use crate::fault::{Effect, FaultQueue};
 use crate::log::RequestLog;
+use crate::page::History;
 use crate::routes::{Call, CanonicalPath};
 
 /// What all connections share.
@@ -39,6 +41,8 @@ pub(crate) struct Server {
     pub tls: Option<TlsAcceptor>,
     pub faults: Arc<FaultQueue>,
     pub log: Arc<RequestLog>,
+    /// What the page shows, if there is one.
+    pub history: Option<Arc<History>>,
 }
 
 impl Server {
@@ -131,7 +135,10 @@ impl Server {
         // Records the request even if the client disconnects, which drops everything below.
         let mut recording = Recording {
             log: &self.log,
+            history: self.history.as_deref(),
             call: &call,
+            sent: body.clone(),
+            answered: Bytes::new(),
             begin: Instant::now(),
             is_done: false,
         };
@@ -143,6 +150,11 @@ impl Server {
             .clone()
             .oneshot(Request::from_parts(head, Body::from(body)))
             .await;
+        if self.history.is_some() {
+            let (head, body) = collect(response).await?;
+            recording.answered = body.clone();
+            response = Response::from_parts(head, Body::from(body));
+        }
         let response = match effect {
             Effect::Usual
             | Effect::WrongSignature
@@ -153,7 +165,17 @@ impl Server {
                 response.headers_mut().insert(CONNECTION, close);
                 Some(response)
             }
-            Effect::Answer { .. } | Effect::Long { .. } => effect.own_answer().ok().flatten(),
+            Effect::Answer { .. } | Effect::Long { .. } => {
+                recording.answered = match &effect {
+                    Effect::Answer { body, .. } => Bytes::copy_from_slice(body),
+                    _ => Bytes::new(),
+                };
+                effect.own_answer().ok().flatten()
+            }
+            Effect::Late(delay) => {
+                sleep(delay).await;
+                Some(response)
+            }
             Effect::Trickle(pause) => {
                 let (head, body) = collect(response).await?;
                 Some(Response::from_parts(head, bodies::trickle(body, pause)))
@@ -186,7 +208,10 @@ fn header(head: &RequestParts, name: HeaderName) -> Option<String> {
 /// Adds the record of a request to the log, once.
 struct Recording<'a> {
     log: &'a RequestLog,
+    history: Option<&'a History>,
     call: &'a Call,
+    sent: Bytes,
+    answered: Bytes,
     begin: Instant,
     is_done: bool,
 }
@@ -200,6 +225,14 @@ impl Recording<'_> {
             record.status = status;
             record.duration_ms = self.begin.elapsed().as_micros() as f64 / 1000.0;
             self.log.add(record.clone());
+            if let Some(history) = self.history {
+                history.add(
+                    record.clone(),
+                    &self.sent,
+                    &self.answered,
+                    &self.call.effect,
+                );
+            }
         });
     }
 }

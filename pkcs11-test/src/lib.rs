@@ -30,6 +30,7 @@ mod log;
 mod openpgp;
 mod options;
 mod organization;
+mod page;
 mod policies;
 mod problem;
 mod routes;

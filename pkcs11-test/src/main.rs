@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode, Stdio};
+use std::thread;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pkcs11_test::{Error, KeyStoreKind, Log, Options, PolicyFile, Service};
@@ -30,6 +31,7 @@ Files in the state folder, created on first start:
   keys/{project}/{policy}.pem             its private key (key store software)
   softhsm/                                the token, its softhsm2.conf and pins.json (key store softhsm)
   tls-ca.pem                              the CA certificate to trust (--tls)
+  token                                   the first user's API token, for SIGNPATH_API_TOKEN=file:...
   identities.json                         generated organization ID, API tokens and policy IDs
 
 Policies file (JSON; only project, policy and key are required):
@@ -42,6 +44,8 @@ Policies file (JSON; only project, policy and key are required):
   approval:     the policy is listed, but refuses to sign
   certificate:  X509, Email (X.509 for S/MIME), None (a policy of type GPG, with an OpenPGP key), Garbage
 Without a file: project demo with the policies rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521.
+
+The first line of the output is the address of the page, as a comment. Its key is new at each start.
 
 In a shell:
   pkcs11-test serve --state state --log requests.log --env signpath.env &
@@ -79,6 +83,14 @@ struct Serve {
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
+    /// Address and port for the page with requests, signing policies and faults; port 0 selects a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    page: SocketAddr,
+
+    /// Open the page in a browser, with xdg-open
+    #[arg(long)]
+    open: bool,
+
     /// File to write the export lines to once the service is ready (mode 0600)
     #[arg(long, value_name = "FILE")]
     env: Option<PathBuf>,
@@ -105,6 +117,7 @@ fn main() -> ExitCode {
 
 fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
     let env = arguments.env.clone();
+    let open = arguments.open.then(|| arguments.state.join("page.html"));
     if let Some(path) = &env {
         // A file from a previous run would give a waiting script the wrong port.
         match std::fs::remove_file(path) {
@@ -121,13 +134,18 @@ fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let lines = export_lines(&service.environment());
+        let url = service.page_url().unwrap_or_default();
+        let lines = format!("# {url}\n{}", export_lines(&service.environment()));
         if let Some(path) = &env {
             pkcs11_test::write_secret(path, &lines)?;
         }
         let mut stdout = io::stdout().lock();
         stdout.write_all(lines.as_bytes())?;
         stdout.flush()?;
+        drop(stdout);
+        if let Some(file) = &open {
+            open_page(url, file)?;
+        }
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -155,9 +173,33 @@ impl Serve {
             },
             softhsm_module: self.softhsm_module,
             log: self.log.map_or(Log::Stderr, Log::File),
+            page: Some(self.page),
             ..Options::new(self.state)
         })
     }
+}
+
+/// Opens the page in a browser. Other users can read the arguments of a process, but not a file of mode 0600, so that is
+/// what leads to the address with the key.
+fn open_page(url: &str, file: &Path) -> Result<(), Error> {
+    let content = format!(
+        "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"refresh\" content=\"0; url={url}\">\n<a href=\"{url}\">The page of the local SignPath service</a>\n"
+    );
+    pkcs11_test::write_secret(file, &content)?;
+    let opened = process::Command::new("xdg-open")
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    match opened {
+        Ok(mut child) => {
+            // Some browsers run until they are closed.
+            thread::spawn(move || child.wait());
+        }
+        Err(error) => eprintln!("pkcs11-test: cannot run xdg-open: {error}: open {url}"),
+    }
+    Ok(())
 }
 
 /// Lines for a POSIX shell. Within single quotes, only the single quote is special.

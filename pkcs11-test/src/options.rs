@@ -24,10 +24,12 @@ pub struct Options {
     pub softhsm_module: Option<PathBuf>,
     /// Where the request log goes.
     pub log: Log,
+    /// The address for the page. Port 0 selects a free one. `None`: there is no page.
+    pub page: Option<SocketAddr>,
 }
 
 impl Options {
-    /// Software keys, the default policies, plain HTTP on a free port of 127.0.0.1, no log.
+    /// Software keys, the default policies, plain HTTP on a free port of 127.0.0.1, no log, no page.
     pub fn new(state: impl Into<PathBuf>) -> Self {
         Self {
             state: state.into(),
@@ -38,6 +40,7 @@ impl Options {
             key_store: KeyStoreKind::Software,
             softhsm_module: None,
             log: Log::None,
+            page: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The organization: its users, signing policies, keys and certificates.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -21,7 +21,12 @@ use crate::state::{Identities, StateFolder};
 pub(crate) struct Organization {
     pub id: Uuid,
     pub users: Vec<User>,
+    /// The signing policies at the start.
     pub policies: Vec<Arc<SigningPolicy>>,
+    /// The present ones.
+    current: RwLock<Vec<Arc<SigningPolicy>>>,
+    /// Held while a policy is being made.
+    adding: Mutex<()>,
 }
 
 pub(crate) struct User {
@@ -74,39 +79,94 @@ impl Organization {
                     .map(|labels| labels.iter().cloned().collect()),
             })
             .collect();
-        let policy_ids: Vec<Uuid> = file
-            .policies
-            .iter()
-            .map(|entry| identities.policy_id(&entry.label()))
-            .collect();
-        identities.save(state)?;
-
-        let pairs = open_keys(&file.policies, keys)?;
-        let certificates = issue_certificates(&file.policies, &pairs, state, keys)?;
-        let policies = file
-            .policies
-            .iter()
-            .zip(policy_ids)
-            .map(|(entry, id)| {
-                let owner = key_owner(&file.policies, entry);
-                let certificate = certificates
-                    .get(&owner)
-                    .filter(|_| usage(entry.certificate).is_some());
-                signing_policy(entry, id, Arc::clone(&pairs[&owner]), certificate).map(Arc::new)
-            })
-            .collect::<Result<_, _>>()?;
+        let policies = open_policies(&file.policies, &mut identities, state, keys)?;
         Ok(Self {
             id,
             users,
+            current: RwLock::new(policies.clone()),
             policies,
+            adding: Mutex::default(),
         })
     }
 
-    pub fn policy(&self, project: &str, policy: &str) -> Option<&Arc<SigningPolicy>> {
-        self.policies.iter().find(|candidate| {
+    /// The present signing policies.
+    pub fn policies(&self) -> Vec<Arc<SigningPolicy>> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub fn policy(&self, project: &str, policy: &str) -> Option<Arc<SigningPolicy>> {
+        self.policies().into_iter().find(|candidate| {
             candidate.entry.project.as_str() == project && candidate.entry.policy.as_str() == policy
         })
     }
+
+    /// Adds a policy, with a key and a certificate of its own.
+    pub fn add(
+        &self,
+        entry: PolicyEntry,
+        state: &StateFolder,
+        keys: &dyn KeyStore,
+    ) -> Result<(), Error> {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        if self
+            .policy(entry.project.as_str(), entry.policy.as_str())
+            .is_some()
+        {
+            return Err(Error::new(format!(
+                "there is already a signing policy {}: use another slug, or remove it first",
+                entry.label()
+            )));
+        }
+        let _lock = state.lock()?;
+        let mut identities = Identities::load(state)?;
+        let added = open_policies(&[entry], &mut identities, state, keys)?;
+        self.current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(added);
+        Ok(())
+    }
+
+    /// Removes a policy, but not its key. Tells whether there was one.
+    pub fn remove(&self, project: &str, policy: &str) -> bool {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let before = current.len();
+        current.retain(|candidate| {
+            candidate.entry.project.as_str() != project || candidate.entry.policy.as_str() != policy
+        });
+        current.len() < before
+    }
+}
+
+/// Opens the policies' keys and certificates, and makes those that are missing.
+fn open_policies(
+    entries: &[PolicyEntry],
+    identities: &mut Identities,
+    state: &StateFolder,
+    keys: &dyn KeyStore,
+) -> Result<Vec<Arc<SigningPolicy>>, Error> {
+    let policy_ids: Vec<Uuid> = entries
+        .iter()
+        .map(|entry| identities.policy_id(&entry.label()))
+        .collect();
+    identities.save(state)?;
+
+    let pairs = open_keys(entries, keys)?;
+    let certificates = issue_certificates(entries, &pairs, state, keys)?;
+    entries
+        .iter()
+        .zip(policy_ids)
+        .map(|(entry, id)| {
+            let owner = key_owner(entries, entry);
+            let certificate = certificates
+                .get(&owner)
+                .filter(|_| usage(entry.certificate).is_some());
+            signing_policy(entry, id, Arc::clone(&pairs[&owner]), certificate).map(Arc::new)
+        })
+        .collect()
 }
 
 /// The label of the first policy that uses the key of `entry`; shared keys and their certificates are named after it.

@@ -14,9 +14,13 @@ use crate::keys::{self, SoftHsmToken};
 use crate::log::{RequestLog, RequestRecord};
 use crate::options::Options;
 use crate::organization::Organization;
+use crate::page::{History, Page};
 use crate::routes::{self, Api};
-use crate::state::StateFolder;
+use crate::state::{SECRET, StateFolder, generate_pin};
 use crate::tls;
+
+/// The first user's API token in the state folder, for `SIGNPATH_API_TOKEN=file:...`.
+const TOKEN_FILE: &str = "token";
 
 /// A running service with its own threads. It stops when it is dropped.
 pub struct Service {
@@ -26,6 +30,7 @@ pub struct Service {
     tls_ca_file: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
     softhsm: Option<SoftHsmToken>,
+    page_url: Option<String>,
     running: Option<Running>,
 }
 
@@ -43,9 +48,8 @@ impl Service {
     /// not have the type of its policy.
     pub fn start(options: Options) -> Result<Self, Error> {
         // Bind first, so that an address in use is reported before spending a minute on keys.
-        let listener = TcpListener::bind(options.listen)
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .context(format!("cannot listen on {}", options.listen))?;
+        let listener = listen(options.listen)?;
+        let page_listener = options.page.map(listen).transpose()?;
         let log = Arc::new(RequestLog::open(&options.log)?);
         let state = Arc::new(StateFolder::open(&options.state)?);
         let lock = state.lock()?;
@@ -65,11 +69,38 @@ impl Service {
             url: format!("{scheme}://{address}/Api"),
         });
         let faults = Arc::new(FaultQueue::default());
+        let tls_ca_file = options.tls.then(|| state.path(tls::AUTHORITY_FILE));
+        let client_certificate = options.tls.then(|| state.path(tls::CLIENT_FILE));
+        let softhsm = keys.token().cloned();
+        let page = match page_listener {
+            Some(listener) => {
+                let listening = listener.local_addr().context("cannot listen")?;
+                let users = &api.organization.users;
+                let token = users.first().map_or("", |user| &user.token);
+                state.write(TOKEN_FILE, &format!("{token}\n"), SECRET)?;
+                let secrets = users.iter().map(|user| user.token.clone()).collect();
+                let page = Page {
+                    api: Arc::clone(&api),
+                    faults: Arc::clone(&faults),
+                    history: Arc::new(History::new(secrets)),
+                    keys,
+                    token_file: state.path(TOKEN_FILE),
+                    state,
+                    key: generate_pin(),
+                    listening,
+                    tls_ca_file: tls_ca_file.clone(),
+                };
+                Some((Arc::new(page), listener))
+            }
+            None => None,
+        };
+        let page_url = page.as_ref().map(|(page, _)| page.url());
         let server = Arc::new(Server {
             router: routes::router(Arc::clone(&api)),
             tls,
             faults: Arc::clone(&faults),
             log: Arc::clone(&log),
+            history: page.as_ref().map(|(page, _)| Arc::clone(&page.history)),
         });
 
         let (stop, stopped) = oneshot::channel();
@@ -84,6 +115,9 @@ impl Service {
             .name("signpath-service".to_owned())
             .spawn(move || {
                 runtime.spawn(server.run(listener));
+                if let Some((page, listener)) = page {
+                    runtime.spawn(page.run(listener));
+                }
                 // Dropping the sender also stops the service.
                 let _ = runtime.block_on(stopped);
                 // Dropping the runtime ends all tasks and closes all sockets before the thread ends.
@@ -93,9 +127,10 @@ impl Service {
             api,
             faults,
             log,
-            tls_ca_file: options.tls.then(|| state.path(tls::AUTHORITY_FILE)),
-            client_certificate: options.tls.then(|| state.path(tls::CLIENT_FILE)),
-            softhsm: keys.token().cloned(),
+            tls_ca_file,
+            client_certificate,
+            softhsm,
+            page_url,
             running: Some(Running { stop, thread }),
         })
     }
@@ -103,6 +138,11 @@ impl Service {
     /// `http(s)://host:port/Api`
     pub fn api_url(&self) -> &str {
         &self.api.url
+    }
+
+    /// The address of the page with the key that it needs, if there is a page.
+    pub fn page_url(&self) -> Option<&str> {
+        self.page_url.as_deref()
     }
 
     /// The organization's UUID.
@@ -147,11 +187,16 @@ impl Service {
         self.client_certificate.as_deref()
     }
 
-    /// The certificate of a policy, in DER.
+    /// The certificate of a policy that was there at the start, in DER.
     pub fn certificate_der(&self, project: &str, policy: &str) -> Option<&[u8]> {
         self.api
             .organization
-            .policy(project, policy)?
+            .policies
+            .iter()
+            .find(|candidate| {
+                candidate.entry.project.as_str() == project
+                    && candidate.entry.policy.as_str() == policy
+            })?
             .certificate
             .as_deref()
     }
@@ -195,8 +240,14 @@ impl Drop for Service {
     }
 }
 
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .context(format!("cannot listen on {address}"))
+}
+
 /// The address that clients can connect to: the listening address, or loopback if it is unspecified.
-fn reachable(listening: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
         ip if !ip.is_unspecified() => ip,
         ip if ip.is_ipv4() => Ipv4Addr::LOCALHOST.into(),

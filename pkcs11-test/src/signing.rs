@@ -12,10 +12,10 @@ use crate::problem::Problem;
 
 /// A hash and how to sign it.
 pub(crate) struct SigningData {
-    scheme: Scheme,
+    pub scheme: Scheme,
     /// ECDSA only: return a DER sequence rather than r and s concatenated.
-    asn1: bool,
-    hash: Vec<u8>,
+    pub asn1: bool,
+    pub hash: Vec<u8>,
 }
 
 /// A member of a JSON object, ignoring the case of its name. `null` counts as missing.
@@ -138,7 +138,7 @@ fn lower(name: Option<&str>) -> Result<String, Problem> {
 }
 
 /// Ecdsa-Sig-Value: RFC 3279, section 2.2.3
-fn ecdsa_sig_value(signature: &[u8]) -> x509_cert::der::Result<Vec<u8>> {
+pub(crate) fn ecdsa_sig_value(signature: &[u8]) -> x509_cert::der::Result<Vec<u8>> {
     let (r, s) = signature.split_at(signature.len() / 2);
     let mut content = UintRef::new(r)?.to_der()?;
     content.extend(UintRef::new(s)?.to_der()?);

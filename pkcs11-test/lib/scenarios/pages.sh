@@ -363,3 +363,14 @@ page_many() {
         done
     done
 }
+
+# The address of the service's page is a comment in the file with its variables.
+page_local_service() {
+    local url
+    url=$(sed -n 's/^# //p' "${STATE%/*}/env")
+    expect processes 0
+    HERE="PAGE=${url%%/[?]key=*} KEY=${url##*key=}"
+    page_commands 0 docs/local-service.md faults >said
+    says some '"effect":"Answer 503 Service Unavailable","requests":"the next 2 signing requests"'
+    says 1 '\{"active":\[\]\}$'
+}

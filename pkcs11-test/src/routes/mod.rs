@@ -212,9 +212,8 @@ async fn my_signing_policies(
             .map(|(_, value)| value.clone())
     };
     let (project, policy) = (filter("projectSlug"), filter("signingPolicySlug"));
-    let listed: Vec<&Value> = api
-        .organization
-        .policies
+    let policies = api.organization.policies();
+    let listed: Vec<&Value> = policies
         .iter()
         .filter(|candidate| user.is_submitter_of(candidate))
         .filter(|candidate| {
@@ -235,17 +234,17 @@ async fn my_signing_policies(
 }
 
 /// The policy named by a path. Every user of the organization may read its certificate.
-fn named_policy<'a>(
-    api: &'a Api,
+fn named_policy(
+    api: &Api,
     call: &Call,
     (_, project, policy): (String, String, String),
-) -> Result<&'a SigningPolicy, Problem> {
+) -> Result<Arc<SigningPolicy>, Problem> {
     let found = api
         .organization
         .policy(&project, &policy)
         .ok_or(Problem::NOT_FOUND);
     call.note(|record| (record.project, record.policy) = (Some(project), Some(policy)));
-    found.map(AsRef::as_ref)
+    found
 }
 
 async fn x509_certificate(

@@ -95,7 +95,7 @@ pub(super) async fn submit(
     )?;
     let mut payload = payload.ok_or_else(|| Problem::required("Artifact"))?;
     let data = SigningData::from_payload(&payload)?;
-    let signature = sign(&call, policy, data).await?;
+    let signature = sign(&call, &policy, data).await?;
     if submission.fast {
         payload["Signature"] = BASE64_STANDARD.encode(signature).into();
         return Ok(Json(payload).into_response());
@@ -159,7 +159,7 @@ pub(super) async fn sign_hash(
         data.ok_or_else(|| Problem::required("hashSigningData"))?,
     )?;
     let hash = data.hash();
-    let signature = sign(&call, policy, data).await?;
+    let signature = sign(&call, &policy, data).await?;
     let id = Uuid::new_v4();
     let site = api.url.trim_end_matches("/Api");
     Ok(Json(json!({
@@ -171,15 +171,15 @@ pub(super) async fn sign_hash(
 }
 
 /// The policy named by a request, if the user may sign with it.
-fn selected_policy<'a>(
-    api: &'a Api,
+fn selected_policy(
+    api: &Api,
     user: &User,
     call: &Call,
     project_field: &'static str,
     project: Option<String>,
     policy_field: &'static str,
     policy: Option<String>,
-) -> Result<&'a Arc<SigningPolicy>, Problem> {
+) -> Result<Arc<SigningPolicy>, Problem> {
     call.note(|record| (record.project, record.policy) = (project.clone(), policy.clone()));
     let project = project
         .filter(|slug| !slug.is_empty())
@@ -191,7 +191,7 @@ fn selected_policy<'a>(
         .organization
         .policy(&project, &slug)
         .ok_or_else(|| Problem::unknown_policy(&project, &slug))?;
-    if !user.is_submitter_of(policy) {
+    if !user.is_submitter_of(&policy) {
         return Err(Problem::FORBIDDEN);
     }
     if policy.entry.approval {

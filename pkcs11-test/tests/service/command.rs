@@ -24,14 +24,14 @@ impl Serve {
         Self { child, env }
     }
 
-    /// Reads standard output up to the last of the export lines.
+    /// Reads standard output up to the last of the export lines. The first line is the address of the page.
     fn lines(&mut self) -> Vec<String> {
         use std::io::{BufRead, BufReader};
         let stdout = self.child.stdout.as_mut().expect("stdout");
         let mut lines = BufReader::new(stdout)
             .lines()
             .map(|line| line.expect("UTF-8"));
-        lines.by_ref().take(3).collect()
+        lines.by_ref().take(4).collect()
     }
 
     fn end(mut self, signal: &str) -> ExitStatus {
@@ -132,7 +132,7 @@ fn processes_that_start_at_once_agree_on_keys_and_identifiers() {
             &["--state", path(&folder), "--policies", path(&policies)],
         )
     });
-    let [first, second, third] = started.each_mut().map(|serve| serve.lines()[1..].to_vec());
+    let [first, second, third] = started.each_mut().map(|serve| serve.lines()[2..].to_vec());
     assert_eq!((&first, &first), (&second, &third));
     for serve in started {
         assert_eq!(serve.end("-TERM").code(), Some(0));

@@ -5,5 +5,6 @@ mod client;
 mod command;
 mod faults;
 mod openssl;
+mod page;
 mod policies;
 mod signing;

@@ -1,0 +1,482 @@
+//! The page in a browser, while tools sign through the module. Needs chromium, its driver, npm, pkcs11-tool and openssl with its
+//! engine; pkcs11-test/lib/setup.sh installs them.
+
+mod driver;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use pkcs11_test::{Options, PolicyFile, REPOSITORY, Service};
+use serde_json::{Value, json};
+
+use driver::Browser;
+
+const WIDE: (u32, u32) = (1440, 1100);
+const NARROW: (u32, u32) = (390, 844);
+/// WebDriver, section 17.4.2.
+const TAB: char = '\u{e004}';
+const ENTER: char = '\u{e007}';
+
+/// A new folder below that of Cargo for tests.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// Runs a script of this project that prints a path.
+fn path_from(script: &str) -> PathBuf {
+    let output = Command::new(Path::new(REPOSITORY).join(script))
+        .output()
+        .expect("the script runs");
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .expect("UTF-8")
+        .trim_end()
+        .into()
+}
+
+/// The module as a package ships it.
+fn module() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| match std::env::var_os("SIGNPATH_TEST_MODULE") {
+        Some(path) => path.into(),
+        None => path_from("pkcs11-test/lib/module.sh"),
+    })
+}
+
+/// A service with a page, and a folder in which tools sign.
+struct Stage {
+    service: Service,
+    folder: PathBuf,
+}
+
+impl Stage {
+    fn new(name: &str) -> Self {
+        let policies = r#"{ "users": [ { "name": "ci" } ], "policies": [
+            { "project": "app", "policy": "release", "key": "rsa-3072" },
+            { "project": "app", "policy": "test", "key": "p-256" },
+            { "project": "app", "policy": "packages", "key": "rsa-2048", "certificate": "None" } ] }"#;
+        let folder = folder(name);
+        // Command lines on the page do not show where this repository is.
+        let link = folder.join("libsignpath_pkcs11.so");
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(module(), link).expect("a link");
+        std::fs::write(folder.join("file"), "what is signed").expect("write");
+        let service = Service::start(Options {
+            policies: PolicyFile::parse(policies).expect("policies"),
+            page: Some(([127, 0, 0, 1], 0).into()),
+            // Keys take long to make.
+            ..Options::new(self::folder("browser-state"))
+        });
+        Self {
+            service: service.expect("the service starts"),
+            folder,
+        }
+    }
+
+    fn open(&self, name: &str, size: (u32, u32)) -> Browser {
+        let browser = Browser::open(name, self.url(), size);
+        browser.wait_for("stream?.readyState === EventSource.OPEN");
+        browser
+    }
+
+    fn url(&self) -> &str {
+        self.service.page_url().expect("a page")
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        Command::new(program)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .envs(self.service.environment())
+            .env("SIGNPATH_LOG_FILE_DIRECTORY", self.folder.join("logs"))
+            .env("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2")
+            .env("PKCS11_MODULE_PATH", "./libsignpath_pkcs11.so")
+            .output()
+            .expect("the tool is installed")
+    }
+
+    /// Signs with pkcs11-tool.
+    fn pkcs11_tool(&self, policy: &str, mechanism: &str) -> Output {
+        let id: String = policy.bytes().map(|byte| format!("{byte:02x}")).collect();
+        self.run(
+            "pkcs11-tool",
+            &[
+                "--module",
+                "./libsignpath_pkcs11.so",
+                "--login",
+                "--pin",
+                "CONFIG",
+                "--id",
+                &id,
+                "--sign",
+                "--mechanism",
+                mechanism,
+                "--input-file",
+                "file",
+                "--output-file",
+                "file.sig",
+            ],
+        )
+    }
+
+    fn openssl(&self, policy: &str, digest: &str) -> Output {
+        let key = format!("pkcs11:object={policy};type=private;pin-value=CONFIG");
+        self.run(
+            "openssl",
+            &[
+                "dgst", "-engine", "pkcs11", "-keyform", "engine", "-sign", &key, digest, "-out",
+                "file.sig", "file",
+            ],
+        )
+    }
+
+    fn signs(&self, policy: &str, mechanism: &str) {
+        let output = self.pkcs11_tool(policy, mechanism);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+const SIGNED_ROWS: &str = "document.querySelectorAll('#rows tr.signed').length";
+
+fn assert_quiet(browser: &Browser) {
+    let console = browser.console();
+    assert!(console.is_empty(), "{console:#?}");
+}
+
+#[test]
+fn a_signature_by_pkcs11_tool_shows_within_a_second_and_opens_by_keyboard() {
+    let stage = Stage::new("page-signature");
+    let browser = stage.open("signature", WIDE);
+    assert!(browser.text("#request-table").contains("No requests yet"));
+    stage.signs("app/test", "ECDSA-SHA256");
+    browser.wait_at_most(Duration::from_secs(1), &format!("{SIGNED_ROWS} === 1"));
+    let row = browser.text("#rows tr.signed");
+    for part in [
+        "pkcs11-tool",
+        "app/test",
+        "CKM_ECDSA_SHA256",
+        "Ecdsa",
+        "SHA-256",
+        "ci",
+        "Signed",
+    ] {
+        assert!(row.contains(part), "{part}: {row}");
+    }
+    browser.wait_for("document.querySelector('#summary').innerText.startsWith('1 signed')");
+    browser
+        .wait_for("document.querySelector('#chart figcaption').innerText.startsWith('1 signed')");
+
+    for _ in 0..40 {
+        if browser.script("return document.activeElement.matches('.signed a.open')") == true {
+            break;
+        }
+        browser.press(TAB);
+    }
+    browser.press(ENTER);
+    browser.wait_for("document.querySelector('tr.opened pre')");
+    let opened = browser.text("tr.opened");
+    let signature = std::fs::read(stage.folder.join("file.sig")).expect("the signature");
+    let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    for part in [
+        signature.as_str(),
+        "openssl pkeyutl -verify",
+        "EcdsaSignatureFormat",
+        "\"Signature\"",
+        "--mechanism ECDSA-SHA256",
+    ] {
+        assert!(opened.contains(part), "{part}: {opened}");
+    }
+    browser.press(ENTER);
+    browser.wait_for("!document.querySelector('tr.opened')");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_fault_that_is_switched_on_changes_what_the_tool_gets() {
+    let stage = Stage::new("page-fault");
+    let browser = stage.open("fault", WIDE);
+    browser.click("input[value=wrong-signature]");
+    browser.click(".fault-form button");
+    browser.wait_for("document.querySelector('.active')");
+    let active = browser.text("#active-faults");
+    assert!(
+        active.contains("Answer with a wrong signature\nall signing requests"),
+        "{active}"
+    );
+    assert!(browser.text("#summary").contains("1 fault is on"));
+
+    let refused = stage.pkcs11_tool("app/test", "ECDSA-SHA256");
+    assert!(!refused.status.success());
+    browser.wait_for("document.querySelector('#rows tr.failed')");
+    assert!(browser.text("#rows tr.failed").contains("Wrong signature"));
+
+    browser.click("button.heal");
+    browser.wait_for("!document.querySelector('.active')");
+    assert!(browser.text("#summary").contains("Healthy"));
+    stage.signs("app/test", "ECDSA-SHA256");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
+
+    // The reason is beside the button.
+    browser.script("document.querySelector('input[name=times]').type = 'text'");
+    browser.type_into("input[name=times]", "many");
+    browser.click(".fault-form button");
+    browser.wait_for("document.querySelector('.fault-form .form-error').innerText");
+    let error = browser.text(".fault-form .form-error");
+    assert!(error.contains("`times` is `many`"), "{error}");
+    // Browsers report every answer with status 400.
+    let console = browser.console();
+    assert!(
+        console.len() == 1 && console[0].contains("400"),
+        "{console:#?}"
+    );
+}
+
+#[test]
+fn filters_pauses_and_clears() {
+    let stage = Stage::new("page-filter");
+    let browser = stage.open("filter", WIDE);
+    stage.signs("app/test", "ECDSA-SHA256");
+    stage.signs("app/release", "SHA256-RSA-PKCS");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 2"));
+
+    browser.click("select[name=policy] option[value='app/release']");
+    browser.wait_for("document.querySelectorAll('#rows tr').length === 1");
+    assert!(browser.text("#rows").contains("app/release"));
+    stage.signs("app/test", "ECDSA-SHA256");
+    stage.signs("app/release", "SHA512-RSA-PKCS");
+    browser.wait_for("document.querySelectorAll('#rows tr').length === 2");
+    assert!(!browser.text("#rows").contains("app/test"));
+    browser.click("select[name=outcome] option[value=failed]");
+    browser.wait_for("!document.querySelector('#rows tr')");
+    assert!(browser.text("#request-table").contains("No request fits"));
+    browser.click("select[name=policy] option[value='']");
+    browser.click("select[name=outcome] option[value=signed]");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 4"));
+
+    browser.click("#pause");
+    stage.signs("app/test", "ECDSA-SHA256");
+    browser.wait_for("document.querySelector('#pause').innerText === 'Resume (1 new)'");
+    assert_eq!(browser.script(&format!("return {SIGNED_ROWS}")), 4);
+    browser.click("#pause");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 5"));
+
+    browser.click("#filter button[data-send]");
+    browser.wait_for("!document.querySelector('#rows tr')");
+    stage.signs("app/test", "ECDSA-SHA256");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
+    assert_quiet(&browser);
+}
+
+#[test]
+fn copies_and_downloads() {
+    let stage = Stage::new("page-copy");
+    let browser = stage.open("copy", WIDE);
+    let (origin, _) = stage.url().split_once("/?").expect("a query");
+    let permissions = json!({ "origin": origin, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+    browser.developer_tools("Browser.grantPermissions", permissions);
+    let copied = || {
+        browser.wait_for("document.querySelector('#said.shown')");
+        browser.async_script("navigator.clipboard.readText().then(arguments[0])")
+    };
+    for (element, text) in [
+        ("uri-1", "pkcs11:object=app%2Ftest;type=private"),
+        ("id-1", "6170702f74657374"),
+    ] {
+        browser.click(&format!("[data-copy={element}]"));
+        assert_eq!(copied(), text);
+    }
+    browser.click("[data-copy=commands-first]");
+    let commands = copied().as_str().expect("text").to_owned();
+    let token = stage.service.token();
+    assert!(commands.contains("SIGNPATH_API_TOKEN='file:") && !commands.contains(token));
+
+    stage.signs("app/test", "ECDSA-SHA256");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
+    let downloaded = |file: &str| {
+        let file = browser.downloads.join(file);
+        while !file.exists() {
+            // The browser is asked for something, so that this does not only turn.
+            browser.script("return 0");
+        }
+        std::fs::read_to_string(file).expect("the file")
+    };
+    browser.click("#export");
+    let lines = downloaded("requests.jsonl");
+    let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["mechanism"], "CKM_ECDSA_SHA256");
+    browser.click("#policy-list li:nth-child(2) .links a");
+    assert!(downloaded("app-test-certificate.pem").starts_with("-----BEGIN CERTIFICATE-----"));
+    browser.click("#policy-list li:nth-child(3) .links a");
+    assert!(downloaded("app-packages-public-key.pem").starts_with("-----BEGIN PUBLIC KEY-----"));
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_policy_that_is_added_is_there_for_the_next_tool() {
+    let stage = Stage::new("page-policy");
+    let browser = stage.open("policy", WIDE);
+    browser.click(".add summary");
+    browser.type_into(".add input[name=project]", "app");
+    browser.type_into(".add input[name=policy]", "added");
+    browser.click(".add button");
+    browser.wait_for("document.querySelectorAll('.policies > li').length === 4");
+    stage.signs("app/added", "ECDSA-SHA256");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
+    browser.click(".policies > li:last-child button.link");
+    browser.wait_for("document.querySelectorAll('.policies > li').length === 3");
+    assert!(
+        !stage
+            .pkcs11_tool("app/added", "ECDSA-SHA256")
+            .status
+            .success()
+    );
+    assert_quiet(&browser);
+}
+
+#[test]
+fn ten_thousand_requests_leave_a_hundred_rows() {
+    let stage = Stage::new("page-many");
+    let browser = stage.open("many", WIDE);
+    browser.script(
+        "window.longest = 0; let last = performance.now();
+         const frame = () => { const now = performance.now(); longest = Math.max(longest, now - last); last = now; requestAnimationFrame(frame); };
+         requestAnimationFrame(frame);",
+    );
+    let health = format!("{}/healthz", stage.service.api_url());
+    let http = reqwest::blocking::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
+    for _ in 0..10_000 {
+        http.get(&health).send().expect("an answer");
+    }
+    browser.wait_for("document.querySelector('#request-10000')");
+    assert_eq!(
+        browser.script("return document.querySelectorAll('#rows tr').length"),
+        100
+    );
+    println!(
+        "the longest time between two frames was {} ms",
+        browser.script("return Math.round(longest)")
+    );
+    browser.click("a[rel=next]");
+    browser.wait_for("document.querySelector('#request-9900')");
+    browser.click(".pager a");
+    browser.wait_for("document.querySelector('#request-10000')");
+    assert_quiet(&browser);
+}
+
+/// A page with all that it can show: requests of several tools, one of them open, and a fault.
+fn busy_page(stage: &Stage, browser: &Browser) {
+    for (policy, mechanism) in [
+        ("app/test", "ECDSA-SHA256"),
+        ("app/release", "SHA256-RSA-PKCS"),
+        ("app/release", "SHA512-RSA-PKCS-PSS"),
+        ("app/packages", "SHA512-RSA-PKCS"),
+    ] {
+        stage.signs(policy, mechanism);
+    }
+    let output = stage.openssl("app%2Frelease", "-sha256");
+    assert!(output.status.success(), "{output:?}");
+    browser.click("input[value=wrong-signature]");
+    browser.type_into("input[name=times]", "1");
+    browser.click(".fault-form button");
+    browser.wait_for("document.querySelector('.active')");
+    stage.openssl("app%2Frelease", "-sha384");
+    browser.wait_for("!document.querySelector('.active') && document.querySelector('tr.failed')");
+    stage.signs("app/test", "ECDSA-SHA384");
+    browser.wait_for(&format!("{SIGNED_ROWS} === 6"));
+    browser.click("input[value=unavailable]");
+    browser.type_into("input[name=times]", "3");
+    browser.click(".fault-form button");
+    browser.wait_for("document.querySelector('.active')");
+    // Below a few others.
+    browser.click("#rows tr:nth-child(5) a.open");
+    browser.wait_for("document.querySelector('tr.opened')");
+    browser.script("document.activeElement.blur(); scrollTo(0, 0)");
+    // The pointer is above nothing.
+    browser.developer_tools(
+        "Input.dispatchMouseEvent",
+        json!({ "type": "mouseMoved", "x": 0, "y": 0 }),
+    );
+}
+
+#[test]
+fn everyone_can_use_it() {
+    let stage = Stage::new("page-accessibility");
+    let browser = stage.open("accessibility", WIDE);
+    busy_page(&stage, &browser);
+    browser.script("for (const closed of document.querySelectorAll('details')) { closed.removeAttribute('name'); closed.open = true; }");
+    let axe = std::fs::read_to_string(path_from("pkcs11-test/lib/axe.sh")).expect("axe-core");
+    browser.script(&axe);
+    for (scheme, (width, height)) in [
+        ("light", WIDE),
+        ("dark", WIDE),
+        ("light", NARROW),
+        ("dark", NARROW),
+    ] {
+        browser.prefer(scheme);
+        browser.resize(width, height);
+        let found = browser.async_script("axe.run().then(arguments[0])");
+        let violations: Vec<_> = found["violations"]
+            .as_array()
+            .expect("violations")
+            .iter()
+            .map(|violation| {
+                let nodes: Vec<_> = violation["nodes"]
+                    .as_array()
+                    .expect("nodes")
+                    .iter()
+                    .map(|node| format!("{} {}", node["target"], node["failureSummary"]))
+                    .collect();
+                format!("{}: {nodes:#?}", violation["id"])
+            })
+            .collect();
+        assert!(violations.is_empty(), "{scheme} {width}: {violations:#?}");
+        // Nothing makes the page wider than the window.
+        assert_eq!(
+            browser.script("return document.documentElement.scrollWidth"),
+            width,
+            "{scheme}"
+        );
+    }
+    assert_quiet(&browser);
+}
+
+/// The pictures of docs/local-service.md. They differ in times and digests each time, so only
+/// `SIGNPATH_TEST_UPDATE=1` writes them.
+#[test]
+fn looks_as_the_documentation_shows_it() {
+    let stage = Stage::new("page-pictures");
+    let browser = stage.open("pictures", WIDE);
+    busy_page(&stage, &browser);
+    let update = std::env::var("SIGNPATH_TEST_UPDATE").as_deref() == Ok("1");
+    let target = if update {
+        Path::new(REPOSITORY).join("docs")
+    } else {
+        folder("page-pictures")
+    };
+    for (scheme, (width, height), file) in [
+        ("light", WIDE, "local-service.png"),
+        ("dark", WIDE, "local-service-dark.png"),
+        ("light", NARROW, "local-service-narrow.png"),
+    ] {
+        browser.prefer(scheme);
+        browser.resize(width, height);
+        browser.screenshot(&target.join(file));
+        let path = Path::new(REPOSITORY).join("docs").join(file);
+        assert!(
+            path.exists(),
+            "{} is missing; SIGNPATH_TEST_UPDATE=1 writes it",
+            path.display()
+        );
+    }
+}
