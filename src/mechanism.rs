@@ -266,7 +266,7 @@ impl Signature {
                 name,
                 &format!(
                     "SignPath cannot sign {} digests; use SHA-256, SHA-384 or SHA-512",
-                    hash_name(pss.hash)
+                    pss.hash
                 ),
             ));
         }
@@ -337,8 +337,7 @@ impl Signature {
         if let Some(fixed) = self.input.hash().filter(|fixed| *fixed != hash) {
             return refuse(&format!(
                 "hashAlg is {}, but the mechanism hashes with {}",
-                hash_name(hash),
-                hash_name(fixed)
+                hash, fixed
             ));
         }
         if mgf != expected_mgf {
@@ -346,7 +345,7 @@ impl Signature {
                 "mgf is {}, but must be {}, since hashAlg is {}",
                 constant_names::mask_generation_function(mgf),
                 constant_names::mask_generation_function(expected_mgf),
-                hash_name(hash)
+                hash
             ));
         }
         Ok(Some(Pss { hash, salt_length }))
@@ -371,24 +370,6 @@ impl Input {
 
 fn parameter_error(name: &str, reason: &str) -> Error {
     Error::new(Kind::MechanismParameter, format!("{name}: {reason}"))
-}
-
-/// The name of a hash algorithm in its standard.
-pub const fn hash_name(hash: HashAlgorithm) -> &'static str {
-    match hash {
-        Md5 => "MD5",
-        Sha1 => "SHA-1",
-        Sha224 => "SHA-224",
-        Sha256 => "SHA-256",
-        Sha384 => "SHA-384",
-        Sha512 => "SHA-512",
-        Sha512_224 => "SHA-512/224",
-        Sha512_256 => "SHA-512/256",
-        Sha3_224 => "SHA3-224",
-        Sha3_256 => "SHA3-256",
-        Sha3_384 => "SHA3-384",
-        Sha3_512 => "SHA3-512",
-    }
 }
 
 /// A key of this type, in messages.

@@ -4,8 +4,8 @@ use std::io;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use nix::errno::Errno;
 use signpath_platform::escape::escaped;
+use signpath_platform::os_error::describe;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -33,22 +33,6 @@ impl Failure {
             io::ErrorKind::BrokenPipe => Self::OutputClosed,
             _ => Self::Reason(format!("cannot write {name}: {}", describe(error))),
         }
-    }
-}
-
-/// Describes an error for use after a colon: in lower case, and without the number that the operating system gives it.
-pub fn describe(error: &io::Error) -> String {
-    let Some(number) = error.raw_os_error() else {
-        return error.to_string();
-    };
-    let text = Errno::from_raw(number).desc();
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        // The first word is no abbreviation.
-        (Some(first), Some(second)) if second.is_lowercase() => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::env::consts::{ARCH, DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, describe};
+use signpath_platform::os_error::describe;
+
+use crate::failure::Failure;
 
 /// Where modules are installed, besides folders relative to the program.
 const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib64", "/usr/lib"];

@@ -13,7 +13,9 @@ use clap::{ArgGroup, ValueEnum};
 use signpath_client::{PolicyName, has_supported_size};
 use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee};
 
-use crate::failure::{Failure, describe};
+use signpath_platform::os_error::describe;
+
+use crate::failure::Failure;
 use crate::organization::Organization;
 use crate::output::Target;
 use crate::progress::Progress;

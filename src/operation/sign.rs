@@ -8,7 +8,7 @@ use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, pars
 use super::data::Limit;
 use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{self, Input, Mechanism, Parameter, Signature, hash_name};
+use crate::mechanism::{self, Input, Mechanism, Parameter, Signature};
 use crate::object::{Class, Object};
 
 /// The maximum length of data where a digest is expected, in bytes: more than the longest
@@ -184,7 +184,7 @@ impl Signer {
                     Err(self.wrong_length(&format!(
                         "{} bytes long; a {} digest is {}",
                         data.len(),
-                        hash_name(hash),
+                        hash,
                         hash.digest_length()
                     )))
                 }

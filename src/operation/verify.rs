@@ -9,7 +9,7 @@ use super::data::Limit;
 use super::sign::PKCS1_OVERHEAD;
 use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{self, Mechanism, Parameter, Signature, hash_name};
+use crate::mechanism::{self, Mechanism, Parameter, Signature};
 use crate::object::{Object, Value};
 use signpath_client::has_supported_size;
 use signpath_crypto::{PublicKey, Scheme};
@@ -168,7 +168,7 @@ impl Verifier {
             if length != expected {
                 let reason = format!(
                     "the data is {length} bytes long; a {} digest is {expected}",
-                    hash_name(hash)
+                    hash
                 );
                 return refuse(Kind::DataLength, reason);
             }

@@ -12,7 +12,9 @@ use url::Url;
 
 use super::finding::Finding;
 use super::report::Report;
-use crate::failure::{Failure, describe};
+use signpath_platform::os_error::describe;
+
+use crate::failure::Failure;
 use crate::progress::Progress;
 
 /// The time limit for one step.

@@ -8,7 +8,9 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 
 use super::child::{self, End};
 use super::finding::Finding;
-use crate::failure::{Failure, describe};
+use signpath_platform::os_error::describe;
+
+use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 

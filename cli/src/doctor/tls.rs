@@ -13,7 +13,6 @@ use signpath_config::Config;
 use super::connection::Route;
 use super::finding::{Detail, Finding};
 use super::{EXPIRES_SOON, NETWORK};
-use crate::failure;
 use crate::policy::CertificateSummary;
 use crate::progress::Progress;
 
@@ -47,7 +46,7 @@ pub fn check(config: &Config, way: &Route<'_>) -> Finding {
         Some(error) => tls::explain(error),
         None => format!(
             "aborts the TLS handshake ({}); check ApiUrl and firewalls",
-            failure::describe(&error)
+            signpath_platform::os_error::describe(&error)
         ),
     };
     let finding = Finding::error(

@@ -12,7 +12,9 @@ use tempfile::TempDir;
 use super::child::{self, End, Outcome};
 use super::finding::Finding;
 use super::report::Report;
-use crate::failure::{Failure, describe};
+use signpath_platform::os_error::describe;
+
+use crate::failure::Failure;
 use crate::policy::percent;
 use crate::progress::Progress;
 use crate::setup::template::{self, Template, Values};

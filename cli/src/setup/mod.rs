@@ -14,7 +14,9 @@ use clap::ValueEnum;
 use signpath_client::PolicyName;
 use template::{Template, Values};
 
-use crate::failure::{Failure, describe};
+use signpath_platform::os_error::describe;
+
+use crate::failure::Failure;
 use crate::organization::{NO_CREDENTIALS, Organization};
 use crate::{module, output};
 
