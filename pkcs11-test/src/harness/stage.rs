@@ -20,6 +20,8 @@ pub struct Seen<T> {
     pub value: T,
     /// The module's lines on stderr.
     pub lines: Vec<String>,
+    /// All that reached stderr.
+    pub stderr: String,
     /// The routes of the requests that came to the service.
     pub requests: Vec<String>,
 }
@@ -47,14 +49,15 @@ impl Stage {
         let before = self.service.requests().len();
         self.stderr.lock().unwrap().text();
         let value = act();
-        let text = self.stderr.lock().unwrap().text();
+        let stderr = self.stderr.lock().unwrap().text();
         let requests = self.service.requests().split_off(before);
-        let lines = text
+        let lines = stderr
             .lines()
             .filter_map(|line| line.strip_prefix("signpath-pkcs11: "));
         Seen {
             value,
             lines: lines.map(str::to_owned).collect(),
+            stderr,
             requests: requests.into_iter().map(|request| request.route).collect(),
         }
     }
