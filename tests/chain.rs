@@ -63,17 +63,17 @@ fn only_the_certificates_that_lead_up_from_a_policys_are_shown() {
         let raw = Raw::load();
         let session = raw::logged_in(&raw);
         let certificate = (CKA_CLASS, CKO_CERTIFICATE.to_ne_bytes().to_vec());
-        let certificates = raw::search(&raw, session, &mut [certificate.clone()]);
+        let certificates = raw::search(&raw, session, std::slice::from_ref(&certificate));
         assert_eq!(certificates.len(), 6 + 1);
         let leaf = raw::object(&raw, session, CKO_CERTIFICATE, "demo/rsa-2048");
         let issuer = raw::value(&raw, session, leaf, CKA_ISSUER).unwrap();
         // As SunPKCS11 and NSS look for it.
-        let mut by_subject = [
+        let by_subject = [
             (CKA_TOKEN, vec![CK_TRUE]),
             certificate,
             (CKA_SUBJECT, issuer),
         ];
-        let [authority] = raw::search(&raw, session, &mut by_subject)[..] else {
+        let [authority] = raw::search(&raw, session, &by_subject)[..] else {
             panic!();
         };
         let value = |id| raw::value(&raw, session, authority, id).unwrap();
@@ -83,7 +83,7 @@ fn only_the_certificates_that_lead_up_from_a_policys_are_shown() {
             CK_CERTIFICATE_CATEGORY_AUTHORITY.to_ne_bytes()
         );
         assert_eq!((value(CKA_TRUSTED), value(CKA_PRIVATE)), (vec![0], vec![0]));
-        let with_its_id = raw::search(&raw, session, &mut [(CKA_ID, value(CKA_ID))]);
+        let with_its_id = raw::search(&raw, session, &[(CKA_ID, value(CKA_ID))]);
         assert_eq!(
             with_its_id,
             [authority],

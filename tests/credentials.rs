@@ -109,7 +109,7 @@ fn try_to_sign(
 
 fn private_keys(raw: &Raw, session: CK_SESSION_HANDLE) -> usize {
     let class = CKO_PRIVATE_KEY.to_ne_bytes().to_vec();
-    search(raw, session, &mut [(CKA_CLASS, class)]).len()
+    search(raw, session, &[(CKA_CLASS, class)]).len()
 }
 
 #[test]

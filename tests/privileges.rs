@@ -207,7 +207,7 @@ fn child() {
     );
     assert_eq!(opened, CKR_OK);
     let key = CKO_PRIVATE_KEY.to_ne_bytes().to_vec();
-    assert!(search(&raw, session, &mut [(CKA_CLASS, key)]).is_empty());
+    assert!(search(&raw, session, &[(CKA_CLASS, key)]).is_empty());
     let login = |pin: &str| {
         let length = pin.len() as CK_ULONG;
         ck!(

@@ -367,13 +367,13 @@ fn an_rsa_signature_with_the_modulus_added_to_it_does_not_verify() {
         let modulus = String::from_utf8(modulus).unwrap();
         let (_, digits) = modulus.trim().split_once('=').unwrap();
         let modulus = base16ct::upper::decode_vec(format!("0{digits}")).unwrap();
-        let mut template = [
+        let template = [
             (CKA_CLASS, CKO_PUBLIC_KEY.to_ne_bytes().to_vec()),
             (CKA_KEY_TYPE, CKK_RSA.to_ne_bytes().to_vec()),
             (CKA_MODULUS, modulus.clone()),
             (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
         ];
-        let key = raw::created(&raw, session, &mut template);
+        let key = raw::created(&raw, session, &template);
 
         let pkcs1 = row(CKM_SHA256_RSA_PKCS, "sha256");
         let pss = pss(

@@ -6,7 +6,7 @@
 //! service and looks at what a user would see.
 
 // Each test program uses a part of it.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 pub mod fork;
 pub mod programs;

@@ -122,7 +122,7 @@ fn calls_are_logged_under_the_names_of_the_standard_and_in_their_order() {
         "C_FindObjectsInit(hSession=1, pTemplate=not NULL, ulCount=2): CKR_OK",
         "phObject: [1]",
         "pulObjectCount: 1",
-        "C_FindObjects(hSession=1, phObject=not NULL, ulMaxObjectCount=1, pulObjectCount=not NULL): CKR_OK",
+        "C_FindObjects(hSession=1, phObject=not NULL, ulMaxObjectCount=100, pulObjectCount=not NULL): CKR_OK",
         "C_FindObjectsFinal(hSession=1): CKR_OK",
         "pMechanism: CKM_RSA_PKCS_PSS, ulParameterLen=24, hashAlg=CKM_SHA256, mgf=CKG_MGF1_SHA256, sLen=32",
         "C_SignInit(hSession=1, pMechanism=not NULL, hKey=1): CKR_OK",

@@ -51,7 +51,7 @@ impl Session {
     fn open() -> Self {
         let raw = Raw::load();
         let handle = raw::logged_in(&raw);
-        let key = raw::created(&raw, handle, &mut public_key());
+        let key = raw::created(&raw, handle, &public_key());
         Self { raw, handle, key }
     }
 
