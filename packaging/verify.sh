@@ -260,8 +260,10 @@ print_table() {
         printf '%-28s %10d %10d %7s  %s\n' "$target" "$(stat --format=%s "$file")" "$(stat --format=%s "dist/$target/signpath-pkcs11")" \
             "$(highest_glibc "$file" || true)" "$(needed "$file" | paste -sd' ')"
     done
-    printf '\n%-28s %s\n' target "signed and verified on"
-    printf '%s\n' "${SIGNED_ON[@]}" | sort --unique | awk -F '|' '{ printf "%-28s %s\n", $1, $2 }'
+    if ((${#SIGNED_ON[@]})); then
+        printf '\n%-28s %s\n' target "signed and verified on"
+        printf '%s\n' "${SIGNED_ON[@]}" | sort --unique | awk -F '|' '{ printf "%-28s %s\n", $1, $2 }'
+    fi
     printf '\nnot built: 32-bit systems, s390x, ppc64le, riscv64\n'
 }
 
