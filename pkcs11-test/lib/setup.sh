@@ -22,8 +22,6 @@ REQUIREMENTS=(
 # The same for the further rows of the tests.
 TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
-    "chromium                   chromium"
-    "chromium-driver            chromedriver"
     "curl                       curl"
     "debsigs                    debsigs"
     "fish                       fish"
@@ -34,7 +32,6 @@ TOOL_REQUIREMENTS=(
     "libnss3-tools              modutil"
     "libp11-kit-dev             /usr/include/p11-kit-1/p11-kit/pkcs11.h"
     "nginx                      /usr/sbin/nginx"
-    "npm                        npm"
     "openssh-client             ssh-agent"
     "p11-kit                    p11-kit"
     "p11-kit-modules            /usr/lib/*/p11-kit-proxy.so"
