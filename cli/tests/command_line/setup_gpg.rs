@@ -143,6 +143,11 @@ fn the_imported_key_signs_and_everything_can_be_removed() {
     let run = user.shell(&service, &first.stdout, commands);
     assert_eq!(run.status, Some(0), "{run:?}");
 
+    // A run that imports nothing does not forget the key.
+    let home = user.home();
+    let arguments = ["demo/gpg", "--home", text(&home)];
+    user.setup(&service, &[&arguments[..], &module()].concat())
+        .assert_ok();
     let undo = user.setup(&service, &["demo/gpg", "--undo"]).assert_ok();
     assert_eq!(undo.stdout, "");
     assert!(!user.home().exists());

@@ -86,8 +86,10 @@ impl Home {
     pub fn write(&self, wrapper: &Wrapper<'_>, force: bool) -> Result<(), Failure> {
         let before = fs::read_to_string(self.file(WRAPPER)).unwrap_or_default();
         let is_new = !self.path.exists() || before.lines().any(|line| line == NEW_FOLDER);
+        // A key that an earlier run imported is still there, and has to be removed.
+        let fingerprint = wrapper.fingerprint.or_else(|| note(&before, FINGERPRINT));
         let files = [
-            (WRAPPER, 0o700, self.wrapper(wrapper, is_new)?),
+            (WRAPPER, 0o700, self.wrapper(wrapper, fingerprint, is_new)?),
             (SCD_CONF, 0o600, scd_conf(wrapper.module)?),
             (AGENT_CONF, 0o600, self.agent_conf()?),
         ];
@@ -125,11 +127,16 @@ impl Home {
         Ok(())
     }
 
-    fn wrapper(&self, wrapper: &Wrapper<'_>, is_new: bool) -> Result<String, Failure> {
+    fn wrapper(
+        &self,
+        wrapper: &Wrapper<'_>,
+        fingerprint: Option<&str>,
+        is_new: bool,
+    ) -> Result<String, Failure> {
         let shell = |text: &str| place::SHELL.write(text);
         let scdaemon = shell(&wrapper.scdaemon.display().to_string())?;
         let mut notes = format!("{KEYGRIP}{}\n", wrapper.keygrip);
-        if let Some(fingerprint) = wrapper.fingerprint {
+        if let Some(fingerprint) = fingerprint {
             notes.push_str(&format!("{FINGERPRINT}{fingerprint}\n"));
         }
         if is_new {
@@ -172,15 +179,10 @@ impl Home {
         let wrapper = fs::read_to_string(self.file(WRAPPER))
             .map_err(|_| format!("nothing is set up in {shown}; name the folder with --home"))?;
         gnupg.stop();
-        let note = |name| {
-            wrapper
-                .lines()
-                .find_map(|line: &str| line.strip_prefix(name))
-        };
-        if let Some(keygrip) = note(KEYGRIP) {
+        if let Some(keygrip) = note(&wrapper, KEYGRIP) {
             self.remove_stub(keygrip)?;
         }
-        if let Some(fingerprint) = note(FINGERPRINT) {
+        if let Some(fingerprint) = note(&wrapper, FINGERPRINT) {
             gnupg.delete_key(fingerprint)?;
         }
         for name in [GPG_CONF, AGENT_CONF, SCD_CONF, WRAPPER] {
@@ -240,6 +242,12 @@ fn scd_conf(module: &Path) -> Result<String, Failure> {
     Ok(format!(
         "# {MARK}.\nproviders signpath\nprovider-signpath-library {module}\n"
     ))
+}
+
+/// What a comment of the wrapper says, by its beginning.
+fn note<'a>(wrapper: &'a str, beginning: &str) -> Option<&'a str> {
+    let mut lines = wrapper.lines();
+    lines.find_map(|line| line.strip_prefix(beginning))
 }
 
 /// Whether the file was written by this command.
