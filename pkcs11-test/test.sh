@@ -56,7 +56,7 @@ count_tests() {
 crates_alone() {
     local manifest
     for manifest in */Cargo.toml Cargo.toml; do
-        check "$manifest alone" check --locked --quiet --manifest-path "$manifest"
+        check "$manifest alone" check --all-targets --locked --quiet --manifest-path "$manifest"
     done
 }
 
