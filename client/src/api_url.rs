@@ -4,17 +4,25 @@ use std::net::IpAddr;
 
 use url::Url;
 
-/// The base URL of an API. What a URL can hold beside it would get lost or go astray: routes are
-/// appended to the path, and a user and password would take the place of the token.
+/// Parses the base URL of an API; [`None`] for anything else.
 pub fn base_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_base = matches!(url.scheme(), "http" | "https")
+    Url::parse(text).ok().filter(is_base_url)
+}
+
+/// Whether `url` can be the base URL of an API. Other parts would get lost or go astray: routes are
+/// appended to the path, and a user and password would replace the API token.
+pub(crate) fn is_base_url(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()
-        && url.fragment().is_none();
-    is_base.then_some(url)
+        && url.fragment().is_none()
+}
+
+/// Whether the API token would cross the network unencrypted to reach `url`.
+pub fn is_unencrypted(url: &Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
 }
 
 /// Whether `url` is on this machine: 127.0.0.0/8, also as IPv4-mapped IPv6 addresses, `[::1]`, and

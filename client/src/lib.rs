@@ -89,7 +89,7 @@ mod tunnel;
 mod unexpected;
 mod waiting;
 
-pub use api_url::{base_url, is_loopback};
+pub use api_url::{base_url, is_unencrypted};
 pub use cancellation::{Cancellation, POLL_INTERVAL};
 pub use client::Client;
 pub use credentials::Credentials;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::api_url::{base_url, is_loopback};
+use crate::api_url::{is_base_url, is_unencrypted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::no_proxy::NoProxy;
 use crate::proxy::Proxy;
@@ -105,18 +105,17 @@ impl Options {
     /// Whether a token may be sent to the API.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`] for what is not the [base URL of an API](base_url), and for an `http` URL beyond this
+    /// [`ErrorKind::Options`] for what is not the [base URL of an API](crate::base_url), and for an `http` URL beyond this
     /// machine without [`Self::allow_insecure_http`].
     pub(crate) fn check(&self) -> Result<()> {
-        if base_url(self.api_url.as_str()).is_none() {
+        if !is_base_url(&self.api_url) {
             return Err(Error::new(
                 ErrorKind::Options,
                 "ApiUrl is not the URL of an API; use a URL such as https://app.signpath.io/Api, without \
                  user, password, query or fragment",
             ));
         }
-        let is_safe = self.api_url.scheme() == "https" || is_loopback(&self.api_url);
-        if !is_safe && !self.allow_insecure_http {
+        if is_unencrypted(&self.api_url) && !self.allow_insecure_http {
             let reason = format!(
                 "{} would send the API token unencrypted; use https, or set AllowInsecureHttp to true",
                 self.api_url

@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use log::warn;
-use signpath_client::{Options, is_loopback};
+use signpath_client::{Options, is_unencrypted};
 use url::Url;
 
 pub use api_token::ApiToken;
@@ -207,7 +207,7 @@ fn configure_logging(sources: &Sources) {
 fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
     let url = sources.value_or_default("ApiUrl", signpath_client::base_url)?;
     if let Some(found) = sources.find(setting("ApiUrl"))? {
-        if url.scheme() == "http" && !is_loopback(&url) && !allow_insecure_http {
+        if is_unencrypted(&url) && !allow_insecure_http {
             return Err(found.unusable(&format!(
                 "{url} would send the API token unencrypted; use https, or set AllowInsecureHttp \
                  (SIGNPATH_ALLOW_INSECURE_HTTP) to true"

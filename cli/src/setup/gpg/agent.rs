@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use signpath_client::PolicyName;
+use signpath_platform::os_error::describe;
 use tempfile::TempDir;
 
 use super::home::Home;
@@ -91,7 +92,7 @@ impl<'a> Gnupg<'a> {
             command.env_remove(variable);
         }
         let outcome = child::run(&mut command, TIME_LIMIT)
-            .map_err(|error| format!("{name} cannot be run ({error})"))?;
+            .map_err(|error| format!("cannot run {name}: {}", describe(&error)))?;
         match outcome.end {
             End::TooLong => Err(format!(
                 "{name} did not end within {} s{}",
@@ -278,18 +279,14 @@ impl Agent<'_> {
                 format!("gnupg-pkcs11-scd does not show the key of {policy}: {reason}").into(),
             );
         }
-        gnupg.succeed(
-            "gpg-agent does not learn the key",
-            CONNECT,
-            ["LEARN", "/bye"],
-        )?;
+        gnupg.succeed("gpg-agent cannot learn the key", CONNECT, ["LEARN", "/bye"])?;
         let arguments = [
             "--batch",
             "--with-colons",
             "--with-keygrip",
             "--list-secret-keys",
         ];
-        let keys = gnupg.succeed("gpg does not know the private key", GPG, arguments)?;
+        let keys = gnupg.succeed("gpg cannot list the private key", GPG, arguments)?;
         match keys.contains(keygrip) {
             true => Ok(()),
             false => Err(
@@ -317,12 +314,12 @@ impl Agent<'_> {
             OsStr::new("--detach-sign"),
             file.as_os_str(),
         ]);
-        gnupg.succeed("gpg does not sign", GPG, sign)?;
+        gnupg.succeed("gpg cannot sign", GPG, sign)?;
         let verify = [OsStr::new("--batch"), OsStr::new("--verify")];
         let verify = verify
             .into_iter()
             .chain([signature.as_os_str(), file.as_os_str()]);
-        gnupg.succeed("gpg does not verify its signature", GPG, verify)?;
+        gnupg.succeed("gpg cannot verify its signature", GPG, verify)?;
         let log = gnupg.log();
         let requests = log
             .lines()

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use signpath_client::PolicyName;
+use signpath_platform::os_error::describe;
 
 use super::agent::Gnupg;
 use crate::failure::Failure;
@@ -61,8 +62,9 @@ impl Home {
                 .join(policy.project_slug())
                 .join(policy.signing_policy_slug()),
         };
-        let path = std::path::absolute(&path)
-            .map_err(|error| format!("there is no current folder ({error})"))?;
+        let path = std::path::absolute(&path).map_err(|error| {
+            format!("cannot determine the current folder: {}", describe(&error))
+        })?;
         Ok(Self { path })
     }
 
@@ -272,7 +274,7 @@ fn failed_to_write(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn failed_to_remove(path: &Path, error: &io::Error) -> Failure {
-    format!("{} cannot be removed ({error})", path.display()).into()
+    format!("cannot remove {}: {}", path.display(), describe(error)).into()
 }
 
 /// Appends a remedy.
