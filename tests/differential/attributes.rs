@@ -2,66 +2,60 @@
 
 use cryptoki_sys::*;
 use pkcs11_test::call;
-use pkcs11_test::harness::{Answer, Module, Session, null};
+use pkcs11_test::harness::{Module, Session, called, null, place};
 
-use crate::report::{Report, Script, shown};
+use crate::report::{Report, Script, shown, written};
 use crate::{EC, EC_LABELS, NO, RSA, RSA_LABELS};
 
-macro_rules! attributes {
-    ($($name:ident)*) => { &[$(($name, stringify!($name))),*] };
-}
-
 /// What signing tools ask for, and what else the standard gives to the three classes.
-const ATTRIBUTES: &[(CK_ATTRIBUTE_TYPE, &str)] = attributes![
-    CKA_CLASS CKA_TOKEN CKA_PRIVATE CKA_LABEL CKA_UNIQUE_ID CKA_APPLICATION CKA_VALUE CKA_OBJECT_ID
-    CKA_CERTIFICATE_TYPE CKA_ISSUER CKA_SERIAL_NUMBER CKA_OWNER CKA_ATTR_TYPES CKA_TRUSTED
-    CKA_CERTIFICATE_CATEGORY CKA_JAVA_MIDP_SECURITY_DOMAIN CKA_URL CKA_HASH_OF_SUBJECT_PUBLIC_KEY
-    CKA_HASH_OF_ISSUER_PUBLIC_KEY CKA_NAME_HASH_ALGORITHM CKA_CHECK_VALUE CKA_KEY_TYPE CKA_SUBJECT
-    CKA_ID CKA_SENSITIVE CKA_ENCRYPT CKA_DECRYPT CKA_WRAP CKA_UNWRAP CKA_SIGN CKA_SIGN_RECOVER
-    CKA_VERIFY CKA_VERIFY_RECOVER CKA_DERIVE CKA_START_DATE CKA_END_DATE CKA_MODULUS CKA_MODULUS_BITS
-    CKA_PUBLIC_EXPONENT CKA_PRIVATE_EXPONENT CKA_PRIME_1 CKA_PRIME_2 CKA_EXPONENT_1 CKA_EXPONENT_2
-    CKA_COEFFICIENT CKA_PUBLIC_KEY_INFO CKA_VALUE_LEN CKA_EXTRACTABLE CKA_LOCAL CKA_NEVER_EXTRACTABLE
-    CKA_ALWAYS_SENSITIVE CKA_KEY_GEN_MECHANISM CKA_MODIFIABLE CKA_COPYABLE CKA_DESTROYABLE
-    CKA_EC_PARAMS CKA_EC_POINT CKA_ALWAYS_AUTHENTICATE CKA_WRAP_WITH_TRUSTED CKA_WRAP_TEMPLATE
-    CKA_UNWRAP_TEMPLATE CKA_DERIVE_TEMPLATE CKA_ALLOWED_MECHANISMS CKA_VENDOR_DEFINED
+const ATTRIBUTES: &[(&str, CK_ATTRIBUTE_TYPE)] = named![
+    CKA_CLASS CKA_TOKEN CKA_PRIVATE CKA_LABEL CKA_UNIQUE_ID CKA_APPLICATION CKA_VALUE CKA_OBJECT_ID CKA_CERTIFICATE_TYPE CKA_ISSUER
+    CKA_SERIAL_NUMBER CKA_OWNER CKA_ATTR_TYPES CKA_TRUSTED CKA_CERTIFICATE_CATEGORY CKA_JAVA_MIDP_SECURITY_DOMAIN CKA_URL
+    CKA_HASH_OF_SUBJECT_PUBLIC_KEY CKA_HASH_OF_ISSUER_PUBLIC_KEY CKA_NAME_HASH_ALGORITHM CKA_CHECK_VALUE CKA_KEY_TYPE CKA_SUBJECT
+    CKA_ID CKA_SENSITIVE CKA_ENCRYPT CKA_DECRYPT CKA_WRAP CKA_UNWRAP CKA_SIGN CKA_SIGN_RECOVER CKA_VERIFY CKA_VERIFY_RECOVER
+    CKA_DERIVE CKA_START_DATE CKA_END_DATE CKA_MODULUS CKA_MODULUS_BITS CKA_PUBLIC_EXPONENT CKA_PRIVATE_EXPONENT CKA_PRIME_1
+    CKA_PRIME_2 CKA_EXPONENT_1 CKA_EXPONENT_2 CKA_COEFFICIENT CKA_PUBLIC_KEY_INFO CKA_VALUE_LEN CKA_EXTRACTABLE CKA_LOCAL
+    CKA_NEVER_EXTRACTABLE CKA_ALWAYS_SENSITIVE CKA_KEY_GEN_MECHANISM CKA_MODIFIABLE CKA_COPYABLE CKA_DESTROYABLE CKA_EC_PARAMS
+    CKA_EC_POINT CKA_ALWAYS_AUTHENTICATE CKA_WRAP_WITH_TRUSTED CKA_WRAP_TEMPLATE CKA_UNWRAP_TEMPLATE CKA_DERIVE_TEMPLATE
+    CKA_ALLOWED_MECHANISMS CKA_VENDOR_DEFINED
 ];
 
 /// Every attribute of every key, by a question for its size and a buffer of that size.
 fn all(t: &Module, class: CK_OBJECT_CLASS, r: &mut Report) {
     let session = t.user();
     answers! { r;
-        "* CKA_UNIQUE_ID" => "CKR_OK, *" | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
-        "* CKA_PUBLIC_KEY_INFO" => "CKR_OK, * bytes 30*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
-        "* CKA_MODIFIABLE" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
-        "* CKA_COPYABLE" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
-        "* CKA_DESTROYABLE" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+        "* CKA_UNIQUE_ID" => "CKR_OK, *": NEWER;
+        "* CKA_PUBLIC_KEY_INFO" => "CKR_OK, * bytes 30*": FROM_CERTIFICATE;
+        "* CKA_MODIFIABLE" => "CKR_OK, 1 bytes 00": READ_ONLY;
+        "* CKA_COPYABLE" => "CKR_OK, 1 bytes 00": READ_ONLY;
+        "* CKA_DESTROYABLE" => "CKR_OK, 1 bytes 00": READ_ONLY;
     }
     match class {
         CKO_CERTIFICATE => answers! { r;
-            "* CKA_START_DATE" => "CKR_OK, \"20*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
-            "* CKA_END_DATE" => "CKR_OK, \"20*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
-            "* CKA_CERTIFICATE_CATEGORY" => "CKR_OK, 8 bytes 0100000000000000" | "CKR_OK, 8 bytes 0000000000000000": CATEGORY;
+            "* CKA_START_DATE" => "CKR_OK, \"20*": FROM_CERTIFICATE;
+            "* CKA_END_DATE" => "CKR_OK, \"20*": FROM_CERTIFICATE;
+            "* CKA_CERTIFICATE_CATEGORY" => "CKR_OK, 8 bytes 0100000000000000": CATEGORY;
         },
         _ => answers! { r;
-            "* CKA_SUBJECT" => "CKR_OK, * bytes 30*" | "CKR_OK, no bytes": FROM_CERTIFICATE;
-            "* CKA_LOCAL" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": LOCAL;
-            "* CKA_KEY_GEN_MECHANISM" => "CKR_OK, 8 bytes ffffffffffffffff" | "CKR_OK, 8 bytes *": LOCAL;
-            "* CKA_ALLOWED_MECHANISMS" => "CKR_OK, * bytes *" | "CKR_OK, no bytes": ALLOWED;
+            "* CKA_SUBJECT" => "CKR_OK, * bytes 30*": FROM_CERTIFICATE;
+            "* CKA_LOCAL" => "CKR_OK, 1 bytes 00": LOCAL;
+            "* CKA_KEY_GEN_MECHANISM" => "CKR_OK, 8 bytes ffffffffffffffff": LOCAL;
+            "* CKA_ALLOWED_MECHANISMS" => "CKR_OK, * bytes *": ALLOWED;
         },
     }
     match class {
-        CKO_PUBLIC_KEY => answers! { r;
-            "* CKA_VERIFY_RECOVER" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
-        },
+        CKO_PUBLIC_KEY => {
+            answers! { r; "* CKA_VERIFY_RECOVER" => "CKR_OK, 1 bytes 00": READ_ONLY; }
+        }
         CKO_PRIVATE_KEY => answers! { r;
-            "* CKA_DERIVE_TEMPLATE" => "CKR_OK, no bytes" | CKR_ATTRIBUTE_TYPE_INVALID: NEWER;
-            "* CKA_SIGN_RECOVER" => "CKR_OK, 1 bytes 00" | "CKR_OK, 1 bytes 01": READ_ONLY;
+            "* CKA_DERIVE_TEMPLATE" => "CKR_OK, no bytes": NEWER;
+            "* CKA_SIGN_RECOVER" => "CKR_OK, 1 bytes 00": READ_ONLY;
         },
         _ => (),
     }
     for label in RSA_LABELS.into_iter().chain(EC_LABELS) {
         let object = session.object(class, label);
-        for (id, name) in ATTRIBUTES {
+        for (name, id) in ATTRIBUTES {
             rows! { r; format!("{label} {name}") => session.attribute(object, *id); }
         }
     }
@@ -72,23 +66,6 @@ fn length_shown(length: CK_ULONG) -> String {
         CK_UNAVAILABLE_INFORMATION => "unavailable".to_owned(),
         length => format!("length {length}"),
     }
-}
-
-/// What comes back for a buffer of a size: the length, and whether the buffer was left alone.
-fn sized(
-    session: Session,
-    object: CK_OBJECT_HANDLE,
-    id: CK_ATTRIBUTE_TYPE,
-    room: Option<usize>,
-) -> String {
-    let (rv, read) = session.attributes_into(object, &[(id, room)]);
-    let is_untouched = read[0].1.iter().all(|byte| *byte == 0);
-    let written = if is_untouched {
-        "nothing written"
-    } else {
-        "written"
-    };
-    format!("{rv}, {}, {written}", length_shown(read[0].0))
 }
 
 pub const SCRIPTS: &[Script] = &[
@@ -104,131 +81,119 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("sizes", |t, r| {
         let s = t.user();
+        let (certificate, rsa, ec) = (s.certificate(RSA), s.key(RSA), s.key(EC));
         for (name, object, id) in [
-            ("CKA_LABEL", s.certificate(RSA), CKA_LABEL),
-            ("CKA_VALUE", s.certificate(RSA), CKA_VALUE),
-            ("CKA_CLASS", s.private(RSA), CKA_CLASS),
-            ("CKA_SIGN", s.private(RSA), CKA_SIGN),
-            ("CKA_MODULUS", s.private(RSA_LABELS[2]), CKA_MODULUS),
-            ("CKA_PRIVATE_EXPONENT", s.private(RSA), CKA_PRIVATE_EXPONENT),
-            ("CKA_VALUE of an EC key", s.private(EC), CKA_VALUE),
-            ("CKA_EC_POINT", s.public(EC_LABELS[1]), CKA_EC_POINT),
-            ("CKA_URL", s.certificate(RSA), CKA_URL),
-            (
-                "a vendor's attribute",
-                s.public(EC_LABELS[1]),
-                CKA_VENDOR_DEFINED,
-            ),
+            ("CKA_LABEL", certificate, CKA_LABEL),
+            ("CKA_VALUE", certificate, CKA_VALUE),
+            ("CKA_CLASS", rsa.private, CKA_CLASS),
+            ("CKA_SIGN", rsa.private, CKA_SIGN),
+            ("CKA_MODULUS", rsa.private, CKA_MODULUS),
+            ("CKA_PRIVATE_EXPONENT", rsa.private, CKA_PRIVATE_EXPONENT),
+            ("CKA_VALUE of an EC key", ec.private, CKA_VALUE),
+            ("CKA_EC_POINT", ec.public, CKA_EC_POINT),
+            ("CKA_URL", certificate, CKA_URL),
+            ("a vendor's attribute", ec.public, CKA_VENDOR_DEFINED),
         ] {
             let exact = match s.attributes_into(object, &[(id, None)]).1[0].0 {
                 CK_UNAVAILABLE_INFORMATION => 32,
                 length => length as usize,
             };
-            rows! { r;
-                format!("{name}, NULL") => sized(s, object, id, None);
-                format!("{name}, no bytes") => sized(s, object, id, Some(0));
-                format!("{name}, a byte too few") => sized(s, object, id, Some(exact.saturating_sub(1)));
-                format!("{name}, exact") => sized(s, object, id, Some(exact));
-                format!("{name}, a byte more") => sized(s, object, id, Some(exact + 1));
+            for (case, room) in [
+                ("NULL", None),
+                ("no bytes", Some(0)),
+                ("a byte too few", Some(exact.saturating_sub(1))),
+                ("exact", Some(exact)),
+                ("a byte more", Some(exact + 1)),
+            ] {
+                let (rv, read) = s.attributes_into(object, &[(id, room)]);
+                let (length, written) = (length_shown(read[0].0), written(&read[0].1));
+                rows! { r; format!("{name}, {case}") => format!("{rv}, {length}, {written}"); }
             }
         }
     }),
-    // One entry that fails leaves the others as they would be alone (PKCS #11 3.2, section 5.7.5).
-    ("mixed templates", |t, r| {
-        let session = t.user();
-        let (rsa, ec, certificate) = (
-            session.private(RSA),
-            session.private(EC),
-            session.certificate(RSA),
-        );
-        const UNKNOWN: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED;
-        let sized = |object, wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)]| {
-            let (rv, read) = session.attributes_into(object, wanted);
-            let entry = |((length, buffer), (_, room)): (&(CK_ULONG, Vec<u8>), &(_, _))| match (
-                length, room,
-            ) {
-                (&CK_UNAVAILABLE_INFORMATION, _) | (_, None) => length_shown(*length),
-                _ => shown(&buffer[..*length as usize]),
-            };
-            let entries: Vec<_> = read.iter().zip(wanted).map(entry).collect();
-            format!("{rv}: {}", entries.join("; "))
-        };
-        let with_room = |object, ids: &[CK_ATTRIBUTE_TYPE], room| {
-            let wanted: Vec<_> = ids.iter().map(|id| (*id, Some(room))).collect();
-            sized(object, &wanted)
-        };
-        let read = |object, ids: &[CK_ATTRIBUTE_TYPE]| with_room(object, ids, 256);
-        const USES: [CK_ATTRIBUTE_TYPE; 7] = [
-            CKA_ENCRYPT,
-            CKA_DECRYPT,
-            CKA_SIGN,
-            CKA_VERIFY,
-            CKA_WRAP,
-            CKA_UNWRAP,
-            CKA_DERIVE,
-        ];
-        let (exponent, room, few) = (CKA_PRIVATE_EXPONENT, Some(256), Some(3));
-        rows! { r;
-            "none" => read(rsa, &[]) => "CKR_OK: ";
-            "known" => read(rsa, &[CKA_CLASS, CKA_ID, CKA_KEY_TYPE])
-                => "CKR_OK: 8 bytes 0300000000000000; \"demo/rsa-2048\"; 8 bytes 0000000000000000";
-            "duplicate attribute" => read(rsa, &[CKA_ID, CKA_ID]) => "CKR_OK: \"demo/rsa-2048\"; \"demo/rsa-2048\"";
-            "sizes and values" => sized(rsa, &[(CKA_ID, None), (CKA_ID, room), (CKA_MODULUS, None)])
-                => "CKR_OK: length 13; \"demo/rsa-2048\"; length 256";
-            "unknown first" => read(rsa, &[UNKNOWN, CKA_ID]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
-            "unknown between" => read(rsa, &[CKA_ID, UNKNOWN, CKA_LABEL])
-                => "CKR_ATTRIBUTE_TYPE_INVALID: \"demo/rsa-2048\"; unavailable; \"demo/rsa-2048\"";
-            "unknown last" => read(rsa, &[CKA_ID, UNKNOWN]) => "CKR_ATTRIBUTE_TYPE_INVALID: \"demo/rsa-2048\"; unavailable";
-            "sensitive" => read(rsa, &[CKA_ID, exponent, CKA_LABEL])
-                => "CKR_ATTRIBUTE_SENSITIVE: \"demo/rsa-2048\"; unavailable; \"demo/rsa-2048\"";
-            "too small" => sized(rsa, &[(CKA_ID, few), (CKA_LABEL, room)])
-                => "CKR_BUFFER_TOO_SMALL: unavailable; \"demo/rsa-2048\"";
-            "sensitive and too small" => sized(rsa, &[(exponent, room), (CKA_ID, few)])
-                => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
-            "too small and sensitive" => sized(rsa, &[(CKA_ID, few), (exponent, room)])
-                => "CKR_BUFFER_TOO_SMALL: unavailable; unavailable" | "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable": SEVERAL;
-            "unknown and sensitive" => read(rsa, &[UNKNOWN, exponent])
-                => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; unavailable" | "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable": SEVERAL;
-            "sensitive and unknown" => read(rsa, &[exponent, UNKNOWN])
-                => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
-            "as requested by pkcs11-provider for an EC key" => read(ec, &[CKA_EC_PARAMS, CKA_EC_POINT, CKA_ALWAYS_AUTHENTICATE, CKA_ID, CKA_LABEL])
-                => "CKR_ATTRIBUTE_TYPE_INVALID: 10 bytes *; unavailable; 1 bytes 00; \"demo/p-256\"; \"demo/p-256\"";
-            "as requested by Java" => read(rsa, &[CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE]) => "CKR_OK: 1 bytes 01; 1 bytes 01; 1 bytes 00";
-            "key type of a certificate" => read(certificate, &[CKA_KEY_TYPE, CKA_ID])
-                => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
-            "as requested by python-pkcs11" => with_room(rsa, &USES, 1);
-        }
-    }),
+    ("mixed templates", mixed),
     ("arguments", |t, r| {
         let session = t.user();
-        let key = session.private(RSA);
-        let null = |object, count| {
-            call!(
-                t,
-                C_GetAttributeValue(session.handle, object, null(), count)
-            )
-        };
+        let (key, size, s) = (session.private(RSA), place(0), session.handle);
+        let null = |object, count| call!(t, C_GetAttributeValue(s, object, null(), count));
         let id = |object| session.attributes_into(object, &[(CKA_ID, Some(16))]).0;
+        let of = |object, place| call!(t, C_GetObjectSize(s, object, place));
         rows! { r;
-            "NULL with 1 attribute" => null(key, 1) => CKR_ARGUMENTS_BAD;
-            "NULL with 0 attributes" => null(key, 0) => CKR_ARGUMENTS_BAD;
+            "NULL pTemplate with 1 attribute" => null(key, 1) => CKR_ARGUMENTS_BAD;
+            "NULL pTemplate with 0 attributes" => null(key, 0) => CKR_ARGUMENTS_BAD;
             "CK_INVALID_HANDLE" => id(CK_INVALID_HANDLE) => CKR_OBJECT_HANDLE_INVALID;
             "CK_INVALID_HANDLE, NULL" => null(CK_INVALID_HANDLE, 1) => CKR_ARGUMENTS_BAD;
             "unknown object handle" => id(NO) => CKR_OBJECT_HANDLE_INVALID;
             "unknown object handle, NULL" => null(NO, 1) => CKR_ARGUMENTS_BAD;
-        }
-    }),
-    ("size of an object", |t, r| {
-        let session = t.user();
-        let (s, certificate, mut size) = (session.handle, session.certificate(RSA), 0);
-        let size: *mut _ = &mut size;
-        let of = |object, place| -> Answer<()> {
-            call!(t, C_GetObjectSize(s, object, place)).answer(())
-        };
-        rows! { r;
-            "of a certificate" => of(certificate, size) => CKR_OK;
-            "with a NULL result pointer" => of(certificate, null()) => CKR_ARGUMENTS_BAD;
-            "unknown object handle" => of(NO, size) => CKR_OBJECT_HANDLE_INVALID;
+            "C_GetObjectSize of a certificate" => of(session.certificate(RSA), size) => CKR_OK;
+            "C_GetObjectSize with NULL pulSize" => of(key, null_size()) => CKR_ARGUMENTS_BAD;
+            "C_GetObjectSize unknown object handle" => of(NO, size) => CKR_OBJECT_HANDLE_INVALID;
         }
     }),
 ];
+
+fn null_size() -> CK_ULONG_PTR {
+    null()
+}
+
+/// One entry that fails leaves the others as they would be alone (PKCS #11 3.2, section 5.7.5).
+fn mixed(t: &Module, r: &mut Report) {
+    const UNKNOWN: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED;
+    const USES: [CK_ATTRIBUTE_TYPE; 7] = [
+        CKA_ENCRYPT,
+        CKA_DECRYPT,
+        CKA_SIGN,
+        CKA_VERIFY,
+        CKA_WRAP,
+        CKA_UNWRAP,
+        CKA_DERIVE,
+    ];
+    let session: Session = t.user();
+    let (rsa, ec, certificate) = (
+        session.private(RSA),
+        session.private(EC),
+        session.certificate(RSA),
+    );
+    let sized = |object, wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)]| {
+        let (rv, read) = session.attributes_into(object, wanted);
+        let entry = |((length, buffer), (_, room)): (&(CK_ULONG, Vec<u8>), &(_, Option<usize>))| {
+            let rest = buffer.get(*length as usize..).unwrap_or(buffer);
+            assert_eq!(written(rest), "nothing written", "behind the value");
+            match (length, room) {
+                (&CK_UNAVAILABLE_INFORMATION, _) | (_, None) => length_shown(*length),
+                _ => shown(&buffer[..*length as usize]),
+            }
+        };
+        let entries: Vec<_> = read.iter().zip(wanted).map(entry).collect();
+        called("C_GetAttributeValue");
+        format!("{rv}: {}", entries.join("; "))
+    };
+    let with_room = |object, ids: &[CK_ATTRIBUTE_TYPE], room| {
+        sized(
+            object,
+            &ids.iter().map(|id| (*id, Some(room))).collect::<Vec<_>>(),
+        )
+    };
+    let read = |object, ids: &[CK_ATTRIBUTE_TYPE]| with_room(object, ids, 256);
+    let (exponent, room, few) = (CKA_PRIVATE_EXPONENT, Some(256), Some(3));
+    rows! { r;
+        "none" => read(rsa, &[]) => "CKR_OK: ";
+        "known" => read(rsa, &[CKA_CLASS, CKA_ID, CKA_KEY_TYPE]) => "CKR_OK: 8 bytes 0300000000000000; \"demo/rsa-2048\"; 8 bytes 0000000000000000";
+        "duplicate attribute" => read(rsa, &[CKA_ID, CKA_ID]) => "CKR_OK: \"demo/rsa-2048\"; \"demo/rsa-2048\"";
+        "sizes and values" => sized(rsa, &[(CKA_ID, None), (CKA_ID, room), (CKA_MODULUS, None)]) => "CKR_OK: length 13; \"demo/rsa-2048\"; length 256";
+        "unknown first" => read(rsa, &[UNKNOWN, CKA_ID]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
+        "unknown between" => read(rsa, &[CKA_ID, UNKNOWN, CKA_LABEL]) => "CKR_ATTRIBUTE_TYPE_INVALID: \"demo/rsa-2048\"; unavailable; \"demo/rsa-2048\"";
+        "unknown last" => read(rsa, &[CKA_ID, UNKNOWN]) => "CKR_ATTRIBUTE_TYPE_INVALID: \"demo/rsa-2048\"; unavailable";
+        "sensitive" => read(rsa, &[CKA_ID, exponent, CKA_LABEL]) => "CKR_ATTRIBUTE_SENSITIVE: \"demo/rsa-2048\"; unavailable; \"demo/rsa-2048\"";
+        "too small" => sized(rsa, &[(CKA_ID, few), (CKA_LABEL, room)]) => "CKR_BUFFER_TOO_SMALL: unavailable; \"demo/rsa-2048\"";
+        "sensitive and too small" => sized(rsa, &[(exponent, room), (CKA_ID, few)]) => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
+        "too small and sensitive" => sized(rsa, &[(CKA_ID, few), (exponent, room)]) => "CKR_BUFFER_TOO_SMALL: unavailable; unavailable": SEVERAL;
+        "unknown and sensitive" => read(rsa, &[UNKNOWN, exponent]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; unavailable": SEVERAL;
+        "sensitive and unknown" => read(rsa, &[exponent, UNKNOWN]) => "CKR_ATTRIBUTE_SENSITIVE: unavailable; unavailable";
+        "as requested by pkcs11-provider for an EC key" => read(ec, &[CKA_EC_PARAMS, CKA_EC_POINT, CKA_ALWAYS_AUTHENTICATE, CKA_ID])
+            => "CKR_ATTRIBUTE_TYPE_INVALID: 10 bytes *; unavailable; 1 bytes 00; \"demo/p-256\"";
+        "as requested by Java" => read(rsa, &[CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE]) => "CKR_OK: 1 bytes 01; 1 bytes 01; 1 bytes 00";
+        "key type of a certificate" => read(certificate, &[CKA_KEY_TYPE, CKA_ID]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
+        "as requested by python-pkcs11" => with_room(rsa, &USES, 1);
+    }
+}

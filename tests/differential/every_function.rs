@@ -4,49 +4,39 @@
 use std::ptr;
 
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Mechanism, Module, null};
+use pkcs11_test::harness::{Module, null};
 
 use crate::report::{Report, Script};
-use crate::{NO, RSA};
+use crate::{NO, RSA, label, mechanism, places};
 
 pub const SCRIPTS: &[Script] = &[
     ("before C_Initialize", |t, r| {
         answers! { r; "*" => CKR_CRYPTOKI_NOT_INITIALIZED; }
         t.finalize();
-        let (mut slot, mut count, mut pin, mut label) = (0, 0, *b"PIN", [b' '; 32]);
-        let c = &raw mut count;
+        let (p, c, slot, _) = places();
+        let reserved = ptr::from_ref(t).cast_mut().cast();
         calls! { t, r;
-            C_Finalize(null()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            "with pReserved": C_Finalize(ptr::from_ref(t).cast_mut().cast()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_GetInfo(&mut CK_INFO::default()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_GetSlotList(CK_TRUE, null(), c) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_GetSlotInfo(1, &mut CK_SLOT_INFO::default()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_GetTokenInfo(1, &mut CK_TOKEN_INFO::default()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, null()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_GetMechanismList(1, null(), c) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_GetMechanismInfo(1, CKM_ECDSA, &mut CK_MECHANISM_INFO::default()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_InitToken(1, pin.as_mut_ptr(), 3, label.as_mut_ptr()) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, c) => CKR_CRYPTOKI_NOT_INITIALIZED;
-            C_CloseAllSessions(1) => CKR_CRYPTOKI_NOT_INITIALIZED;
+            C_Finalize(null()); "with pReserved": C_Finalize(reserved); C_GetInfo(p.cast());
+            C_GetSlotList(CK_TRUE, null(), c); C_GetSlotInfo(1, p.cast()); C_GetTokenInfo(1, p.cast());
+            C_WaitForSlotEvent(CKF_DONT_BLOCK, slot, null()); C_GetMechanismList(1, null(), c);
+            C_GetMechanismInfo(1, CKM_ECDSA, p.cast()); C_InitToken(1, p, 3, p);
+            C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, c); C_CloseAllSessions(1);
         }
         of_sessions(t, r, 1);
     }),
     ("invalid session handle", |t, r| {
         answers! { r;
-            "C_SignInit: NULL mechanism" => CKR_SESSION_HANDLE_INVALID | CKR_ARGUMENTS_BAD: TWO_ERRORS;
-            "C_InitPIN" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_SetPIN" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_Encrypt*" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_Decrypt*" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_SignRecover*" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_VerifyRecover*" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_*EncryptUpdate" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_GenerateKey*" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_WrapKey" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_UnwrapKey" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_DeriveKey" => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_HANDLE_INVALID: READ_ONLY;
-            "C_GetFunctionStatus" => CKR_FUNCTION_NOT_PARALLEL | CKR_SESSION_HANDLE_INVALID: PARALLEL;
-            "C_CancelFunction" => CKR_FUNCTION_NOT_PARALLEL | CKR_SESSION_HANDLE_INVALID: PARALLEL;
+            "C_SignInit: NULL mechanism" => CKR_SESSION_HANDLE_INVALID: TWO_ERRORS;
+            "C_*PIN" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_Encrypt*" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_Decrypt*" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_*Recover*" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_*EncryptUpdate" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_GenerateKey*" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_*rapKey" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_DeriveKey" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
+            "C_GetFunctionStatus" => CKR_FUNCTION_NOT_PARALLEL: PARALLEL;
+            "C_CancelFunction" => CKR_FUNCTION_NOT_PARALLEL: PARALLEL;
             "*" => CKR_SESSION_HANDLE_INVALID;
         }
         of_sessions(t, r, NO);
@@ -55,17 +45,12 @@ pub const SCRIPTS: &[Script] = &[
     ("NULL", |t, r| {
         let session = t.user();
         let (s, public) = (session.handle, session.public(RSA));
-        let (mut slot, mut handle, mut b) = (0, 0, [0_u8; 4]);
-        let mut attribute = CK_ATTRIBUTE {
-            type_: CKA_LABEL,
-            pValue: b.as_mut_ptr().cast(),
-            ulValueLen: 4,
-        };
-        let (a, reserved) = (&raw mut attribute, ptr::from_ref(t).cast_mut().cast());
+        let (a, (_, _, slot, h)) = (label(4), places());
+        let reserved = ptr::from_ref(t).cast_mut().cast();
         calls! { t, r;
-            "pReserved that is not NULL": C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, reserved) => CKR_ARGUMENTS_BAD | CKR_NO_EVENT: RESERVED;
+            "pReserved that is not NULL": C_WaitForSlotEvent(CKF_DONT_BLOCK, slot, reserved) => CKR_ARGUMENTS_BAD: RESERVED;
             "pTemplate": C_SetAttributeValue(s, public, null(), 1) => CKR_ARGUMENTS_BAD;
-            "pTemplate": C_CreateObject(s, null(), 1, &mut handle) => CKR_ARGUMENTS_BAD;
+            "pTemplate": C_CreateObject(s, null(), 1, h) => CKR_ARGUMENTS_BAD;
             "phObject": C_CreateObject(s, a, 1, null()) => CKR_ARGUMENTS_BAD;
             "phNewObject": C_CopyObject(s, public, a, 1, null()) => CKR_ARGUMENTS_BAD;
             "pMechanism": C_DigestInit(s, null()) => CKR_ARGUMENTS_BAD;
@@ -78,76 +63,25 @@ pub const SCRIPTS: &[Script] = &[
 
 /// Every function that takes a session, with arguments that are good for nothing but their form.
 fn of_sessions(module: &Module, r: &mut Report, s: CK_SESSION_HANDLE) {
-    let (mut bytes, mut length, mut handle, mut other) = ([0_u8; 512], 512, 0, 0);
-    let (b, l, h, o) = (
-        bytes.as_mut_ptr(),
-        &raw mut length,
-        &raw mut handle,
-        &raw mut other,
-    );
-    let mut mechanism = Mechanism::from(CKM_SHA256_RSA_PKCS).raw();
-    let mut attribute = CK_ATTRIBUTE {
-        type_: CKA_LABEL,
-        pValue: b.cast(),
-        ulValueLen: 4,
-    };
-    let (m, t) = (&raw mut mechanism, &raw mut attribute);
+    let (m, t, (b, l, h, o)) = (mechanism(CKM_SHA256_RSA_PKCS), label(4), places());
     calls! { module, r;
-        C_CloseSession(s);
-        C_GetSessionInfo(s, &mut CK_SESSION_INFO::default());
-        C_InitPIN(s, b, 4);
-        C_SetPIN(s, b, 4, b, 4);
-        C_GetOperationState(s, b, l);
-        C_SetOperationState(s, b, 4, 0, 0);
-        C_Login(s, CKU_USER, b, 4);
-        C_Logout(s);
-        C_CreateObject(s, t, 1, h);
-        C_CopyObject(s, 1, t, 1, h);
-        C_DestroyObject(s, 1);
-        C_GetObjectSize(s, 1, l);
-        C_GetAttributeValue(s, 1, t, 1);
-        C_SetAttributeValue(s, 1, t, 1);
-        C_FindObjectsInit(s, t, 1);
-        C_FindObjects(s, h, 1, o);
-        C_FindObjectsFinal(s);
-        C_EncryptInit(s, m, 1);
-        C_Encrypt(s, b, 4, b, l);
-        C_EncryptUpdate(s, b, 4, b, l);
-        C_EncryptFinal(s, b, l);
-        C_DecryptInit(s, m, 1);
-        C_Decrypt(s, b, 4, b, l);
-        C_DecryptUpdate(s, b, 4, b, l);
-        C_DecryptFinal(s, b, l);
-        C_DigestInit(s, m);
-        C_Digest(s, b, 4, b, l);
-        C_DigestUpdate(s, b, 4);
-        C_DigestKey(s, 1);
-        C_DigestFinal(s, b, l);
-        C_SignInit(s, m, 1);
-        "NULL mechanism": C_SignInit(s, null(), 1);
-        C_Sign(s, b, 4, b, l);
-        C_SignUpdate(s, b, 4);
-        C_SignFinal(s, b, l);
-        C_SignRecoverInit(s, m, 1);
-        C_SignRecover(s, b, 4, b, l);
-        C_VerifyInit(s, m, 1);
-        C_Verify(s, b, 4, b, 256);
-        C_VerifyUpdate(s, b, 4);
-        C_VerifyFinal(s, b, 256);
-        C_VerifyRecoverInit(s, m, 1);
-        C_VerifyRecover(s, b, 256, b, l);
-        C_DigestEncryptUpdate(s, b, 4, b, l);
-        C_DecryptDigestUpdate(s, b, 4, b, l);
-        C_SignEncryptUpdate(s, b, 4, b, l);
-        C_DecryptVerifyUpdate(s, b, 4, b, l);
-        C_GenerateKey(s, m, t, 1, h);
-        C_GenerateKeyPair(s, m, t, 1, t, 1, h, o);
-        C_WrapKey(s, m, 1, 1, b, l);
-        C_UnwrapKey(s, m, 1, b, 4, t, 1, h);
-        C_DeriveKey(s, m, 1, t, 1, h);
-        C_SeedRandom(s, b, 4);
-        C_GenerateRandom(s, b, 4);
-        C_GetFunctionStatus(s);
-        C_CancelFunction(s);
+        C_CloseSession(s); C_GetSessionInfo(s, b.cast()); C_InitPIN(s, b, 4); C_SetPIN(s, b, 4, b, 4);
+        C_GetOperationState(s, b, l); C_SetOperationState(s, b, 4, 0, 0); C_Login(s, CKU_USER, b, 4); C_Logout(s);
+        C_CreateObject(s, t, 1, h); C_CopyObject(s, 1, t, 1, h); C_DestroyObject(s, 1); C_GetObjectSize(s, 1, l);
+        C_GetAttributeValue(s, 1, t, 1); C_SetAttributeValue(s, 1, t, 1);
+        C_FindObjectsInit(s, t, 1); C_FindObjects(s, h, 1, o); C_FindObjectsFinal(s);
+        C_EncryptInit(s, m, 1); C_Encrypt(s, b, 4, b, l); C_EncryptUpdate(s, b, 4, b, l); C_EncryptFinal(s, b, l);
+        C_DecryptInit(s, m, 1); C_Decrypt(s, b, 4, b, l); C_DecryptUpdate(s, b, 4, b, l); C_DecryptFinal(s, b, l);
+        C_DigestInit(s, m); C_Digest(s, b, 4, b, l); C_DigestUpdate(s, b, 4); C_DigestKey(s, 1); C_DigestFinal(s, b, l);
+        C_SignInit(s, m, 1); "NULL mechanism": C_SignInit(s, null(), 1);
+        C_Sign(s, b, 4, b, l); C_SignUpdate(s, b, 4); C_SignFinal(s, b, l);
+        C_SignRecoverInit(s, m, 1); C_SignRecover(s, b, 4, b, l);
+        C_VerifyInit(s, m, 1); C_Verify(s, b, 4, b, 256); C_VerifyUpdate(s, b, 4); C_VerifyFinal(s, b, 256);
+        C_VerifyRecoverInit(s, m, 1); C_VerifyRecover(s, b, 256, b, l);
+        C_DigestEncryptUpdate(s, b, 4, b, l); C_DecryptDigestUpdate(s, b, 4, b, l);
+        C_SignEncryptUpdate(s, b, 4, b, l); C_DecryptVerifyUpdate(s, b, 4, b, l);
+        C_GenerateKey(s, m, t, 1, h); C_GenerateKeyPair(s, m, t, 1, t, 1, h, o);
+        C_WrapKey(s, m, 1, 1, b, l); C_UnwrapKey(s, m, 1, b, 4, t, 1, h); C_DeriveKey(s, m, 1, t, 1, h);
+        C_SeedRandom(s, b, 4); C_GenerateRandom(s, b, 4); C_GetFunctionStatus(s); C_CancelFunction(s);
     }
 }

@@ -2,58 +2,60 @@
 
 use cryptoki_sys::*;
 use pkcs11_test::call;
-use pkcs11_test::harness::{Answer, Session, Template, boolean, called, null, ulong};
+use pkcs11_test::harness::{Answer, Session, Template, boolean, called, null, place, ulong};
 
 use crate::report::{Report, Script, count, shown};
 use crate::{EC, EC_LABELS, RSA, RSA_LABELS};
 
 /// What is found: class and label of each object, in one order for both sides.
 fn found(session: Session, template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Answer<String> {
-    let objects = session.find(template)?;
-    let class = |object| session.attribute(object, CKA_CLASS).unwrap();
-    // SoftHSM has no profile objects.
-    let objects = objects
-        .into_iter()
-        .filter(|object| class(*object) != ulong(CKO_PROFILE));
-    let mut names: Vec<_> = objects
-        .map(|object| {
-            let class = [CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY]
-                .iter()
-                .zip(["certificate", "public key", "private key"])
-                .find(|(known, _)| ulong(**known) == class(object));
-            let label = session.attribute(object, CKA_LABEL).unwrap();
-            format!("{} {}", class.unwrap().1, shown(&label))
-        })
-        .collect();
+    let named = |object: &CK_OBJECT_HANDLE| {
+        let of_object = session.attribute(*object, CKA_CLASS).unwrap();
+        let mut classes = named![CKO_CERTIFICATE CKO_PUBLIC_KEY CKO_PRIVATE_KEY CKO_PROFILE].iter();
+        let (class, _) = classes
+            .find(|(_, class)| ulong(*class) == of_object)
+            .unwrap();
+        format!(
+            "{class} {}",
+            shown(&session.attribute(*object, CKA_LABEL).unwrap())
+        )
+    };
+    let mut names: Vec<_> = session.find(template)?.iter().map(named).collect();
+    // SoftHSM has none.
+    names.retain(|name| !name.starts_with("CKO_PROFILE"));
     names.sort();
     called("C_FindObjects");
-    Ok(match &names[..] {
-        [] => "none".to_owned(),
-        _ => names.join(", "),
+    Ok(if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
     })
 }
 
 fn templates(session: Session, r: &mut Report) {
-    const VENDOR_ATTRIBUTE: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED | 0x1234;
     const P_256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
     let class = |class| (CKA_CLASS, ulong(class));
     let id = |id: &str| (CKA_ID, id.into());
     let label = |label: &str| (CKA_LABEL, label.into());
-    let is = |id, value| (id, boolean(value));
     let number = |id, value| (id, ulong(value));
+    let (vendor, sign) = (CKA_VENDOR_DEFINED | 0x1234, (CKA_SIGN, boolean(true)));
     let find = |template: &[_]| found(session, template);
+    for (name, id) in named![CKO_CERTIFICATE CKO_PUBLIC_KEY CKO_PRIVATE_KEY] {
+        rows! { r; *name => find(&[class(*id)]); }
+    }
+    for (name, id) in named![CKO_SECRET_KEY CKO_DATA CKO_HW_FEATURE CKO_DOMAIN_PARAMETERS CKO_MECHANISM CKO_PROFILE CKO_VENDOR_DEFINED]
+    {
+        rows! { r; *name => find(&[class(*id)]) => "CKR_OK, none"; }
+    }
+    for (name, id) in
+        named![CKA_SIGN CKA_VERIFY CKA_TOKEN CKA_PRIVATE CKA_SENSITIVE CKA_EXTRACTABLE CKA_TRUSTED]
+    {
+        for value in [true, false] {
+            rows! { r; format!("{name} {value}") => find(&[(*id, boolean(value))]); }
+        }
+    }
     rows! { r;
         "all" => find(&[]);
-        "certificates" => find(&[class(CKO_CERTIFICATE)]);
-        "public keys" => find(&[class(CKO_PUBLIC_KEY)]);
-        "private keys" => find(&[class(CKO_PRIVATE_KEY)]);
-        "secret keys" => find(&[class(CKO_SECRET_KEY)]) => "CKR_OK, none";
-        "data" => find(&[class(CKO_DATA)]) => "CKR_OK, none";
-        "hardware features" => find(&[class(CKO_HW_FEATURE)]) => "CKR_OK, none";
-        "domain parameters" => find(&[class(CKO_DOMAIN_PARAMETERS)]) => "CKR_OK, none";
-        "mechanisms" => find(&[class(CKO_MECHANISM)]) => "CKR_OK, none";
-        "profiles" => find(&[class(CKO_PROFILE)]) => "CKR_OK, none";
-        "a vendor's class" => find(&[class(CKO_VENDOR_DEFINED | 0x4e53_4350)]) => "CKR_OK, none";
         "id" => find(&[id(RSA)]);
         "label" => find(&[label(RSA)]);
         "id and label" => find(&[id(RSA), label(RSA)]);
@@ -63,31 +65,21 @@ fn templates(session: Session, r: &mut Report) {
         "empty id" => find(&[id("")]) => "CKR_OK, none";
         "unknown label" => find(&[label("demo/none")]) => "CKR_OK, none";
         "class and id" => find(&[class(CKO_PRIVATE_KEY), id(RSA)]);
-        "class, id and sign" => find(&[class(CKO_PRIVATE_KEY), id(RSA), is(CKA_SIGN, true)]);
-        "sign" => find(&[is(CKA_SIGN, true)]);
-        "no sign" => find(&[is(CKA_SIGN, false)]);
-        "verify" => find(&[is(CKA_VERIFY, true)]);
-        "token" => find(&[is(CKA_TOKEN, true)]);
-        "token and class" => find(&[is(CKA_TOKEN, true), class(CKO_CERTIFICATE)]);
-        "session objects" => find(&[is(CKA_TOKEN, false)]) => "CKR_OK, none";
-        "private" => find(&[is(CKA_PRIVATE, true)]);
-        "public" => find(&[is(CKA_PRIVATE, false)]);
+        "class, id and sign" => find(&[class(CKO_PRIVATE_KEY), id(RSA), sign.clone()]);
+        "token and class" => find(&[(CKA_TOKEN, boolean(true)), class(CKO_CERTIFICATE)]);
         "RSA keys" => find(&[number(CKA_KEY_TYPE, CKK_RSA)]);
         "EC keys" => find(&[number(CKA_KEY_TYPE, CKK_EC)]);
         "AES keys" => find(&[number(CKA_KEY_TYPE, CKK_AES)]) => "CKR_OK, none";
         "X.509 certificates" => find(&[number(CKA_CERTIFICATE_TYPE, CKC_X_509)]);
         "WTLS certificates" => find(&[number(CKA_CERTIFICATE_TYPE, CKC_WTLS)]) => "CKR_OK, none";
-        "vendor's attribute" => find(&[(VENDOR_ATTRIBUTE, b"x".to_vec())]) => "CKR_OK, none";
-        "empty vendor's attribute" => find(&[(VENDOR_ATTRIBUTE, vec![])]) => "CKR_OK, none";
+        "vendor's attribute" => find(&[(vendor, b"x".to_vec())]) => "CKR_OK, none";
+        "empty vendor's attribute" => find(&[(vendor, vec![])]) => "CKR_OK, none";
         "the same attribute twice" => find(&[class(CKO_CERTIFICATE), class(CKO_CERTIFICATE)]);
         "two classes" => find(&[class(CKO_CERTIFICATE), class(CKO_PUBLIC_KEY)]) => "CKR_OK, none";
         "class in 4 bytes" => find(&[(CKA_CLASS, 1_u32.to_ne_bytes().to_vec())]) => "CKR_OK, none";
-        "sensitive" => find(&[is(CKA_SENSITIVE, true)]);
-        "extractable" => find(&[is(CKA_EXTRACTABLE, true)]);
         "curve P-256" => find(&[(CKA_EC_PARAMS, P_256.to_vec())]);
         "exponent 65537" => find(&[(CKA_PUBLIC_EXPONENT, vec![1, 0, 1])]);
         "modulus bits" => find(&[number(CKA_MODULUS_BITS, 3072)]);
-        "trusted" => find(&[is(CKA_TRUSTED, true)]) => "CKR_OK, none";
     }
 }
 
@@ -98,8 +90,7 @@ pub const SCRIPTS: &[Script] = &[
         let session = t.read_write();
         rows! { r;
             "before login" => found(session, &[]);
-            @ session.login();
-            "after login" => found(session, &[]);
+            @ session.login(); "after login" => found(session, &[]);
         }
     }),
     ("by values of the certificate", |t, r| {
@@ -107,7 +98,7 @@ pub const SCRIPTS: &[Script] = &[
         let certificate = session.certificate(EC_LABELS[1]);
         let value = |id| session.attribute(certificate, id).unwrap();
         let class = (CKA_CLASS, ulong(CKO_CERTIFICATE));
-        const OF_NSS: [CK_ATTRIBUTE_TYPE; 6] = [
+        let of_nss = [
             CKA_CERTIFICATE_TYPE,
             CKA_ID,
             CKA_VALUE,
@@ -123,14 +114,13 @@ pub const SCRIPTS: &[Script] = &[
                 "CKA_ISSUER and CKA_SERIAL_NUMBER",
                 &[CKA_ISSUER, CKA_SERIAL_NUMBER],
             ),
-            ("as requested by NSS", &OF_NSS),
+            ("as requested by NSS", &of_nss),
         ] {
             let mut template: Template = ids.iter().map(|id| (*id, value(*id))).collect();
             template.push(class.clone());
             rows! { r;
                 case => found(session, &template);
-                @ template[0].1.pop();
-                format!("{case}, cut short") => found(session, &template) => "CKR_OK, none";
+                @ template[0].1.pop(); format!("{case}, cut short") => found(session, &template) => "CKR_OK, none";
             }
         }
         let bare = value(CKA_SERIAL_NUMBER)[2..].to_vec();
@@ -142,12 +132,14 @@ pub const SCRIPTS: &[Script] = &[
     ("by values of the key", |t, r| {
         let session = t.user();
         let find = |label, id| {
-            let value = session.attribute(session.public(label), id).unwrap();
-            found(session, &[(id, value)])
+            found(
+                session,
+                &[(id, session.attribute(session.public(label), id).unwrap())],
+            )
         };
         rows! { r;
-            "CKA_MODULUS" => find(RSA_LABELS[1], CKA_MODULUS) => "CKR_OK, private key \"demo/rsa-3072\", public key \"demo/rsa-3072\"";
-            "CKA_EC_POINT" => find(EC_LABELS[2], CKA_EC_POINT) => "CKR_OK, public key \"demo/p-521\"";
+            "CKA_MODULUS" => find(RSA_LABELS[1], CKA_MODULUS) => "CKR_OK, CKO_PRIVATE_KEY \"demo/rsa-3072\", CKO_PUBLIC_KEY \"demo/rsa-3072\"";
+            "CKA_EC_POINT" => find(EC_LABELS[2], CKA_EC_POINT) => "CKR_OK, CKO_PUBLIC_KEY \"demo/p-521\"";
         }
     }),
     // Sizes of the answers until there are no more, and that nothing comes twice.
@@ -155,14 +147,12 @@ pub const SCRIPTS: &[Script] = &[
         let session = t.user();
         for limit in [1, 2, 4, 5, 6, 100] {
             session.find_init(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))]);
-            let (mut sizes, mut objects) = (Vec::new(), Vec::new());
+            let (mut sizes, mut objects) = (Vec::new(), std::collections::BTreeSet::new());
             while sizes.last() != Some(&0) {
                 let batch = session.find_next(limit).unwrap();
                 sizes.push(batch.len());
                 objects.extend(batch);
             }
-            objects.sort_unstable();
-            objects.dedup();
             rows! { r;
                 format!("of {limit}") => format!("{sizes:?}");
                 format!("of {limit}, different objects") => objects.len() => 6;
@@ -189,15 +179,21 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("arguments", |t, r| {
         let session = t.session();
-        let (s, mut object, mut count) = (session.handle, 0, 0);
+        let (s, object, count) = (session.handle, place(0), place(0));
+        let no_value = place(CK_ATTRIBUTE {
+            type_: CKA_LABEL,
+            pValue: null(),
+            ulValueLen: 4,
+        });
         rows! { r;
-            "C_FindObjectsInit, NULL with 1 attribute" => call!(t, C_FindObjectsInit(s, null(), 1)) => CKR_ARGUMENTS_BAD;
+            "C_FindObjectsInit, NULL pTemplate with 1 attribute" => call!(t, C_FindObjectsInit(s, null(), 1)) => CKR_ARGUMENTS_BAD;
             "C_FindObjectsFinal after it" => session.find_final() => CKR_OPERATION_NOT_INITIALIZED;
             "C_FindObjectsInit, NULL with 0 attributes" => call!(t, C_FindObjectsInit(s, null(), 0)) => CKR_OK;
-            "C_FindObjects with NULL for the objects" => call!(t, C_FindObjects(s, null(), 1, &mut count)) => CKR_ARGUMENTS_BAD;
-            "C_FindObjects with NULL for the count" => call!(t, C_FindObjects(s, &mut object, 1, null())) => CKR_ARGUMENTS_BAD;
-            "C_FindObjects, none wanted" => call!(t, C_FindObjects(s, &mut object, 0, &mut count)) => CKR_OK;
+            "C_FindObjects with NULL phObject" => call!(t, C_FindObjects(s, null(), 1, count)) => CKR_ARGUMENTS_BAD;
+            "C_FindObjects with NULL pulObjectCount" => call!(t, C_FindObjects(s, object, 1, null())) => CKR_ARGUMENTS_BAD;
+            "C_FindObjects, none wanted" => call!(t, C_FindObjects(s, object, 0, count)) => CKR_OK;
             "C_FindObjectsFinal" => session.find_final() => CKR_OK;
+            "C_FindObjectsInit, NULL pValue" => call!(t, C_FindObjectsInit(s, no_value, 1)) => CKR_ARGUMENTS_BAD: NO_VALUE;
         }
     }),
     // Attributes can be read and keys used while a search is active.

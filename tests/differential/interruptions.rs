@@ -5,13 +5,13 @@
 use std::thread;
 
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Key, Mechanism, Module, Rv, Session, called, null};
+use pkcs11_test::harness::{Key, Module, Rv, Session, called, null, place};
 use pkcs11_test::{Effect, Fault, Gate, Service, call};
 
-use crate::EC;
 use crate::common::{self, LIST, ONE_ATTEMPT, SIGN};
 use crate::module_only::public_key;
 use crate::report::Script;
+use crate::{EC, mechanism, places};
 
 const SESSIONS_SETTING: &str = "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS";
 const LOGIN_SETTING: &str = "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED";
@@ -42,8 +42,8 @@ fn own_service() -> Service {
 
 /// The return value of C_Sign.
 fn sign(key: Key) -> Rv {
-    key.session.sign_init(CKM_ECDSA, key.private);
-    key.session.sign_into(&[7; 32], 64).rv
+    key.sign(CKM_ECDSA, &[7; 32])
+        .map_or_else(|rv| rv, |_| Rv(CKR_OK))
 }
 
 /// What the service does, behind what the table calls it, and the answers of C_Login and of C_Sign and C_FindObjectsInit.
@@ -72,15 +72,8 @@ macro_rules! failures {
 pub const SCRIPTS: &[Script] = &[
     ("read/write sessions disabled", |t, r| {
         initialize_without(t, SESSIONS_SETTING);
-        let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION, 0);
-        calls! { t, r; "CKF_RW_SESSION": C_OpenSession(1, flags, null(), None, &mut session) => CKR_TOKEN_WRITE_PROTECTED; }
-    }),
-    ("the slot and its token", |t, r| {
-        t.initialize();
-        calls! { t, r;
-            C_GetSlotInfo(1, &mut CK_SLOT_INFO::default()) => CKR_OK;
-            C_GetTokenInfo(1, &mut CK_TOKEN_INFO::default()) => CKR_OK;
-        }
+        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        calls! { t, r; "CKF_RW_SESSION": C_OpenSession(1, flags, null(), None, place(0)) => CKR_TOKEN_WRITE_PROTECTED; }
     }),
     ("C_WaitForSlotEvent waits", |t, r| {
         t.initialize();
@@ -94,13 +87,18 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("a state that cannot be saved", |t, r| {
         let session = t.logged_in().unwrap();
-        let (s, mut state, mut length) = (session.handle, [0_u8; 64], 64);
-        let (p, l) = (state.as_mut_ptr(), &raw mut length);
-        session.digest_init(CKM_SHA256);
+        let (s, key, (b, l, ..)) = (session.handle, session.key(EC), places());
+        let cancel = || session.cancel(CKF_DIGEST | CKF_SIGN | CKF_VERIFY);
         calls! { t, r;
-            "of a digest": C_GetOperationState(s, p, l) => CKR_STATE_UNSAVEABLE;
+            @ session.find_init(&[]); @ session.message_sign_init(CKM_ECDSA, key.private);
+            "of a search and of messages": C_GetOperationState(s, b, l) => CKR_OPERATION_NOT_INITIALIZED;
+            @ session.sign_init(CKM_ECDSA, key.private); "of a signature": C_GetOperationState(s, b, l) => CKR_STATE_UNSAVEABLE;
+            @ cancel(); @ session.verify_init(CKM_ECDSA, key.public);
+            "of a verification": C_GetOperationState(s, b, l) => CKR_STATE_UNSAVEABLE;
+            @ cancel(); @ session.digest_init(CKM_SHA256); "of a digest": C_GetOperationState(s, b, l) => CKR_STATE_UNSAVEABLE;
             "of a digest, for the length": C_GetOperationState(s, null(), l) => CKR_STATE_UNSAVEABLE;
-            "NULL length": C_GetOperationState(s, p, null()) => CKR_ARGUMENTS_BAD;
+            "NULL pulOperationStateLen": C_GetOperationState(s, b, null()) => CKR_ARGUMENTS_BAD;
+            "NULL pOperationState": C_SetOperationState(s, null(), 1, 0, 0) => CKR_ARGUMENTS_BAD;
         }
     }),
     ("read/write sessions only, user logged in", |t, r| {
@@ -116,13 +114,15 @@ pub const SCRIPTS: &[Script] = &[
     ("unsupported key size", |t, r| {
         t.initialize();
         let session = t.session();
-        let (s, key) = (session.handle, session.create(&public_key(128)).unwrap());
-        let (mut mechanism, mut signature) = (Mechanism::from(CKM_SHA256_RSA_PKCS).raw(), [0; 128]);
-        let (m, v) = (&raw mut mechanism, signature.as_mut_ptr());
+        let (s, key, m, (b, ..)) = (
+            session.handle,
+            session.create(&public_key(128)).unwrap(),
+            mechanism(CKM_SHA256_RSA_PKCS),
+            places(),
+        );
         calls! { t, r;
-            "RSA, 1024 bits": C_SignInit(s, m, key) => CKR_KEY_SIZE_RANGE;
-            "RSA, 1024 bits": C_VerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
-            "RSA, 1024 bits": C_VerifySignatureInit(s, m, key, v, 128) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_SignInit(s, m, key) => CKR_KEY_SIZE_RANGE; "RSA, 1024 bits": C_VerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_VerifySignatureInit(s, m, key, b, 128) => CKR_KEY_SIZE_RANGE;
             "RSA, 1024 bits": C_MessageSignInit(s, m, key) => CKR_KEY_SIZE_RANGE;
             "RSA, 1024 bits": C_MessageVerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
         }

@@ -31,13 +31,13 @@ pub const SCRIPTS: &[Script] = &[
             "config",
             ":",
             "\u{fc}ml\u{e4}ut",
+            "0",
         ] {
             rows! { r; format!("{pin:?}") => session.login_as(CKU_USER, pin.as_bytes()) => CKR_PIN_INCORRECT; }
         }
         rows! { r;
             "not UTF-8" => session.login_as(CKU_USER, b"\xff\xfe\xfd\xfc") => CKR_PIN_INCORRECT;
             "of 300 bytes" => session.login_as(CKU_USER, &[b'0'; 300]) => CKR_PIN_INCORRECT;
-            "of 1 byte" => session.login_as(CKU_USER, b"0") => CKR_PIN_INCORRECT;
             "state" => state(session) => CKS_RO_PUBLIC_SESSION;
             "the right one after it" => session.login() => CKR_OK;
         }
@@ -45,10 +45,10 @@ pub const SCRIPTS: &[Script] = &[
     ("no PIN", |t, r| {
         let session = t.session();
         rows! { r;
-            "NULL with 4 bytes" => call!(t, C_Login(session.handle, CKU_USER, null(), 4)) => CKR_ARGUMENTS_BAD;
-            "NULL" => call!(t, C_Login(session.handle, CKU_USER, null(), 0)) => CKR_OK | CKR_ARGUMENTS_BAD: NO_PIN;
+            "NULL pPin with 4 bytes" => call!(t, C_Login(session.handle, CKU_USER, null(), 4)) => CKR_ARGUMENTS_BAD;
+            "NULL" => call!(t, C_Login(session.handle, CKU_USER, null(), 0)) => CKR_OK: NO_PIN;
             @ session.logout();
-            "of no bytes" => session.login_as(CKU_USER, b"") => CKR_OK | CKR_PIN_INCORRECT: NO_PIN;
+            "of no bytes" => session.login_as(CKU_USER, b"") => CKR_OK: NO_PIN;
         }
     }),
     ("other users", |t, r| {
@@ -72,10 +72,10 @@ pub const SCRIPTS: &[Script] = &[
     ("logout", |t, r| {
         let session = t.session();
         rows! { r;
-            "before login" => session.logout() => CKR_USER_NOT_LOGGED_IN | CKR_OK: LOGOUT;
+            "before login" => session.logout() => CKR_USER_NOT_LOGGED_IN: LOGOUT;
             @ session.login();
             "once" => session.logout() => CKR_OK;
-            "twice" => session.logout() => CKR_USER_NOT_LOGGED_IN | CKR_OK: LOGOUT;
+            "twice" => session.logout() => CKR_USER_NOT_LOGGED_IN: LOGOUT;
             "login again" => session.login() => CKR_OK;
             "state" => state(session) => CKS_RO_USER_FUNCTIONS;
         }
@@ -89,17 +89,15 @@ pub const SCRIPTS: &[Script] = &[
             "C_SignInit before" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_OK;
             @ s.find_init(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))]);
             "C_Logout" => s.logout() => CKR_OK;
-            "the signature" => s.sign(b"data").map(drop) => CKR_OPERATION_NOT_INITIALIZED | CKR_OK: OUTLIVE;
-            "the search" => count(s.find_next(100)) => "CKR_OK, 0" | CKR_OPERATION_NOT_INITIALIZED: OUTLIVE;
-            "the end of the search" => s.find_final() => CKR_OK | CKR_OPERATION_NOT_INITIALIZED: OUTLIVE;
+            "the signature" => s.sign(b"data").map(drop) => CKR_OPERATION_NOT_INITIALIZED: OUTLIVE;
+            "the search" => count(s.find_next(100)) => "CKR_OK, 0": OUTLIVE;
+            "the end of the search" => s.find_final() => CKR_OK: OUTLIVE;
             "the private key" => label(key.private) => CKR_OBJECT_HANDLE_INVALID;
             "the public key" => label(key.public) => CKR_OK;
-            "C_SignInit" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private)
-                => CKR_USER_NOT_LOGGED_IN | CKR_OBJECT_HANDLE_INVALID: LOGOUT_HANDLE;
+            "C_SignInit" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_USER_NOT_LOGGED_IN: LOGOUT_HANDLE;
             @ s.login();
             "the private key after login" => label(key.private) => CKR_OBJECT_HANDLE_INVALID;
-            "C_SignInit after login" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private)
-                => CKR_KEY_HANDLE_INVALID | CKR_OBJECT_HANDLE_INVALID: LOGOUT_HANDLE;
+            "C_SignInit after login" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_KEY_HANDLE_INVALID: LOGOUT_HANDLE;
             "the public key has the same handle" => s.public(RSA) == key.public => true;
         }
     }),

@@ -10,7 +10,6 @@ pub const LOGOUT: &str =
     "logging out requires a logged-in user (CKR_USER_NOT_LOGGED_IN, section 5.1.6)";
 pub const KEY_TYPE: &str = "SoftHSM only notices the wrong type of key in C_Sign; \
      CKR_KEY_TYPE_INCONSISTENT is a return value of C_SignInit (section 5.13.1)";
-pub const STILL_ACTIVE: &str = "the operation that SoftHSM should not have started is still active";
 pub const NEWER: &str = "SoftHSM does not support attributes that are newer than PKCS #11 2.40";
 pub const FROM_CERTIFICATE: &str = "in SoftHSM, the application that stores an object sets these \
      attributes or leaves them empty; here they are taken from the certificate";
@@ -89,6 +88,8 @@ pub const DIGEST_PARAMETER: &str =
 pub const SIDE_BY_SIDE: &str = "a session can run operations of different kinds at the same time; \
      whether an active one prevents others is up to the token (CKR_OPERATION_ACTIVE, section \
      5.1.6)";
+pub const NO_VALUE: &str =
+    "an attribute with a length has a value (CKR_ARGUMENTS_BAD, section 5.1.6)";
 pub const SEED: &str = "the operating system seeds its random number generator itself";
 pub const LOCKS: &str = "the module only supports operating system locks (section 5.4.1)";
 pub const NEWER_STANDARD: &str = "the module has the functions of the newer standard";

@@ -1,35 +1,36 @@
 //! What a side answered, row by row, and the comparison of both.
 
 use std::fmt::Display;
+use std::rc::Rc;
 
-use pkcs11_test::harness::{Answer, Module, Output, Rv, last_called};
+use pkcs11_test::harness::{Answer, Module, Output, Rv, Stderr, last_called};
 
 use crate::verification::Signed;
 
 /// A script of calls, by its name.
 pub type Script = (&'static str, fn(&Module, &mut Report));
 
-/// Rows of a script: `"case" => call => answer;`, or `"case" => call => ours | SoftHSM's: REASON;` where the sides differ.
-/// Without an answer, it is the same on both sides, and too long or too much of chance to stand here. `@ expression;` in
-/// front of a row is set-up. In answers, `*` stands for anything.
+/// Rows of a script: `"case" => call => answer;`, or `"case" => call => answer: REASON;` where SoftHSM gives another one,
+/// which docs/return-values.md shows. Without an answer, it is the same on both sides, and too long or too random to stand
+/// here. `@ expression;` in front of a row is set-up. In answers, `*` stands for anything.
 macro_rules! rows {
-    ($report:expr; $($(@ $set_up:expr;)* $case:expr => $call:expr $(=> $ours:tt $(| $theirs:tt: $reason:ident)?)?;)*) => {$(
+    ($report:expr; $($(@ $set_up:expr;)* $case:expr => $call:expr $(=> $ours:tt $(: $reason:ident)?)?;)*) => {$(
         $(let _ = $set_up;)*
         let answer = $call;
-        $report.note($case, answer, expected!($($ours $(| $theirs $reason)?)?));
+        $report.note($case, answer, expected!($($ours $($reason)?)?));
     )*};
 }
 
-/// The same with functions of C, of which each is a case of its own: `C_Function(arguments) => answer;`, with a situation
+/// The same with functions of C, each of which is a case of its own: `C_Function(arguments) => answer;`, with a situation
 /// in front if it is called several times.
 macro_rules! calls {
     ($module:ident, $report:expr; $(
-        $(@ $set_up:expr;)* $($case:literal:)? $function:ident($($argument:expr),*) $(=> $ours:tt $(| $theirs:tt: $reason:ident)?)?;
+        $(@ $set_up:expr;)* $($case:literal:)? $function:ident($($argument:expr),*) $(=> $ours:tt $(: $reason:ident)?)?;
     )*) => {$(
         $(let _ = $set_up;)*
         let rv = pkcs11_test::call!($module, $function($($argument),*));
         let case = concat!(stringify!($function) $(, ": ", $case)?);
-        $report.note(case, rv, expected!($($ours $(| $theirs $reason)?)?));
+        $report.note(case, rv, expected!($($ours $($reason)?)?));
     )*};
 }
 
@@ -40,19 +41,16 @@ macro_rules! expected {
     ($ours:tt) => {
         Some((text!($ours), None))
     };
-    ($ours:tt | $theirs:tt $reason:ident) => {
-        Some((
-            text!($ours),
-            Some((text!($theirs), $crate::reasons::$reason)),
-        ))
+    ($ours:tt $reason:ident) => {
+        Some((text!($ours), Some($crate::reasons::$reason)))
     };
 }
 
-/// What the running script answers in cases that are made in a loop, or in several states, by the pattern of their names;
-/// the first that fits counts.
+/// What the running script answers in cases that have no answer of their own, by the pattern of their names; the first that
+/// fits counts. With a reason, SoftHSM may answer otherwise.
 macro_rules! answers {
-    ($report:expr; $($pattern:literal => $ours:tt $(| $theirs:tt: $reason:ident)?;)*) => {
-        $report.answers_to(&[$(($pattern, expected!($ours $(| $theirs $reason)?))),*])
+    ($report:expr; $($pattern:literal => $ours:tt $(: $reason:ident)?;)*) => {
+        $report.answers_to(&[$(($pattern, expected!($ours $($reason)?))),*])
     };
 }
 
@@ -65,8 +63,8 @@ macro_rules! text {
     };
 }
 
-/// An answer of the module, and what SoftHSM says instead, with the reason.
-pub type Expected = Option<(&'static str, Option<(&'static str, &'static str)>)>;
+/// An answer of the module, and why SoftHSM has another one.
+pub type Expected = Option<(&'static str, Option<&'static str>)>;
 
 /// The pattern of the names of cases, and what is expected there.
 type Pattern = (&'static str, Expected);
@@ -79,6 +77,11 @@ pub struct Report {
     patterns: Vec<(&'static str, Pattern)>,
     /// All signatures that were made.
     pub signatures: Vec<Signed>,
+    /// Where our module writes its lines.
+    stderr: Option<Rc<Stderr>>,
+    wrong_lines: Vec<String>,
+    /// What else the line of a failure has to say.
+    pub hint: String,
 }
 
 /// An answer that was noted.
@@ -88,7 +91,7 @@ pub struct Noted {
     /// The function that gave it.
     pub function: &'static str,
     pub answer: String,
-    pub expected: Expected,
+    expected: Expected,
 }
 
 impl Noted {
@@ -99,23 +102,24 @@ impl Noted {
 }
 
 impl Report {
-    /// Runs scripts, each between a C_Initialize and a C_Finalize of its own.
-    pub fn of(module: &Module, scripts: &[Script]) -> Self {
-        let mut report = Self::default();
+    /// Runs scripts, each between a C_Initialize, if it does not call that itself, and a C_Finalize. With stderr, also
+    /// checks what each call writes there.
+    pub fn of(
+        module: &Module,
+        scripts: &[Script],
+        stderr: Option<&Rc<Stderr>>,
+        initialize: bool,
+    ) -> Self {
+        let stderr = stderr.cloned();
+        let mut report = Self {
+            stderr,
+            ..Self::default()
+        };
         for (name, script) in scripts {
             report.script = name;
-            module.initialize();
-            script(module, &mut report);
-            module.finalize();
-        }
-        report
-    }
-
-    /// Runs scripts that initialize the module themselves.
-    pub fn of_ours_alone(module: &Module, scripts: &[Script]) -> Self {
-        let mut report = Self::default();
-        for (name, script) in scripts {
-            report.script = name;
+            if initialize {
+                module.initialize();
+            }
             script(module, &mut report);
             module.finalize();
         }
@@ -127,16 +131,27 @@ impl Report {
         format!("{}: {case}", self.script)
     }
 
+    /// Whether the running script has that case.
+    pub fn has(&self, case: &str) -> bool {
+        let mut answers = self.answers.iter();
+        answers.any(|noted| (noted.script, &*noted.case) == (self.script, case))
+    }
+
     /// Notes an answer of the function that was called last. A case has one.
     pub fn note(&mut self, case: impl Display, answer: impl Told, expected: Expected) {
         let (script, case, function) = (self.script, case.to_string(), last_called());
-        let is_this = |noted: &Noted| (noted.script, &noted.case) == (script, &case);
-        assert!(
-            !self.answers.iter().any(is_this),
-            "two cases are called {:?}",
-            self.case(&case)
-        );
+        let name = self.case(&case);
+        assert!(!self.has(&case), "two cases are called {name:?}");
         let answer = answer.told();
+        if let Some(stderr) = &self.stderr {
+            let lines = stderr.lines();
+            let line = lines.last().map(String::as_str);
+            let is_hinted = line.is_some_and(|line| line.contains(&self.hint));
+            if !is_right(line, function, &case, &answer) || !self.hint.is_empty() && !is_hinted {
+                let wrong = format!("{name}\n  {answer} of {function}, on stderr: {lines:#?}");
+                self.wrong_lines.push(wrong);
+            }
+        }
         self.answers.push(Noted {
             script,
             case,
@@ -155,16 +170,59 @@ impl Report {
 
     /// What is expected of an answer.
     pub fn expected(&self, noted: &Noted) -> Expected {
-        let is_here = |(script, (pattern, _)): &&(_, Pattern)| {
-            *script == noted.script && fits(pattern, &noted.case)
-        };
-        noted.expected.or_else(|| {
-            self.patterns
-                .iter()
-                .find(is_here)
-                .and_then(|(_, (_, expected))| *expected)
-        })
+        let mut patterns = self.patterns.iter();
+        let found = patterns
+            .find(|(script, (pattern, _))| *script == noted.script && fits(pattern, &noted.case));
+        noted
+            .expected
+            .or_else(|| found.and_then(|(_, (_, expected))| *expected))
     }
+}
+
+/// Answers that a user is not told about.
+const SILENT: &[(&str, &str)] = &[
+    ("*", "CKR_CRYPTOKI_*"),
+    ("*", "CKR_FUNCTION_NOT_*"),
+    ("*", "CKR_FUNCTION_CANCELED"),
+    ("*", "CKR_SESSION_CLOSED"),
+    ("*", "CKR_NO_EVENT"),
+    ("*", "CKR_USER_ALREADY_LOGGED_IN"),
+    ("*", "CKR_KEY_INDIGESTIBLE"),
+    ("*", "CKR_ATTRIBUTE_SENSITIVE"),
+    ("*", "CKR_BUFFER_TOO_SMALL"),
+    ("*", "CKR_STATE_UNSAVEABLE"),
+    ("*", "CKR_SIGNATURE_*"),
+    ("*", "CKR_RANDOM_SEED_NOT_SUPPORTED"),
+    ("C_Logout", "CKR_USER_NOT_LOGGED_IN"),
+    ("C_GetMechanismInfo", "CKR_MECHANISM_INVALID"),
+    ("C_GetAttributeValue", "CKR_ATTRIBUTE_TYPE_INVALID"),
+    ("C_GetOperationState", "CKR_OPERATION_NOT_INITIALIZED"),
+];
+
+/// Whether the last line on stderr fits an answer: a failure is told with function and return value, and with the argument
+/// if the case names one, such as `NULL pData`.
+fn is_right(line: Option<&str>, function: &str, case: &str, answer: &str) -> bool {
+    let Some(rv) = return_value(answer).filter(|rv| *rv != "CKR_OK") else {
+        return true;
+    };
+    let start = format!("error: {function}: ");
+    let told = line.filter(|line| line.starts_with(&start) && line.ends_with(&format!("[{rv}]")));
+    let fits_row = |(of, answer): &&(&str, &str)| fits(of, function) && fits(answer, rv);
+    if SILENT.iter().any(|row| fits_row(&row))
+        || case.contains("C_GetInterface: ") && told.is_none()
+    {
+        return told.is_none();
+    }
+    let is_argument = |word: &&str| word.starts_with('p') && word.contains(char::is_uppercase);
+    let mut arguments = case.split([' ', ',']).filter(is_argument);
+    told.is_some_and(|line| arguments.all(|argument| line.contains(argument)))
+}
+
+/// The return value in an answer, if it is one.
+pub fn return_value(answer: &str) -> Option<&str> {
+    let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let end = answer.find(|c| !is_of_name(c)).unwrap_or(answer.len());
+    answer.get(..end).filter(|name| name.starts_with("CKR_"))
 }
 
 /// Something that a call gave.
@@ -173,27 +231,25 @@ pub trait Told {
 }
 
 macro_rules! told {
-    ($($type:ty)*) => {$(
-        impl Told for $type {
+    ($($type:ty: $value:ident => $told:expr;)*) => {
+        $(impl Told for $type {
             fn told(self) -> String {
-                self.to_string()
+                let $value = self;
+                $told
             }
-        }
-    )*};
+        })*
+    };
 }
 
-told!(Rv bool usize u64 String &str);
-
-impl Told for () {
-    fn told(self) -> String {
-        String::new()
-    }
-}
-
-impl Told for Vec<u8> {
-    fn told(self) -> String {
-        shown(&self)
-    }
+told! {
+    Rv: rv => rv.to_string();
+    bool: value => value.to_string();
+    usize: value => value.to_string();
+    u64: value => value.to_string();
+    String: text => text;
+    &str: text => text.to_owned();
+    (): nothing => format!("{nothing:?}").replace("()", "");
+    Vec<u8>: bytes => shown(&bytes);
 }
 
 impl<T: Told> Told for Answer<T> {
@@ -209,13 +265,20 @@ impl<T: Told> Told for Answer<T> {
 /// The length that came back, and whether the buffer was left alone.
 impl Told for Output {
     fn told(self) -> String {
-        let is_untouched = self.buffer.iter().all(|byte| *byte == 0);
-        let written = if is_untouched {
-            "nothing written"
-        } else {
-            "written"
-        };
-        format!("{}, length {}, {written}", self.rv, self.length)
+        format!(
+            "{}, length {}, {}",
+            self.rv,
+            self.length,
+            written(&self.buffer)
+        )
+    }
+}
+
+/// Whether a buffer that was full of zeros was left alone.
+pub fn written(buffer: &[u8]) -> &'static str {
+    match buffer.iter().all(|byte| *byte == 0) {
+        true => "nothing written",
+        false => "written",
     }
 }
 
@@ -236,23 +299,22 @@ pub fn compare(softhsm: Option<&Report>, ours: &Report) {
     if let Some(softhsm) = softhsm {
         assert_eq!(names(softhsm), names(ours), "the sides ran other cases");
     }
-    let mut wrong = Vec::new();
+    let mut wrong = ours.wrong_lines.clone();
     for (index, noted) in ours.answers.iter().enumerate() {
         let own = &noted.answer;
         let theirs = softhsm.map_or(own, |softhsm| &softhsm.answers[index].answer);
-        let complaint = match ours.expected(noted) {
-            Some((expected, _)) if !fits(expected, own) => format!("our module: not {expected}"),
-            None | Some((_, None)) if theirs == own => continue,
-            None | Some((_, None)) => "differs, and is not listed".to_owned(),
-            Some((_, Some((_, reason)))) if theirs == own => {
+        let (expected, reason) = ours.expected(noted).unwrap_or(("*", None));
+        let complaint = match reason {
+            _ if !fits(expected, own) => format!("our module: not {expected}"),
+            None if theirs != own => "differs, and is not listed".to_owned(),
+            Some(reason) if theirs == own && noted.expected.is_some() => {
                 format!("no longer differs, and is listed: {reason}")
             }
-            Some((_, Some((expected, _)))) if fits(expected, theirs) => continue,
-            Some((_, Some((expected, _)))) => format!("SoftHSM: not {expected}"),
+            _ => continue,
         };
-        let case = noted.name();
         wrong.push(format!(
-            "{case}\n  {complaint}\n    SoftHSM:    {theirs}\n    our module: {own}"
+            "{}\n  {complaint}\n    SoftHSM:    {theirs}\n    our module: {own}",
+            noted.name()
         ));
     }
     for (script, (pattern, _)) in &ours.patterns {
@@ -262,10 +324,10 @@ pub fn compare(softhsm: Option<&Report>, ours: &Report) {
         }
     }
     let (count, all) = (wrong.len(), ours.answers.len());
+    let wrong = wrong.join("\n\n");
     assert!(
         wrong.is_empty(),
-        "{count} of {all} cases are not as they should be:\n\n{}\n",
-        wrong.join("\n\n")
+        "{count} of {all} cases are wrong:\n\n{wrong}\n"
     );
 }
 
@@ -296,54 +358,48 @@ pub fn shown(bytes: &[u8]) -> String {
 
 #[test]
 fn a_star_stands_for_anything() {
-    for (pattern, text, expected) in [
-        ("a", "a", true),
-        ("a", "ab", false),
-        ("a*", "a", true),
-        ("*: b", "a: b", true),
-        ("*a*b", "xaab", true),
-        ("*a*b", "xaabc", false),
-        ("", "a", false),
+    for (pattern, matching, other) in [
+        ("a", "a", "ab"),
+        ("a*", "a", ""),
+        ("*: b", "a: b", "a: bc"),
+        ("*a*b", "xaab", "xaabc"),
     ] {
-        assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        assert!(
+            fits(pattern, matching) && !fits(pattern, other),
+            "{pattern}"
+        );
     }
 }
 
 #[test]
-fn an_answer_that_is_not_as_its_row_says_is_a_failure() {
-    let differ: Expected = Some(("x", Some(("y", "a reason"))));
-    for (expected, ours, softhsm, complaint) in [
-        (None, "x", "x", ""),
+fn an_answer_other_than_its_row_says_is_a_failure() {
+    let (same, differs) = (Some(("x", None)), Some(("x", Some("a reason"))));
+    for (expected, ours, softhsm, complaint, if_pattern) in [
+        (None, "x", "x", "", ""),
         (
             None,
             "x",
             "y",
-            "one\n  differs, and is not listed\n    SoftHSM:    y",
+            "differs, and is not listed\n    SoftHSM:    y",
+            "differs",
         ),
-        (Some(("x", None)), "x", "x", ""),
-        (Some(("x", None)), "y", "y", "one\n  our module: not x"),
+        (same, "x", "x", "", ""),
+        (same, "y", "y", "our module: not x", "not x"),
+        (same, "x", "y", "differs, and is not listed", "differs"),
+        (differs, "x", "y", "", ""),
         (
-            Some(("x", None)),
+            differs,
             "x",
-            "y",
-            "one\n  differs, and is not listed",
+            "x",
+            "no longer differs, and is listed: a reason",
+            "",
         ),
-        (differ, "x", "y", ""),
-        (
-            differ,
-            "x",
-            "x",
-            "one\n  no longer differs, and is listed: a reason",
-        ),
-        (differ, "x", "z", "one\n  SoftHSM: not y"),
-        (differ, "z", "y", "one\n  our module: not x"),
+        (differs, "z", "y", "our module: not x", "not x"),
+        (None, "CKR_PENDING", "CKR_PENDING", "", ""),
     ] {
-        for in_loop in [false, true] {
+        for (in_loop, complaint) in [(false, complaint), (true, if_pattern)] {
             let report = |answer: &'static str| {
-                let mut report = Report {
-                    script: "a script",
-                    ..Report::default()
-                };
+                let mut report = Report::default();
                 report.note("one", answer, expected.filter(|_| !in_loop));
                 if in_loop && expected.is_some() {
                     report.answers_to(&[("o*", expected)]);
@@ -352,16 +408,14 @@ fn an_answer_that_is_not_as_its_row_says_is_a_failure() {
             };
             let failure =
                 std::panic::catch_unwind(|| compare(Some(&report(softhsm)), &report(ours)));
-            let failure = failure
-                .err()
-                .map(|failure| *failure.downcast::<String>().unwrap());
+            let failure = failure.map_err(|failure| *failure.downcast::<String>().unwrap());
             assert_eq!(
-                failure.is_some(),
+                failure.is_err(),
                 !complaint.is_empty(),
                 "{expected:?} {ours} {softhsm}"
             );
             assert!(
-                failure.unwrap_or_default().contains(complaint),
+                failure.err().unwrap_or_default().contains(complaint),
                 "{complaint}"
             );
         }
@@ -369,12 +423,29 @@ fn an_answer_that_is_not_as_its_row_says_is_a_failure() {
 }
 
 #[test]
-#[should_panic(expected = "a script: another\n  is no case, and is listed")]
-fn a_difference_is_one_of_a_case() {
-    let mut report = Report {
-        script: "a script",
-        ..Report::default()
-    };
+fn a_failure_has_a_line_that_names_its_argument() {
+    let line = "error: C_Sign: pData is NULL [CKR_ARGUMENTS_BAD]";
+    let is_right = |line, case, answer| is_right(line, "C_Sign", case, answer);
+    assert!(is_right(Some(line), "NULL pData", "CKR_ARGUMENTS_BAD"));
+    assert!(!is_right(
+        Some(line),
+        "NULL pSignature",
+        "CKR_ARGUMENTS_BAD"
+    ));
+    assert!(!is_right(None, "NULL pData", "CKR_ARGUMENTS_BAD"));
+    assert!(is_right(None, "no room", "CKR_BUFFER_TOO_SMALL, length 9"));
+    let loud = "error: C_Sign: no room [CKR_BUFFER_TOO_SMALL]";
+    assert!(!is_right(
+        Some(loud),
+        "no room",
+        "CKR_BUFFER_TOO_SMALL, length 9"
+    ));
+}
+
+#[test]
+#[should_panic(expected = ": another\n  is no case, and is listed")]
+fn a_pattern_without_a_case_is_a_failure() {
+    let mut report = Report::default();
     report.note("one", "x", None);
     report.answers_to(&[("another", Some(("x", None)))]);
     compare(None, &report);

@@ -4,45 +4,39 @@ use std::ptr;
 
 use cryptoki_sys::*;
 use pkcs11_test::call;
-use pkcs11_test::harness::{Answer, Session, called, null, state_name, ulong};
+use pkcs11_test::harness::{Answer, Session, called, null, place, state_name, ulong};
 
 use crate::NO;
 use crate::report::{Script, count};
 
-const RW: CK_FLAGS = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-
+/// What C_GetSessionInfo tells.
 fn state(session: Session) -> Answer<String> {
     let info = session.info()?;
-    let slot = match info.slotID == session.module.slot() {
-        true => "the token's slot",
-        false => "another slot",
-    };
+    assert_eq!(
+        (info.slotID, info.ulDeviceError),
+        (session.module.slot(), 0)
+    );
     called("C_GetSessionInfo");
-    let (state, flags, error) = (state_name(info.state), info.flags, info.ulDeviceError);
-    Ok(format!("{slot}, {state}, flags {flags:#x}, error {error}"))
+    Ok(format!("{}, flags {}", state_name(info.state), info.flags))
 }
 
 pub const SCRIPTS: &[Script] = &[
     ("C_OpenSession", |t, r| {
-        let slot = t.slot();
+        let (slot, serial) = (t.slot(), CKF_SERIAL_SESSION);
         let open = |slot, flags| {
-            t.open(slot, flags).map(|session| match session.handle {
-                CK_INVALID_HANDLE => "CK_INVALID_HANDLE",
-                _ => "a handle",
-            })
+            t.open(slot, flags)
+                .map(|session| session.handle != CK_INVALID_HANDLE)
         };
         let application = ptr::from_ref(t).cast_mut().cast();
-        let (serial, mut session) = (CKF_SERIAL_SESSION, 0);
         rows! { r;
-            "read-only" => open(slot, serial) => "CKR_OK, a handle";
-            "read/write" => open(slot, RW) => "CKR_OK, a handle";
+            "read-only" => open(slot, serial) => "CKR_OK, true";
+            "read/write" => open(slot, serial | CKF_RW_SESSION) => "CKR_OK, true";
             "without CKF_SERIAL_SESSION" => open(slot, 0) => CKR_SESSION_PARALLEL_NOT_SUPPORTED;
             "read/write without CKF_SERIAL_SESSION" => open(slot, CKF_RW_SESSION) => CKR_SESSION_PARALLEL_NOT_SUPPORTED;
             "invalid slot ID" => open(NO, serial) => CKR_SLOT_ID_INVALID;
             "invalid slot ID, without CKF_SERIAL_SESSION" => open(NO, 0) => CKR_SLOT_ID_INVALID;
-            "with an application and a callback" => call!(t, C_OpenSession(slot, serial, application, Some(notify), &mut session))
-                => CKR_OK;
-            "with a NULL result pointer" => call!(t, C_OpenSession(slot, serial, null(), None, null())) => CKR_ARGUMENTS_BAD;
+            "with an application and a callback" => call!(t, C_OpenSession(slot, serial, application, Some(notify), place(0))) => CKR_OK;
+            "NULL phSession" => call!(t, C_OpenSession(slot, serial, null(), None, null())) => CKR_ARGUMENTS_BAD;
             "two handles differ" => t.session().handle != t.session().handle => true;
         }
     }),
@@ -62,47 +56,51 @@ pub const SCRIPTS: &[Script] = &[
         let sessions = [t.user(), t.session(), t.read_write()];
         rows! { r;
             "invalid slot ID" => call!(t, C_CloseAllSessions(NO)) => CKR_SLOT_ID_INVALID;
-            "the first, before" => state(sessions[0]) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
+            "the first, before" => state(sessions[0]) => "CKR_OK, CKS_RO_USER_FUNCTIONS, flags 4";
             "with three sessions" => call!(t, C_CloseAllSessions(slot)) => CKR_OK;
             "session 0, after" => state(sessions[0]) => CKR_SESSION_HANDLE_INVALID;
             "session 1, after" => state(sessions[1]) => CKR_SESSION_HANDLE_INVALID;
             "session 2, after" => state(sessions[2]) => CKR_SESSION_HANDLE_INVALID;
-            "a new one" => state(t.session()) => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
+            "a new one" => state(t.session()) => "CKR_OK, CKS_RO_PUBLIC_SESSION, flags 4";
         }
     }),
     ("session states", |t, r| {
         let (read_only, read_write) = (t.session(), t.read_write());
         rows! { r;
-            "read-only, before login" => state(read_only) => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
-            "read/write, before login" => state(read_write) => "CKR_OK, the token's slot, CKS_RW_PUBLIC_SESSION, flags 0x6, error 0";
+            "read-only, before login" => state(read_only) => "CKR_OK, CKS_RO_PUBLIC_SESSION, flags 4";
+            "read/write, before login" => state(read_write) => "CKR_OK, CKS_RW_PUBLIC_SESSION, flags 6";
             @ read_only.login();
-            "read-only, after login" => state(read_only) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
-            "read/write, after login in the other" => state(read_write)
-                => "CKR_OK, the token's slot, CKS_RW_USER_FUNCTIONS, flags 0x6, error 0";
-            "opened after login" => state(t.session()) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
+            "read-only, after login" => state(read_only) => "CKR_OK, CKS_RO_USER_FUNCTIONS, flags 4";
+            "read/write, after login in the other" => state(read_write) => "CKR_OK, CKS_RW_USER_FUNCTIONS, flags 6";
+            "opened after login" => state(t.session()) => "CKR_OK, CKS_RO_USER_FUNCTIONS, flags 4";
             @ read_write.logout();
-            "read-only, after logout in the other" => state(read_only)
-                => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
-            "read/write, after logout" => state(read_write) => "CKR_OK, the token's slot, CKS_RW_PUBLIC_SESSION, flags 0x6, error 0";
-            "C_GetSessionInfo with a NULL result pointer" => call!(t, C_GetSessionInfo(read_only.handle, null())) => CKR_ARGUMENTS_BAD;
+            "read-only, after logout in the other" => state(read_only) => "CKR_OK, CKS_RO_PUBLIC_SESSION, flags 4";
+            "read/write, after logout" => state(read_write) => "CKR_OK, CKS_RW_PUBLIC_SESSION, flags 6";
+            "NULL pInfo" => call!(t, C_GetSessionInfo(read_only.handle, null())) => CKR_ARGUMENTS_BAD;
         }
     }),
     // Closing the last session logs out (PKCS #11 3.2, section 5.6.2).
     ("the last session", |t, r| {
-        rows! { r; "closed" => t.user().close() => CKR_OK; }
-        let session = t.session();
-        rows! { r;
-            "a new session" => state(session) => "CKR_OK, the token's slot, CKS_RO_PUBLIC_SESSION, flags 0x4, error 0";
-            "logout" => session.logout() => CKR_USER_NOT_LOGGED_IN | CKR_OK: LOGOUT;
-            "login" => session.login() => CKR_OK;
-        }
-    }),
-    ("one session of two", |t, r| {
-        let (first, second) = (t.user(), t.session());
+        let first = t.user();
+        let (second, key) = (t.session(), first.private(crate::EC));
+        let size = |session: Session| call!(t, C_GetObjectSize(session.handle, key, place(0)));
+        let keys = |session: Session| count(session.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))]));
         rows! { r;
             "closing the one that logged in" => first.close() => CKR_OK;
-            "the other" => state(second) => "CKR_OK, the token's slot, CKS_RO_USER_FUNCTIONS, flags 0x4, error 0";
-            "private keys in the other" => count(second.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))])) => "CKR_OK, 6";
+            "the other" => state(second) => "CKR_OK, CKS_RO_USER_FUNCTIONS, flags 4";
+            "private keys in the other" => keys(second) => "CKR_OK, 6";
+            "closed" => second.close() => CKR_OK;
+        }
+        let session = t.read_write();
+        rows! { r;
+            "a new session" => state(session) => "CKR_OK, CKS_RW_PUBLIC_SESSION, flags 6";
+            "a private key" => size(session) => CKR_OBJECT_HANDLE_INVALID;
+            "logout" => session.logout() => CKR_USER_NOT_LOGGED_IN: LOGOUT;
+            "login" => session.login() => CKR_OK;
+            "a private key after login" => size(session) => CKR_OBJECT_HANDLE_INVALID;
+            "another handle of the key" => session.private(crate::EC) != key => true;
+            @ call!(t, C_CloseAllSessions(t.slot()));
+            "after C_CloseAllSessions" => state(t.session()) => "CKR_OK, CKS_RO_PUBLIC_SESSION, flags 4";
         }
     }),
 ];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{Noted, Report};
+use crate::report::{Noted, Report, return_value};
 use crate::sections::SECTIONS;
 
 const INTRODUCTION: &str = "\
@@ -172,20 +172,11 @@ fn situation(function: &str, case: &str) -> String {
 
 /// The number of the reason for a difference, in the list of those that were needed.
 fn reason(report: &Report, noted: &Noted, reasons: &mut Vec<&'static str>) -> usize {
-    let Some((_, Some((_, reason)))) = report.expected(noted) else {
+    let Some((_, Some(reason))) = report.expected(noted) else {
         panic!("{} differs, and is not listed", noted.name());
     };
-    let known = reasons.iter().position(|known| *known == reason);
-    let index = known.unwrap_or_else(|| {
+    if !reasons.contains(&reason) {
         reasons.push(reason);
-        reasons.len() - 1
-    });
-    index + 1
-}
-
-/// The return value in an answer, if it is one.
-fn return_value(answer: &str) -> Option<&str> {
-    let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let end = answer.find(|c| !is_of_name(c)).unwrap_or(answer.len());
-    answer.get(..end).filter(|name| name.starts_with("CKR_"))
+    }
+    1 + reasons.iter().position(|known| *known == reason).unwrap()
 }

@@ -1,106 +1,38 @@
 //! Functions that SoftHSM has and a read-only token for signing has not.
 
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Mechanism, null};
+use pkcs11_test::harness::null;
 
-use crate::RSA;
 use crate::report::Script;
-
-fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM {
-    Mechanism::from(id).raw()
-}
+use crate::{RSA, mechanism, places};
 
 pub const SCRIPTS: &[Script] = &[
-    ("encrypt and decrypt", |t, r| {
-        let session = t.user();
-        let (s, key, mut rsa) = (session.handle, session.key(RSA), mechanism(CKM_RSA_PKCS));
-        let (mut data, mut value, mut length) = ([0x5a; 256], [0; 256], 256);
-        let (m, d, v, l) = (
-            &raw mut rsa,
-            data.as_mut_ptr(),
-            value.as_mut_ptr(),
-            &raw mut length,
-        );
-        calls! { t, r;
-            C_EncryptInit(s, m, key.public) => CKR_FUNCTION_NOT_SUPPORTED | CKR_KEY_FUNCTION_NOT_PERMITTED: READ_ONLY;
-            C_Encrypt(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
-            C_EncryptUpdate(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
-            C_EncryptFinal(s, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
-            C_DecryptInit(s, m, key.private) => CKR_FUNCTION_NOT_SUPPORTED | CKR_KEY_FUNCTION_NOT_PERMITTED: READ_ONLY;
-            C_Decrypt(s, d, 256, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
-            C_DecryptUpdate(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
-            C_DecryptFinal(s, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_OPERATION_NOT_INITIALIZED: READ_ONLY;
-        }
-    }),
     // With a session that cannot write and keys that must not be wrapped, so that SoftHSM refuses too.
-    ("keys", |t, r| {
+    ("encryption and keys", |t, r| {
+        answers! { r; "*" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY; }
         let session = t.user();
-        let (s, key) = (session.handle, session.key(RSA));
-        let (mut new, mut other, mut value, mut length) = (0, 0, [0; 512], 512);
-        let (v, l) = (value.as_mut_ptr(), &raw mut length);
-        let mut mechanisms = [
-            CKM_AES_KEY_GEN,
-            CKM_EC_KEY_PAIR_GEN,
-            CKM_RSA_PKCS,
-            CKM_ECDH1_DERIVE,
-        ]
-        .map(mechanism);
-        let [aes, ec, rsa, ecdh] = &mut mechanisms;
+        let (s, key, slot) = (session.handle, session.key(RSA), t.slot());
+        let (b, l, h, o) = places();
+        let rsa = mechanism(CKM_RSA_PKCS);
         calls! { t, r;
-            C_GenerateKey(s, aes, null(), 0, &mut new) => CKR_FUNCTION_NOT_SUPPORTED | CKR_TEMPLATE_INCOMPLETE: READ_ONLY;
-            C_GenerateKeyPair(s, ec, null(), 0, null(), 0, &mut new, &mut other) => CKR_FUNCTION_NOT_SUPPORTED | CKR_TEMPLATE_INCOMPLETE: READ_ONLY;
-            C_WrapKey(s, rsa, key.public, key.private, v, l) => CKR_FUNCTION_NOT_SUPPORTED | CKR_KEY_FUNCTION_NOT_PERMITTED: READ_ONLY;
-            C_UnwrapKey(s, rsa, key.private, v, 256, null(), 0, &mut new) => CKR_FUNCTION_NOT_SUPPORTED | CKR_ARGUMENTS_BAD: READ_ONLY;
-            C_DeriveKey(s, ecdh, key.private, null(), 0, &mut new) => CKR_FUNCTION_NOT_SUPPORTED | CKR_ARGUMENTS_BAD: READ_ONLY;
+            C_EncryptInit(s, rsa, key.public); C_Encrypt(s, b, 32, b, l); C_EncryptUpdate(s, b, 32, b, l); C_EncryptFinal(s, b, l);
+            C_DecryptInit(s, rsa, key.private); C_Decrypt(s, b, 256, b, l); C_DecryptUpdate(s, b, 32, b, l); C_DecryptFinal(s, b, l);
+            C_GenerateKey(s, mechanism(CKM_AES_KEY_GEN), null(), 0, h);
+            C_GenerateKeyPair(s, mechanism(CKM_EC_KEY_PAIR_GEN), null(), 0, null(), 0, h, o);
+            C_WrapKey(s, rsa, key.public, key.private, b, l); C_UnwrapKey(s, rsa, key.private, b, 256, null(), 0, h);
+            C_DeriveKey(s, mechanism(CKM_ECDH1_DERIVE), key.private, null(), 0, h);
+            C_InitPIN(s, b, 9); C_SetPIN(s, b, 9, b, 9); "with a session open": C_InitToken(slot, b, 9, b);
+            C_SignRecoverInit(s, rsa, key.private); C_SignRecover(s, b, 32, b, l);
+            C_VerifyRecoverInit(s, rsa, key.public); C_VerifyRecover(s, b, 256, b, l);
+            C_DigestEncryptUpdate(s, b, 16, b, l); C_DecryptDigestUpdate(s, b, 16, b, l);
+            C_SignEncryptUpdate(s, b, 16, b, l); C_DecryptVerifyUpdate(s, b, 16, b, l);
         }
     }),
-    ("PINs", |t, r| {
-        let (s, mut pin, mut label) = (t.session().handle, *b"wrong PIN", [b' '; 32]);
-        let (p, slot) = (pin.as_mut_ptr(), t.slot());
+    ("states and parallel functions", |t, r| {
+        let (s, (b, l, ..)) = (t.session().handle, places());
         calls! { t, r;
-            C_InitPIN(s, p, 9) => CKR_FUNCTION_NOT_SUPPORTED | CKR_USER_NOT_LOGGED_IN: READ_ONLY;
-            C_SetPIN(s, p, 9, p, 9) => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_READ_ONLY: READ_ONLY;
-            "with a session open": C_InitToken(slot, p, 9, label.as_mut_ptr()) => CKR_FUNCTION_NOT_SUPPORTED | CKR_SESSION_EXISTS: READ_ONLY;
-        }
-    }),
-    ("state", |t, r| {
-        let (s, mut state, mut length) = (t.session().handle, [0; 16], 16);
-        let p = state.as_mut_ptr();
-        calls! { t, r;
-            C_GetOperationState(s, p, &mut length) => CKR_OPERATION_NOT_INITIALIZED | CKR_FUNCTION_NOT_SUPPORTED: STATE;
-            C_SetOperationState(s, p, 16, 0, 0) => CKR_SAVED_STATE_INVALID | CKR_FUNCTION_NOT_SUPPORTED: STATE;
-        }
-    }),
-    ("recovery", |t, r| {
-        let session = t.user();
-        let (s, key, mut rsa) = (session.handle, session.key(RSA), mechanism(CKM_RSA_PKCS));
-        let (mut data, mut value, mut length) = ([0x5a; 256], [0; 256], 256);
-        let (m, d, v, l) = (
-            &raw mut rsa,
-            data.as_mut_ptr(),
-            value.as_mut_ptr(),
-            &raw mut length,
-        );
-        calls! { t, r;
-            C_SignRecoverInit(s, m, key.private) => CKR_FUNCTION_NOT_SUPPORTED;
-            C_SignRecover(s, d, 32, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
-            C_VerifyRecoverInit(s, m, key.public) => CKR_FUNCTION_NOT_SUPPORTED;
-            C_VerifyRecover(s, d, 256, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
-        }
-    }),
-    ("dual functions", |t, r| {
-        let (s, mut data, mut value, mut length) = (t.session().handle, [0; 16], [0; 16], 16);
-        let (d, v, l) = (data.as_mut_ptr(), value.as_mut_ptr(), &raw mut length);
-        calls! { t, r;
-            C_DigestEncryptUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
-            C_DecryptDigestUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
-            C_SignEncryptUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
-            C_DecryptVerifyUpdate(s, d, 16, v, l) => CKR_FUNCTION_NOT_SUPPORTED;
-        }
-    }),
-    ("parallel functions", |t, r| {
-        let s = t.session().handle;
-        calls! { t, r;
+            C_GetOperationState(s, b, l) => CKR_OPERATION_NOT_INITIALIZED: STATE;
+            C_SetOperationState(s, b, 16, 0, 0) => CKR_SAVED_STATE_INVALID: STATE;
             C_GetFunctionStatus(s) => CKR_FUNCTION_NOT_PARALLEL;
             C_CancelFunction(s) => CKR_FUNCTION_NOT_PARALLEL;
         }

@@ -25,46 +25,29 @@ pub struct Hash {
 /// There is no MGF of MD5.
 const NO_MGF: CK_RSA_PKCS_MGF_TYPE = 0;
 
-pub static MD5: Hash = Hash {
-    name: "md5",
-    mechanism: CKM_MD5,
-    mgf: NO_MGF,
-    length: 16,
-    prefix: b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10",
-    digest: |data| md5::Md5::digest(data).to_vec(),
-};
-pub static SHA1: Hash = Hash {
-    name: "sha1",
-    mechanism: CKM_SHA_1,
-    mgf: CKG_MGF1_SHA1,
-    length: 20,
-    prefix: b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
-    digest: |data| sha1::Sha1::digest(data).to_vec(),
-};
-pub static SHA256: Hash = Hash {
-    name: "sha256",
-    mechanism: CKM_SHA256,
-    mgf: CKG_MGF1_SHA256,
-    length: 32,
-    prefix: b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
-    digest: |data| sha2::Sha256::digest(data).to_vec(),
-};
-pub static SHA384: Hash = Hash {
-    name: "sha384",
-    mechanism: CKM_SHA384,
-    mgf: CKG_MGF1_SHA384,
-    length: 48,
-    prefix: b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30",
-    digest: |data| sha2::Sha384::digest(data).to_vec(),
-};
-pub static SHA512: Hash = Hash {
-    name: "sha512",
-    mechanism: CKM_SHA512,
-    mgf: CKG_MGF1_SHA512,
-    length: 64,
-    prefix: b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
-    digest: |data| sha2::Sha512::digest(data).to_vec(),
-};
+macro_rules! hashes {
+    ($($name:ident: $openssl:literal $mechanism:ident $mgf:ident $length:literal $prefix:literal $type:ty;)*) => {$(
+        pub static $name: Hash = Hash {
+            name: $openssl,
+            mechanism: $mechanism,
+            mgf: $mgf,
+            length: $length,
+            prefix: $prefix,
+            digest: |data| <$type>::digest(data).to_vec(),
+        };
+    )*};
+}
+
+hashes! {
+    MD5: "md5" CKM_MD5 NO_MGF 16 b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10" md5::Md5;
+    SHA1: "sha1" CKM_SHA_1 CKG_MGF1_SHA1 20 b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14" sha1::Sha1;
+    SHA256: "sha256" CKM_SHA256 CKG_MGF1_SHA256 32
+        b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20" sha2::Sha256;
+    SHA384: "sha384" CKM_SHA384 CKG_MGF1_SHA384 48
+        b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30" sha2::Sha384;
+    SHA512: "sha512" CKM_SHA512 CKG_MGF1_SHA512 64
+        b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40" sha2::Sha512;
+}
 
 impl Hash {
     pub fn digest(&self, data: &[u8]) -> Vec<u8> {
@@ -125,41 +108,31 @@ impl Signed {
         let file = |name: &str, content: &[u8]| {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
-            path.into_os_string()
+            path.into_os_string().into_string().unwrap()
         };
         let signature = match self.padding {
             Padding::Ecdsa => ecdsa_sig_value(&self.signature),
             _ => self.signature.clone(),
         };
-        let certificate = file("certificate", certificate);
-        let public_key = Command::new("openssl")
-            .args(["x509", "-inform", "DER", "-noout", "-pubkey", "-in"])
-            .arg(certificate)
-            .output()
-            .unwrap();
-        let mut openssl = Command::new("openssl");
-        openssl
-            .args(["dgst", &format!("-{}", self.hash.name), "-verify"])
-            .arg(file("public-key", &public_key.stdout))
-            .arg("-signature")
-            .arg(file("signature", &signature));
-        if self.padding == Padding::Pss {
-            let mgf = format!("rsa_mgf1_md:{}", self.hash.name);
-            for option in ["rsa_padding_mode:pss", "rsa_pss_saltlen:digest", &mgf] {
-                openssl.args(["-sigopt", option]);
-            }
-        }
-        let output = openssl
-            .arg(file("message", &self.message))
-            .output()
-            .unwrap();
+        let options = match self.padding {
+            Padding::Pss => "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest",
+            _ => "",
+        };
+        let openssl = format!(
+            "openssl x509 -inform DER -noout -pubkey -in {} >{} && openssl dgst -{} {options} -verify {} -signature {} {}",
+            file("certificate", certificate),
+            file("key", b""),
+            self.hash.name,
+            folder.path().join("key").display(),
+            file("signature", &signature),
+            file("message", &self.message)
+        );
+        let output = Command::new("sh").args(["-c", &openssl]).output().unwrap();
         assert!(
             output.status.success(),
-            "{}: openssl does not verify the signature {}: {}{}",
+            "{}: {}: {output:?}",
             self.case,
-            shown(&self.signature),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
+            shown(&self.signature)
         );
     }
 }

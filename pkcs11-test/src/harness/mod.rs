@@ -19,7 +19,9 @@ mod names;
 mod session;
 mod stage;
 
-pub use module::{Mechanism, Module, Output, Template, boolean, called, last_called, null, ulong};
+pub use module::{
+    Mechanism, Module, Output, Template, boolean, called, last_called, null, place, ulong,
+};
 pub use names::{Answer, Rv, mechanism_name, rv_name, state_name};
 pub use session::{Key, Session, with};
-pub use stage::{Seen, Stage};
+pub use stage::{Seen, Stage, Stderr};

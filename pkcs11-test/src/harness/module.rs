@@ -8,7 +8,6 @@ use cryptoki_sys::*;
 use libloading::Library;
 
 use super::names::{Answer, Rv};
-use super::session::Session;
 
 /// A module, and how its user logs in.
 pub struct Module {
@@ -64,6 +63,11 @@ pub fn last_called() -> &'static str {
 /// NULL.
 pub fn null<T>() -> *mut T {
     ptr::null_mut()
+}
+
+/// A place that stays valid, for pointers that are handed over.
+pub fn place<T>(value: T) -> *mut T {
+    Box::leak(Box::new(value))
 }
 
 impl Module {
@@ -126,45 +130,6 @@ impl Module {
             info.label.trim_ascii_end() == b"SignPath"
         };
         *slots[..count as usize].iter().find(holds_keys).unwrap()
-    }
-
-    /// The session of a handle, which may be none.
-    pub fn at(&self, handle: CK_SESSION_HANDLE) -> Session<'_> {
-        Session {
-            module: self,
-            handle,
-        }
-    }
-
-    pub fn open(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Answer<Session<'_>> {
-        let mut handle = 0;
-        let rv = call!(self, C_OpenSession(slot, flags, null(), None, &mut handle));
-        rv.answer(self.at(handle))
-    }
-
-    /// A read-only session.
-    pub fn session(&self) -> Session<'_> {
-        self.open(self.slot(), CKF_SERIAL_SESSION).unwrap()
-    }
-
-    /// A read/write session.
-    pub fn read_write(&self) -> Session<'_> {
-        self.open(self.slot(), CKF_SERIAL_SESSION | CKF_RW_SESSION)
-            .unwrap()
-    }
-
-    /// A read-only session in which the user has been logged in just now.
-    pub fn user(&self) -> Session<'_> {
-        let session = self.session();
-        assert_eq!(session.login(), CKR_OK);
-        session
-    }
-
-    /// Initializes the module, opens a session, and logs the user in.
-    pub fn logged_in(&self) -> Answer<Session<'_>> {
-        self.initialize().answer(())?;
-        let session = self.session();
-        session.login().answer(session)
     }
 
     /// What C_GetMechanismInfo tells.

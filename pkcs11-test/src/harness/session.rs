@@ -39,6 +39,47 @@ pub fn with<T>(template: Attributes, call: impl FnOnce(*mut CK_ATTRIBUTE, CK_ULO
     call(attributes.as_mut_ptr(), template.len() as CK_ULONG)
 }
 
+impl Module {
+    /// The session of a handle, which may be none.
+    pub fn at(&self, handle: CK_SESSION_HANDLE) -> Session<'_> {
+        Session {
+            module: self,
+            handle,
+        }
+    }
+
+    pub fn open(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Answer<Session<'_>> {
+        let mut handle = 0;
+        let rv = call!(self, C_OpenSession(slot, flags, null(), None, &mut handle));
+        rv.answer(self.at(handle))
+    }
+
+    /// A read-only session.
+    pub fn session(&self) -> Session<'_> {
+        self.open(self.slot(), CKF_SERIAL_SESSION).unwrap()
+    }
+
+    /// A read/write session.
+    pub fn read_write(&self) -> Session<'_> {
+        self.open(self.slot(), CKF_SERIAL_SESSION | CKF_RW_SESSION)
+            .unwrap()
+    }
+
+    /// A read-only session in which the user has been logged in just now.
+    pub fn user(&self) -> Session<'_> {
+        let session = self.session();
+        assert_eq!(session.login(), CKR_OK);
+        session
+    }
+
+    /// Initializes the module, opens a session, and logs the user in.
+    pub fn logged_in(&self) -> Answer<Session<'_>> {
+        self.initialize().answer(())?;
+        let session = self.session();
+        session.login().answer(session)
+    }
+}
+
 impl<'a> Session<'a> {
     /// Logs the user in with the right PIN.
     pub fn login(self) -> Rv {

@@ -10,7 +10,7 @@ use crate::{Error, Options, Service};
 /// The service, the environment that leads to it, and stderr, in a process of their own.
 pub struct Stage {
     pub service: Service,
-    stderr: Mutex<Captured>,
+    stderr: Stderr,
 }
 
 /// What came of a call.
@@ -35,7 +35,7 @@ impl Stage {
             set(name, &value);
         }
         more.iter().for_each(|(name, value)| set(name, value));
-        let stderr = Mutex::new(Captured::new());
+        let stderr = Stderr::capture();
         Ok(Self { service, stderr })
     }
 
@@ -47,16 +47,13 @@ impl Stage {
     /// Does something, and tells what it said and which requests it sent.
     pub fn see<T>(&self, act: impl FnOnce() -> T) -> Seen<T> {
         let before = self.service.requests().len();
-        self.stderr.lock().unwrap().text();
+        self.stderr.text();
         let value = act();
-        let stderr = self.stderr.lock().unwrap().text();
+        let stderr = self.stderr.text();
         let requests = self.service.requests().split_off(before);
-        let lines = stderr
-            .lines()
-            .filter_map(|line| line.strip_prefix("signpath-pkcs11: "));
         Seen {
             value,
-            lines: lines.map(str::to_owned).collect(),
+            lines: lines_of_the_module(&stderr),
             stderr,
             requests: requests.into_iter().map(|request| request.route).collect(),
         }
@@ -68,14 +65,17 @@ fn set(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
-/// Stderr in a file.
+/// Stderr in a file, until this is dropped.
+pub struct Stderr(Mutex<Captured>);
+
 struct Captured {
     file: File,
     stderr: OwnedFd,
 }
 
-impl Captured {
-    fn new() -> Self {
+impl Stderr {
+    /// From now on, nothing reaches stderr.
+    pub fn capture() -> Self {
         let file = tempfile::tempfile().unwrap();
         // SAFETY: both descriptors are open, and the copy is nobody else's.
         let stderr = unsafe {
@@ -83,26 +83,38 @@ impl Captured {
             assert!(copy >= 0 && libc::dup2(file.as_raw_fd(), 2) == 2);
             OwnedFd::from_raw_fd(copy)
         };
-        Self { file, stderr }
+        Self(Mutex::new(Captured { file, stderr }))
+    }
+
+    /// The lines of the module since the last time.
+    pub fn lines(&self) -> Vec<String> {
+        lines_of_the_module(&self.text())
     }
 
     /// What has been written since the last time.
-    fn text(&mut self) -> String {
+    fn text(&self) -> String {
         // The descriptor shares its position with stderr, so what was read is taken away.
+        let file = &mut self.0.lock().unwrap().file;
         let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(0)).unwrap();
-        self.file.read_to_end(&mut bytes).unwrap();
-        self.file.set_len(0).unwrap();
-        self.file.seek(SeekFrom::Start(0)).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        file.set_len(0).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
-impl Drop for Captured {
+fn lines_of_the_module(stderr: &str) -> Vec<String> {
+    let lines = stderr.lines();
+    let lines = lines.filter_map(|line| line.strip_prefix("signpath-pkcs11: "));
+    lines.map(str::to_owned).collect()
+}
+
+impl Drop for Stderr {
     fn drop(&mut self) {
         let rest = self.text();
         // SAFETY: both descriptors are open.
-        unsafe { libc::dup2(self.stderr.as_raw_fd(), 2) };
+        unsafe { libc::dup2(self.0.get_mut().unwrap().stderr.as_raw_fd(), 2) };
         let _ = std::io::stderr().write_all(rest.as_bytes());
     }
 }
