@@ -11,7 +11,6 @@
 pub mod fork;
 pub mod programs;
 pub mod raw;
-pub mod relay;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,9 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use pkcs11_test::{Effect, Options, REPOSITORY, RequestRecord, Service, TlsOptions};
+use cryptoki_sys::{CK_OBJECT_HANDLE, CKA_CLASS, CKO_PROFILE};
+use pkcs11_test::harness::{self, Module, Stage, ulong};
+use pkcs11_test::{Effect, Options, PolicyFile, REPOSITORY, RequestRecord, Service, TlsOptions};
 use serde_json::json;
 
 /// Set in the child to the name of its test.
@@ -200,6 +201,38 @@ pub fn in_child<S>(
     Some((state, Run::of_child(command.envs(environment), test)))
 }
 
+/// Runs `child` in a process of its own with what leads to a service, and `more`. In the child it gives [`None`].
+pub fn child_of(
+    test: &str,
+    service: impl FnOnce() -> Service,
+    more: &[(&str, &str)],
+    child: impl FnOnce(),
+) -> Option<(Service, Run)> {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, more);
+        (service, environment)
+    };
+    in_child(test, prepare, child)
+}
+
+/// Does something in a process of its own, with a service beside the module. The module must not say anything there but what
+/// [`Stage::see`] sees.
+pub fn on_stage(
+    test: &str,
+    options: impl FnOnce() -> Options,
+    more: &[(&str, &str)],
+    act: impl FnOnce(&mut Stage, &Module),
+) {
+    let child = || {
+        let mut stage = Stage::new(options(), more).unwrap();
+        act(&mut stage, &Module::load(module_path()));
+    };
+    if let Some(((), run)) = in_child(test, || ((), Vec::new()), child) {
+        run.assert_silent();
+    }
+}
+
 /// The command that runs the child of a test in `program`, a test program.
 pub fn child_command(program: &Path, test: &str) -> Command {
     let mut command = command(program);
@@ -341,6 +374,30 @@ pub fn objects(session: &Session) -> Vec<ObjectHandle> {
     let mut objects = session.find_objects(&[]).unwrap();
     objects.retain(|object| !profiles.contains(object));
     objects
+}
+
+/// No objects.
+pub const NOTHING: [CK_OBJECT_HANDLE; 0] = [];
+
+/// All objects that are seen in a session, without the token's profiles.
+pub fn visible(session: harness::Session) -> Vec<CK_OBJECT_HANDLE> {
+    let profiles = session.find(&[(CKA_CLASS, ulong(CKO_PROFILE))]).unwrap();
+    let mut objects = session.find(&[]).unwrap();
+    objects.retain(|object| !profiles.contains(object));
+    objects
+}
+
+/// A PIN that names the user of a service by its API token.
+pub fn pin(service: &Service, token: &str) -> String {
+    format!("{}:{token}", service.organization_id())
+}
+
+/// The usual options with a policies file.
+pub fn with_policies(policies: &str) -> Options {
+    Options {
+        policies: PolicyFile::parse(policies).unwrap(),
+        ..options()
+    }
 }
 
 /// In a child: the private key of that name, `project/policy`.
