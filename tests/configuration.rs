@@ -76,82 +76,45 @@ fn a_proxy_of_another_kind_is_a_warning() {
     let socks = ("https_proxy", "socks5h://proxy.example");
     let http = ("http_proxy", "proxy.example:3128");
     let no_proxy = |hosts| ("no_proxy", hosts);
-    let rows: &[Row] = &[
-        (
-            "{}",
-            &[socks],
-            &[
-                "environment variable https_proxy: SOCKS proxies are not supported, ignored; using no proxy; set HttpProxy or http_proxy",
-            ],
-        ),
+    let rows = table! {
+        ("{}", &[socks][..], &["environment variable https_proxy: SOCKS proxies are not supported, ignored; using no proxy; \
+            set HttpProxy or http_proxy"][..]),
         ("{}", &[socks, no_proxy("*")], &[]),
         ("{}", &[socks, no_proxy("localhost app.signpath.io")], &[]),
-        (
-            "{}",
-            &[http, no_proxy("intern.example 10.0.0.0/99")],
-            &["environment variable no_proxy: invalid entries 10.0.0.0/99, ignored"],
-        ),
-    ];
-    assert_warnings(test_name!(), rows);
+        ("{}", &[http, no_proxy("intern.example 10.0.0.0/99")],
+            &["environment variable no_proxy: invalid entries 10.0.0.0/99, ignored"]),
+    };
+    assert_warnings(test_name!(), &rows);
 }
 
 #[test]
-fn an_unknown_setting_is_a_warning_with_what_was_probably_meant() {
-    let rows: &[Row] = &[
-        (
-            "{\n\"TlsCAFile\": \"s3cret\"}",
-            &[],
-            &["line 2, setting TlsCAFile: unknown setting, ignored; did you mean TlsCaFile?"],
-        ),
-        (
-            r#"{"Apitokn": "s3cret", "apitoken": "s3cret"}"#,
-            &[],
-            &[
-                "setting Apitokn: unknown setting, ignored; did you mean ApiToken?",
-                "setting apitoken: unknown setting, ignored; did you mean ApiToken?",
-            ],
-        ),
-        (
-            r#"{"LoginRequired": false}"#,
-            &[],
-            &["unknown setting, ignored; did you mean Cryptoki.LoginRequired?"],
-        ),
-        (
-            r#"{"Log": {"Fil": {"s3cret": 1}}}"#,
-            &[],
-            &["setting Log.Fil: unknown setting, ignored; did you mean Log.File?"],
-        ),
-        (
-            r#"{"Log.File.Level": "s3cret"}"#,
-            &[],
-            &["setting Log.File.Level: unknown setting, ignored; use nested objects"],
-        ),
-        (
-            r#"{"OfTheFuture": {"s3cret": {}}, "OfTheFuture": ["s3cret"]}"#,
-            &[],
-            &["setting OfTheFuture: unknown setting, ignored; docs/configuration.md"; 2],
-        ),
-        (
-            r#"{"Timeouts": {"HttpRequest": "00:00:30", "FirstRetryDelay": 1, "RetryCount": 3, "s3": 1}}"#,
-            &[],
-            &[
-                "Timeouts.HttpRequest: removed in version 6, ignored; use HttpRequestTimeoutInSeconds",
-                "Timeouts.FirstRetryDelay: removed in version 6, ignored; the delay is fixed",
-                "Timeouts.RetryCount: removed in version 6, ignored; use ServiceUnavailable",
-                "setting Timeouts.s3: unknown setting",
-            ],
-        ),
-        (
-            r#"{"Timeouts": "s3cret"}"#,
-            &[],
-            &["setting Timeouts: unknown setting, ignored"],
-        ),
-    ];
-    assert_warnings(test_name!(), rows);
+fn suggests_the_setting_that_was_probably_meant() {
+    let rows = table! {
+        ("{\n\"TlsCAFile\": \"s3cret\"}",
+            &["line 2, setting TlsCAFile: unknown setting, ignored; did you mean TlsCaFile?"][..]),
+        (r#"{"Apitokn": "s3cret", "apitoken": "s3cret"}"#,
+            &["setting Apitokn: unknown setting, ignored; did you mean ApiToken?",
+              "setting apitoken: unknown setting, ignored; did you mean ApiToken?"]),
+        (r#"{"LoginRequired": false}"#, &["unknown setting, ignored; did you mean Cryptoki.LoginRequired?"]),
+        (r#"{"Log": {"Fil": {"s3cret": 1}}}"#, &["setting Log.Fil: unknown setting, ignored; did you mean Log.File?"]),
+        (r#"{"Log.File.Level": "s3cret"}"#, &["setting Log.File.Level: unknown setting, ignored; use nested objects"]),
+        (r#"{"OfTheFuture": {"s3cret": {}}, "OfTheFuture": ["s3cret"]}"#,
+            &["setting OfTheFuture: unknown setting, ignored; docs/configuration.md"; 2]),
+        (r#"{"Timeouts": {"HttpRequest": "00:00:30", "FirstRetryDelay": 1, "RetryCount": 3, "s3": 1}}"#,
+            &["Timeouts.HttpRequest: removed in version 6, ignored; use HttpRequestTimeoutInSeconds",
+              "Timeouts.FirstRetryDelay: removed in version 6, ignored; the delay is fixed",
+              "Timeouts.RetryCount: removed in version 6, ignored; use ServiceUnavailable",
+              "setting Timeouts.s3: unknown setting"]),
+        (r#"{"Timeouts": "s3cret"}"#, &["setting Timeouts: unknown setting, ignored"]),
+    };
+    assert_warnings(
+        test_name!(),
+        &rows.map(|(content, expected)| (content, &[][..], expected)),
+    );
 }
 
 #[test]
-fn of_many_unknown_settings_ten_are_told_and_the_rest_counted() {
+fn names_ten_unknown_settings_and_counts_the_rest() {
     let long = "x".repeat(100_000);
     let names = (0..50).map(|number| format!("\"{number}{long}\": {{}}"));
     let content = format!("{{{}}}", names.collect::<Vec<_>>().join(","));

@@ -43,32 +43,33 @@ impl Bench {
         path
     }
 
-    /// A program that finds the service and `more` in its environment. In its arguments, MODULE, PIN and FILE stand for the
-    /// module, the PIN, and a file with the PIN.
-    fn command(&self, more: &[(&str, &str)], program: &str, arguments: &[&str]) -> Command {
+    /// A command that finds the service and `more` in its environment. In it, MODULE, PIN and FILE stand for the module, the PIN, and
+    /// a file with the PIN.
+    fn command(&self, more: &[(&str, &str)], line: &str) -> Command {
         let file = self.file("pin", &format!("{}\n", self.pin));
-        let argument = |argument: &&str| match *argument {
-            "MODULE" => module_path().display().to_string(),
-            "PIN" => self.pin.clone(),
-            "FILE" => file.display().to_string(),
-            other => other.to_owned(),
-        };
-        let mut command = common::command(program);
+        let words = line.split(' ').map(|word| {
+            let word = word.replace("MODULE", module_path().to_str().unwrap());
+            let word = word.replace("FILE", file.to_str().unwrap());
+            word.replace("PIN", &self.pin)
+        });
+        let words: Vec<_> = words.collect();
+        let mut command = common::command(&words[0]);
         command
+            .args(&words[1..])
             .current_dir(self.folder.path())
             .env("PKCS11_MODULE_PATH", module_path())
-            .envs(environment(&self.service, more))
-            .args(arguments.iter().map(argument));
+            .envs(environment(&self.service, more));
         command
     }
 
     /// `openssl dgst` with the libp11 engine and the key in `uri`.
-    fn openssl(&self, more: &[(&str, &str)], uri: &str, passin: &[&str]) -> Command {
-        let data = self.file("data", "data");
-        let start = ["dgst", "-engine", "pkcs11", "-keyform", "engine", "-sha384"];
-        let sign = ["-sign", uri, "-out", "signature"];
-        let arguments = [&start[..], &sign, passin, &[data.to_str().unwrap()]].concat();
-        self.command(more, "openssl", &arguments)
+    fn openssl(&self, more: &[(&str, &str)], uri: &str, passin: &str) -> Command {
+        self.file("data", "data");
+        let engine = "openssl dgst -engine pkcs11 -keyform engine -sha384";
+        self.command(
+            more,
+            &format!("{engine} -sign {uri} -out signature{passin} data"),
+        )
     }
 
     /// Who asked, and whether for the list and not for a signature.
@@ -113,33 +114,21 @@ fn signs_as_the_other_user(bench: &Bench, tool: Command) {
 
 #[test]
 fn pkcs11_tool_passes_on_a_pin_from_arguments_and_environment() {
-    for argument in ["PIN", "env:THE_PIN"] {
+    for argument in ["PIN", "env:THE_VARIABLE"] {
         let bench = Bench::new();
-        let login = ["--module", "MODULE", "--login", "--pin", argument];
-        let arguments = [&login[..], &["--list-objects", "--type", "privkey"]].concat();
-        let variable = [("THE_PIN", &*bench.pin)];
-        let tool = bench.command(&variable, "pkcs11-tool", &arguments);
+        let line = format!("pkcs11-tool --module MODULE --login --pin {argument} -O -y privkey");
+        let tool = bench.command(&[("THE_VARIABLE", &bench.pin)], &line);
         lists_keys_of_the_other_user(&bench, tool);
     }
 }
 
 #[test]
 fn gnutls_passes_on_a_pin_from_arguments_and_environment() {
-    for is_argument in [true, false] {
+    for (variable, argument) in [("THE_VARIABLE", " --set-pin PIN"), ("GNUTLS_PIN", "")] {
         let bench = Bench::new();
-        let (set_pin, variable): (&[&str], &[_]) = match is_argument {
-            true => (&["--set-pin", "PIN"], &[]),
-            false => (&[], &[("GNUTLS_PIN", &*bench.pin)]),
-        };
-        let list = [
-            "--provider",
-            "MODULE",
-            "--batch",
-            "--login",
-            "--list-privkeys",
-        ];
-        let arguments = [&list[..], set_pin, &["pkcs11:token=SignPath"]].concat();
-        let tool = bench.command(variable, "p11tool", &arguments);
+        let list = "p11tool --provider MODULE --batch --login --list-privkeys";
+        let line = format!("{list}{argument} pkcs11:token=SignPath");
+        let tool = bench.command(&[(variable, &bench.pin)], &line);
         lists_keys_of_the_other_user(&bench, tool);
     }
 }
@@ -150,32 +139,21 @@ fn java_passes_on_the_password_of_the_key_store() {
     let library = module_path().display().to_string();
     let configuration = format!("name = SignPath\nlibrary = {library}\nslot = 1\n");
     bench.file("signpath.cfg", &configuration);
-    let store = [
-        "-list",
-        "-storetype",
-        "PKCS11",
-        "-keystore",
-        "NONE",
-        "-storepass",
-        "PIN",
-    ];
-    let provider = ["-providerClass", "sun.security.pkcs11.SunPKCS11"];
-    let argument = ["-providerArg", "signpath.cfg"];
-    let tool = bench.command(&[], "keytool", &[&store[..], &provider, &argument].concat());
-    lists_keys_of_the_other_user(&bench, tool);
+    let line = "keytool -list -storetype PKCS11 -keystore NONE -storepass PIN \
+        -providerClass sun.security.pkcs11.SunPKCS11 -providerArg signpath.cfg";
+    lists_keys_of_the_other_user(&bench, bench.command(&[], line));
 }
 
 #[test]
 fn nss_passes_on_a_pin_from_a_file() {
     let bench = Bench::new();
-    let empty = ["-N", "--empty-password", "-d", "sql:."];
-    run(bench.command(&[], "certutil", &empty));
-    let add = [
-        "-force", "-add", "SignPath", "-libfile", "MODULE", "-dbdir", "sql:.",
-    ];
-    run(bench.command(&[], "modutil", &add));
-    let list = ["-K", "-h", "SignPath", "-f", "FILE", "-d", "sql:."];
-    let tool = bench.command(&[], "certutil", &list);
+    for line in [
+        "certutil -N --empty-password -d sql:.",
+        "modutil -force -add SignPath -libfile MODULE -dbdir sql:.",
+    ] {
+        run(bench.command(&[], line));
+    }
+    let tool = bench.command(&[], "certutil -K -h SignPath -f FILE -d sql:.");
     lists_keys_of_the_other_user(&bench, tool);
 }
 
@@ -186,21 +164,12 @@ fn osslsigncode_passes_on_a_pin_from_arguments_and_a_file() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.extension().is_some_and(|extension| extension == "efi"))
         .unwrap();
-    for pin in [["-pass", "PIN"], ["-readpass", "FILE"]] {
+    for pin in ["-pass PIN", "-readpass FILE"] {
         let bench = Bench::new();
-        let sign = [
-            "sign",
-            "-pkcs11module",
-            "MODULE",
-            "-h",
-            "sha384",
-            "-key",
-            KEY,
-        ];
-        let certificate = ["-pkcs11cert", "pkcs11:object=demo%2Fp-384;type=cert"];
-        let files = ["-in", program.to_str().unwrap(), "-out", "signed.efi"];
-        let arguments = [&sign[..], &certificate, &pin, &files].concat();
-        let tool = bench.command(&[], "osslsigncode", &arguments);
+        let sign = format!("osslsigncode sign -pkcs11module MODULE {pin} -h sha384 -key {KEY}");
+        let certificate = "-pkcs11cert pkcs11:object=demo%2Fp-384;type=cert";
+        let files = format!("-in {} -out signed.efi", program.display());
+        let tool = bench.command(&[], &format!("{sign} {certificate} {files}"));
         signs_as_the_other_user(&bench, tool);
     }
 }
@@ -215,24 +184,18 @@ fn the_libp11_engine_passes_on_a_pin_from_the_configuration() {
     );
     let configuration = bench.file("openssl.cnf", &configuration);
     let configuration = [("OPENSSL_CONF", configuration.to_str().unwrap())];
-    signs_as_the_other_user(&bench, bench.openssl(&configuration, KEY, &[]));
+    signs_as_the_other_user(&bench, bench.openssl(&configuration, KEY, ""));
 }
 
 #[test]
-fn a_line_says_what_the_libp11_engine_leaves_of_a_long_pin() {
+fn says_that_the_libp11_engine_truncated_a_long_pin() {
     let no_credentials = [("SIGNPATH_ORGANIZATION_ID", ""), ("SIGNPATH_API_TOKEN", "")];
     let bench = Bench::new();
-    let file = bench.file("long-pin", &bench.pin).display().to_string();
-    let uri = format!("{KEY};pin-source={file}");
-    let passin = ["-passin", &format!("file:{file}")];
-    for (uri, passin, line) in [
-        (
-            &*uri,
-            &[][..],
-            "the tool truncated the PIN {OrganizationId}:{ApiToken} to 31 bytes",
-        ),
-        (KEY, &passin, "the PIN is empty (or too long for libp11)"),
-    ] {
+    let uri = format!("{KEY};pin-source=FILE");
+    for (uri, passin, line) in table! {
+        (&*uri, "", "the tool truncated the PIN {OrganizationId}:{ApiToken} to 31 bytes"),
+        (KEY, " -passin file:FILE", "the PIN is empty (or too long for libp11)"),
+    } {
         let output = bench
             .openssl(&no_credentials, uri, passin)
             .output()

@@ -2,23 +2,16 @@
 
 mod common;
 
-use common::{LIST, NOTHING, SIGN, listed, on_stage, options, visible, with_policies};
+use common::{
+    LIST, NOTHING, SIGN, assert_lines, listed, on_stage, options, visible, with_policies,
+};
 use cryptoki_sys::*;
 use pkcs11_test::harness::ulong;
 use pkcs11_test::{Effect, Fault};
 use serde_json::json;
 
-#[track_caller]
-fn assert_lines(lines: &[String], expected: &[&str]) {
-    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
-    for (line, parts) in lines.iter().zip(expected) {
-        let missing = parts.split(" … ").find(|part| !line.contains(part));
-        assert_eq!(missing, None, "is not in {line:?}");
-    }
-}
-
 #[test]
-fn a_search_for_an_unknown_name_lists_the_known_ones_once() {
+fn a_search_for_an_unknown_name_lists_the_known_ones() {
     let slug = [("SIGNPATH_PROJECT_SLUG", "demo")];
     on_stage(test_name!(), options, &slug, |stage, module| {
         let session = module.logged_in().unwrap();
@@ -104,7 +97,7 @@ fn a_byte_order_mark_before_a_response_is_ignored() {
 
 /// Two signing policies would have the same key, and a line break would be another line elsewhere.
 #[test]
-fn a_name_with_another_slash_or_a_line_break_is_no_key() {
+fn a_name_with_a_slash_or_line_break_is_skipped() {
     const ODD: &str = "$(id) `|\\\"' #=;: \u{df}";
     on_stage(test_name!(), options, &[], |stage, module| {
         let certificate = stage.service.certificate_der("demo", "rsa-2048").unwrap();
@@ -144,7 +137,7 @@ fn broken_list(number: usize) -> Effect {
 }
 
 #[test]
-fn of_many_unusable_policies_ten_are_named_and_the_rest_counted() {
+fn names_ten_unusable_policies_and_counts_the_rest() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let list = Fault::on(LIST, broken_list(10_000));
         stage.service.inject(list).unwrap();
@@ -172,7 +165,7 @@ fn of_many_unusable_policies_ten_are_named_and_the_rest_counted() {
 }
 
 #[test]
-fn of_many_searches_for_unknown_names_ten_are_told_and_the_rest_counted() {
+fn names_ten_unknown_keys_and_counts_the_rest() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let session = module.logged_in().unwrap();
         let seen = stage.see(|| {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use common::{LIST, ONE_ATTEMPT, SIGN, on_stage, options, with_policies};
+use common::{LIST, ONE_ATTEMPT, SIGN, SIGN_HASH, assert_lines, on_stage, options, with_policies};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Seen, Stage, ulong};
 use pkcs11_test::{Effect, Fault, Options, Service};
@@ -80,7 +80,7 @@ impl Bench<'_> {
     fn sign(&self, key: &str, search: Search, lists: usize, what: &str) {
         let run = self.run(key, search);
         assert_eq!(run.value, SIGNED, "{what}");
-        assert_eq!(run.lines, Vec::<String>::new(), "{what}");
+        assert_lines(&run.lines, &[]);
         self.assert_asked(&run, lists, 1, what);
     }
 
@@ -104,17 +104,6 @@ impl Bench<'_> {
 
     fn fail(&self, route: &str, effect: Effect) {
         self.stage.service.inject(Fault::on(route, effect)).unwrap();
-    }
-}
-
-fn assert_one_line(run: &Seen<Outcome>, parts: &[&str]) {
-    assert_eq!(run.lines.len(), 1, "{:#?}", run.lines);
-    for part in parts {
-        assert!(
-            run.lines[0].contains(part),
-            "{part:?} is not in {:?}",
-            run.lines
-        );
     }
 }
 
@@ -246,9 +235,9 @@ fn an_expired_certificate_matters_only_to_users_of_its_policy() {
                 // Who lists all has seen the old one before.
                 match (search, lists) {
                     (All, 1) => {
-                        assert_one_line(&run, &["demo/p-256", "expired", "run the tool again"]);
+                        assert_lines(&run.lines, &["demo/p-256 … expired … run the tool again"])
                     }
-                    _ => assert_eq!(run.lines, Vec::<String>::new(), "{what}"),
+                    _ => assert_lines(&run.lines, &[]),
                 }
             }
         }
@@ -282,7 +271,7 @@ fn an_expired_certificate_of_the_service_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_policy_that_is_not_in_the_cached_list_is_looked_for_at_the_service() {
+fn asks_the_service_for_a_policy_that_is_not_cached() {
     let one = r#"{"project": "demo", "policy": "p-256", "key": "p-256"}"#;
     let two = r#"{"project": "demo", "policy": "p-384", "key": "p-384"}"#;
     let one_policy = || with_policies(&format!(r#"{{"policies": [{one}]}}"#));
@@ -301,11 +290,8 @@ fn a_policy_that_is_not_in_the_cached_list_is_looked_for_at_the_service() {
         // A name that nobody has costs one request in each run, and is said.
         let run = bench.run("demo/p-999", One);
         assert_eq!(run.value, None);
-        let parts = [
-            "no signing policy \"demo/p-999\"",
-            "can sign with demo/p-256, demo/p-384",
-        ];
-        assert_one_line(&run, &parts);
+        let line = "no signing policy \"demo/p-999\" … can sign with demo/p-256, demo/p-384";
+        assert_lines(&run.lines, &[line]);
         bench.assert_asked(&run, 1, 0, "an unknown name");
     });
 }
@@ -319,13 +305,13 @@ fn a_refused_user_has_no_cached_list_any_more() {
         // A name that is not in the list leads to the service.
         let run = bench.run("demo/p-999", One);
         assert_eq!(run.value, Some(Rv(CKR_ARGUMENTS_BAD)));
-        assert_one_line(&run, &["401 Unauthorized", "CKR_ARGUMENTS_BAD"]);
+        assert_lines(&run.lines, &["401 Unauthorized … CKR_ARGUMENTS_BAD"]);
         assert_eq!(bench.files(), Vec::<PathBuf>::new());
     });
 }
 
 #[test]
-fn a_refused_or_wrong_signature_makes_the_next_run_ask_again() {
+fn asks_again_after_a_refused_or_wrong_signature() {
     with_cache(test_name!(), options, |bench| {
         bench.sign("demo/p-256", One, 1, "new");
         for (effect, code, is_kept) in [
@@ -348,6 +334,59 @@ fn a_refused_or_wrong_signature_makes_the_next_run_ask_again() {
     });
 }
 
+/// What happens before a run.
+enum Before {
+    Nothing,
+    /// The file with the route changes.
+    File(fn(&Path)),
+    /// The service has the other route only.
+    OtherRoute,
+}
+use Before::{File, Nothing, OtherRoute};
+
+#[test]
+fn the_signing_route_is_cached_as_long_as_the_list() {
+    let routes: [(Before, &str, &[&str]); 9] = table! {
+        (Nothing, "3600", &[SIGN, SIGN_HASH]),
+        (Nothing, "3600", &[SIGN_HASH]),
+        (File(|file| rewrite(file, |route| route["time"] = 1.into())), "3600", &[SIGN, SIGN_HASH]),
+        (Nothing, "3600", &[SIGN_HASH]),
+        (Nothing, "0", &[SIGN, SIGN_HASH]),
+        (File(|file| fs::write(file, "damaged").unwrap()), "3600", &[SIGN, SIGN_HASH]),
+        (File(|file| fs::set_permissions(file, Permissions::from_mode(0o622)).unwrap()), "3600", &[SIGN, SIGN_HASH]),
+        (OtherRoute, "3600", &[SIGN_HASH, SIGN]),
+        (Nothing, "3600", &[SIGN]),
+    };
+    with_cache(test_name!(), options, |bench| {
+        bench.stage.service.inject(Fault::gone(SIGN, 404)).unwrap();
+        let file = |bench: &Bench| {
+            let mut files = bench.files().into_iter();
+            files.find(|file| file.extension().is_some_and(|name| name == "sign-hash"))
+        };
+        for (number, (before, seconds, expected)) in routes.into_iter().enumerate() {
+            match before {
+                Nothing => {}
+                File(change) => change(&file(bench).unwrap()),
+                OtherRoute => {
+                    bench.stage.service.heal();
+                    bench
+                        .stage
+                        .service
+                        .inject(Fault::gone(SIGN_HASH, 404))
+                        .unwrap();
+                }
+            }
+            bench.stage.set("SIGNPATH_POLICY_CACHE_SECONDS", seconds);
+            let mut run = bench.run("demo/p-256", One);
+            assert_eq!(run.value, SIGNED);
+            assert_lines(&run.lines, &[]);
+            run.requests.retain(|route| route != LIST);
+            assert_eq!(run.requests, expected, "run {number}");
+        }
+        assert_eq!(file(bench), None);
+    });
+}
+
 #[test]
 fn a_cache_folder_that_cannot_be_used_costs_a_warning() {
     with_cache(test_name!(), options, |bench| {
@@ -361,7 +400,8 @@ fn a_cache_folder_that_cannot_be_used_costs_a_warning() {
             }
             let run = bench.run("demo/p-256", One);
             assert_eq!(run.value, SIGNED);
-            assert_one_line(&run, &["warning", "cannot write the cached list", reason]);
+            let line = format!("warning … cannot write the cached list … {reason}");
+            assert_lines(&run.lines, &[&line]);
             bench.assert_asked(&run, 1, 1, reason);
         }
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);

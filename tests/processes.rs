@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::fork::fork;
-use common::{child_of, done, module_path, tls_service, traffic};
+use common::{child_of, done, load, log_in_and_sign, module_path, sign, tls_service, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Session, null};
 use pkcs11_test::{Service, TlsOptions};
@@ -14,21 +14,10 @@ use pkcs11_test::{Service, TlsOptions};
 /// Runs `child` against a service with TLS, whose connections a fork or an exit must not disturb.
 fn with_service(test: &str, child: impl FnOnce(Module)) -> Option<Service> {
     let start = || tls_service(TlsOptions::default());
-    let child = || child(Module::load(module_path()));
+    let child = || child(load());
     let (service, run) = child_of(test, start, &[], child)?;
     run.assert_silent();
     Some(service)
-}
-
-fn sign(session: Session) {
-    let key = session.key("demo/p-256");
-    key.sign(CKM_ECDSA, &[7; 32]).unwrap();
-}
-
-fn log_in_and_sign(module: &Module) -> Session<'_> {
-    let session = module.logged_in().unwrap();
-    sign(session);
-    session
 }
 
 #[test]
@@ -41,10 +30,10 @@ fn a_forked_child_starts_afresh_and_its_parent_goes_on() {
             assert_eq!(module.finalize(), CKR_CRYPTOKI_NOT_INITIALIZED);
             let session = log_in_and_sign(&module);
             fork(|| _ = log_in_and_sign(&module));
-            sign(session);
+            assert_eq!(sign(session), CKR_OK);
             assert_eq!(module.finalize(), CKR_OK);
         });
-        sign(session);
+        assert_eq!(sign(session), CKR_OK);
     };
     let Some(service) = with_service(test_name!(), child) else {
         return;
@@ -64,7 +53,7 @@ fn a_child_forked_while_threads_sign_can_sign() {
                 scope.spawn(|| {
                     let session = module.session();
                     while go_on.load(Ordering::Relaxed) {
-                        sign(session);
+                        assert_eq!(sign(session), CKR_OK);
                     }
                 });
             }
@@ -73,7 +62,7 @@ fn a_child_forked_while_threads_sign_can_sign() {
             }
             go_on.store(false, Ordering::Relaxed);
         });
-        sign(session);
+        assert_eq!(sign(session), CKR_OK);
     });
 }
 
@@ -92,7 +81,7 @@ fn the_library_can_be_unloaded_with_and_without_c_finalize() {
         log_in_and_sign(&module);
         assert_eq!(module.finalize(), CKR_OK);
         drop(module);
-        let module = Module::load(module_path());
+        let module = load();
         log_in_and_sign(&module);
         drop(module);
     });

@@ -4,9 +4,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{SIGN, in_child, module_path, options};
+use common::{SIGN, in_child, load, options};
 use cryptoki_sys::{CKM_ECDSA, CKR_FUNCTION_FAILED};
-use pkcs11_test::harness::{Module, Stage};
+use pkcs11_test::harness::Stage;
 use pkcs11_test::{Effect, Fault};
 
 #[test]
@@ -16,7 +16,7 @@ fn retries_end_when_the_total_time_is_up() {
         let stage = Stage::new(options(), &[total]).unwrap();
         let busy = Fault::on(SIGN, Effect::retry_after(503, 0)).always();
         stage.service.inject(busy).unwrap();
-        let module = Module::load(module_path());
+        let module = load();
         let key = module.logged_in().unwrap().key("demo/p-256");
         let started = Instant::now();
         let signed = stage.see(|| key.sign(CKM_ECDSA, &[7; 32]));

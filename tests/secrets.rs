@@ -10,8 +10,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use common::{Run, another_machine, environment, in_child, module_path, service};
-use common::{tls_service, traffic};
+use common::{Run, another_machine, environment, in_child, load, service, tls_service, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Session};
 use pkcs11_test::{Service, TlsOptions, call};
@@ -137,7 +136,7 @@ fn forgets(
         ((service, folder), environment)
     };
     let child = || {
-        let module = Module::load(module_path());
+        let module = load();
         assert_eq!(module.initialize(), CKR_OK);
         child(&module);
     };
@@ -186,7 +185,7 @@ const SOURCES: &[(fn() -> Service, fn(&Service, &Path) -> Variables)] = &[
 ];
 
 #[test]
-fn after_c_finalize_no_memory_holds_a_token_or_password() {
+fn tokens_and_passwords_are_wiped_at_c_finalize() {
     for (start, source) in SOURCES {
         let forgot = forgets(test_name!(), *start, *source, sign_and_finalize);
         let Some((_, run)) = forgot else {
@@ -197,7 +196,7 @@ fn after_c_finalize_no_memory_holds_a_token_or_password() {
 }
 
 #[test]
-fn after_c_logout_no_memory_holds_the_token_of_the_pin() {
+fn the_token_of_a_pin_is_wiped_at_c_logout() {
     for start in [with_tls, service] {
         let Some((service, run)) = forgets(test_name!(), start, in_pin, sign_and_log_out) else {
             return;
@@ -208,7 +207,7 @@ fn after_c_logout_no_memory_holds_the_token_of_the_pin() {
 }
 
 #[test]
-fn after_a_refused_login_no_memory_holds_the_token_of_the_pin() {
+fn a_refused_token_is_wiped_at_once() {
     for start in [with_tls, service] {
         let unknown: fn(&Service, &Path) -> Variables = |service, folder| {
             let unknown = backwards("a-token-of-nobody-here");

@@ -2,18 +2,13 @@
 
 mod common;
 
-use common::{LIST, SIGN, SIGN_HASH, on_stage, options};
+use common::{LIST, SIGN, SIGN_HASH, assert_lines, on_stage, options, sign};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Rv, Seen, Session, Stage};
+use pkcs11_test::harness::{Module, Rv, Seen, Stage};
 use pkcs11_test::{Effect, Fault, RequestRecord};
 use serde_json::Value;
 
 const NO_LINES: &[String] = &[];
-
-fn sign(session: Session) -> Rv {
-    let signed = session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]);
-    signed.map_or_else(|rv| rv, |_| Rv(CKR_OK))
-}
 
 /// What a login and so many signatures give with these faults, in a module that is initialized anew.
 fn signed(stage: &Stage, module: &Module, faults: Vec<Fault>, times: usize) -> Seen<Vec<Rv>> {
@@ -34,26 +29,18 @@ fn signed(stage: &Stage, module: &Module, faults: Vec<Fault>, times: usize) -> S
 type Row = (Vec<Fault>, &'static [CK_RV], &'static [&'static str]);
 
 #[test]
-fn sign_hash_signs_where_the_route_for_fast_signing_requests_is_gone() {
+fn uses_sign_hash_where_fast_signing_requests_are_gone() {
     let refused = || Fault::on(SIGN_HASH, Effect::problem(400, &["No."]));
     let gone = |status| vec![Fault::gone(SIGN, status)];
-    let rows: [Row; 5] = [
+    let rows: [Row; 5] = table! {
         (gone(404), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
         (gone(405), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
         (gone(410), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
         // A refusal has the list asked for again.
-        (
-            vec![Fault::gone(SIGN, 404), refused()],
-            &[CKR_ARGUMENTS_BAD, CKR_OK],
-            &[LIST, SIGN, SIGN_HASH, LIST, SIGN_HASH],
-        ),
+        (vec![Fault::gone(SIGN, 404), refused()], &[CKR_ARGUMENTS_BAD, CKR_OK], &[LIST, SIGN, SIGN_HASH, LIST, SIGN_HASH]),
         // A route that fails is not gone.
-        (
-            vec![Fault::on(SIGN, Effect::retry_after(500, 0))],
-            &[CKR_OK],
-            &[LIST, SIGN, SIGN],
-        ),
-    ];
+        (vec![Fault::on(SIGN, Effect::retry_after(500, 0))], &[CKR_OK], &[LIST, SIGN, SIGN]),
+    };
     on_stage(test_name!(), options, &[], |stage, module| {
         for (number, (faults, rvs, routes)) in rows.into_iter().enumerate() {
             let signed = signed(stage, module, faults, rvs.len());
@@ -76,12 +63,9 @@ fn a_route_that_explains_its_refusal_is_not_gone() {
                 let signed = signed(stage, module, vec![Fault::on(SIGN, effect)], 1);
                 assert_ne!(signed.value[0], CKR_OK);
                 assert_eq!(signed.requests, [LIST, SIGN], "{status}");
-                let [line] = &signed.lines[..] else {
-                    panic!("{:#?}", signed.lines);
-                };
-                for part in [&*status.to_string(), "is not active", "correct the request"] {
-                    assert!(line.contains(part), "{part:?} is not in {line}");
-                }
+                let parts = format!("{status} … is not active … correct the request");
+                assert_lines(&signed.lines, &[&parts]);
+                let line = &signed.lines[0];
                 assert_eq!(line.matches(';').count(), 1, "one remedy: {line}");
                 assert!(!line.contains(".;"), "{line}");
             }

@@ -5,9 +5,9 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::programs::{Program, nginx};
-use common::{Run, environment, in_child, initialized, logged_in, options, private_key, service};
-use common::{tls_service, traffic};
-use cryptoki::mechanism::Mechanism;
+use common::{
+    Run, environment, in_child, load, log_in_and_sign, options, service, tls_service, traffic,
+};
 use pkcs11_test::{Service, TlsOptions, TlsVersions};
 
 const CA_FILE: &str = "SIGNPATH_TLS_CA_FILE";
@@ -48,11 +48,7 @@ fn signed(test: &str, way: Way) -> Option<Run> {
         environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
         ((service, program, folder), environment)
     };
-    let child = || {
-        let session = logged_in(&initialized());
-        let key = private_key(&session, "demo/p-256");
-        session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap();
-    };
+    let child = || _ = log_in_and_sign(&load());
     let ((service, ..), run) = in_child(test, prepare, child)?;
     let traffic = traffic(&service.requests());
     assert_eq!((traffic.lists, traffic.signatures), (1, 1));

@@ -25,8 +25,8 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use cryptoki_sys::{CK_OBJECT_HANDLE, CKA_CLASS, CKO_PROFILE};
-use pkcs11_test::harness::{self, Module, Stage, ulong};
+use cryptoki_sys::{CK_OBJECT_HANDLE, CKA_CLASS, CKM_ECDSA, CKO_PROFILE, CKR_OK};
+use pkcs11_test::harness::{self, Module, Rv, Stage, ulong};
 use pkcs11_test::{Effect, Options, PolicyFile, REPOSITORY, RequestRecord, Service, TlsOptions};
 use serde_json::json;
 
@@ -226,7 +226,7 @@ pub fn on_stage(
 ) {
     let child = || {
         let mut stage = Stage::new(options(), more).unwrap();
-        act(&mut stage, &Module::load(module_path()));
+        act(&mut stage, &load());
     };
     if let Some(((), run)) = in_child(test, || ((), Vec::new()), child) {
         run.assert_silent();
@@ -269,6 +269,14 @@ macro_rules! test_name {
         let path = path.strip_suffix("::here").unwrap();
         path.split_once("::").unwrap().1
     }};
+}
+
+/// An array of rows, which rustfmt leaves in one line each.
+#[macro_export]
+macro_rules! table {
+    ($($rows:tt)*) => {
+        [$($rows)*]
+    };
 }
 
 /// The environment that leads a module to `service`, with `more` over it.
@@ -378,6 +386,33 @@ pub fn objects(session: &Session) -> Vec<ObjectHandle> {
 
 /// No objects.
 pub const NOTHING: [CK_OBJECT_HANDLE; 0] = [];
+
+/// The built module, not initialized yet.
+pub fn load() -> Module {
+    Module::load(module_path())
+}
+
+/// Signs a digest with demo/p-256.
+pub fn sign(session: harness::Session) -> Rv {
+    let signed = session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]);
+    signed.map_or_else(|rv| rv, |_| Rv(CKR_OK))
+}
+
+pub fn log_in_and_sign(module: &Module) -> harness::Session<'_> {
+    let session = module.logged_in().unwrap();
+    assert_eq!(sign(session), CKR_OK);
+    session
+}
+
+/// Panics unless there are as many lines as expected, each with its parts, which ` … ` divides.
+#[track_caller]
+pub fn assert_lines(lines: &[String], expected: &[&str]) {
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, parts) in lines.iter().zip(expected) {
+        let missing = parts.split(" … ").find(|part| !line.contains(part));
+        assert_eq!(missing, None, "is not in {line:?}");
+    }
+}
 
 /// All objects that are seen in a session, without the token's profiles.
 pub fn visible(session: harness::Session) -> Vec<CK_OBJECT_HANDLE> {

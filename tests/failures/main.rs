@@ -79,7 +79,7 @@ const PARTS: &[(&str, &[Situation])] = &[
 ];
 
 #[test]
-fn each_failure_has_its_return_value_and_its_line_and_the_page_is_current() {
+fn failures_have_their_return_value_lines_and_requests() {
     let test = test_name!();
     let situations: Vec<_> = PARTS.iter().flat_map(|(_, part)| *part).collect();
     if let Ok(index) = std::env::var(SITUATION) {

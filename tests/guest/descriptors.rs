@@ -43,7 +43,7 @@ fn assert_told_of_limit(run: &Run) {
 }
 
 #[test]
-fn names_the_limit_of_descriptors_and_works_when_some_are_free() {
+fn names_the_limit_of_descriptors_when_none_is_left() {
     for start in [service, with_tls] {
         let child = || {
             let module = load();
@@ -61,7 +61,7 @@ fn names_the_limit_of_descriptors_and_works_when_some_are_free() {
                 if is_refused {
                     assert_eq!(session.login(), CKR_OK);
                 }
-                sign(session);
+                assert_eq!(sign(session), CKR_OK);
                 assert_eq!(module.finalize(), CKR_OK);
             }
         };
@@ -146,7 +146,7 @@ fn names_what_the_system_runs_out_of() {
                 // A connection that is there needs no new one.
                 fail(&error.to_string());
             }
-            sign(session);
+            assert_eq!(sign(session), CKR_OK);
         };
         let more = [preload, (ROW, &*number.to_string())];
         let Some((_, run)) = child_of(test_name!(), service, &more, child) else {
@@ -167,7 +167,7 @@ fn threads_share_the_few_connections_of_their_process() {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     let session = module.session();
-                    (0..5).for_each(|_| sign(session));
+                    (0..5).for_each(|_| assert_eq!(sign(session), CKR_OK));
                 });
             }
         });
@@ -201,7 +201,7 @@ fn a_call_takes_the_descriptor_that_another_gives_back() {
             for session in sessions {
                 scope.spawn(move || {
                     begin.wait();
-                    (0..5).for_each(|_| sign(session));
+                    (0..5).for_each(|_| assert_eq!(sign(session), CKR_OK));
                 });
             }
         });
@@ -265,7 +265,7 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
         let session = module.logged_in().unwrap();
         thread::scope(|scope| {
             for _ in 0..THREADS {
-                scope.spawn(|| sign(module.session()));
+                scope.spawn(|| assert_eq!(sign(module.session()), CKR_OK));
             }
             gate.wait_for(THREADS);
             gate.open();
@@ -278,7 +278,7 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
         }
         let connections = || traffic(&stage.service.requests()).connections;
         let before = connections();
-        (0..THREADS).for_each(|_| sign(session));
+        (0..THREADS).for_each(|_| assert_eq!(sign(session), CKR_OK));
         assert_eq!(connections(), before);
     });
 }
@@ -303,14 +303,14 @@ fn taken_over(act: impl FnOnce()) {
 }
 
 #[test]
-fn a_host_that_closes_all_descriptors_keeps_what_it_opens_then() {
+fn leaves_alone_what_replaces_its_closed_descriptors() {
     for start in [service, with_tls] {
         let child = || {
             let module = load();
             let session = module.logged_in().unwrap();
             fork(|| taken_over(|| _ = log_in_and_sign(&module)));
-            sign(session);
-            taken_over(|| sign(session));
+            assert_eq!(sign(session), CKR_OK);
+            taken_over(|| assert_eq!(sign(session), CKR_OK));
             taken_over(|| {
                 assert_eq!(session.logout(), CKR_OK);
                 assert_eq!(module.finalize(), CKR_OK);

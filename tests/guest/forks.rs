@@ -127,7 +127,7 @@ fn each_sign_of_a_fork_is_enough() {
                     assert_eq!(before, CKR_CRYPTOKI_NOT_INITIALIZED);
                     log_in_and_sign(&module);
                 });
-                sign(session);
+                assert_eq!(sign(session), CKR_OK);
             });
         };
         let start = || tls_service(TlsOptions::default());

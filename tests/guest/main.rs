@@ -11,8 +11,9 @@ mod stacks;
 mod system;
 mod threads;
 
+use common::{load, log_in_and_sign, sign};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Session};
+use pkcs11_test::harness::Module;
 
 /// Names the row of a table that a child runs.
 const ROW: &str = "TEST_ROW";
@@ -23,23 +24,8 @@ fn row<T>(table: &[T]) -> &T {
     &table[number]
 }
 
-fn load() -> Module {
-    Module::load(common::module_path())
-}
-
 fn initialized() -> Module {
     let module = load();
     assert_eq!(module.initialize(), CKR_OK);
     module
-}
-
-fn sign(session: Session) {
-    let key = session.key("demo/p-256");
-    key.sign(CKM_ECDSA, &[7; 32]).unwrap();
-}
-
-fn log_in_and_sign(module: &Module) -> Session<'_> {
-    let session = module.logged_in().unwrap();
-    sign(session);
-    session
 }

@@ -92,7 +92,7 @@ fn with_ending(
 }
 
 #[test]
-fn a_connection_that_ends_while_a_request_is_sent_raises_no_signal() {
+fn a_connection_that_ends_raises_no_signal() {
     for end in [End::Closed, End::Reset, End::ClosedAndReset] {
         for (has_tls, fatal) in [(false, 0), (false, 1), (true, 2), (true, 3)] {
             let start = || match has_tls {
@@ -137,7 +137,7 @@ fn a_signal_that_waits_for_the_host_waits_on() {
                 // SAFETY: the signal is blocked.
                 unsafe { libc::raise(libc::SIGPIPE) };
             }
-            sign(session);
+            assert_eq!(sign(session), CKR_OK);
             assert_eq!(pending_signals().contains(&libc::SIGPIPE), waits);
         };
         let end = (1, End::Reset);

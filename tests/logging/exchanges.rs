@@ -2,68 +2,44 @@
 
 use super::*;
 use crate::common::{LIST, SIGN, SIGN_HASH};
-use crate::test_name;
+use crate::{table, test_name};
 
 /// What goes wrong, and the lines of the log on the exchanges of a login and a signature, with DURATION for a duration.
 /// What follows `…` does not count.
-const ROWS: &[(fn() -> Vec<Fault>, &str, &[&str])] = &[
-    (
-        || vec![Fault::on(LIST, busy()), Fault::on(SIGN, busy())],
-        "",
-        &[
-            "GET Cryptoki/MySigningPolicies, attempt 1: 503 Service Unavailable in DURATION",
-            "GET Cryptoki/MySigningPolicies, attempt 2: 200 OK in DURATION",
-            "POST SigningRequests, attempt 1, signing policy demo/p-256: 503 Service Unavailable in DURATION",
-            "POST SigningRequests, attempt 2, signing policy demo/p-256: 200 OK in DURATION",
-        ],
-    ),
-    (
-        || {
-            vec![Fault::on(
-                SIGN,
-                Effect::problem(400, &["There is no such thing."]),
-            )]
-        },
-        "",
-        &[
-            "GET Cryptoki/MySigningPolicies, attempt 1: 200 OK in DURATION",
-            // The trace ID is the one of the local service.
-            "POST SigningRequests, attempt 1, signing policy demo/p-256: 400 Bad Request in DURATION, \
-             trace id 00-f61d2098cc3dbe9d3ab0c206fac36ff2-fa0c0bbc91bf4385-00",
-        ],
-    ),
-    (
-        || {
-            let body = r#"{"signingRequestId": "c7a2b7e0-0000-0000-0000-000000000001",
-                "webLink": "https://app.signpath.io/Web/1/SigningRequests/2",
-                "hashSigningResult": {"signature": "AAAA"}}"#;
-            vec![Fault::on(SIGN_HASH, Effect::answer(200, &[], body))]
-        },
-        "SignHash",
-        &[
-            "GET Cryptoki/MySigningPolicies, attempt 1: 200 OK in DURATION",
-            "POST SigningRequests/SignHash, attempt 1, signing policy demo/p-256: 200 OK in DURATION, \
-             signing request c7a2b7e0-0000-0000-0000-000000000001, \
-             web link https://app.signpath.io/Web/1/SigningRequests/2",
-        ],
-    ),
-    (
-        || vec![Fault::on(LIST, Effect::Close)],
-        "",
-        &[
-            "GET Cryptoki/MySigningPolicies, attempt 1: no response after DURATION \
-             (…closed the connection without a response…",
-            "GET Cryptoki/MySigningPolicies, attempt 2: 200 OK in DURATION",
-            "POST SigningRequests, attempt 1, signing policy demo/p-256: 200 OK in DURATION",
-        ],
-    ),
-];
+const ROWS: &[(fn() -> Vec<Fault>, &str, &[&str])] = &table! {
+    (|| vec![Fault::on(LIST, busy()), Fault::on(SIGN, busy())], "", &[
+        "GET Cryptoki/MySigningPolicies, attempt 1: 503 Service Unavailable in DURATION",
+        "GET Cryptoki/MySigningPolicies, attempt 2: 200 OK in DURATION",
+        "POST SigningRequests, attempt 1, signing policy demo/p-256: 503 Service Unavailable in DURATION",
+        "POST SigningRequests, attempt 2, signing policy demo/p-256: 200 OK in DURATION",
+    ]),
+    (|| vec![Fault::on(SIGN, Effect::problem(400, &["There is no such thing."]))], "", &[
+        "GET Cryptoki/MySigningPolicies, attempt 1: 200 OK in DURATION",
+        // The trace ID is the one of the local service.
+        "POST SigningRequests, attempt 1, signing policy demo/p-256: 400 Bad Request in DURATION, \
+         trace id 00-f61d2098cc3dbe9d3ab0c206fac36ff2-fa0c0bbc91bf4385-00",
+    ]),
+    (|| {
+        let body = r#"{"signingRequestId": "c7a2b7e0-0000-0000-0000-000000000001",
+            "webLink": "https://app.signpath.io/Web/1/SigningRequests/2", "hashSigningResult": {"signature": "AAAA"}}"#;
+        vec![Fault::on(SIGN_HASH, Effect::answer(200, &[], body))]
+    }, "SignHash", &[
+        "GET Cryptoki/MySigningPolicies, attempt 1: 200 OK in DURATION",
+        "POST SigningRequests/SignHash, attempt 1, signing policy demo/p-256: 200 OK in DURATION, \
+         signing request c7a2b7e0-0000-0000-0000-000000000001, web link https://app.signpath.io/Web/1/SigningRequests/2",
+    ]),
+    (|| vec![Fault::on(LIST, Effect::Close)], "", &[
+        "GET Cryptoki/MySigningPolicies, attempt 1: no response after DURATION (…closed the connection without a response…",
+        "GET Cryptoki/MySigningPolicies, attempt 2: 200 OK in DURATION",
+        "POST SigningRequests, attempt 1, signing policy demo/p-256: 200 OK in DURATION",
+    ]),
+};
 
 #[test]
-fn logs_route_attempt_policy_status_duration_and_ids_of_an_exchange() {
+fn logs_each_exchange_with_attempt_status_and_duration() {
     for (faults, signing_api, expected) in ROWS {
         let more = |_: &LogFolder| vec![("SIGNPATH_SIGNING_API", (*signing_api).to_owned())];
-        let child = || _ = sign(Module::load(module_path()).logged_in().unwrap());
+        let child = || _ = sign(load().logged_in().unwrap());
         let Some((service, folder, _)) = logged(test_name!(), "info", more, faults(), child) else {
             return;
         };

@@ -22,7 +22,7 @@ fn shown_by(level: &str) -> BTreeSet<String> {
 
 /// Causes a line of each level: a call, an exchange, an attempt that fails, a call that fails.
 fn speak() {
-    let module = Module::load(module_path());
+    let module = load();
     let session = module.logged_in().unwrap();
     assert_eq!(sign(session), CKR_OK);
     let unknown = module.at(session.handle + 1);
@@ -81,13 +81,13 @@ fn each_level_shows_itself_and_what_is_worse() {
 }
 
 #[test]
-fn an_invalid_configuration_is_in_the_log_that_it_asks_for() {
+fn logs_an_invalid_configuration_as_it_asks_for() {
     let invalid = |_: &LogFolder| {
         let url = ("SIGNPATH_API_URL", "nonsense".to_owned());
         vec![url, (CONSOLE_LEVEL, "loud".to_owned())]
     };
     let child = || {
-        let module = Module::load(module_path());
+        let module = load();
         // C_GetInterface has read the environment, and C_Initialize reads it again.
         // SAFETY: no other thread of this process reads the environment now.
         unsafe { std::env::set_var(FILE_LEVEL, "error") };

@@ -12,9 +12,12 @@ mod secrets;
 
 use std::path::{Path, PathBuf};
 
-use common::{LOG_DIRECTORY, Run, command, environment, in_child, module_path, service};
+use common::{
+    LOG_DIRECTORY, Run, command, environment, in_child, load, log_in_and_sign, module_path,
+    service, sign,
+};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Rv, Session};
+use pkcs11_test::harness::Module;
 use pkcs11_test::{Effect, Fault, Service};
 use tempfile::TempDir;
 
@@ -115,12 +118,6 @@ fn lines_of(path: &Path) -> Vec<Line> {
     assert!(content.is_empty() || content.ends_with('\n'));
     let line = |line| Line::parse(line).unwrap_or_else(|| panic!("not a line of a log: {line:?}"));
     content.lines().map(line).collect()
-}
-
-/// Signs with demo/p-256.
-fn sign(session: Session) -> Rv {
-    let signed = session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]);
-    signed.map_or_else(|rv| rv, |_| Rv(CKR_OK))
 }
 
 /// The arguments with which pkcs11-tool signs a file in `folder` with demo/rsa-2048.

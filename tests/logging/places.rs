@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use super::*;
 use crate::common::SIGN;
-use crate::test_name;
+use crate::{table, test_name};
 
 /// The folder below the private folder for state.
 const PRIVATE: &str = "state/signpath-pkcs11";
@@ -15,8 +15,8 @@ const NOWHERE: &str = "/proc/nowhere";
 
 /// Logs in and signs as if there were no log.
 fn sign_well() {
-    let module = Module::load(module_path());
-    assert_eq!(sign(module.logged_in().unwrap()), CKR_OK);
+    let module = load();
+    log_in_and_sign(&module);
     assert_eq!(module.finalize(), CKR_OK);
 }
 
@@ -132,79 +132,42 @@ fn linked(folder: &Path) -> PathBuf {
 }
 
 /// What is in the way, and what is said of it.
-const OBSTACLES: &[(Obstruct, &str)] = &[
+const OBSTACLES: &[(Obstruct, &str)] = &table! {
     (linked, "/logs: the directory is a symbolic link"),
-    (
-        |folder| linked(folder).join(""),
-        "/logs: the directory is a symbolic link",
-    ),
-    (
-        |folder| {
-            symlink("../elsewhere", new_logs(folder, 0o700).join(FILE)).unwrap();
-            std::fs::write(folder.join("elsewhere"), "").unwrap();
-            logs(folder)
-        },
-        "/logs: the log file is not a regular file",
-    ),
-    (
-        |folder| {
-            std::fs::create_dir(new_logs(folder, 0o700).join(FILE)).unwrap();
-            logs(folder)
-        },
-        "/logs: the log file is not a regular file",
-    ),
+    (|folder| linked(folder).join(""), "/logs: the directory is a symbolic link"),
+    (|folder| {
+        std::fs::write(folder.join("elsewhere"), "").unwrap();
+        with_file(folder, |file| symlink("../elsewhere", file).unwrap())
+    }, "/logs: the log file is not a regular file"),
+    (|folder| with_file(folder, |file| std::fs::create_dir(file).unwrap()), "/logs: the log file is not a regular file"),
     // Whoever opens it waits for another process.
-    (
-        |folder| {
-            let pipe = new_logs(folder, 0o700).join(FILE);
-            nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-            logs(folder)
-        },
-        "/logs: the log file is not a regular file",
-    ),
-    (
-        |folder| {
-            let logs = new_logs(folder, 0o755);
-            given_away(&logs, logs.clone())
-        },
-        ": it belongs to another user (ID ",
-    ),
-    (
-        |folder| {
-            let logs = new_logs(folder, 0o755);
-            std::fs::write(logs.join(FILE), "").unwrap();
-            given_away(&logs.join(FILE), logs)
-        },
-        ": it belongs to another user (ID ",
-    ),
-    (
-        |folder| new_logs(folder, 0o777),
-        "/logs: the directory is writable by other users",
-    ),
-    (
-        |folder| new_logs(folder, 0o1777),
-        "/logs: the directory is writable by other users",
-    ),
-    (
-        |folder| new_logs(folder, 0o770),
-        "/logs: the directory is writable by other users",
-    ),
-    (
-        |folder| {
-            std::fs::write(logs(folder), "").unwrap();
-            logs(folder)
-        },
-        "/logs: not a directory",
-    ),
-    (
-        |folder| {
-            std::fs::write(folder.join("file"), "").unwrap();
-            folder.join("file/logs")
-        },
-        "/file/logs: not a directory",
-    ),
+    (|folder| with_file(folder, |file| nix::unistd::mkfifo(file, nix::sys::stat::Mode::S_IRWXU).unwrap()),
+        "/logs: the log file is not a regular file"),
+    (|folder| given_away(&new_logs(folder, 0o755), logs(folder)), ": it belongs to another user (ID "),
+    (|folder| {
+        let logs = with_file(folder, |file| std::fs::write(file, "").unwrap());
+        given_away(&logs.join(FILE), logs)
+    }, ": it belongs to another user (ID "),
+    (|folder| new_logs(folder, 0o777), "/logs: the directory is writable by other users"),
+    (|folder| new_logs(folder, 0o1777), "/logs: the directory is writable by other users"),
+    (|folder| new_logs(folder, 0o770), "/logs: the directory is writable by other users"),
+    (|folder| {
+        std::fs::write(logs(folder), "").unwrap();
+        logs(folder)
+    }, "/logs: not a directory"),
+    (|folder| {
+        std::fs::write(folder.join("file"), "").unwrap();
+        folder.join("file/logs")
+    }, "/file/logs: not a directory"),
     (|_| PathBuf::from("/proc/logs"), "/proc/logs: "),
-];
+};
+
+/// The folder of the log, with something in it for the log file.
+fn with_file(folder: &Path, make: impl FnOnce(&Path)) -> PathBuf {
+    let logs = new_logs(folder, 0o755);
+    make(&logs.join(FILE));
+    logs
+}
 
 #[test]
 fn an_unsafe_log_folder_is_replaced_by_a_private_one() {
@@ -254,7 +217,7 @@ fn the_private_folder_is_one_for_state_or_temporary_files() {
 }
 
 #[test]
-fn signs_where_no_log_can_be_written_and_says_so_once() {
+fn signs_without_a_log_and_says_so_once() {
     let nowhere = |_: &LogFolder| {
         let names = [LOG_DIRECTORY, "XDG_STATE_HOME", "TMPDIR"];
         names.map(|name| (name, NOWHERE.to_owned())).into()
@@ -278,7 +241,7 @@ fn set_limit(resource: libc::__rlimit_resource_t, limit: libc::rlim_t) {
 
 /// The signal that comes with the limit ends a program that does not expect it.
 #[test]
-fn signs_where_the_log_file_cannot_grow_and_says_so_once() {
+fn signs_with_a_full_log_and_says_so_once() {
     let child = || {
         set_limit(libc::RLIMIT_FSIZE, 0);
         sign_well();
@@ -338,7 +301,7 @@ fn signs_when_the_reader_of_stderr_is_gone() {
 #[test]
 fn signs_over_its_connection_when_no_descriptor_is_left() {
     let child = || {
-        let module = Module::load(module_path());
+        let module = load();
         let session = module.logged_in().unwrap();
         break_stderr();
         set_limit(libc::RLIMIT_NOFILE, 0);
@@ -352,13 +315,13 @@ fn signs_over_its_connection_when_no_descriptor_is_left() {
 }
 
 #[test]
-fn writes_no_line_to_a_connection_that_got_the_number_of_stderr() {
+fn writes_no_line_to_a_connection_in_place_of_stderr() {
     // The second attempt needs a new connection.
     let headers = [("Retry-After", "0"), ("Connection", "close")];
     let closing = Effect::answer(503, &headers, "");
     let faults = [closing, busy()].map(|effect| Fault::on(SIGN, effect));
     let child = || {
-        let module = Module::load(module_path());
+        let module = load();
         let session = module.logged_in().unwrap();
         // SAFETY: nothing else writes to it any more.
         assert_eq!(unsafe { libc::close(2) }, 0);

@@ -41,7 +41,7 @@ fn threads_and_processes_lose_no_line_when_the_log_rotates() {
     const CALLS: usize = 17_000;
     let test = test_name!();
     let child = || {
-        let module = Module::load(module_path());
+        let module = load();
         let call_in_threads = || {
             std::thread::scope(|scope| {
                 for _ in 0..THREADS {
@@ -105,7 +105,7 @@ fn keeps_five_copies_of_the_log() {
         }
         vec![]
     };
-    let child = || call(&Module::load(module_path()), 1);
+    let child = || call(&load(), 1);
     let Some((_, folder, run)) = logged(test_name!(), "debug", fill, vec![], child) else {
         return;
     };

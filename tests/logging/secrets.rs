@@ -1,27 +1,27 @@
 //! No secret shows at any level, whatever goes wrong: neither on the console, nor in the file, nor in what the service is told
 //! beside the request.
 //!
-//! Each test starts one child, which does the same at each level. Its output, its log and the service's records must not hold a
-//! secret as it is, percent-encoded or in base64, nor a piece of those.
+//! Output, log and the service's records must not hold a secret as it is, percent-encoded or in base64, nor a piece of those.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use pkcs11_test::{Options, PolicyFile, call};
+use pkcs11_test::harness::Stage;
+use pkcs11_test::{Options, call};
 use serde_json::json;
 
 use super::*;
-use crate::common::{LIST, ONE_ATTEMPT, SIGN, another_machine, options};
-use crate::test_name;
+use crate::common::{
+    LIST, ONE_ATTEMPT, SIGN, another_machine, on_stage, options, pin, with_policies,
+};
+use crate::{table, test_name};
 
 /// From the one that shows most, which so meets a fault that happens only once.
 const LEVELS: [&str; 7] = [
     "verbose", "debug", "info", "warning", "error", "fatal", "none",
 ];
-
-/// Where a child finds what it is to do.
-const VISITS: &str = "TEST_VISITS";
 
 /// The shortest piece of a secret that must not show.
 const PIECE: usize = 8;
@@ -29,67 +29,114 @@ const PIECE: usize = 8;
 /// A token that no service knows, of all characters that base64 has.
 const TOKEN: &str = "Zq7/kP+x0wV9sLmT4uYb/Nc3+eRj1aGhD8oFiQ2tKdw=";
 
-/// A login and a signature: perhaps a user name, a PIN, and variables of the environment.
-type Visit = (Option<String>, String, Vec<(String, String)>);
-
-fn visit(user: Option<&str>, pin: &str, environment: &[(&str, &str)]) -> Visit {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    let environment = environment.iter().map(owned).collect();
-    (user.map(str::to_owned), pin.to_owned(), environment)
+/// A service, a module, and what has been seen of them.
+struct Bench<'a> {
+    stage: &'a Stage,
+    module: &'a Module,
+    folder: LogFolder,
+    /// Both standard streams.
+    output: String,
 }
 
-fn configured(environment: &[(&str, &str)]) -> Visit {
-    visit(None, "CONFIG", environment)
+/// Variables of the environment for one visit.
+type Environment<'a> = &'a [(&'a str, &'a str)];
+
+/// None of the secrets shows in what `act` leaves behind, nor the service's token, and the log or what the service is told has
+/// these parts.
+fn hides(
+    test: &str,
+    options: impl FnOnce() -> Options,
+    secrets: &[&str],
+    parts: &[&str],
+    act: impl FnOnce(&mut Bench),
+) {
+    on_stage(test, options, &[], |stage, module| {
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned().unwrap();
+        // SAFETY: both descriptors are open. Standard output goes where stderr goes.
+        assert_eq!(unsafe { libc::dup2(2, 1) }, 1);
+        let folder = LogFolder::new();
+        stage.set(LOG_DIRECTORY, folder.path().to_str().unwrap());
+        let mut bench = Bench {
+            stage,
+            module,
+            folder,
+            output: String::new(),
+        };
+        act(&mut bench);
+        let service = &bench.stage.service;
+        let secrets = [&[service.token()], secrets].concat();
+        assert_hidden(&bench.folder, service, &bench.output, &secrets, parts);
+        // SAFETY: both descriptors are open.
+        assert_eq!(unsafe { libc::dup2(stdout.as_raw_fd(), 1) }, 1);
+    });
 }
 
-fn no_faults(_: &Service) -> Vec<Fault> {
-    Vec::new()
+/// The records of the service beside the requests.
+fn told(service: &Service) -> String {
+    let requests = service.requests().into_iter().map(|request| {
+        let beside = (request.metadata, request.description, request.user_agent);
+        format!("{beside:?}")
+    });
+    requests.collect()
 }
 
-fn percent_encoded(secret: &str) -> String {
-    let encoded = |byte: u8| match byte.is_ascii_alphanumeric() {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    secret.bytes().map(encoded).collect()
+/// There is something to look at, and none of the secrets is in it.
+fn assert_hidden(
+    folder: &LogFolder,
+    service: &Service,
+    output: &str,
+    secrets: &[&str],
+    parts: &[&str],
+) {
+    let log = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+    let all = [output, &log, &told(service)].concat();
+    for part in [&[": C_Initialize("], parts].concat() {
+        assert!(all.contains(part), "{part:?} is not in {all}");
+    }
+    assert_lacks(&all, secrets.iter().flat_map(|secret| pieces(secret)));
 }
 
-fn set(name: &str, value: Option<&str>) {
-    // SAFETY: no other thread of this process reads the environment now.
-    unsafe {
-        match value {
-            Some(value) => std::env::set_var(name, value),
-            None => std::env::remove_var(name),
-        }
+fn assert_lacks(text: &str, pieces: impl IntoIterator<Item = String>) {
+    for piece in pieces {
+        assert!(!text.contains(&piece), "{piece:?} is in {text}");
     }
 }
 
-/// In a child: each visit at each level, whatever comes of it.
-fn pay_visits() {
-    let visits: Vec<Visit> = serde_json::from_str(&std::env::var(VISITS).unwrap()).unwrap();
-    let module = Module::load(module_path());
-    for (user, pin, variables) in &visits {
-        let before = variables
-            .iter()
-            .map(|(name, _)| (name, std::env::var(name).ok()));
-        let before: Vec<_> = before.collect();
+impl Bench<'_> {
+    fn service(&self) -> &Service {
+        &self.stage.service
+    }
+
+    /// A login and a signature at each level, whatever comes of it.
+    fn visit(&mut self, user: Option<&str>, pin: &str, environment: Environment) {
+        let stage = self.stage;
         for (index, level) in LEVELS.into_iter().enumerate() {
-            set(CONSOLE_LEVEL, Some(level));
-            set(FILE_LEVEL, Some(level));
+            stage.set(CONSOLE_LEVEL, level);
+            stage.set(FILE_LEVEL, level);
             let stream = ["stderr", "stdout"][index % 2];
-            set("SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM", Some(stream));
-            for (name, value) in variables {
-                set(name, Some(value));
-            }
-            pay(&module, user.as_deref(), pin);
+            stage.set("SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM", stream);
+            environment
+                .iter()
+                .for_each(|(name, value)| stage.set(name, value));
+            self.output += &stage.see(|| visit(self.module, user, pin)).stderr;
         }
-        for (name, value) in before {
-            set(name, value.as_deref());
+        environment.iter().for_each(|(name, _)| stage.set(name, ""));
+        for (name, value) in stage.service.environment() {
+            stage.set(name, &value);
         }
+    }
+
+    /// A visit of the configured user.
+    fn configured(&mut self, environment: Environment) {
+        self.visit(None, "CONFIG", environment);
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.service().inject(fault).unwrap();
     }
 }
 
-fn pay(module: &Module, user: Option<&str>, pin: &str) {
+fn visit(module: &Module, user: Option<&str>, pin: &str) {
     if module.initialize() != CKR_OK {
         return;
     }
@@ -99,10 +146,7 @@ fn pay(module: &Module, user: Option<&str>, pin: &str) {
     let logged_in = match user.map(raw) {
         None => call!(module, C_Login(handle, CKU_USER, pin, length)),
         Some((user, size)) => {
-            call!(
-                module,
-                C_LoginUser(handle, CKU_USER, pin, length, user, size)
-            )
+            call! { module, C_LoginUser(handle, CKU_USER, pin, length, user, size) }
         }
     };
     if logged_in == CKR_OK {
@@ -111,69 +155,12 @@ fn pay(module: &Module, user: Option<&str>, pin: &str) {
     assert_eq!(module.finalize(), CKR_OK);
 }
 
-/// What is left of one child and its service.
-struct Traces {
-    run: Run,
-    log: String,
-    /// What the service was told beside the requests.
-    told: String,
-}
-
-/// Has a child pay visits to a service with faults. None of the secrets shows, nor the service's token, and the log has these
-/// parts.
-fn hidden(
-    test: &str,
-    start: impl FnOnce() -> Service,
-    faults: impl FnOnce(&Service) -> Vec<Fault>,
-    visits: impl FnOnce(&Service) -> Vec<Visit>,
-    secrets: &[&str],
-    parts: &[&str],
-) -> Option<(Service, Traces)> {
-    let prepare = || {
-        let (service, folder) = (start(), LogFolder::new());
-        for fault in faults(&service) {
-            service.inject(fault).unwrap();
-        }
-        let visits = serde_json::to_string(&visits(&service)).unwrap();
-        let mut environment = environment(&service, &[(VISITS, &visits)]);
-        let variables = folder.environment("").into_iter();
-        environment.extend(variables.map(|(name, value)| (name.to_owned(), value)));
-        ((service, folder), environment)
+fn percent_encoded(secret: &str) -> String {
+    let encoded = |byte: u8| match byte.is_ascii_alphanumeric() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
     };
-    let ((service, folder), run) = in_child(test, prepare, pay_visits)?;
-    let traces = Traces::of(&service, &folder, run);
-    traces.assert_hidden(&[&[service.token()], secrets].concat());
-    for part in parts {
-        assert!(traces.log.contains(part), "{part}: {}", traces.log);
-    }
-    Some((service, traces))
-}
-
-impl Traces {
-    fn of(service: &Service, folder: &LogFolder, run: Run) -> Self {
-        let log = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
-        let beside = |request: pkcs11_test::RequestRecord| {
-            let beside = (request.metadata, request.description, request.user_agent);
-            format!("{beside:?}")
-        };
-        let told = service.requests().into_iter().map(beside).collect();
-        Self { run, log, told }
-    }
-
-    /// There is something to look at, and none of the secrets is in it.
-    fn assert_hidden(&self, secrets: &[&str]) {
-        assert!(self.log.contains(": C_Initialize("), "{}", self.log);
-        let pieces = secrets.iter().flat_map(|secret| pieces(secret));
-        self.assert_lacks(pieces);
-    }
-
-    fn assert_lacks(&self, pieces: impl Iterator<Item = String>) {
-        let texts = [&self.run.stderr, &self.run.stdout, &self.log, &self.told];
-        for piece in pieces {
-            let shown = texts.iter().find(|text| text.contains(&piece));
-            assert_eq!(shown, None, "{piece:?} is shown");
-        }
-    }
+    secret.bytes().map(encoded).collect()
 }
 
 /// The pieces of a secret, in the forms that it can have.
@@ -199,14 +186,18 @@ fn pieces(secret: &str) -> Vec<String> {
 
 #[test]
 fn hides_secrets_at_good_and_bad_logins() {
-    let visits = |service: &Service| {
-        let organization = &*service.organization_id();
-        let good = &*format!("{organization}:{}", service.token());
-        let bad = &*format!("{organization}:{TOKEN}");
+    let parts = ["CKR_PIN_INCORRECT", "CommandLine", "commandLine"];
+    hides(test_name!(), options, &[TOKEN], &parts, |bench| {
+        let (token, organization) = (
+            bench.service().token().to_owned(),
+            bench.service().organization_id(),
+        );
+        let organization = &*organization;
+        let good = &*pin(bench.service(), &token);
+        let bad = &*pin(bench.service(), TOKEN);
         let other_token = &[("SIGNPATH_API_TOKEN", TOKEN)][..];
-        let sign_hash = &[("SIGNPATH_SIGNING_API", "SignHash")][..];
-        [
-            (None, "CONFIG", &[][..]),
+        let visits: [(Option<&str>, &str, Environment); 15] = table! {
+            (None, "CONFIG", &[]),
             (None, "", &[]),
             (None, good, other_token),
             (None, bad, &[]),
@@ -216,21 +207,16 @@ fn hides_secrets_at_good_and_bad_logins() {
             (None, &format!("{TOKEN}\n:x\u{1}"), &[]),
             (None, &good[..good.len() - 4], other_token),
             (None, &bad[..organization.len() + 20], &[]),
-            (Some(organization), service.token(), other_token),
+            (Some(organization), &token, other_token),
             (Some(organization), good, other_token),
             (Some(TOKEN), organization, &[]),
             (Some("another"), "CONFIG", &[]),
-            (None, "CONFIG", sign_hash),
-        ]
-        .map(|(user, pin, environment)| visit(user, pin, environment))
-        .into()
-    };
-    let parts = ["CKR_PIN_INCORRECT"];
-    let hidden = hidden(test_name!(), service, no_faults, visits, &[TOKEN], &parts);
-    if let Some((_, Traces { told, .. })) = hidden {
-        assert!(told.contains("CommandLine"), "{told}");
-        assert!(told.contains("commandLine"), "{told}");
-    }
+            (None, "CONFIG", &[("SIGNPATH_SIGNING_API", "SignHash")]),
+        };
+        for (user, pin, environment) in visits {
+            bench.visit(user, pin, environment);
+        }
+    });
 }
 
 /// Responses with the token in them, in all places that a client looks at.
@@ -273,28 +259,31 @@ fn echoes(token: &str) -> Vec<Effect> {
 
 #[test]
 fn hides_a_token_that_the_service_repeats() {
-    // At each level: each response to a login; a login, and each response to a signing request.
-    let faults = |service: &Service| {
-        let at_each_level = |route| {
-            let echoes = echoes(service.token()).into_iter();
-            echoes.map(move |echo| Fault::on(route, echo).times(LEVELS.len()))
-        };
-        let retried = Effect::answer(503, &[("Retry-After", "0")], service.token());
-        let faults = at_each_level(LIST).chain([Fault::on(SIGN, retried)]);
-        faults.chain(at_each_level(SIGN)).collect()
-    };
-    let only_fast = [("SIGNPATH_SIGNING_API", "FastSigningRequest")];
-    let visits = |_: &Service| vec![configured(&only_fast); 2 * echoes("").len()];
     let parts = [
         "C_Login: SignPath refused the API token (401",
         "C_Sign: SignPath refused the API token (401",
         "***",
     ];
-    let hidden = hidden(test_name!(), service, faults, visits, &[], &parts);
-    if let Some((service, _)) = hidden {
+    hides(test_name!(), options, &[], &parts, |bench| {
+        // At each level: each response to a login; a login, and each response to a signing request.
+        let token = bench.service().token().to_owned();
+        let retried = Effect::answer(503, &[("Retry-After", "0")], &*token);
+        bench.inject(Fault::on(SIGN, retried));
+        for echo in [LIST, SIGN].iter().flat_map(|route| {
+            echoes(&token)
+                .into_iter()
+                .map(|echo| Fault::on(route, echo))
+        }) {
+            bench.inject(echo.times(LEVELS.len()));
+            bench.configured(&[("SIGNPATH_SIGNING_API", "FastSigningRequest")]);
+        }
         let expected = LEVELS.len() * 3 * echoes("").len() + 1;
-        assert_eq!(service.requests().len(), expected, "each response was sent");
-    }
+        assert_eq!(
+            bench.service().requests().len(),
+            expected,
+            "each response was sent"
+        );
+    });
 }
 
 /// The service as if it were on another machine, with the service itself for a proxy.
@@ -311,64 +300,59 @@ fn proxied(service: &Service, user: &str) -> [(&'static str, String); 3] {
 #[test]
 fn hides_the_password_of_a_proxy() {
     const PASSWORD: &str = "h/unter2+Hunter2=";
-    let faults = |_: &Service| {
-        let credentials = STANDARD_NO_PAD.encode(format!("user:{PASSWORD}"));
-        let answers = [
-            Effect::answer(407, &[], format!("not {credentials} or {PASSWORD}")),
-            Effect::redirect(302, &format!("http://user:{PASSWORD}@proxy/")),
-        ];
-        let faults = answers.map(|answer| Fault::on(LIST, answer).times(LEVELS.len()));
-        faults.into()
-    };
-    let visits = |service: &Service| {
-        let user = format!("user:{}", percent_encoded(PASSWORD));
-        let variables = proxied(service, &user);
-        let [url, permission, proxy] = variables.each_ref().map(|(name, value)| (*name, &**value));
-        // Nobody listens on that port.
-        let nobody = format!("{user}@127.0.0.1:1");
-        let strange = proxy.1.replace("http:", "socks5:");
-        let through = |proxy| configured(&[("http_proxy", proxy), url, permission, ONE_ATTEMPT]);
-        [proxy.1, proxy.1, proxy.1, &nobody, &strange]
-            .map(through)
-            .into()
-    };
     let parts = [
         "(407 Proxy Authentication Required)",
         "127.0.0.1:1",
         "environment variable http_proxy",
+        // It signed through the proxy.
+        "CommandLine",
     ];
-    let hidden = hidden(test_name!(), service, faults, visits, &[PASSWORD], &parts);
-    if let Some((_, Traces { told, .. })) = hidden {
-        assert!(told.contains("CommandLine"), "it signed through the proxy");
-    }
+    hides(test_name!(), options, &[PASSWORD], &parts, |bench| {
+        let credentials = STANDARD_NO_PAD.encode(format!("user:{PASSWORD}"));
+        for answer in [
+            Effect::answer(407, &[], format!("not {credentials} or {PASSWORD}")),
+            Effect::redirect(302, &format!("http://user:{PASSWORD}@proxy/")),
+        ] {
+            bench.inject(Fault::on(LIST, answer).times(LEVELS.len()));
+        }
+        let user = format!("user:{}", percent_encoded(PASSWORD));
+        let variables = proxied(bench.service(), &user);
+        let [url, permission, (_, proxy)] =
+            variables.each_ref().map(|(name, value)| (*name, &**value));
+        // Nobody listens on that port.
+        let nobody = format!("{user}@127.0.0.1:1");
+        let strange = proxy.replace("http:", "socks5:");
+        for proxy in [proxy, proxy, proxy, &nobody, &strange] {
+            bench.configured(&[("http_proxy", proxy), url, permission, ONE_ATTEMPT]);
+        }
+    });
 }
 
 #[test]
 fn hides_a_token_in_the_place_of_another_setting() {
     const PASSWORD: &str = "Zq7xkPqx0wV9sLmT";
-    let url = |rest: &str| format!("https://{rest}");
-    let with_password = url(&format!("user:{PASSWORD}@signpath.example/Api"));
-    let in_query = url(&format!("signpath.example/Api?token={TOKEN}"));
-    let settings = [
-        ("SIGNPATH_API_URL", TOKEN),
-        ("SIGNPATH_API_URL", &with_password),
-        ("SIGNPATH_API_URL", &in_query),
-        ("SIGNPATH_ORGANIZATION_ID", TOKEN),
-        ("SIGNPATH_API_TOKEN", &format!("{TOKEN}\nx")),
-        ("SIGNPATH_API_TOKEN", &format!("encrypted:{TOKEN}")),
-        ("SIGNPATH_CI_USER_TOKEN", TOKEN),
-        ("SIGNPATH_SIGNING_API", TOKEN),
-        ("SIGNPATH_METADATA", TOKEN),
-        ("SIGNPATH_ALLOW_INSECURE_HTTP", TOKEN),
-        ("SIGNPATH_TLS_CLIENT_CERTIFICATE", TOKEN),
-        ("http_proxy", TOKEN),
-        ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", TOKEN),
-        ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", TOKEN),
-        ("SIGNPATH_POLICY_CACHE_SECONDS", TOKEN),
-    ];
-    let visits = |_: &Service| settings.map(|setting| configured(&[setting])).into();
-    let (secrets, parts) = ([TOKEN, PASSWORD], ["SIGNPATH_METADATA: expected"]);
-    hidden(test_name!(), service, no_faults, visits, &secrets, &parts);
+    let parts = ["SIGNPATH_METADATA: expected"];
+    hides(test_name!(), options, &[TOKEN, PASSWORD], &parts, |bench| {
+        for (name, value) in table! {
+            ("SIGNPATH_API_URL", TOKEN),
+            ("SIGNPATH_API_URL", &*format!("https://user:{PASSWORD}@signpath.example/Api")),
+            ("SIGNPATH_API_URL", &format!("https://signpath.example/Api?token={TOKEN}")),
+            ("SIGNPATH_ORGANIZATION_ID", TOKEN),
+            ("SIGNPATH_API_TOKEN", &format!("{TOKEN}\nx")),
+            ("SIGNPATH_API_TOKEN", &format!("encrypted:{TOKEN}")),
+            ("SIGNPATH_CI_USER_TOKEN", TOKEN),
+            ("SIGNPATH_SIGNING_API", TOKEN),
+            ("SIGNPATH_METADATA", TOKEN),
+            ("SIGNPATH_ALLOW_INSECURE_HTTP", TOKEN),
+            ("SIGNPATH_TLS_CLIENT_CERTIFICATE", TOKEN),
+            ("http_proxy", TOKEN),
+            ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", TOKEN),
+            ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", TOKEN),
+            ("SIGNPATH_POLICY_CACHE_SECONDS", TOKEN),
+        } {
+            bench.configured(&[(name, value)]);
+        }
+    });
 }
 
 #[test]
@@ -391,52 +375,40 @@ fn hides_a_token_in_a_malformed_configuration_file() {
         r#""TOKEN""#,
         "TOKEN",
     ];
-    let files = LogFolder::new();
-    let visits = |_: &Service| {
-        let visit = |(number, content): (usize, &&str)| {
-            let path = files.file(&format!("{number}.json"), content.replace("TOKEN", TOKEN));
-            configured(&[(CONFIG_FILE, &path)])
-        };
-        contents.iter().enumerate().map(visit).collect()
-    };
-    let hidden = hidden(test_name!(), service, no_faults, visits, &[TOKEN], &[]);
-    if let Some((_, Traces { log, .. })) = hidden {
-        let refused = log.matches("[CKR_GENERAL_ERROR]").count();
+    hides(test_name!(), options, &[TOKEN], &[], |bench| {
+        for content in contents {
+            let content = content.replace("TOKEN", TOKEN);
+            let path = bench.folder.file("signpath.json", content);
+            bench.configured(&[(CONFIG_FILE, &path)]);
+        }
+        let refused = bench.output.matches("[CKR_GENERAL_ERROR]").count();
         // Two levels show no errors. The misspelt name alone is ignored.
         let expected = (LEVELS.len() - 2) * (contents.len() - 1);
-        assert_eq!(refused, expected, "{log}");
-    }
+        assert_eq!(refused, expected, "{}", bench.output);
+    });
 }
 
 #[test]
-fn hides_a_secret_that_is_also_the_name_of_a_policy() {
-    let start = || {
-        let policies = r#"{"policies": [
-            {"project": "demo", "policy": "unusable", "key": "p-384", "certificate": "Garbage"},
-            {"project": "demo", "policy": "p-256", "key": "p-256"}]}"#;
-        let policies = PolicyFile::parse(policies).unwrap();
-        Service::start(Options {
-            policies,
-            ..options()
-        })
-        .unwrap()
+fn hides_a_secret_that_is_also_a_policy_name() {
+    let policies = || {
+        with_policies(
+            r#"{"policies": [
+                {"project": "demo", "policy": "unusable", "key": "p-384", "certificate": "Garbage"},
+                {"project": "demo", "policy": "p-256", "key": "p-256"}]}"#,
+        )
     };
-    let visits = |service: &Service| {
-        let through = |user| {
-            let variables = proxied(service, user);
-            configured(&variables.each_ref().map(|(name, value)| (*name, &**value)))
-        };
-        ["user:demo%2Fp-256", "user:demo%2Funusable"]
-            .map(through)
-            .into()
-    };
-    let faults = |_: &Service| vec![Fault::on(SIGN, Effect::status(400))];
     let parts = [
         "POST SigningRequests, attempt 1, signing policy ***: 400 Bad Request",
         "C_Sign: SignPath refused the signing request for *** (400 Bad Request)",
         "warning: signing policy ***: ",
     ];
-    hidden(test_name!(), start, faults, visits, &[], &parts);
+    hides(test_name!(), policies, &[], &parts, |bench| {
+        bench.inject(Fault::on(SIGN, Effect::status(400)));
+        for user in ["user:demo%2Fp-256", "user:demo%2Funusable"] {
+            let variables = proxied(bench.service(), user);
+            bench.configured(&variables.each_ref().map(|(name, value)| (*name, &**value)));
+        }
+    });
 }
 
 #[test]
@@ -453,50 +425,52 @@ fn hides_a_client_key_that_lost_its_line_breaks() {
         certificate.to_owned() + &key.replace("-----END PRIVATE KEY-----", ""),
         key.replace("-----END", TOKEN),
     ];
-    let files = LogFolder::new();
-    let visits = |_: &Service| {
-        let visit = |(number, content)| {
-            let path = files.file(&format!("{number}.pem"), content);
-            let client = ("SIGNPATH_TLS_CLIENT_CERTIFICATE", &*format!("file:{path}"));
-            let https = ("SIGNPATH_API_URL", "https://127.0.0.1:1/Api");
-            let ca = ("SIGNPATH_TLS_CA_FILE", &*path);
-            [configured(&[client]), configured(&[https, ca])]
-        };
-        contents.iter().enumerate().flat_map(visit).collect()
-    };
-    let parts = ["is not valid PEM"];
-    let hidden = hidden(test_name!(), service, no_faults, visits, &[TOKEN], &parts);
-    if let Some((_, traces)) = hidden {
-        // The bytes of a piece in decimal and in hexadecimal, as `{:?}` and `{:x?}` write them.
-        let bytes = &TOKEN.as_bytes()[..PIECE];
-        let numbers = [format!("{bytes:?}"), format!("{bytes:x?}")];
-        let numbers = numbers.map(|list| list.trim_matches(['[', ']']).to_owned());
-        traces.assert_lacks(numbers.into_iter());
-    }
+    hides(
+        test_name!(),
+        options,
+        &[TOKEN],
+        &["is not valid PEM"],
+        |bench| {
+            for content in contents {
+                let path = &*bench.folder.file("client.pem", content);
+                let client = format!("file:{path}");
+                bench.configured(&[("SIGNPATH_TLS_CLIENT_CERTIFICATE", &client)]);
+                let https = ("SIGNPATH_API_URL", "https://127.0.0.1:1/Api");
+                bench.configured(&[https, ("SIGNPATH_TLS_CA_FILE", path)]);
+            }
+            // The bytes of a piece in decimal and in hexadecimal, as `{:?}` and `{:x?}` write them.
+            let bytes = &TOKEN.as_bytes()[..PIECE];
+            let numbers = [format!("{bytes:?}"), format!("{bytes:x?}")];
+            let numbers = numbers.map(|list| list.trim_matches(['[', ']']).to_owned());
+            let log = std::fs::read_to_string(bench.folder.path().join(FILE)).unwrap();
+            assert_lacks(&(log + &bench.output), numbers);
+        },
+    );
 }
 
 #[test]
 fn hides_the_pin_of_a_command_line() {
     let (service, folder) = (service(), LogFolder::new());
     for level in LEVELS {
-        let pin = format!("{}:{}", service.organization_id(), service.token());
         let output = command("pkcs11-tool")
-            .args(pkcs11_tool_arguments(&pin, &folder))
+            .args(pkcs11_tool_arguments(
+                &pin(&service, service.token()),
+                &folder,
+            ))
             .env("SIGNPATH_API_URL", service.api_url())
             .env(CONSOLE_LEVEL, level)
             .envs(folder.environment(level))
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let run = Run {
-            status: output.status,
-            stderr: text(output.stderr),
-            stdout: text(output.stdout),
-        };
-        let traces = Traces::of(&service, &folder, run);
-        traces.assert_hidden(&[service.token()]);
-        assert!(traces.told.contains("--pin *** --login"), "{}", traces.told);
+        let output = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_hidden(
+            &folder,
+            &service,
+            &output,
+            &[service.token()],
+            &["--pin *** --login"],
+        );
     }
 }
 

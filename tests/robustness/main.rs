@@ -22,7 +22,7 @@ use std::process::Command;
 use std::thread;
 
 use arguments::{Draw, Handles, Values};
-use common::{ONE_ATTEMPT, child_of, module_path, service};
+use common::{ONE_ATTEMPT, child_of, load, module_path, service};
 use cryptoki_sys::*;
 use functions::{FUNCTIONS, Function};
 use pkcs11_test::call;
@@ -155,7 +155,7 @@ fn check(test: &str, child: impl FnOnce(&Module)) {
         ONE_ATTEMPT,
     ];
     println!("{SEED}={seed}");
-    let child = || child(&Module::load(module_path()));
+    let child = || child(&load());
     if let Some((_, run)) = child_of(test, service, &more, child) {
         assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     }
