@@ -2,343 +2,425 @@
 
 mod common;
 
-use std::ptr;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::raw::{self, Raw, ck, mechanism};
-use common::relay::{Relay, Watch};
-use common::{LIST, Run, SIGN, environment, in_child, service, traffic};
+use common::{LIST, SIGN, assert_lines, in_child, load, on_stage, options, traffic};
 use cryptoki_sys::*;
-use pkcs11_test::{Effect, Fault, Gate, Service};
+use pkcs11_test::harness::{Module, Rv, Session, null};
+use pkcs11_test::{Effect, Fault, Gate, call};
 
-const SIGNING_REQUEST: Watch = Watch::Request(b"POST ");
-
-/// Far more than a call takes to end, and far less than its time-out, which is 30 s and more.
+/// Far more than a call takes to end, and far less than its timeout, which is 30 s and more.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// Starts a signature that waits once `watch` has come, ends it with `end`, and gives its return value.
-fn ended_by(watch: Watch, end: impl FnOnce(&Raw, CK_SESSION_HANDLE)) -> CK_RV {
-    let begin = |raw: &Raw, session, key| {
-        let mut ecdsa = mechanism(CKM_ECDSA);
-        ck!(raw, C_SignInit(session, &mut ecdsa, key))
-    };
-    signing_ended_by(watch, begin, sign, end)
-}
+/// Longer than a call may take to end that waits for one thing only.
+const MOMENT: Duration = Duration::from_millis(100);
 
-fn sign(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
-    let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-    let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-    ck!(raw, C_Sign(session, data, 32, output, &mut length))
-}
+/// How often a phase is tried: the machine may have other things to do, but not each time.
+const TRIES: usize = 5;
 
-fn sign_message(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
-    let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-    let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-    let none = ptr::null_mut();
-    ck!(
-        raw,
-        C_SignMessage(session, none, 0, data, 32, output, &mut length)
-    )
-}
-
-/// In a child: a service that holds the requests of a route back, for which the environment is set.
-fn held_service(route: &str) -> (Service, Gate) {
-    let service = service();
-    let gate = Gate::new();
-    service.inject(Fault::hold(route, &gate).always()).unwrap();
-    for (name, value) in service.environment() {
-        // SAFETY: only threads of the service run beside this one, which do not read it.
-        unsafe { std::env::set_var(name, value) };
-    }
-    (service, gate)
-}
-
-/// A service whose first signing request fails and may be sent again in five minutes.
-fn busy_service() -> (Service, Vec<(String, String)>) {
-    let service = service();
-    let busy = Effect::retry_after(503, 300);
-    service.inject(Fault::on(SIGN, busy)).unwrap();
-    let environment = environment(&service, &[]);
-    (service, environment)
-}
-
-/// The same with other functions that sign.
-fn signing_ended_by(
-    watch: Watch,
-    begin: impl FnOnce(&Raw, CK_SESSION_HANDLE, CK_OBJECT_HANDLE) -> CK_RV,
-    sign: impl FnOnce(&Raw, CK_SESSION_HANDLE) -> CK_RV + Send,
-    end: impl FnOnce(&Raw, CK_SESSION_HANDLE),
-) -> CK_RV {
-    let url = std::env::var("SIGNPATH_API_URL").unwrap();
-    let service = url
-        .strip_prefix("http://")
-        .unwrap()
-        .strip_suffix("/Api")
-        .unwrap();
-    let relay = Relay::start(service, watch);
-    let url = format!("http://{}/Api", relay.address());
-    // SAFETY: no other thread of this process reads the environment now.
-    unsafe { std::env::set_var("SIGNPATH_API_URL", url) };
-    let raw = Raw::load();
-    let session = raw::logged_in(&raw);
-    let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-    assert_eq!(begin(&raw, session, key), CKR_OK);
+/// Runs something in another thread, ends it with `end` once it waits, and tells how much longer it took.
+fn ended<T: Send>(
+    run: impl FnOnce() -> T + Send,
+    wait: impl FnOnce(),
+    end: impl FnOnce(),
+) -> (T, Duration) {
     thread::scope(|scope| {
-        let signing = scope.spawn(|| (sign(&raw, session), Instant::now()));
-        relay.seen.recv().unwrap();
+        let call = scope.spawn(|| (run(), Instant::now()));
+        wait();
         let ended = Instant::now();
-        end(&raw, session);
-        let (rv, returned) = signing.join().unwrap();
-        let took = returned.saturating_duration_since(ended);
-        println!("\nended after {took:?}");
-        assert!(took < PROMPT, "{took:?}");
-        rv
+        end();
+        let (value, returned) = call.join().unwrap();
+        (value, returned.saturating_duration_since(ended))
     })
 }
 
-/// Runs `child`, which nothing is said about.
-fn with_service(test: &str, child: impl FnOnce()) {
-    if let Some(run) = run_with_service(test, child) {
+/// How a way to the service ends before its response: the scheme of the API URL, whether there is a proxy, and the last that a
+/// client sees. [`None`]: a server that accepts no connection. Otherwise, it answers what comes first with this, and is silent
+/// then.
+type Phase = (&'static str, &'static str, bool, Option<&'static str>);
+
+const PHASES: &[Phase] = &table! {
+    ("connecting", "http", false, None),
+    ("the TLS handshake", "https", false, Some("")),
+    ("the tunnel through a proxy", "https", true, Some("")),
+    ("the TLS handshake through a proxy", "https", true, Some("HTTP/1.1 200 OK\r\n\r\n")),
+    ("the response", "http", false, Some("")),
+    ("the head of the response", "http", false, Some("HTTP/1.1 200 OK\r\nContent-")),
+    ("the body", "http", false, Some("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")),
+    ("the body of a refusal", "http", false, Some("HTTP/1.1 400 X\r\nContent-Length: 100\r\n\r\n{")),
+    ("the next attempt", "http", false, Some("HTTP/1.1 503 X\r\nContent-Length: 0\r\nRetry-After: 300\r\n\r\n")),
+};
+
+/// What waits for the service, what ends it in another thread, and what the call then returns.
+type End = (&'static str, fn(Session) -> Rv, fn(Session) -> Rv, CK_RV);
+
+const ENDS: &[End] = &table! {
+    ("C_CloseSession", login, |session| session.close(), CKR_SESSION_CLOSED),
+    ("C_CloseAllSessions", login, close_all, CKR_SESSION_CLOSED),
+    ("C_SessionCancel", |session| session.find_init(&[]), |session| session.cancel(CKF_FIND_OBJECTS), CKR_FUNCTION_CANCELED),
+    ("C_Finalize", login, |session| session.module.finalize(), CKR_CRYPTOKI_NOT_INITIALIZED),
+};
+
+fn login(session: Session) -> Rv {
+    session.login()
+}
+
+fn close_all(session: Session) -> Rv {
+    call!(session.module, C_CloseAllSessions(1))
+}
+
+/// A server at the end of a phase: its address, and what tells that a client has seen the last of it.
+fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (arriving, arrived) = channel();
+    thread::spawn(move || {
+        let Some(response) = response else {
+            // SAFETY: the descriptor is open. A second call changes how many connections wait.
+            assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+            let only = TcpStream::connect(address).unwrap();
+            wait_for_state(
+                "/proc/self/net/tcp",
+                &format!(":{:04X} 02 ", address.port()),
+            );
+            arriving.send(()).unwrap();
+            // It listens for as long as the process lives.
+            std::mem::forget((listener, only));
+            return;
+        };
+        let (mut client, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(client.read(&mut request).unwrap() > 0);
+        client.write_all(response.as_bytes()).unwrap();
+        arriving.send(()).unwrap();
+        // Until the client goes.
+        while matches!(client.read(&mut request), Ok(1..)) {}
+    });
+    (address.to_string(), arrived)
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        thread::yield_now();
+    }
+}
+
+/// Waits until a file of the kernel has this text: a socket in state SYN_SENT (proc_pid_net(5)), or a thread that sleeps
+/// (proc_pid_stat(5)).
+fn wait_for_state(file: &str, text: &str) {
+    wait_until(|| std::fs::read_to_string(file).unwrap().contains(text));
+}
+
+fn set(name: &str, value: &str) {
+    // SAFETY: no other thread of this process reads or writes the environment now.
+    unsafe { std::env::set_var(name, value) };
+}
+
+/// Runs `child` with credentials for a service that it chooses itself.
+fn with_credentials(test: &str, child: impl FnOnce(&Module)) {
+    let prepare = || {
+        let variables = [
+            (
+                "SIGNPATH_ORGANIZATION_ID",
+                "c3e1b8f0-5d2a-4a3c-9a51-000000000000",
+            ),
+            ("SIGNPATH_API_TOKEN", "t0ken"),
+            // A search without a login would not wait for a second attempt.
+            ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"),
+            ("SIGNPATH_LOG_CONSOLE_LEVEL", "error"),
+        ];
+        (
+            (),
+            variables
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        )
+    };
+    let child = || child(&load());
+    if let Some(((), run)) = in_child(test, prepare, child) {
         run.assert_silent();
     }
 }
 
-fn run_with_service(test: &str, child: impl FnOnce()) -> Option<Run> {
-    let prepare = || {
-        let service = service();
-        let environment = environment(&service, &[]);
-        (service, environment)
+#[test]
+fn a_call_ends_within_moments_wherever_it_waits() {
+    with_credentials(test_name!(), |module| {
+        let phases = PHASES
+            .iter()
+            .flat_map(|phase| ENDS.iter().map(move |end| (phase, end)));
+        for ((phase, scheme, has_proxy, response), (name, call, end, rv)) in phases {
+            let took = || {
+                let (address, arrived) = silent_server(*response);
+                let (host, proxy) = match has_proxy {
+                    true => ("signpath.example", &*format!("http://{address}")),
+                    false => (&*address, ""),
+                };
+                set("SIGNPATH_API_URL", &format!("{scheme}://{host}/Api"));
+                set("http_proxy", proxy);
+                assert_eq!(module.initialize(), CKR_OK);
+                let session = module.session();
+                let (ended_with, took) = ended(
+                    || call(session),
+                    || arrived.recv().unwrap(),
+                    || assert_eq!(end(session), CKR_OK),
+                );
+                assert_eq!(ended_with, *rv, "{name}, {phase}");
+                let is_finalized = *rv == CKR_CRYPTOKI_NOT_INITIALIZED;
+                let expected = if is_finalized { *rv } else { CKR_OK };
+                assert_eq!(module.finalize(), expected, "{name}");
+                took
+            };
+            let is_prompt = (0..TRIES).any(|_| took() < MOMENT);
+            assert!(is_prompt, "{name}, {phase}: not within {MOMENT:?}");
+        }
+    });
+}
+
+#[test]
+fn a_login_ends_that_waits_for_the_list_of_another() {
+    with_credentials(test_name!(), |module| {
+        let (address, arrived) = silent_server(Some(""));
+        set("SIGNPATH_API_URL", &format!("http://{address}/Api"));
+        assert_eq!(module.initialize(), CKR_OK);
+        let first = module.session();
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| first.login());
+            arrived.recv().unwrap();
+            let took = |_| {
+                let session = module.session();
+                let (starting, started) = channel();
+                let login = move || {
+                    // SAFETY: it has no preconditions.
+                    starting.send(unsafe { libc::gettid() }).unwrap();
+                    drop(starting);
+                    session.login()
+                };
+                let wait = || {
+                    let thread = started.recv().unwrap();
+                    wait_for_state(&format!("/proc/self/task/{thread}/stat"), ") S ");
+                };
+                let (rv, took) = ended(login, wait, || assert_eq!(session.close(), CKR_OK));
+                assert_eq!(rv, CKR_SESSION_CLOSED);
+                took
+            };
+            let shortest = (0..TRIES).map(took).min().unwrap();
+            assert!(shortest < MOMENT, "{shortest:?}");
+            assert_eq!(first.close(), CKR_OK);
+            assert_eq!(asking.join().unwrap(), CKR_SESSION_CLOSED);
+        });
+    });
+}
+
+/// How a signature is ended: what it waits for, what ends it, what it then returns, and a part of each line on stderr.
+struct Row {
+    waits: Wait,
+    end: fn(Session),
+    rv: CK_RV,
+    lines: &'static [&'static str],
+}
+
+enum Wait {
+    /// The response to C_Sign.
+    Sign,
+    /// The response to C_SignMessage.
+    Message,
+    /// The time at which C_Sign may try again.
+    Retry,
+}
+
+macro_rules! rows {
+    ($($waits:ident |$session:ident| $end:expr => $rv:ident: $($line:literal),*;)*) => {
+        &[$(Row {
+            waits: Wait::$waits,
+            end: |$session| $end,
+            rv: $rv,
+            lines: &[$($line),*],
+        }),*]
     };
-    in_child(test, prepare, child).map(|(_, run)| run)
+}
+
+const ROWS: &[Row] = rows! {
+    Sign |session| assert_eq!(session.close(), CKR_OK) => CKR_SESSION_CLOSED: ;
+    Sign |session| assert_eq!(close_all(session), CKR_OK) => CKR_SESSION_CLOSED: ;
+    Sign |session| assert_eq!(session.module.finalize(), CKR_OK) => CKR_CRYPTOKI_NOT_INITIALIZED: ;
+    Sign |session| {
+        assert_eq!(call!(session.module, C_SignInit(session.handle, null(), 0)), CKR_OK);
+        assert_eq!(sign_init(session), CKR_OK);
+    } => CKR_FUNCTION_CANCELED: ;
+    Sign |session| {
+        let others = CKF_VERIFY | CKF_DIGEST | CKF_MESSAGE_SIGN | CKF_FIND_OBJECTS;
+        assert_eq!(session.cancel(others), CKR_OK);
+        assert_eq!(sign_init(session), CKR_OPERATION_ACTIVE, "it still waits");
+        assert_eq!(session.cancel(CKF_SIGN), CKR_OK);
+        assert_eq!(sign_init(session), CKR_OK);
+    } => CKR_FUNCTION_CANCELED: "CKR_OPERATION_ACTIVE";
+    Message |session| {
+        assert_eq!(session.cancel(CKF_MESSAGE_SIGN), CKR_OK);
+        assert_eq!(session.sign_message_begin(), CKR_OPERATION_NOT_INITIALIZED);
+    } => CKR_FUNCTION_CANCELED: "CKR_OPERATION_NOT_INITIALIZED";
+    Retry |session| assert_eq!(session.logout(), CKR_OK) => CKR_FUNCTION_CANCELED: "attempt 1 of POST";
+    Retry |session| assert_eq!(session.close(), CKR_OK) => CKR_SESSION_CLOSED: "attempt 1 of POST";
+};
+
+fn sign_init(session: Session) -> Rv {
+    session.sign_init(CKM_ECDSA, session.private("demo/p-256"))
+}
+
+fn message_sign_init(session: Session) -> Rv {
+    session.message_sign_init(CKM_ECDSA, session.private("demo/p-256"))
+}
+
+fn sign(session: Session) -> Rv {
+    session.sign_into(&[7; 32], 64).rv
 }
 
 #[test]
-fn closing_its_session_ends_a_signature_that_waits() {
-    with_service(test_name!(), || {
-        let rv = ended_by(SIGNING_REQUEST, |raw, session| {
-            assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
-        });
-        assert_eq!(rv, CKR_SESSION_CLOSED);
+fn another_thread_ends_a_signature_that_waits() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        for (number, row) in ROWS.iter().enumerate() {
+            let gate = Gate::new();
+            let fault = match row.waits {
+                Wait::Retry => Fault::on(SIGN, Effect::retry_after(503, 300)),
+                _ => Fault::hold(SIGN, &gate),
+            };
+            stage.service.inject(fault).unwrap();
+            let sent = || traffic(&stage.service.requests()).signatures;
+            let before = sent();
+            let signed = stage.see(|| {
+                let session = module.logged_in().unwrap();
+                let begun = match row.waits {
+                    Wait::Message => message_sign_init(session),
+                    _ => sign_init(session),
+                };
+                assert_eq!(begun, CKR_OK);
+                let sign = || match row.waits {
+                    Wait::Message => session.sign_message(&[7; 32], 64).rv,
+                    _ => sign(session),
+                };
+                let wait = || match row.waits {
+                    Wait::Retry => wait_until(|| sent() > before),
+                    _ => gate.wait_for(1),
+                };
+                ended(sign, wait, || (row.end)(session))
+            });
+            gate.open();
+            module.finalize();
+            // The service takes note of a request when its connection is gone.
+            wait_until(|| sent() > before);
+            assert_eq!(sent(), before + 1, "row {number}");
+            let (rv, took) = signed.value;
+            assert_eq!(rv, row.rv, "row {number}");
+            assert!(took < PROMPT, "row {number}: {took:?}");
+            assert_lines(&signed.lines, row.lines);
+        }
     });
 }
 
 #[test]
-fn closing_all_sessions_ends_a_signature_that_waits() {
-    with_service(test_name!(), || {
-        let rv = ended_by(SIGNING_REQUEST, |raw, _| {
-            assert_eq!(ck!(raw, C_CloseAllSessions(1)), CKR_OK)
-        });
-        assert_eq!(rv, CKR_SESSION_CLOSED);
-    });
-}
-
-#[test]
-fn c_finalize_ends_a_signature_that_waits() {
-    with_service(test_name!(), || {
-        let rv = ended_by(SIGNING_REQUEST, |raw, _| {
-            assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK)
-        });
-        assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
-    });
-}
-
-#[test]
-fn c_sign_init_without_a_mechanism_ends_a_signature_that_waits_and_the_session_goes_on() {
-    with_service(test_name!(), || {
-        let rv = ended_by(SIGNING_REQUEST, |raw, session| {
-            assert_eq!(ck!(raw, C_SignInit(session, ptr::null_mut(), 0)), CKR_OK);
-            let key = raw::object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-            let mut ecdsa = mechanism(CKM_ECDSA);
-            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
-        });
-        assert_eq!(rv, CKR_FUNCTION_CANCELED);
-    });
-}
-
-#[test]
-fn c_session_cancel_ends_a_signature_that_waits_if_its_flags_name_it() {
-    run_with_service(test_name!(), || {
-        let rv = ended_by(SIGNING_REQUEST, |raw, session| {
-            let others = CKF_VERIFY | CKF_DIGEST | CKF_MESSAGE_SIGN | CKF_FIND_OBJECTS;
-            assert_eq!(ck!(raw, C_SessionCancel(session, others)), CKR_OK);
-            let mut ecdsa = mechanism(CKM_ECDSA);
-            let key = raw::object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-            let init = ck!(raw, C_SignInit(session, &mut ecdsa, key));
-            assert_eq!(init, CKR_OPERATION_ACTIVE, "it still waits");
-            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_SIGN)), CKR_OK);
-            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
-        });
-        assert_eq!(rv, CKR_FUNCTION_CANCELED);
-    });
-}
-
-#[test]
-fn a_signature_that_is_out_at_the_service_survives_c_logout() {
-    let child = || {
-        let (service, gate) = held_service(SIGN);
-        let raw = Raw::load();
-        let pin = format!("{}:{}", service.organization_id(), service.token());
+fn a_signature_at_the_service_survives_c_logout() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let gate = Gate::new();
+        let hold = Fault::hold(SIGN, &gate).always();
+        stage.service.inject(hold).unwrap();
+        let requests = || stage.service.requests();
+        let pin = format!(
+            "{}:{}",
+            stage.service.organization_id(),
+            stage.service.token()
+        );
         for pin in ["CONFIG", &pin] {
             if pin != "CONFIG" {
-                // SAFETY: no other thread of this process reads the environment now.
-                unsafe { std::env::remove_var("SIGNPATH_API_TOKEN") };
+                stage.set("SIGNPATH_API_TOKEN", "");
             }
-            let session = raw::session(&raw);
-            assert_eq!(raw::login(&raw, session, pin), CKR_OK);
-            let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-            let mut ecdsa = mechanism(CKM_ECDSA);
-            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
-            let posts = || traffic(&service.requests()).signatures;
-            let before = posts();
-            thread::scope(|scope| {
-                let signing = scope.spawn(|| sign(&raw, session));
-                gate.wait_for(before + 1);
-                assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+            assert_eq!(module.initialize(), CKR_OK);
+            let session = module.session();
+            let login = || assert_eq!(session.login_as(CKU_USER, pin.as_bytes()), CKR_OK);
+            login();
+            assert_eq!(sign_init(session), CKR_OK);
+            let before = traffic(&requests()).signatures;
+            let wait = || gate.wait_for(before + 1);
+            let log_out = || {
+                assert_eq!(session.logout(), CKR_OK);
                 gate.open();
-                assert_eq!(signing.join().unwrap(), CKR_OK);
-                gate.close();
-            });
-            assert_eq!(posts(), before + 1);
+            };
+            let (rv, _) = ended(|| sign(session), wait, log_out);
+            assert_eq!(rv, CKR_OK);
+            assert_eq!(traffic(&requests()).signatures, before + 1);
             // The operation was that user's.
-            assert_eq!(sign(&raw, session), CKR_OPERATION_NOT_INITIALIZED);
-            let last_connection = || service.requests().pop().unwrap().connection;
-            let out = last_connection();
-            assert_eq!(raw::login(&raw, session, pin), CKR_OK);
-            gate.open();
-            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+            let again = stage.see(|| sign(session)).value;
+            assert_eq!(again, CKR_OPERATION_NOT_INITIALIZED);
+            let connection = requests().pop().unwrap().connection;
+            login();
+            assert_eq!(sign_init(session), CKR_OK);
+            assert_eq!(sign(session), CKR_OK);
             gate.close();
             // A token of the configuration stays until C_Finalize.
-            assert_eq!(last_connection() == out, pin == "CONFIG");
-            assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
+            let is_same = requests().pop().unwrap().connection == connection;
+            assert_eq!(is_same, pin == "CONFIG");
+            assert_eq!(module.finalize(), CKR_OK);
         }
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
-}
-
-#[test]
-fn after_c_logout_a_message_that_is_out_is_signed_and_no_other() {
-    let child = || {
-        let (_service, gate) = held_service(SIGN);
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
-        let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-        let mut ecdsa = mechanism(CKM_ECDSA);
-        let begun = ck!(raw, C_MessageSignInit(session, &mut ecdsa, key));
-        assert_eq!(begun, CKR_OK);
-        thread::scope(|scope| {
-            let signing = scope.spawn(|| sign_message(&raw, session));
-            gate.wait_for(1);
-            assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
-            gate.open();
-            assert_eq!(signing.join().unwrap(), CKR_OK);
-        });
-        assert_eq!(sign_message(&raw, session), CKR_OPERATION_NOT_INITIALIZED);
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
-}
-
-#[test]
-fn c_logout_ends_a_retry_that_is_waiting() {
-    let child = || {
-        let rv = ended_by(Watch::Answer(b"HTTP/1.1 503"), |raw, session| {
-            assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
-        });
-        assert_eq!(rv, CKR_FUNCTION_CANCELED);
-    };
-    if let Some((service, _)) = in_child(test_name!(), busy_service, child) {
-        assert_eq!(traffic(&service.requests()).signatures, 1);
-    }
-}
-
-#[test]
-fn c_session_cancel_ends_a_message_that_waits_and_its_process() {
-    run_with_service(test_name!(), || {
-        let begin = |raw: &Raw, session, key| {
-            let mut ecdsa = mechanism(CKM_ECDSA);
-            ck!(raw, C_MessageSignInit(session, &mut ecdsa, key))
-        };
-        let rv = signing_ended_by(SIGNING_REQUEST, begin, sign_message, |raw, session| {
-            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_MESSAGE_SIGN)), CKR_OK);
-            let next = ck!(raw, C_SignMessageBegin(session, ptr::null_mut(), 0));
-            assert_eq!(next, CKR_OPERATION_NOT_INITIALIZED);
-        });
-        assert_eq!(rv, CKR_FUNCTION_CANCELED);
     });
 }
 
 #[test]
-fn c_session_cancel_ends_a_search_that_waits_and_the_next_one_finds() {
-    let child = || {
-        let (_service, gate) = held_service(LIST);
-        let raw = Raw::load();
-        assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
-        let mut session = 0;
-        let flags = CKF_SERIAL_SESSION;
-        let opened = ck!(
-            raw,
-            C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-        );
-        assert_eq!(opened, CKR_OK);
-        let search = || ck!(raw, C_FindObjectsInit(session, ptr::null_mut(), 0));
-        thread::scope(|scope| {
-            let searching = scope.spawn(|| (search(), Instant::now()));
-            gate.wait_for(1);
-            let ended = Instant::now();
-            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_FIND_OBJECTS)), CKR_OK);
-            let (rv, returned) = searching.join().unwrap();
-            assert_eq!(rv, CKR_FUNCTION_CANCELED);
-            let took = returned.saturating_duration_since(ended);
-            assert!(took < PROMPT, "{took:?}");
-        });
-        gate.open();
-        let final_call = ck!(raw, C_FindObjectsFinal(session));
-        assert_eq!(final_call, CKR_OPERATION_NOT_INITIALIZED);
-        raw::object(&raw, session, CKO_PUBLIC_KEY, "demo/p-256");
-    };
-    if let Some(((), run)) = in_child(test_name!(), || ((), Vec::new()), child) {
-        run.assert_one_line(&["C_FindObjectsFinal", "CKR_OPERATION_NOT_INITIALIZED"]);
-    }
-}
-
-#[test]
-fn closing_the_session_ends_a_retry_that_is_waiting() {
-    let child = || {
-        let rv = ended_by(Watch::Answer(b"HTTP/1.1 503"), |raw, session| {
-            assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
-        });
-        assert_eq!(rv, CKR_SESSION_CLOSED);
-    };
-    in_child(test_name!(), busy_service, child);
-}
-
-#[test]
-fn the_next_signature_is_not_the_late_answer_to_a_call_that_was_ended() {
-    let child = || {
-        let (_service, gate) = held_service(SIGN);
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
-        let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-        let sign = |byte| {
-            let mut ecdsa = mechanism(CKM_ECDSA);
-            assert_eq!(ck!(raw, C_SignInit(session, &mut ecdsa, key)), CKR_OK);
-            let (mut digest, mut signature, mut length) = ([byte; 32], [0; 64], 64);
-            let (data, output) = (digest.as_mut_ptr(), signature.as_mut_ptr());
-            ck!(raw, C_Sign(session, data, 32, output, &mut length))
+fn c_logout_leaves_only_the_message_that_is_at_the_service() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let gate = Gate::new();
+        stage.service.inject(Fault::hold(SIGN, &gate)).unwrap();
+        let session = module.logged_in().unwrap();
+        assert_eq!(message_sign_init(session), CKR_OK);
+        let sign_message = || session.sign_message(&[7; 32], 64).rv;
+        let log_out = || {
+            assert_eq!(session.logout(), CKR_OK);
+            gate.open();
         };
-        thread::scope(|scope| {
-            let signing = scope.spawn(|| sign(1));
-            gate.wait_for(1);
-            assert_eq!(ck!(raw, C_SessionCancel(session, CKF_SIGN)), CKR_OK);
-            assert_eq!(signing.join().unwrap(), CKR_FUNCTION_CANCELED);
-        });
+        let (rv, _) = ended(sign_message, || gate.wait_for(1), log_out);
+        assert_eq!(rv, CKR_OK);
+        let next = stage.see(sign_message).value;
+        assert_eq!(next, CKR_OPERATION_NOT_INITIALIZED);
+    });
+}
+
+#[test]
+fn a_search_works_after_one_that_was_cancelled() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let gate = Gate::new();
+        stage.service.inject(Fault::hold(LIST, &gate)).unwrap();
+        assert_eq!(module.initialize(), CKR_OK);
+        let session = module.session();
+        let cancel = || assert_eq!(session.cancel(CKF_FIND_OBJECTS), CKR_OK);
+        let (rv, took) = ended(|| session.find_init(&[]), || gate.wait_for(1), cancel);
+        assert_eq!(rv, CKR_FUNCTION_CANCELED);
+        assert!(took < PROMPT, "{took:?}");
         gate.open();
-        // The module verifies what it returns, so an answer for the other digest would not do.
-        for byte in [2, 3] {
-            assert_eq!(sign(byte), CKR_OK);
-        }
-    };
-    if let Some(((), run)) = in_child(test_name!(), || ((), Vec::new()), child) {
-        run.assert_silent();
-    }
+        let ended = stage.see(|| session.find_final());
+        assert_eq!(ended.value, CKR_OPERATION_NOT_INITIALIZED);
+        assert_lines(&ended.lines, &["CKR_OPERATION_NOT_INITIALIZED"]);
+        session.public("demo/p-256");
+    });
+}
+
+#[test]
+fn a_late_response_is_not_the_next_signature() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let gate = Gate::new();
+        let hold = Fault::hold(SIGN, &gate).always();
+        stage.service.inject(hold).unwrap();
+        let session = module.logged_in().unwrap();
+        let sign = |byte| {
+            assert_eq!(sign_init(session), CKR_OK);
+            session.sign_into(&[byte; 32], 64).rv
+        };
+        let cancel = || assert_eq!(session.cancel(CKF_SIGN), CKR_OK);
+        let (rv, _) = ended(|| sign(1), || gate.wait_for(1), cancel);
+        assert_eq!(rv, CKR_FUNCTION_CANCELED);
+        gate.open();
+        // The module verifies what it returns, so a signature of the other digest would not do.
+        assert_eq!([2, 3].map(sign), [CKR_OK; 2]);
+    });
 }

@@ -9,110 +9,102 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use common::{Run, Traffic, environment, in_child, initialized, logged_in, options, traffic};
-use cryptoki::error::Error;
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, ObjectClass};
-use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service};
+use common::{LIST, ONE_ATTEMPT, SIGN, SIGN_HASH, assert_lines, on_stage, options, with_policies};
+use cryptoki_sys::*;
+use pkcs11_test::harness::{Module, Rv, Seen, Stage, ulong};
+use pkcs11_test::{Effect, Fault, Options, Service};
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// What the child signs with.
-const KEY: &str = "SIGNPATH_TEST_KEY";
-
-/// Set where the child looks at all keys instead of searching for one.
-const LISTS_ALL: &str = "SIGNPATH_TEST_LISTS_ALL";
-
-/// A service and an empty cache folder.
-struct Bench {
-    service: Service,
+/// A service, an empty cache folder, and a module that is initialized for each run.
+struct Bench<'a> {
+    stage: &'a mut Stage,
+    module: &'a Module,
     folder: TempDir,
-    /// How many requests have been looked at.
-    seen: usize,
 }
 
-impl Bench {
-    fn new() -> Self {
-        Self::with(common::service())
+/// How a run looks for its key.
+#[derive(Debug, Clone, Copy)]
+enum Search {
+    /// By its CKA_ID.
+    One,
+    /// Among all private keys.
+    All,
+}
+use Search::{All, One};
+
+/// What came of a run. [`None`]: there is no such key.
+type Outcome = Option<Rv>;
+
+const SIGNED: Outcome = Some(Rv(CKR_OK));
+
+fn with_cache(test: &str, options: impl FnOnce() -> Options, act: impl FnOnce(&mut Bench)) {
+    let more = [("SIGNPATH_POLICY_CACHE_SECONDS", "3600"), ONE_ATTEMPT];
+    on_stage(test, options, &more, |stage, module| {
+        let folder = tempfile::tempdir().unwrap();
+        stage.set("XDG_CACHE_HOME", folder.path().to_str().unwrap());
+        let mut bench = Bench {
+            stage,
+            module,
+            folder,
+        };
+        act(&mut bench);
+    });
+}
+
+impl Bench<'_> {
+    /// A run of a tool that logs in, looks for a key and signs.
+    fn run(&self, key: &str, search: Search) -> Seen<Outcome> {
+        self.stage.see(|| {
+            let session = self.module.logged_in().unwrap();
+            let class = (CKA_CLASS, ulong(CKO_PRIVATE_KEY));
+            let id = (CKA_ID, key.into());
+            let found = match search {
+                One => session.find(&[class, id]),
+                All => session.find(&[class]).map(|mut keys| {
+                    keys.retain(|found| session.attribute(*found, CKA_ID).unwrap() == id.1);
+                    keys
+                }),
+            };
+            let outcome = found.map(|keys| {
+                let key = *keys.first()?;
+                assert_eq!(session.sign_init(CKM_ECDSA, key), CKR_OK);
+                Some(session.sign_into(&[7; 32], 512).rv)
+            });
+            assert_eq!(self.module.finalize(), CKR_OK);
+            outcome.unwrap_or_else(Some)
+        })
     }
 
-    fn with(service: Service) -> Self {
-        Self {
-            service,
-            folder: tempfile::tempdir().unwrap(),
-            seen: 0,
+    /// A run that signs in silence after so many requests for the list.
+    fn sign(&self, key: &str, search: Search, lists: usize, what: &str) {
+        let run = self.run(key, search);
+        assert_eq!(run.value, SIGNED, "{what}");
+        assert_lines(&run.lines, &[]);
+        self.assert_asked(&run, lists, 1, what);
+    }
+
+    /// Runs with demo/p-256, of which only the first asks for the list.
+    fn sign_again(&self, what: &str) {
+        for lists in [1, 0] {
+            self.sign("demo/p-256", One, lists, what);
         }
     }
 
-    /// A run of a tool that logs in, looks for a key and signs; [`None`] in its child.
-    fn sign(&self, test: &str, more: &[(&str, &str)]) -> Option<Run> {
-        let prepare = || {
-            let folder = self.folder.path().to_str().unwrap();
-            let mut all = vec![
-                ("XDG_CACHE_HOME", folder),
-                ("SIGNPATH_POLICY_CACHE_SECONDS", "3600"),
-                // No second attempt.
-                ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2"),
-                (KEY, "demo/p-256"),
-            ];
-            all.extend(more);
-            ((), environment(&self.service, &all))
-        };
-        in_child(test, prepare, sign).map(|((), run)| run)
-    }
-
-    /// Lists asked for and signing requests since the last question.
-    fn traffic(&mut self) -> (usize, usize) {
-        let requests = self.service.requests();
-        let Traffic {
-            lists, signatures, ..
-        } = traffic(&requests[self.seen..]);
-        self.seen = requests.len();
-        (lists, signatures)
+    fn assert_asked(&self, run: &Seen<Outcome>, lists: usize, signatures: usize, what: &str) {
+        let count = |wanted| run.requests.iter().filter(|route| *route == wanted).count();
+        assert_eq!((count(LIST), count(SIGN)), (lists, signatures), "{what}");
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.folder.path().join("signpath-pkcs11")) else {
-            return Vec::new();
-        };
+        let entries = fs::read_dir(self.folder.path().join("signpath-pkcs11"));
+        let entries = entries.into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
-}
 
-/// In the child: says the return value, or that there is no such key.
-fn sign() {
-    let module = initialized();
-    let session = logged_in(&module);
-    let id = Attribute::Id(std::env::var(KEY).unwrap().into_bytes());
-    let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
-    let found = match std::env::var_os(LISTS_ALL) {
-        None => session.find_objects(&[class, id]),
-        Some(_) => session.find_objects(&[class]).map(|mut keys| {
-            keys.retain(|key| {
-                session.get_attributes(*key, &[AttributeType::Id]).unwrap() == [id.clone()]
-            });
-            keys
-        }),
-    };
-    let signed = found.and_then(|keys| match keys.first() {
-        None => Ok("no key".to_owned()),
-        Some(key) => session
-            .sign(&Mechanism::Ecdsa, *key, &[7; 32])
-            .map(|_| "signed".to_owned()),
-    });
-    let answer = match signed {
-        Ok(answer) => answer,
-        Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
-        Err(other) => other.to_string(),
-    };
-    println!("\nsaid: {answer}");
-}
-
-fn said(run: &Run) -> &str {
-    let said = run
-        .stdout
-        .lines()
-        .find_map(|line| line.strip_prefix("said: "));
-    said.unwrap()
+    fn fail(&self, route: &str, effect: Effect) {
+        self.stage.service.inject(Fault::on(route, effect)).unwrap();
+    }
 }
 
 fn mode(path: &Path) -> u32 {
@@ -120,64 +112,47 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn with_a_kept_list_a_run_is_one_request() {
-    let mut bench = Bench::new();
-    for expected in [(1, 1), (0, 1), (0, 1)] {
-        let Some(run) = bench.sign(test_name!(), &[]) else {
-            return;
+fn with_a_cached_list_a_run_is_one_request() {
+    with_cache(test_name!(), options, |bench| {
+        bench.sign_again("");
+        bench.sign("demo/p-256", One, 0, "a third time");
+        let [file] = &bench.files()[..] else {
+            panic!("{:?}", bench.files())
         };
-        assert_eq!(said(&run), "signed");
-        run.assert_silent();
-        assert_eq!(bench.traffic(), expected);
-    }
-    let [file] = &bench.files()[..] else {
-        panic!("{:?}", bench.files())
-    };
-    assert_eq!(mode(file), 0o600);
-    assert_eq!(mode(file.parent().unwrap()), 0o700);
-    let content = fs::read_to_string(file).unwrap();
-    let token = bench.service.token();
-    assert!(content.contains("demo") && !content.contains(token));
+        assert_eq!(mode(file), 0o600);
+        assert_eq!(mode(file.parent().unwrap()), 0o700);
+        let content = fs::read_to_string(file).unwrap();
+        let token = bench.stage.service.token();
+        assert!(content.contains("demo") && !content.contains(token));
+    });
 }
 
 #[test]
-fn without_the_setting_nothing_is_kept() {
-    let mut bench = Bench::new();
-    for _ in 0..2 {
-        if bench
-            .sign(test_name!(), &[("SIGNPATH_POLICY_CACHE_SECONDS", "0")])
-            .is_none()
-        {
-            return;
-        }
-        assert_eq!(bench.traffic(), (1, 1));
-    }
-    assert_eq!(bench.files(), Vec::<PathBuf>::new());
+fn without_the_setting_no_list_is_cached() {
+    with_cache(test_name!(), options, |bench| {
+        bench.stage.set("SIGNPATH_POLICY_CACHE_SECONDS", "0");
+        bench.sign("demo/p-256", One, 1, "first");
+        bench.sign("demo/p-256", One, 1, "second");
+        assert_eq!(bench.files(), Vec::<PathBuf>::new());
+    });
 }
 
 #[test]
-fn another_token_or_filter_does_not_find_the_list() {
-    let mut bench = Bench::new();
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    assert_eq!(bench.traffic(), (1, 1));
-    let filter = [
-        ("SIGNPATH_PROJECT_SLUG", "demo"),
-        ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256"),
-    ];
-    for expected in [(1, 1), (0, 1)] {
-        bench.sign(test_name!(), &filter).unwrap();
-        assert_eq!(bench.traffic(), expected);
-    }
-    assert_eq!(bench.files().len(), 2);
+fn another_filter_does_not_find_the_cached_list() {
+    with_cache(test_name!(), options, |bench| {
+        bench.sign("demo/p-256", One, 1, "no filter");
+        bench.stage.set("SIGNPATH_PROJECT_SLUG", "demo");
+        bench.stage.set("SIGNPATH_SIGNING_POLICY_SLUG", "p-256");
+        bench.sign_again("filter");
+        assert_eq!(bench.files().len(), 2);
+    });
 }
 
-/// Changes a kept list. Its first line is the SHA-256 of the rest, as `sha256sum` has it.
-fn rewrite(file: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+/// Changes a cached list. Its first line is the SHA-256 of the rest, as `sha256sum` has it.
+fn rewrite(file: &Path, change: impl FnOnce(&mut Value)) {
     let content = fs::read_to_string(file).unwrap();
     let (_, json) = content.split_once('\n').unwrap();
-    let mut list: serde_json::Value = serde_json::from_str(json).unwrap();
+    let mut list = serde_json::from_str(json).unwrap();
     change(&mut list);
     let json = list.to_string();
     fs::write(file, &json).unwrap();
@@ -188,7 +163,7 @@ fn rewrite(file: &Path, change: impl FnOnce(&mut serde_json::Value)) {
 }
 
 #[test]
-fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
+fn a_damaged_old_or_foreign_list_is_replaced() {
     let damages: [fn(&Path); 9] = [
         |file| {
             let content = fs::read(file).unwrap();
@@ -207,213 +182,228 @@ fn a_list_that_cannot_be_relied_on_is_asked_for_again_and_replaced() {
         |file| rewrite(file, |list| list["signingPolicies"][0] = 1.into()),
         |file| fs::write(file, [0xff; 1000]).unwrap(),
     ];
-    let mut bench = Bench::new();
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    let file = bench.files()[0].clone();
-    bench.traffic();
-    for (index, damage) in damages.iter().enumerate() {
-        damage(&file);
-        for expected in [(1, 1), (0, 1)] {
-            bench.sign(test_name!(), &[]).unwrap().assert_silent();
-            assert_eq!(bench.traffic(), expected, "damage {index}");
+    with_cache(test_name!(), options, |bench| {
+        bench.sign("demo/p-256", One, 1, "new");
+        let file = bench.files()[0].clone();
+        for (index, damage) in damages.iter().enumerate() {
+            damage(&file);
+            bench.sign_again(&format!("damage {index}"));
+            assert_eq!(mode(&file), 0o600);
         }
-        assert_eq!(mode(&file), 0o600);
-    }
+    });
 }
 
-/// The base64 of a certificate of the key of a signing policy that expired in 2004.
-fn expired(policy: &str) -> String {
+/// Gives a signing policy in a list a certificate that expired in 2004.
+fn let_expire(list: &mut Value, policy: &str) {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template");
-    let dates =
-        "activation_date = \"2003-01-01 00:00:00\"\nexpiration_date = \"2004-01-01 00:00:00\"";
-    fs::write(&template, format!("cn = \"old\"\n{dates}\n")).unwrap();
-    let keys = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
+    let dates = ["activation_date = \"2003", "expiration_date = \"2004"];
+    let dates = dates
+        .map(|date| format!("{date}-01-01 00:00:00\"\n"))
+        .concat();
+    fs::write(&template, format!("cn = \"old\"\n{dates}")).unwrap();
+    let keys = options().state.join("keys/demo");
     let output = Command::new("certtool")
         .args(["--generate-self-signed", "--outder", "--template"])
-        .arg(&template)
-        .args(["--load-privkey", &format!("{keys}/{policy}.pem")])
+        .args([&template, Path::new("--load-privkey")])
+        .arg(keys.join(format!("{policy}.pem")))
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    BASE64_STANDARD.encode(output.stdout)
-}
-
-/// Gives a signing policy in a list an expired certificate.
-fn let_expire(list: &mut serde_json::Value, policy: &str) {
     let policies = list["signingPolicies"].as_array_mut().unwrap();
-    let of_policy = |entry: &&mut serde_json::Value| entry["signingPolicySlug"] == policy;
+    let of_policy = |entry: &&mut Value| entry["signingPolicySlug"] == policy;
     let entry = policies.iter_mut().find(of_policy).unwrap();
-    entry["certificateBytes"] = expired(policy).into();
+    entry["certificateBytes"] = BASE64_STANDARD.encode(output.stdout).into();
 }
 
 #[test]
-fn an_expired_certificate_matters_only_to_who_asks_for_its_policy() {
-    let mut bench = Bench::new();
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    let file = bench.files()[0].clone();
-    bench.traffic();
-    let all = (LISTS_ALL, "1");
-    let other = (KEY, "demo/p-384");
-    for (environment, lists) in [
-        (&[][..], [1, 0]),
-        (&[all], [1, 0]),
-        (&[other], [0, 0]),
-        (&[other, all], [0, 0]),
-    ] {
-        rewrite(&file, |list| let_expire(list, "p-256"));
-        for lists in lists {
-            let run = bench.sign(test_name!(), environment).unwrap();
-            assert_eq!(said(&run), "signed", "{environment:?}");
-            assert_eq!(bench.traffic(), (lists, 1), "{environment:?}");
-            // Who lists all has seen the old one before.
-            match environment == [all] && lists == 1 {
-                true => run.assert_one_line(&["demo/p-256", "expired", "run the tool again"]),
-                false => run.assert_silent(),
+fn an_expired_certificate_matters_only_to_users_of_its_policy() {
+    with_cache(test_name!(), options, |bench| {
+        bench.sign("demo/p-256", One, 1, "new");
+        let file = bench.files()[0].clone();
+        for (key, search, lists) in [
+            ("demo/p-256", One, [1, 0]),
+            ("demo/p-256", All, [1, 0]),
+            ("demo/p-384", One, [0, 0]),
+            ("demo/p-384", All, [0, 0]),
+        ] {
+            rewrite(&file, |list| let_expire(list, "p-256"));
+            for lists in lists {
+                let (run, what) = (bench.run(key, search), format!("{key}, {search:?}"));
+                assert_eq!(run.value, SIGNED, "{what}");
+                bench.assert_asked(&run, lists, 1, &what);
+                // Who lists all has seen the old one before.
+                match (search, lists) {
+                    (All, 1) => {
+                        assert_lines(&run.lines, &["demo/p-256 … expired … run the tool again"])
+                    }
+                    _ => assert_lines(&run.lines, &[]),
+                }
             }
         }
-    }
+    });
 }
 
 #[test]
-fn a_certificate_that_the_service_itself_shows_expired_costs_the_others_nothing() {
-    let mut bench = Bench::new();
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    let content = fs::read_to_string(&bench.files()[0]).unwrap();
-    let (_, list) = content.split_once('\n').unwrap();
-    let mut list = serde_json::from_str(list).unwrap();
-    let_expire(&mut list, "p-256");
-    let answer = Effect::answer(
-        200,
-        &[("Content-Type", "application/json")],
-        list.to_string(),
-    );
-    let fault = Fault::on(common::LIST, answer).always();
-    bench.service.inject(fault).unwrap();
-    bench.traffic();
-    let all = (LISTS_ALL, "1");
-    for (environment, lists) in [
-        (&[(KEY, "demo/p-999")][..], 1),
-        (&[(KEY, "demo/p-384")], 0),
-        (&[(KEY, "demo/p-384"), all], 0),
-        (&[], 1),
-        (&[all], 1),
-    ] {
-        let run = bench.sign(test_name!(), environment).unwrap();
-        let signatures = usize::from(said(&run) == "signed");
-        assert_eq!(bench.traffic(), (lists, signatures), "{environment:?}");
-        assert_eq!(run.lines().len(), 1 - signatures, "{environment:?}");
-    }
+fn an_expired_certificate_of_the_service_costs_the_others_nothing() {
+    with_cache(test_name!(), options, |bench| {
+        bench.sign("demo/p-256", One, 1, "new");
+        let content = fs::read_to_string(&bench.files()[0]).unwrap();
+        let mut list = serde_json::from_str(content.split_once('\n').unwrap().1).unwrap();
+        let_expire(&mut list, "p-256");
+        let json = [("Content-Type", "application/json")];
+        let answer = Fault::on(LIST, Effect::answer(200, &json, list.to_string()));
+        bench.stage.service.inject(answer.always()).unwrap();
+        for (key, search, lists, outcome) in [
+            ("demo/p-999", One, 1, None),
+            ("demo/p-384", One, 0, SIGNED),
+            ("demo/p-384", All, 0, SIGNED),
+            ("demo/p-256", One, 1, SIGNED),
+            ("demo/p-256", All, 1, SIGNED),
+        ] {
+            let (run, what) = (bench.run(key, search), format!("{key}, {search:?}"));
+            let signatures = usize::from(outcome.is_some());
+            assert_eq!(run.value, outcome, "{what}");
+            bench.assert_asked(&run, lists, signatures, &what);
+            assert_eq!(run.lines.len(), 1 - signatures, "{what}");
+        }
+    });
 }
 
 #[test]
-fn a_policy_that_is_not_in_the_kept_list_is_looked_for_in_the_services_own() {
+fn asks_the_service_for_a_policy_that_is_not_cached() {
     let one = r#"{"project": "demo", "policy": "p-256", "key": "p-256"}"#;
     let two = r#"{"project": "demo", "policy": "p-384", "key": "p-384"}"#;
-    let start = |listen, policies: &str| {
-        Service::start(Options {
+    let one_policy = || with_policies(&format!(r#"{{"policies": [{one}]}}"#));
+    with_cache(test_name!(), one_policy, |bench| {
+        bench.sign("demo/p-256", One, 1, "new");
+        let address = bench.stage.service.api_url().split('/').nth(2).unwrap();
+        let listen = address.parse().unwrap();
+        bench.stage.service.stop();
+        bench.stage.service = Service::start(Options {
             listen,
-            policies: PolicyFile::parse(&format!(r#"{{"policies": [{policies}]}}"#)).unwrap(),
-            ..options()
+            ..with_policies(&format!(r#"{{"policies": [{one}, {two}]}}"#))
         })
-        .unwrap()
-    };
-    let mut bench = Bench::with(start(([127, 0, 0, 1], 0).into(), one));
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    let url = bench.service.api_url().to_owned();
-    let address = url.trim_start_matches("http://").trim_end_matches("/Api");
-    bench.service.stop();
-    bench.service = start(address.parse().unwrap(), &format!("{one}, {two}"));
-    bench.seen = 0;
-    for expected in [(1, 1), (0, 1)] {
-        let run = bench.sign(test_name!(), &[(KEY, "demo/p-384")]).unwrap();
-        assert_eq!(said(&run), "signed");
-        run.assert_silent();
-        assert_eq!(bench.traffic(), expected);
-    }
-    // A name that nobody has costs one request in each run, and is said.
-    let run = bench.sign(test_name!(), &[(KEY, "demo/p-999")]).unwrap();
-    assert_eq!(said(&run), "no key");
-    run.assert_one_line(&[
-        "no signing policy \"demo/p-999\"",
-        "can sign with demo/p-256, demo/p-384",
-    ]);
-    assert_eq!(bench.traffic(), (1, 0));
+        .unwrap();
+        bench.sign("demo/p-384", One, 1, "the first time");
+        bench.sign("demo/p-384", One, 0, "the second time");
+        // A name that nobody has costs one request in each run, and is said.
+        let run = bench.run("demo/p-999", One);
+        assert_eq!(run.value, None);
+        let line = "no signing policy \"demo/p-999\" … can sign with demo/p-256, demo/p-384";
+        assert_lines(&run.lines, &[line]);
+        bench.assert_asked(&run, 1, 0, "an unknown name");
+    });
 }
 
 #[test]
-fn a_user_whom_the_service_refuses_has_no_list_any_more() {
-    let mut bench = Bench::new();
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    assert_eq!(bench.traffic(), (1, 1));
-    assert_eq!(bench.files().len(), 1);
-    let refusal = Fault::on(common::LIST, Effect::status(401));
-    bench.service.inject(refusal).unwrap();
-    // A name that is not in the list leads to the service.
-    let run = bench.sign(test_name!(), &[(KEY, "demo/p-999")]).unwrap();
-    assert_eq!(said(&run), "ArgumentsBad");
-    run.assert_one_line(&["401 Unauthorized", "CKR_ARGUMENTS_BAD"]);
-    assert_eq!(bench.files(), Vec::<PathBuf>::new());
+fn a_refused_user_has_no_cached_list_any_more() {
+    with_cache(test_name!(), options, |bench| {
+        bench.sign("demo/p-256", One, 1, "new");
+        assert_eq!(bench.files().len(), 1);
+        bench.fail(LIST, Effect::status(401));
+        // A name that is not in the list leads to the service.
+        let run = bench.run("demo/p-999", One);
+        assert_eq!(run.value, Some(Rv(CKR_ARGUMENTS_BAD)));
+        assert_lines(&run.lines, &["401 Unauthorized … CKR_ARGUMENTS_BAD"]);
+        assert_eq!(bench.files(), Vec::<PathBuf>::new());
+    });
 }
 
 #[test]
-fn a_refusal_or_a_signature_of_another_key_makes_the_next_run_ask_again() {
-    let cases = [
-        (Effect::problem(400, &["No."]), "ArgumentsBad", false),
-        (Effect::status(401), "ArgumentsBad", false),
-        (Effect::status(403), "ArgumentsBad", false),
-        (Effect::problem(404, &["No."]), "ArgumentsBad", false),
-        (Effect::WrongSignature, "DeviceError", false),
-        (Effect::status(503), "FunctionFailed", true),
-        (Effect::Close, "FunctionFailed", true),
-    ];
-    let mut bench = Bench::new();
-    let Some(_) = bench.sign(test_name!(), &[]) else {
-        return;
+fn asks_again_after_a_refused_or_wrong_signature() {
+    with_cache(test_name!(), options, |bench| {
+        bench.sign("demo/p-256", One, 1, "new");
+        for (effect, code, is_kept) in [
+            (Effect::problem(400, &["No."]), CKR_ARGUMENTS_BAD, false),
+            (Effect::status(401), CKR_ARGUMENTS_BAD, false),
+            (Effect::status(403), CKR_ARGUMENTS_BAD, false),
+            (Effect::problem(404, &["No."]), CKR_ARGUMENTS_BAD, false),
+            (Effect::WrongSignature, CKR_DEVICE_ERROR, false),
+            (Effect::status(503), CKR_FUNCTION_FAILED, true),
+            (Effect::Close, CKR_FUNCTION_FAILED, true),
+        ] {
+            let what = format!("{effect:?}");
+            bench.fail(SIGN, effect);
+            let run = bench.run("demo/p-256", One);
+            assert_eq!(run.value, Some(Rv(code)), "{what}");
+            bench.assert_asked(&run, 0, 1, &what);
+            assert_eq!(bench.files().len(), usize::from(is_kept), "{what}");
+            bench.sign("demo/p-256", One, usize::from(!is_kept), &what);
+        }
+    });
+}
+
+/// What happens before a run.
+enum Before {
+    Nothing,
+    /// The file with the route changes.
+    File(fn(&Path)),
+    /// The service has the other route only.
+    OtherRoute,
+}
+use Before::{File, Nothing, OtherRoute};
+
+#[test]
+fn the_signing_route_is_cached_as_long_as_the_list() {
+    let routes: [(Before, &str, &[&str]); 9] = table! {
+        (Nothing, "3600", &[SIGN, SIGN_HASH]),
+        (Nothing, "3600", &[SIGN_HASH]),
+        (File(|file| rewrite(file, |route| route["time"] = 1.into())), "3600", &[SIGN, SIGN_HASH]),
+        (Nothing, "3600", &[SIGN_HASH]),
+        (Nothing, "0", &[SIGN, SIGN_HASH]),
+        (File(|file| fs::write(file, "damaged").unwrap()), "3600", &[SIGN, SIGN_HASH]),
+        (File(|file| fs::set_permissions(file, Permissions::from_mode(0o622)).unwrap()), "3600", &[SIGN, SIGN_HASH]),
+        (OtherRoute, "3600", &[SIGN_HASH, SIGN]),
+        (Nothing, "3600", &[SIGN]),
     };
-    bench.traffic();
-    for (effect, code, is_kept) in cases {
-        bench
-            .service
-            .inject(Fault::on(common::SIGN, effect.clone()))
-            .unwrap();
-        let run = bench.sign(test_name!(), &[]).unwrap();
-        assert_eq!(said(&run), code, "{effect:?}");
-        assert_eq!(bench.traffic(), (0, 1), "{effect:?}");
-        assert_eq!(bench.files().len(), usize::from(is_kept), "{effect:?}");
-        let run = bench.sign(test_name!(), &[]).unwrap();
-        assert_eq!(said(&run), "signed");
-        assert_eq!(bench.traffic(), (usize::from(!is_kept), 1), "{effect:?}");
-    }
+    with_cache(test_name!(), options, |bench| {
+        bench.stage.service.inject(Fault::gone(SIGN, 404)).unwrap();
+        let file = |bench: &Bench| {
+            let mut files = bench.files().into_iter();
+            files.find(|file| file.extension().is_some_and(|name| name == "sign-hash"))
+        };
+        for (number, (before, seconds, expected)) in routes.into_iter().enumerate() {
+            match before {
+                Nothing => {}
+                File(change) => change(&file(bench).unwrap()),
+                OtherRoute => {
+                    bench.stage.service.heal();
+                    bench
+                        .stage
+                        .service
+                        .inject(Fault::gone(SIGN_HASH, 404))
+                        .unwrap();
+                }
+            }
+            bench.stage.set("SIGNPATH_POLICY_CACHE_SECONDS", seconds);
+            let mut run = bench.run("demo/p-256", One);
+            assert_eq!(run.value, SIGNED);
+            assert_lines(&run.lines, &[]);
+            run.requests.retain(|route| route != LIST);
+            assert_eq!(run.requests, expected, "run {number}");
+        }
+        assert_eq!(file(bench), None);
+    });
 }
 
 #[test]
-fn a_folder_that_cannot_be_used_costs_a_warning_and_nothing_else() {
-    let mut bench = Bench::new();
-    let taken = bench.folder.path().join("signpath-pkcs11");
-    fs::write(&taken, "a file").unwrap();
-    let Some(run) = bench.sign(test_name!(), &[]) else {
-        return;
-    };
-    assert_eq!(said(&run), "signed");
-    run.assert_one_line(&["warning", "cannot write the cached list", "signpath-pkcs11"]);
-    assert_eq!(bench.traffic(), (1, 1));
-
-    fs::remove_file(&taken).unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    symlink(elsewhere.path(), &taken).unwrap();
-    let run = bench.sign(test_name!(), &[]).unwrap();
-    assert_eq!(said(&run), "signed");
-    run.assert_one_line(&["warning", "cannot write the cached list", "symbolic link"]);
-    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+fn a_cache_folder_that_cannot_be_used_costs_a_warning() {
+    with_cache(test_name!(), options, |bench| {
+        let taken = bench.folder.path().join("signpath-pkcs11");
+        let elsewhere = tempfile::tempdir().unwrap();
+        for reason in ["signpath-pkcs11", "symbolic link"] {
+            let _ = fs::remove_file(&taken);
+            match reason {
+                "symbolic link" => symlink(elsewhere.path(), &taken).unwrap(),
+                _ => fs::write(&taken, "a file").unwrap(),
+            }
+            let run = bench.run("demo/p-256", One);
+            assert_eq!(run.value, SIGNED);
+            let line = format!("warning … cannot write the cached list … {reason}");
+            assert_lines(&run.lines, &[&line]);
+            bench.assert_asked(&run, 1, 1, reason);
+        }
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    });
 }

@@ -5,18 +5,18 @@ mod common;
 use std::ffi::CString;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use std::ptr::null_mut;
 use std::{fs, io, thread};
 
 use common::programs::free_address;
-use common::raw::{Raw, ck, search};
-use common::{Run, child_command, in_child, module_path, said, say};
+use common::{NOTHING, Run, child_command, in_child, load, module_path, said, say};
 use cryptoki_sys::*;
+use pkcs11_test::harness::ulong;
 
 /// Where the child listens, and every variable of the caller's leads.
 const LISTENER: &str = "TEST_LISTENER";
@@ -36,48 +36,33 @@ struct Privilege {
     caller: u32,
 }
 
-const PRIVILEGES: [Privilege; 3] = [
-    Privilege {
-        name: "set-user-ID",
-        give: |program| {
-            chown(program, Some(NOBODY), None)?;
-            fs::set_permissions(program, fs::Permissions::from_mode(0o4755))
-        },
-        caller: 0,
-    },
-    Privilege {
-        name: "set-group-ID",
-        give: |program| {
-            chown(program, None, Some(NOBODY))?;
-            fs::set_permissions(program, fs::Permissions::from_mode(0o2755))
-        },
-        caller: 0,
-    },
-    Privilege {
-        name: "file capabilities",
-        give: |program| {
-            let path = CString::new(program.to_str().unwrap()).unwrap();
-            let (name, flags) = (c"security.capability", 0);
-            // struct vfs_cap_data of linux/capability.h: revision 2 with the effective bit, and
-            // CAP_NET_BIND_SERVICE permitted.
-            let words: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
-            let value = words.map(u32::to_le_bytes).concat();
-            // SAFETY: the pointers are to texts that end with NUL, and to a value of that length.
-            let set = unsafe {
-                let value = (value.as_ptr().cast(), value.len());
-                libc::setxattr(path.as_ptr(), name.as_ptr(), value.0, value.1, flags)
-            };
-            match set {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            }
-        },
-        caller: NOBODY,
-    },
-];
+const PRIVILEGES: [Privilege; 3] = table! {
+    Privilege { name: "set-user-ID", give: |program| owned(program, Some(NOBODY), None, 0o4755), caller: 0 },
+    Privilege { name: "set-group-ID", give: |program| owned(program, None, Some(NOBODY), 0o2755), caller: 0 },
+    Privilege { name: "file capabilities", give: bind_low_ports, caller: NOBODY },
+};
+
+fn owned(program: &Path, user: Option<u32>, group: Option<u32>, mode: u32) -> io::Result<()> {
+    chown(program, user, group)?;
+    fs::set_permissions(program, fs::Permissions::from_mode(mode))
+}
+
+fn bind_low_ports(program: &Path) -> io::Result<()> {
+    let path = CString::new(program.to_str().unwrap()).unwrap();
+    // struct vfs_cap_data of linux/capability.h: revision 2 with the effective bit, and
+    // CAP_NET_BIND_SERVICE permitted.
+    let words: [u32; 5] = [0x0200_0001, 1 << 10, 0, 0, 0];
+    let value = words.map(u32::to_le_bytes).concat();
+    // SAFETY: the pointers are to texts that end with NUL, and to a value of that length.
+    let set = unsafe {
+        let (name, start) = (c"security.capability".as_ptr(), value.as_ptr().cast());
+        libc::setxattr(path.as_ptr(), name, start, value.len(), 0)
+    };
+    checked(set).map(drop)
+}
 
 #[test]
-fn no_variable_of_the_caller_counts_in_a_privileged_process() {
+fn a_privileged_program_ignores_the_environment() {
     let test = test_name!();
     if std::env::var_os(LISTENER).is_some() {
         in_child(test, || ((), Vec::new()), child);
@@ -197,31 +182,19 @@ fn child() {
     }
     let listener = TcpListener::bind(std::env::var(LISTENER).unwrap()).unwrap();
     listener.set_nonblocking(true).unwrap();
-    let raw = Raw::load();
-    assert_eq!(ck!(&raw, C_Initialize(null_mut())), CKR_OK);
-    let mut session = 0;
-    let flags = CKF_SERIAL_SESSION;
-    let opened = ck!(
-        &raw,
-        C_OpenSession(1, flags, null_mut(), None, &mut session)
-    );
-    assert_eq!(opened, CKR_OK);
-    let key = CKO_PRIVATE_KEY.to_ne_bytes().to_vec();
-    assert!(search(&raw, session, &[(CKA_CLASS, key)]).is_empty());
-    let login = |pin: &str| {
-        let length = pin.len() as CK_ULONG;
-        ck!(
-            &raw,
-            C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), length)
-        )
-    };
-    assert_eq!(login("CONFIG"), CKR_PIN_INCORRECT);
+    let module = load();
+    assert_eq!(module.initialize(), CKR_OK);
+    let session = module.session();
+    let keys = session.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))]);
+    assert_eq!(keys.unwrap(), NOTHING);
+    assert_eq!(session.login(), CKR_PIN_INCORRECT);
     if std::env::var_os(IS_ALONE).is_some() {
         thread::scope(|scope| {
             let stderr = Stderr::taken();
-            let login = scope.spawn(|| login("c3e1b8f0-5d2a-4a3c-9a51-000000000000:t0ken"));
+            let pin = b"c3e1b8f0-5d2a-4a3c-9a51-000000000000:t0ken";
+            let login = scope.spawn(|| session.login_as(CKU_USER, pin));
             stderr.give_back_after("https://app.signpath.io/Api");
-            assert_eq!(ck!(&raw, C_CloseSession(session)), CKR_OK);
+            assert_eq!(session.close(), CKR_OK);
             assert_eq!(login.join().unwrap(), CKR_SESSION_CLOSED);
         });
     }
@@ -231,29 +204,18 @@ fn child() {
 
 /// The lines that this process writes to stderr.
 struct Stderr {
-    lines: BufReader<fs::File>,
+    lines: BufReader<UnixStream>,
     original: OwnedFd,
 }
 
 impl Stderr {
     fn taken() -> Self {
-        let mut ends = [0; 2];
-        // SAFETY: `ends` has room for both descriptors; those that are owned are new and open.
-        let (read, write, original) = unsafe {
-            assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
-            let original = libc::dup(2);
-            (
-                fs::File::from_raw_fd(ends[0]),
-                OwnedFd::from_raw_fd(ends[1]),
-                OwnedFd::from_raw_fd(original),
-            )
-        };
+        let (read, write) = UnixStream::pair().unwrap();
+        let original = io::stderr().as_fd().try_clone_to_owned().unwrap();
         // SAFETY: both are open.
         assert_eq!(unsafe { libc::dup2(write.as_raw_fd(), 2) }, 2);
-        Self {
-            lines: BufReader::new(read),
-            original,
-        }
+        let lines = BufReader::new(read);
+        Self { lines, original }
     }
 
     /// Passes lines on until one has this part.

@@ -2,59 +2,38 @@
 
 mod common;
 
-use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::fork::fork;
-use common::raw::{self, Raw, ck};
-use common::{done, environment, in_child, options, traffic};
+use common::{child_of, done, load, log_in_and_sign, module_path, sign, tls_service, traffic};
 use cryptoki_sys::*;
-use pkcs11_test::{Options, Service};
+use pkcs11_test::harness::{Module, Session, null};
+use pkcs11_test::{Service, TlsOptions};
 
 /// Runs `child` against a service with TLS, whose connections a fork or an exit must not disturb.
-fn with_service(test: &str, child: impl FnOnce()) -> Option<Service> {
-    let prepare = || {
-        let service = Service::start(Options {
-            tls: true,
-            ..options()
-        })
-        .unwrap();
-        let environment = environment(&service, &[]);
-        (service, environment)
-    };
-    let (service, run) = in_child(test, prepare, child)?;
+fn with_service(test: &str, child: impl FnOnce(Module)) -> Option<Service> {
+    let start = || tls_service(TlsOptions::default());
+    let child = || child(load());
+    let (service, run) = child_of(test, start, &[], child)?;
     run.assert_silent();
     Some(service)
 }
 
-/// Signs with demo/p-256; the return value of C_Sign.
-fn sign(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
-    raw::sign(raw, session, "demo/p-256")
-}
-
 #[test]
-fn a_forked_child_starts_afresh_and_the_parent_goes_on_over_its_connection() {
-    let child = || {
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
-        assert_eq!(sign(&raw, session), CKR_OK);
+fn a_forked_child_starts_afresh_and_its_parent_goes_on() {
+    let child = |module: Module| {
+        let session = log_in_and_sign(&module);
         fork(|| {
-            let mut info = CK_SESSION_INFO::default();
-            let before = ck!(raw, C_GetSessionInfo(session, &mut info));
+            let before = session.info().unwrap_err();
             assert_eq!(before, CKR_CRYPTOKI_NOT_INITIALIZED);
-            let finalized = ck!(raw, C_Finalize(ptr::null_mut()));
-            assert_eq!(finalized, CKR_CRYPTOKI_NOT_INITIALIZED);
-            let session = raw::logged_in(&raw);
-            assert_eq!(sign(&raw, session), CKR_OK);
-            fork(|| {
-                let session = raw::logged_in(&raw);
-                assert_eq!(sign(&raw, session), CKR_OK);
-            });
-            assert_eq!(sign(&raw, session), CKR_OK);
-            assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
+            assert_eq!(module.finalize(), CKR_CRYPTOKI_NOT_INITIALIZED);
+            let session = log_in_and_sign(&module);
+            fork(|| _ = log_in_and_sign(&module));
+            assert_eq!(sign(session), CKR_OK);
+            assert_eq!(module.finalize(), CKR_OK);
         });
-        assert_eq!(sign(&raw, session), CKR_OK);
+        assert_eq!(sign(session), CKR_OK);
     };
     let Some(service) = with_service(test_name!(), child) else {
         return;
@@ -65,122 +44,89 @@ fn a_forked_child_starts_afresh_and_the_parent_goes_on_over_its_connection() {
 }
 
 #[test]
-fn a_child_forked_while_other_threads_sign_can_sign_too() {
-    let child = || {
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
+fn a_child_forked_while_threads_sign_can_sign() {
+    with_service(test_name!(), |module| {
+        let session = log_in_and_sign(&module);
         let go_on = AtomicBool::new(true);
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    let raw = Raw::load();
-                    let mut session = 0;
-                    let flags = CKF_SERIAL_SESSION;
-                    let open = ck!(
-                        raw,
-                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-                    );
-                    assert_eq!(open, CKR_OK);
+                    let session = module.session();
                     while go_on.load(Ordering::Relaxed) {
-                        assert_eq!(sign(&raw, session), CKR_OK);
+                        assert_eq!(sign(session), CKR_OK);
                     }
                 });
             }
             for _ in 0..10 {
-                fork(|| {
-                    let session = raw::logged_in(&raw);
-                    assert_eq!(sign(&raw, session), CKR_OK);
-                });
+                fork(|| _ = log_in_and_sign(&module));
             }
             go_on.store(false, Ordering::Relaxed);
         });
-        assert_eq!(sign(&raw, session), CKR_OK);
-    };
-    with_service(test_name!(), child);
+        assert_eq!(sign(session), CKR_OK);
+    });
 }
 
 #[test]
-fn a_process_that_exits_without_c_finalize_exits_well() {
-    let child = || {
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
-        assert_eq!(sign(&raw, session), CKR_OK);
+fn a_process_exits_well_without_c_finalize() {
+    with_service(test_name!(), |module| {
+        log_in_and_sign(&module);
         done();
         std::process::exit(0);
-    };
-    with_service(test_name!(), child);
+    });
 }
 
 #[test]
 fn the_library_can_be_unloaded_with_and_without_c_finalize() {
-    let child = || {
-        for finalize in [true, false] {
-            let raw = Raw::load();
-            let session = raw::logged_in(&raw);
-            assert_eq!(sign(&raw, session), CKR_OK);
-            if finalize {
-                assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
-            }
-            drop(raw);
-        }
-    };
-    with_service(test_name!(), child);
+    with_service(test_name!(), |module| {
+        log_in_and_sign(&module);
+        assert_eq!(module.finalize(), CKR_OK);
+        drop(module);
+        let module = load();
+        log_in_and_sign(&module);
+        drop(module);
+    });
 }
 
 #[test]
-fn a_library_that_is_unloaded_stays_mapped_for_a_thread_that_may_still_be_in_it() {
-    let child = || {
-        drop(Raw::load());
-        let path = common::module_path().canonicalize().unwrap();
+fn an_unloaded_library_stays_mapped_for_threads_in_it() {
+    with_service(test_name!(), |module| {
+        drop(module);
+        let path = module_path().canonicalize().unwrap();
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         assert!(maps.contains(path.to_str().unwrap()), "{maps}");
-    };
-    with_service(test_name!(), child);
+    });
 }
 
 #[test]
-fn c_initialize_after_c_finalize_starts_afresh_and_leaks_no_descriptors() {
-    let child = || {
-        let raw = Raw::load();
-        let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let mut open = Vec::new();
-        for _ in 0..3 {
-            let session = raw::logged_in(&raw);
-            assert_eq!(sign(&raw, session), CKR_OK);
-            assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
-            assert_eq!(
-                sign_init_without_module(&raw, session),
-                CKR_CRYPTOKI_NOT_INITIALIZED
-            );
-            open.push(descriptors());
-        }
+fn c_initialize_after_c_finalize_leaks_no_descriptors() {
+    with_service(test_name!(), |module| {
+        let open = [(); 3].map(|()| {
+            let session = log_in_and_sign(&module);
+            assert_eq!(module.finalize(), CKR_OK);
+            let init = session.sign_init(CKM_ECDSA, 1);
+            assert_eq!(init, CKR_CRYPTOKI_NOT_INITIALIZED);
+            std::fs::read_dir("/proc/self/fd").unwrap().count()
+        });
         assert_eq!(open[0], open[2], "{open:?}");
-    };
-    with_service(test_name!(), child);
+    });
 }
 
-fn sign_init_without_module(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
-    let mut mechanism = raw::mechanism(CKM_ECDSA);
-    ck!(raw, C_SignInit(session, &mut mechanism, 1))
-}
+/// What an exit handler finds: the module and a session.
+static AT_EXIT: OnceLock<(&Module, CK_SESSION_HANDLE)> = OnceLock::new();
 
-/// What an exit handler finds: the module, a session, and whether anything went wrong.
-static AT_EXIT: OnceLock<(usize, CK_SESSION_HANDLE)> = OnceLock::new();
-
-/// What the OpenSSL provider does in its exit handler, and a search that needs the service, after
-/// the thread-local storage of this thread is gone.
+/// What the OpenSSL provider does in its exit handler, and a search that needs the service, after the thread-local storage of
+/// this thread is gone. The harness would want some.
 extern "C" fn at_exit() {
-    let Some((functions, session)) = AT_EXIT.get() else {
+    let Some((module, session)) = AT_EXIT.get() else {
         return;
     };
-    // SAFETY: the library is still loaded, because its `Raw` was leaked.
-    let functions = unsafe { &*(*functions as *const CK_FUNCTION_LIST_3_2) };
-    // SAFETY: as the standard demands.
+    let functions = &module.functions;
+    // SAFETY: as the standard demands; the library is still loaded, because its module was leaked.
     let codes = unsafe {
         [
-            functions.C_FindObjectsInit.unwrap()(*session, ptr::null_mut(), 0),
+            functions.C_FindObjectsInit.unwrap()(*session, null(), 0),
             functions.C_CloseSession.unwrap()(*session),
-            functions.C_Finalize.unwrap()(ptr::null_mut()),
+            functions.C_Finalize.unwrap()(null()),
         ]
     };
     if codes != [CKR_OK; 3] {
@@ -189,40 +135,27 @@ extern "C" fn at_exit() {
     }
 }
 
-#[test]
-fn an_exit_handler_may_close_sessions_and_finalize() {
-    let child = || {
-        let raw = Box::leak(Box::new(Raw::load()));
-        let session = raw::logged_in(raw);
-        assert_eq!(sign(raw, session), CKR_OK);
-        let functions = ptr::from_ref(raw.functions()) as usize;
-        AT_EXIT.set((functions, session)).unwrap();
-        // SAFETY: the handler has the signature that atexit wants, and does not unwind.
-        assert_eq!(unsafe { libc::atexit(at_exit) }, 0);
-        done();
-        std::process::exit(0);
-    };
-    with_service(test_name!(), child);
+/// Exits with that handler, after the application has opened a session.
+fn exit(module: Module, open: fn(&Module) -> Session<'_>) {
+    let module = Box::leak(Box::new(module));
+    let session = open(module).handle;
+    assert!(AT_EXIT.set((module, session)).is_ok());
+    // SAFETY: the handler has the signature that atexit wants, and does not unwind.
+    assert_eq!(unsafe { libc::atexit(at_exit) }, 0);
+    done();
+    std::process::exit(0);
 }
 
 #[test]
-fn an_exit_handler_may_even_be_the_first_to_ask_the_service() {
-    let child = || {
-        let raw = Box::leak(Box::new(Raw::load()));
-        let mut session = 0;
-        assert_eq!(ck!(raw, C_Initialize(ptr::null_mut())), CKR_OK);
-        let flags = CKF_SERIAL_SESSION;
-        let opened = ck!(
-            raw,
-            C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-        );
-        assert_eq!(opened, CKR_OK);
-        let functions = ptr::from_ref(raw.functions()) as usize;
-        AT_EXIT.set((functions, session)).unwrap();
-        // SAFETY: the handler has the signature that atexit wants, and does not unwind.
-        assert_eq!(unsafe { libc::atexit(at_exit) }, 0);
-        done();
-        std::process::exit(0);
-    };
-    with_service(test_name!(), child);
+fn an_exit_handler_may_close_sessions_and_finalize() {
+    with_service(test_name!(), |module| exit(module, log_in_and_sign));
+}
+
+#[test]
+fn an_exit_handler_may_be_the_first_to_ask_the_service() {
+    fn open(module: &Module) -> Session<'_> {
+        assert_eq!(module.initialize(), CKR_OK);
+        module.session()
+    }
+    with_service(test_name!(), |module| exit(module, open));
 }

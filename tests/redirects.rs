@@ -4,65 +4,47 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::{
-    LIST, SIGN, code, environment, in_child, initialized, private_key, said, say, service, slot,
-    traffic,
-};
-use cryptoki::mechanism::Mechanism;
-use cryptoki::session::UserType;
-use cryptoki::types::AuthPin;
+use common::{LIST, SIGN, on_stage, options};
+use cryptoki_sys::*;
 use pkcs11_test::{Effect, Fault};
 
-const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
-
 #[test]
-fn a_redirect_is_not_followed_to_another_origin_nor_to_the_same() {
-    let prepare = || {
-        let service = service();
+fn a_redirect_is_not_followed() {
+    on_stage(test_name!(), options, &[], |stage, module| {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         other.set_nonblocking(true).unwrap();
         let elsewhere = format!("http://{}/Api", other.local_addr().unwrap());
-        let same = format!("{}/elsewhere", service.api_url());
-        // The last one of each route is well.
+        let same = format!("{}/elsewhere", stage.service.api_url());
         for location in [&elsewhere, &same, "/Api/elsewhere"] {
-            for status in STATUSES {
+            for status in [301, 302, 303, 307, 308] {
                 for route in [LIST, SIGN] {
                     let redirect = Effect::redirect(status, location);
-                    service.inject(Fault::on(route, redirect)).unwrap();
+                    stage.service.inject(Fault::on(route, redirect)).unwrap();
+                }
+                let refused = stage.see(|| {
+                    assert_eq!(module.initialize(), CKR_OK);
+                    let session = module.session();
+                    let login = session.login();
+                    assert_eq!(session.login(), CKR_OK);
+                    let key = session.key("demo/p-256");
+                    let sign = || key.sign(CKM_ECDSA, &[7; 32]);
+                    let signed = sign().unwrap_err();
+                    sign().unwrap();
+                    assert_eq!(module.finalize(), CKR_OK);
+                    [login, signed]
+                });
+                assert_eq!(
+                    refused.value, [CKR_GENERAL_ERROR; 2],
+                    "{status} to {location}"
+                );
+                assert_eq!(refused.requests, [LIST, LIST, SIGN, SIGN]);
+                assert_eq!(refused.lines.len(), 2, "{:#?}", refused.lines);
+                for line in refused.lines {
+                    assert!(line.contains("the API token must not be sent to"), "{line}");
                 }
             }
         }
-        let environment = environment(&service, &[]);
-        ((service, other), environment)
-    };
-    let child = || {
-        let module = initialized();
-        let session = module.open_ro_session(slot(&module)).unwrap();
-        let pin = AuthPin::new("CONFIG".into());
-        let login = || session.login(UserType::User, Some(&pin));
-        for _ in 0..3 * STATUSES.len() {
-            say(&code(login()));
-        }
-        login().unwrap();
-        let key = private_key(&session, "demo/p-256");
-        let sign = || session.sign(&Mechanism::Ecdsa, key, &[7; 32]);
-        for _ in 0..3 * STATUSES.len() {
-            say(&code(sign()));
-        }
-        sign().unwrap();
-    };
-    let Some(((service, other), run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    let redirects = 3 * STATUSES.len();
-    assert_eq!(said(&run.stdout), vec!["CKR_GENERAL_ERROR"; 2 * redirects]);
-    let nobody = other.accept().unwrap_err();
-    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{nobody}");
-    // Any other route would not be counted, but panic.
-    let traffic = traffic(&service.requests());
-    assert_eq!(traffic.lists, redirects + 1);
-    assert_eq!(traffic.signatures, redirects + 1);
-    for line in run.lines() {
-        assert!(line.contains("the API token must not be sent to"), "{line}");
-    }
+        let nobody = other.accept().unwrap_err();
+        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{nobody}");
+    });
 }

@@ -5,15 +5,15 @@
 
 mod common;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
-use std::ptr::null_mut;
+use std::path::Path;
 
-use common::raw::{Raw, ck, object};
-use common::{in_child, options, service, traffic};
+use common::{Run, another_machine, environment, in_child, load, service, tls_service, traffic};
 use cryptoki_sys::*;
-use pkcs11_test::{Options, Service};
+use pkcs11_test::harness::{Module, Session};
+use pkcs11_test::{Service, TlsOptions, call};
 use zeroize::Zeroizing;
 
 /// Holds the secret backwards, so that the environment is no place where it is found.
@@ -22,8 +22,11 @@ const BACKWARDS: &str = "SIGNPATH_TEST_BACKWARDS";
 /// What comes before the secret in the PIN.
 const PIN_PREFIX: &str = "SIGNPATH_TEST_PIN_PREFIX";
 
-fn backwards(secret: &str) -> String {
-    secret.chars().rev().collect()
+const CONFIG_FILE: &str = "SIGNPATH_CONFIG_FILE";
+const API_TOKEN: &str = "SIGNPATH_API_TOKEN";
+
+fn backwards(secret: &str) -> (&'static str, String) {
+    (BACKWARDS, secret.chars().rev().collect())
 }
 
 /// How often the secret of [`BACKWARDS`] is in the writable memory of this process.
@@ -37,14 +40,11 @@ fn occurrences() -> usize {
     let mut found = 0;
     // Large enough to be mapped for itself: what was given back shall not be overwritten here.
     let mut maps = String::with_capacity(1 << 20);
-    File::open("/proc/self/maps")
-        .unwrap()
-        .read_to_string(&mut maps)
-        .unwrap();
+    let mut file = File::open("/proc/self/maps").unwrap();
+    file.read_to_string(&mut maps).unwrap();
     for line in maps.lines() {
-        let mut columns = line.split_whitespace();
-        let range = columns.next().unwrap();
-        if !columns.next().unwrap().starts_with("rw") {
+        let (range, rights) = line.split_once(' ').unwrap();
+        if !rights.starts_with("rw") {
             continue;
         }
         let (start, end) = range.split_once('-').unwrap();
@@ -59,236 +59,163 @@ fn occurrences() -> usize {
             let places = (1..=length).filter(|next| part[next - 1] == *first);
             found += places.filter(|next| follows(&part[*next..])).count();
             // The next part overlaps this one by what could stand across the border.
-            let overlap = if start + (length as u64) < end {
-                rest.len()
-            } else {
-                0
-            };
+            let is_last = start + length as u64 >= end;
+            let overlap = if is_last { 0 } else { rest.len() };
             start += (length - overlap.min(length - 1)) as u64;
         }
     }
     found
 }
 
-/// Signs once and lets go of everything.
-fn sign_and_finalize() {
-    let raw = initialized();
-    sign(&raw);
-    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
-    assert_eq!(occurrences(), 0);
+/// `CONFIG`, or the PIN with the secret.
+fn pin() -> Zeroizing<Vec<u8>> {
+    let Ok(prefix) = std::env::var(PIN_PREFIX) else {
+        return Zeroizing::new(b"CONFIG".to_vec());
+    };
+    let backwards = std::env::var(BACKWARDS).unwrap();
+    let mut pin = Zeroizing::new(vec![0; prefix.len() + backwards.len()]);
+    let bytes = prefix.bytes().chain(backwards.bytes().rev());
+    pin.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    pin
 }
 
-/// Signs twice, and lets go of the user only.
-fn sign_and_log_out() {
-    let raw = initialized();
-    let session = sign(&raw);
-    assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
-    assert_eq!(occurrences(), 0, "after C_Logout");
-    assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
-    let session = sign(&raw);
-    assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
-    assert_eq!(occurrences(), 0, "after the last C_CloseSession");
-}
-
-fn initialized() -> Raw {
-    let raw = Raw::load();
-    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-    raw
-}
-
-/// Logs in and signs; the secret is in memory then. Gives the session.
-fn sign(raw: &Raw) -> CK_SESSION_HANDLE {
-    let mut session = 0;
-    let flags = CKF_SERIAL_SESSION;
-    let opened = ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
-    assert_eq!(opened, CKR_OK);
-    let mut pin = pin();
-    let length = pin.len() as CK_ULONG;
-    let login = ck!(raw, C_Login(session, CKU_USER, pin.as_mut_ptr(), length));
-    assert_eq!(login, CKR_OK);
-    drop(pin);
-
-    let key = object(raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-    let mut mechanism = common::raw::mechanism(CKM_ECDSA);
-    let (mut digest, mut signature, mut length) = ([7; 32], [0; 64], 64);
-    let init = ck!(raw, C_SignInit(session, &mut mechanism, key));
-    assert_eq!(init, CKR_OK);
-    let signed = ck!(
-        raw,
-        C_Sign(
-            session,
-            digest.as_mut_ptr(),
-            32,
-            signature.as_mut_ptr(),
-            &mut length
-        )
-    );
-    assert_eq!(signed, CKR_OK);
-
+/// Logs in and signs; the secret is in memory then.
+fn sign(module: &Module) -> Session<'_> {
+    let session = module.session();
+    assert_eq!(session.login_as(CKU_USER, &pin()), CKR_OK);
+    let key = session.key("demo/p-256");
+    key.sign(CKM_ECDSA, &[7; 32]).unwrap();
     assert!(occurrences() > 0, "the search does not find what is there");
     session
 }
 
-fn pin() -> Zeroizing<Vec<u8>> {
-    match std::env::var(PIN_PREFIX) {
-        Err(_) => Zeroizing::new(b"CONFIG".to_vec()),
-        Ok(prefix) => {
-            let backwards = std::env::var(BACKWARDS).unwrap();
-            let mut pin = Zeroizing::new(vec![0; prefix.len() + backwards.len()]);
-            let bytes = prefix.bytes().chain(backwards.bytes().rev());
-            pin.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-            pin
-        }
-    }
+fn sign_and_finalize(module: &Module) {
+    sign(module);
+    assert_eq!(module.finalize(), CKR_OK);
+    assert_eq!(occurrences(), 0);
 }
 
-/// A service over TLS, and an environment that leads to it without a token.
-fn service_without_token() -> (Service, Vec<(String, String)>) {
-    let options = Options {
-        tls: true,
-        ..options()
-    };
-    without_token(Service::start(options).unwrap())
-}
-
-fn without_token(service: Service) -> (Service, Vec<(String, String)>) {
-    let environment = service
-        .environment()
-        .into_iter()
-        .filter(|(name, _)| *name != "SIGNPATH_API_TOKEN")
-        .map(|(name, value)| (name.to_owned(), value))
-        .chain([(BACKWARDS.to_owned(), backwards(service.token()))])
-        .collect();
-    (service, environment)
-}
-
-/// A folder with one file, and the path of the file.
-fn file(content: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file");
-    fs::write(&path, content).unwrap();
-    let path = path.to_str().unwrap().to_owned();
-    (folder, path)
-}
-
-#[test]
-fn after_c_finalize_no_memory_holds_the_token_of_the_configuration_file() {
-    let prepare = || {
-        let (service, mut environment) = service_without_token();
-        // The escape makes the parser put the text together in memory of its own.
-        let (first, rest) = service.token().split_at(1);
-        let escaped = format!("\\u{:04x}{rest}", u32::from(first.chars().next().unwrap()));
-        let (folder, path) = file(&format!("{{\"ApiToken\": \"{escaped}\"}}"));
-        environment.push(("SIGNPATH_CONFIG_FILE".to_owned(), path));
-        ((service, folder), environment)
-    };
-    if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_finalize) {
-        run.assert_silent();
-    }
-}
-
-#[test]
-fn after_c_finalize_no_memory_holds_the_token_of_a_file_of_its_own() {
-    let prepare = || {
-        let (service, mut environment) = service_without_token();
-        let (folder, path) = file(&format!("{}\n", service.token()));
-        environment.push(("SIGNPATH_API_TOKEN".to_owned(), format!("file:{path}")));
-        ((service, folder), environment)
-    };
-    if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_finalize) {
-        run.assert_silent();
-    }
-}
-
-fn with_pin(
-    (service, mut environment): (Service, Vec<(String, String)>),
-) -> (Service, Vec<(String, String)>) {
-    let prefix = format!("{}:", service.organization_id());
-    environment.push((PIN_PREFIX.to_owned(), prefix));
-    (service, environment)
-}
-
-#[test]
-fn after_c_finalize_no_memory_holds_the_token_of_the_pin() {
-    let prepare = || with_pin(service_without_token());
-    if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_finalize) {
-        run.assert_silent();
-    }
-}
-
-#[test]
-fn after_c_logout_no_memory_holds_the_token_of_the_pin_and_the_next_login_asks_nothing_again() {
-    let prepare = || with_pin(service_without_token());
-    if let Some((service, run)) = in_child(test_name!(), prepare, sign_and_log_out) {
-        run.assert_silent();
-        assert_eq!(traffic(&service.requests()).lists, 1);
-    }
-}
-
-#[test]
-fn after_c_logout_no_memory_holds_the_token_that_went_over_a_connection_without_tls() {
-    let prepare = || with_pin(without_token(service()));
-    if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_log_out) {
-        run.assert_silent();
-    }
+/// Signs twice, and lets go of the user only.
+fn sign_and_log_out(module: &Module) {
+    let session = sign(module);
+    assert_eq!(session.logout(), CKR_OK);
+    assert_eq!(occurrences(), 0, "after C_Logout");
+    assert_eq!(session.close(), CKR_OK);
+    assert_eq!(sign(module).close(), CKR_OK);
+    assert_eq!(occurrences(), 0, "after the last C_CloseSession");
 }
 
 /// Is refused with a PIN, and closes its sessions.
-fn log_in_in_vain() {
-    let raw = Raw::load();
-    let session = common::raw::session(&raw);
-    let mut pin = pin();
+fn log_in_in_vain(module: &Module) {
+    let session = module.session();
+    let pin = pin();
     assert!(occurrences() > 0, "the search does not find what is there");
-    let length = pin.len() as CK_ULONG;
-    let login = ck!(raw, C_Login(session, CKU_USER, pin.as_mut_ptr(), length));
-    assert_eq!(login, CKR_PIN_INCORRECT);
+    assert_eq!(session.login_as(CKU_USER, &pin), CKR_PIN_INCORRECT);
     drop(pin);
     assert_eq!(occurrences(), 0, "after C_Login");
-    assert_eq!(ck!(raw, C_CloseAllSessions(1)), CKR_OK);
+    assert_eq!(call!(module, C_CloseAllSessions(1)), CKR_OK);
     assert_eq!(occurrences(), 0, "after C_CloseAllSessions");
 }
 
+type Variables = Vec<(&'static str, String)>;
+
+/// Runs `child` with a service, no token in the environment, and the variables that `more` makes, which may write files.
+fn forgets(
+    test: &str,
+    start: fn() -> Service,
+    more: fn(&Service, &Path) -> Variables,
+    child: fn(&Module),
+) -> Option<(Service, Run)> {
+    let prepare = || {
+        let (service, folder) = (start(), tempfile::tempdir().unwrap());
+        let mut environment = environment(&service, &[(API_TOKEN, "")]);
+        let more = [backwards(service.token())]
+            .into_iter()
+            .chain(more(&service, folder.path()));
+        environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        ((service, folder), environment)
+    };
+    let child = || {
+        let module = load();
+        assert_eq!(module.initialize(), CKR_OK);
+        child(&module);
+    };
+    let ((service, _), run) = in_child(test, prepare, child)?;
+    Some((service, run))
+}
+
+fn with_tls() -> Service {
+    tls_service(TlsOptions::default())
+}
+
+fn in_pin(service: &Service, _: &Path) -> Variables {
+    vec![(PIN_PREFIX, format!("{}:", service.organization_id()))]
+}
+
+fn file(folder: &Path, content: &str) -> String {
+    let path = folder.join("file");
+    std::fs::write(&path, content).unwrap();
+    path.display().to_string()
+}
+
+/// Where a secret comes from.
+const SOURCES: &[(fn() -> Service, fn(&Service, &Path) -> Variables)] = &[
+    // The escape makes the parser put the text together in memory of its own.
+    (with_tls, |service, folder| {
+        let (first, rest) = service.token().split_at(1);
+        let escaped = format!("\\u{:04x}{rest}", first.as_bytes()[0]);
+        let content = format!("{{\"ApiToken\": \"{escaped}\"}}");
+        vec![(CONFIG_FILE, file(folder, &content))]
+    }),
+    (with_tls, |service, folder| {
+        let file = file(folder, &format!("{}\n", service.token()));
+        vec![(API_TOKEN, format!("file:{file}"))]
+    }),
+    (with_tls, in_pin),
+    // The service is its own proxy.
+    (service, |service, folder| {
+        const PASSWORD: &str = "the-password-of-the-proxy";
+        let host = service.api_url().split('/').nth(2).unwrap();
+        let content = format!("{{\"HttpProxy\": \"http://user:{PASSWORD}@{host}\"}}");
+        let [url, permission] = another_machine(service);
+        let token = (API_TOKEN, service.token().to_owned());
+        let file = (CONFIG_FILE, file(folder, &content));
+        vec![url, permission, token, file, backwards(PASSWORD)]
+    }),
+];
+
 #[test]
-fn after_a_refused_login_no_memory_holds_the_token_of_the_pin() {
-    for tls in [false, true] {
-        let prepare = || {
-            let (service, mut environment) = match tls {
-                true => service_without_token(),
-                false => without_token(service()),
-            };
-            environment.push((BACKWARDS.to_owned(), backwards("a-token-of-nobody-here")));
-            with_pin((service, environment))
-        };
-        let Some((_, run)) = in_child(test_name!(), prepare, log_in_in_vain) else {
+fn tokens_and_passwords_are_wiped_at_c_finalize() {
+    for (start, source) in SOURCES {
+        let forgot = forgets(test_name!(), *start, *source, sign_and_finalize);
+        let Some((_, run)) = forgot else {
             return;
         };
-        run.assert_one_line(&["401"]);
+        run.assert_silent();
     }
 }
 
 #[test]
-fn after_c_finalize_no_memory_holds_the_password_of_the_proxy() {
-    let prepare = || {
-        const PASSWORD: &str = "the-password-of-the-proxy";
-        let service = service();
-        // The service answers requests that are written as for a proxy, too.
-        let host = service.api_url().trim_start_matches("http://");
-        let host = host.trim_end_matches("/Api");
-        let (folder, path) = file(&format!(
-            "{{\"HttpProxy\": \"http://user:{PASSWORD}@{host}\"}}"
-        ));
-        let mut environment = common::environment(
-            &service,
-            &[
-                ("SIGNPATH_CONFIG_FILE", &path),
-                (BACKWARDS, &backwards(PASSWORD)),
-            ],
-        );
-        let another_machine = common::another_machine(&service).into_iter();
-        environment.extend(another_machine.map(|(name, value)| (name.to_owned(), value)));
-        ((service, folder), environment)
-    };
-    if let Some((_, run)) = in_child(test_name!(), prepare, sign_and_finalize) {
+fn the_token_of_a_pin_is_wiped_at_c_logout() {
+    for start in [with_tls, service] {
+        let Some((service, run)) = forgets(test_name!(), start, in_pin, sign_and_log_out) else {
+            return;
+        };
         run.assert_silent();
+        assert_eq!(traffic(&service.requests()).lists, 1, "the list is kept");
+    }
+}
+
+#[test]
+fn a_refused_token_is_wiped_at_once() {
+    for start in [with_tls, service] {
+        let unknown: fn(&Service, &Path) -> Variables = |service, folder| {
+            let unknown = backwards("a-token-of-nobody-here");
+            [in_pin(service, folder), vec![unknown]].concat()
+        };
+        let Some((_, run)) = forgets(test_name!(), start, unknown, log_in_in_vain) else {
+            return;
+        };
+        run.assert_one_line(&["401"]);
     }
 }

@@ -2,312 +2,229 @@
 
 mod common;
 
-use common::{
-    LIST, SIGN, SIGN_HASH, environment, in_child, initialized, logged_in, private_key, service,
-};
-use cryptoki::error::Error;
-use cryptoki::mechanism::Mechanism;
-use cryptoki::session::Session;
-use pkcs11_test::{Effect, Fault, RequestRecord, Service};
+use common::{LIST, SIGN, SIGN_HASH, assert_lines, on_stage, options, sign};
+use cryptoki_sys::*;
+use pkcs11_test::harness::{Module, Rv, Seen, Stage};
+use pkcs11_test::{Effect, Fault, RequestRecord};
+use serde_json::Value;
 
-fn sign(session: &Session) -> Result<Vec<u8>, Error> {
-    let key = private_key(session, "demo/p-256");
-    session.sign(&Mechanism::Ecdsa, key, &[7; 32])
-}
+const NO_LINES: &[String] = &[];
 
-/// A service with these faults, and the environment for it.
-fn with_faults(faults: Vec<Fault>, more: &[(&str, &str)]) -> (Service, Vec<(String, String)>) {
-    let service = service();
+/// What a login and so many signatures give with these faults, in a module that is initialized anew.
+fn signed(stage: &Stage, module: &Module, faults: Vec<Fault>, times: usize) -> Seen<Vec<Rv>> {
     for fault in faults {
-        service.inject(fault).unwrap();
+        stage.service.inject(fault).unwrap();
     }
-    let environment = environment(&service, more);
-    (service, environment)
+    let signed = stage.see(|| {
+        let session = module.logged_in().unwrap();
+        let signed = (0..times).map(|_| sign(session)).collect();
+        assert_eq!(module.finalize(), CKR_OK);
+        signed
+    });
+    stage.service.heal();
+    signed
 }
 
-fn routes(service: &Service) -> Vec<String> {
-    let requests = service.requests().into_iter();
-    requests.map(|request| request.route).collect()
-}
-
-/// In a child: signs by a fast signing request, and then by SignHash.
-fn sign_with_both() {
-    let module = initialized();
-    sign(&logged_in(&module)).unwrap();
-    module.finalize().unwrap();
-    // SAFETY: no other thread of this process reads the environment now.
-    unsafe { std::env::set_var("SIGNPATH_SIGNING_API", "SignHash") };
-    sign(&logged_in(&initialized())).unwrap();
-}
-
-/// The two signing requests of [`sign_with_both`].
-fn signing_requests(service: &Service) -> [RequestRecord; 2] {
-    let mut requests = service.requests();
-    requests.retain(|request| request.is_signed);
-    requests.try_into().unwrap()
-}
+/// The faults of the service, the return values of the signatures, and the routes asked.
+type Row = (Vec<Fault>, &'static [CK_RV], &'static [&'static str]);
 
 #[test]
-fn where_the_fast_route_is_gone_sign_hash_signs_from_then_on() {
-    for status in [404, 405, 410] {
-        let prepare = || with_faults(vec![Fault::gone(SIGN, status)], &[]);
-        let child = || {
-            let session = logged_in(&initialized());
-            for _ in 0..2 {
-                sign(&session).unwrap();
-            }
-        };
-        let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-            return;
-        };
-        run.assert_silent();
-        assert_eq!(
-            routes(&service),
-            [LIST, SIGN, SIGN_HASH, SIGN_HASH],
-            "{status}"
-        );
-    }
-}
-
-#[test]
-fn where_the_service_says_what_it_refuses_the_fast_route_is_not_gone() {
-    let titled = |status| {
-        let json = [("Content-Type", "application/problem+json")];
-        let body = r#"{"title": "The signing policy is not active.", "traceId": "00-1"}"#;
-        Effect::answer(status, &json, body)
+fn uses_sign_hash_where_fast_signing_requests_are_gone() {
+    let refused = || Fault::on(SIGN_HASH, Effect::problem(400, &["No."]));
+    let gone = |status| vec![Fault::gone(SIGN, status)];
+    let rows: [Row; 5] = table! {
+        (gone(404), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
+        (gone(405), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
+        (gone(410), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
+        // A refusal has the list asked for again.
+        (vec![Fault::gone(SIGN, 404), refused()], &[CKR_ARGUMENTS_BAD, CKR_OK], &[LIST, SIGN, SIGN_HASH, LIST, SIGN_HASH]),
+        // A route that fails is not gone.
+        (vec![Fault::on(SIGN, Effect::retry_after(500, 0))], &[CKR_OK], &[LIST, SIGN, SIGN]),
     };
-    for status in [404, 405] {
-        let detailed = Effect::problem(status, &["The signing policy is not active."]);
-        for effect in [detailed, titled(status)] {
-            let prepare = || with_faults(vec![Fault::on(SIGN, effect.clone())], &[]);
-            let child = || {
-                let session = logged_in(&initialized());
-                sign(&session).unwrap_err();
-            };
-            let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-                return;
-            };
-            assert_eq!(routes(&service), [LIST, SIGN], "{status}");
-            let status = status.to_string();
-            run.assert_one_line(&[&status, "is not active", "correct the request"]);
-            let line = run.lines()[0];
-            assert_eq!(line.matches(';').count(), 1, "one remedy: {line}");
-            assert!(!line.contains(".;"), "{line}");
+    on_stage(test_name!(), options, &[], |stage, module| {
+        for (number, (faults, rvs, routes)) in rows.into_iter().enumerate() {
+            let signed = signed(stage, module, faults, rvs.len());
+            assert_eq!(signed.value, rvs, "row {number}");
+            assert_eq!(signed.requests, routes, "row {number}");
+            let lines = usize::from(number > 2);
+            assert_eq!(signed.lines.len(), lines, "{:#?}", signed.lines);
         }
-    }
+    });
 }
 
 #[test]
-fn both_routes_together_take_no_longer_than_the_total_time() {
-    let prepare = || {
+fn a_route_that_explains_its_refusal_is_not_gone() {
+    let body = r#"{"title": "The signing policy is not active.", "traceId": "00-1"}"#;
+    let json = [("Content-Type", "application/problem+json")];
+    on_stage(test_name!(), options, &[], |stage, module| {
+        for status in [404, 405] {
+            let detailed = Effect::problem(status, &["The signing policy is not active."]);
+            for effect in [detailed, Effect::answer(status, &json, body)] {
+                let signed = signed(stage, module, vec![Fault::on(SIGN, effect)], 1);
+                assert_ne!(signed.value[0], CKR_OK);
+                assert_eq!(signed.requests, [LIST, SIGN], "{status}");
+                let parts = format!("{status} … is not active … correct the request");
+                assert_lines(&signed.lines, &[&parts]);
+                let line = &signed.lines[0];
+                assert_eq!(line.matches(';').count(), 1, "one remedy: {line}");
+                assert!(!line.contains(".;"), "{line}");
+            }
+        }
+    });
+}
+
+#[test]
+fn both_routes_together_stay_within_the_total_time() {
+    let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5");
+    on_stage(test_name!(), options, &[total], |stage, module| {
         let faults = vec![
             Fault::on(SIGN, Effect::retry_after(503, 3)),
             Fault::gone(SIGN, 404),
             Fault::on(SIGN_HASH, Effect::retry_after(503, 3)).always(),
         ];
-        let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5");
-        with_faults(faults, &[total])
-    };
-    let child = || {
-        let session = logged_in(&initialized());
-        sign(&session).unwrap_err();
-    };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    // A second attempt by SignHash could not begin within what the first route has left.
-    assert_eq!(routes(&service), [LIST, SIGN, SIGN, SIGN_HASH]);
-    let lines = run.lines();
-    let gave_up = "gave up after attempt 1, since ServiceUnavailableTimeoutInSeconds is 5";
-    assert!(lines[lines.len() - 1].contains(gave_up), "{lines:#?}");
+        let signed = signed(stage, module, faults, 1);
+        assert_ne!(signed.value[0], CKR_OK);
+        // A second attempt by SignHash could not begin within what the first route has left.
+        assert_eq!(signed.requests, [LIST, SIGN, SIGN, SIGN_HASH]);
+        let gave_up = "gave up after attempt 1, since ServiceUnavailableTimeoutInSeconds is 5";
+        let last = signed.lines.last().unwrap();
+        assert!(last.contains(gave_up), "{last}");
+    });
 }
 
-#[test]
-fn sign_hash_is_kept_to_once_it_is_there() {
-    let prepare = || {
-        let faults = vec![
-            Fault::gone(SIGN, 404),
-            Fault::on(SIGN_HASH, Effect::problem(400, &["No."])),
-        ];
-        with_faults(faults, &[])
-    };
-    let child = || {
-        let session = logged_in(&initialized());
-        sign(&session).unwrap_err();
-        sign(&session).unwrap();
-    };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    run.assert_one_line(&["CKR_ARGUMENTS_BAD", "400 Bad Request", "No."]);
-    // A refusal has the list asked for again.
-    let expected = [LIST, SIGN, SIGN_HASH, LIST, SIGN_HASH];
-    assert_eq!(routes(&service), expected);
-}
-
-#[test]
-fn a_fast_route_that_fails_is_not_gone() {
-    let prepare = || with_faults(vec![Fault::on(SIGN, Effect::retry_after(500, 0))], &[]);
-    let child = || {
-        sign(&logged_in(&initialized())).unwrap();
-    };
-    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    assert_eq!(routes(&service), [LIST, SIGN, SIGN]);
-}
-
-#[test]
-fn the_metadata_of_both_generations_names_process_user_host_and_system() {
-    let prepare = || with_faults(Vec::new(), &[]);
-    let Some((service, _)) = in_child(test_name!(), prepare, sign_with_both) else {
-        return;
-    };
-    let metadata = signing_requests(&service).map(|request| request.metadata.unwrap());
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let user = std::process::Command::new("id")
-        .arg("-un")
-        .output()
-        .unwrap();
-    let user = String::from_utf8(user.stdout).unwrap();
-    let (first, second) = (
-        &metadata[0]["CreatingProcess"],
-        &metadata[1]["sourceProcess"],
-    );
-    let program = std::env::current_exe().unwrap();
-    for (value, expected) in [
-        (&first["User"], user.trim()),
-        (&second["user"], user.trim()),
-        (&first["Host"], host.trim()),
-        (&second["host"], host.trim()),
-        (&first["OperatingSystem"]["Type"], "Linux"),
-        (&second["operatingSystem"]["type"], "Linux"),
-        (&first["OperatingSystem"]["Version"], release.trim()),
-        (&second["operatingSystem"]["version"], release.trim()),
-    ] {
-        assert_eq!(value, expected);
-    }
-    for value in [&first["CommandLine"], &second["commandLine"]] {
-        let command_line = value.as_str().unwrap();
-        assert!(
-            command_line.starts_with(program.to_str().unwrap()),
-            "{command_line}"
+/// The signing requests of both generations with these variables, and what each says of the process.
+fn both(stage: &Stage, module: &Module, more: &[(&str, &str)]) -> [(RequestRecord, Value); 2] {
+    let generations = [
+        ("FastSigningRequest", "CreatingProcess"),
+        ("SignHash", "sourceProcess"),
+    ];
+    more.iter().for_each(|(name, value)| stage.set(name, value));
+    let records = generations.map(|(signing_api, process)| {
+        stage.set("SIGNPATH_SIGNING_API", signing_api);
+        let signed = signed(stage, module, vec![], 1);
+        assert_eq!(
+            (signed.value, signed.lines),
+            (vec![Rv(CKR_OK)], NO_LINES.to_vec())
         );
-        assert!(command_line.contains(test_name!()), "{command_line}");
-    }
+        let record = stage.service.requests().pop().unwrap();
+        let process = record.metadata.as_ref().unwrap()[process].clone();
+        (record, process)
+    });
+    more.iter().for_each(|(name, _)| stage.set(name, ""));
+    records
 }
 
 #[test]
-fn the_command_line_and_the_user_can_be_left_out_of_the_metadata() {
-    let names = ["CommandLine", "User", "Name", "Host"];
-    for (variable, left_out) in [
-        ("SIGNPATH_METADATA_COMMAND_LINE", "CommandLine"),
-        ("SIGNPATH_METADATA_USER", "User"),
-    ] {
-        let prepare = || with_faults(Vec::new(), &[(variable, "false")]);
-        let Some((service, run)) = in_child(test_name!(), prepare, sign_with_both) else {
-            return;
+fn the_metadata_names_process_user_host_and_system() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let [(_, first), (_, second)] = both(stage, module, &[]);
+        let of_kernel = |name: &str| {
+            let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap();
+            text.trim().to_owned()
         };
-        run.assert_silent();
-        let process = ["CreatingProcess", "sourceProcess"];
-        for (request, process) in signing_requests(&service).into_iter().zip(process) {
-            let metadata = request.metadata.unwrap();
-            let process = metadata[process].as_object().unwrap();
-            let has = |name: &str| process.keys().any(|known| known.eq_ignore_ascii_case(name));
-            for name in names {
-                assert_eq!(has(name), name != left_out, "{name}: {metadata}");
+        let user = std::process::Command::new("id").arg("-un").output();
+        let user = String::from_utf8(user.unwrap().stdout).unwrap();
+        for (values, expected) in [
+            ([&first["User"], &second["user"]], user.trim()),
+            ([&first["Host"], &second["host"]], &of_kernel("hostname")),
+            (
+                [
+                    &first["OperatingSystem"]["Type"],
+                    &second["operatingSystem"]["type"],
+                ],
+                "Linux",
+            ),
+            (
+                [
+                    &first["OperatingSystem"]["Version"],
+                    &second["operatingSystem"]["version"],
+                ],
+                &of_kernel("osrelease"),
+            ),
+        ] {
+            assert_eq!(values, [expected; 2]);
+        }
+        let program = std::env::current_exe().unwrap();
+        for command_line in [&first["CommandLine"], &second["commandLine"]] {
+            let command_line = command_line.as_str().unwrap();
+            assert!(
+                command_line.starts_with(program.to_str().unwrap()),
+                "{command_line}"
+            );
+            assert!(command_line.contains(test_name!().trim_end_matches("::{{closure}}")));
+        }
+    });
+}
+
+#[test]
+fn the_metadata_can_leave_out_command_line_and_user() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        for (variable, left_out) in [
+            ("SIGNPATH_METADATA_COMMAND_LINE", "CommandLine"),
+            ("SIGNPATH_METADATA_USER", "User"),
+        ] {
+            for (_, process) in both(stage, module, &[(variable, "false")]) {
+                let process = process.as_object().unwrap();
+                for name in ["CommandLine", "User", "Name", "Host"] {
+                    let has = process.keys().any(|known| known.eq_ignore_ascii_case(name));
+                    assert_eq!(has, name != left_out, "{name}: {process:?}");
+                }
             }
         }
-    }
+    });
 }
 
 #[test]
-fn what_the_configuration_adds_is_in_the_requests_of_both_generations() {
-    let prepare = || {
+fn requests_contain_what_the_configuration_adds_and_nothing_else() {
+    on_stage(test_name!(), options, &[], |stage, module| {
         let more = [
             ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"),
             ("SIGNPATH_DESCRIPTION", "Grüße, 1.0"),
             ("SIGNPATH_METADATA", r#"{"Build": {"Number": 42}}"#),
         ];
-        with_faults(Vec::new(), &more)
-    };
-    let Some((service, run)) = in_child(test_name!(), prepare, sign_with_both) else {
-        return;
-    };
-    run.assert_silent();
-    let process = ["CreatingProcess", "sourceProcess"];
-    for (request, process) in signing_requests(&service).into_iter().zip(process) {
-        assert_eq!(request.artifact_configuration.as_deref(), Some("installer"));
-        assert_eq!(request.description.as_deref(), Some("Grüße, 1.0"));
-        let metadata = request.metadata.unwrap();
-        assert_eq!(metadata["Build"]["Number"], 42);
-        assert!(metadata[process].is_object(), "{metadata}");
-    }
+        for (request, process) in both(stage, module, &more) {
+            assert_eq!(request.artifact_configuration.as_deref(), Some("installer"));
+            assert_eq!(request.description.as_deref(), Some("Grüße, 1.0"));
+            assert_eq!(request.metadata.unwrap()["Build"]["Number"], 42);
+            assert!(process.is_object());
+        }
+        for (request, _) in both(stage, module, &[]) {
+            assert_eq!(request.artifact_configuration, None);
+            assert_eq!(request.description, None);
+            assert_eq!(request.ecdsa_format.as_deref(), Some("Ieee"));
+        }
+        for request in stage.service.requests() {
+            assert_eq!(request.accept.as_deref(), Some("application/json"));
+        }
+    });
 }
 
 /// The table of the REST documentation, "Signing a hash: first generation".
 #[test]
-fn a_fast_signing_request_is_the_form_that_is_documented() {
-    let prepare = || {
-        let more = [
-            ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"),
-            ("SIGNPATH_DESCRIPTION", "1.0"),
+fn a_fast_signing_request_is_the_documented_form() {
+    let more = [
+        ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"),
+        ("SIGNPATH_DESCRIPTION", "1.0"),
+    ];
+    on_stage(test_name!(), options, &more, |stage, module| {
+        signed(stage, module, vec![], 1);
+        let form = &stage.service.requests().pop().unwrap().form;
+        let texts = [
+            "ProjectSlug",
+            "SigningPolicySlug",
+            "ArtifactConfigurationSlug",
+            "Description",
+            "IsFastSigningRequest",
         ];
-        with_faults(Vec::new(), &more)
-    };
-    let child = || {
-        sign(&logged_in(&initialized())).unwrap();
-    };
-    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    let form = &service.requests().pop().unwrap().form;
-    let fields: Vec<_> = form
-        .iter()
-        .map(|field| {
-            let file = (field.file_name.as_deref(), field.content_type.as_deref());
-            (field.name.as_str(), file)
-        })
-        .collect();
-    let no_file = (None, None);
-    let payload = (Some("payload.json"), Some("application/json"));
-    assert_eq!(
-        fields,
-        [
-            ("ProjectSlug", no_file),
-            ("SigningPolicySlug", no_file),
-            ("ArtifactConfigurationSlug", no_file),
-            ("Description", no_file),
-            ("IsFastSigningRequest", no_file),
-            ("Artifact", payload),
-        ]
-    );
-}
-
-#[test]
-fn without_such_settings_the_requests_say_nothing_of_them() {
-    let prepare = || with_faults(Vec::new(), &[]);
-    let Some((service, _)) = in_child(test_name!(), prepare, sign_with_both) else {
-        return;
-    };
-    for request in signing_requests(&service) {
-        assert_eq!(request.artifact_configuration, None);
-        assert_eq!(request.description, None);
-        assert_eq!(request.ecdsa_format.as_deref(), Some("Ieee"));
-    }
-}
-
-#[test]
-fn every_request_asks_for_json() {
-    let prepare = || with_faults(Vec::new(), &[]);
-    let Some((service, _)) = in_child(test_name!(), prepare, sign_with_both) else {
-        return;
-    };
-    let requests = service.requests();
-    assert_eq!(routes(&service), [LIST, SIGN, LIST, SIGN_HASH]);
-    for request in requests {
-        let accept = request.accept.as_deref();
-        assert_eq!(accept, Some("application/json"), "{}", request.route);
-    }
+        let payload = ("Artifact", Some("payload.json"), Some("application/json"));
+        let expected = texts
+            .map(|name| (name, None, None))
+            .into_iter()
+            .chain([payload]);
+        let fields = form.iter().map(|field| {
+            let types = (field.file_name.as_deref(), field.content_type.as_deref());
+            (&*field.name, types.0, types.1)
+        });
+        assert!(fields.eq(expected), "{form:#?}");
+    });
 }

@@ -11,7 +11,6 @@
 pub mod fork;
 pub mod programs;
 pub mod raw;
-pub mod relay;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,9 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use pkcs11_test::{Effect, Options, REPOSITORY, RequestRecord, Service, TlsOptions};
+use cryptoki_sys::{CK_OBJECT_HANDLE, CKA_CLASS, CKM_ECDSA, CKO_PROFILE, CKR_OK};
+use pkcs11_test::harness::{self, Module, Rv, Stage, ulong};
+use pkcs11_test::{Effect, Options, PolicyFile, REPOSITORY, RequestRecord, Service, TlsOptions};
 use serde_json::json;
 
 /// Set in the child to the name of its test.
@@ -200,6 +201,38 @@ pub fn in_child<S>(
     Some((state, Run::of_child(command.envs(environment), test)))
 }
 
+/// Runs `child` in a process of its own with what leads to a service, and `more`. In the child it gives [`None`].
+pub fn child_of(
+    test: &str,
+    service: impl FnOnce() -> Service,
+    more: &[(&str, &str)],
+    child: impl FnOnce(),
+) -> Option<(Service, Run)> {
+    let prepare = || {
+        let service = service();
+        let environment = environment(&service, more);
+        (service, environment)
+    };
+    in_child(test, prepare, child)
+}
+
+/// Does something in a process of its own, with a service beside the module. The module must not say anything there but what
+/// [`Stage::see`] sees.
+pub fn on_stage(
+    test: &str,
+    options: impl FnOnce() -> Options,
+    more: &[(&str, &str)],
+    act: impl FnOnce(&mut Stage, &Module),
+) {
+    let child = || {
+        let mut stage = Stage::new(options(), more).unwrap();
+        act(&mut stage, &load());
+    };
+    if let Some(((), run)) = in_child(test, || ((), Vec::new()), child) {
+        run.assert_silent();
+    }
+}
+
 /// The command that runs the child of a test in `program`, a test program.
 pub fn child_command(program: &Path, test: &str) -> Command {
     let mut command = command(program);
@@ -236,6 +269,14 @@ macro_rules! test_name {
         let path = path.strip_suffix("::here").unwrap();
         path.split_once("::").unwrap().1
     }};
+}
+
+/// An array of rows, which rustfmt leaves in one line each.
+#[macro_export]
+macro_rules! table {
+    ($($rows:tt)*) => {
+        [$($rows)*]
+    };
 }
 
 /// The environment that leads a module to `service`, with `more` over it.
@@ -341,6 +382,57 @@ pub fn objects(session: &Session) -> Vec<ObjectHandle> {
     let mut objects = session.find_objects(&[]).unwrap();
     objects.retain(|object| !profiles.contains(object));
     objects
+}
+
+/// No objects.
+pub const NOTHING: [CK_OBJECT_HANDLE; 0] = [];
+
+/// The built module, not initialized yet.
+pub fn load() -> Module {
+    Module::load(module_path())
+}
+
+/// Signs a digest with demo/p-256.
+pub fn sign(session: harness::Session) -> Rv {
+    let signed = session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]);
+    signed.map_or_else(|rv| rv, |_| Rv(CKR_OK))
+}
+
+pub fn log_in_and_sign(module: &Module) -> harness::Session<'_> {
+    let session = module.logged_in().unwrap();
+    assert_eq!(sign(session), CKR_OK);
+    session
+}
+
+/// Panics unless there are as many lines as expected, each with its parts, which ` … ` divides.
+#[track_caller]
+pub fn assert_lines(lines: &[String], expected: &[&str]) {
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, parts) in lines.iter().zip(expected) {
+        let missing = parts.split(" … ").find(|part| !line.contains(part));
+        assert_eq!(missing, None, "is not in {line:?}");
+    }
+}
+
+/// All objects that are seen in a session, without the token's profiles.
+pub fn visible(session: harness::Session) -> Vec<CK_OBJECT_HANDLE> {
+    let profiles = session.find(&[(CKA_CLASS, ulong(CKO_PROFILE))]).unwrap();
+    let mut objects = session.find(&[]).unwrap();
+    objects.retain(|object| !profiles.contains(object));
+    objects
+}
+
+/// A PIN that names the user of a service by its API token.
+pub fn pin(service: &Service, token: &str) -> String {
+    format!("{}:{token}", service.organization_id())
+}
+
+/// The usual options with a policies file.
+pub fn with_policies(policies: &str) -> Options {
+    Options {
+        policies: PolicyFile::parse(policies).unwrap(),
+        ..options()
+    }
 }
 
 /// In a child: the private key of that name, `project/policy`.

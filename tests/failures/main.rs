@@ -5,10 +5,10 @@
 mod common;
 
 /// Rows of situations, each with what brings it about, what a program then calls, and what comes of it:
-/// `"what is wrong": [preparation of the scene] call => return value, "requests": "parts", "of the line";`.
+/// `"what is wrong": [preparation of the scene] call => return value, "requests": "parts", "of a line" / "and of the next";`.
 macro_rules! situations {
     ($scene:ident; $(
-        $what:literal: [$($prepare:tt)*] $act:expr => $code:ident, $requests:literal: $($part:literal),*;
+        $what:literal: [$($prepare:tt)*] $act:expr => $code:ident, $requests:literal: $($($part:literal),+)/ *;
     )*) => {
         &[$(Situation {
             what: $what,
@@ -18,7 +18,7 @@ macro_rules! situations {
             },
             act: $act,
             code: stringify!($code),
-            line: &[$($part),*],
+            lines: &[$(&[$($part),+]),*],
             requests: $requests,
         }),*]
     };
@@ -58,8 +58,8 @@ struct Situation {
     act: fn(&Pkcs11) -> Result<(), Error>,
     /// The return value, as the standard or the documentation of the official library has it.
     code: &'static str,
-    /// What the line on stderr has to hold.
-    line: &'static [&'static str],
+    /// The parts of each line on stderr. The line must not contain a part that starts with `!`.
+    lines: &'static [&'static [&'static str]],
     /// The requests that come to the service.
     requests: &'static str,
 }
@@ -69,6 +69,7 @@ const PARTS: &[(&str, &[Situation])] = &[
     ("Configuration", configuration::SITUATIONS),
     ("Login and the list of signing policies", login::SITUATIONS),
     ("Network and proxies", network::SITUATIONS),
+    ("What goes through a proxy", network::PROXIES),
     ("TLS", network::TLS),
     ("What the service refuses", requests::REFUSED),
     ("What is retried", requests::TRANSIENT),
@@ -78,7 +79,7 @@ const PARTS: &[(&str, &[Situation])] = &[
 ];
 
 #[test]
-fn each_failure_has_its_return_value_and_its_line_and_the_page_is_current() {
+fn failures_have_their_return_value_lines_and_requests() {
     let test = test_name!();
     let situations: Vec<_> = PARTS.iter().flat_map(|(_, part)| *part).collect();
     if let Ok(index) = std::env::var(SITUATION) {
@@ -133,14 +134,21 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
     };
     let what = situation.what;
     let lines = run.lines();
-    let [line] = lines[..] else {
-        return Err(format!("{what}: not one line: {lines:#?}"));
-    };
     if said(&run.stdout) != [situation.code] {
-        return Err(format!("{what}: not {}: {line}", situation.code));
+        return Err(format!("{what}: not {}: {lines:#?}", situation.code));
     }
-    if let Some(part) = situation.line.iter().find(|part| !line.contains(**part)) {
-        return Err(format!("{what}: {part:?} is not in {line:?}"));
+    if lines.len() != situation.lines.len() {
+        let expected = situation.lines.len();
+        return Err(format!("{what}: not {expected} lines: {lines:#?}"));
+    }
+    for (line, parts) in lines.iter().zip(situation.lines) {
+        let is_wrong = |part: &&&str| match part.strip_prefix('!') {
+            Some(absent) => line.contains(absent),
+            None => !line.contains(**part),
+        };
+        if let Some(part) = parts.iter().find(is_wrong) {
+            return Err(format!("{what}: {part:?} does not hold for {line:?}"));
+        }
     }
     let requests = scene.requests();
     if requests != situation.requests {
@@ -148,12 +156,19 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
     }
     let is_shown = |secret: &String| run.stderr.contains(secret) || run.stdout.contains(secret);
     if scene.secrets().iter().any(is_shown) {
-        return Err(format!("{what}: a secret is shown in {line:?}"));
+        return Err(format!("{what}: a secret is shown in {lines:#?}"));
+    }
+    if let Some(wrong) = scene.check() {
+        return Err(format!("{what}: {wrong}"));
     }
     Ok(Row {
         what,
         code: situation.code,
-        line: scene.without_chance(line),
+        line: lines
+            .iter()
+            .map(|line| scene.without_chance(line))
+            .collect::<Vec<_>>()
+            .join("\n"),
         requests,
     })
 }

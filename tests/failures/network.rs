@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
 use std::process::Command;
 
@@ -9,8 +10,9 @@ use pkcs11_test::{ServerCertificate, TlsOptions, TlsVersions};
 use socket2::{Domain, Socket, Type};
 
 use crate::Situation;
+use crate::common::beyond_loopback;
 use crate::common::programs::{nginx, tinyproxy};
-use crate::scene::{PROXY_PASSWORD, Scene, login};
+use crate::scene::{PROXY_PASSWORD, Scene, login, sign};
 
 pub const SITUATIONS: &[Situation] = situations! { scene;
     "nobody listens": [let nobody = silent_address(scene); scene.lead_to("http", &nobody)] login
@@ -64,6 +66,30 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [scene.serve_tls(TlsOptions::default()); scene.try_again();
          let address = answering(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n"); through(scene, &address, "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "405", "the URL of an HTTP proxy";
+};
+
+pub const PROXIES: &[Situation] = situations! { scene;
+    "http_proxy names a proxy, and the API URL is https":
+        [scene.serve_tls(TlsOptions::default()); watch_proxy(scene, "", &[("http_proxy", "{}")], "CONNECT", 1..=1)] sign
+        => CKR_OK, "1 GET, 1 POST":;
+    "the proxy requires credentials, and http_proxy contains them":
+        [scene.serve_tls(TlsOptions::default());
+         watch_proxy(scene, AUTHENTICATION, &[("http_proxy", WITH_CREDENTIALS)], "CONNECT", 1..=99)] sign
+        => CKR_OK, "1 GET, 1 POST":;
+    "the proxy requires credentials, http_proxy contains them, and the API URL is http":
+        [watch_proxy(scene, AUTHENTICATION, &[("http_proxy", WITH_CREDENTIALS)], "POST", 1..=99)] sign
+        => CKR_OK, "1 GET, 1 POST":;
+    "http_proxy and https_proxy name different proxies, and the API URL is https":
+        [scene.serve_tls(TlsOptions::default());
+         watch_proxy(scene, "", &[("http_proxy", "http://127.0.0.1:1"), ("https_proxy", "{}")], "CONNECT", 1..=99)] sign
+        => CKR_OK, "1 GET, 1 POST":;
+    "no_proxy names the host of the API":
+        [scene.serve_tls(TlsOptions::default()); let exempt = ("no_proxy", "signpath.example 10.0.0.0/99 0.0.0.0");
+         watch_proxy(scene, "", &[("http_proxy", "{}"), exempt], "CONNECT", 0..=0)] sign
+        => CKR_OK, "1 GET, 1 POST":;
+    "http_proxy and https_proxy name a proxy, but the API is on this machine": [forbid_proxy(scene)] sign => CKR_OK, "1 GET, 1 POST":;
+    "http_proxy and https_proxy name a proxy, but the API is on this machine, with an https URL": [scene.serve_tls(TlsOptions::default()); forbid_proxy(scene)] sign
+        => CKR_OK, "1 GET, 1 POST":;
 };
 
 pub const TLS: &[Situation] = situations! { scene;
@@ -124,6 +150,10 @@ pub const TLS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "does not belong to its certificate";
 };
 
+/// What makes a tinyproxy ask for credentials, and the same in a URL, some of it percent-encoded.
+const AUTHENTICATION: &str = "BasicAuth ci pr0xy-passw0rd";
+const WITH_CREDENTIALS: &str = "http://ci:pr0xy%2Dpassw%30rd@{}";
+
 /// How a connection ends that is closed before all has been read or written.
 const OTHER_ENDS: [&str; 2] = ["connection reset by peer", "broken pipe"];
 
@@ -174,6 +204,45 @@ fn start_proxy(scene: &mut Scene, lines: &str, credentials: &str) {
     let proxy = tinyproxy(lines);
     through(scene, &proxy.address, credentials);
     scene.keep(proxy);
+}
+
+/// Starts a tinyproxy with these lines in its configuration, sets variables with its address for `{}`, and expects
+/// so many requests to the service in its log.
+fn watch_proxy(
+    scene: &mut Scene,
+    lines: &str,
+    variables: &[(&str, &str)],
+    method: &str,
+    times: RangeInclusive<usize>,
+) {
+    let url = beyond_loopback(scene.service.api_url());
+    let logged = match method {
+        "CONNECT" => format!(
+            "CONNECT {} HTTP",
+            &url["https://".len()..url.len() - "/Api".len()]
+        ),
+        method => format!("{method} {url}/v1/"),
+    };
+    scene.lead_to_another_machine();
+    let proxy = tinyproxy(lines);
+    for (name, value) in variables {
+        scene.set(name, &value.replace("{}", &proxy.address));
+    }
+    scene.expect(move || {
+        let log = proxy.log();
+        let is_right = times.contains(&log.matches(&logged).count());
+        (!is_right).then(|| format!("not {times:?} of {logged} in {log}"))
+    });
+}
+
+/// Sets proxies, and expects that nobody connects to them.
+fn forbid_proxy(scene: &mut Scene) {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = proxy.local_addr().unwrap().to_string();
+    scene.set("http_proxy", &address);
+    scene.set("https_proxy", &address);
+    scene.expect(move || proxy.accept().ok().map(|_| "the proxy was used".to_owned()));
 }
 
 fn start_nginx(scene: &mut Scene, lines: &str) {

@@ -39,12 +39,15 @@ pub fn assert_current(mut rows: impl Iterator<Item = Row>) {
                 requests,
             } = row;
             let [what, line] = [what, &line].map(|text| text.replace('|', "\\|"));
-            let quote = if line.contains('`') { "``" } else { "`" };
-            writeln!(
-                page,
-                "| {what} | {code} | {quote}{line}{quote} | {requests} |"
-            )
-            .unwrap();
+            let quoted = line.lines().map(|line| {
+                let quote = if line.contains('`') { "``" } else { "`" };
+                format!("{quote}{line}{quote}")
+            });
+            let mut lines = quoted.collect::<Vec<_>>().join("<br>");
+            if lines.is_empty() {
+                lines = "none".to_owned();
+            }
+            writeln!(page, "| {what} | {code} | {lines} | {requests} |").unwrap();
         }
     }
     crate::common::assert_current("docs/failures.md", &page);

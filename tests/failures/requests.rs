@@ -1,12 +1,12 @@
 //! A service that refuses, fails, or answers what nobody can use.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pkcs11_test::{Effect, Fault};
 
 use crate::Situation;
-use crate::common::{SIGN, SIGN_HASH};
-use crate::scene::sign;
+use crate::common::{LIST, SIGN, SIGN_HASH};
+use crate::scene::{login, sign, sign_again};
 
 pub const REFUSED: &[Situation] = situations! { scene;
     "the signing policy has an approval process":
@@ -19,7 +19,7 @@ pub const REFUSED: &[Situation] = situations! { scene;
         [let message = "x".repeat(2000); scene.call(&message, "xxx");
          scene.fail_sign(Effect::problem(400, &[&message, "And more."]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "xxx...; correct";
-    "the API token is no longer valid": [scene.fail_sign(Effect::status(401))] sign
+    "the API token is no longer valid": [scene.fail_sign(Effect::retry_after(401, 0))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "401 Unauthorized", "API token";
     "the user is not a Submitter": [scene.fail_sign(Effect::problem(403, &["The user is no Submitter."]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "403 Forbidden", "The user is no Submitter.";
@@ -35,9 +35,9 @@ pub const REFUSED: &[Situation] = situations! { scene;
     "the server does not have the configured SignHash API":
         [scene.service.inject(Fault::gone(SIGN_HASH, 404)).unwrap(); scene.set("SIGNPATH_SIGNING_API", "SignHash")] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "set SigningApi to Auto";
-    "the service reports a request timeout": [scene.fail_sign(Effect::status(408))] sign
+    "the service reports a request timeout": [scene.fail_sign(Effect::retry_after(408, 0))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "408 Request Timeout";
-    "a refusal without a body": [scene.fail_sign(Effect::status(422))] sign
+    "a refusal without a body": [scene.fail_sign(Effect::retry_after(422, 0))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "422 Unprocessable Entity", "before you try again";
     "a refusal with an incomplete body": [scene.fail_sign(Effect::truncated(400, r#"{"errors": {"A": ["x"#, 1000))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "400";
@@ -57,12 +57,39 @@ pub const REFUSED: &[Situation] = situations! { scene;
 };
 
 pub const TRANSIENT: &[Situation] = situations! { scene;
-    "too many requests, and the retry succeeds":
-        [scene.try_again(); let soon = Effect::retry_after(429, 0); scene.service.inject(Fault::on(SIGN, soon)).unwrap()] sign
-        => CKR_OK, "1 GET, 2 POST": "warning", "429", "attempt 1 of POST", "retrying in 0.";
-    "an error in the service, and the retry succeeds":
-        [scene.try_again(); let soon = Effect::retry_after(500, 0); scene.service.inject(Fault::on(SIGN, soon)).unwrap()] sign
-        => CKR_OK, "1 GET, 2 POST": "warning", "500", "attempt 1", "second signing request";
+    "the service is unavailable for the list, and the retry succeeds":
+        [scene.try_again(); scene.service.inject(Fault::on(LIST, soon(503))).unwrap()] login
+        => CKR_OK, "2 GET": "warning", "503", "attempt 1 of GET", "retrying in 0.", "!signing request";
+    "too many requests, then an error in the service, and the second retry succeeds":
+        [scene.retry_sign([soon(429), soon(500)])] sign => CKR_OK, "1 GET, 3 POST":
+            "warning", "429", "attempt 1 of POST", "retrying in 0.", "!second signing request"
+            / "warning", "500", "attempt 2 of POST", "retrying in 0.", "may create a second signing request";
+    "a bad gateway, and the retry succeeds": [scene.retry_sign([soon(502)])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "502", "retrying in 0.", "may create a second signing request";
+    "the service is unavailable, and the retry succeeds": [scene.retry_sign([soon(503)])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "503", "retrying in 0.", "!second signing request";
+    "a gateway timeout, and the retry succeeds": [scene.retry_sign([soon(504)])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "504", "retrying in 0.", "may create a second signing request";
+    "the service asks for a retry at a time that has passed":
+        [scene.retry_sign([Effect::retry_at(503, SystemTime::now() - Duration::from_secs(60))])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "503", "retrying in 0.";
+    "the service asks for a retry in the year 9999":
+        [scene.try_again(); scene.fail_sign(Effect::answer(429, &[("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")], ""))] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "error", "429", "gave up after attempt 1";
+    "the connection is closed without a response, and the retry succeeds": [scene.retry_sign([Effect::Close])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "attempt 1 of POST", "may create a second signing request";
+    "the response to a signing request is lost, and the retry succeeds": [scene.retry_sign([Effect::ProcessAndClose])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "attempt 1 of POST", "may create a second signing request";
+    "the response is incomplete, and the retry succeeds": [scene.retry_sign([Effect::Truncate])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "attempt 1 of POST", "may create a second signing request";
+    "no response arrives, and the retry succeeds": [scene.hurry(); scene.retry_sign([Effect::Hang])] sign
+        => CKR_OK, "1 GET, 2 POST": "warning", "attempt 1 of POST", "may create a second signing request";
+    "the network fails after login":
+        [scene.accept_one_connection(); scene.set("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5")] sign
+        => CKR_FUNCTION_FAILED, "1 GET": "warning", "cannot connect to", "attempt 1 of POST", "retrying in ", "!second signing request"
+            / "error", "cannot connect to", "gave up after attempt 2", "!second signing request";
+    "a refused signing request, and the application signs again":
+        [scene.retry_sign([soon(400)])] sign_again => CKR_OK, "1 GET, 2 POST": "error", "400";
     "too many requests, one attempt": [scene.fail_sign(Effect::status(429))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "429 Too Many Requests", "try again later";
     "an error in the service, one attempt": [scene.fail_sign(Effect::problem(500, &["An unexpected error."]))] sign
@@ -80,9 +107,16 @@ pub const TRANSIENT: &[Situation] = situations! { scene;
     "the response is incomplete": [scene.fail_sign(Effect::Truncate)] sign => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "is incomplete";
     "no response arrives": [scene.hurry(); scene.fail_sign(Effect::Hang)] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "no response", "within 1 s", "HttpRequestTimeoutInSeconds";
+    "no list arrives before the total time is up": [scene.fail_list(Effect::Hang)] login
+        => CKR_FUNCTION_FAILED, "1 GET": "no response", "within 2 s", "!HttpRequestTimeoutInSeconds";
     "the response arrives byte by byte": [scene.hurry(); scene.fail_sign(Effect::Trickle(Duration::from_millis(100)))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "no response", "within 1 s";
 };
+
+/// A response after which the next attempt may follow at once.
+fn soon(status: u16) -> Effect {
+    Effect::retry_after(status, 0)
+}
 
 pub const UNUSABLE: &[Situation] = situations! { scene;
     "a response that is not HTTP": [scene.fail_sign(Effect::Raw(b"220 mail.example ESMTP\r\n".to_vec()))] sign

@@ -1,6 +1,7 @@
 //! What a situation is made of, and the calls of a program in it.
 
 use std::any::Any;
+use std::net::{Shutdown, TcpListener, TcpStream};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::Error;
@@ -9,9 +10,10 @@ use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service, TlsOptions};
 
+use crate::common::programs::free_address;
 use crate::common::{
-    LIST, ONE_ATTEMPT, SIGN, beyond_loopback, environment, objects, options, private_key, service,
-    slot, tls_service, traffic,
+    LIST, ONE_ATTEMPT, SIGN, beyond_loopback, environment, logged_in, objects, options,
+    private_key, service, slot, tls_service, traffic,
 };
 
 /// The password of a proxy's user.
@@ -32,6 +34,8 @@ pub struct Scene {
     names: Vec<(String, String)>,
     /// What has to be there until the module has ended.
     others: Vec<Box<dyn Any>>,
+    /// What else has to hold when the module has ended.
+    checks: Vec<Box<dyn Fn() -> Option<String>>>,
 }
 
 impl Scene {
@@ -43,6 +47,7 @@ impl Scene {
             environment: Vec::new(),
             names: Vec::new(),
             others: Vec::new(),
+            checks: Vec::new(),
             folder,
         };
         let folder = scene.folder.path().to_str().unwrap().to_owned();
@@ -105,9 +110,39 @@ impl Scene {
         self.set("SIGNPATH_ALLOW_INSECURE_HTTP", "true");
     }
 
+    /// Leads to the service by an address that accepts only one connection, which ends with the first response.
+    pub fn accept_one_connection(&mut self) {
+        self.service.inject(Fault::on(LIST, Effect::Last)).unwrap();
+        let url = self.service.api_url();
+        let service = url.trim_start_matches("http://").trim_end_matches("/Api");
+        let service = TcpStream::connect(service).unwrap();
+        let listener = TcpListener::bind(free_address()).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (client, _) = listener.accept().unwrap();
+            drop(listener);
+            std::thread::scope(|scope| {
+                scope.spawn(|| std::io::copy(&mut &client, &mut &service));
+                let _ = std::io::copy(&mut &service, &mut &client);
+                let _ = client.shutdown(Shutdown::Both);
+            });
+        });
+        self.lead_to("http", &address);
+    }
+
     /// Keeps something running, or open, until the module has ended.
     pub fn keep(&mut self, other: impl Any) {
         self.others.push(Box::new(other));
+    }
+
+    /// Adds a check, which says what is wrong.
+    pub fn expect(&mut self, check: impl Fn() -> Option<String> + 'static) {
+        self.checks.push(Box::new(check));
+    }
+
+    /// What is wrong, as the checks say.
+    pub fn check(&self) -> Option<String> {
+        self.checks.iter().find_map(|check| check())
     }
 
     /// A file with this content; its path.
@@ -129,6 +164,14 @@ impl Scene {
         self.service
             .inject(Fault::on(LIST, effect).always())
             .unwrap();
+    }
+
+    /// Happens to the first fast signing requests, for which there is time enough.
+    pub fn retry_sign<const N: usize>(&mut self, effects: [Effect; N]) {
+        self.try_again();
+        for effect in effects {
+            self.service.inject(Fault::on(SIGN, effect)).unwrap();
+        }
     }
 
     /// Happens to every fast signing request.
@@ -229,6 +272,15 @@ pub fn sign(module: &Pkcs11) -> Result<(), Error> {
     sign_with(module, &Mechanism::Ecdsa, "demo/p-256", 32)
 }
 
+/// C_Sign after a signature that the service refuses.
+pub fn sign_again(module: &Pkcs11) -> Result<(), Error> {
+    initialize(module).unwrap();
+    let session = logged_in(module);
+    let key = private_key(&session, "demo/p-256");
+    session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap_err();
+    session.sign(&Mechanism::Ecdsa, key, &[7; 32]).map(drop)
+}
+
 /// C_Sign, or C_SignInit if that fails, with so many bytes of data.
 pub fn sign_with(
     module: &Pkcs11,
@@ -237,10 +289,7 @@ pub fn sign_with(
     length: usize,
 ) -> Result<(), Error> {
     initialize(module).unwrap();
-    let session = module.open_ro_session(slot(module)).unwrap();
-    session
-        .login(UserType::User, Some(&AuthPin::new("CONFIG".into())))
-        .unwrap();
+    let session = logged_in(module);
     let key = private_key(&session, key);
     session.sign(mechanism, key, &vec![7; length]).map(drop)
 }

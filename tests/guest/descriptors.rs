@@ -6,18 +6,23 @@ use std::io::{Read, Seek};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::ptr;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use cryptoki_sys::*;
 use pkcs11_test::{Effect, Fault, Gate, Service, TlsOptions};
 
+use super::*;
 use crate::common::fork::fork;
-use crate::common::raw::{self, Raw, ck};
-use crate::common::{LIST, SIGN, environment, in_child, service, tls_service, traffic};
+use crate::common::{LIST, Run, SIGN, child_of, environment, in_child, on_stage, options, service};
+use crate::common::{tls_service, traffic};
 use crate::system::{compiled, limit};
-use crate::{ROW, row, test_name};
+use crate::test_name;
+
+const NO_LOG: (&str, &str) = ("SIGNPATH_LOG_FILE_LEVEL", "none");
+
+fn with_tls() -> Service {
+    tls_service(TlsOptions::default())
+}
 
 /// Uses up the descriptors of this process but for so many.
 fn leave(free: usize) -> Vec<File> {
@@ -28,144 +33,123 @@ fn leave(free: usize) -> Vec<File> {
     taken
 }
 
-#[test]
-fn a_process_without_descriptors_is_told_of_its_limit_at_once_and_works_when_it_has_some() {
-    for tls in [false, true] {
-        let prepare = || {
-            let service = match tls {
-                true => tls_service(TlsOptions::default()),
-                false => service(),
-            };
-            let none = ("SIGNPATH_LOG_FILE_LEVEL", "none");
-            let environment = environment(&service, &[none]);
-            (service, environment)
-        };
-        let child = || {
-            let raw = Raw::load();
-            for free in 0..=6 {
-                let session = raw::session(&raw);
-                let taken = leave(free);
-                let rv = raw::login(&raw, session, "CONFIG");
-                drop(taken);
-                let allowed: &[_] = match free {
-                    0 => &[CKR_FUNCTION_FAILED],
-                    _ => &[CKR_FUNCTION_FAILED, CKR_OK],
-                };
-                assert!(allowed.contains(&rv), "{free} free: {rv:#x}");
-                if rv != CKR_OK {
-                    assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
-                }
-                assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-                assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
-            }
-        };
-        let Some((_, run)) = in_child(test_name!(), prepare, child) else {
-            return;
-        };
-        assert!(!run.lines().is_empty());
-        for line in run.lines() {
-            assert!(line.contains("RLIMIT_NOFILE"), "{line}");
-            assert!(!line.contains("attempt"), "{line}");
-        }
+/// The module said that there are too few descriptors, and did not try again.
+fn assert_told_of_limit(run: &Run) {
+    assert!(!run.lines().is_empty());
+    for line in run.lines() {
+        assert!(line.contains("RLIMIT_NOFILE"), "{line}");
+        assert!(!line.contains("attempt"), "{line}");
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_for_want_of_a_descriptor_is_no_fault_of_the_configuration() {
+fn names_the_limit_of_descriptors_when_none_is_left() {
+    for start in [service, with_tls] {
+        let child = || {
+            let module = load();
+            for free in 0..=6 {
+                assert_eq!(module.initialize(), CKR_OK);
+                let session = module.session();
+                let taken = leave(free);
+                let rv = session.login();
+                drop(taken);
+                let is_refused = rv == CKR_FUNCTION_FAILED;
+                assert!(
+                    is_refused || (free > 0 && rv == CKR_OK),
+                    "{free} free: {rv}"
+                );
+                if is_refused {
+                    assert_eq!(session.login(), CKR_OK);
+                }
+                assert_eq!(sign(session), CKR_OK);
+                assert_eq!(module.finalize(), CKR_OK);
+            }
+        };
+        let Some((_, run)) = child_of(test_name!(), start, &[NO_LOG], child) else {
+            return;
+        };
+        assert_told_of_limit(&run);
+    }
+}
+
+#[test]
+fn a_file_that_needs_a_descriptor_is_no_invalid_configuration() {
     let prepare = || {
-        let service = service();
-        let folder = tempfile::tempdir().unwrap();
+        let (service, folder) = (service(), tempfile::tempdir().unwrap());
         let file = |name: &str, content: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
-            path.to_str().unwrap().to_owned()
+            path.display().to_string()
         };
         let token = format!("file:{}", file("token", service.token()));
+        let configuration = file("signpath.json", "{}");
         let more = [
-            ("SIGNPATH_CONFIG_FILE", &*file("signpath.json", "{}")),
+            ("SIGNPATH_CONFIG_FILE", &*configuration),
             ("SIGNPATH_API_TOKEN", &token),
-            ("SIGNPATH_LOG_FILE_LEVEL", "none"),
+            NO_LOG,
         ];
         let environment = environment(&service, &more);
         ((service, folder), environment)
     };
     let child = || {
-        let raw = Raw::load();
+        let module = load();
         let taken = leave(0);
-        let initialized = ck!(raw, C_Initialize(ptr::null_mut()));
-        assert_eq!(initialized, CKR_FUNCTION_FAILED);
+        assert_eq!(module.initialize(), CKR_FUNCTION_FAILED);
         drop(taken);
-        let session = raw::session(&raw);
+        assert_eq!(module.initialize(), CKR_OK);
+        let session = module.session();
         let taken = leave(0);
-        let login = raw::login(&raw, session, "CONFIG");
-        assert_eq!(login, CKR_FUNCTION_FAILED);
+        assert_eq!(session.login(), CKR_FUNCTION_FAILED);
         drop(taken);
-        assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
+        assert_eq!(session.login(), CKR_OK);
     };
     let Some((_, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    let lines = run.lines();
-    assert_eq!(lines.len(), 2, "{lines:#?}");
-    for line in lines {
-        assert!(line.contains("RLIMIT_NOFILE"), "{line}");
-    }
+    assert_eq!(run.lines().len(), 2, "{:#?}", run.lines());
+    assert_told_of_limit(&run);
 }
-
-/// The error of a system call, and what becomes of it.
-const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
-    (SOCKET, libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
-    (SOCKET, libc::ENFILE, CKR_FUNCTION_FAILED, "fs.file-max"),
-    (SOCKET, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
-    (
-        SOCKET,
-        libc::ENOBUFS,
-        CKR_HOST_MEMORY,
-        "memory for socket buffers",
-    ),
-    (SEND, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
-    (
-        SEND,
-        libc::ENOBUFS,
-        CKR_HOST_MEMORY,
-        "memory for socket buffers",
-    ),
-];
 
 /// The variables that have the system call of that name fail.
 const SOCKET: &str = "SIGNPATH_TEST_SOCKET_ERROR";
 const SEND: &str = "SIGNPATH_TEST_SEND_ERROR";
 
+/// The error of a system call, and what becomes of it.
+#[rustfmt::skip]
+const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
+    (SOCKET, libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
+    (SOCKET, libc::ENFILE, CKR_FUNCTION_FAILED, "fs.file-max"),
+    (SOCKET, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
+    (SOCKET, libc::ENOBUFS, CKR_HOST_MEMORY, "memory for socket buffers"),
+    (SEND, libc::ENOMEM, CKR_HOST_MEMORY, "memory"),
+    (SEND, libc::ENOBUFS, CKR_HOST_MEMORY, "memory for socket buffers"),
+];
+
 #[test]
-fn what_the_system_runs_out_of_is_named_with_its_return_value() {
+fn names_what_the_system_runs_out_of() {
     for (number, (.., part)) in SHORTAGES.iter().enumerate() {
-        let prepare = || {
-            let service = service();
-            let library = compiled("system.c", &["-shared", "-ldl"]);
-            let preload = ("LD_PRELOAD", library.to_str().unwrap());
-            let row = (ROW, &*number.to_string());
-            let environment = environment(&service, &[preload, row]);
-            (service, environment)
-        };
+        let library = compiled("system.c", &["-shared", "-ldl"]);
+        let preload = ("LD_PRELOAD", library.to_str().unwrap());
         let child = || {
             let (variable, error, rv, part) = row(&SHORTAGES);
-            let raw = Raw::load();
-            let session = raw::session(&raw);
+            let module = initialized();
+            let session = module.session();
             let fail = |number: &str| {
                 // SAFETY: no other thread of this process reads or writes the environment now.
                 unsafe { std::env::set_var(variable, number) };
             };
             fail(&error.to_string());
-            assert_eq!(raw::login(&raw, session, "CONFIG"), *rv, "{part}");
+            assert_eq!(session.login(), *rv, "{part}");
             fail("");
-            assert_eq!(raw::login(&raw, session, "CONFIG"), CKR_OK);
+            assert_eq!(session.login(), CKR_OK);
             if *variable == SOCKET {
                 // A connection that is there needs no new one.
                 fail(&error.to_string());
             }
-            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
+            assert_eq!(sign(session), CKR_OK);
         };
-        let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        let more = [preload, (ROW, &*number.to_string())];
+        let Some((_, run)) = child_of(test_name!(), service, &more, child) else {
             return;
         };
         run.assert_one_line(&["C_Login", part]);
@@ -173,31 +157,23 @@ fn what_the_system_runs_out_of_is_named_with_its_return_value() {
 }
 
 #[test]
-fn threads_share_the_few_connections_that_a_process_can_have() {
+fn threads_share_the_few_connections_of_their_process() {
     const THREADS: usize = 32;
-    let prepare = || {
-        let service = service();
-        let none = ("SIGNPATH_LOG_FILE_LEVEL", "none");
-        let environment = environment(&service, &[none]);
-        (service, environment)
-    };
     let child = || {
-        let raw = Raw::load();
-        raw::logged_in(&raw);
+        let module = load();
+        module.logged_in().unwrap();
         let taken = leave(4);
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
-                    let session = raw::another_session(&raw);
-                    for _ in 0..5 {
-                        assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-                    }
+                    let session = module.session();
+                    (0..5).for_each(|_| assert_eq!(sign(session), CKR_OK));
                 });
             }
         });
         drop(taken);
     };
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
+    let Some((service, run)) = child_of(test_name!(), service, &[NO_LOG], child) else {
         return;
     };
     run.assert_silent();
@@ -207,61 +183,43 @@ fn threads_share_the_few_connections_that_a_process_can_have() {
 }
 
 #[test]
-fn a_call_without_a_descriptor_takes_one_that_another_gives_back() {
-    let prepare = || {
+fn a_call_takes_the_descriptor_that_another_gives_back() {
+    let start = || {
         let service = service();
         for route in [LIST, SIGN] {
             let last = Fault::on(route, Effect::Last).always();
             service.inject(last).unwrap();
         }
-        let none = ("SIGNPATH_LOG_FILE_LEVEL", "none");
-        let environment = environment(&service, &[none]);
-        (service, environment)
+        service
     };
     let child = || {
-        let raw = Raw::load();
-        let (first, mut second) = (raw::logged_in(&raw), 0);
-        let null = ptr::null_mut();
-        let opened = ck!(
-            raw,
-            C_OpenSession(1, CKF_SERIAL_SESSION, null, None, &mut second)
-        );
-        assert_eq!(opened, CKR_OK);
-        let sessions = [first, second];
+        let module = load();
+        let sessions = [module.logged_in().unwrap(), module.session()];
         let taken = leave(1);
-        let (raw, begin) = (&raw, &Barrier::new(sessions.len()));
+        let begin = &Barrier::new(sessions.len());
         thread::scope(|scope| {
             for session in sessions {
                 scope.spawn(move || {
                     begin.wait();
-                    for _ in 0..5 {
-                        assert_eq!(raw::sign(raw, session, "demo/p-256"), CKR_OK);
-                    }
+                    (0..5).for_each(|_| assert_eq!(sign(session), CKR_OK));
                 });
             }
         });
         drop(taken);
     };
-    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    run.assert_silent();
+    if let Some((_, run)) = child_of(test_name!(), start, &[NO_LOG], child) {
+        run.assert_silent();
+    }
 }
 
 #[test]
 fn the_system_keeps_an_idle_connection_alive() {
-    let prepare = || {
-        let service = service();
-        let environment = environment(&service, &[]);
-        (service, environment)
-    };
-    let child = || {
-        let raw = Raw::load();
-        raw::logged_in(&raw);
+    child_of(test_name!(), service, &[], || {
+        let module = load();
+        module.logged_in().unwrap();
         let connections: Vec<_> = (3..64).filter_map(is_kept_alive).collect();
         assert_eq!(connections, [true], "one TCP socket");
-    };
-    in_child(test_name!(), prepare, child);
+    });
 }
 
 /// Of a TCP socket that is connected.
@@ -273,12 +231,12 @@ fn is_kept_alive(descriptor: i32) -> Option<bool> {
     Some(socket.keepalive().unwrap())
 }
 
-/// Passes on connections to a service, and keeps them to be closed.
+/// Passes on connections to a service, and keeps them to be closed. Gives the URL.
 fn relay(service: &Service) -> (String, Arc<Mutex<Vec<TcpStream>>>) {
     let url = service.api_url().to_owned();
     let upstream = url.split('/').nth(2).unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let url = url.replace(&upstream, &listener.local_addr().unwrap().to_string());
     let clients = Arc::new(Mutex::new(Vec::new()));
     let kept = clients.clone();
     thread::spawn(move || {
@@ -292,120 +250,74 @@ fn relay(service: &Service) -> (String, Arc<Mutex<Vec<TcpStream>>>) {
             }
         }
     });
-    (url.replace(&upstream_of(&url), &address), clients)
-}
-
-fn upstream_of(url: &str) -> String {
-    url.split('/').nth(2).unwrap().to_owned()
+    (url, clients)
 }
 
 #[test]
 fn dead_connections_do_not_hide_the_one_that_lives() {
     const THREADS: usize = 8;
-    let child = || {
-        let service = service();
-        let (url, clients) = relay(&service);
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let (url, clients) = relay(&stage.service);
+        stage.set("SIGNPATH_API_URL", &url);
         let gate = Gate::new();
         let hold = Fault::hold(SIGN, &gate).times(THREADS);
-        service.inject(hold).unwrap();
-        let variables = environment(&service, &[("SIGNPATH_API_URL", &url)]);
-        for (name, value) in variables {
-            // SAFETY: only threads of the service run beside this one, which do not read it.
-            unsafe { std::env::set_var(name, value) };
-        }
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
+        stage.service.inject(hold).unwrap();
+        let session = module.logged_in().unwrap();
         thread::scope(|scope| {
             for _ in 0..THREADS {
-                scope.spawn(|| {
-                    let session = raw::another_session(&raw);
-                    assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-                });
+                scope.spawn(|| assert_eq!(sign(module.session()), CKR_OK));
             }
             gate.wait_for(THREADS);
             gate.open();
         });
-        for living in 0..THREADS {
-            let clients = clients.lock().unwrap();
-            assert!(clients.len() >= THREADS);
-            if living == 0 {
-                let dead = clients.iter().enumerate();
-                for (_, client) in dead.filter(|(number, _)| *number != 3) {
-                    client.shutdown(Shutdown::Both).unwrap();
-                }
-            }
-            drop(clients);
-            let before = traffic(&service.requests()).connections;
-            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-            assert_eq!(traffic(&service.requests()).connections, before);
+        let clients = clients.lock().unwrap().split_off(0);
+        assert!(clients.len() >= THREADS);
+        let dead = clients.iter().enumerate();
+        for (_, client) in dead.filter(|(number, _)| *number != 3) {
+            client.shutdown(Shutdown::Both).unwrap();
         }
-    };
-    if let Some(((), run)) = in_child(test_name!(), || ((), Vec::new()), child) {
-        run.assert_silent();
-    }
+        let connections = || traffic(&stage.service.requests()).connections;
+        let before = connections();
+        (0..THREADS).for_each(|_| assert_eq!(sign(session), CKR_OK));
+        assert_eq!(connections(), before);
+    });
 }
 
-/// Closes all descriptors but the standard ones, as a daemon does, and opens a file and sockets of the
-/// host's own under their numbers.
-fn take_over() -> (File, Vec<(UnixStream, UnixStream)>) {
+/// Closes all descriptors but the standard ones, as a daemon does, and opens a file and sockets of the host's own under their
+/// numbers. Nobody else writes, reads or closes them while `act` runs.
+fn taken_over(act: impl FnOnce()) {
     // SAFETY: what had these descriptors finds out, which is what is tested.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
-    let file = tempfile::tempfile().unwrap();
-    let sockets = (0..16).map(|_| UnixStream::pair().unwrap()).collect();
-    (file, sockets)
-}
-
-/// Nobody wrote, read or closed anything.
-fn assert_untouched((mut file, sockets): (File, Vec<(UnixStream, UnixStream)>)) {
+    let mut file = tempfile::tempfile().unwrap();
+    let sockets = [(); 16].map(|()| UnixStream::pair().unwrap());
+    act();
     assert_eq!(file.metadata().unwrap().len(), 0);
     assert_eq!(file.stream_position().unwrap(), 0);
-    for (mut first, mut second) in sockets {
-        for end in [&mut first, &mut second] {
-            end.set_nonblocking(true).unwrap();
-            let error = end.read(&mut [0]).unwrap_err();
-            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-            // SAFETY: it only asks whether the descriptor is open.
-            assert!(unsafe { libc::fcntl(end.as_raw_fd(), libc::F_GETFD) } >= 0);
-        }
+    for mut end in sockets.iter().flat_map(|(first, second)| [first, second]) {
+        end.set_nonblocking(true).unwrap();
+        let error = end.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+        // SAFETY: it only asks whether the descriptor is open.
+        assert!(unsafe { libc::fcntl(end.as_raw_fd(), libc::F_GETFD) } >= 0);
     }
 }
 
 #[test]
-fn a_host_that_closes_all_descriptors_keeps_what_it_opens_then() {
-    for tls in [false, true] {
-        let prepare = || {
-            let service = match tls {
-                true => tls_service(TlsOptions::default()),
-                false => service(),
-            };
-            let environment = environment(&service, &[("SIGNPATH_LOG_FILE_LEVEL", "debug")]);
-            (service, environment)
-        };
+fn leaves_alone_what_replaces_its_closed_descriptors() {
+    for start in [service, with_tls] {
         let child = || {
-            let raw = Raw::load();
-            let session = raw::logged_in(&raw);
-            let goes_on = || {
-                let own = take_over();
-                assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-                assert_untouched(own);
-            };
-            let ends = || {
-                let own = take_over();
-                assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
-                assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
-                assert_untouched(own);
-            };
-            fork(|| {
-                let own = take_over();
-                let session = raw::logged_in(&raw);
-                assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-                assert_untouched(own);
+            let module = load();
+            let session = module.logged_in().unwrap();
+            fork(|| taken_over(|| _ = log_in_and_sign(&module)));
+            assert_eq!(sign(session), CKR_OK);
+            taken_over(|| assert_eq!(sign(session), CKR_OK));
+            taken_over(|| {
+                assert_eq!(session.logout(), CKR_OK);
+                assert_eq!(module.finalize(), CKR_OK);
             });
-            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-            goes_on();
-            ends();
         };
-        let Some((_, run)) = in_child(test_name!(), prepare, child) else {
+        let debug = [("SIGNPATH_LOG_FILE_LEVEL", "debug")];
+        let Some((_, run)) = child_of(test_name!(), start, &debug, child) else {
             return;
         };
         run.assert_silent();

@@ -11,6 +11,10 @@ mod stacks;
 mod system;
 mod threads;
 
+use common::{load, log_in_and_sign, sign};
+use cryptoki_sys::*;
+use pkcs11_test::harness::Module;
+
 /// Names the row of a table that a child runs.
 const ROW: &str = "TEST_ROW";
 
@@ -18,4 +22,10 @@ const ROW: &str = "TEST_ROW";
 fn row<T>(table: &[T]) -> &T {
     let number: usize = std::env::var(ROW).unwrap().parse().unwrap();
     &table[number]
+}
+
+fn initialized() -> Module {
+    let module = load();
+    assert_eq!(module.initialize(), CKR_OK);
+    module
 }

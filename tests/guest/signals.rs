@@ -1,21 +1,21 @@
 //! No write of the module raises a signal in its host, and no call leaves another signal mask behind.
 
-use std::io::Read;
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
-use std::ptr;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
-use cryptoki_sys::*;
 use pkcs11_test::{Service, TlsOptions};
 
-use crate::common::raw::{self, Raw, ck};
-use crate::common::{environment, in_child, service, tls_service, traffic};
+use super::*;
+use crate::common::{Run, environment, in_child, service, tls_service, traffic};
 use crate::system::{block, blocked_signals, dispositions, pending_signals};
-use crate::{ROW, row, test_name};
+use crate::test_name;
+
+const NO_SIGNALS: [i32; 0] = [];
 
 /// How a server ends a connection.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum End {
     /// In the order of things (FIN), although there is something to read.
     Closed,
@@ -26,25 +26,24 @@ enum End {
 }
 
 /// Passes on what comes, but ends one connection as soon as it has read a byte of its request number
-/// `fatal`, counted from 0. Returns where it listens.
+/// `fatal`, counted from 0. Returns its URL.
 fn ending(service: &Service, fatal: usize, end: End) -> String {
     let url = service.api_url().to_owned();
     let upstream = url.split('/').nth(2).unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let url = url.replace(&upstream, &listener.local_addr().unwrap().to_string());
     thread::spawn(move || {
-        let mut pieces_left = fatal;
+        let mut pieces_left = Some(fatal);
         for client in listener.incoming() {
             let mut client = client.unwrap();
-            let server = TcpStream::connect(&upstream).unwrap();
-            let (mut answers, mut to_client) =
+            let mut server = TcpStream::connect(&upstream).unwrap();
+            let (mut responses, mut to_client) =
                 (server.try_clone().unwrap(), client.try_clone().unwrap());
-            thread::spawn(move || std::io::copy(&mut answers, &mut to_client));
-            let mut server = server;
+            thread::spawn(move || std::io::copy(&mut responses, &mut to_client));
             let mut piece = [0; 1 << 16];
             loop {
-                if pieces_left == 0 {
-                    pieces_left = usize::MAX;
+                if pieces_left == Some(0) {
+                    pieces_left = None;
                     let _ = client.read(&mut [0]);
                     finish(&client, end);
                     break;
@@ -52,126 +51,97 @@ fn ending(service: &Service, fatal: usize, end: End) -> String {
                 let Ok(length @ 1..) = client.read(&mut piece) else {
                     break;
                 };
-                pieces_left -= usize::from(pieces_left != usize::MAX);
-                if std::io::Write::write_all(&mut server, &piece[..length]).is_err() {
+                pieces_left = pieces_left.map(|left| left - 1);
+                if server.write_all(&piece[..length]).is_err() {
                     break;
                 }
             }
         }
     });
-    url.replace(url.split('/').nth(2).unwrap(), &address)
+    url
 }
 
 fn finish(client: &TcpStream, end: End) {
-    if !matches!(end, End::Reset) {
-        let _ = client.shutdown(std::net::Shutdown::Write);
+    if end != End::Reset {
+        let _ = client.shutdown(Shutdown::Write);
     }
-    if !matches!(end, End::Closed) {
-        let linger = libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        };
-        // SAFETY: the descriptor is open, and the option is of that type.
-        unsafe {
-            libc::setsockopt(
-                client.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size_of_val(&linger) as u32,
-            )
-        };
+    if end != End::Closed {
+        let socket = socket2::SockRef::from(client);
+        let _ = socket.set_linger(Some(Duration::ZERO));
     }
-    // The thread that passes answers on has the socket too.
-    let _ = client.shutdown(std::net::Shutdown::Both);
+    // The thread that passes responses on has the socket too.
+    let _ = client.shutdown(Shutdown::Both);
 }
 
-/// Signs over a connection that ends while a request is sent, the next one only then.
-fn sign_over_connections_that_end(test: &str, end: End) {
-    for (tls, fatal) in [(false, 0), (false, 1), (true, 2), (true, 3)] {
-        let prepare = || {
-            let service = match tls {
+/// Runs `child` with a service behind a connection that ends, and its row.
+fn with_ending(
+    test: &str,
+    start: impl FnOnce() -> Service,
+    (fatal, end): (usize, End),
+    row: usize,
+    child: impl FnOnce(),
+) -> Option<(Service, Run)> {
+    let prepare = || {
+        let service = start();
+        let url = ending(&service, fatal, end);
+        let more = [("SIGNPATH_API_URL", &*url), (ROW, &row.to_string())];
+        let environment = environment(&service, &more);
+        (service, environment)
+    };
+    in_child(test, prepare, child)
+}
+
+#[test]
+fn a_connection_that_ends_raises_no_signal() {
+    for end in [End::Closed, End::Reset, End::ClosedAndReset] {
+        for (has_tls, fatal) in [(false, 0), (false, 1), (true, 2), (true, 3)] {
+            let start = || match has_tls {
                 true => tls_service(TlsOptions::default()),
                 false => service(),
             };
-            let url = ending(&service, fatal, end);
-            let environment = environment(&service, &[("SIGNPATH_API_URL", &url)]);
-            (service, environment)
-        };
-        let child = || {
-            let raw = Raw::load();
-            let session = raw::logged_in(&raw);
-            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-            assert_eq!(pending_signals(), Vec::<i32>::new());
-        };
-        let Some((service, _)) = in_child(test, prepare, child) else {
-            return;
-        };
-        assert!(traffic(&service.requests()).signatures > 0);
+            let child = || {
+                log_in_and_sign(&load());
+                assert_eq!(pending_signals(), NO_SIGNALS);
+            };
+            let Some((service, _)) = with_ending(test_name!(), start, (fatal, end), 0, child)
+            else {
+                return;
+            };
+            assert!(traffic(&service.requests()).signatures > 0);
+        }
     }
-}
-
-#[test]
-fn a_connection_that_is_closed_while_a_request_is_sent_raises_no_signal() {
-    sign_over_connections_that_end(test_name!(), End::Closed);
-}
-
-#[test]
-fn a_connection_that_is_reset_while_a_request_is_sent_raises_no_signal() {
-    sign_over_connections_that_end(test_name!(), End::Reset);
-}
-
-#[test]
-fn a_connection_that_is_closed_and_reset_while_a_request_is_sent_raises_no_signal() {
-    sign_over_connections_that_end(test_name!(), End::ClosedAndReset);
 }
 
 #[test]
 fn no_call_changes_the_signals_of_its_thread() {
-    let prepare = || {
-        let service = service();
-        let url = ending(&service, 1, End::Reset);
-        let environment = environment(&service, &[("SIGNPATH_API_URL", &url)]);
-        (service, environment)
-    };
-    let child = || {
+    with_ending(test_name!(), service, (1, End::Reset), 0, || {
         block(libc::SIGUSR1);
-        let (mask, actions) = (blocked_signals(), dispositions());
-        let raw = Raw::load();
-        let session = raw::logged_in(&raw);
-        assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-        assert_eq!(ck!(raw, C_Finalize(ptr::null_mut())), CKR_OK);
-        assert_eq!(blocked_signals(), mask);
-        assert_eq!(dispositions(), actions);
-    };
-    in_child(test_name!(), prepare, child);
+        let before = (blocked_signals(), dispositions());
+        let module = load();
+        log_in_and_sign(&module);
+        assert_eq!(module.finalize(), CKR_OK);
+        assert_eq!((blocked_signals(), dispositions()), before);
+    });
 }
 
 #[test]
-fn a_signal_that_waits_for_the_host_waits_on_and_none_of_ours_does() {
+fn a_signal_that_waits_for_the_host_waits_on() {
     const WAITS: [bool; 2] = [false, true];
     for number in 0..WAITS.len() {
-        let prepare = || {
-            let service = service();
-            let url = ending(&service, 1, End::Reset);
-            let row = (ROW, &*number.to_string());
-            let environment = environment(&service, &[("SIGNPATH_API_URL", &url), row]);
-            (service, environment)
-        };
         let child = || {
-            let raw = Raw::load();
-            let session = raw::logged_in(&raw);
-            let waits = *row(&WAITS);
+            let module = load();
+            let session = module.logged_in().unwrap();
             block(libc::SIGPIPE);
+            let waits = *row(&WAITS);
             if waits {
                 // SAFETY: the signal is blocked.
                 unsafe { libc::raise(libc::SIGPIPE) };
             }
-            assert_eq!(raw::sign(&raw, session, "demo/p-256"), CKR_OK);
-            let expected: &[i32] = if waits { &[libc::SIGPIPE] } else { &[] };
-            assert_eq!(pending_signals(), expected);
+            assert_eq!(sign(session), CKR_OK);
+            assert_eq!(pending_signals().contains(&libc::SIGPIPE), waits);
         };
-        if in_child(test_name!(), prepare, child).is_none() {
+        let end = (1, End::Reset);
+        if with_ending(test_name!(), service, end, number, child).is_none() {
             return;
         }
     }

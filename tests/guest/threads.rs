@@ -21,13 +21,15 @@ fn start(mode: &str, service: &Service) -> Child {
         .unwrap()
 }
 
-fn assert_good_end(mut host: Child) {
+/// The host has signed once, and ends well.
+fn assert_signed(mut host: Child, service: &Service) {
     let status = host.wait().unwrap();
     assert_eq!(status.code(), Some(0), "{status}");
+    assert_eq!(traffic(&service.requests()).signatures, 1);
 }
 
 #[test]
-fn a_thread_that_is_cancelled_in_c_sign_gets_its_signature_first() {
+fn a_thread_cancelled_in_c_sign_gets_its_signature_first() {
     let service = service();
     let gate = Gate::new();
     service.inject(Fault::hold(SIGN, &gate)).unwrap();
@@ -39,15 +41,13 @@ fn a_thread_that_is_cancelled_in_c_sign_gets_its_signature_first() {
     BufReader::new(stdout).read_line(&mut line).unwrap();
     assert_eq!(line, "cancelled\n");
     gate.open();
-    assert_good_end(host);
-    assert_eq!(traffic(&service.requests()).signatures, 1);
+    assert_signed(host, &service);
 }
 
 #[test]
 fn an_exit_handler_and_a_destructor_can_sign() {
     for mode in ["atexit", "destructor"] {
         let service = service();
-        assert_good_end(start(mode, &service));
-        assert_eq!(traffic(&service.requests()).signatures, 1, "{mode}");
+        assert_signed(start(mode, &service), &service);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use pkcs11_test::call;
+use pkcs11_test::harness::{Mechanism, null};
+
 use super::*;
-use crate::common::{environment, in_child, module_path, service};
 use crate::test_name;
 
-/// A message without the duration at its end, which has to be there behind a return value.
+/// A message without the duration that follows a return value.
 fn without_duration(message: &str) -> String {
     if !message.contains("): CKR_") {
         return message.to_owned();
@@ -17,95 +19,52 @@ fn without_duration(message: &str) -> String {
     call.to_owned()
 }
 
-/// Logs in and signs with CKM_RSA_PKCS_PSS, and calls before and after that.
-fn call_functions() {
-    let raw = Raw::load();
-    let mut info = CK_INFO::default();
-    let too_early = ck!(raw, C_GetInfo(&mut info));
-    assert_eq!(too_early, CKR_CRYPTOKI_NOT_INITIALIZED);
+/// The messages of a level.
+fn messages(lines: &[Line], level: &str) -> Vec<String> {
+    let lines = lines.iter().filter(|line| line.level == level);
+    lines.map(|line| without_duration(&line.message)).collect()
+}
 
+/// Logs in and signs with CKM_RSA_PKCS_PSS, with calls before and after that.
+fn call_functions() {
+    let module = load();
+    let mut info = CK_INFO::default();
+    let too_early = call!(module, C_GetInfo(&mut info));
+    assert_eq!(too_early, CKR_CRYPTOKI_NOT_INITIALIZED);
     let mut arguments = CK_C_INITIALIZE_ARGS {
         flags: CKF_OS_LOCKING_OK,
         ..Default::default()
     };
-    let initialized = ck!(raw, C_Initialize((&raw mut arguments).cast()));
+    let initialized = call!(module, C_Initialize((&raw mut arguments).cast()));
     assert_eq!(initialized, CKR_OK);
-    let (mut count, mut session) = (0, 0);
-    let slots = ck!(raw, C_GetSlotList(CK_TRUE, ptr::null_mut(), &mut count));
+    let slots = call!(module, C_GetSlotList(CK_TRUE, null(), &mut 0));
     assert_eq!(slots, CKR_OK);
-    let mut info = CK_MECHANISM_INFO::default();
-    let mechanism = ck!(
-        raw,
-        C_GetMechanismInfo(1, CKM_SHA256_RSA_PKCS_PSS, &mut info)
-    );
-    assert_eq!(mechanism, CKR_OK);
-    let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-    let opened = ck!(
-        raw,
-        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-    );
-    assert_eq!(opened, CKR_OK);
-    let pin = "CONFIG".as_ptr().cast_mut();
-    assert_eq!(ck!(raw, C_Login(session, CKU_USER, pin, 6)), CKR_OK);
-
-    let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/rsa-2048");
-    let mut parameters = CK_RSA_PKCS_PSS_PARAMS {
-        hashAlg: CKM_SHA256,
-        mgf: CKG_MGF1_SHA256,
-        sLen: 32,
-    };
-    let mut mechanism = CK_MECHANISM {
-        pParameter: (&raw mut parameters).cast(),
-        ulParameterLen: size_of::<CK_RSA_PKCS_PSS_PARAMS>() as CK_ULONG,
-        ..raw::mechanism(CKM_RSA_PKCS_PSS)
-    };
-    assert_eq!(ck!(raw, C_SignInit(session, &mut mechanism, key)), CKR_OK);
-    let (mut hash, mut signature, mut length) = ([7; 32], [0; 256], 256);
-    let (hash, signature) = (hash.as_mut_ptr(), signature.as_mut_ptr());
-    let signed = ck!(raw, C_Sign(session, hash, 32, signature, &mut length));
-    assert_eq!(signed, CKR_OK);
-
-    let mut key_type: CK_KEY_TYPE = 0;
-    let attribute = |type_, value, length| CK_ATTRIBUTE {
-        type_,
-        pValue: value,
-        ulValueLen: length,
-    };
-    let mut template = [
-        attribute(CKA_KEY_TYPE, (&raw mut key_type).cast(), 8),
-        attribute(CKA_LABEL, ptr::null_mut(), 0),
-        attribute(CKA_PRIVATE_EXPONENT, ptr::null_mut(), 0),
+    module.mechanism_info(1, CKM_SHA256_RSA_PKCS_PSS).unwrap();
+    let session = module.open(1, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+    assert_eq!(session.login(), CKR_OK);
+    let key = session.private("demo/rsa-2048");
+    let pss = Mechanism::pss(CKM_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32);
+    assert_eq!(session.sign_init(pss, key), CKR_OK);
+    session.sign_into(&[7; 32], 256).bytes().unwrap();
+    let wanted = [
+        (CKA_KEY_TYPE, Some(8)),
+        (CKA_LABEL, None),
+        (CKA_PRIVATE_EXPONENT, None),
     ];
-    let read = ck!(
-        raw,
-        C_GetAttributeValue(session, key, template.as_mut_ptr(), 3)
-    );
+    let (read, _) = session.attributes_into(key, &wanted);
     assert_eq!(read, CKR_ATTRIBUTE_SENSITIVE);
-    let cancelled = ck!(raw, C_SessionCancel(session, CKF_SIGN | CKF_FIND_OBJECTS));
-    assert_eq!(cancelled, CKR_OK);
-    finalize(&raw);
-    let too_late = ck!(raw, C_CloseSession(session));
-    assert_eq!(too_late, CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(session.cancel(CKF_SIGN | CKF_FIND_OBJECTS), CKR_OK);
+    assert_eq!(module.finalize(), CKR_OK);
+    assert_eq!(session.close(), CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
 #[test]
-fn calls_are_logged_under_the_names_of_the_standard_and_in_their_order() {
-    let prepare = || {
-        let (service, folder) = (service(), LogFolder::new());
-        let mut environment = environment(&service, &[]);
-        environment.extend(folder.environment("debug"));
-        ((service, folder), environment)
-    };
-    let Some(((_, folder), run)) = in_child(test_name!(), prepare, call_functions) else {
+fn logs_calls_in_order_with_the_names_of_the_standard() {
+    let ran = logged(test_name!(), "debug", |_| vec![], vec![], call_functions);
+    let Some((_, folder, run)) = ran else {
         return;
     };
     run.assert_silent();
-    let lines = folder.lines();
-    let messages: Vec<_> = lines
-        .iter()
-        .filter(|line| line.level == "debug")
-        .map(|line| without_duration(&line.message))
-        .collect();
     let expected = [
         "C_GetInterface(pInterfaceName=not NULL, pVersion=not NULL, ppInterface=not NULL, flags=0x0): CKR_OK",
         "C_GetInfo: C_Initialize has not been called in this process [CKR_CRYPTOKI_NOT_INITIALIZED]",
@@ -136,81 +95,49 @@ fn calls_are_logged_under_the_names_of_the_standard_and_in_their_order() {
         "C_CloseSession: C_Initialize has not been called in this process [CKR_CRYPTOKI_NOT_INITIALIZED]",
         "C_CloseSession(hSession=1): CKR_CRYPTOKI_NOT_INITIALIZED",
     ];
-    for (message, expected) in messages.iter().zip(expected) {
-        assert_eq!(message, expected);
-    }
-    assert_eq!(messages.len(), expected.len(), "{messages:#?}");
+    assert_eq!(messages(&folder.lines(), "debug"), expected);
 }
 
 #[test]
-fn the_lines_of_a_call_have_its_number_whatever_other_threads_and_processes_do() {
-    let prepare = || {
-        let (service, folder) = (service(), LogFolder::new());
-        let mut environment = environment(&service, &[]);
-        environment.extend(folder.environment("verbose"));
-        ((service, folder), environment)
-    };
+fn numbers_each_call_across_threads_and_forks() {
     let child = || {
-        let raw = Raw::load();
-        let first = raw::logged_in(&raw);
-        let second = ck!(
-            raw,
-            C_GetSessionInfo(first, &mut CK_SESSION_INFO::default())
-        );
-        assert_eq!(second, CKR_OK);
+        let module = load();
+        let first = module.logged_in().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| {
-                    let mut session = 0;
-                    let flags = CKF_SERIAL_SESSION;
-                    let opened = ck!(
-                        raw,
-                        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-                    );
-                    assert_eq!(opened, CKR_OK);
-                    assert_eq!(sign(&raw, session), CKR_OK);
-                });
+                scope.spawn(|| assert_eq!(sign(module.session()), CKR_OK));
             }
         });
-        common::fork::fork(|| {
-            let session = raw::logged_in(&raw);
-            assert_eq!(sign(&raw, session), CKR_OK);
-        });
-        assert_eq!(sign(&raw, first), CKR_OK);
+        common::fork::fork(|| _ = log_in_and_sign(&module));
+        assert_eq!(sign(first), CKR_OK);
     };
-    let Some(((_, folder), _)) = in_child(test_name!(), prepare, child) else {
+    let Some((_, folder, _)) = logged(test_name!(), "verbose", |_| vec![], vec![], child) else {
         return;
     };
     let mut calls: BTreeMap<_, Vec<Line>> = BTreeMap::new();
     for line in folder.lines() {
-        calls
-            .entry((line.process, line.call))
-            .or_default()
-            .push(line);
+        let call = calls.entry((line.process, line.call)).or_default();
+        call.push(line);
     }
-    let (mut processes, mut exchanges) = (BTreeMap::new(), 0);
-    for ((process, _), lines) in &calls {
-        let is_introduction = |line: &&Line| line.message.starts_with("signpath-pkcs11 ");
-        let introductions = lines.iter().filter(is_introduction).count();
-        *processes.entry(process).or_insert(0) += introductions;
-        let of_call = &lines[introductions..];
-        let (begin, end) = (&of_call[0].message, &of_call[of_call.len() - 1].message);
-        let call = begin.strip_suffix(" begins").unwrap();
-        assert!(
-            end.starts_with(&format!("{call}: CKR_OK in ")),
-            "{lines:#?}"
-        );
-        for line in of_call.iter().filter(|line| line.level == "info") {
+    let (mut introductions, mut exchanges) = (BTreeMap::new(), 0);
+    for ((process, _), mut lines) in calls {
+        let count = lines.len();
+        lines.retain(|line| !line.message.starts_with("signpath-pkcs11 "));
+        *introductions.entry(process).or_insert(0) += count - lines.len();
+        let (first, last) = (&lines[0].message, &lines[lines.len() - 1].message);
+        let call = first.strip_suffix(" begins").unwrap();
+        let end = format!("{call}: CKR_OK in ");
+        assert!(last.starts_with(&end), "{lines:#?}");
+        for line in lines.iter().filter(|line| line.level == "info") {
             exchanges += 1;
-            let function = call.split('(').next().unwrap();
             match line.message.split(' ').next().unwrap() {
-                "GET" => assert_eq!(function, "C_Login"),
-                "POST" => assert_eq!(function, "C_Sign"),
+                "GET" => assert!(call.starts_with("C_Login("), "{call}"),
+                "POST" => assert!(call.starts_with("C_Sign("), "{call}"),
                 _ => panic!("{line:?}"),
             }
         }
     }
-    assert_eq!(processes.into_values().collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(introductions.into_values().collect::<Vec<_>>(), [1, 1]);
     assert_eq!(exchanges, 8, "two logins and six signatures");
 }
 
@@ -231,33 +158,17 @@ fn spied(trace: &str) -> Vec<String> {
     calls
 }
 
-/// The functions that a log saw, and their return values.
-fn logged(lines: &[Line]) -> Vec<String> {
-    lines
-        .iter()
-        .filter(|line| line.level == "debug" && line.message.contains("): CKR_"))
-        .map(|line| {
-            let message = without_duration(&line.message);
-            let (call, code) = message.rsplit_once(": ").unwrap();
-            format!("{} {code}", call.split('(').next().unwrap())
-        })
-        .collect()
-}
-
-/// The tool asks for C_GetFunctionList only, since a spy does not get between it and another
-/// interface.
+/// OpenSSL's engine calls C_GetFunctionList only, since a spy does not get between it and another interface.
 #[test]
-fn the_log_has_the_calls_that_a_spy_between_tool_and_module_sees() {
+fn logs_the_calls_that_pkcs11_spy_sees() {
     let (service, folder) = (service(), LogFolder::new());
     let trace = folder.0.path().join("trace");
-    let data = folder.0.path().join("data");
-    std::fs::write(&data, "data").unwrap();
     let key = "pkcs11:object=demo%2Frsa-2048;type=private;pin-value=CONFIG";
     let output = command("openssl")
         .args(["dgst", "-engine", "pkcs11", "-keyform", "engine"])
         .args(["-sha256", "-sign", key, "-out"])
         .arg(folder.0.path().join("signature"))
-        .arg(&data)
+        .arg(folder.file("data", "data"))
         .env("PKCS11_MODULE_PATH", "pkcs11-spy.so")
         .env("PKCS11SPY", module_path())
         .env("PKCS11SPY_OUTPUT", &trace)
@@ -266,15 +177,18 @@ fn the_log_has_the_calls_that_a_spy_between_tool_and_module_sees() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let spied = spied(&std::fs::read_to_string(trace).unwrap());
-    let logged = logged(&folder.lines());
-    // How the spy itself gets at the functions is its own affair.
-    let is_call = |call: &&String| {
+    // How the spy itself gets at the functions is not logged by it.
+    let is_call = |call: &String| {
         !call.starts_with("C_GetInterface ") && !call.starts_with("C_GetFunctionList ")
     };
-    let spied: Vec<_> = spied.iter().filter(is_call).collect();
-    let logged: Vec<_> = logged.iter().filter(is_call).collect();
-    assert_eq!(logged, spied);
+    let mut spied = spied(&std::fs::read_to_string(trace).unwrap());
+    spied.retain(is_call);
+    let messages = messages(&folder.lines(), "debug").into_iter();
+    let logged = messages.filter_map(|message| {
+        let (call, code) = message.split_once("): CKR_")?;
+        Some(format!("{} CKR_{code}", call.split('(').next()?))
+    });
+    assert_eq!(logged.filter(is_call).collect::<Vec<_>>(), spied);
     for call in ["C_Initialize CKR_OK", "C_Login CKR_OK", "C_Sign CKR_OK"] {
         assert!(spied.iter().any(|spied| *spied == call), "{spied:#?}");
     }

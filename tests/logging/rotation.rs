@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 
+use pkcs11_test::call;
+
 use super::*;
-use crate::common::{self, in_child};
 use crate::test_name;
 
 /// The largest size of the file, in bytes.
@@ -20,48 +21,31 @@ fn files(folder: &LogFolder) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Calls C_GetInfo so many times. A thread or process of its own does.
-fn call(raw: &Raw, times: usize) {
+/// Calls C_GetInfo so many times.
+fn call(module: &Module, times: usize) {
     let mut info = CK_INFO::default();
     for _ in 0..times {
-        ck!(raw, C_GetInfo(&mut info));
+        call!(module, C_GetInfo(&mut info));
     }
-}
-
-/// How often each process ended a C_GetInfo, over all lines of the file and its copies.
-fn ends(files: &[PathBuf]) -> BTreeMap<u32, BTreeSet<u64>> {
-    let mut ends: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for line in files.iter().flat_map(|path| lines_of(path)) {
-        if line.message.starts_with("C_GetInfo(pInfo=not NULL): ") {
-            let is_new = ends.entry(line.process).or_default().insert(line.call);
-            assert!(is_new, "twice: {line:?}");
-        }
-    }
-    ends
 }
 
 /// Set in a process that the child of a test starts.
 const WORKER: &str = "TEST_WORKER";
 
 #[test]
-fn processes_threads_and_forked_children_lose_no_line_when_the_file_is_rotated() {
+fn threads_and_processes_lose_no_line_when_the_log_rotates() {
     // The child, one that it forks, and one that it starts.
     const PROCESSES: usize = 3;
     const THREADS: usize = 2;
     // In three lines each, so that a process writes more than 10 MB.
     const CALLS: usize = 17_000;
     let test = test_name!();
-    let prepare = || {
-        let folder = LogFolder::new();
-        let environment = folder.environment("verbose");
-        (folder, environment)
-    };
     let child = || {
-        let raw = Raw::load();
+        let module = load();
         let call_in_threads = || {
             std::thread::scope(|scope| {
                 for _ in 0..THREADS {
-                    scope.spawn(|| call(&raw, CALLS));
+                    scope.spawn(|| call(&module, CALLS));
                 }
             });
         };
@@ -69,9 +53,9 @@ fn processes_threads_and_forked_children_lose_no_line_when_the_file_is_rotated()
             return call_in_threads();
         }
         std::thread::scope(|scope| {
-            scope.spawn(|| common::fork::fork(|| call(&raw, THREADS * CALLS)));
+            scope.spawn(|| common::fork::fork(|| call(&module, THREADS * CALLS)));
             scope.spawn(|| {
-                let output = Command::new(std::env::current_exe().unwrap())
+                let output = std::process::Command::new(std::env::current_exe().unwrap())
                     .args([test, "--exact", "--test-threads=1"])
                     .env(WORKER, "1")
                     .output()
@@ -81,32 +65,37 @@ fn processes_threads_and_forked_children_lose_no_line_when_the_file_is_rotated()
             call_in_threads();
         });
     };
-    let Some((folder, run)) = in_child(test_name!(), prepare, child) else {
+    let Some((_, folder, run)) = logged(test, "verbose", |_| vec![], vec![], child) else {
         return;
     };
     run.assert_silent();
     let files = files(&folder);
-    let written: u64 = files
-        .iter()
-        .map(|path| path.metadata().unwrap().len())
-        .sum();
+    let sizes = files.iter().map(|path| path.metadata().unwrap().len());
+    let written: u64 = sizes.sum();
     assert!(written > PROCESSES as u64 * MAX_SIZE, "{written}");
-    let ends = ends(&files);
+    // The calls that each process ended, over all files.
+    let mut ends: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for line in files.iter().flat_map(|path| lines_of(path)) {
+        if line.message.starts_with("C_GetInfo(pInfo=not NULL): ") {
+            let is_new = ends.entry(line.process).or_default().insert(line.call);
+            assert!(is_new, "twice: {line:?}");
+        }
+    }
     let counts: Vec<_> = ends.values().map(BTreeSet::len).collect();
     assert_eq!(counts, [THREADS * CALLS; PROCESSES]);
     assert!((4..=5).contains(&files.len()), "{files:#?}");
     for path in &files[1..] {
-        let size = path.metadata().unwrap().len();
+        let metadata = path.metadata().unwrap();
         // It takes more lines while the one who renames it waits for the processor.
-        assert!((MAX_SIZE - 4096..2 * MAX_SIZE).contains(&size), "{size}");
-        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        let sizes = MAX_SIZE - 4096..2 * MAX_SIZE;
+        assert!(sizes.contains(&metadata.len()), "{}", metadata.len());
+        assert_eq!(metadata.mode() & 0o777, 0o600);
     }
 }
 
 #[test]
-fn five_copies_are_kept_and_the_oldest_goes() {
-    let prepare = || {
-        let folder = LogFolder::new();
+fn keeps_five_copies_of_the_log() {
+    let fill = |folder: &LogFolder| {
         std::fs::create_dir(folder.path()).unwrap();
         let full = std::fs::File::create(folder.path().join(FILE)).unwrap();
         full.set_len(MAX_SIZE).unwrap();
@@ -114,16 +103,16 @@ fn five_copies_are_kept_and_the_oldest_goes() {
             let path = folder.path().join(format!("{FILE}.{number}"));
             std::fs::write(path, format!("copy {number}")).unwrap();
         }
-        let environment = folder.environment("debug");
-        (folder, environment)
+        vec![]
     };
-    let Some((folder, run)) = in_child(test_name!(), prepare, || call(&Raw::load(), 1)) else {
+    let child = || call(&load(), 1);
+    let Some((_, folder, run)) = logged(test_name!(), "debug", fill, vec![], child) else {
         return;
     };
     run.assert_silent();
     let files = files(&folder);
     assert_eq!(files.len(), 6, "{files:#?}");
-    let last = lines_of(&files[0]).pop().unwrap();
+    let last = folder.lines().pop().unwrap();
     assert!(last.message.starts_with("C_GetInfo"), "{last:?}");
     assert_eq!(files[1].metadata().unwrap().len(), MAX_SIZE);
     for (number, path) in files.iter().enumerate().skip(2) {

@@ -42,28 +42,22 @@ pub trait Argument {
     fn from_bits(bits: usize) -> Self;
 }
 
-impl Argument for CK_ULONG {
-    const KIND: Kind = Kind::Number;
+macro_rules! arguments {
+    ($($type:ty: $kind:ident, $bits:ident => $value:expr;)*) => {$(
+        impl Argument for $type {
+            const KIND: Kind = Kind::$kind;
 
-    fn from_bits(bits: usize) -> Self {
-        bits as Self
-    }
+            fn from_bits($bits: usize) -> Self {
+                $value
+            }
+        }
+    )*};
 }
 
-impl Argument for CK_BBOOL {
-    const KIND: Kind = Kind::Boolean;
-
-    fn from_bits(bits: usize) -> Self {
-        bits as Self
-    }
-}
-
-impl Argument for CK_NOTIFY {
-    const KIND: Kind = Kind::Callback;
-
-    fn from_bits(bits: usize) -> Self {
-        (bits != 0).then_some(notify)
-    }
+arguments! {
+    CK_ULONG: Number, bits => bits as Self;
+    CK_BBOOL: Boolean, bits => bits as Self;
+    CK_NOTIFY: Callback, bits => (bits != 0).then_some(notify);
 }
 
 unsafe extern "C" fn notify(_: CK_SESSION_HANDLE, _: CK_NOTIFICATION, _: *mut c_void) -> CK_RV {
@@ -84,29 +78,30 @@ pub trait Pointee {
 }
 
 macro_rules! pointees {
-    ($($type:ty: $kind:expr;)*) => {$(
+    ($($kind:expr => $type:ty;)*) => {$(
         impl Pointee for $type {
             const KIND: Kind = $kind;
         }
     )*};
 }
 
+macro_rules! structures {
+    ($($type:ty),*) => {
+        pointees! { $(Kind::Structure(size_of::<$type>()) => $type;)* }
+    };
+}
+
 pointees! {
-    CK_BYTE: Kind::Bytes;
-    CK_ULONG: Kind::Numbers;
-    CK_MECHANISM: Kind::Mechanism;
-    CK_ATTRIBUTE: Kind::Template;
-    c_void: Kind::Void;
-    CK_INFO: Kind::Structure(size_of::<CK_INFO>());
-    CK_SLOT_INFO: Kind::Structure(size_of::<CK_SLOT_INFO>());
-    CK_TOKEN_INFO: Kind::Structure(size_of::<CK_TOKEN_INFO>());
-    CK_SESSION_INFO: Kind::Structure(size_of::<CK_SESSION_INFO>());
-    CK_MECHANISM_INFO: Kind::Structure(size_of::<CK_MECHANISM_INFO>());
-    CK_INTERFACE: Kind::Structure(size_of::<CK_INTERFACE>());
-    CK_VERSION: Kind::Structure(size_of::<CK_VERSION>());
-    CK_ASYNC_DATA: Kind::Structure(size_of::<CK_ASYNC_DATA>());
-    *mut CK_FUNCTION_LIST: Kind::Structure(size_of::<*mut c_void>());
-    *mut CK_INTERFACE: Kind::Structure(size_of::<*mut c_void>());
+    Kind::Bytes => CK_BYTE;
+    Kind::Numbers => CK_ULONG;
+    Kind::Mechanism => CK_MECHANISM;
+    Kind::Template => CK_ATTRIBUTE;
+    Kind::Void => c_void;
+}
+
+structures! {
+    CK_INFO, CK_SLOT_INFO, CK_TOKEN_INFO, CK_SESSION_INFO, CK_MECHANISM_INFO, CK_INTERFACE, CK_VERSION, CK_ASYNC_DATA,
+    *mut CK_FUNCTION_LIST, *mut CK_INTERFACE
 }
 
 /// Where the values come from.
@@ -145,87 +140,27 @@ pub struct Draw {
 pub type Handles = (CK_SESSION_HANDLE, Vec<CK_OBJECT_HANDLE>);
 
 /// Numbers that mean something somewhere: flags, users, handles, lengths.
-const NUMBERS: &[CK_ULONG] = &[
-    0,
-    1,
-    2,
-    3,
-    4,
-    6,
-    7,
-    8,
-    20,
-    32,
-    36,
-    51,
-    64,
-    99,
-    256,
-    4096,
-    CKF_ASYNC_SESSION,
-    0x7fff_ffff,
-    0x8000_0000,
-    0xffff_ffff,
-    CK_ULONG::MAX / 2,
-    CK_ULONG::MAX / 2 + 1,
-    CK_ULONG::MAX - 1,
-    CK_ULONG::MAX,
-];
+const NUMBERS: &[CK_ULONG] = constants! {
+    0, 1, 2, 3, 4, 6, 7, 8, 20, 32, 36, 51, 64, 99, 256, 4096, CKF_ASYNC_SESSION, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
+    CK_ULONG::MAX / 2, CK_ULONG::MAX / 2 + 1, CK_ULONG::MAX - 1, CK_ULONG::MAX
+};
 
-const MECHANISMS: &[CK_MECHANISM_TYPE] = &[
-    CKM_RSA_PKCS,
-    CKM_SHA1_RSA_PKCS,
-    CKM_SHA256_RSA_PKCS,
-    CKM_SHA512_RSA_PKCS,
-    CKM_RSA_PKCS_PSS,
-    CKM_SHA256_RSA_PKCS_PSS,
-    CKM_ECDSA,
-    CKM_ECDSA_SHA256,
-    CKM_ECDSA_SHA384,
-    CKM_MD5,
-    CKM_SHA_1,
-    CKM_SHA256,
-    CKM_SHA512_256,
-    CKM_SHA3_256,
-    CKM_RSA_X_509,
-    CKM_AES_CBC,
-    CKM_VENDOR_DEFINED,
-    CK_ULONG::MAX,
-];
+const MECHANISMS: &[CK_MECHANISM_TYPE] = constants! {
+    CKM_RSA_PKCS, CKM_SHA1_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS_PSS,
+    CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA, CKM_ECDSA_SHA256, CKM_ECDSA_SHA384, CKM_MD5, CKM_SHA_1, CKM_SHA256,
+    CKM_SHA512_256, CKM_SHA3_256, CKM_RSA_X_509, CKM_AES_CBC, CKM_VENDOR_DEFINED, CK_ULONG::MAX
+};
 
 /// Mechanisms that some key signs and verifies with.
-const GOOD_MECHANISMS: &[CK_MECHANISM_TYPE] = &[
-    CKM_RSA_PKCS,
-    CKM_SHA256_RSA_PKCS,
-    CKM_SHA256_RSA_PKCS_PSS,
-    CKM_ECDSA,
-    CKM_ECDSA_SHA256,
-];
+const GOOD_MECHANISMS: &[CK_MECHANISM_TYPE] = constants! {
+    CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA, CKM_ECDSA_SHA256
+};
 
-const ATTRIBUTES: &[CK_ATTRIBUTE_TYPE] = &[
-    CKA_CLASS,
-    CKA_TOKEN,
-    CKA_PRIVATE,
-    CKA_LABEL,
-    CKA_ID,
-    CKA_VALUE,
-    CKA_CERTIFICATE_TYPE,
-    CKA_KEY_TYPE,
-    CKA_SUBJECT,
-    CKA_ISSUER,
-    CKA_MODULUS,
-    CKA_PUBLIC_EXPONENT,
-    CKA_PRIVATE_EXPONENT,
-    CKA_EC_PARAMS,
-    CKA_EC_POINT,
-    CKA_VERIFY,
-    CKA_START_DATE,
-    CKA_ALLOWED_MECHANISMS,
-    CKA_UNIQUE_ID,
-    CKA_WRAP_TEMPLATE,
-    CKA_VENDOR_DEFINED,
-    CK_ULONG::MAX,
-];
+const ATTRIBUTES: &[CK_ATTRIBUTE_TYPE] = constants! {
+    CKA_CLASS, CKA_TOKEN, CKA_PRIVATE, CKA_LABEL, CKA_ID, CKA_VALUE, CKA_CERTIFICATE_TYPE, CKA_KEY_TYPE, CKA_SUBJECT,
+    CKA_ISSUER, CKA_MODULUS, CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT, CKA_EC_PARAMS, CKA_EC_POINT, CKA_VERIFY,
+    CKA_START_DATE, CKA_ALLOWED_MECHANISMS, CKA_UNIQUE_ID, CKA_WRAP_TEMPLATE, CKA_VENDOR_DEFINED, CK_ULONG::MAX
+};
 
 /// Bytes that mean something somewhere.
 const TEXTS: &[&[u8]] = &[
@@ -246,14 +181,9 @@ const TEXTS: &[&[u8]] = &[
 ];
 
 /// Lengths of values in a template that no attribute can have.
-pub const WILD_LENGTHS: &[CK_ULONG] = &[
-    0x1_0001,
-    0x7fff_ffff,
-    0xffff_ffff,
-    CK_ULONG::MAX / 2,
-    CK_ULONG::MAX / 2 + 1,
-    CK_ULONG::MAX,
-];
+pub const WILD_LENGTHS: &[CK_ULONG] = constants! {
+    0x1_0001, 0x7fff_ffff, 0xffff_ffff, CK_ULONG::MAX / 2, CK_ULONG::MAX / 2 + 1, CK_ULONG::MAX
+};
 
 /// Numbers of attributes that no template has.
 pub const WILD_COUNTS: &[CK_ULONG] = &[1025, 1 << 24, 0xffff_ffff, CK_ULONG::MAX];

@@ -5,6 +5,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+/// A list of constants, several in a line.
+macro_rules! constants {
+    ($($constant:expr),*) => {
+        &[$($constant),*]
+    };
+}
+
 mod arguments;
 mod functions;
 mod lengths;
@@ -12,14 +19,14 @@ mod memory;
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::ptr::null_mut;
 use std::thread;
 
 use arguments::{Draw, Handles, Values};
-use common::raw::{Raw, ck};
-use common::{Run, environment, in_child, module_path, service};
+use common::{ONE_ATTEMPT, child_of, load, module_path, service};
 use cryptoki_sys::*;
 use functions::{FUNCTIONS, Function};
+use pkcs11_test::call;
+use pkcs11_test::harness::{Module, null};
 
 const SEED: &str = "SIGNPATH_TEST_SEED";
 
@@ -30,6 +37,9 @@ const CALLS: usize = 40;
 const ALONE: usize = 15_000;
 const BESIDE_OTHERS: usize = 5_000;
 
+/// The smallest stack of a thread that calls the module, in bytes.
+const SMALL_STACK: usize = 48 << 10;
+
 /// What needs no C_Initialize (PKCS #11 3.2, sections 5.4.1 and 5.4.4 to 5.4.6).
 const STATELESS: [&str; 4] = [
     "C_Initialize",
@@ -39,25 +49,10 @@ const STATELESS: [&str; 4] = [
 ];
 
 /// Functions that a random sequence has to get right now and then.
-const DEEP: [&str; 17] = [
-    "C_OpenSession",
-    "C_CreateObject",
-    "C_CopyObject",
-    "C_DestroyObject",
-    "C_GetAttributeValue",
-    "C_FindObjects",
-    "C_DigestFinal",
-    "C_SignInit",
-    "C_Sign",
-    "C_SignUpdate",
-    "C_SignFinal",
-    "C_SignMessage",
-    "C_SignMessageBegin",
-    "C_VerifyInit",
-    "C_VerifySignatureInit",
-    "C_VerifySignatureUpdate",
-    "C_VerifyMessageBegin",
-];
+const DEEP: &str = "C_OpenSession C_CreateObject C_CopyObject C_DestroyObject C_GetAttributeValue \
+    C_FindObjects C_DigestFinal C_SignInit C_Sign C_SignUpdate C_SignFinal C_SignMessage \
+    C_SignMessageBegin C_VerifyInit C_VerifySignatureInit C_VerifySignatureUpdate \
+    C_VerifyMessageBegin";
 
 #[test]
 fn the_table_has_every_exported_function() {
@@ -78,15 +73,13 @@ fn the_table_has_every_exported_function() {
 }
 
 #[test]
-fn no_argument_ends_the_process_before_during_and_after_initialization() {
-    check(test_name!(), "each function", || {
-        let raw = Raw::load();
-        let seed = seed();
+fn no_argument_ends_the_process_in_any_state() {
+    check(test_name!(), |module| {
         let without_state = |state: &str| {
-            for_all_functions(&raw, seed, state, None, |_, function, rv| {
+            for_all_functions(module, state, None, |_, function, rv| {
                 // Another C_Initialize than a refused one would be another state.
                 if function.name == "C_Initialize" && rv == CKR_OK {
-                    assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
+                    assert_eq!(module.finalize(), CKR_OK);
                 } else if !STATELESS.contains(&function.name) {
                     assert_eq!(
                         rv, CKR_CRYPTOKI_NOT_INITIALIZED,
@@ -98,44 +91,32 @@ fn no_argument_ends_the_process_before_during_and_after_initialization() {
             });
         };
         without_state("before C_Initialize");
-
-        assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-        for_all_functions(&raw, seed, "without a session", None, |_, _, _| {
-            initialize_again(&raw);
+        assert_eq!(module.initialize(), CKR_OK);
+        for_all_functions(module, "without a session", None, |_, _, _| {
+            initialize_again(module);
             None
         });
-        let handles = log_in(&raw);
-        for_all_functions(&raw, seed, "logged in", Some(handles), |draw, _, _| {
-            logged_in_again(&raw, draw.session)
-        });
-
+        for_all_functions_logged_in(module);
         // The state may be any after that; it ends here.
-        ck!(raw, C_Finalize(null_mut()));
+        module.finalize();
         without_state("after C_Finalize");
     });
 }
 
-/// The smallest stack of a thread that calls the module, in bytes.
-const SMALL_STACK: usize = 48 << 10;
-
 #[test]
 fn each_function_works_on_a_small_stack() {
-    check(test_name!(), "a small stack", || {
+    check(test_name!(), |module| {
         // What AddressSanitizer puts around variables is not the module's.
         let stack = match std::env::var_os("ASAN_OPTIONS") {
             None => SMALL_STACK,
             Some(_) => 16 * SMALL_STACK,
         };
-        let raw = Raw::load();
-        let thread = thread::Builder::new().stack_size(stack);
-        let calls = || {
-            assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-            let handles = log_in(&raw);
-            for_all_functions(&raw, seed(), "logged in", Some(handles), |draw, _, _| {
-                logged_in_again(&raw, draw.session)
-            });
-        };
         thread::scope(|scope| {
+            let calls = || {
+                assert_eq!(module.initialize(), CKR_OK);
+                for_all_functions_logged_in(module);
+            };
+            let thread = thread::Builder::new().stack_size(stack);
             thread.spawn_scoped(scope, calls).unwrap();
         });
     });
@@ -143,10 +124,10 @@ fn each_function_works_on_a_small_stack() {
 
 #[test]
 fn random_calls_of_one_thread_do_not_end_the_process() {
-    check(test_name!(), "one thread", || {
-        let succeeded = random_calls(&Raw::load(), seed(), ALONE);
+    check(test_name!(), |module| {
+        let succeeded = random_calls(module, seed(), ALONE);
         // Garbage that is refused at the door would test no more than the door.
-        for function in DEEP {
+        for function in DEEP.split(' ').filter(|name| !name.is_empty()) {
             assert!(succeeded.contains(function), "{function}: {succeeded:?}");
         }
     });
@@ -154,36 +135,30 @@ fn random_calls_of_one_thread_do_not_end_the_process() {
 
 #[test]
 fn random_calls_of_several_threads_do_not_end_the_process() {
-    check(test_name!(), "four threads", || {
-        let raw = Raw::load();
+    check(test_name!(), |module| {
         thread::scope(|scope| {
             for thread in 1..=4 {
-                let raw = &raw;
-                scope.spawn(move || random_calls(raw, seed() + thread, BESIDE_OTHERS));
+                scope.spawn(move || random_calls(module, seed() + thread, BESIDE_OTHERS));
             }
         });
     });
 }
 
 /// Runs `child` in a process of its own with a service, and looks at how it ended.
-fn check(test: &str, what: &str, child: impl FnOnce()) {
-    let prepare = || {
-        let service = service();
-        let more = [
-            // Most calls are meant to fail; the log file has to bear all of them.
-            ("SIGNPATH_LOG_CONSOLE_LEVEL", "none"),
-            ("SIGNPATH_LOG_FILE_LEVEL", "debug"),
-            (SEED, &*seed().to_string()),
-            common::ONE_ATTEMPT,
-        ];
-        let environment = environment(&service, &more);
-        (service, environment)
-    };
-    println!("{what}, {SEED}={}", seed());
-    let Some((_, Run { stderr, .. })) = in_child(test, prepare, child) else {
-        return;
-    };
-    assert!(!stderr.contains("panicked"), "{stderr}");
+fn check(test: &str, child: impl FnOnce(&Module)) {
+    let seed = seed().to_string();
+    let more = [
+        // Most calls are meant to fail; the log file has to bear all of them.
+        ("SIGNPATH_LOG_CONSOLE_LEVEL", "none"),
+        ("SIGNPATH_LOG_FILE_LEVEL", "debug"),
+        (SEED, &seed),
+        ONE_ATTEMPT,
+    ];
+    println!("{SEED}={seed}");
+    let child = || child(&load());
+    if let Some((_, run)) = child_of(test, service, &more, child) {
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    }
 }
 
 fn seed() -> u64 {
@@ -196,23 +171,22 @@ fn seed() -> u64 {
 /// Calls every function with zeros, with what is huge, and at random; `after` is told what came of
 /// each call, and gives the handles if there are others then.
 fn for_all_functions(
-    raw: &Raw,
-    seed: u64,
+    module: &Module,
     state: &str,
     handles: Option<Handles>,
     after: impl Fn(&Draw, &Function, CK_RV) -> Option<Handles>,
 ) {
     println!("{state}");
     for values in [Values::Zero, Values::Huge, Values::Random] {
-        let mut draw = Draw::new(values, seed);
+        let mut draw = Draw::new(values, seed());
         handles
-            .iter()
-            .cloned()
+            .clone()
+            .into_iter()
             .for_each(|handles| draw.know_all(handles));
         for function in FUNCTIONS {
             println!("{values:?} {}", function.name);
             for _ in 0..if values == Values::Random { CALLS } else { 1 } {
-                let rv = function.call(raw.functions(), &mut draw);
+                let rv = function.call(&module.functions, &mut draw);
                 assert_is_no_defect(function, rv);
                 if let Some(handles) = after(&draw, function, rv) {
                     draw.know_all(handles);
@@ -222,8 +196,15 @@ fn for_all_functions(
     }
 }
 
+fn for_all_functions_logged_in(module: &Module) {
+    let handles = Some(log_in(module));
+    for_all_functions(module, "logged in", handles, |draw, _, _| {
+        logged_in_again(module, draw.session)
+    });
+}
+
 /// Calls functions at random, from any state into any; gives the names of those that succeeded.
-fn random_calls(raw: &Raw, seed: u64, calls: usize) -> BTreeSet<&'static str> {
+fn random_calls(module: &Module, seed: u64, calls: usize) -> BTreeSet<&'static str> {
     println!("the sequence of seed {seed}");
     let mut draw = Draw::new(Values::Random, seed);
     let operations: Vec<_> = FUNCTIONS.iter().filter(is_of_an_operation).collect();
@@ -231,7 +212,7 @@ fn random_calls(raw: &Raw, seed: u64, calls: usize) -> BTreeSet<&'static str> {
     for number in 0..calls {
         // Left to chance, a sequence would hardly ever be logged in, and sign.
         if number % 10 == 0 {
-            if let Some(handles) = logged_in_again(raw, draw.session) {
+            if let Some(handles) = logged_in_again(module, draw.session) {
                 draw.know_all(handles);
             }
         }
@@ -240,7 +221,7 @@ fn random_calls(raw: &Raw, seed: u64, calls: usize) -> BTreeSet<&'static str> {
             _ => *draw.one_of(&operations),
         };
         println!("{seed} {number} {}", function.name);
-        let rv = function.call(raw.functions(), &mut draw);
+        let rv = function.call(&module.functions, &mut draw);
         assert_is_no_defect(function, rv);
         if rv == CKR_OK {
             succeeded.insert(function.name);
@@ -256,48 +237,41 @@ fn assert_is_no_defect(function: &Function, rv: CK_RV) {
 
 /// Whether it belongs to what goes on over several calls in a session.
 fn is_of_an_operation(function: &&Function) -> bool {
-    ["Object", "Digest", "Sign", "Verify"]
-        .iter()
-        .any(|part| function.name.contains(part) && !function.name.contains("crypt"))
+    let parts = ["Object", "Digest", "Sign", "Verify"];
+    let is_part = |part: &&str| function.name.contains(*part);
+    parts.iter().any(is_part) && !function.name.contains("crypt")
 }
 
-fn initialize_again(raw: &Raw) {
-    let rv = ck!(raw, C_Initialize(null_mut()));
+fn initialize_again(module: &Module) {
+    let rv = module.initialize();
     assert!(
-        [CKR_OK, CKR_CRYPTOKI_ALREADY_INITIALIZED].contains(&rv),
-        "{rv:#x}"
+        rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED,
+        "{rv}"
     );
 }
 
 /// Other handles, if the session is closed, or its user logged out.
-fn logged_in_again(raw: &Raw, session: CK_SESSION_HANDLE) -> Option<Handles> {
-    initialize_again(raw);
-    let mut info = CK_SESSION_INFO::default();
-    ck!(raw, C_GetSessionInfo(session, &mut info));
-    (info.state != CKS_RO_USER_FUNCTIONS).then(|| log_in(raw))
+fn logged_in_again(module: &Module, session: CK_SESSION_HANDLE) -> Option<Handles> {
+    initialize_again(module);
+    let info = module.at(session).info();
+    let is_user = info.is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS);
+    (!is_user).then(|| log_in(module))
 }
 
 /// A session, logged in if no other thread is in the way, and some of the objects in it.
-fn log_in(raw: &Raw) -> Handles {
-    let mut session = 0;
-    let flags = CKF_SERIAL_SESSION;
-    ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session));
-    ck!(raw, C_Login(session, CKU_USER, null_mut(), 0));
+fn log_in(module: &Module) -> Handles {
+    let mut handle = 0;
+    call!(
+        module,
+        C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, &mut handle)
+    );
+    let session = module.at(handle);
+    session.login();
     let mut objects = Vec::new();
     for label in ["demo/rsa-2048", "demo/p-256"] {
-        let mut label = CK_ATTRIBUTE {
-            type_: CKA_LABEL,
-            pValue: label.as_ptr().cast_mut().cast(),
-            ulValueLen: label.len() as CK_ULONG,
-        };
-        let (mut found, mut count) = ([0; 3], 0);
-        ck!(raw, C_FindObjectsInit(session, &mut label, 1));
-        ck!(
-            raw,
-            C_FindObjects(session, found.as_mut_ptr(), 3, &mut count)
-        );
-        ck!(raw, C_FindObjectsFinal(session));
-        objects.extend(&found[..count as usize]);
+        session.find_init(&[(CKA_LABEL, label.into())]);
+        objects.extend(session.find_next(3).unwrap_or_default());
+        session.find_final();
     }
-    (session, objects)
+    (handle, objects)
 }

@@ -27,8 +27,8 @@ pub struct Seen<T> {
 }
 
 impl Stage {
-    /// Starts a service and sets what leads to it, and `more`, in the environment. From now on, nothing reaches stderr until
-    /// the stage is dropped.
+    /// Starts a service and sets what leads to it, and `more`, in the environment. From now on, what is written to
+    /// stderr reaches it only once the stage is dropped, or before [`Stage::see`], unless that has seen it.
     pub fn new(options: Options, more: &[(&str, &str)]) -> Result<Self, Error> {
         let service = Service::start(options)?;
         for (name, value) in service.environment() {
@@ -47,7 +47,7 @@ impl Stage {
     /// Does something, and tells what it said and which requests it sent.
     pub fn see<T>(&self, act: impl FnOnce() -> T) -> Seen<T> {
         let before = self.service.requests().len();
-        self.stderr.text();
+        self.stderr.pass_on();
         let value = act();
         let stderr = self.stderr.text();
         let requests = self.service.requests().split_off(before);
@@ -102,6 +102,13 @@ impl Stderr {
         file.seek(SeekFrom::Start(0)).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
+
+    /// Writes to stderr what nobody has looked at.
+    fn pass_on(&self) {
+        let text = self.text();
+        let stderr = self.0.lock().unwrap().stderr.try_clone().unwrap();
+        let _ = File::from(stderr).write_all(text.as_bytes());
+    }
 }
 
 fn lines_of_the_module(stderr: &str) -> Vec<String> {
@@ -112,9 +119,8 @@ fn lines_of_the_module(stderr: &str) -> Vec<String> {
 
 impl Drop for Stderr {
     fn drop(&mut self) {
-        let rest = self.text();
+        self.pass_on();
         // SAFETY: both descriptors are open.
         unsafe { libc::dup2(self.0.get_mut().unwrap().stderr.as_raw_fd(), 2) };
-        let _ = std::io::stderr().write_all(rest.as_bytes());
     }
 }
