@@ -61,14 +61,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     (400..=499, refused(ErrorKind::Refused, REFUSES, REFUSED)),
     (503..=503, transient(ErrorKind::Unavailable, false, BUSY)),
     (502..=504, transient(ErrorKind::Unavailable, true, BUSY)),
-    (
-        500..=599,
-        transient(
-            ErrorKind::Failed,
-            true,
-            "if this persists, tell SignPath's support the time and the trace id",
-        ),
-    ),
+    (500..=599, transient(ErrorKind::Failed, true, SUPPORT)),
     (
         300..=399,
         refused(ErrorKind::Unintelligible, "redirected {}", NOT_SIGNPATH),
@@ -94,8 +87,14 @@ pub(crate) const NOT_SIGNPATH: &str =
 /// The advice if the service has understood and refused a request.
 pub(crate) const REFUSED: &str = "correct the request or the signing policy before you try again";
 
-/// The advice if the service is busy. It does not apply before a retry.
-pub(crate) const BUSY: &str = "try again later";
+/// The advice if the service is busy.
+const BUSY: &str = "try again later";
+
+/// The advice if the service fails.
+const SUPPORT: &str = "if this persists, tell SignPath's support the time and the trace id";
+
+/// Advice that a line about a retry does not give.
+pub(crate) const AFTER_RETRIES: [&str; 2] = [BUSY, SUPPORT];
 
 const REFUSES: &str = "refused {}";
 const FAILS: &str = "could not process {}";
