@@ -23,7 +23,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     (
         201..=202,
         refused(
-            ErrorKind::Unintelligible,
+            ErrorKind::InvalidResponse,
             "queued {} instead of signing at once",
             "check that the signing policy and the service support fast signing requests",
         ),
@@ -54,7 +54,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     ),
     (
         407..=407,
-        refused(ErrorKind::Unintelligible, REFUSES, PROXY_CREDENTIALS),
+        refused(ErrorKind::InvalidResponse, REFUSES, PROXY_CREDENTIALS),
     ),
     (408..=408, refused(ErrorKind::Unavailable, FAILS, BUSY)),
     (429..=429, transient(ErrorKind::Unavailable, false, BUSY)),
@@ -64,12 +64,12 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     (500..=599, transient(ErrorKind::Failed, true, SUPPORT)),
     (
         300..=399,
-        refused(ErrorKind::Unintelligible, "redirected {}", NOT_SIGNPATH),
+        refused(ErrorKind::InvalidResponse, "redirected {}", NOT_SIGNPATH),
     ),
     (
         0..=u16::MAX,
         refused(
-            ErrorKind::Unintelligible,
+            ErrorKind::InvalidResponse,
             "sent an unexpected response to {}",
             NOT_SIGNPATH,
         ),
@@ -77,8 +77,8 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
 ];
 
 /// The advice if a proxy requires authentication.
-pub(crate) const PROXY_CREDENTIALS: &str = "check the user and password in HttpProxy or \
-    http_proxy (write : / @ in them as %3A %2F %40)";
+pub(crate) const PROXY_CREDENTIALS: &str = "check the user and password in HttpProxy, \
+    http_proxy or https_proxy (write : / @ in them as %3A %2F %40)";
 
 /// The advice if a response is probably not SignPath's.
 pub(crate) const NOT_SIGNPATH: &str =
@@ -138,9 +138,9 @@ mod tests {
 
     #[test]
     fn only_429_and_5xx_are_transient() {
-        use ErrorKind::{Failed, Refused, Unauthorized, Unavailable, Unintelligible};
+        use ErrorKind::{Failed, InvalidResponse, Refused, Unauthorized, Unavailable};
         for (status, kind, is_transient) in [
-            (302, Unintelligible, false),
+            (302, InvalidResponse, false),
             (400, Refused, false),
             (401, Unauthorized, false),
             (404, Refused, false),

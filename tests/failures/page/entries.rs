@@ -45,7 +45,7 @@ pub const SECTIONS: &[Section] = sections! {
         "expected a JSON object": "`Metadata` must be an object, such as `{\"build\": \"17\"}`.";
         "expected host:port or http://": "`HttpProxy` is not an HTTP proxy. SOCKS is not supported.";
         "contains no PEM certificate": "The file is not a certificate, or it is DER. `openssl x509 -inform DER` converts it.";
-        "contains an unusable certificate": "A certificate in `TlsCaFile` is malformed. Remove or replace it.";
+        "contains a malformed certificate": "A certificate in `TlsCaFile` is malformed. Remove or replace it.";
         "PEM block": "`ChainCertificatesFile` contains a PEM block that is not a certificate. Remove it.";
     }
     "Login and the list of signing policies" "The line of a search without a login starts with `cannot show objects before login`. \
@@ -76,7 +76,7 @@ pub const SECTIONS: &[Section] = sections! {
         "closed during the TLS handshake": "The server or a firewall closed the connection. Check the port in `ApiUrl`, and whether a firewall allows it.";
         "does not speak TLS": "The scheme or the port in `ApiUrl` is wrong, or a proxy responds in plain HTTP.";
         "closed the connection without a response": "The connection was lost. If all retries fail like this, a proxy or firewall is the likely cause.";
-        "is incomplete (": "The connection was lost during the response. If all retries fail like this, a proxy or firewall is the likely cause.";
+        "is incomplete": "The connection was lost during the response. If all retries fail like this, a proxy or firewall is the likely cause.";
         "no response from": "SignPath did not respond in time. Raise `HttpRequestTimeoutInSeconds` if it always takes this long.";
         "is not HTTP (": "A server for another protocol listens on this port. Check `ApiUrl`.";
     }
@@ -87,7 +87,7 @@ pub const SECTIONS: &[Section] = sections! {
         "is the URL of an HTTP proxy": "A server that is not an HTTP proxy listens at this address. Check `https_proxy`, `http_proxy` and `HttpProxy`.";
         "HTTPS proxies are not supported": "Write `http://` in front of the proxy. It still carries https requests.";
         "SOCKS proxies are not supported": "Set an HTTP proxy, or exempt the API with `no_proxy`.";
-        "using no proxy; set HttpProxy": "The proxy variable is not the URL of an HTTP proxy and was ignored.";
+        "not the URL of an HTTP proxy": "The proxy variable is not the URL of an HTTP proxy and was ignored.";
         "a host name, an address or a network such as": "An entry of `no_proxy` is invalid and was ignored.";
     }
     "TLS" "" {
@@ -178,7 +178,7 @@ pub const SECTIONS: &[Section] = sections! {
         "PolicyCacheSeconds has no effect": "Neither `XDG_CACHE_HOME` nor `HOME` is set. Set one.";
         "the cached certificate of signing policy": "A certificate in the policy cache has expired and a newer one exists. The next run uses it.";
         "cannot refresh the list of signing policies": "The service did not respond. The previous list is used.";
-        "writing the log file to": "The log folder cannot be used; see [Permissions](logging.md#permissions).";
+        "writing the log file to": "The log directory cannot be used; see [Permissions](logging.md#permissions).";
         "cannot write the log file": "For the reason in the line. Signing works.";
         "its key is not supported": "The signing policy has a key of a type that the module does not know.";
         "correct it in SignPath": "A slug of the signing policy cannot be the name of a key. Change it in SignPath.";
@@ -194,60 +194,7 @@ pub const UNSEEN: &[(&str, &str)] = &[
         "which would get the API token unencrypted",
         "client/src/failed_attempt.rs",
     ),
-    ("contains an unusable certificate", "client/src/tls.rs"),
-    ("PEM block", "crypto/src/certificate.rs"),
-    (
-        "the user name must be an organization ID",
-        "config/src/credentials.rs",
-    ),
     ("ignore their environment", "platform/src/environment.rs"),
-    ("private keys require C_Login", "src/token/objects.rs"),
-    (
-        "its certificate is not a valid X.509 certificate",
-        "client/src/signing_policy.rs",
-    ),
-    ("HTTPS proxies are not supported", "config/src/proxy.rs"),
-    ("SOCKS proxies are not supported", "config/src/proxy.rs"),
-    ("using no proxy; set HttpProxy", "config/src/proxy.rs"),
-    (
-        "a host name, an address or a network such as",
-        "client/src/no_proxy.rs",
-    ),
-    ("are a DigestInfo", "crypto/src/digest_info.rs"),
-    (
-        "digests; use SHA-256, SHA-384 or SHA-512",
-        "src/mechanism.rs",
-    ),
-    ("is not supported for PSS", "src/mechanism.rs"),
-    ("needs CK_RSA_PKCS_PSS_PARAMS", "src/mechanism.rs"),
-    ("the key is too small for a salt", "src/mechanism.rs"),
-    ("but the mechanism hashes with", "src/mechanism.rs"),
-    ("twice with different values", "src/object/template.rs"),
-    ("is read-only here", "src/object/template.rs"),
-    ("token objects cannot be created", "src/object/template.rs"),
-    ("the only slot ID is", "src/ffi/slots.rs"),
-    ("read/write sessions are disabled", "src/ffi/sessions.rs"),
-    ("the token has no security officer", "src/ffi/sessions.rs"),
-    (
-        "is active in this session; end it with",
-        "src/operation/parts.rs",
-    ),
-    ("is active in this session; call", "src/operation/place.rs"),
-    ("invalid session handle", "src/module.rs"),
-    ("invalid object handle", "src/token/objects.rs"),
-    ("invalid key handle", "src/token/objects.rs"),
-    ("a public key cannot sign", "src/error.rs"),
-    ("set CKF_OS_LOCKING_OK", "src/ffi/general.rs"),
-    (
-        "must have all four mutex functions or none",
-        "src/ffi/general.rs",
-    ),
-    ("is reserved and must be NULL", "src/ffi/input.rs"),
-    ("ulCount is", "src/ffi/template.rs"),
-    (
-        "has run out of file descriptors",
-        "platform/src/shortage.rs",
-    ),
     (
         "cannot start a thread to resolve a host name",
         "platform/src/shortage.rs",
@@ -262,23 +209,6 @@ pub const UNSEEN: &[(&str, &str)] = &[
         "the operating system returned no random numbers",
         "src/ffi/random.rs",
     ),
-    ("ignored; did you mean", "config/src/file.rs"),
-    (
-        "docs/configuration.md lists all settings",
-        "config/src/file.rs",
-    ),
-    ("removed in version 6, ignored", "config/src/settings.rs"),
-    ("this name is deprecated", "config/src/sources.rs"),
-    ("no signing policy", "src/token/objects.rs"),
-    (
-        "contains no issuer of any signing policy",
-        "src/object/chain.rs",
-    ),
-    ("Cryptoki.LoginRequired has no effect", "src/token/mod.rs"),
-    (
-        "PolicyCacheSeconds has no effect",
-        "client/src/policy_cache.rs",
-    ),
     (
         "the cached certificate of signing policy",
         "src/catalog/mod.rs",
@@ -287,17 +217,9 @@ pub const UNSEEN: &[(&str, &str)] = &[
         "cannot refresh the list of signing policies",
         "src/catalog/mod.rs",
     ),
-    ("writing the log file to", "logging/src/file.rs"),
-    ("cannot write the log file", "logging/src/file.rs"),
-    ("its key is not supported", "client/src/policy_list.rs"),
-    ("correct it in SignPath", "client/src/listed.rs"),
-    (
-        "invalid entry in the list of signing policies",
-        "client/src/listed.rs",
-    ),
-    ("more unknown settings, ignored", "config/src/file.rs"),
     (
         "the cached list of signing policies",
         "client/src/policy_cache.rs",
     ),
+    ("more unknown settings, ignored", "config/src/file.rs"),
 ];
