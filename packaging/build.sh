@@ -124,7 +124,7 @@ build_again() {
         cmp "$OUTPUT/$target/$file" "$copy/dist/$target/$file" || die "Two builds of $file for $target differ. Both are left in $copy."
     done
     rm -rf "$copy"
-    say "A second build for $target from another folder has the same bytes."
+    say "A second build for $target from another directory has the same bytes."
 }
 
 main() {

@@ -45,7 +45,7 @@ outside() {
     make_work_folder signpath-pkcs11-debian-13
     ROOT=${DEBIAN_13:-$WORK/root}
     if [[ ! -e $ROOT ]]; then
-        say "Installing Debian 13 in a temporary folder ..."
+        say "Installing Debian 13 in a temporary directory ..."
         quietly mmdebstrap --variant=apt --include="$PACKAGES" trixie "$ROOT"
     fi
     mkdir -p "$ROOT/repository" "$ROOT/programs"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the pages: links and anchors resolve, code blocks have the right syntax, named code blocks are run by a row, troubleshooting
-# covers every line of docs/failures.md. The last line says how many checks passed and failed, as `cargo test` does.
+# Checks the pages: links and anchors resolve, code blocks have the right syntax, named code blocks are run by a row. The last line says
+# how many checks passed and failed, as `cargo test` does.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

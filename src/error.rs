@@ -76,7 +76,7 @@ impl From<signpath_client::Error> for Error {
             ClientErrorKind::Refused => Kind::ServiceRefused,
             ClientErrorKind::Unavailable => Kind::ServiceUnavailable,
             ClientErrorKind::Failed => Kind::ServiceFailed,
-            ClientErrorKind::Unintelligible => Kind::ServiceUnintelligible,
+            ClientErrorKind::InvalidResponse => Kind::ServiceInvalidResponse,
             ClientErrorKind::InvalidSignature => Kind::SignatureInvalid,
             ClientErrorKind::Shortage(resource) => resource.into(),
             ClientErrorKind::NoRandomNumbers => Kind::RandomUnavailable,
@@ -265,7 +265,7 @@ kinds! {
     /// SignPath refused the request.
     ServiceRefused => CKR_ARGUMENTS_BAD, Error;
     /// The response does not come from SignPath, or the connection cannot be trusted.
-    ServiceUnintelligible => CKR_GENERAL_ERROR, Error;
+    ServiceInvalidResponse => CKR_GENERAL_ERROR, Error;
     /// The policy's public key does not verify the signature that SignPath returned.
     SignatureInvalid => CKR_DEVICE_ERROR, Error;
     /// A bug in this module.

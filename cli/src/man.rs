@@ -15,11 +15,11 @@ Examples:
   signpath-pkcs11 man | man -l -
   signpath-pkcs11 man /usr/local/share/man/man1";
 
-/// Print the manual page, or write the pages of all commands to a folder
+/// Print the manual page, or write the pages of all commands to a directory
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Folder for signpath-pkcs11.1, signpath-pkcs11-list.1 and so on; created if missing
+    /// Directory for signpath-pkcs11.1, signpath-pkcs11-list.1 and so on; created if missing
     directory: Option<PathBuf>,
 }
 

@@ -7,10 +7,10 @@ use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
 
-/// Where modules are installed, besides folders relative to the program.
+/// Where modules are installed, besides directories relative to the program.
 const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib64", "/usr/lib"];
 
-/// The given file, or the installed module: beside the program, in library folders relative to it, or in those of the
+/// The given file, or the installed module: beside the program, in library directories relative to it, or in those of the
 /// system. The path is absolute; symbolic links are kept, since they survive an update.
 pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let file = match named {
@@ -21,7 +21,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
             .find(|path| path.is_file())
             .ok_or_else(|| {
                 format!(
-                    "{} not found beside this program or in a library folder; use --module",
+                    "{} not found beside this program or in a library directory; use --module",
                     file_name()
                 )
             })?,
@@ -38,7 +38,7 @@ fn candidates() -> Vec<PathBuf> {
         .map(|folder| folder.join("lib"));
     let libraries = around.into_iter().chain(FOLDERS.map(PathBuf::from));
     let folders = libraries.flat_map(|folder| {
-        // Debian's multiarch folders.
+        // Debian's multiarch directories.
         let of_architecture = folder.join(format!("{ARCH}-linux-gnu"));
         [folder, of_architecture]
     });

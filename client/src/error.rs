@@ -44,7 +44,7 @@ pub enum ErrorKind {
     /// The service failed with an internal error, such as a 500.
     Failed,
     /// The response is not from SignPath, or the connection cannot be trusted.
-    Unintelligible,
+    InvalidResponse,
     /// The service returned a signature that does not verify with the signing policy's public key.
     InvalidSignature,
     /// The call was cancelled. [`StdError::source`] is the error with which it was cancelled.

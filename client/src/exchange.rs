@@ -22,7 +22,7 @@ use crate::options::Options;
 use crate::problem::Reference;
 use crate::retry::{Attempts, Retry};
 use crate::secret::Secret;
-use crate::status::BUSY;
+use crate::status::AFTER_RETRIES;
 use crate::transport::{Outgoing, Response, Transport};
 use crate::unexpected::{encoding, refusal, undecodable};
 use crate::waiting::pause;
@@ -83,8 +83,9 @@ impl Api {
                 wait.as_secs_f32(),
             );
             let line = failure.error.before_remedy(&outcome).reason;
-            let remedy = format!("; {BUSY}");
-            warn!("{}", line.strip_suffix(&remedy).unwrap_or(&line));
+            let mut remedies = AFTER_RETRIES.iter().map(|remedy| format!("; {remedy}"));
+            let what = remedies.find_map(|remedy| line.strip_suffix(&remedy));
+            warn!("{}", what.unwrap_or(&line));
             pause(wait, cancellation)?;
         }
     }

@@ -21,7 +21,8 @@ use crate::{Options, Proxy};
 use signpath_platform::os_error::describe;
 use signpath_platform::shortage::Shortage;
 
-const NO_HTTP_PROXY: &str = "check that HttpProxy or http_proxy is the URL of an HTTP proxy";
+const NO_HTTP_PROXY: &str =
+    "check that HttpProxy, http_proxy or https_proxy is the URL of an HTTP proxy";
 
 /// An attempt without a usable response.
 #[derive(Debug)]
@@ -86,18 +87,18 @@ impl FailedAttempt {
         let (through, remedy) = match proxy {
             Some(proxy) => (
                 format!(" through the proxy {proxy}"),
-                "check HttpProxy or http_proxy, ApiUrl and the network",
+                "check HttpProxy, http_proxy or https_proxy, and the network",
             ),
             None => (String::new(), "check ApiUrl and the network"),
         };
-        let unintelligible = |reason| Error::new(ErrorKind::Unintelligible, reason).into();
+        let invalid_response = |reason| Error::new(ErrorKind::InvalidResponse, reason).into();
         let unreachable = |cause: &dyn Display| Transient {
             reason: format!("cannot connect to {url}{through} ({cause}); {remedy}"),
             may_be_done: false,
         };
         let transient = match exchange {
             ExchangeError::TooLong => {
-                return unintelligible(format!(
+                return invalid_response(format!(
                     "the response from {url} is larger than {} MiB; check ApiUrl",
                     MAX_BODY >> 20
                 ));
@@ -118,12 +119,12 @@ impl FailedAttempt {
                 return Error::new(ErrorKind::Options, reason).into();
             }
             ExchangeError::Connect(ConnectError::Tls(error)) => {
-                return unintelligible(format!("{url} {}", tls::explain(&error)));
+                return invalid_response(format!("{url} {}", tls::explain(&error)));
             }
             ExchangeError::Connect(ConnectError::Refused(refusal)) => {
                 return match proxy {
                     Some(proxy) => Self::of_refusal(refusal, proxy, url),
-                    None => unintelligible(format!("{url} did not open a tunnel")),
+                    None => invalid_response(format!("{url} did not open a tunnel")),
                 };
             }
             ExchangeError::Connect(ConnectError::Failed(error)) => unreachable(&describe(&error)),
@@ -154,25 +155,25 @@ impl FailedAttempt {
                 }
             }
             ExchangeError::Interrupted(Interruption::Failed(error)) => {
-                closed(url, &through, &describe(&error))
+                closed(url, &through, &format!(" ({})", describe(&error)))
             }
             ExchangeError::Http(error) | ExchangeError::Body(error)
                 if tls_error(&error).is_some() =>
             {
                 let explained = tls_error(&error).map(tls::explain).unwrap_or_default();
-                return unintelligible(format!("{url} {explained}"));
+                return invalid_response(format!("{url} {explained}"));
             }
             ExchangeError::Http(error) | ExchangeError::Body(error) if error.is_parse() => {
                 let cause = root_cause(&error);
-                return unintelligible(format!(
+                return invalid_response(format!(
                     "the response from {url}{through} is not HTTP ({cause}); {remedy}"
                 ));
             }
-            ExchangeError::Http(error) => closed(url, &through, &root_cause(&error)),
+            ExchangeError::Http(error) => closed(url, &through, &os_error(&error)),
             ExchangeError::Body(error) => Transient {
                 reason: format!(
-                    "the response from {url}{through} is incomplete ({}); check the network",
-                    root_cause(&error)
+                    "the response from {url}{through} is incomplete{}; check the network",
+                    os_error(&error)
                 ),
                 may_be_done: true,
             },
@@ -190,7 +191,7 @@ impl FailedAttempt {
         let Refusal::Status(status) = refusal else {
             let reason =
                 format!("the response from the proxy {proxy} is not HTTP; {NO_HTTP_PROXY}");
-            return Error::new(ErrorKind::Unintelligible, reason).into();
+            return Error::new(ErrorKind::InvalidResponse, reason).into();
         };
         let is_transient = Verdict::of(status).is_transient;
         let remedy = match status {
@@ -206,7 +207,7 @@ impl FailedAttempt {
         };
         let kind = match is_transient {
             true => ErrorKind::Unavailable,
-            false => ErrorKind::Unintelligible,
+            false => ErrorKind::InvalidResponse,
         };
         let outcome = match is_transient {
             true => "could not connect",
@@ -233,11 +234,12 @@ impl ExchangeError {
     }
 }
 
-/// The connection ended, and the service may or may not have carried out the request.
-fn closed(url: &Url, through: &str, cause: &dyn Display) -> Transient {
+/// The connection ended, and the service may or may not have carried out the request. `cause` is in
+/// parentheses, or empty.
+fn closed(url: &Url, through: &str, cause: &str) -> Transient {
     Transient {
         reason: format!(
-            "{url}{through} closed the connection without a response ({cause}); check the network"
+            "{url}{through} closed the connection without a response{cause}; check the network"
         ),
         may_be_done: true,
     }
@@ -245,6 +247,15 @@ fn closed(url: &Url, through: &str, cause: &dyn Display) -> Transient {
 
 fn tls_error(error: &hyper::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The error of the operating system in parentheses, if there is one. The texts of hyper and rustls
+/// only say again that the connection ended.
+fn os_error(error: &hyper::Error) -> String {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .find(|cause: &&io::Error| cause.raw_os_error().is_some())
+        .map_or_else(String::new, |cause| format!(" ({})", describe(cause)))
 }
 
 fn root_cause(error: &hyper::Error) -> String {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use signpath_platform::few::FirstFew;
+use signpath_platform::repeated_warnings::RepeatedWarnings;
 
 use crate::listed::Listed;
 use crate::masker::Masker;
@@ -42,7 +42,7 @@ impl PolicyList {
     pub(crate) fn from_json(body: &[u8], masker: &Arc<Masker>) -> serde_json::Result<Self> {
         let mut listed = Vec::new();
         let mut left_out =
-            FirstFew::new("more invalid entries in the list of signing policies, skipped");
+            RepeatedWarnings::new("more invalid entries in the list of signing policies, skipped");
         Listed::read_all(body, |entry| match entry {
             Ok(policy) => listed.push(policy),
             Err(reason) => {
@@ -70,8 +70,9 @@ impl PolicyList {
     /// support.
     pub fn usable(self) -> Vec<SigningPolicy> {
         let masker = self.masker.clone();
-        let mut left_out = FirstFew::new("more unusable signing policies, skipped");
-        let mut without_key = FirstFew::new("more signing policies whose key is not supported");
+        let mut left_out = RepeatedWarnings::new("more unusable signing policies, skipped");
+        let mut without_key =
+            RepeatedWarnings::new("more signing policies whose key is not supported");
         let usable = |policy: Result<SigningPolicy, String>| {
             let policy = policy
                 .inspect_err(|reason| left_out.warn(|| format!("{reason}; skipped")))

@@ -23,7 +23,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     (
         201..=202,
         refused(
-            ErrorKind::Unintelligible,
+            ErrorKind::InvalidResponse,
             "queued {} instead of signing at once",
             "check that the signing policy and the service support fast signing requests",
         ),
@@ -54,29 +54,22 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
     ),
     (
         407..=407,
-        refused(ErrorKind::Unintelligible, REFUSES, PROXY_CREDENTIALS),
+        refused(ErrorKind::InvalidResponse, REFUSES, PROXY_CREDENTIALS),
     ),
     (408..=408, refused(ErrorKind::Unavailable, FAILS, BUSY)),
     (429..=429, transient(ErrorKind::Unavailable, false, BUSY)),
     (400..=499, refused(ErrorKind::Refused, REFUSES, REFUSED)),
     (503..=503, transient(ErrorKind::Unavailable, false, BUSY)),
     (502..=504, transient(ErrorKind::Unavailable, true, BUSY)),
-    (
-        500..=599,
-        transient(
-            ErrorKind::Failed,
-            true,
-            "if this persists, tell SignPath's support the time and the trace id",
-        ),
-    ),
+    (500..=599, transient(ErrorKind::Failed, true, SUPPORT)),
     (
         300..=399,
-        refused(ErrorKind::Unintelligible, "redirected {}", NOT_SIGNPATH),
+        refused(ErrorKind::InvalidResponse, "redirected {}", NOT_SIGNPATH),
     ),
     (
         0..=u16::MAX,
         refused(
-            ErrorKind::Unintelligible,
+            ErrorKind::InvalidResponse,
             "sent an unexpected response to {}",
             NOT_SIGNPATH,
         ),
@@ -84,8 +77,8 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
 ];
 
 /// The advice if a proxy requires authentication.
-pub(crate) const PROXY_CREDENTIALS: &str = "check the user and password in HttpProxy or \
-    http_proxy (write : / @ in them as %3A %2F %40)";
+pub(crate) const PROXY_CREDENTIALS: &str = "check the user and password in HttpProxy, \
+    http_proxy or https_proxy (write : / @ in them as %3A %2F %40)";
 
 /// The advice if a response is probably not SignPath's.
 pub(crate) const NOT_SIGNPATH: &str =
@@ -94,8 +87,14 @@ pub(crate) const NOT_SIGNPATH: &str =
 /// The advice if the service has understood and refused a request.
 pub(crate) const REFUSED: &str = "correct the request or the signing policy before you try again";
 
-/// The advice if the service is busy. It does not apply before a retry.
-pub(crate) const BUSY: &str = "try again later";
+/// The advice if the service is busy.
+const BUSY: &str = "try again later";
+
+/// The advice if the service fails.
+const SUPPORT: &str = "if this persists, tell SignPath's support the time and the trace id";
+
+/// Advice that a line about a retry does not give.
+pub(crate) const AFTER_RETRIES: [&str; 2] = [BUSY, SUPPORT];
 
 const REFUSES: &str = "refused {}";
 const FAILS: &str = "could not process {}";
@@ -139,9 +138,9 @@ mod tests {
 
     #[test]
     fn only_429_and_5xx_are_transient() {
-        use ErrorKind::{Failed, Refused, Unauthorized, Unavailable, Unintelligible};
+        use ErrorKind::{Failed, InvalidResponse, Refused, Unauthorized, Unavailable};
         for (status, kind, is_transient) in [
-            (302, Unintelligible, false),
+            (302, InvalidResponse, false),
             (400, Refused, false),
             (401, Unauthorized, false),
             (404, Refused, false),

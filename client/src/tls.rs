@@ -81,9 +81,9 @@ fn root_certificates(options: &Options) -> Result<RootCertStore> {
     if let Some(path) = &options.tls_ca_file {
         let pem = read("TlsCaFile", path)?;
         for certificate in certificates("TlsCaFile", path, &pem)? {
-            roots.add(certificate).map_err(|error| {
-                let reason = format!("contains an unusable certificate ({error})");
-                unusable("TlsCaFile", path, &reason)
+            roots.add(certificate).map_err(|_| {
+                let reason = "contains a malformed certificate; remove or replace it";
+                unusable("TlsCaFile", path, reason)
             })?;
         }
     }

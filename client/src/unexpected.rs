@@ -111,7 +111,7 @@ pub(crate) fn unintelligible(masker: &Masker, expected: &str, body: &[u8], reaso
     };
     let reason = masker.mask(&reason);
     Error::new(
-        ErrorKind::Unintelligible,
+        ErrorKind::InvalidResponse,
         format!("the response is not a valid {expected} ({reason}); {NOT_SIGNPATH}"),
     )
 }
@@ -119,7 +119,7 @@ pub(crate) fn unintelligible(masker: &Masker, expected: &str, body: &[u8], reaso
 /// The error for a response whose body is `what` instead of UTF-8 JSON.
 pub(crate) fn undecodable(masker: &Masker, call: &Call<'_>, what: &str) -> Error {
     Error::new(
-        ErrorKind::Unintelligible,
+        ErrorKind::InvalidResponse,
         format!(
             "the response to {} is {what}, which is not supported; check ApiUrl, and whether a \
              proxy or server re-encodes responses",

@@ -142,7 +142,7 @@ fn missing(config: &Config, is_empty: bool) -> Error {
     let missing = match (&config.organization_id, &config.api_token) {
         (None, None) => {
             "no organization ID and no API token are configured; set SIGNPATH_ORGANIZATION_ID and \
-             SIGNPATH_API_TOKEN, or OrganizationId and ApiToken in the configuration file"
+             SIGNPATH_API_TOKEN, or both in the configuration file"
         }
         (None, _) => {
             "no organization ID is configured; set SIGNPATH_ORGANIZATION_ID, or OrganizationId in \

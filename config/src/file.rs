@@ -124,7 +124,7 @@ impl File {
             }
             let before = self.entries.iter().find(|entry| entry.name == path);
             if before.is_some() || levels.contains(&path) {
-                return Err(self.unusable(line, Some(&path), "duplicate setting"));
+                return Err(self.unusable(line, Some(&path), "duplicate setting; remove one"));
             }
             match known(&path) {
                 Some(setting) => {

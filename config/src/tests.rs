@@ -167,11 +167,11 @@ fn error_about_a_file_names_the_line_without_quoting_secrets() {
         ),
         (
             "{\"ApiToken\": \"s3cret\",\n\n\"ApiToken\": \"\"}",
-            "line 3, setting ApiToken: duplicate setting",
+            "line 3, setting ApiToken: duplicate setting; remove one",
         ),
         (
             "{\"Log\": {},\n\"Log\": {}}",
-            "line 2, setting Log: duplicate setting",
+            "line 2, setting Log: duplicate setting; remove one",
         ),
         (
             "{\"Api\u{54}oken\": 1, \"apitoken\": \"s3cret\"}",

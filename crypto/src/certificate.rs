@@ -31,13 +31,13 @@ impl Certificate {
     /// A description of what is wrong with it.
     pub fn from_der(der: &[u8]) -> Result<Self, String> {
         let (rest, certificate) =
-            X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+            X509Certificate::from_der(der).map_err(|_| "malformed DER".to_owned())?;
         if !rest.is_empty() {
             return Err("trailing data".to_owned());
         }
         let serial_number = AnyRef::new(Tag::Integer, certificate.raw_serial())
             .and_then(|serial_number| serial_number.to_der())
-            .map_err(|error| error.to_string())?;
+            .map_err(|_| "invalid serial number".to_owned())?;
         let validity = certificate.validity();
         Ok(Self {
             der: der.to_vec(),
@@ -61,7 +61,7 @@ impl Certificate {
         let blocks = Pem::iter_from_buffer(text).enumerate();
         let certificates = blocks.map(|(index, block)| {
             let certificate = block
-                .map_err(|error| error.to_string())
+                .map_err(|_| "malformed PEM".to_owned())
                 .and_then(|block| Self::from_der(&block.contents));
             certificate.map_err(|reason| {
                 let number = index + 1;

@@ -58,7 +58,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60 + 6 * 60 * 60);
 const FAILURE: &str = "cannot issue a certificate";
 
-/// A certificate authority with an RSA-2048 key: `{name}.pem` and `{name}-key.pem` in the state folder.
+/// A certificate authority with an RSA-2048 key: `{name}.pem` and `{name}-key.pem` in the state directory.
 pub(crate) struct Authority {
     key: SigningKey<Sha256>,
     certificate: Certificate,
@@ -350,12 +350,12 @@ fn reference(public_key: &SubjectPublicKeyInfoOwned) -> SubjectPublicKeyInfoRef<
     public_key.owned_to_ref()
 }
 
-/// The path of a policy's certificate in the state folder.
+/// The path of a policy's certificate in the state directory.
 pub(crate) fn certificate_file(label: &str) -> String {
     format!("certificates/{label}.pem")
 }
 
-/// Reads a certificate from the state folder, if it exists and is for this key.
+/// Reads a certificate from the state directory, if it exists and is for this key.
 fn read(
     state: &StateFolder,
     file: &str,
@@ -372,7 +372,7 @@ fn read(
         .filter(|certificate| certificate.tbs_certificate.subject_public_key_info == *public_key))
 }
 
-/// Writes a certificate to the state folder as PEM.
+/// Writes a certificate to the state directory as PEM.
 pub(crate) fn write(
     state: &StateFolder,
     file: &str,

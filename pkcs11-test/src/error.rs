@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use signpath_platform::os_error;
+
 /// Why the service could not start or a key could not be used, in one line without secrets.
 #[derive(Debug)]
 pub struct Error(String);
@@ -25,8 +27,14 @@ pub(crate) trait Context<T> {
     fn context(self, doing: impl fmt::Display) -> Result<T, Error>;
 }
 
-impl<T, E: fmt::Display> Context<T> for Result<T, E> {
+impl<T, E: std::error::Error + 'static> Context<T> for Result<T, E> {
     fn context(self, doing: impl fmt::Display) -> Result<T, Error> {
-        self.map_err(|error| Error(format!("{doing}: {error}")))
+        self.map_err(|error| {
+            let reason = match (&error as &dyn std::error::Error).downcast_ref() {
+                Some(error) => os_error::describe(error),
+                None => error.to_string(),
+            };
+            Error(format!("{doing}: {reason}"))
+        })
     }
 }

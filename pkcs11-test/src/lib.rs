@@ -1,5 +1,5 @@
 //! A local SignPath service with real keys. It implements the REST routes for hash signing and keeps its state in a
-//! folder.
+//! directory.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), pkcs11_test::Error> {

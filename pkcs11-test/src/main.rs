@@ -8,6 +8,7 @@ use std::thread;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pkcs11_test::{Error, KeyStoreKind, Log, Options, PolicyFile, Service};
+use signpath_platform::os_error;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A local SignPath service for trying and testing PKCS #11 modules
@@ -25,7 +26,7 @@ enum Command {
 }
 
 const STATE_HELP: &str = "\
-Files in the state folder, created on first start:
+Files in the state directory, created on first start:
   code-signing-ca.pem                     the CA certificate of the signing policies
   certificates/{project}/{policy}.pem     the certificate of a signing policy
   keys/{project}/{policy}.pem             its private key (key store software)
@@ -59,7 +60,7 @@ struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// Folder for keys, certificates and generated identifiers
+    /// Directory for keys, certificates and generated identifiers
     #[arg(long, value_name = "DIR", default_value = "signpath-service")]
     state: PathBuf,
 
@@ -122,7 +123,8 @@ fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
         // A file from a previous run would give a waiting script the wrong port.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(format!("cannot replace {}: {error}", path.display()).into());
+                let reason = os_error::describe(&error);
+                return Err(format!("cannot replace {}: {reason}", path.display()).into());
             }
             _ => {}
         }
@@ -197,7 +199,10 @@ fn open_page(url: &str, file: &Path) -> Result<(), Error> {
             // Some browsers run until they are closed.
             thread::spawn(move || child.wait());
         }
-        Err(error) => eprintln!("pkcs11-test: cannot run xdg-open: {error}: open {url}"),
+        Err(error) => {
+            let reason = os_error::describe(&error);
+            eprintln!("pkcs11-test: cannot run xdg-open: {reason}; open {url}");
+        }
     }
     Ok(())
 }

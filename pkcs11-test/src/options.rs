@@ -8,7 +8,7 @@ use crate::{KeyStoreKind, Log, PolicyFile};
 /// Options of a service.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder for keys, certificates and generated identifiers. Created if missing.
+    /// The directory for keys, certificates and generated identifiers. Created if missing.
     pub state: PathBuf,
     /// The address to listen on. Port 0 selects a free one.
     pub listen: SocketAddr,

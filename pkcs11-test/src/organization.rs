@@ -56,7 +56,7 @@ pub(crate) struct SigningPolicy {
 }
 
 impl Organization {
-    /// Creates what is missing in the state folder. The caller must hold its lock.
+    /// Creates what is missing in the state directory. The caller must hold its lock.
     pub fn open(
         file: &PolicyFile,
         state: &StateFolder,

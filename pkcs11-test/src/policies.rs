@@ -14,7 +14,7 @@ use crate::keys::KeyKind;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyFile {
-    /// The organization's UUID. `None`: generated on first start and kept in the state folder.
+    /// The organization's UUID. `None`: generated on first start and kept in the state directory.
     pub organization_id: Option<Uuid>,
     /// The users, at least one. The environment lines contain the token of the first.
     #[serde(default = "default_users")]
@@ -30,7 +30,7 @@ pub struct PolicyFile {
 pub struct UserEntry {
     /// The name shown in the request log.
     pub name: String,
-    /// The API token. `None`: generated on first start and kept in the state folder.
+    /// The API token. `None`: generated on first start and kept in the state directory.
     pub token: Option<String>,
     /// The policies (`project/policy`) that the user is a Submitter of. `None`: all.
     pub submitter_of: Option<Vec<String>>,

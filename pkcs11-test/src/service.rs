@@ -19,7 +19,7 @@ use crate::routes::{self, Api};
 use crate::state::{SECRET, StateFolder, generate_pin};
 use crate::tls;
 
-/// The first user's API token in the state folder, for `SIGNPATH_API_TOKEN=file:...`.
+/// The first user's API token in the state directory, for `SIGNPATH_API_TOKEN=file:...`.
 const TOKEN_FILE: &str = "token";
 
 /// A running service with its own threads. It stops when it is dropped.
@@ -40,11 +40,11 @@ struct Running {
 }
 
 impl Service {
-    /// Creates what is missing in the state folder and starts the service. The first start generates keys, which can
+    /// Creates what is missing in the state directory and starts the service. The first start generates keys, which can
     /// take a minute and is announced on stderr.
     ///
     /// # Errors
-    /// The state folder or the log cannot be written, the address is in use, SoftHSM is missing, or a stored key does
+    /// The state directory or the log cannot be written, the address is in use, SoftHSM is missing, or a stored key does
     /// not have the type of its policy.
     pub fn start(options: Options) -> Result<Self, Error> {
         // Bind first, so that an address in use is reported before spending a minute on keys.

@@ -1,4 +1,4 @@
-//! The state folder: persistent keys, certificates and generated identifiers.
+//! The state directory: persistent keys, certificates and generated identifiers.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -19,10 +19,10 @@ const IDENTITIES: &str = "identities.json";
 
 /// Readable by the owner only.
 pub(crate) const SECRET: u32 = 0o600;
-/// Readable by everyone with access to the folder.
+/// Readable by everyone with access to the directory.
 pub(crate) const PUBLIC: u32 = 0o644;
 
-/// A folder of mode 0700.
+/// A directory of mode 0700.
 pub(crate) struct StateFolder {
     path: PathBuf,
     generating: Once,
@@ -31,9 +31,10 @@ pub(crate) struct StateFolder {
 impl StateFolder {
     pub fn open(path: &Path) -> Result<Self, Error> {
         create_folder(path)?;
-        let path = path
-            .canonicalize()
-            .context(format!("cannot open the state folder {}", path.display()))?;
+        let path = path.canonicalize().context(format!(
+            "cannot open the state directory {}",
+            path.display()
+        ))?;
         Ok(Self {
             path,
             generating: Once::new(),
@@ -79,10 +80,7 @@ impl StateFolder {
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::new(format!(
-                "cannot read {}: {error}",
-                path.display()
-            ))),
+            Err(error) => Err(error).context(format!("cannot read {}", path.display())),
         }
     }
 
@@ -124,7 +122,7 @@ fn create_folder(path: &Path) -> Result<(), Error> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .context(format!("cannot create the folder {}", path.display()))
+        .context(format!("cannot create the directory {}", path.display()))
 }
 
 /// Identifiers generated on first use.

@@ -18,9 +18,9 @@ use crate::keys::{KeyKind, SoftwareStore};
 use crate::options::{TlsOptions, TlsVersions};
 use crate::state::{SECRET, StateFolder};
 
-/// The CA certificate that clients must trust, in the state folder.
+/// The CA certificate that clients must trust, in the state directory.
 pub(crate) const AUTHORITY_FILE: &str = "tls-ca.pem";
-/// The client's certificate and private key, in the state folder.
+/// The client's certificate and private key, in the state directory.
 pub(crate) const CLIENT_FILE: &str = "tls-client.pem";
 
 const FAILURE: &str = "cannot set up TLS";
@@ -58,7 +58,7 @@ pub(crate) fn acceptor(state: &StateFolder, options: TlsOptions) -> Result<TlsAc
     Ok(TlsAcceptor::from(Arc::new(configuration)))
 }
 
-/// A P-256 key from the state folder, and its PEM.
+/// A P-256 key from the state directory, and its PEM.
 fn private_key(state: &StateFolder, file: &str) -> Result<(p256::SecretKey, String), Error> {
     let pem = SoftwareStore::pem(state, file, KeyKind::P256)?;
     let key = p256::SecretKey::from_pkcs8_pem(&pem)

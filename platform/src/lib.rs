@@ -29,7 +29,6 @@
 pub mod date;
 pub mod environment;
 pub mod escape;
-pub mod few;
 pub mod file;
 #[allow(unsafe_code)]
 pub mod fork;
@@ -37,6 +36,7 @@ pub mod fork;
 pub mod guest;
 pub mod lock;
 pub mod os_error;
+pub mod repeated_warnings;
 #[allow(unsafe_code)]
 pub mod secure;
 pub mod shortage;

@@ -1,6 +1,9 @@
 //! Random number generation functions (PKCS #11 3.2, section 5.19).
 
+use std::io;
+
 use cryptoki_sys::*;
+use signpath_platform::os_error;
 
 use super::functions;
 use crate::error::{Error, Kind};
@@ -27,7 +30,11 @@ functions! {
         Module::current()?.session(hSession)?;
         pRandomData.fill(|piece| {
             getrandom::fill(piece).map_err(|error| {
-                let reason = format!("the operating system returned no random numbers: {error}");
+                let reason = match error.raw_os_error() {
+                    Some(number) => os_error::describe(&io::Error::from_raw_os_error(number)),
+                    None => "its random number generator does not work".to_owned(),
+                };
+                let reason = format!("the operating system returned no random numbers: {reason}");
                 Error::new(Kind::RandomUnavailable, reason)
             })
         })

@@ -336,7 +336,10 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<TypedAttribute<'a>> {
     let Some(form) = rules::value_type(id) else {
         return Err(Error::new(
             Kind::UnknownAttribute,
-            format!("unknown attribute {}", constant_names::attribute(id)),
+            format!(
+                "unknown attribute {}; remove it from the template",
+                constant_names::attribute(id)
+            ),
         ));
     };
     let value = match form.has_length(attribute.length) {
@@ -386,7 +389,10 @@ fn required<'a>(template: &[TypedAttribute<'a>], id: CK_ATTRIBUTE_TYPE) -> Resul
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
-            format!("the template lacks {}", constant_names::attribute(id)),
+            format!(
+                "the template lacks {}; add it",
+                constant_names::attribute(id)
+            ),
         )
     })
 }

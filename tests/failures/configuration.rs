@@ -57,6 +57,9 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "/none.pem", "no such file";
     "the chain certificates file is a device": [scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/dev/zero")] initialize
         => CKR_GENERAL_ERROR, "none": "/dev/zero", "not a regular file";
+    "the chain certificates file contains a malformed certificate":
+        [let path = scene.file("chain.pem", MALFORMED); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] initialize
+        => CKR_GENERAL_ERROR, "none": "chain.pem", "PEM block 1 is not a valid X.509 certificate";
     "the CA file does not exist":
         [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "/none.pem")] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/none.pem", "no such file";
@@ -76,7 +79,13 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [scene.serve_tls(TlsOptions::default()); let path = scene.file("empty.pem", "");
          scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "empty.pem", "no PEM certificate";
+    "the CA file contains a malformed certificate":
+        [scene.serve_tls(TlsOptions::default()); let path = scene.file("ca.pem", MALFORMED);
+         scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
+        => CKR_GENERAL_ERROR, "none": "TlsCaFile", "ca.pem", "contains a malformed certificate";
 };
+
+const MALFORMED: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 /// A text as PowerShell's `>` writes it.
 fn utf_16(text: &str) -> Vec<u8> {
@@ -84,7 +93,7 @@ fn utf_16(text: &str) -> Vec<u8> {
     units.flat_map(u16::to_le_bytes).collect()
 }
 
-fn configure(scene: &mut Scene, content: impl AsRef<[u8]>) {
+pub fn configure(scene: &mut Scene, content: impl AsRef<[u8]>) {
     let path = scene.file("signpath.json", content);
     scene.set("SIGNPATH_CONFIG_FILE", &path);
 }

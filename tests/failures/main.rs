@@ -24,6 +24,7 @@ macro_rules! situations {
     };
 }
 
+mod calls;
 mod configuration;
 mod creating;
 mod login;
@@ -31,7 +32,9 @@ mod network;
 mod page;
 mod requests;
 mod scene;
+mod shortages;
 mod signing;
+mod warnings;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -76,6 +79,9 @@ const PARTS: &[(&str, &[Situation])] = &[
     ("Unusable responses", requests::UNUSABLE),
     ("What cannot be signed", signing::SITUATIONS),
     ("What C_CreateObject refuses", creating::SITUATIONS),
+    ("Calls of a program", calls::SITUATIONS),
+    ("Shortages", shortages::SITUATIONS),
+    ("Warnings", warnings::SITUATIONS),
 ];
 
 #[test]

@@ -284,7 +284,7 @@ fn show_client(scene: &mut Scene, pem: &str) {
 }
 
 /// The PEM certificate and key of a client that nobody knows.
-fn other_client(scene: &mut Scene) -> (String, String) {
+pub fn other_client(scene: &mut Scene) -> (String, String) {
     let key = openssl(&[
         "genpkey",
         "-algorithm",

@@ -1,4 +1,7 @@
-//! `docs/failures.md`, made of what was seen.
+//! `docs/failures.md`, made of what was seen, and `docs/troubleshooting.md`.
+
+mod entries;
+mod troubleshooting;
 
 use std::fmt::Write;
 
@@ -22,8 +25,12 @@ pub struct Row {
     pub requests: String,
 }
 
-/// Holds the file against `rows`, or writes it if that is wanted.
-pub fn assert_current(mut rows: impl Iterator<Item = Row>) {
+/// Holds the pages against `rows`, or writes them if that is wanted.
+pub fn assert_current(rows: impl Iterator<Item = Row>) {
+    let rows: Vec<_> = rows.collect();
+    let lines: Vec<_> = rows.iter().flat_map(|row| row.line.lines()).collect();
+    troubleshooting::assert_current(&lines);
+    let mut rows = rows.into_iter();
     let mut page = INTRODUCTION.to_owned();
     for (title, part) in PARTS {
         write!(

@@ -103,13 +103,13 @@ pub fn log(config: &Config) -> Finding {
         return Finding::skipped(CHECK, "disabled by Log.File.Level");
     }
     match logging::check_directory(&config.log_file_directory) {
-        Ok(()) => Finding::ok(CHECK, format!("in the folder {folder}")),
+        Ok(()) => Finding::ok(CHECK, format!("in the directory {folder}")),
         Err(reason) => Finding {
             status: Status::Warning,
             ..Finding::failed(
                 CHECK,
-                format!("the folder {folder} {reason}; using another one"),
-                "set SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory to a folder of your own",
+                format!("the directory {folder} {reason}; using another one"),
+                "set SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory to a directory of your own",
             )
         },
     }

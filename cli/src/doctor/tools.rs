@@ -38,7 +38,7 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("LC_ALL", "C.UTF-8"),
 ];
 
-/// A tool and how to try it. The scripts run in `sh`, with the module in `$MODULE`, a folder with the configurations
+/// A tool and how to try it. The scripts run in `sh`, with the module in `$MODULE`, a directory with the configurations
 /// written by `setup` in `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. None of them signs.
 struct Tool {
     name: &'static str,
@@ -177,7 +177,7 @@ pub fn check(
     }
 }
 
-/// The folder and environment for running the tools.
+/// The directory and environment for running the tools.
 struct TestBed {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
@@ -191,7 +191,7 @@ struct TestBed {
 
 impl TestBed {
     fn new(config: &Config, path: &Path, policies: Vec<SigningPolicy>) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::write("a temporary folder", &error);
+        let failed = |error: io::Error| Failure::write("a temporary directory", &error);
         let folder = tempfile::tempdir().map_err(failed)?;
         let usable =
             |policy: &&SigningPolicy| policy.certificate.is_some() && policy.public_key.is_some();
@@ -260,7 +260,7 @@ impl TestBed {
 
     /// Why a configuration used by the script could not be written.
     fn unwritten_for(&self, load: &Load) -> Option<&str> {
-        // gnupg-pkcs11-scd takes the folder and knows the file name itself.
+        // gnupg-pkcs11-scd takes the directory and knows the file name itself.
         let stem = |name: &'static str| name.split('.').next().unwrap_or(name);
         let mut unwritten = self.unwritten.iter();
         let (_, reason) = unwritten.find(|(name, _)| load.script.contains(stem(name)))?;

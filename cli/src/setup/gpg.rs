@@ -24,7 +24,7 @@ const SCDAEMON: &str = "gnupg-pkcs11-scd";
 #[group(skip)]
 #[command(next_help_heading = "Options for gpg")]
 pub struct Arguments {
-    /// Make this folder a GNUPGHOME that signs with the signing policy [default: a folder of the signing policy in
+    /// Make this directory a GNUPGHOME that signs with the signing policy [default: a directory of the signing policy in
     /// $XDG_DATA_HOME/signpath-pkcs11/gnupg]
     #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["output", "directory", "offline"])]
     home: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["output", "directory", "offline"])]
     no_pin: bool,
 
-    /// Remove what the command has set up in the folder
+    /// Remove what the command has set up in the directory
     #[arg(long, conflicts_with_all = ["output", "directory", "offline", "import", "test", "no_pin", "force", "module"])]
     undo: bool,
 }

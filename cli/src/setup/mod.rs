@@ -55,7 +55,7 @@ pub struct Arguments {
     #[arg(long, short, value_name = "FILE", conflicts_with = "directory")]
     output: Option<PathBuf>,
 
-    /// Folder to write to; each file gets its usual name
+    /// Directory to write to; each file gets its usual name
     #[arg(long, short, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
 
@@ -103,7 +103,7 @@ impl Tool {
         }
     }
 
-    /// The permissions of the folder, if it has to be created. gpg requires that only its owner can access it.
+    /// The permissions of the directory, if it has to be created. gpg requires that only its owner can access it.
     fn folder_mode(self) -> u32 {
         match self {
             Self::Gpg => 0o700,
@@ -152,12 +152,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for template in &templates {
         let path = path_of(template).map(std::path::absolute).transpose();
         let path = path.map_err(|error| {
-            format!("cannot determine the current folder: {}", describe(&error))
+            format!(
+                "cannot determine the current directory: {}",
+                describe(&error)
+            )
         })?;
         let name = path.as_deref().unwrap_or(Path::new(template.name));
         let name = name.to_str().ok_or_else(|| {
             format!(
-                "{} is not valid UTF-8; choose another folder",
+                "{} is not valid UTF-8; choose another directory",
                 name.display()
             )
         })?;

@@ -108,7 +108,7 @@ impl Values {
         let module = module.to_str().ok_or_else(|| {
             let module = module.display();
             format!(
-                "the module's path {module} is not valid UTF-8; move the module to another folder"
+                "the module's path {module} is not valid UTF-8; move the module to another directory"
             )
         })?;
         Ok(Self {
@@ -133,8 +133,9 @@ impl Values {
         let Some((policy, keygrip)) = self.subject_of(template)? else {
             return Ok(None);
         };
-        let path = |path: &str| with_remedy(template.path.write(path), "move it to another folder");
-        let file_path = || with_remedy(template.file.write(file), "write it to another folder");
+        let path =
+            |path: &str| with_remedy(template.path.write(path), "move it to another directory");
+        let file_path = || with_remedy(template.file.write(file), "write it to another directory");
         let value = |name: &str| {
             Some(match name {
                 "FILE" => file_path(),

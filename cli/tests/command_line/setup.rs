@@ -350,7 +350,7 @@ fn a_value_that_a_format_cannot_hold_is_refused() {
             }
             assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{tool}");
             assert_eq!(run.stderr.lines().count(), 1, "{tool}: {}", run.stderr);
-            for part in [why, "move it to another folder"] {
+            for part in [why, "move it to another directory"] {
                 assert!(run.stderr.contains(part), "{tool}: {}", run.stderr);
             }
             assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
@@ -373,7 +373,7 @@ fn a_value_that_a_format_cannot_hold_is_refused() {
         ));
         assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{tool}");
         assert!(
-            run.stderr.contains("write it to another folder"),
+            run.stderr.contains("write it to another directory"),
             "{}",
             run.stderr
         );

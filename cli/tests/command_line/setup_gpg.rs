@@ -175,7 +175,7 @@ fn a_folder_with_other_keys_keeps_them() {
     assert_eq!(refused.status, Some(1));
     assert!(
         refused.stderr.contains(
-            "gpg-agent.conf exists and configures something else; name another folder with --home"
+            "gpg-agent.conf exists and configures something else; name another directory with --home"
         ),
         "{refused:?}"
     );

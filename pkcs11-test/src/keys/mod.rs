@@ -22,9 +22,9 @@ pub(crate) use software::SoftwareStore;
 /// Where the private keys are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStoreKind {
-    /// PKCS #8 files in the state folder.
+    /// PKCS #8 files in the state directory.
     Software,
-    /// A SoftHSM token in the state folder.
+    /// A SoftHSM token in the state directory.
     SoftHsm,
 }
 
@@ -122,7 +122,7 @@ impl KeyKind {
         };
         if !fits {
             return Err(Error::new(format!(
-                "the key `{label}` in the state folder is not of type {}; use another slug, or another state folder",
+                "the key `{label}` in the state directory is not of type {}; use another slug, or another state directory",
                 self.name()
             )));
         }

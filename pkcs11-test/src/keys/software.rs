@@ -13,7 +13,7 @@ use crate::digest::{Digest, MD5, SHA1, SHA256, SHA384};
 use crate::error::{Context, Error};
 use crate::state::{SECRET, StateFolder};
 
-/// `keys/{label}.pem` in the state folder.
+/// `keys/{label}.pem` in the state directory.
 pub(crate) struct SoftwareStore {
     state: Arc<StateFolder>,
 }
@@ -23,7 +23,7 @@ impl SoftwareStore {
         Self { state }
     }
 
-    /// Reads a key as PKCS #8 PEM from a file in the state folder. Generates it if it is missing.
+    /// Reads a key as PKCS #8 PEM from a file in the state directory. Generates it if it is missing.
     pub fn pem(state: &StateFolder, file: &str, kind: KeyKind) -> Result<String, Error> {
         if let Some(pem) = state.read(file)? {
             return Ok(pem);

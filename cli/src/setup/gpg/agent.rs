@@ -27,7 +27,7 @@ const MAX_SOCKET: usize = 107;
 
 const LOG: &str = "SignPath.CryptoProviders.Cryptoki.txt";
 
-/// The programs, and a folder for what they read and write.
+/// The programs, and a directory for what they read and write.
 pub struct Gnupg<'a> {
     home: &'a Home,
     programs: [PathBuf; 3],
@@ -62,7 +62,7 @@ impl<'a> Gnupg<'a> {
         Ok(Self {
             home,
             programs: [find("gpg")?, find("gpg-connect-agent")?, find("gpgconf")?],
-            folder: folder.map_err(|error| Failure::write("a temporary folder", &error))?,
+            folder: folder.map_err(|error| Failure::write("a temporary directory", &error))?,
         })
     }
 
@@ -148,7 +148,7 @@ impl<'a> Gnupg<'a> {
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Ends what runs in the folder, so that the next program starts it with the new configuration.
+    /// Ends what runs in the directory, so that the next program starts it with the new configuration.
     pub fn stop(&self) {
         // Fails if nothing runs.
         let _ = self.run(CONF, ["--kill", "all"]);
@@ -188,7 +188,7 @@ impl<'a> Gnupg<'a> {
         let file = self.folder.path().join("key");
         fs::write(&file, content).map_err(|error| Failure::write("a temporary file", &error))?;
         let show = ["--batch", "--with-colons", "--with-keygrip", "--show-keys"].map(OsStr::new);
-        // gpg insists on a home folder, even to look at a file.
+        // gpg insists on a home directory, even to look at a file.
         let output = {
             let outside = self.folder.path().as_os_str();
             let arguments = [OsStr::new("--homedir"), outside];

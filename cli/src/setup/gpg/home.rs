@@ -1,4 +1,4 @@
-//! The folder: its files, and how they are removed again.
+//! The directory: its files, and how they are removed again.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ const REPLACED: &str = ".before-signpath";
 /// Comments of the wrapper that undoing depends on.
 const KEYGRIP: &str = "# keygrip: ";
 const FINGERPRINT: &str = "# OpenPGP key: ";
-const NEW_FOLDER: &str = "# The folder was new.";
+const NEW_FOLDER: &str = "# The directory was new.";
 
 /// A GNUPGHOME.
 pub struct Home {
@@ -46,7 +46,7 @@ pub struct Wrapper<'a> {
 }
 
 impl Home {
-    /// The named folder, or that of the signing policy in the user's data folder (XDG Base Directory Specification).
+    /// The named directory, or that of the signing policy in the user's data directory (XDG Base Directory Specification).
     pub fn of(named: Option<&Path>, policy: &PolicyName) -> Result<Self, Failure> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from);
         let absolute = |name| variable(name).filter(|path| path.is_absolute());
@@ -57,13 +57,16 @@ impl Home {
         let path = match named {
             Some(path) => path.to_owned(),
             None => data()
-                .ok_or("neither XDG_DATA_HOME nor HOME names a folder; name one with --home")?
+                .ok_or("neither XDG_DATA_HOME nor HOME names a directory; name one with --home")?
                 .join("signpath-pkcs11/gnupg")
                 .join(policy.project_slug())
                 .join(policy.signing_policy_slug()),
         };
         let path = std::path::absolute(&path).map_err(|error| {
-            format!("cannot determine the current folder: {}", describe(&error))
+            format!(
+                "cannot determine the current directory: {}",
+                describe(&error)
+            )
         })?;
         Ok(Self { path })
     }
@@ -76,7 +79,7 @@ impl Home {
         let shown = self.path.display();
         let text = self.path.to_str();
         text.ok_or_else(|| {
-            format!("{shown} is not UTF-8; name a folder with a plain name with --home").into()
+            format!("{shown} is not UTF-8; name a directory with a plain name with --home").into()
         })
     }
 
@@ -107,7 +110,7 @@ impl Home {
             .collect();
         if let Some(path) = foreign.first().filter(|_| !force) {
             return Err(format!(
-                "{} exists and configures something else; name another folder with --home, or replace the file with --force \
+                "{} exists and configures something else; name another directory with --home, or replace the file with --force \
                  (--undo brings it back)",
                 path.display()
             )
@@ -171,7 +174,7 @@ impl Home {
         let wrapper = self.file(WRAPPER);
         let wrapper = place::GPG_AGENT.write(&wrapper.display().to_string());
         let wrapper = wrapper
-            .map_err(|failure| and(failure, "name a folder with a plain name with --home"))?;
+            .map_err(|failure| and(failure, "name a directory with a plain name with --home"))?;
         Ok(format!("# {MARK}.\nscdaemon-program {wrapper}\n"))
     }
 
@@ -179,7 +182,7 @@ impl Home {
     pub fn undo(&self, gnupg: &Gnupg<'_>) -> Result<(), Failure> {
         let shown = self.path.display();
         let wrapper = fs::read_to_string(self.file(WRAPPER))
-            .map_err(|_| format!("nothing is set up in {shown}; name the folder with --home"))?;
+            .map_err(|_| format!("nothing is set up in {shown}; name the directory with --home"))?;
         gnupg.stop();
         if let Some(keygrip) = note(&wrapper, KEYGRIP) {
             self.remove_stub(keygrip)?;
@@ -240,7 +243,7 @@ fn gpg_conf(asks_for_pin: bool) -> String {
 fn scd_conf(module: &Path) -> Result<String, Failure> {
     let module = place::GNUPG_PKCS11_SCD.write(&module.display().to_string());
     let module =
-        module.map_err(|failure| and(failure, "put it into a folder with a plain name"))?;
+        module.map_err(|failure| and(failure, "put it into a directory with a plain name"))?;
     Ok(format!(
         "# {MARK}.\nproviders signpath\nprovider-signpath-library {module}\n"
     ))

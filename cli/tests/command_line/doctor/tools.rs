@@ -110,7 +110,7 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
         &run,
         "gnupg-pkcs11-scd",
         "it contains #",
-        "move it to another folder",
+        "move it to another directory",
     );
     for tool in ["openssl engine", "keytool, jarsigner", "NSS", "pkcs11-tool"] {
         assert_says(&run, tool, "ok", "; loads the module", "");

@@ -38,7 +38,7 @@ pub(crate) struct SoftHsmStore {
 }
 
 impl SoftHsmStore {
-    /// Opens the token in the state folder. Creates it if it is missing.
+    /// Opens the token in the state directory. Creates it if it is missing.
     pub fn open(state: &Arc<StateFolder>, module: Option<&Path>) -> Result<Self, Error> {
         let (token, context, slot) = token::open(state, module)?;
         let pin = AuthPin::from(token.user_pin.clone());

@@ -1,4 +1,4 @@
-//! The token: its files in the state folder, and the process's only call of C_Initialize.
+//! The token: its files in the state directory, and the process's only call of C_Initialize.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -41,11 +41,11 @@ pub struct SoftHsmToken {
 }
 
 impl SoftHsmToken {
-    /// The token in the state folder of a service that was started with
+    /// The token in the state directory of a service that was started with
     /// [`KeyStoreKind::SoftHsm`](crate::KeyStoreKind::SoftHsm).
     ///
     /// # Errors
-    /// The folder contains no such token, or there is no SoftHSM library in the usual locations.
+    /// The directory contains no such token, or there is no SoftHSM library in the usual locations.
     pub fn in_state_folder(state: &Path) -> Result<Self, Error> {
         let state = StateFolder::open(state)?;
         let pins = Pins::load(&state)?.ok_or_else(|| {
@@ -98,7 +98,7 @@ impl Pins {
     }
 }
 
-/// Opens the token in the state folder. Creates it if it is missing.
+/// Opens the token in the state directory. Creates it if it is missing.
 pub(super) fn open(
     state: &StateFolder,
     module: Option<&Path>,
@@ -138,7 +138,7 @@ fn initialize(token: &SoftHsmToken) -> Result<Pkcs11, Error> {
     if let Some((configuration, context)) = initialized.as_ref() {
         if *configuration != token.configuration {
             return Err(Error::new(format!(
-                "this process already uses the SoftHSM token of {}; start a process for each state folder",
+                "this process already uses the SoftHSM token of {}; start a process for each state directory",
                 configuration.display()
             )));
         }
