@@ -157,3 +157,29 @@ TOOL_ROWS=(
     "pin-pykcs11          | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | with_full_pin python_pykcs11 CKM_SHA256_RSA_PKCS"
     "older-name           | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_older_name openssl_dgst sha256"
 )
+
+# Rows that need what Debian 12 does not have. pkcs11-test/debian-13.sh runs them.
+DEBIAN_13_ROWS=(
+    "provider-dgst-rsa     | openssl dgst     | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_dgst sha256"
+    "provider-dgst-512     | openssl dgst     | demo/rsa-4096 | SHA512_RSA_PKCS       | with_provider openssl_dgst sha512"
+    "provider-dgst-pss     | openssl dgst     | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider openssl_dgst sha256 pss"
+    "provider-dgst-p-256   | openssl dgst     | demo/p-256    | ECDSA_SHA256          | with_provider openssl_dgst sha256"
+    "provider-dgst-p-384   | openssl dgst     | demo/p-384    | ECDSA_SHA384          | with_provider openssl_dgst sha384"
+    "provider-dgst-p-521   | openssl dgst     | demo/p-521    | ECDSA_SHA512          | with_provider openssl_dgst sha512"
+    "provider-pkeyutl-rsa  | openssl pkeyutl  | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_provider openssl_pkeyutl"
+    "provider-pkeyutl-pss  | openssl pkeyutl  | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_provider openssl_pkeyutl pss"
+    "provider-pkeyutl-ec   | openssl pkeyutl  | demo/p-256    | ECDSA, SHA-256        | with_provider openssl_pkeyutl"
+    "provider-cms-rsa      | openssl cms      | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_cms"
+    "provider-cms-pss      | openssl cms      | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider openssl_cms pss"
+    "provider-cms-ec       | openssl cms      | demo/p-256    | ECDSA_SHA256          | with_provider openssl_cms"
+    "provider-req-rsa      | openssl req      | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_req"
+    "provider-req-ec       | openssl req      | demo/p-384    | ECDSA_SHA256          | with_provider openssl_req"
+    "provider-x509-rsa     | openssl x509     | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_x509"
+    "provider-x509-ec      | openssl x509     | demo/p-256    | ECDSA_SHA256          | with_provider openssl_x509"
+    "provider-tls-rsa      | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_openssl"
+    "provider-tls-ec       | openssl s_server | demo/p-256    | ECDSA_SHA256          | with_provider tls_openssl"
+    "provider-storeutl     | openssl storeutl | demo/p-384    | none                  | with_provider openssl_storeutl"
+    "provider-conf         | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider_configuration tls_openssl"
+    "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
+    "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
+)

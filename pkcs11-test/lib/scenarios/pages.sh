@@ -33,18 +33,31 @@ prepare_page() {
     cp "$CA" ca.pem
 }
 
+# Installs module and command: the command looks for the module around itself.
+install_page() {
+    mkdir -p installed/bin installed/lib
+    cp "$PROGRAMS/signpath-pkcs11" installed/bin
+    cp "$MODULE" installed/lib
+    PATH=$PWD/installed/bin:$PATH
+}
+
 page_readme() {
     local page=README.md
     expect processes 5
     expect others 3
     prepare_page
-    # As it is installed: doctor looks for the module around the command.
-    mkdir -p installed/bin installed/lib
-    cp "$PROGRAMS/signpath-pkcs11" installed/bin
-    cp "$MODULE" installed/lib
-    PATH=$PWD/installed/bin:$PATH
+    install_page
     page_commands 0 $page doctor
     page_commands 1 $page first
+    page_commands 0 $page verify
+}
+
+page_readme_provider() {
+    local page=README.md
+    expect processes 3
+    prepare_page
+    install_page
+    page_commands 1 $page provider
     page_commands 0 $page verify
 }
 
@@ -53,10 +66,7 @@ page_command_line() {
     expect processes 9
     expect others 3
     prepare_page
-    mkdir -p installed/bin installed/lib
-    cp "$PROGRAMS/signpath-pkcs11" installed/bin
-    cp "$MODULE" installed/lib
-    PATH=$PWD/installed/bin:$PATH
+    install_page
     page_commands 0 $page list
     page_commands 0 $page certificate
     same_public_key app.pem
@@ -90,6 +100,29 @@ page_openssl() {
     page_commands 1 $page req
     run openssl req -in app.csr -verify -noout
 }
+
+# The certificate comes from the token.
+page_openssl_provider() {
+    local page=docs/tools/openssl.md
+    expect processes 7
+    prepare_page
+    install_page
+    page_commands 0 $page provider
+    page_commands 2 $page provider-sign
+    page_commands 0 $page provider-read
+    without_provider $page verify
+    without_provider $page verify-cms
+    rm file.sig
+    page_commands 1 $page provider-digest
+    without_provider $page verify
+    page_commands 2 $page provider-req
+    run openssl req -in app.csr -verify -noout
+    same_public_key self-signed.pem
+    run openssl verify -check_ss_sig -CAfile self-signed.pem self-signed.pem
+}
+
+# Runs a block that verifies, with openssl's own configuration. Arguments: those of page_block.
+without_provider() { HERE='' page_commands 0 "$@"; }
 
 page_osslsigncode() {
     local page=docs/tools/osslsigncode.md
