@@ -21,6 +21,9 @@ OTHER_ROWS=(gpg gpg-stand-in gpg-imported gpg-imported-pin rpmsign rpmsign-impor
     refused-gpg)
 PACKAGES=(apt ca-certificates curl debsigs git gnupg gnupg-pkcs11-scd gpgv jq openssl pkcs11-provider procps rpm softhsm2 sqv
     systemd-boot-efi)
+# sign-file and extract-cert are in a package with the kernel's version in its name.
+export KBUILD='apt-get --quiet --yes --no-install-recommends install \
+    "$(apt-cache search --names-only "^linux-kbuild-" | cut -d " " -f 1 | sort --version-sort | tail -n 1)"'
 
 COMPLETE=no
 
@@ -65,7 +68,8 @@ outside() {
     ROOT=${DEBIAN_13:-$WORK/root}
     if [[ ! -e $ROOT ]]; then
         say "Installing Debian 13 in $ROOT ..."
-        quietly mmdebstrap --variant=apt --include="${PACKAGES[*]}" trixie "$ROOT"
+        # shellcheck disable=SC2016 # expanded by the shell of the hook
+        quietly mmdebstrap --variant=apt --include="${PACKAGES[*]}" --customize-hook='chroot "$1" sh -c "$KBUILD"' trixie "$ROOT"
     fi
     mkdir -p "$ROOT/repository" "$ROOT/programs"
     mkdir -p "$WORK/programs"

@@ -6,6 +6,7 @@
 . pkcs11-test/lib/scenarios/inputs.sh
 . pkcs11-test/lib/scenarios/openssl.sh
 . pkcs11-test/lib/scenarios/authenticode.sh
+. pkcs11-test/lib/scenarios/kernel.sh
 . pkcs11-test/lib/scenarios/java.sh
 . pkcs11-test/lib/scenarios/opensc.sh
 . pkcs11-test/lib/scenarios/p11_kit.sh
@@ -180,6 +181,10 @@ DEBIAN_13_ROWS=(
     "provider-tls-ec       | openssl s_server | demo/p-256    | ECDSA_SHA256          | with_provider tls_openssl"
     "provider-storeutl     | openssl storeutl | demo/p-384    | none                  | with_provider openssl_storeutl"
     "provider-conf         | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider_configuration tls_openssl"
+    "sign-file-rsa         | sign-file        | demo/rsa-3072 | SHA256_RSA_PKCS       | kernel_module"
+    "sign-file-ec          | sign-file        | demo/p-384    | ECDSA_SHA256          | kernel_module"
+    "extract-cert          | extract-cert     | demo/rsa-3072 | none                  | kernel_certificate"
     "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
     "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
+    "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
 )

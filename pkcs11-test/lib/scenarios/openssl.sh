@@ -16,11 +16,15 @@ with_provider() {
 
 # The same with the configuration that the command writes, and with a preference for the provider in everything.
 with_provider_configuration() {
-    expect processes 1
-    signs 0 "$PROGRAMS/signpath-pkcs11" setup openssl-provider "$KEY" --module "$MODULE" --output provider.cnf
+    write_provider_configuration
     KEY_FORM=(-propquery '?provider=pkcs11')
-    KEY_URI=${KEY_URI%;pin-value=*}
     OPENSSL_CONF=$PWD/provider.cnf "$@"
+}
+
+# Makes provider.cnf, which has the PIN.
+write_provider_configuration() {
+    signs 0 "$PROGRAMS/signpath-pkcs11" setup openssl-provider "$KEY" --offline --module "$MODULE" --output provider.cnf
+    KEY_URI=${KEY_URI%;pin-value=*}
 }
 
 # Arguments: the digest, "pss" or nothing.

@@ -101,7 +101,7 @@ page_openssl() {
     run openssl req -in app.csr -verify -noout
 }
 
-# The certificate comes from the token.
+# The certificate comes from the token. What verifies has openssl's own configuration.
 page_openssl_provider() {
     local page=docs/tools/openssl.md
     expect processes 7
@@ -110,19 +110,16 @@ page_openssl_provider() {
     page_commands 0 $page provider
     page_commands 2 $page provider-sign
     page_commands 0 $page provider-read
-    without_provider $page verify
-    without_provider $page verify-cms
+    HERE='' page_commands 0 $page verify
+    HERE='' page_commands 0 $page verify-cms
     rm file.sig
     page_commands 1 $page provider-digest
-    without_provider $page verify
+    HERE='' page_commands 0 $page verify
     page_commands 2 $page provider-req
     run openssl req -in app.csr -verify -noout
     same_public_key self-signed.pem
     run openssl verify -check_ss_sig -CAfile self-signed.pem self-signed.pem
 }
-
-# Runs a block that verifies, with openssl's own configuration. Arguments: those of page_block.
-without_provider() { HERE='' page_commands 0 "$@"; }
 
 page_osslsigncode() {
     local page=docs/tools/osslsigncode.md
@@ -144,6 +141,18 @@ page_sbsign() {
     page_commands 0 $page before
     page_commands 1 $page sign
     page_commands 0 $page verify
+}
+
+page_sign_file() {
+    local page=docs/tools/sign-file.md
+    expect processes 4
+    prepare_page
+    install_page
+    cp file app.ko
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    verify_module app.ko
+    HERE='' page_commands 0 $page verify
 }
 
 page_pesign() {
