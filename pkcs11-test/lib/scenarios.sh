@@ -14,6 +14,7 @@
 . pkcs11-test/lib/scenarios/gnutls.sh
 . pkcs11-test/lib/scenarios/nss.sh
 . pkcs11-test/lib/scenarios/openssh.sh
+. pkcs11-test/lib/scenarios/git.sh
 . pkcs11-test/lib/scenarios/python.sh
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
@@ -92,6 +93,8 @@ TOOL_ROWS=(
     "ssh-keygen-ec        | ssh-keygen      | demo/p-384    | none                         | ssh_keygen_list"
     "ssh-agent-rsa        | ssh-agent       | demo/rsa-3072 | RSA_PKCS, SHA-512            | ssh_agent_sign"
     "ssh-agent-ec         | ssh-agent       | demo/p-256    | ECDSA, SHA-256               | ssh_agent_sign"
+    "git-ssh-rsa          | git             | demo/rsa-3072 | RSA_PKCS, SHA-512            | git_ssh"
+    "git-ssh-ec           | git             | demo/p-256    | ECDSA, SHA-256               | git_ssh"
     "pykcs11              | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pykcs11 CKM_SHA256_RSA_PKCS"
     "python-pkcs11-rsa    | python-pkcs11   | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11 SHA256_RSA_PKCS"
     "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
@@ -125,6 +128,7 @@ TOOL_ROWS=(
     "page-gnutls          | certtool        | app/release   | RSA_PKCS, SHA-256            | page_gnutls"
     "page-nss             | cmsutil         | app/release   | ECDSA, SHA-256               | page_nss"
     "page-openssh         | ssh-agent       | app/release   | RSA_PKCS, SHA-512            | page_openssh"
+    "page-git             | git             | app/release   | RSA_PKCS, SHA-512            | page_git"
     "page-p11-kit         | p11-kit         | app/release   | RSA_PKCS, SHA-256            | page_p11_kit"
     "page-python          | PyKCS11         | app/release   | SHA256_RSA_PKCS              | page_python"
     "page-curl            | curl            | app/release   | RSA_PKCS_PSS, SHA-256        | page_curl"

@@ -274,6 +274,24 @@ page_openssh() {
     [[ $(cut -d ' ' -f 1-2 app.pub) == "$(ssh_public_key)" ]] || fail "the SSH key is not that of the certificate"
 }
 
+page_git() {
+    local page=docs/tools/git.md
+    expect processes 2
+    prepare_page
+    printf '#!/bin/sh\necho CONFIG\n' >askpass
+    chmod +x askpass
+    export SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+    run git init --quiet .
+    run git config user.name demo
+    run git config user.email demo@demo.example
+    run git add file
+    HERE="trap 'ssh-agent -k' EXIT"
+    page_commands 2 $page ssh
+    HERE=''
+    page_commands 0 $page ssh-verify
+}
+
 page_p11_kit() {
     local page=docs/tools/p11-kit.md
     prepare_page
