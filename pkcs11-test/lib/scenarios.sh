@@ -7,6 +7,7 @@
 . pkcs11-test/lib/scenarios/openssl.sh
 . pkcs11-test/lib/scenarios/authenticode.sh
 . pkcs11-test/lib/scenarios/kernel.sh
+. pkcs11-test/lib/scenarios/images.sh
 . pkcs11-test/lib/scenarios/java.sh
 . pkcs11-test/lib/scenarios/opensc.sh
 . pkcs11-test/lib/scenarios/p11_kit.sh
@@ -59,6 +60,7 @@ TOOL_ROWS=(
     "req-ec               | openssl req     | demo/p-384    | ECDSA, SHA-256               | openssl_req"
     "sbsign               | sbsign          | demo/rsa-3072 | RSA_PKCS, SHA-256            | sbsign_efi"
     "pesign               | pesign          | demo/rsa-3072 | RSA_PKCS, SHA-256            | pesign_efi"
+    "mkimage              | mkimage         | demo/rsa-3072 | RSA_PKCS, SHA-256            | mkimage_fit"
     "keytool              | keytool         | demo/p-256    | none                         | keytool_list"
     "apksigner-rsa        | apksigner       | demo/rsa-3072 | SHA256_RSA_PKCS              | apksigner_apk"
     "apksigner-ec         | apksigner       | demo/p-256    | ECDSA_SHA256                 | apksigner_apk"
@@ -120,6 +122,7 @@ TOOL_ROWS=(
     "page-osslsigncode    | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_osslsigncode"
     "page-sbsign          | sbsign          | app/release   | RSA_PKCS, SHA-256            | page_sbsign"
     "page-pesign          | pesign          | app/release   | RSA_PKCS, SHA-256            | page_pesign"
+    "page-mkimage         | mkimage         | app/release   | RSA_PKCS, SHA-256            | page_mkimage"
     "page-jarsigner       | jarsigner       | app/release   | SHA256_RSA_PKCS              | page_jarsigner"
     "page-apksigner       | apksigner       | app/release   | SHA256_RSA_PKCS              | page_apksigner"
     "page-pkcs11-tool     | pkcs11-tool     | app/release   | SHA256_RSA_PKCS              | page_pkcs11_tool"

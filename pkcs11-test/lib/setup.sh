@@ -24,6 +24,7 @@ TOOL_REQUIREMENTS=(
     "apksigner                  apksigner"
     "curl                       curl"
     "debsigs                    debsigs"
+    "device-tree-compiler       dtc"
     "fish                       fish"
     "g++                        c++"
     "git                        git"
@@ -44,6 +45,7 @@ TOOL_REQUIREMENTS=(
     "sqv                        sqv"
     "stunnel4                   stunnel"
     "tinyproxy-bin              tinyproxy"
+    "u-boot-tools               mkimage"
     "zsh                        zsh"
 )
 

@@ -165,6 +165,19 @@ page_pesign() {
     page_commands 0 $page verify
 }
 
+page_mkimage() {
+    local page=docs/tools/mkimage.md
+    expect processes 2
+    prepare_page
+    cp file kernel
+    page_block $page source >image.its
+    echo '/dts-v1/; / { };' | run dtc -O dtb -o u-boot.dtb
+    page_commands 0 $page before
+    page_commands some $page sign
+    page_commands 0 $page verify
+    verify_fit
+}
+
 page_jarsigner() {
     local page=docs/tools/jarsigner.md
     expect processes 2
