@@ -217,7 +217,7 @@ def nginx_problem(text):
 
 def ini_problem(text):
     for line in text.splitlines():
-        if line.strip() and not re.match(r"\[[\w-]+\]$|#|%|[\w-]+(\.\w+)* *[=:] ?\S|[\w-]+ \S", line):
+        if line.strip() and not re.match(r"\[[\w.-]+\]$|#|%|[\w-]+(\.\w+)* *[=:] ?\S|[\w-]+ \S", line):
             return f"not a setting: {line}"
     return None
 

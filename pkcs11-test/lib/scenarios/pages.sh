@@ -178,6 +178,19 @@ page_mkimage() {
     verify_fit
 }
 
+page_rauc() {
+    local page=docs/tools/rauc.md
+    prepare_page
+    mkdir bundle
+    cp file bundle/rootfs.img
+    page_block $page manifest >bundle/manifest.raucm
+    page_block $page system -e "s#path=.*#path=$PWD/ca.pem#" >system.conf
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    verify_bundle app.raucb
+}
+
 page_jarsigner() {
     local page=docs/tools/jarsigner.md
     expect processes 2
