@@ -20,7 +20,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 OTHER_ROWS=(gpg gpg-stand-in gpg-imported gpg-imported-pin rpmsign rpmsign-imported debsigs debsigs-imported git-imported apt-imported
     refused-gpg mkimage page-mkimage rauc-rsa rauc-ec page-rauc)
 PACKAGES=(apt ca-certificates curl debsigs device-tree-compiler git gnupg gnupg-pkcs11-scd gpgv jq libengine-pkcs11-openssl openssl
-    pkcs11-provider procps rauc rpm softhsm2 sqv squashfs-tools systemd-boot-efi u-boot-tools)
+    osslsigncode pkcs11-provider procps rauc rpm sbsigntool softhsm2 sqv squashfs-tools systemd-boot-efi systemd-repart systemd-ukify
+    u-boot-tools)
 # sign-file and extract-cert are in a package with the kernel's version in its name.
 export KBUILD='apt-get --quiet --yes --no-install-recommends install \
     "$(apt-cache search --names-only "^linux-kbuild-" | cut -d " " -f 1 | sort --version-sort | tail -n 1)"'

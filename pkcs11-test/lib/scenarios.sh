@@ -194,7 +194,10 @@ DEBIAN_13_ROWS=(
     "sign-file-rsa         | sign-file        | demo/rsa-3072 | SHA256_RSA_PKCS       | kernel_module"
     "sign-file-ec          | sign-file        | demo/p-384    | ECDSA_SHA256          | kernel_module"
     "extract-cert          | extract-cert     | demo/rsa-3072 | none                  | kernel_certificate"
+    "systemd-sbsign-rsa    | systemd-sbsign   | demo/rsa-3072 | SHA256_RSA_PKCS       | systemd_sbsign_efi"
+    "systemd-sbsign-ec     | systemd-sbsign   | demo/p-256    | ECDSA_SHA256          | systemd_sbsign_efi"
     "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
     "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
     "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
+    "page-systemd-sbsign   | systemd-sbsign   | app/release   | SHA256_RSA_PKCS       | page_systemd_sbsign"
 )

@@ -143,6 +143,21 @@ page_sbsign() {
     page_commands 0 $page verify
 }
 
+page_systemd_sbsign() {
+    local page=docs/tools/systemd-sbsign.md
+    expect processes 4
+    prepare_page
+    install_page
+    cp "$INPUTS/program.efi" app.efi
+    cp "$INPUTS/program.efi" vmlinuz
+    cp file initrd
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    HERE='' page_commands 0 $page verify
+    page_commands 1 $page ukify
+    verify_efi kernel.efi
+}
+
 page_sign_file() {
     local page=docs/tools/sign-file.md
     expect processes 4
