@@ -17,6 +17,7 @@
 . pkcs11-test/lib/scenarios/openssh.sh
 . pkcs11-test/lib/scenarios/git.sh
 . pkcs11-test/lib/scenarios/python.sh
+. pkcs11-test/lib/scenarios/pdf.sh
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
 . pkcs11-test/lib/scenarios/official.sh
@@ -102,6 +103,8 @@ TOOL_ROWS=(
     "pykcs11              | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pykcs11 CKM_SHA256_RSA_PKCS"
     "python-pkcs11-rsa    | python-pkcs11   | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11 SHA256_RSA_PKCS"
     "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
+    "pyhanko-rsa          | pyHanko         | demo/rsa-3072 | SHA384_RSA_PKCS              | pyhanko_pdf"
+    "pyhanko-ec           | pyHanko         | demo/p-256    | ECDSA_SHA256                 | pyhanko_pdf"
     "nginx                | nginx           | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_nginx"
     "stunnel              | stunnel         | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_stunnel"
     "curl-rsa             | curl            | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_curl"
@@ -137,6 +140,7 @@ TOOL_ROWS=(
     "page-git             | git             | app/release   | RSA_PKCS, SHA-512            | page_git"
     "page-p11-kit         | p11-kit         | app/release   | RSA_PKCS, SHA-256            | page_p11_kit"
     "page-python          | PyKCS11         | app/release   | SHA256_RSA_PKCS              | page_python"
+    "page-pyhanko         | pyHanko         | app/release   | SHA384_RSA_PKCS              | page_pyhanko"
     "page-curl            | curl            | app/release   | RSA_PKCS_PSS, SHA-256        | page_curl"
     "page-nginx           | nginx           | app/release   | RSA_PKCS_PSS, SHA-256        | page_nginx"
     "page-stunnel         | stunnel         | app/release   | RSA_PKCS_PSS, SHA-256        | page_stunnel"

@@ -37,6 +37,7 @@ TOOL_REQUIREMENTS=(
     "p11-kit                    p11-kit"
     "p11-kit-modules            /usr/lib/*/p11-kit-proxy.so"
     "pesign                     pesign"
+    "poppler-utils              pdfsig"
     "python3-pykcs11            /usr/lib/python3/dist-packages/PyKCS11/__init__.py"
     "python3-venv               /usr/lib/python3*/ensurepip/__init__.py"
     "python3-yaml               /usr/lib/python3/dist-packages/yaml/__init__.py"

@@ -358,6 +358,17 @@ page_python() {
     page_commands 0 $page verify
 }
 
+page_pyhanko() {
+    local page=docs/tools/pyhanko.md
+    prepare_page
+    prepare_pyhanko
+    make_pdf
+    page_block $page configuration >pyhanko.yml
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    verify_pdf file-signed.pdf
+}
+
 # The page's certificate is not for TLS, so that one of the same key takes its place.
 page_curl() {
     local page=docs/tools/curl.md
