@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Runs the rows of gpg, and of what signs with gpg, on Debian 13, whose gpg 2.4 talks to its smart card daemon in another way. The
-# programs and the module are built here, and run in a temporary Debian 13. Needs root, mmdebstrap and the internet.
+# Runs the rows that need Debian 13, on both key stores of the local SignPath service: OpenSSL 3.5 with providers, and gpg 2.4. The
+# programs and the module are built here, and run in a temporary Debian 13. Needs root, mmdebstrap and the internet. Prints a table
+# for each key store. The last line is "N passed, N failed".
 #
 # Usage: debian-13.sh [ROW ...]
+# DEBIAN_13 names a folder for the Debian 13, which then stays for the next run.
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -14,28 +16,49 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . pkcs11-test/lib/rows.sh
 . pkcs11-test/lib/scenarios.sh
 
-ROWS=(gpg gpg-stand-in gpg-imported gpg-imported-pin rpmsign rpmsign-imported debsigs debsigs-imported git-imported apt-imported
-    refused-gpg)
-PACKAGES=apt,ca-certificates,debsigs,git,gnupg,gnupg-pkcs11-scd,gpgv,jq,openssl,procps,rpm,sqv
+# Rows of other lists that are run here too: the gpg of Debian 13 talks to its smart card daemon in another way.
+OTHER_ROWS=(gpg gpg-stand-in gpg-imported gpg-imported-pin rpmsign rpmsign-imported debsigs debsigs-imported git-imported apt-imported
+    refused-gpg mkimage page-mkimage rauc-rsa rauc-ec page-rauc)
+PACKAGES=(apt ca-certificates curl debsigs device-tree-compiler git gnupg gnupg-pkcs11-scd gpgv jq libengine-pkcs11-openssl openssl
+    osslsigncode pkcs11-provider procps rauc rpm sbsigntool softhsm2 sqv squashfs-tools systemd-boot-efi systemd-repart systemd-ukify
+    u-boot-tools)
+# sign-file and extract-cert are in a package with the kernel's version in its name.
+export KBUILD='apt-get --quiet --yes --no-install-recommends install \
+    "$(apt-cache search --names-only "^linux-kbuild-" | cut -d " " -f 1 | sort --version-sort | tail -n 1)"'
+
+COMPLETE=no
+
+# The last line, and the exit status, however the script ends.
+conclude() {
+    [[ $COMPLETE == yes ]] || FAILED=$((FAILED + 1))
+    say "$PASSED passed, $FAILED failed"
+    ((FAILED == 0 && PASSED > 0)) || exit 1
+    exit 0
+}
 
 # Runs in Debian 13, with this repository in /repository. Arguments: the rows.
 inside() {
-    local name
-    local -a rows=()
-    make_work_folder signpath-pkcs11-debian-13
-    say "$(gpg --version | head -n 1), $(gnupg-pkcs11-scd --version | head -n 1), $(rpm --version)"
-    start_service "$WORK/service" --key-store software
-    INPUTS=$WORK/inputs
-    mkdir "$INPUTS"
-    head -c 100000 /dev/urandom >"$INPUTS/long"
-    head -c 1024 "$INPUTS/long" >"$INPUTS/short"
+    local name options
+    local -a rows=("${DEBIAN_13_ROWS[@]}")
+    TOOL_ROWS+=("${DEBIAN_13_ROWS[@]}")
+    if (($#)); then
+        rows=()
+    else
+        set -- "${OTHER_ROWS[@]}"
+    fi
     for name in "$@"; do
         rows+=("$(find_row "$name")") || die "There is no row $name."
     done
-    run_rows "${rows[@]}"
-    print_failures
-    say "$PASSED of $((PASSED + FAILED)) rows verified."
-    ((FAILED == 0))
+
+    make_work_folder signpath-pkcs11-debian-13 conclude
+    say "$(openssl version), $(gpg --version | head -n 1), $(gnupg-pkcs11-scd --version | head -n 1), $(rpm --version)"
+    prepare_files "$WORK/inputs"
+    for options in software "softhsm --tls"; do
+        run_rows_on "$options" "${rows[@]}"
+        print_table
+        say
+    done
+    COMPLETE=yes
 }
 
 outside() {
@@ -45,8 +68,9 @@ outside() {
     make_work_folder signpath-pkcs11-debian-13
     ROOT=${DEBIAN_13:-$WORK/root}
     if [[ ! -e $ROOT ]]; then
-        say "Installing Debian 13 in a temporary directory ..."
-        quietly mmdebstrap --variant=apt --include="$PACKAGES" trixie "$ROOT"
+        say "Installing Debian 13 in $ROOT ..."
+        # shellcheck disable=SC2016 # expanded by the shell of the hook
+        quietly mmdebstrap --variant=apt --include="${PACKAGES[*]}" --customize-hook='chroot "$1" sh -c "$KBUILD"' trixie "$ROOT"
     fi
     mkdir -p "$ROOT/repository" "$ROOT/programs"
     mkdir -p "$WORK/programs"
@@ -68,7 +92,6 @@ outside() {
 if [[ ${1:-} == --inside ]]; then
     inside "${@:2}"
 else
-    (($#)) || set -- "${ROWS[@]}"
     export MODULE PROGRAMS
     outside "$@"
 fi

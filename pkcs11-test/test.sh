@@ -96,19 +96,8 @@ page_checks() {
     count_tests pkcs11-test/pages.sh
 }
 
-# Runs all rows. Arguments: the key store of the service, further options for the service.
-tool_rows() {
-    local key_store=$1
-    shift
-    say "Signing with a service with the $key_store key store $* ..."
-    start_service "$WORK/service-$key_store" --key-store "$key_store" "$@"
-    FAILURES=()
-    run_rows "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
-    stop_service
-    print_failures
-}
-
 main() {
+    local options
     make_work_folder signpath-pkcs11-test conclude
     REQUIREMENTS+=("${TOOL_REQUIREMENTS[@]}")
     install_requirements
@@ -121,8 +110,9 @@ main() {
     cargo_tests
     robustness_tests
     prepare_inputs "$WORK/inputs"
-    tool_rows software
-    tool_rows softhsm --tls
+    for options in software "softhsm --tls"; do
+        run_rows_on "$options" "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
+    done
     COMPLETE=yes
 }
 

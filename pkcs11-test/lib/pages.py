@@ -217,7 +217,7 @@ def nginx_problem(text):
 
 def ini_problem(text):
     for line in text.splitlines():
-        if line.strip() and not re.match(r"\[[\w-]+\]$|#|%|[\w-]+(\.\w+)* *[=:] ?\S|[\w-]+ \S", line):
+        if line.strip() and not re.match(r"\[[\w.-]+\]$|#|%|[\w-]+(\.\w+)* *[=:] ?\S|[\w-]+ \S", line):
             return f"not a setting: {line}"
     return None
 
@@ -236,6 +236,7 @@ SYNTAX = {
     "nginx": nginx_problem,
     "ini": ini_problem,
     "c": c_problem,
+    "dts": brackets_problem,
 }
 
 
@@ -256,7 +257,7 @@ def blocks_that_run():
     for function in re.split(r"\n(?=\w+\(\) )", read(SCENARIOS)):
         variables = dict(re.findall(r"\b(page)=(\S+\.md)", function))
         loop = re.search(r"for name in ([^;]*);", function)
-        for page, name in re.findall(r"page_(?:commands \d+|block) (\S+) ([\w$-]+)", function):
+        for page, name in re.findall(r"page_(?:commands (?:\d+|some)|block) (\S+) ([\w$-]+)", function):
             page = variables.get("page", page) if page == "$page" else page
             names = loop[1].split() if name == "$name" and loop else [name]
             used.update((page, name) for name in names)

@@ -164,6 +164,21 @@ run_rows() {
     done
 }
 
+# Runs rows against a new service, and prints what failed. Arguments: the key store and further options of the service in one word;
+# the rows.
+run_rows_on() {
+    local -a options
+    read -r -a options <<<"$1"
+    shift
+    say "Signing with a service with the key store ${options[*]} ..."
+    start_service "$WORK/service-${options[0]}" --key-store "${options[@]}"
+    RESULTS=()
+    FAILURES=()
+    run_rows "$@"
+    stop_service
+    print_failures
+}
+
 print_table() {
     local line tool key mechanism requests result colour
     printf '\n%-16s %-14s %-28s %-15s %s\n' tool key mechanism "HTTP requests" result

@@ -6,6 +6,8 @@
 . pkcs11-test/lib/scenarios/inputs.sh
 . pkcs11-test/lib/scenarios/openssl.sh
 . pkcs11-test/lib/scenarios/authenticode.sh
+. pkcs11-test/lib/scenarios/kernel.sh
+. pkcs11-test/lib/scenarios/images.sh
 . pkcs11-test/lib/scenarios/java.sh
 . pkcs11-test/lib/scenarios/opensc.sh
 . pkcs11-test/lib/scenarios/p11_kit.sh
@@ -13,7 +15,9 @@
 . pkcs11-test/lib/scenarios/gnutls.sh
 . pkcs11-test/lib/scenarios/nss.sh
 . pkcs11-test/lib/scenarios/openssh.sh
+. pkcs11-test/lib/scenarios/git.sh
 . pkcs11-test/lib/scenarios/python.sh
+. pkcs11-test/lib/scenarios/pdf.sh
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
 . pkcs11-test/lib/scenarios/official.sh
@@ -57,6 +61,9 @@ TOOL_ROWS=(
     "req-ec               | openssl req     | demo/p-384    | ECDSA, SHA-256               | openssl_req"
     "sbsign               | sbsign          | demo/rsa-3072 | RSA_PKCS, SHA-256            | sbsign_efi"
     "pesign               | pesign          | demo/rsa-3072 | RSA_PKCS, SHA-256            | pesign_efi"
+    "mkimage              | mkimage         | demo/rsa-3072 | RSA_PKCS, SHA-256            | mkimage_fit"
+    "rauc-rsa             | rauc            | demo/rsa-3072 | RSA_PKCS, SHA-256            | rauc_bundle"
+    "rauc-ec              | rauc            | demo/p-256    | ECDSA, SHA-256               | rauc_bundle"
     "keytool              | keytool         | demo/p-256    | none                         | keytool_list"
     "apksigner-rsa        | apksigner       | demo/rsa-3072 | SHA256_RSA_PKCS              | apksigner_apk"
     "apksigner-ec         | apksigner       | demo/p-256    | ECDSA_SHA256                 | apksigner_apk"
@@ -91,9 +98,13 @@ TOOL_ROWS=(
     "ssh-keygen-ec        | ssh-keygen      | demo/p-384    | none                         | ssh_keygen_list"
     "ssh-agent-rsa        | ssh-agent       | demo/rsa-3072 | RSA_PKCS, SHA-512            | ssh_agent_sign"
     "ssh-agent-ec         | ssh-agent       | demo/p-256    | ECDSA, SHA-256               | ssh_agent_sign"
+    "git-ssh-rsa          | git             | demo/rsa-3072 | RSA_PKCS, SHA-512            | git_ssh"
+    "git-ssh-ec           | git             | demo/p-256    | ECDSA, SHA-256               | git_ssh"
     "pykcs11              | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pykcs11 CKM_SHA256_RSA_PKCS"
     "python-pkcs11-rsa    | python-pkcs11   | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11 SHA256_RSA_PKCS"
     "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
+    "pyhanko-rsa          | pyHanko         | demo/rsa-3072 | SHA384_RSA_PKCS              | pyhanko_pdf"
+    "pyhanko-ec           | pyHanko         | demo/p-256    | ECDSA_SHA256                 | pyhanko_pdf"
     "nginx                | nginx           | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_nginx"
     "stunnel              | stunnel         | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_stunnel"
     "curl-rsa             | curl            | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_curl"
@@ -116,6 +127,8 @@ TOOL_ROWS=(
     "page-osslsigncode    | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_osslsigncode"
     "page-sbsign          | sbsign          | app/release   | RSA_PKCS, SHA-256            | page_sbsign"
     "page-pesign          | pesign          | app/release   | RSA_PKCS, SHA-256            | page_pesign"
+    "page-mkimage         | mkimage         | app/release   | RSA_PKCS, SHA-256            | page_mkimage"
+    "page-rauc            | rauc            | app/release   | RSA_PKCS, SHA-256            | page_rauc"
     "page-jarsigner       | jarsigner       | app/release   | SHA256_RSA_PKCS              | page_jarsigner"
     "page-apksigner       | apksigner       | app/release   | SHA256_RSA_PKCS              | page_apksigner"
     "page-pkcs11-tool     | pkcs11-tool     | app/release   | SHA256_RSA_PKCS              | page_pkcs11_tool"
@@ -124,8 +137,10 @@ TOOL_ROWS=(
     "page-gnutls          | certtool        | app/release   | RSA_PKCS, SHA-256            | page_gnutls"
     "page-nss             | cmsutil         | app/release   | ECDSA, SHA-256               | page_nss"
     "page-openssh         | ssh-agent       | app/release   | RSA_PKCS, SHA-512            | page_openssh"
+    "page-git             | git             | app/release   | RSA_PKCS, SHA-512            | page_git"
     "page-p11-kit         | p11-kit         | app/release   | RSA_PKCS, SHA-256            | page_p11_kit"
     "page-python          | PyKCS11         | app/release   | SHA256_RSA_PKCS              | page_python"
+    "page-pyhanko         | pyHanko         | app/release   | SHA384_RSA_PKCS              | page_pyhanko"
     "page-curl            | curl            | app/release   | RSA_PKCS_PSS, SHA-256        | page_curl"
     "page-nginx           | nginx           | app/release   | RSA_PKCS_PSS, SHA-256        | page_nginx"
     "page-stunnel         | stunnel         | app/release   | RSA_PKCS_PSS, SHA-256        | page_stunnel"
@@ -156,4 +171,37 @@ TOOL_ROWS=(
     "pin-ssh-agent        | ssh-agent       | demo/p-256    | ECDSA, SHA-256               | with_full_pin ssh_agent_sign"
     "pin-pykcs11          | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | with_full_pin python_pykcs11 CKM_SHA256_RSA_PKCS"
     "older-name           | openssl dgst    | demo/rsa-3072 | RSA_PKCS, SHA-256            | with_older_name openssl_dgst sha256"
+)
+
+# Rows that need what Debian 12 does not have. pkcs11-test/debian-13.sh runs them.
+DEBIAN_13_ROWS=(
+    "provider-dgst-rsa     | openssl dgst     | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_dgst sha256"
+    "provider-dgst-512     | openssl dgst     | demo/rsa-4096 | SHA512_RSA_PKCS       | with_provider openssl_dgst sha512"
+    "provider-dgst-pss     | openssl dgst     | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider openssl_dgst sha256 pss"
+    "provider-dgst-p-256   | openssl dgst     | demo/p-256    | ECDSA_SHA256          | with_provider openssl_dgst sha256"
+    "provider-dgst-p-384   | openssl dgst     | demo/p-384    | ECDSA_SHA384          | with_provider openssl_dgst sha384"
+    "provider-dgst-p-521   | openssl dgst     | demo/p-521    | ECDSA_SHA512          | with_provider openssl_dgst sha512"
+    "provider-pkeyutl-rsa  | openssl pkeyutl  | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_provider openssl_pkeyutl"
+    "provider-pkeyutl-pss  | openssl pkeyutl  | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_provider openssl_pkeyutl pss"
+    "provider-pkeyutl-ec   | openssl pkeyutl  | demo/p-256    | ECDSA, SHA-256        | with_provider openssl_pkeyutl"
+    "provider-cms-rsa      | openssl cms      | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_cms"
+    "provider-cms-pss      | openssl cms      | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider openssl_cms pss"
+    "provider-cms-ec       | openssl cms      | demo/p-256    | ECDSA_SHA256          | with_provider openssl_cms"
+    "provider-req-rsa      | openssl req      | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_req"
+    "provider-req-ec       | openssl req      | demo/p-384    | ECDSA_SHA256          | with_provider openssl_req"
+    "provider-x509-rsa     | openssl x509     | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider openssl_x509"
+    "provider-x509-ec      | openssl x509     | demo/p-256    | ECDSA_SHA256          | with_provider openssl_x509"
+    "provider-tls-rsa      | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_openssl"
+    "provider-tls-ec       | openssl s_server | demo/p-256    | ECDSA_SHA256          | with_provider tls_openssl"
+    "provider-storeutl     | openssl storeutl | demo/p-384    | none                  | with_provider openssl_storeutl"
+    "provider-conf         | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider_configuration tls_openssl"
+    "sign-file-rsa         | sign-file        | demo/rsa-3072 | SHA256_RSA_PKCS       | kernel_module"
+    "sign-file-ec          | sign-file        | demo/p-384    | ECDSA_SHA256          | kernel_module"
+    "extract-cert          | extract-cert     | demo/rsa-3072 | none                  | kernel_certificate"
+    "systemd-sbsign-rsa    | systemd-sbsign   | demo/rsa-3072 | SHA256_RSA_PKCS       | systemd_sbsign_efi"
+    "systemd-sbsign-ec     | systemd-sbsign   | demo/p-256    | ECDSA_SHA256          | systemd_sbsign_efi"
+    "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
+    "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
+    "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
+    "page-systemd-sbsign   | systemd-sbsign   | app/release   | SHA256_RSA_PKCS       | page_systemd_sbsign"
 )

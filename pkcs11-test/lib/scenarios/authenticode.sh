@@ -27,6 +27,16 @@ sbsign_efi() {
     verify_efi signed.efi
 }
 
+# Key and certificate come from pkcs11-provider. osslsigncode verifies the chain.
+systemd_sbsign_efi() {
+    write_provider_configuration
+    OPENSSL_CONF=$PWD/provider.cnf signs 1 /usr/lib/systemd/systemd-sbsign sign --private-key-source=provider:pkcs11 \
+        --private-key="$KEY_URI" --certificate-source=provider:pkcs11 --certificate="${KEY_URI/type=private/type=cert}" \
+        --output=signed.efi "$INPUTS/program.efi"
+    verify_efi signed.efi
+    run osslsigncode verify -CAfile "$CA" -in signed.efi
+}
+
 # pesign asks for a PIN on a terminal only, and so needs a token without login. It signs twice.
 pesign_efi() {
     make_nss_database

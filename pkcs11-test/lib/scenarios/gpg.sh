@@ -200,18 +200,16 @@ deb_imported() {
 # A commit has its signature in the header gpgsig, a tag at its end.
 git_imported() {
     import_openpgp_key --no-pin
-    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
-    run git init --quiet repository
-    local -a git=(git -C repository -c user.name=demo -c user.email=demo@demo.example -c "user.signingKey=$GPG_KEY_ID")
-    signs 1 "${git[@]}" commit --quiet --allow-empty --gpg-sign --message signed
-    signs 1 "${git[@]}" tag --sign --message signed v1
-    run "${git[@]}" verify-commit HEAD
-    run "${git[@]}" verify-tag v1
+    make_git_repository "user.signingKey=$GPG_KEY_ID"
+    signs 1 "${GIT[@]}" commit --quiet --allow-empty --gpg-sign --message signed
+    signs 1 "${GIT[@]}" tag --sign --message signed v1
+    run "${GIT[@]}" verify-commit HEAD
+    run "${GIT[@]}" verify-tag v1
 
-    run "${git[@]}" cat-file commit HEAD >signed-commit
+    run "${GIT[@]}" cat-file commit HEAD >signed-commit
     sed -n '/^gpgsig /,/^ -----END/ { s/^gpgsig //; s/^ //; p }' signed-commit >commit.sig
     sed '/^gpgsig /,/^ -----END/ d' signed-commit >commit
-    run "${git[@]}" cat-file tag v1 >signed-tag
+    run "${GIT[@]}" cat-file tag v1 >signed-tag
     sed -n '/^-----BEGIN PGP/,$ p' signed-tag >tag.sig
     sed '/^-----BEGIN PGP/,$ d' signed-tag >tag
     verify_openpgp commit.sig commit

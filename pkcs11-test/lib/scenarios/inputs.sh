@@ -7,10 +7,10 @@ PIN=CONFIG
 # Java wants a password even for a store of certificates.
 STORE_PASSWORD=changeit
 
-# Makes the files that are signed. Argument: the folder for them.
-prepare_inputs() {
+# Makes the files that are signed, without the JAR. Argument: the folder for them.
+prepare_files() {
     INPUTS=$1
-    mkdir -p "$INPUTS/classes"
+    mkdir -p "$INPUTS"
     local -a programs=(/usr/lib/systemd/boot/efi/systemd-boot*.efi)
     cp "${programs[0]}" "$INPUTS/program.efi"
     # pkcs11-tool passes up to 1024 bytes in one call and more in parts.
@@ -20,7 +20,12 @@ prepare_inputs() {
     # RFC 8017, 9.2, note 1: the DER prefix of a SHA-256 DigestInfo.
     printf '\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20' |
         cat - "$INPUTS/digest" >"$INPUTS/digest-info"
+}
 
+# The same, with a JAR. Argument: the folder.
+prepare_inputs() {
+    prepare_files "$1"
+    mkdir "$INPUTS/classes"
     cat >"$INPUTS/Hello.java" <<'JAVA'
 public class Hello {
     public static void main(String[] arguments) {

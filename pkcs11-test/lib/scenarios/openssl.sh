@@ -1,11 +1,37 @@
 # shellcheck shell=bash
-# The openssl program, with the libp11 engine.
+# The openssl program, with the libp11 engine or a provider.
+
+# The options by which a command of openssl finds the row's key.
+KEY_FORM=(-engine pkcs11 -keyform engine)
+
+# Runs a function with pkcs11-provider instead of the engine. Only the commands with KEY_FORM load it. OpenSSL prefers the first provider,
+# and TLS 1.3 fails with digests from a token that cannot copy their state.
+with_provider() {
+    KEY_FORM=(-provider default -provider pkcs11)
+    KEY_URI=${KEY_URI/;pin-value=/?pin-value=}
+    SIGNER=${KEY_URI/type=private/type=cert}
+    export PKCS11_PROVIDER_MODULE=$MODULE
+    "$@"
+}
+
+# The same with the configuration that the command writes, and with a preference for the provider in everything.
+with_provider_configuration() {
+    write_provider_configuration
+    KEY_FORM=(-propquery '?provider=pkcs11')
+    OPENSSL_CONF=$PWD/provider.cnf "$@"
+}
+
+# Makes provider.cnf, which has the PIN.
+write_provider_configuration() {
+    signs 0 "$PROGRAMS/signpath-pkcs11" setup openssl-provider "$KEY" --offline --module "$MODULE" --output provider.cnf
+    KEY_URI=${KEY_URI%;pin-value=*}
+}
 
 # Arguments: the digest, "pss" or nothing.
 openssl_dgst() {
     local -a options
     read -r -a options < <(pss_options -sigopt "${2:-}") || true
-    signs 1 openssl dgst -engine pkcs11 -keyform engine -sign "$KEY_URI" "-$1" "${options[@]}" \
+    signs 1 openssl dgst "${KEY_FORM[@]}" -sign "$KEY_URI" "-$1" "${options[@]}" \
         -out signature "$INPUTS/long"
     verify_signature "$INPUTS/long" "$@"
 }
@@ -14,7 +40,7 @@ openssl_dgst() {
 openssl_pkeyutl() {
     local -a options
     read -r -a options < <(pss_options -pkeyopt "${1:-}") || true
-    signs 1 openssl pkeyutl -engine pkcs11 -keyform engine -inkey "$KEY_URI" -sign -pkeyopt digest:sha256 "${options[@]}" \
+    signs 1 openssl pkeyutl "${KEY_FORM[@]}" -inkey "$KEY_URI" -sign -pkeyopt digest:sha256 "${options[@]}" \
         -in "$INPUTS/digest" -out signature
     verify_signature "$INPUTS/long" sha256 "$@"
 }
@@ -23,7 +49,7 @@ openssl_pkeyutl() {
 openssl_cms() {
     local -a options
     read -r -a options < <(pss_options -keyopt "${1:-}" -1) || true
-    signs 1 openssl cms -sign -engine pkcs11 -keyform engine -inkey "$KEY_URI" -signer "$CERTIFICATE" -md sha256 \
+    signs 1 openssl cms -sign "${KEY_FORM[@]}" -inkey "$KEY_URI" -signer "${SIGNER:-$CERTIFICATE}" -md sha256 \
         "${options[@]}" -binary -in "$INPUTS/long" -outform DER -out signature.p7s
     verify_cms DER -content "$INPUTS/long"
 }
@@ -103,6 +129,34 @@ openssl_req() {
 
 # Argument: the file.
 self_signed_certificate() {
-    signs 1 openssl req -new -x509 -engine pkcs11 -keyform engine -key "$KEY_URI" -subj /CN=localhost \
+    signs 1 openssl req -new -x509 "${KEY_FORM[@]}" -key "$KEY_URI" -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost -out "$1"
+}
+
+# A certificate for a request of the same key.
+openssl_x509() {
+    expect processes 2
+    signs 1 openssl req -new "${KEY_FORM[@]}" -key "$KEY_URI" -subj /CN=localhost -out request.pem
+    run openssl req -in request.pem -verify -noout
+    signs 1 openssl x509 -req "${KEY_FORM[@]}" -key "$KEY_URI" -in request.pem -days 10 -out self-signed.pem
+    same_public_key self-signed.pem
+    run openssl verify -check_ss_sig -CAfile self-signed.pem self-signed.pem
+}
+
+# What a provider shows of the token: the private keys only after login.
+openssl_storeutl() {
+    local keys
+    keys=$(policy_count)
+    expect processes 4
+    run openssl storeutl "${KEY_FORM[@]}" -certs -out certificate "$SIGNER"
+    same_public_key certificate
+    cmp <(openssl x509 -in certificate -outform DER) <(openssl x509 -in "$CERTIFICATE" -outform DER)
+    run openssl storeutl "${KEY_FORM[@]}" -keys -noout "$KEY_URI" >said
+    says 1 '^Total found: 1$'
+    run openssl storeutl "${KEY_FORM[@]}" -noout "pkcs11:token=SignPath?pin-value=$PIN" >said
+    says $((keys - 1)) ': Certificate$'
+    says "$keys" ': Public key$'
+    says "$keys" ': Pkey$'
+    run openssl pkey "${KEY_FORM[@]}" -in "$KEY_URI" -pubout -out said
+    cmp said public-key
 }

@@ -33,18 +33,31 @@ prepare_page() {
     cp "$CA" ca.pem
 }
 
+# Installs module and command: the command looks for the module around itself.
+install_page() {
+    mkdir -p installed/bin installed/lib
+    cp "$PROGRAMS/signpath-pkcs11" installed/bin
+    cp "$MODULE" installed/lib
+    PATH=$PWD/installed/bin:$PATH
+}
+
 page_readme() {
     local page=README.md
     expect processes 5
     expect others 3
     prepare_page
-    # As it is installed: doctor looks for the module around the command.
-    mkdir -p installed/bin installed/lib
-    cp "$PROGRAMS/signpath-pkcs11" installed/bin
-    cp "$MODULE" installed/lib
-    PATH=$PWD/installed/bin:$PATH
+    install_page
     page_commands 0 $page doctor
     page_commands 1 $page first
+    page_commands 0 $page verify
+}
+
+page_readme_provider() {
+    local page=README.md
+    expect processes 3
+    prepare_page
+    install_page
+    page_commands 1 $page provider
     page_commands 0 $page verify
 }
 
@@ -53,10 +66,7 @@ page_command_line() {
     expect processes 9
     expect others 3
     prepare_page
-    mkdir -p installed/bin installed/lib
-    cp "$PROGRAMS/signpath-pkcs11" installed/bin
-    cp "$MODULE" installed/lib
-    PATH=$PWD/installed/bin:$PATH
+    install_page
     page_commands 0 $page list
     page_commands 0 $page certificate
     same_public_key app.pem
@@ -91,6 +101,26 @@ page_openssl() {
     run openssl req -in app.csr -verify -noout
 }
 
+# The certificate comes from the token. What verifies has openssl's own configuration.
+page_openssl_provider() {
+    local page=docs/tools/openssl.md
+    expect processes 7
+    prepare_page
+    install_page
+    page_commands 0 $page provider
+    page_commands 2 $page provider-sign
+    page_commands 0 $page provider-read
+    HERE='' page_commands 0 $page verify
+    HERE='' page_commands 0 $page verify-cms
+    rm file.sig
+    page_commands 1 $page provider-digest
+    HERE='' page_commands 0 $page verify
+    page_commands 2 $page provider-req
+    run openssl req -in app.csr -verify -noout
+    same_public_key self-signed.pem
+    run openssl verify -check_ss_sig -CAfile self-signed.pem self-signed.pem
+}
+
 page_osslsigncode() {
     local page=docs/tools/osslsigncode.md
     expect processes 3
@@ -113,6 +143,33 @@ page_sbsign() {
     page_commands 0 $page verify
 }
 
+page_systemd_sbsign() {
+    local page=docs/tools/systemd-sbsign.md
+    expect processes 4
+    prepare_page
+    install_page
+    cp "$INPUTS/program.efi" app.efi
+    cp "$INPUTS/program.efi" vmlinuz
+    cp file initrd
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    HERE='' page_commands 0 $page verify
+    page_commands 1 $page ukify
+    verify_efi kernel.efi
+}
+
+page_sign_file() {
+    local page=docs/tools/sign-file.md
+    expect processes 4
+    prepare_page
+    install_page
+    cp file app.ko
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    verify_module app.ko
+    HERE='' page_commands 0 $page verify
+}
+
 page_pesign() {
     local page=docs/tools/pesign.md
     expect processes 2
@@ -121,6 +178,32 @@ page_pesign() {
     page_commands 0 $page before
     page_commands 2 $page sign
     page_commands 0 $page verify
+}
+
+page_mkimage() {
+    local page=docs/tools/mkimage.md
+    expect processes 2
+    prepare_page
+    cp file kernel
+    page_block $page source >image.its
+    echo '/dts-v1/; / { };' | run dtc -O dtb -o u-boot.dtb
+    page_commands 0 $page before
+    page_commands some $page sign
+    page_commands 0 $page verify
+    verify_fit
+}
+
+page_rauc() {
+    local page=docs/tools/rauc.md
+    prepare_page
+    mkdir bundle
+    cp file bundle/rootfs.img
+    page_block $page manifest >bundle/manifest.raucm
+    page_block $page system -e "s#path=.*#path=$PWD/ca.pem#" >system.conf
+    page_commands 0 $page before
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    verify_bundle app.raucb
 }
 
 page_jarsigner() {
@@ -232,6 +315,24 @@ page_openssh() {
     [[ $(cut -d ' ' -f 1-2 app.pub) == "$(ssh_public_key)" ]] || fail "the SSH key is not that of the certificate"
 }
 
+page_git() {
+    local page=docs/tools/git.md
+    expect processes 2
+    prepare_page
+    printf '#!/bin/sh\necho CONFIG\n' >askpass
+    chmod +x askpass
+    export SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+    run git init --quiet .
+    run git config user.name demo
+    run git config user.email demo@demo.example
+    run git add file
+    HERE="trap 'ssh-agent -k' EXIT"
+    page_commands 2 $page ssh
+    HERE=''
+    page_commands 0 $page ssh-verify
+}
+
 page_p11_kit() {
     local page=docs/tools/p11-kit.md
     prepare_page
@@ -255,6 +356,17 @@ page_python() {
     page_block $page pykcs11 >pykcs11.py
     signs 1 /usr/bin/python3 pykcs11.py
     page_commands 0 $page verify
+}
+
+page_pyhanko() {
+    local page=docs/tools/pyhanko.md
+    prepare_page
+    prepare_pyhanko
+    make_pdf
+    page_block $page configuration >pyhanko.yml
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    verify_pdf file-signed.pdf
 }
 
 # The page's certificate is not for TLS, so that one of the same key takes its place.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Python's two bindings. PyKCS11 is a Debian package; python-pkcs11 comes from PyPI.
+# Python's two bindings, and pyHanko. PyKCS11 is a Debian package; python-pkcs11 and pyHanko come from PyPI.
 
 SCENARIOS=$PWD/pkcs11-test/lib/scenarios
 
@@ -25,13 +25,19 @@ python_pkcs11_spied() {
     says some '^[0-9]+: C_Sign$'
 }
 
-# Sets PYTHON, which has python-pkcs11. The downloaded packages are kept until the requirements change.
+# Sets PYTHON, which has python-pkcs11.
 prepare_python() {
-    local environment=${PROGRAMS%/*}/python
-    PYTHON=$environment/bin/python
-    if ! cmp --quiet "$SCENARIOS/requirements.txt" "$environment/requirements.txt"; then
-        run /usr/bin/python3 -m venv --clear "$environment"
-        run "$environment/bin/pip" install --quiet --disable-pip-version-check --requirement "$SCENARIOS/requirements.txt"
-        cp "$SCENARIOS/requirements.txt" "$environment"
+    python_environment python requirements.txt
+    PYTHON=$ENVIRONMENT/bin/python
+}
+
+# Makes an environment and sets ENVIRONMENT, its folder. The downloaded packages are kept until the requirements change.
+# Arguments: a name for it, the file with the requirements.
+python_environment() {
+    ENVIRONMENT=${PROGRAMS%/*}/$1
+    if ! cmp --quiet "$SCENARIOS/$2" "$ENVIRONMENT/requirements.txt"; then
+        run /usr/bin/python3 -m venv --clear "$ENVIRONMENT"
+        run "$ENVIRONMENT/bin/pip" install --quiet --disable-pip-version-check --requirement "$SCENARIOS/$2"
+        cp "$SCENARIOS/$2" "$ENVIRONMENT/requirements.txt"
     fi
 }

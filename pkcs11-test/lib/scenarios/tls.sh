@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# TLS with a key of the module: as a server in nginx and stunnel, as a client in curl. They listen on Unix sockets, because any port may be
-# taken.
+# TLS with a key of the module: as a server in openssl, nginx and stunnel, as a client in curl. They listen on Unix sockets, because any
+# port may be taken.
 
 # The master process loads the key and logs in; a worker, which is a fork of it, signs the handshake.
 tls_nginx() {
@@ -64,6 +64,17 @@ CONF
         signs 1 openssl s_client -unix socket -CAfile server.pem -verify_return_error -verify_hostname localhost -quiet >>said
     done
     says 3 '^served$'
+}
+
+tls_openssl() {
+    expect processes 2
+    self_signed_certificate server.pem
+    openssl s_server -unix socket "${KEY_FORM[@]}" -key "$KEY_URI" -cert server.pem -www -naccept 1 &>server-output &
+    SERVER=$!
+    trap 'kill "$SERVER" 2>/dev/null || true' EXIT
+    await_file socket
+    signs 1 curl --silent --show-error --unix-socket socket --cacert server.pem https://localhost/ >said
+    says some 'Ciphers supported in s_server binary'
 }
 
 # The server asks for a certificate and trusts only that of the key.
