@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: format, lints, the pages, cargo test, the robustness tests under AddressSanitizer, and the rows of all tools on
-# both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
+# Runs every test: format, lints, the pages, cargo test, the page of the local service in a browser, the robustness tests under
+# AddressSanitizer, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
 # library that a package ships. Installs missing packages, as demo.sh does. The last line is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
@@ -96,10 +96,15 @@ page_checks() {
     count_tests pkcs11-test/pages.sh
 }
 
+browser_tests() {
+    say "Testing the page in a browser ..."
+    CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests pkcs11-test/browser.sh
+}
+
 main() {
     local options
     make_work_folder signpath-pkcs11-test conclude
-    REQUIREMENTS+=("${TOOL_REQUIREMENTS[@]}")
+    REQUIREMENTS+=("${TOOL_REQUIREMENTS[@]}" "${BROWSER_REQUIREMENTS[@]}")
     install_requirements
     check "the format" fmt --all --check
     check "the lints" clippy --workspace --all-targets --locked --quiet -- -D warnings
@@ -108,6 +113,7 @@ main() {
     build
     crates_alone
     cargo_tests
+    browser_tests
     robustness_tests
     prepare_inputs "$WORK/inputs"
     for options in software "softhsm --tls"; do

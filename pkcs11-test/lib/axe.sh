@@ -9,13 +9,12 @@ folder=$target/axe
 mkdir -p "$folder"
 # Several tests may want it at once.
 exec {lock}>"$folder/lock"
-flock "$lock"
-if ! cmp --quiet pkcs11-test/lib/axe/package-lock.json "$folder/package-lock.json"; then
-    cp pkcs11-test/lib/axe/package.json "$folder"
-    cp pkcs11-test/lib/axe/package-lock.json "$folder/package-lock.json.new"
-    rm -f "$folder/package-lock.json"
-    mv "$folder/package-lock.json.new" "$folder/npm-shrinkwrap.json"
-    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent >&2
-    mv "$folder/npm-shrinkwrap.json" "$folder/package-lock.json"
+flock --timeout 60 "$lock"
+if ! cmp --quiet pkcs11-test/lib/axe/package-lock.json "$folder/installed.json"; then
+    cp pkcs11-test/lib/axe/package*.json "$folder"
+    # Not with --prefix, which also changes where npm looks for the configuration of the system, such as its CA certificates.
+    (cd "$folder" && timeout --kill-after=5 60 npm ci --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=20000 \
+        --no-audit --no-fund --ignore-scripts --loglevel=http >&2)
+    cp "$folder/package-lock.json" "$folder/installed.json"
 fi
 printf '%s\n' "$folder/node_modules/axe-core/axe.min.js"

@@ -52,6 +52,13 @@ TOOL_REQUIREMENTS=(
     "zsh                        zsh"
 )
 
+# The same for the tests of the page in a browser.
+BROWSER_REQUIREMENTS=(
+    "chromium                   chromium"
+    "chromium-driver            chromedriver"
+    "npm                        npm"
+)
+
 say() { printf '%s\n' "$*"; }
 
 die() {

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -11,6 +12,22 @@ use serde_json::{Value, json};
 
 /// How long to wait for what should happen at once.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Options of Chromium.
+const ARGUMENTS: [&str; 10] = [
+    "--headless=new",
+    // The sandbox needs rights that a container may lack.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    // The same colors and sizes everywhere.
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    // No connections but those to the page: without the internet each of them would have to fail first.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+];
 /// The name of an element's reference: WebDriver, section 12.1.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -19,7 +36,7 @@ pub struct Browser {
     driver: Child,
     http: reqwest::blocking::Client,
     session: String,
-    pub downloads: PathBuf,
+    downloads: PathBuf,
     /// One browser at a time.
     _turn: MutexGuard<'static, ()>,
 }
@@ -43,17 +60,18 @@ impl Browser {
             .spawn()
             .expect("chromedriver is installed");
         let said = BufReader::new(driver.stdout.take().expect("stdout"));
-        let port = said
-            .lines()
-            .map(|line| line.expect("UTF-8"))
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                Some(port.trim_end_matches('.').to_owned())
-            })
-            .expect("chromedriver starts");
+        let (found, port) = mpsc::channel();
+        thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    let _ = found.send(port.trim_end_matches('.').to_owned());
+                }
+            }
+        });
+        let port = port.recv_timeout(TIMEOUT).expect("chromedriver starts");
         let http = reqwest::blocking::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(120))
+            .timeout(2 * TIMEOUT)
             .build()
             .expect("a client");
         let mut browser = Self {
@@ -64,12 +82,12 @@ impl Browser {
             _turn: turn,
         };
         let _ = std::fs::remove_dir_all(&browser.downloads);
+        let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
+        arguments.push(format!("--window-size={width},{height}"));
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": {
-                // The sandbox needs rights that a container may lack.
-                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                    "--force-color-profile=srgb", "--hide-scrollbars", format!("--window-size={width},{height}")],
+                "args": arguments,
                 "prefs": { "download.default_directory": browser.downloads } } } } });
         let session = browser.call("", capabilities);
         let id = session["sessionId"].as_str().expect("a session");
@@ -168,6 +186,18 @@ impl Browser {
             .and_then(reqwest::blocking::Response::json)
             .expect("chromedriver answers");
         text["value"].as_str().expect("text").to_owned()
+    }
+
+    /// Waits for a file and reads it.
+    pub fn downloaded(&self, name: &str) -> String {
+        let file = self.downloads.join(name);
+        let begin = Instant::now();
+        while !file.exists() {
+            assert!(begin.elapsed() < TIMEOUT, "{name} was not downloaded");
+            // The browser is asked for something, so that this does not only turn.
+            self.script("return 0");
+        }
+        std::fs::read_to_string(file).expect("the file")
     }
 
     /// Waits until an expression is true.

@@ -1,5 +1,4 @@
-//! The page in a browser, while tools sign through the module. Needs chromium, its driver, npm, pkcs11-tool and openssl with its
-//! engine; pkcs11-test/lib/setup.sh installs them.
+//! The page in a browser, while tools sign through the module. pkcs11-test/browser.sh installs what this needs, and runs it.
 
 mod driver;
 
@@ -92,7 +91,8 @@ impl Stage {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
-        Command::new(program)
+        Command::new("timeout")
+            .args(["60", program])
             .args(arguments)
             .current_dir(&self.folder)
             .envs(self.service.environment())
@@ -300,14 +300,7 @@ fn copies_and_downloads() {
 
     stage.signs("app/test", "ECDSA-SHA256");
     browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
-    let downloaded = |file: &str| {
-        let file = browser.downloads.join(file);
-        while !file.exists() {
-            // The browser is asked for something, so that this does not only turn.
-            browser.script("return 0");
-        }
-        std::fs::read_to_string(file).expect("the file")
-    };
+    let downloaded = |file| browser.downloaded(file);
     browser.click("#export");
     let lines = downloaded("requests.jsonl");
     let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
@@ -412,10 +405,10 @@ fn busy_page(stage: &Stage, browser: &Browser) {
 #[test]
 fn everyone_can_use_it() {
     let stage = Stage::new("page-accessibility");
+    let axe = std::fs::read_to_string(path_from("pkcs11-test/lib/axe.sh")).expect("axe-core");
     let browser = stage.open("accessibility", WIDE);
     busy_page(&stage, &browser);
     browser.script("for (const closed of document.querySelectorAll('details')) { closed.removeAttribute('name'); closed.open = true; }");
-    let axe = std::fs::read_to_string(path_from("pkcs11-test/lib/axe.sh")).expect("axe-core");
     browser.script(&axe);
     for (scheme, (width, height)) in [
         ("light", WIDE),
