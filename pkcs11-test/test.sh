@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: format, lints, the pages, cargo test, the robustness tests under AddressSanitizer, and the rows of all tools on
-# both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
+# Runs every test: format, lints, the pages, cargo test, the robustness tests under AddressSanitizer, the benchmark once, and the rows of all
+# tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
 # library that a package ships. Installs missing packages, as demo.sh does. The last line is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
@@ -91,6 +91,16 @@ robustness_tests() {
         SIGNPATH_TEST_MODULE="$module" "$program"
 }
 
+# Measures everything once, only to see that the benchmark runs.
+benchmark() {
+    say "Running the benchmark once ..."
+    if SIGNPATH_TEST_MODULE=$MODULE pkcs11-test/bench.sh --quick >"$WORK/benchmark"; then
+        PASSED=$((PASSED + 1))
+    else
+        FAILED=$((FAILED + 1))
+    fi
+}
+
 page_checks() {
     say "Checking the pages ..."
     count_tests pkcs11-test/pages.sh
@@ -120,6 +130,7 @@ main() {
     crates_alone
     cargo_tests
     robustness_tests
+    benchmark
     prepare_inputs "$WORK/inputs"
     tool_rows software
     tool_rows softhsm --tls
