@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test: format, lints, the pages, cargo test, the page of the local service in a browser, the robustness tests under
-# AddressSanitizer, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
-# library that a package ships. Installs missing packages, as demo.sh does. The last line is "N passed, N failed".
+# AddressSanitizer, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit
+# tests and the AddressSanitizer build use the library that a package ships. Installs missing packages, as demo.sh does. The last line
+# is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail

@@ -16,6 +16,8 @@
 /// The root of the repository.
 pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+#[cfg(feature = "harness")]
+pub mod bench;
 mod bodies;
 mod certificates;
 mod digest;

@@ -23,6 +23,36 @@ struct Arguments {
 enum Command {
     /// Serve SignPath's REST API for hash signing until SIGTERM or SIGINT
     Serve(Serve),
+    /// Measure a module; see bench.sh
+    #[cfg(feature = "harness")]
+    Bench(Measure),
+    /// What bench runs in processes of its own
+    #[cfg(feature = "harness")]
+    #[command(hide = true)]
+    BenchTask {
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[cfg(feature = "harness")]
+#[derive(clap::Args)]
+struct Measure {
+    /// The module
+    #[arg(long, value_name = "PATH")]
+    module: PathBuf,
+
+    /// Folder for keys and temporary files
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+
+    /// Page to write the results to
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+
+    /// Measure everything once only, which shows that it runs
+    #[arg(long)]
+    quick: bool,
 }
 
 const STATE_HELP: &str = "\
@@ -106,14 +136,40 @@ enum KeyStore {
 }
 
 fn main() -> ExitCode {
-    let Command::Serve(arguments) = Arguments::parse().command;
-    match serve(arguments) {
+    let done = match Arguments::parse().command {
+        Command::Serve(arguments) => serve(arguments),
+        #[cfg(feature = "harness")]
+        Command::Bench(arguments) => bench(arguments),
+        #[cfg(feature = "harness")]
+        Command::BenchTask { arguments } => {
+            pkcs11_test::bench::run_task(&arguments);
+            Ok(())
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pkcs11-test: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+#[cfg(feature = "harness")]
+fn bench(arguments: Measure) -> Result<(), Box<dyn std::error::Error>> {
+    let Measure {
+        module,
+        state,
+        page,
+        quick,
+    } = arguments;
+    pkcs11_test::bench::run(&pkcs11_test::bench::Bench {
+        module,
+        state,
+        page,
+        quick,
+    })?;
+    Ok(())
 }
 
 fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {

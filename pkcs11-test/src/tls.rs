@@ -26,6 +26,13 @@ pub(crate) const CLIENT_FILE: &str = "tls-client.pem";
 const FAILURE: &str = "cannot set up TLS";
 
 pub(crate) fn acceptor(state: &StateFolder, options: TlsOptions) -> Result<TlsAcceptor, Error> {
+    server_configuration(state, options).map(TlsAcceptor::from)
+}
+
+pub(crate) fn server_configuration(
+    state: &StateFolder,
+    options: TlsOptions,
+) -> Result<Arc<ServerConfig>, Error> {
     let (key, pem) = private_key(state, "tls-key.pem")?;
     let authority = Authority::tls(state)?;
     let certificate = authority.server_certificate(state, &key, options.certificate)?;
@@ -55,7 +62,7 @@ pub(crate) fn acceptor(state: &StateFolder, options: TlsOptions) -> Result<TlsAc
     };
     let mut configuration = builder.with_single_cert(chain, key).context(FAILURE)?;
     configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(configuration)))
+    Ok(Arc::new(configuration))
 }
 
 /// A P-256 key from the state directory, and its PEM.
