@@ -131,6 +131,7 @@ mod tests {
                 "escaped: ***\\u002Bof-me=",
             ),
             ("?t=s3cret%2Ft0ken%2Bof-me%3D", "?t=***"),
+            ("?t=s3cret%2ft0ken%2bof-me%3d", "?t=***"),
             ("czNjcmV0L3Qwa2VuK29mLW1lPQ==", "***Q=="),
             // `user:s3cret/t0ken+of-me=`
             ("Basic dXNlcjpzM2NyZXQvdDBrZW4rb2YtbWU9", "Basic dXNlcjp***"),

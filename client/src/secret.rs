@@ -55,10 +55,11 @@ impl Secret {
     }
 
     /// The forms that are masked even if they are short: the secret itself and its
-    /// percent-encoding.
-    pub(crate) fn whole_forms(&self) -> [Zeroizing<String>; 2] {
-        let percent_encoded = utf8_percent_encode(&self.0, RESERVED).to_string();
-        [self.0.clone(), Zeroizing::new(percent_encoded)]
+    /// percent-encodings.
+    pub(crate) fn whole_forms(&self) -> [Zeroizing<String>; 3] {
+        let percent_encoded = Zeroizing::new(utf8_percent_encode(&self.0, RESERVED).to_string());
+        let lower_case = Zeroizing::new(with_lower_case_digits(&percent_encoded));
+        [self.0.clone(), percent_encoded, lower_case]
     }
 
     /// The part of a longer text's base64 encoding that depends only on this secret. In that text,
@@ -74,6 +75,21 @@ impl Secret {
         encoded.drain(..before);
         encoded
     }
+}
+
+/// Percent-encoding as .NET's HttpUtility writes it: `%2f` instead of `%2F`.
+fn with_lower_case_digits(encoded: &str) -> String {
+    let mut lower = String::with_capacity(encoded.len());
+    for (index, part) in encoded.split('%').enumerate() {
+        let (digits, rest) = match index {
+            0 => ("", part),
+            _ => part.split_at_checked(2).unwrap_or((part, "")),
+        };
+        lower.push_str(if index == 0 { "" } else { "%" });
+        lower.push_str(&digits.to_ascii_lowercase());
+        lower.push_str(rest);
+    }
+    lower
 }
 
 impl fmt::Debug for Secret {
