@@ -1,14 +1,15 @@
-//! Reads the text files that a user names.
+//! Reads the text files that a user names, and creates files with permissions.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use crate::shortage::Shortage;
+use crate::system::file::open;
+pub use crate::system::file::{
+    create, create_folder, create_new, create_own_folder, is_same, open_own,
+};
 use crate::text;
 
 /// The largest file that is read, in bytes. That is enough for thousands of certificates.
@@ -28,10 +29,7 @@ pub fn shortage_or<E: From<Shortage>>(error: &io::Error, other: impl FnOnce() ->
 /// are pipes and devices: they can be read only once or never end, and a pipe without a writer
 /// would block the caller.
 pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)?;
+    let file = open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other(
             "not a regular file (pipes and devices are not supported)",
