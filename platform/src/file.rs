@@ -15,6 +15,9 @@ use crate::text;
 /// The largest file that is read, in bytes. That is enough for thousands of certificates.
 const MAX_LENGTH: u64 = 16 << 20;
 
+/// The reason for refusing what is not a file.
+pub(crate) const NOT_REGULAR: &str = "not a regular file (pipes and devices are not supported)";
+
 /// The error for a file that cannot be read: the [`Shortage`] if `error` is one, or else the result
 /// of `other`.
 pub fn shortage_or<E: From<Shortage>>(error: &io::Error, other: impl FnOnce() -> E) -> E {
@@ -31,9 +34,7 @@ pub fn shortage_or<E: From<Shortage>>(error: &io::Error, other: impl FnOnce() ->
 pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other(
-            "not a regular file (pipes and devices are not supported)",
-        ));
+        return Err(io::Error::other(NOT_REGULAR));
     }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;

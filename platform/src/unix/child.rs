@@ -25,7 +25,7 @@ impl Group {
     }
 
     /// Ends the child and all of its children.
-    pub fn kill(&self) {
+    pub fn kill(&mut self) {
         if let Ok(group) = i32::try_from(self.child.id()) {
             // Fails if the group has already exited.
             let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
