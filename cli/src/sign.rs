@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +12,7 @@ use clap::{ArgGroup, ValueEnum};
 use signpath_client::{PolicyName, has_supported_size};
 use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee};
 
+use signpath_platform::file::is_same;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
@@ -213,16 +213,6 @@ impl Arguments {
             (false, false, _) => Ok(SignatureAlgorithm::Ecdsa),
         }
     }
-}
-
-/// Whether both paths refer to the same file.
-fn is_same(file: &Path, other: &Path) -> bool {
-    let identity = |path| {
-        std::fs::metadata(path)
-            .map(|file| (file.dev(), file.ino()))
-            .ok()
-    };
-    identity(file).is_some_and(|file| Some(file) == identity(other))
 }
 
 fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> {

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::poll::PollFlags;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
@@ -18,6 +17,7 @@ use super::tunnel;
 use super::waiting::Waiting;
 use crate::Options;
 use signpath_platform::shortage::Shortage;
+use signpath_platform::socket::Interest;
 
 /// How long to wait for an address before trying the next one in parallel (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -121,7 +121,7 @@ fn connect_to_first(
         }
         let mut sockets = Vec::new();
         for socket in &pending {
-            sockets.push((socket.own()?, PollFlags::POLLOUT));
+            sockets.push((socket.own()?, Interest::WRITE));
         }
         if !sockets.is_empty() {
             waiting.for_sockets(&sockets)?;

@@ -7,13 +7,11 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
-
-use nix::sys::signal::{SigSet, SigmaskHow};
 
 use super::waiting::{Interruption, Waiting};
 use signpath_platform::os_error::in_lower_case;
 use signpath_platform::shortage::Shortage;
+use signpath_platform::thread;
 
 /// Whether the application allows libraries to start threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,17 +86,12 @@ fn explain(message: &str) -> String {
     format!("cannot resolve the host name: {}", in_lower_case(reason))
 }
 
-/// Starts a thread for the lookup. It blocks all signals, so that the application's own threads get
-/// them.
+/// Starts a thread for the lookup.
 fn start(host: String, port: u16) -> io::Result<Receiver<Addresses>> {
     let (sender, receiver) = sync_channel(1);
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let started = thread::Builder::new()
-        .name("signpath-lookup".to_owned())
-        .spawn(move || {
-            // Fails if the call has already ended.
-            let _ = sender.send(resolve(&host, port));
-        });
-    before.thread_set_mask()?;
-    started.map(|_| receiver)
+    thread::spawn("signpath-lookup", move || {
+        // Fails if the call has already ended.
+        let _ = sender.send(resolve(&host, port));
+    })?;
+    Ok(receiver)
 }

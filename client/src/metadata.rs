@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use once_cell::race::OnceBox;
 use serde_json::{Map, Value, json};
+use signpath_platform::process::{self, UserId};
 
 use super::command_line;
 use crate::Options;
@@ -97,7 +98,7 @@ impl Process {
                 .to_string_lossy()
                 .into_owned(),
             id: std::process::id(),
-            host: text(nix::unistd::gethostname().unwrap_or_default()),
+            host: process::host_name(),
             operating_system: OperatingSystem::current(),
         }
     }
@@ -105,14 +106,10 @@ impl Process {
 
 impl OperatingSystem {
     fn current() -> Self {
-        let name = nix::sys::utsname::uname();
-        let text_of = |field: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            name.as_ref()
-                .map_or_else(|_| String::new(), |name| text(field(name).to_owned()))
-        };
+        let (name, version) = process::system();
         Self {
-            name: text_of(|name| name.sysname()),
-            version: text_of(|name| name.release()),
+            name,
+            version,
             architecture: std::env::consts::ARCH,
         }
     }
@@ -135,15 +132,11 @@ fn merged(
     Value::Object(metadata)
 }
 
-fn text(text: std::ffi::OsString) -> String {
-    text.to_string_lossy().into_owned()
-}
-
 /// A cached user name. A forked child and a process that has changed its user ID append an entry of
 /// their own to the list, which is read without a lock.
 struct User {
     process_id: u32,
-    id: nix::unistd::Uid,
+    id: UserId,
     name: String,
     next: OnceBox<User>,
 }
@@ -153,14 +146,11 @@ static FIRST_USER: OnceBox<User> = OnceBox::new();
 /// The name of this process's user, or the user ID if there is no name. It is looked up only once,
 /// since the lookup may involve a directory service.
 fn user() -> &'static str {
-    let (process_id, id) = (std::process::id(), nix::unistd::geteuid());
+    let (process_id, id) = (std::process::id(), UserId::current());
     let mut place = &FIRST_USER;
     loop {
         let user = place.get_or_init(|| {
-            let name = match nix::unistd::User::from_uid(id) {
-                Ok(Some(user)) => user.name,
-                _ => id.to_string(),
-            };
+            let name = id.name().unwrap_or_else(|| id.to_string());
             let next = OnceBox::new();
             Box::new(User {
                 process_id,

@@ -1,18 +1,15 @@
 //! Caches the list of signing policies in the user's cache directory, so that the next process does
 //! not have to request it. The list contains only public data: names, public keys and certificates.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, Metadata, OpenOptions};
+use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base16ct::lower::encode_string as hex;
 use log::warn;
-use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -22,8 +19,8 @@ use crate::listed::Listed;
 use crate::masker::Masker;
 use crate::policy_list::PolicyList;
 use crate::secret;
-use signpath_platform::environment;
 use signpath_platform::os_error::describe;
+use signpath_platform::{file, folders};
 
 /// The subdirectory of the user's cache directory.
 const FOLDER: &str = "signpath-pkcs11";
@@ -60,12 +57,12 @@ struct Head {
 
 impl PolicyCache {
     /// The cache for lists that `client` gets, which are used for up to `max_age`. [`None`] if the
-    /// user has no cache directory (`XDG_CACHE_HOME`, or `.cache` in `HOME`).
+    /// user has no cache directory.
     pub fn new(client: &Client, max_age: Duration) -> Option<Self> {
-        let Some(folder) = cache_folder(environment::var_os) else {
+        let Some(folder) = folders::cache() else {
             warn!(
-                "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME is set to an \
-                 absolute path"
+                "PolicyCacheSeconds has no effect: {}",
+                folders::CACHE_VARIABLES
             );
             return None;
         };
@@ -106,15 +103,8 @@ impl PolicyCache {
     }
 
     pub(crate) fn load(&self, now: SystemTime) -> io::Result<Vec<Listed>> {
-        let folder = self.path.parent().unwrap_or(&self.path);
-        check_private(&fs::symlink_metadata(folder)?)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-            .open(&self.path)?;
-        let metadata = file.metadata()?;
-        check_private(&metadata)?;
-        if !metadata.is_file() {
+        let file = file::open_own(&self.path)?;
+        if !file.metadata()?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
         let mut text = String::new();
@@ -178,18 +168,14 @@ impl PolicyCache {
             return Err(io::Error::other("the list is too long"));
         }
         let folder = self.path.parent().unwrap_or(&self.path);
-        create_private(folder)?;
+        file::create_own_folder(folder)?;
 
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!(".{}-{number}.new", std::process::id()));
         // May be left over from a killed process with the same ID.
         let _ = fs::remove_file(&temporary);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let mut file = file::create_new(&temporary, 0o600)?;
         let written = file
             .write_all(format!("{digest}\n").as_bytes())
             .and_then(|()| file.write_all(json.as_bytes()))
@@ -228,16 +214,6 @@ fn seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-/// The user's cache directory. Relative paths are ignored (XDG Base Directory Specification).
-fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let absolute = |name| {
-        variable(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-}
-
 /// A file name that is different for each list. It is a single digest of everything the list
 /// depends on, including the API token. The digest reveals nothing useful about the token, which is
 /// too long to be guessed.
@@ -257,30 +233,10 @@ fn hex_digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn create_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    check_private(&fs::symlink_metadata(folder)?)
-}
-
-/// Checks that only this user can have written the file or directory.
-fn check_private(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_symlink() {
-        return Err(io::Error::other("symbolic links are not followed"));
-    }
-    if metadata.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(io::Error::other("it belongs to another user"));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other("it is writable by other users"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::credentials::Credentials;
     use crate::error::Error;
@@ -348,24 +304,6 @@ mod tests {
         }
         fs::write(&cache.path, good).unwrap();
         assert_eq!(listed(cache.read()), policies());
-    }
-
-    #[test]
-    fn follows_the_xdg_base_directory_specification() {
-        for (xdg, home, expected) in [
-            (Some("/x"), Some("/home/u"), Some("/x")),
-            (None, Some("/home/u"), Some("/home/u/.cache")),
-            (Some(""), Some("/home/u"), Some("/home/u/.cache")),
-            (Some("relative"), Some("/home/u"), Some("/home/u/.cache")),
-            (None, Some(""), None),
-            (None, None, None),
-        ] {
-            let variable = |name: &str| {
-                let value = if name == "HOME" { home } else { xdg };
-                value.map(OsString::from)
-            };
-            assert_eq!(cache_folder(variable), expected.map(PathBuf::from));
-        }
     }
 
     #[test]

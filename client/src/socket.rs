@@ -7,12 +7,9 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, IntoRawFd};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::poll::PollFlags;
-use nix::sys::stat::fstat;
+use signpath_platform::socket::{self, Identity, Interest, identity};
 use socket2::{Domain, Protocol, TcpKeepalive, Type};
 
 use super::waiting::{Interruption, Waiting};
@@ -31,10 +28,6 @@ const PROBE_AFTER: Duration = Duration::from_secs(15);
 /// How many unanswered probes close the connection.
 const PROBES: u32 = 3;
 
-/// Device and inode. They are unique among the open sockets of a system, and those of a closed
-/// socket are not reused soon.
-type Identity = (u64, u64);
-
 /// Enables TCP keepalive, so that firewalls do not drop an idle connection and a dead peer is
 /// noticed before the next request. Systems that do not support it work without.
 fn keep_alive(socket: &socket2::Socket) {
@@ -43,14 +36,7 @@ fn keep_alive(socket: &socket2::Socket) {
         .with_interval(PROBE_AFTER)
         .with_retries(PROBES);
     let _ = socket.set_tcp_keepalive(&keepalive);
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(PROBE_AFTER * (PROBES - 1)));
-}
-
-fn identity(descriptor: impl AsFd) -> io::Result<Identity> {
-    let state = fstat(descriptor)?;
-    #[allow(clippy::useless_conversion, reason = "the types differ by system")]
-    Ok((state.st_dev.into(), state.st_ino.into()))
+    socket::limit_unacknowledged(socket, PROBE_AFTER * (PROBES - 1));
 }
 
 impl Socket {
@@ -69,7 +55,7 @@ impl Socket {
         keep_alive(&socket);
         match socket.connect(&address.into()) {
             Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}
+            Err(error) if socket::is_connecting(&error) => {}
             Err(error) => return Err(error),
         }
         Ok(Self {
@@ -91,13 +77,17 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket is ready for `flags`, but no longer than `POLL_INTERVAL`.
+    /// Waits until the socket is ready for `interest`, but no longer than `POLL_INTERVAL`.
     ///
     /// # Errors
     /// See [`Interruption`].
-    pub(crate) fn wait(&self, waiting: &Waiting<'_>, flags: PollFlags) -> Result<(), Interruption> {
+    pub(crate) fn wait(
+        &self,
+        waiting: &Waiting<'_>,
+        interest: Interest,
+    ) -> Result<(), Interruption> {
         let socket = self.own().map_err(Interruption::Failed)?;
-        waiting.for_sockets(&[(socket, flags)])
+        waiting.for_sockets(&[(socket, interest)])
     }
 
     /// The descriptor, after checking that it still refers to this socket.
@@ -122,7 +112,7 @@ impl Drop for Socket {
         let is_own = self.own().is_ok();
         if let Some(socket) = self.descriptor.take().filter(|_| !is_own) {
             // The application has reused the number.
-            let _ = socket.into_raw_fd();
+            socket::abandon(socket);
         }
     }
 }
@@ -139,16 +129,13 @@ impl Read for &Socket {
 impl Write for &Socket {
     /// Raises no signal, whatever the application does with SIGPIPE.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        uninterrupted(|| self.own()?.send_with_flags(bytes, libc::MSG_NOSIGNAL))
+        uninterrupted(|| socket::send(self.own()?, bytes))
     }
 
     /// Sends the buffers in one packet if they fit. If a server closed the connection after the
     /// first of several packets, its response would be lost.
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        uninterrupted(|| {
-            let socket = self.own()?;
-            socket.send_vectored_with_flags(pieces, libc::MSG_NOSIGNAL)
-        })
+        uninterrupted(|| socket::send_vectored(self.own()?, pieces))
     }
 
     fn flush(&mut self) -> io::Result<()> {

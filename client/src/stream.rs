@@ -3,13 +3,13 @@
 use std::io::{self, BufRead, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI16, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::rt::ReadBufCursor;
-use nix::poll::PollFlags;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
+use signpath_platform::socket::Interest;
 
 use super::connect_error::ConnectError;
 use super::socket::Socket;
@@ -25,8 +25,8 @@ const READS: u8 = 64;
 /// A socket and the events that its stream waits for.
 pub(crate) struct Link {
     pub(crate) socket: Socket,
-    /// The [`PollFlags`] of the reads and writes that would have blocked.
-    wanted: AtomicI16,
+    /// The [`Interest`] of the reads and writes that would have blocked.
+    wanted: AtomicU8,
 }
 
 /// A connection, with or without TLS.
@@ -40,14 +40,14 @@ pub(crate) struct Stream {
 }
 
 impl Link {
-    fn want(&self, flags: PollFlags) {
-        self.wanted.fetch_or(flags.bits(), Ordering::Relaxed);
+    fn want(&self, interest: Interest) {
+        self.wanted.fetch_or(interest.bits(), Ordering::Relaxed);
     }
 
     /// Whether a write has blocked since the last wait.
     pub(crate) fn has_unsent(&self) -> bool {
-        let wanted = PollFlags::from_bits_truncate(self.wanted.load(Ordering::Relaxed));
-        wanted.contains(PollFlags::POLLOUT)
+        let wanted = Interest::from_bits(self.wanted.load(Ordering::Relaxed));
+        wanted.contains(Interest::WRITE)
     }
 
     /// Waits until the stream can make progress, but no longer than `POLL_INTERVAL`.
@@ -56,8 +56,7 @@ impl Link {
     /// See [`Interruption`].
     pub(crate) fn wait(&self, waiting: &Waiting<'_>) -> Result<(), Interruption> {
         let wanted = self.wanted.swap(0, Ordering::Relaxed);
-        self.socket
-            .wait(waiting, PollFlags::from_bits_truncate(wanted))
+        self.socket.wait(waiting, Interest::from_bits(wanted))
     }
 }
 
@@ -79,10 +78,10 @@ impl Stream {
     ) -> Result<Self, ConnectError> {
         let mut tls = client(config, name)?;
         while tls.is_handshaking() {
-            let (blocked, flags) = if tls.wants_write() {
-                (tls.write_tls(&mut &socket), PollFlags::POLLOUT)
+            let (blocked, interest) = if tls.wants_write() {
+                (tls.write_tls(&mut &socket), Interest::WRITE)
             } else {
-                (tls.read_tls(&mut &socket), PollFlags::POLLIN)
+                (tls.read_tls(&mut &socket), Interest::READ)
             };
             match blocked {
                 Ok(0) => {
@@ -92,7 +91,7 @@ impl Stream {
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.wait(waiting, flags)?;
+                    socket.wait(waiting, interest)?;
                     continue;
                 }
                 Err(error) => {
@@ -113,7 +112,7 @@ impl Stream {
         Self {
             link: Arc::new(Link {
                 socket,
-                wanted: AtomicI16::new(0),
+                wanted: AtomicU8::new(0),
             }),
             tls,
             piece: Vec::new(),
@@ -200,10 +199,10 @@ impl Stream {
         }
     }
 
-    fn ready<T>(&self, result: io::Result<T>, flags: PollFlags) -> Poll<io::Result<T>> {
+    fn ready<T>(&self, result: io::Result<T>, interest: Interest) -> Poll<io::Result<T>> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.link.want(flags);
+                self.link.want(interest);
                 Poll::Pending
             }
             result => Poll::Ready(result),
@@ -252,7 +251,7 @@ impl hyper::rt::Read for Stream {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.reads = 0,
             _ => {}
         }
-        self.ready(read, PollFlags::POLLIN)
+        self.ready(read, Interest::READ)
     }
 }
 
@@ -263,12 +262,12 @@ impl hyper::rt::Write for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = self.write(bytes);
-        self.ready(written, PollFlags::POLLOUT)
+        self.ready(written, Interest::WRITE)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.send();
-        self.ready(sent, PollFlags::POLLOUT)
+        self.ready(sent, Interest::WRITE)
     }
 
     /// Sends close_notify if that is possible without waiting.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use nix::poll::PollFlags;
+use signpath_platform::socket::Interest;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -64,14 +64,14 @@ pub(crate) fn open(
     let request = connect_request(proxy, service);
     let mut unsent = request.as_slice();
     while !unsent.is_empty() {
-        let sent = wait_for(socket, PollFlags::POLLOUT, waiting, |mut socket| {
+        let sent = wait_for(socket, Interest::WRITE, waiting, |mut socket| {
             socket.write(unsent)
         })?;
         unsent = unsent.get(sent..).unwrap_or_default();
     }
     let (mut head, mut piece) = (Vec::new(), vec![0; PIECE]);
     while head.len() < MAX_HEAD {
-        let length = wait_for(socket, PollFlags::POLLIN, waiting, |mut socket| {
+        let length = wait_for(socket, Interest::READ, waiting, |mut socket| {
             socket.read(&mut piece)
         })?;
         if length == 0 {
@@ -111,14 +111,14 @@ fn parse_response(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
 /// Calls `act`, and repeats it when the socket is ready if it would have blocked.
 fn wait_for(
     socket: &Socket,
-    flags: PollFlags,
+    interest: Interest,
     waiting: &Waiting<'_>,
     mut act: impl FnMut(&Socket) -> io::Result<usize>,
 ) -> Result<usize, ConnectError> {
     loop {
         match act(socket) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                socket.wait(waiting, flags)?;
+                socket.wait(waiting, interest)?;
             }
             result => return Ok(result?),
         }

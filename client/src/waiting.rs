@@ -2,7 +2,6 @@
 //! ends at the call's deadline or when the call is cancelled.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use signpath_platform::socket::{self, Interest};
 
 use super::cancellation::{Cancellation, POLL_INTERVAL};
 use crate::error::Error;
@@ -62,26 +60,10 @@ impl<'a> Waiting<'a> {
     /// See [`Interruption`].
     pub(crate) fn for_sockets(
         &self,
-        sockets: &[(impl AsFd, PollFlags)],
+        sockets: &[(&socket2::Socket, Interest)],
     ) -> Result<(), Interruption> {
         let slice = self.slice()?;
-        let mut waits: Vec<_> = sockets
-            .iter()
-            .map(|(socket, flags)| PollFd::new(socket.as_fd(), *flags))
-            .collect();
-        // At least a millisecond, to avoid a busy loop just before the deadline.
-        let milliseconds = slice.as_millis().max(1);
-        let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
-        match poll(&mut waits, timeout) {
-            // EINTR: the application got a signal.
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            // The limit of open files is lower than the number of sockets (poll(2)).
-            Err(Errno::EINVAL) => {
-                thread::sleep(Duration::from_millis(1));
-                Ok(())
-            }
-            Err(error) => Err(Interruption::Failed(error.into())),
-        }
+        socket::wait(sockets, slice).map_err(Interruption::Failed)
     }
 
     /// Runs a future in this thread. When it cannot make progress, `block` waits for what it needs.

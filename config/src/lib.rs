@@ -162,7 +162,7 @@ impl Config {
             })?,
             log_file_level: level("Log.File.Level")?,
             log_file_directory: sources
-                .value_or_default("Log.File.Directory", |text| Some(PathBuf::from(text)))?,
+                .value_or_default("Log.File.Directory", |text| Some(logging::directory(text)))?,
             notices: [sources.notices()?, proxy_choice.notices].concat(),
         })
     }
@@ -198,7 +198,7 @@ fn configure_logging(sources: &Sources) {
         (
             level("Log.File.Level").unwrap_or(Level::Info),
             &sources
-                .valid_or_default("Log.File.Directory", |text| Some(PathBuf::from(text)))
+                .valid_or_default("Log.File.Directory", |text| Some(logging::directory(text)))
                 .unwrap_or_default(),
         ),
     );

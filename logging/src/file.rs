@@ -6,21 +6,26 @@
 //! interleave with others.
 
 use std::fmt;
-use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
-use nix::errno::Errno;
 use once_cell::race::OnceBox;
 use signpath_platform::date::rfc3339_millis;
-use signpath_platform::os_error;
+use signpath_platform::log_folder::{LogFile, LogFolder, Unusable};
+use signpath_platform::{folders, os_error};
 use time::OffsetDateTime;
 
-use super::folder::{self, Unusable};
-use super::{DEFAULT_DIRECTORY, Level, RequestId, console, one_line, rotation, write_once};
+use super::{Level, RequestId, console, one_line};
 
 /// The name of the official library's log file.
 const NAME: &str = "SignPath.CryptoProviders.Cryptoki.txt";
+
+/// The largest size of the log file, in bytes, as in the official library.
+const MAX_SIZE: u64 = 10 << 20;
+
+/// How many old copies are kept. The most recent one is `.1`.
+const COPIES: usize = 5;
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::None as u8);
 /// The index of the configured directory in [`FOLDERS`].
@@ -120,7 +125,7 @@ fn append_somewhere(configured: &Path, lines: &[u8]) -> Result<(), Unwritten> {
         Err(Unwritten::Refused(refusal)) => refusal,
         result => return result.map(drop),
     };
-    for path in folder::private() {
+    for path in folders::own_logs() {
         match append(&path, lines) {
             Err(Unwritten::Refused(_)) => {}
             result => {
@@ -152,7 +157,7 @@ fn log_fallback(configured: &Path, refusal: &Unusable, used: &Path, file: Found)
 /// The level of that line. If another user owns the default directory, this will not change, so
 /// only the first run warns about it.
 fn fallback_level(configured: &Path, refusal: &Unusable, file: Found) -> Level {
-    let is_default = configured == Path::new(DEFAULT_DIRECTORY);
+    let is_default = configured == folders::default_logs();
     match (refusal, file) {
         (Unusable::Foreign(_), Found::NotEmpty) if is_default => Level::Info,
         _ => Level::Warning,
@@ -164,14 +169,14 @@ enum Unwritten {
     /// It is not safe to write to this directory or file.
     Refused(Unusable),
     /// Writing failed.
-    NotWritten(Errno),
+    NotWritten(io::Error),
 }
 
 impl fmt::Display for Unwritten {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(formatter),
-            Self::NotWritten(error) => formatter.write_str(&os_error::describe(&(*error).into())),
+            Self::NotWritten(error) => formatter.write_str(&os_error::describe(error)),
         }
     }
 }
@@ -193,35 +198,39 @@ enum Found {
 
 /// Appends to the file in a directory, or to a new one if the file is full.
 fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
-    let folder = folder::open_or_create(folder)?;
-    let (file, state) = folder::open_file(&folder, NAME)?;
-    let found = match state.size {
+    let folder = LogFolder::open_or_create(folder)?;
+    let file = folder.open_file(NAME)?;
+    let found = match file.size {
         0 => Found::Empty,
         _ => Found::NotEmpty,
     };
-    let fits = found == Found::Empty || state.size + lines.len() as u64 <= rotation::MAX_SIZE;
-    if fits || !rotation::rotate(&folder, NAME, &state) {
+    let fits = found == Found::Empty || file.size + lines.len() as u64 <= MAX_SIZE;
+    if fits || !folder.rotate(NAME, COPIES, &file) {
         match write_whole(&file, lines) {
             // Nothing may follow a truncated line. If the process has a file size limit
             // (RLIMIT_FSIZE), a new file has room again.
-            Err(Errno::EFBIG) if found == Found::NotEmpty => {
-                rotation::rotate(&folder, NAME, &state);
+            Err(error) if is_too_large(&error) && found == Found::NotEmpty => {
+                folder.rotate(NAME, COPIES, &file);
             }
             written => return written.map(|()| found).map_err(Unwritten::NotWritten),
         }
     }
-    let (file, _) = folder::open_file(&folder, NAME)?;
+    let file = folder.open_file(NAME)?;
     write_whole(&file, lines)
         .map(|()| found)
         .map_err(Unwritten::NotWritten)
 }
 
-/// A truncated line is reported as [`Errno::EFBIG`], even if the disk is full.
-fn write_whole(file: &File, lines: &[u8]) -> nix::Result<()> {
-    match write_once(file, lines)? {
+/// A truncated line is reported as [`io::ErrorKind::FileTooLarge`], even if the disk is full.
+fn write_whole(file: &LogFile, lines: &[u8]) -> io::Result<()> {
+    match file.append(lines)? {
         length if length == lines.len() => Ok(()),
-        _ => Err(Errno::EFBIG),
+        _ => Err(io::ErrorKind::FileTooLarge.into()),
     }
+}
+
+fn is_too_large(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
 }
 
 #[cfg(test)]
@@ -230,14 +239,15 @@ mod tests {
 
     #[test]
     fn warns_about_a_foreign_default_directory_only_once() {
-        let default = Path::new(DEFAULT_DIRECTORY);
+        let default = &*folders::default_logs();
+        let foreign = || Unusable::Foreign("1".to_owned());
         for (folder, refusal, file, level) in [
-            (default, Unusable::Foreign(1), Found::Empty, Level::Warning),
-            (default, Unusable::Foreign(1), Found::NotEmpty, Level::Info),
+            (default, foreign(), Found::Empty, Level::Warning),
+            (default, foreign(), Found::NotEmpty, Level::Info),
             (default, Unusable::Symlink, Found::NotEmpty, Level::Warning),
             (
                 Path::new("/logs"),
-                Unusable::Foreign(1),
+                foreign(),
                 Found::NotEmpty,
                 Level::Warning,
             ),

@@ -4,8 +4,8 @@
 //! the levels and where to log. Lines logged during a PKCS #11 call carry the number that
 //! [`begin_call`] assigned to the call.
 //!
-//! `console` writes to the standard stream. `file` appends to the log file, which `folder` opens safely
-//! and `rotation` replaces when it is full. Nothing that goes wrong with a log reaches the caller.
+//! `console` writes to the standard stream. `file` appends to the log file, and rotates it when it is
+//! full. Nothing that goes wrong with a log reaches the caller.
 //!
 //! ```
 //! use signpath_logging::{Level, OutputStream, configure};
@@ -25,20 +25,18 @@
 
 mod console;
 mod file;
-mod folder;
 mod panics;
-mod rotation;
 
 use std::cell::Cell;
 use std::fmt;
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nix::errno::Errno;
 pub use panics::report_panics;
 
 use signpath_platform::escape::escaped;
+use signpath_platform::folders;
+use signpath_platform::log_folder::LogFolder;
 
 /// The importance of a line. A log shows its own level and all levels listed before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,8 +106,16 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// The default directory of the log file.
-pub const DEFAULT_DIRECTORY: &str = "/tmp/SignPathLogs";
+/// The default directory of the log file, as a setting.
+pub const DEFAULT_DIRECTORY: &str = folders::DEFAULT_LOGS;
+
+/// The directory of the log file that a setting names.
+pub fn directory(text: &str) -> PathBuf {
+    match text {
+        DEFAULT_DIRECTORY => folders::default_logs(),
+        path => PathBuf::from(path),
+    }
+}
 
 /// Sets the level and the stream of the console, and the level and the directory of the log file,
 /// for the whole process. Until then the macros of [`log`] have no effect, and only panics are
@@ -160,7 +166,7 @@ impl From<log::Level> for Level {
 /// Why the log file will be in another directory, as the end of a sentence that begins with the
 /// name of this one.
 pub fn check_directory(directory: &Path) -> Result<(), String> {
-    match folder::open_or_create(directory) {
+    match LogFolder::open_or_create(directory) {
         Ok(_) => Ok(()),
         Err(refusal) => Err(refusal.to_string()),
     }
@@ -217,17 +223,6 @@ fn write(level: Level, message: fmt::Arguments<'_>) {
     }
     if file::shows(level) {
         file::write(level, &message);
-    }
-}
-
-/// Calls `write` once; an interrupted one has written nothing and is repeated. It raises no signal,
-/// since signals are blocked during a call.
-fn write_once(stream: impl AsFd, line: &[u8]) -> nix::Result<usize> {
-    loop {
-        match nix::unistd::write(&stream, line) {
-            Err(Errno::EINTR) => {}
-            written => return written,
-        }
     }
 }
 

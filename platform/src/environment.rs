@@ -10,7 +10,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::secure;
+use crate::system::secure;
 
 /// The reason why a process ignores its environment, as a sentence without a full stop.
 pub const UNTRUSTING: &str = "set-user-ID and set-group-ID programs, and those with file capabilities, ignore their environment";

@@ -1,18 +1,22 @@
-//! Reads the text files that a user names.
+//! Reads the text files that a user names, and creates files with permissions.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use crate::shortage::Shortage;
+use crate::system::file::open;
+pub use crate::system::file::{
+    create, create_folder, create_new, create_own_folder, is_same, open_own,
+};
 use crate::text;
 
 /// The largest file that is read, in bytes. That is enough for thousands of certificates.
 const MAX_LENGTH: u64 = 16 << 20;
+
+/// The reason for refusing what is not a file.
+pub(crate) const NOT_REGULAR: &str = "not a regular file (pipes and devices are not supported)";
 
 /// The error for a file that cannot be read: the [`Shortage`] if `error` is one, or else the result
 /// of `other`.
@@ -28,14 +32,9 @@ pub fn shortage_or<E: From<Shortage>>(error: &io::Error, other: impl FnOnce() ->
 /// are pipes and devices: they can be read only once or never end, and a pipe without a writer
 /// would block the caller.
 pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)?;
+    let file = open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other(
-            "not a regular file (pipes and devices are not supported)",
-        ));
+        return Err(io::Error::other(NOT_REGULAR));
     }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;

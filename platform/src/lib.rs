@@ -1,9 +1,10 @@
 //! The operating system layer that the other crates of signpath-pkcs11 share: environment
-//! variables, files, locks that survive a fork, resource shortages, descriptions of errors, escaping of untrusted text, and
-//! protection of the application's threads.
+//! variables, files, sockets, processes, locks that survive a fork, resource shortages, descriptions
+//! of errors, escaping of untrusted text, and protection of the application's threads.
 //!
-//! Besides the C ABI, only this crate contains unsafe code: [`fork`], [`guest`] and [`secure`] make
-//! system calls for which there is no safe wrapper.
+//! What differs between systems is in `unix/` and `windows/`, two modules with the same interface.
+//! Besides the C ABI, only this crate contains unsafe code: system calls for which there is no safe
+//! wrapper.
 //!
 //! ```
 //! use std::io;
@@ -30,14 +31,15 @@ pub mod date;
 pub mod environment;
 pub mod escape;
 pub mod file;
-#[allow(unsafe_code)]
-pub mod fork;
-#[allow(unsafe_code)]
-pub mod guest;
 pub mod lock;
+pub mod log_folder;
 pub mod os_error;
 pub mod repeated_warnings;
-#[allow(unsafe_code)]
-pub mod secure;
 pub mod shortage;
+pub mod socket;
+#[cfg_attr(unix, path = "unix/mod.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
+mod system;
 pub mod text;
+
+pub use system::{child, console, folders, fork, guest, process, program, thread};

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use nix::errno::Errno;
+use crate::system::errors;
 
 /// The description of an error, to be used after a colon. One of the operating system is in
 /// English whatever the locale is, in lower case, and without its number.
 pub fn describe(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(number) => in_lower_case(Errno::from_raw(number).desc()),
+        Some(number) => errors::describe(number),
         None => error.to_string(),
     }
 }
@@ -32,12 +32,16 @@ mod tests {
     #[test]
     fn describes_errors_in_lower_case_without_numbers() {
         for (error, expected) in [
-            (Errno::ENOENT.into(), "no such file or directory"),
-            (Errno::ECONNREFUSED.into(), "connection refused"),
-            (Errno::EIO.into(), "I/O error"),
+            (io::Error::from_raw_os_error(2), "no such file or directory"),
             (io::Error::other("not a regular file"), "not a regular file"),
         ] {
             assert_eq!(describe(&error), expected);
         }
+    }
+
+    #[test]
+    fn an_abbreviation_keeps_its_capital_letters() {
+        assert_eq!(in_lower_case("I/O error"), "I/O error");
+        assert_eq!(in_lower_case("Connection refused"), "connection refused");
     }
 }

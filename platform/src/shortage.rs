@@ -4,15 +4,15 @@
 use std::error::Error;
 use std::{fmt, io};
 
-use nix::errno::Errno;
+use crate::system::errors::{NO_THREAD, SHORTAGES};
 
 /// A resource that has run out, and what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortage {
     /// The resource.
     pub resource: Resource,
-    what: &'static str,
-    remedy: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) remedy: &'static str,
 }
 
 /// A limited resource of a process.
@@ -26,49 +26,13 @@ pub enum Resource {
     Threads,
 }
 
-const SHORTAGES: [(Errno, Shortage); 4] = [
-    (
-        Errno::EMFILE,
-        Shortage {
-            resource: Resource::Descriptors,
-            what: "the process has run out of file descriptors",
-            remedy: "raise its limit on open files (ulimit -n, RLIMIT_NOFILE, LimitNOFILE=), or \
-                     have it close files that it does not need",
-        },
-    ),
-    (
-        Errno::ENFILE,
-        Shortage {
-            resource: Resource::Descriptors,
-            what: "the system has run out of file descriptors",
-            remedy: "raise fs.file-max, or stop the program that keeps so many files open",
-        },
-    ),
-    (
-        Errno::ENOMEM,
-        Shortage {
-            resource: Resource::Memory,
-            what: "the process has run out of memory",
-            remedy: "raise its memory limit (ulimit -v, or that of its container), or free memory",
-        },
-    ),
-    (
-        Errno::ENOBUFS,
-        Shortage {
-            resource: Resource::Memory,
-            what: "the system has run out of memory for socket buffers",
-            remedy: "free memory, or raise the limits on network buffers",
-        },
-    ),
-];
-
 impl Shortage {
     /// The shortage that an error of the operating system reports, if it does.
     pub fn of(error: &io::Error) -> Option<Self> {
         let number = error.raw_os_error()?;
         let mut known = SHORTAGES.iter();
         known
-            .find(|(errno, _)| *errno as i32 == number)
+            .find(|(known, _)| *known == number)
             .map(|(_, shortage)| *shortage)
     }
 
@@ -85,11 +49,7 @@ impl Shortage {
 
     /// No thread can be started to look up a host name.
     pub const fn threads() -> Self {
-        Self {
-            resource: Resource::Threads,
-            what: "the process cannot start a thread to resolve a host name",
-            remedy: "raise its limit on threads (ulimit -u, RLIMIT_NPROC, TasksMax=)",
-        }
+        NO_THREAD
     }
 }
 
@@ -101,26 +61,3 @@ impl fmt::Display for Shortage {
 }
 
 impl Error for Shortage {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recognizes_shortages_by_their_error_numbers() {
-        for (errno, resource) in [
-            (Errno::EMFILE, Some(Resource::Descriptors)),
-            (Errno::ENFILE, Some(Resource::Descriptors)),
-            (Errno::ENOMEM, Some(Resource::Memory)),
-            (Errno::ENOBUFS, Some(Resource::Memory)),
-            (Errno::ECONNREFUSED, None),
-        ] {
-            let shortage = Shortage::of(&io::Error::from(errno));
-            assert_eq!(
-                shortage.map(|shortage| shortage.resource),
-                resource,
-                "{errno}"
-            );
-        }
-    }
-}

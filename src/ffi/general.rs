@@ -55,11 +55,14 @@ fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
         constant_names::flags("C_Initialize", arguments.flags)
     );
     reserved(arguments.pReserved.is_null(), "pReserved in pInitArgs")?;
+    // Copied first: the structure is packed on Windows.
+    let (create, destroy) = (arguments.CreateMutex, arguments.DestroyMutex);
+    let (lock, unlock) = (arguments.LockMutex, arguments.UnlockMutex);
     let mutexes = [
-        arguments.CreateMutex.is_some(),
-        arguments.DestroyMutex.is_some(),
-        arguments.LockMutex.is_some(),
-        arguments.UnlockMutex.is_some(),
+        create.is_some(),
+        destroy.is_some(),
+        lock.is_some(),
+        unlock.is_some(),
     ];
     if mutexes.contains(&true) && mutexes.contains(&false) {
         return Err(Error::new(

@@ -43,10 +43,10 @@ impl<'a> MechanismArgument<'a> {
             ),
             Parameter::None | Parameter::Other => String::new(),
         };
+        let length = mechanism.ulParameterLen;
         debug!(
-            "pMechanism: {}, ulParameterLen={}{described}",
+            "pMechanism: {}, ulParameterLen={length}{described}",
             constant_names::mechanism(id),
-            mechanism.ulParameterLen
         );
         Ok(Request { id, parameter })
     }

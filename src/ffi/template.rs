@@ -75,10 +75,11 @@ impl<'a> Template<'a> {
             result = result.and(written);
             if log::log_enabled!(log::Level::Debug) {
                 let name = constant_names::attribute(attribute.type_);
-                described.push(match attribute.ulValueLen {
+                let length = attribute.ulValueLen;
+                described.push(match length {
                     CK_UNAVAILABLE_INFORMATION => format!("{name} (CK_UNAVAILABLE_INFORMATION)"),
-                    length if room.is_null() => format!("{name} (NULL, {length} bytes)"),
-                    length => format!("{name} ({length} bytes)"),
+                    _ if room.is_null() => format!("{name} (NULL, {length} bytes)"),
+                    _ => format!("{name} ({length} bytes)"),
                 });
             }
         }

@@ -1,12 +1,10 @@
 //! Runs programs with a time limit and captures their output.
 
 use std::io::{self, Read, Seek};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use signpath_platform::child::Group;
 use wait_timeout::ChildExt;
 
 /// How much of a program's output is read, in bytes.
@@ -33,20 +31,16 @@ pub enum End {
 pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
     // Unlike a pipe, a file does not block the program when nobody reads from it.
     let mut written = tempfile::tempfile()?;
-    let mut child = command
+    command
         .stdin(Stdio::null())
         .stdout(written.try_clone()?)
-        .stderr(written.try_clone()?)
-        .process_group(0)
-        .spawn()?;
-    let end = match child.wait_timeout(time_limit)? {
+        .stderr(written.try_clone()?);
+    let mut group = Group::spawn(command)?;
+    let end = match group.child.wait_timeout(time_limit)? {
         Some(status) => status.code().map_or(End::Signal, End::Status),
         None => {
-            if let Ok(group) = i32::try_from(child.id()) {
-                // Fails if the group has already exited.
-                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-            }
-            child.wait()?;
+            group.kill();
+            group.child.wait()?;
             End::TooLong
         }
     };

@@ -4,9 +4,7 @@ mod gpg;
 mod place;
 pub mod template;
 
-use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +12,7 @@ use clap::ValueEnum;
 use signpath_client::PolicyName;
 use template::{Template, Values};
 
+use signpath_platform::file;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
@@ -195,16 +194,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn write(path: &Path, (folder_mode, mode): (u32, u32), content: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(folder_mode).create(folder)?;
+        file::create_folder(folder, folder_mode)?;
     }
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(path)?
-        .write_all(content.as_bytes())
+    file::create(path, mode)?.write_all(content.as_bytes())
 }
 
 fn or_offline(failure: Failure) -> Failure {

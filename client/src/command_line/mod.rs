@@ -8,6 +8,8 @@ mod words;
 
 use option::{ValueKind, mask_argument, mask_value};
 
+use signpath_platform::process;
+
 use crate::masker::Masker;
 
 /// The longest command line that is shown, in bytes.
@@ -20,22 +22,7 @@ const MAX_ARGUMENT: usize = 1024;
 /// The command line of this process. The secrets of `masker` and everything that looks like a
 /// secret are masked.
 pub(crate) fn masked(masker: &Masker) -> String {
-    command_line(&arguments(), masker)
-}
-
-/// The arguments of the process, each followed by a zero byte. In a library loaded by a C program,
-/// [`std::env::args_os`] is empty unless the C library passes the arguments to constructors.
-fn arguments() -> Vec<u8> {
-    std::fs::read("/proc/self/cmdline").unwrap_or_else(|_| {
-        let arguments = std::env::args_os();
-        arguments
-            .flat_map(|argument| {
-                (argument.to_string_lossy() + "\0")
-                    .into_owned()
-                    .into_bytes()
-            })
-            .collect()
-    })
+    command_line(&process::arguments(), masker)
 }
 
 /// Joins the arguments, with secrets masked. Arguments beyond the limit are not processed.

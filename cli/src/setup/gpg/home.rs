@@ -1,11 +1,11 @@
 //! The directory: its files, and how they are removed again.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use signpath_client::PolicyName;
+use signpath_platform::file;
 use signpath_platform::os_error::describe;
 
 use super::agent::Gnupg;
@@ -119,11 +119,7 @@ impl Home {
         for path in foreign {
             fs::rename(&path, replaced(&path)).map_err(|error| failed_to_write(&path, &error))?;
         }
-        let mut folder = DirBuilder::new();
-        folder
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.path)
+        file::create_folder(&self.path, 0o700)
             .map_err(|error| failed_to_write(&self.path, &error))?;
         for (name, mode, content) in files {
             let path = self.file(name);
@@ -267,9 +263,7 @@ fn replaced(path: &Path) -> PathBuf {
 }
 
 fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new();
-    file.write(true).create(true).truncate(true).mode(mode);
-    file.open(path)?.write_all(content.as_bytes())
+    file::create(path, mode)?.write_all(content.as_bytes())
 }
 
 fn failed_to_write(path: &Path, error: &io::Error) -> Failure {

@@ -1,0 +1,91 @@
+//! Opens files and directories, with permissions.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
+/// Opens a file for reading. A pipe without a writer does not block the caller.
+///
+/// # Errors
+/// Those of the system.
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+}
+
+/// Opens a file for reading that only this user can have written, in a directory of which the same
+/// is true.
+///
+/// # Errors
+/// Those of the system, and the reason if another user may have written it.
+pub fn open_own(path: &Path) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(path);
+    check_own(&fs::symlink_metadata(folder)?)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)?;
+    check_own(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Creates a directory and its missing parents for this user alone, unless it exists.
+///
+/// # Errors
+/// Those of the system, and the reason if other users can write to it.
+pub fn create_own_folder(path: &Path) -> io::Result<()> {
+    create_folder(path, 0o700)?;
+    check_own(&fs::symlink_metadata(path)?)
+}
+
+/// Creates a directory and its missing parents with this mode, unless it exists.
+///
+/// # Errors
+/// Those of the system.
+pub fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(path)
+}
+
+/// Creates a file that does not exist yet with this mode, for writing.
+///
+/// # Errors
+/// Those of the system.
+pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(mode).open(path)
+}
+
+/// Creates a file with this mode, or empties the one that exists, for writing.
+///
+/// # Errors
+/// Those of the system.
+pub fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(mode);
+    options.open(path)
+}
+
+/// Whether both paths refer to the same file.
+pub fn is_same(file: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    identity(file).is_some_and(|file| Some(file) == identity(other))
+}
+
+/// Checks that only this user can have written the file or directory.
+fn check_own(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_symlink() {
+        return Err(io::Error::other("symbolic links are not followed"));
+    }
+    if metadata.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(io::Error::other("it is writable by other users"));
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Linux, macOS and other Unix systems.
+
+pub mod child;
+pub mod console;
+pub mod errors;
+pub mod file;
+pub mod folders;
+#[allow(unsafe_code)]
+pub mod fork;
+#[allow(unsafe_code)]
+pub mod guest;
+pub mod log_folder;
+pub mod process;
+pub mod program;
+#[allow(unsafe_code)]
+pub mod secure;
+pub mod socket;
+pub mod thread;

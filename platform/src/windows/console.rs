@@ -1,0 +1,14 @@
+//! Writes to the standard streams. A program without a console has none, and no console is opened.
+
+use std::io::{self, Write};
+
+/// Writes to standard output. Errors are ignored: a closed console must not make a signature fail.
+pub fn write_to_stdout(line: &[u8]) {
+    let mut stdout = io::stdout();
+    let _ = stdout.write_all(line).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard error. Errors are ignored.
+pub fn write_to_stderr(line: &[u8]) {
+    let _ = io::stderr().write_all(line);
+}

@@ -1,0 +1,161 @@
+//! The directory of the log file. It cannot be renamed as long as it is open, so the file in it is
+//! the one that was checked.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsRawHandle;
+use std::path::{Path, PathBuf};
+
+use windows_sys::Win32::Foundation::GENERIC_READ;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_APPEND_DATA, FILE_FLAG_OPEN_REPARSE_POINT, LOCKFILE_EXCLUSIVE_LOCK,
+    LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, OPEN_ALWAYS, UnlockFileEx,
+};
+use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
+
+use super::access::{Writers, writers};
+use super::file::{Identity, create_folder, identity, is_link, open_itself, open_private};
+use super::succeeded;
+use crate::log_folder::{Unusable, renames};
+
+/// Where in the file the lock of [`LogFolder::rotate`] is: behind any content, which a lock would
+/// keep others from reading.
+const LOCKED_OFFSET: u32 = 1 << 30;
+
+/// An open directory.
+#[derive(Debug)]
+pub struct LogFolder {
+    path: PathBuf,
+    _open: File,
+}
+
+/// An open log file, and its state when it was opened.
+#[derive(Debug)]
+pub struct LogFile {
+    file: File,
+    identity: Identity,
+    /// In bytes.
+    pub size: u64,
+}
+
+impl LogFolder {
+    /// Opens the directory. If it is missing, creates it, accessible only to this user.
+    ///
+    /// # Errors
+    /// See [`Unusable`].
+    pub fn open_or_create(path: &Path) -> Result<Self, Unusable> {
+        let open = match open_itself(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_folder(path, 0o700)?;
+                open_itself(path)?
+            }
+            open => open?,
+        };
+        if is_link(&open)? {
+            return Err(Unusable::Symlink);
+        }
+        if !open.metadata()?.is_dir() {
+            return Err(io::Error::other("not a directory").into());
+        }
+        match writers(&open)? {
+            Writers::Own => Ok(Self {
+                path: path.to_owned(),
+                _open: open,
+            }),
+            Writers::Foreign(user) => Err(Unusable::Foreign(user)),
+            Writers::Others => Err(Unusable::WritableByOthers),
+        }
+    }
+
+    /// Opens or creates the file for appending, readable and writable only by this user.
+    ///
+    /// # Errors
+    /// See [`Unusable`].
+    pub fn open_file(&self, name: &str) -> Result<LogFile, Unusable> {
+        let path = self.path.join(name);
+        if path.is_dir() {
+            return Err(Unusable::NotAFile);
+        }
+        // Without FILE_WRITE_DATA, each write appends. Reading is for the lock.
+        let access = GENERIC_READ | FILE_APPEND_DATA;
+        let file = open_private(&path, access, OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || is_link(&file)? {
+            return Err(Unusable::NotAFile);
+        }
+        if let Writers::Foreign(user) = writers(&file)? {
+            return Err(Unusable::Foreign(user));
+        }
+        Ok(LogFile {
+            identity: identity(&file)?,
+            size: metadata.len(),
+            file,
+        })
+    }
+
+    /// Renames the file and its copies, so that opening `name` creates a new file. Returns whether
+    /// the caller should open `name` again.
+    ///
+    /// Never waits: while another thread or process rotates, lines are still appended to the full
+    /// file. Processes that have it open continue to write to the copy, so no line is lost.
+    pub fn rotate(&self, name: &str, copies: usize, full: &LogFile) -> bool {
+        let Ok(_lock) = Lock::take(&full.file) else {
+            return false;
+        };
+        // Another thread or process may have renamed the file since it was opened.
+        let path = |name: &str| self.path.join(name);
+        let now = OpenOptions::new().access_mode(0).open(path(name));
+        if now.and_then(|now| identity(&now)).ok() != Some(full.identity) {
+            return true;
+        }
+        for (from, to) in renames(name, copies) {
+            // Fails for copies that do not exist yet, and for those that a program has open.
+            let _ = fs::rename(path(&from), path(&to));
+        }
+        true
+    }
+}
+
+impl LogFile {
+    /// Appends with a single write. Returns how much was written.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn append(&self, lines: &[u8]) -> io::Result<usize> {
+        (&self.file).write(lines)
+    }
+}
+
+/// The right to rename the log file.
+struct Lock<'a>(&'a File);
+
+impl<'a> Lock<'a> {
+    /// Locks the file without waiting.
+    fn take(file: &'a File) -> io::Result<Self> {
+        let flags = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
+        // SAFETY: the handle is open, and the pointer is to such a structure.
+        succeeded(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, 1, 0, &mut place()) })?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open, and the pointer is to such a structure.
+        unsafe { UnlockFileEx(self.0.as_raw_handle(), 0, 1, 0, &mut place()) };
+    }
+}
+
+/// The place of the lock.
+fn place() -> OVERLAPPED {
+    OVERLAPPED {
+        Anonymous: OVERLAPPED_0 {
+            Anonymous: OVERLAPPED_0_0 {
+                Offset: 0,
+                OffsetHigh: LOCKED_OFFSET,
+            },
+        },
+        ..Default::default()
+    }
+}
