@@ -16,9 +16,9 @@ pub(crate) struct Reference {
     trace_id: Option<String>,
     // The table of the documentation has another spelling than its sample.
     #[serde(alias = "signingRequestid", alias = "SigningRequestId")]
-    signing_request_id: Option<String>,
+    pub(crate) signing_request_id: Option<String>,
     #[serde(alias = "WebLink")]
-    web_link: Option<String>,
+    pub(crate) web_link: Option<String>,
 }
 
 impl Reference {

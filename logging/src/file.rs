@@ -12,17 +12,22 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use nix::errno::Errno;
 use once_cell::race::OnceBox;
-use signpath_platform::date::rfc3339_millis;
+use serde::Serialize;
+use serde_json::json;
+use signpath_platform::date::rfc3339_now;
+use signpath_platform::escape::escaped_json;
 use signpath_platform::os_error;
-use time::OffsetDateTime;
 
 use super::folder::{self, Unusable};
-use super::{DEFAULT_DIRECTORY, Level, RequestId, console, one_line, rotation, write_once};
+use super::{
+    DEFAULT_DIRECTORY, Level, LogFile, LogFormat, RequestId, console, one_line, rotation, write_once,
+};
 
 /// The name of the official library's log file.
 const NAME: &str = "SignPath.CryptoProviders.Cryptoki.txt";
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::None as u8);
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 /// The index of the configured directory in [`FOLDERS`].
 static CURRENT: AtomicUsize = AtomicUsize::new(0);
 static FOLDERS: OnceBox<Folder> = OnceBox::new();
@@ -41,11 +46,11 @@ struct Folder {
     next: OnceBox<Folder>,
 }
 
-/// Sets the level and the directory of the log file for the whole process. Opens nothing.
-pub(crate) fn configure(level: Level, directory: &Path) {
+/// Sets up the log file for the whole process. Opens nothing.
+pub(crate) fn configure(file: LogFile<'_>) {
     // Removes a trailing slash, with which a symbolic link would be followed.
-    let directory = std::path::absolute(directory)
-        .unwrap_or_else(|_| directory.to_owned())
+    let directory = std::path::absolute(file.directory)
+        .unwrap_or_else(|_| file.directory.to_owned())
         .components()
         .collect::<PathBuf>();
     let (mut place, mut index) = (&FOLDERS, 0);
@@ -65,7 +70,8 @@ pub(crate) fn configure(level: Level, directory: &Path) {
         FALLBACK_LOGGED.store(false, Ordering::Relaxed);
         FAILURE_LOGGED.store(false, Ordering::Relaxed);
     }
-    LEVEL.store(level as u8, Ordering::Relaxed);
+    LEVEL.store(file.level as u8, Ordering::Relaxed);
+    IS_JSON.store(file.format == LogFormat::Json, Ordering::Relaxed);
 }
 
 /// Whether lines of `level` are written to the file.
@@ -98,20 +104,38 @@ pub(crate) fn write(level: Level, message: &str) {
 /// introduces the process.
 fn lines(level: Level, message: &str) -> String {
     let process_id = std::process::id();
-    let time = rfc3339_millis(OffsetDateTime::now_utc());
-    let start = format!("{time} {} ", RequestId::current());
     let mut lines = String::new();
     if shows(Level::Info) && INTRODUCED.swap(process_id, Ordering::Relaxed) != process_id {
         let program = std::env::current_exe().unwrap_or_default();
         let introduction = format!(
-            "{start}{}: signpath-pkcs11 {} in {}",
-            Level::Info.name(),
+            "signpath-pkcs11 {} in {}",
             env!("CARGO_PKG_VERSION"),
             program.display()
         );
-        lines = one_line(&introduction) + "\n";
+        lines = line(Level::Info, &one_line(&introduction));
     }
-    lines + &start + level.name() + ": " + message + "\n"
+    lines + &line(level, message)
+}
+
+/// A line in the configured format.
+fn line(level: Level, message: &str) -> String {
+    let (time, request, level) = (rfc3339_now(), RequestId::current(), level.name());
+    match IS_JSON.load(Ordering::Relaxed) {
+        false => format!("{time} {request} {level}: {message}\n"),
+        true => json_line(&json!({
+            "time": time,
+            "processId": request.process_id,
+            "call": request.call,
+            "level": level,
+            "message": message,
+        })),
+    }
+}
+
+/// A value on one line, in which every character is harmless to a terminal.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    escaped_json(&text) + "\n"
 }
 
 /// Appends to the file in the configured directory, or in a private one if that cannot be used.
@@ -217,7 +241,7 @@ fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
 }
 
 /// A truncated line is reported as [`Errno::EFBIG`], even if the disk is full.
-fn write_whole(file: &File, lines: &[u8]) -> nix::Result<()> {
+pub(crate) fn write_whole(file: &File, lines: &[u8]) -> nix::Result<()> {
     match write_once(file, lines)? {
         length if length == lines.len() => Ok(()),
         _ => Err(Errno::EFBIG),

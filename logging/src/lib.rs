@@ -8,10 +8,11 @@
 //! and `rotation` replaces when it is full. Nothing that goes wrong with a log reaches the caller.
 //!
 //! ```
-//! use signpath_logging::{Level, OutputStream, configure};
+//! use signpath_logging::{Level, LogFile, LogFormat, OutputStream, configure};
 //!
 //! # let directory = tempfile::tempdir()?;
-//! configure((Level::Error, OutputStream::Stderr), (Level::Info, directory.path()));
+//! let log_file = LogFile { level: Level::Info, directory: directory.path(), format: LogFormat::Text };
+//! configure((Level::Error, OutputStream::Stderr), log_file);
 //! log::info!(target: "signpath", "the list of signing policies is up to date");
 //! log::debug!(target: "signpath", "not logged at this level");
 //!
@@ -26,6 +27,7 @@
 mod console;
 mod file;
 mod folder;
+pub mod journal;
 mod panics;
 mod rotation;
 
@@ -108,18 +110,37 @@ pub enum OutputStream {
     Stderr,
 }
 
+/// The format of the log file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Time, process and call, level, and message, separated by blanks.
+    Text,
+    /// A JSON object with the same properties.
+    Json,
+}
+
+/// What goes to the log file, and where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct LogFile<'a> {
+    /// The level.
+    pub level: Level,
+    /// Its directory.
+    pub directory: &'a Path,
+    /// The format of its lines.
+    pub format: LogFormat,
+}
+
 /// The default directory of the log file.
 pub const DEFAULT_DIRECTORY: &str = "/tmp/SignPathLogs";
 
-/// Sets the level and the stream of the console, and the level and the directory of the log file,
-/// for the whole process. Until then the macros of [`log`] have no effect, and only panics are
+/// Sets the level and the stream of the console, and what goes to the log file, for the whole process. Until then the macros of [`log`] have no effect, and only panics are
 /// shown, on stderr.
-pub fn configure(console: (Level, OutputStream), file: (Level, &Path)) {
+pub fn configure(console: (Level, OutputStream), file: LogFile<'_>) {
     console::configure(console.0, console.1);
-    file::configure(file.0, file.1);
+    file::configure(file);
     // Fails if it has already been set.
     let _ = log::set_logger(&LOGGER);
-    log::set_max_level(console.0.max(file.0).filter());
+    log::set_max_level(console.0.max(file.level).filter());
 }
 
 /// The [`log`] implementation. [`log`] has no counterpart to [`Level::Fatal`].
