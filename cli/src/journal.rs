@@ -109,10 +109,18 @@ impl Line {
 }
 
 fn read(path: &Path) -> Result<Vec<Line>, Failure> {
-    let text = std::fs::read(path)
-        .map_err(|error| format!("cannot read the journal {}: {}", path.display(), describe(&error)))?;
+    let text = std::fs::read(path).map_err(|error| {
+        format!(
+            "cannot read the journal {}: {}",
+            path.display(),
+            describe(&error)
+        )
+    })?;
     let text = String::from_utf8_lossy(&text);
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty());
     let line = |(index, line): (usize, &str)| Line {
         number: index + 1,
         entry: serde_json::from_str(line).map_err(|error| error.to_string()),
@@ -127,7 +135,11 @@ fn report_unreadable(path: &Path, lines: &[Line]) -> usize {
         .filter_map(|line| Some((line.number, line.entry.as_ref().err()?)));
     let mut count = 0;
     for (number, reason) in unreadable {
-        report(path, number, &format!("not an entry of a journal ({reason})"));
+        report(
+            path,
+            number,
+            &format!("not an entry of a journal ({reason})"),
+        );
         count += 1;
     }
     count
@@ -180,7 +192,10 @@ fn of_file<'a>(signatures: Vec<Shown<'a>>, file: &Path) -> Result<Vec<Shown<'a>>
     let mut digests: Vec<Vec<u8>> = Vec::new();
     for hash in HashAlgorithm::SIGNED {
         let is_used = |shown: &Shown<'_>| match shown.entry.digest() {
-            Some(Digest { algorithm: Some(used), .. }) => used == hash,
+            Some(Digest {
+                algorithm: Some(used),
+                ..
+            }) => used == hash,
             Some(Digest { value, .. }) => value.len() == hash.digest_length(),
             None => false,
         };
@@ -213,7 +228,13 @@ fn print(signatures: &[Shown<'_>]) -> Result<(), Failure> {
         return output::print("There are no signatures.\n");
     }
     let heading = [
-        "TIME", "SIGNING POLICY", "ALGORITHM", "DIGEST", "PROGRAM", "USER", "VERIFIED",
+        "TIME",
+        "SIGNING POLICY",
+        "ALGORITHM",
+        "DIGEST",
+        "PROGRAM",
+        "USER",
+        "VERIFIED",
     ];
     let rows: Vec<_> = signatures.iter().map(row).collect();
     output::print(&output::table(heading, &rows))
@@ -246,5 +267,7 @@ fn time_of(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339)
         .or_else(|_| OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339))
         .map(|time| time.to_offset(UtcOffset::UTC))
-        .map_err(|_| "expected a time such as 2026-03-01T12:00:00Z, or a day such as 2026-03-01".to_owned())
+        .map_err(|_| {
+            "expected a time such as 2026-03-01T12:00:00Z, or a day such as 2026-03-01".to_owned()
+        })
 }

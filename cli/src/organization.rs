@@ -10,7 +10,7 @@ use signpath_client::{
 };
 use signpath_config::Config;
 use signpath_crypto::{Digest, SignatureAlgorithm};
-use signpath_logging::{LogFile, OutputStream};
+use signpath_logging::{FileLog, OutputStream};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -166,7 +166,7 @@ fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usi
 pub fn configure_logging(config: &Config) {
     signpath_logging::configure(
         (config.log_console_level, OutputStream::Stderr),
-        LogFile {
+        FileLog {
             level: config.log_file_level,
             directory: &config.log_file_directory,
             format: config.log_file_format,

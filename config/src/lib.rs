@@ -53,7 +53,7 @@ pub use sources::Origin;
 use sources::Sources;
 use values::{LOG_FORMATS, OUTPUT_STREAMS, SIGNING_APIS, named};
 
-use signpath_logging::{self as logging, Level, LogFile, LogFormat, OutputStream};
+use signpath_logging::{self as logging, Level, FileLog, LogFormat, OutputStream};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -204,7 +204,7 @@ fn configure_logging(sources: &Sources) {
             level("Log.Console.Level").unwrap_or(Level::Warning),
             stream.unwrap_or(OutputStream::Stderr),
         ),
-        LogFile {
+        FileLog {
             level: level("Log.File.Level").unwrap_or(Level::Info),
             directory: &directory.unwrap_or_default(),
             format: format.unwrap_or(LogFormat::Text),

@@ -20,7 +20,8 @@ use signpath_platform::os_error;
 
 use super::folder::{self, Unusable};
 use super::{
-    DEFAULT_DIRECTORY, Level, LogFile, LogFormat, RequestId, console, one_line, rotation, write_once,
+    DEFAULT_DIRECTORY, Level, FileLog, LogFormat, RequestId, console, one_line, rotation,
+    write_once,
 };
 
 /// The name of the official library's log file.
@@ -47,7 +48,7 @@ struct Folder {
 }
 
 /// Sets up the log file for the whole process. Opens nothing.
-pub(crate) fn configure(file: LogFile<'_>) {
+pub(crate) fn configure(file: FileLog<'_>) {
     // Removes a trailing slash, with which a symbolic link would be followed.
     let directory = std::path::absolute(file.directory)
         .unwrap_or_else(|_| file.directory.to_owned())

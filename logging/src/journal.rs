@@ -54,5 +54,7 @@ fn write(path: &Path, line: &str) -> Result<(), String> {
 
 fn ends_with_newline(file: &File, size: u64) -> bool {
     let mut last = [0];
-    file.read_exact_at(&mut last, size.saturating_sub(1)).is_ok() && last == *b"\n"
+    file.read_exact_at(&mut last, size.saturating_sub(1))
+        .is_ok()
+        && last == *b"\n"
 }

@@ -8,10 +8,10 @@
 //! and `rotation` replaces when it is full. Nothing that goes wrong with a log reaches the caller.
 //!
 //! ```
-//! use signpath_logging::{Level, LogFile, LogFormat, OutputStream, configure};
+//! use signpath_logging::{Level, FileLog, LogFormat, OutputStream, configure};
 //!
 //! # let directory = tempfile::tempdir()?;
-//! let log_file = LogFile { level: Level::Info, directory: directory.path(), format: LogFormat::Text };
+//! let log_file = FileLog { level: Level::Info, directory: directory.path(), format: LogFormat::Text };
 //! configure((Level::Error, OutputStream::Stderr), log_file);
 //! log::info!(target: "signpath", "the list of signing policies is up to date");
 //! log::debug!(target: "signpath", "not logged at this level");
@@ -121,7 +121,7 @@ pub enum LogFormat {
 
 /// What goes to the log file, and where it is.
 #[derive(Debug, Clone, Copy)]
-pub struct LogFile<'a> {
+pub struct FileLog<'a> {
     /// The level.
     pub level: Level,
     /// Its directory.
@@ -135,7 +135,7 @@ pub const DEFAULT_DIRECTORY: &str = "/tmp/SignPathLogs";
 
 /// Sets the level and the stream of the console, and what goes to the log file, for the whole process. Until then the macros of [`log`] have no effect, and only panics are
 /// shown, on stderr.
-pub fn configure(console: (Level, OutputStream), file: LogFile<'_>) {
+pub fn configure(console: (Level, OutputStream), file: FileLog<'_>) {
     console::configure(console.0, console.1);
     file::configure(file);
     // Fails if it has already been set.

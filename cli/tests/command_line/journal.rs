@@ -28,7 +28,9 @@ impl Records {
         for policy in policies {
             let (message, signature) = (records.path("message"), records.path("signature"));
             let files = ["--file", text(&message), "--output", text(&signature)];
-            records.run(&[&["sign", policy][..], &files].concat()).assert_ok();
+            records
+                .run(&[&["sign", policy][..], &files].concat())
+                .assert_ok();
         }
         records
     }
@@ -65,9 +67,15 @@ fn shows_signatures_as_a_table_and_as_json() {
         let missing = parts.iter().find(|part| !row.contains(*part));
         assert_eq!(missing, None, "{row}");
     }
-    let json = records.run(&["journal", "--json", "--verify"]).assert_ok().json();
+    let json = records
+        .run(&["journal", "--json", "--verify"])
+        .assert_ok()
+        .json();
     let signatures = json["signatures"].as_array().unwrap();
-    let policies: Vec<_> = signatures.iter().map(|entry| &entry["signingPolicySlug"]).collect();
+    let policies: Vec<_> = signatures
+        .iter()
+        .map(|entry| &entry["signingPolicySlug"])
+        .collect();
     assert_eq!(policies, ["rsa-2048", "p-256"]);
     assert!(signatures.iter().all(|entry| entry["verified"] == true));
     assert_eq!(records.service.requests().len(), asked, "no request");
@@ -76,7 +84,11 @@ fn shows_signatures_as_a_table_and_as_json() {
 #[test]
 fn shows_signatures_since_a_time_or_day() {
     let records = Records::of(&["demo/p-256"; 3]);
-    let times = ["2026-02-28T23:59:59.999Z", "2026-03-01T00:00:00.000Z", "2026-03-01T12:00:00.500Z"];
+    let times = [
+        "2026-02-28T23:59:59.999Z",
+        "2026-03-01T00:00:00.000Z",
+        "2026-03-01T12:00:00.500Z",
+    ];
     records.change(|text| {
         let with_time = |(line, time): (&str, &str)| {
             let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -92,12 +104,22 @@ fn shows_signatures_since_a_time_or_day() {
         ("2026-03-01T14:00:00+02:00", 1),
         ("2026-03-02", 0),
     ] {
-        let shown = records.run(&["journal", "--since", since, "--json"]).assert_ok();
-        assert_eq!(shown.json()["signatures"].as_array().unwrap().len(), count, "{since}");
+        let shown = records
+            .run(&["journal", "--since", since, "--json"])
+            .assert_ok();
+        assert_eq!(
+            shown.json()["signatures"].as_array().unwrap().len(),
+            count,
+            "{since}"
+        );
     }
     let refused = records.run(&["journal", "--since", "yesterday"]);
     assert_eq!(refused.status, Some(2));
-    assert!(refused.stderr.contains("expected a time such as"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("expected a time such as"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
@@ -117,7 +139,10 @@ fn verification_fails_for_a_changed_line() {
             |line| line.replace("\"Ecdsa\"", "\"Mldsa\""),
             "line 1: cannot be verified, since signatureAlgorithm is missing or invalid",
         ),
-        (|_| "{\"time\":\n".to_owned(), "line 1: not an entry of a journal"),
+        (
+            |_| "{\"time\":\n".to_owned(),
+            "line 1: not an entry of a journal",
+        ),
     ];
     for (change, said) in rows {
         let records = Records::of(&["demo/p-256", "demo/p-384"]);
@@ -137,22 +162,39 @@ fn verification_fails_for_a_changed_line() {
 fn finds_the_signatures_of_a_file() {
     let records = Records::of(&["demo/rsa-2048", "demo/p-256"]);
     let message = records.path("message");
-    let found = records.run(&["journal", "--verify", text(&message), "--json"]).assert_ok();
+    let found = records
+        .run(&["journal", "--verify", text(&message), "--json"])
+        .assert_ok();
     assert_eq!(found.json()["signatures"].as_array().unwrap().len(), 2);
     let other = records.path("other");
     fs::write(&other, "what is not signed").unwrap();
     let unknown = records.run(&["journal", "--verify", text(&other)]);
     assert_eq!((unknown.status, unknown.stdout.as_str()), (Some(1), ""));
-    assert!(unknown.stderr.contains("cannot tell whether"), "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("cannot tell whether"),
+        "{unknown:?}"
+    );
 }
 
 #[test]
 fn says_where_the_journal_comes_from_if_there_is_none() {
     let records = Records::of(&[]);
     for (arguments, more, said) in [
-        (&["journal"][..], &[][..], "set Log.Journal (SIGNPATH_LOG_JOURNAL)"),
-        (&["journal"], &[(JOURNAL, "/nowhere/journal")], "cannot read the journal /nowhere/journal: no such file"),
-        (&["journal", "--journal", "/nowhere/else"], &[], "cannot read the journal /nowhere/else: no such file"),
+        (
+            &["journal"][..],
+            &[][..],
+            "set Log.Journal (SIGNPATH_LOG_JOURNAL)",
+        ),
+        (
+            &["journal"],
+            &[(JOURNAL, "/nowhere/journal")],
+            "cannot read the journal /nowhere/journal: no such file",
+        ),
+        (
+            &["journal", "--journal", "/nowhere/else"],
+            &[],
+            "cannot read the journal /nowhere/else: no such file",
+        ),
     ] {
         let run = run_with(&records.service, arguments, more);
         assert_eq!(run.status, Some(1), "{run:?}");
@@ -168,12 +210,19 @@ fn lines_of_many_processes_are_whole() {
     let start = |_| {
         let mut command = program(&["sign", "demo/p-256", "--file", text(&message), "--base64"]);
         let output = std::process::Stdio::piped();
-        command.envs(environment.clone()).stdout(output).spawn().unwrap()
+        command
+            .envs(environment.clone())
+            .stdout(output)
+            .spawn()
+            .unwrap()
     };
     let children: Vec<_> = (0..16).map(start).collect();
     for child in children {
         assert!(child.wait_with_output().unwrap().status.success());
     }
-    let json = records.run(&["journal", "--json", "--verify"]).assert_ok().json();
+    let json = records
+        .run(&["journal", "--json", "--verify"])
+        .assert_ok()
+        .json();
     assert_eq!(json["signatures"].as_array().unwrap().len(), 16);
 }
