@@ -12,6 +12,7 @@ mod certificate;
 mod completions;
 mod doctor;
 mod failure;
+mod journal;
 mod list;
 mod man;
 mod module;
@@ -72,6 +73,7 @@ enum Command {
     Sign(sign::Arguments),
     Setup(setup::Arguments),
     Doctor(doctor::Arguments),
+    Journal(journal::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
     #[command(name = doctor::module::LOAD, hide = true)]
@@ -116,6 +118,7 @@ fn run(command_to_run: Command) -> Result<ExitCode, Failure> {
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut command()),
         Command::Man(arguments) => man::run(&arguments, command()),
         Command::LoadModule(arguments) => doctor::module::load(&arguments),

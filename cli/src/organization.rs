@@ -10,7 +10,7 @@ use signpath_client::{
 };
 use signpath_config::Config;
 use signpath_crypto::{Digest, SignatureAlgorithm};
-use signpath_logging::OutputStream;
+use signpath_logging::{FileLog, OutputStream};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -111,15 +111,22 @@ impl Organization {
         algorithm: SignatureAlgorithm,
         digest: &Digest,
     ) -> Result<Vec<u8>, Failure> {
-        let signature = self
+        let signed = self
             .client
             .sign(policy, algorithm, digest, &Cancellation::new());
-        if let (Err(error), Some(cache)) = (&signature, &self.cache) {
+        if let (Err(error), Some(cache)) = (&signed, &self.cache) {
             if error.contradicts_policies() {
                 cache.remove();
             }
         }
-        Ok(signature?)
+        let signed = signed?;
+        if let Some(journal) = &self.config.log_journal {
+            let entry = self
+                .client
+                .journal_entry(policy, algorithm, digest, &signed);
+            signpath_logging::journal::append(journal, &entry);
+        }
+        Ok(signed.signature)
     }
 
     fn ask(&self, retry: Retry) -> signpath_client::Result<PolicyList> {
@@ -159,7 +166,11 @@ fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usi
 pub fn configure_logging(config: &Config) {
     signpath_logging::configure(
         (config.log_console_level, OutputStream::Stderr),
-        (config.log_file_level, &config.log_file_directory),
+        FileLog {
+            level: config.log_file_level,
+            directory: &config.log_file_directory,
+            format: config.log_file_format,
+        },
     );
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use serde::Serialize;
-use signpath_platform::escape::{escaped, is_harmful};
+use signpath_platform::escape::{escaped, escaped_json};
 
 use crate::failure::Failure;
 
@@ -23,19 +23,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// parsers turn back into the original text.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    let mut json = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        // JSON only has line breaks between values.
-        if c == '\n' || !is_harmful(c) {
-            json.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            json.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    json.push('\n');
-    print(&json)
+    print(&(escaped_json(&text) + "\n"))
 }
 
 /// A file or standard output, opened before there is something to write so that problems surface early.

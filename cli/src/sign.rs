@@ -215,7 +215,8 @@ impl Arguments {
     }
 }
 
-fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> {
+/// The digest of a file, or of standard input if it is `-`.
+pub fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> {
     let mut file: Box<dyn Read> = match path {
         path if path == Path::new("-") => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path)?),

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::info;
 use signpath_crypto::{Digest, SignatureAlgorithm, ieee_from_asn1};
@@ -20,6 +21,7 @@ use crate::policy_list::PolicyList;
 use crate::policy_name::PolicyName;
 use crate::retry::Retry;
 use crate::secret::Secret;
+use crate::signed::{Returned, Signed};
 use crate::signing_policy::SigningPolicy;
 use crate::signing_route::SigningRoute;
 use crate::transport::{Outgoing, Transport};
@@ -93,7 +95,7 @@ impl Client {
         .into_iter()
         .filter_map(|(name, slug)| Some((name, slug.as_ref()?)))
         .collect();
-        let body = self
+        let answer = self
             .api
             .call(&call, self.api.attempts(), cancellation, |mut url| {
                 if !filter.is_empty() {
@@ -102,11 +104,11 @@ impl Client {
                 Ok(Outgoing::get(url))
             })
             .map_err(|failed| failed.error)?;
-        PolicyList::from_json(&body, &self.api.masker).map_err(|error| {
+        PolicyList::from_json(&answer.body, &self.api.masker).map_err(|error| {
             unintelligible(
                 &self.api.masker,
                 "list of signing policies",
-                &body,
+                &answer.body,
                 &error.to_string(),
             )
         })
@@ -124,22 +126,32 @@ impl Client {
         algorithm: SignatureAlgorithm,
         digest: &Digest,
         cancellation: &Cancellation,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Signed> {
+        let started = Instant::now();
         let shown = self.masked(&policy.name.to_string());
         let Some(key) = &policy.public_key else {
             let reason = format!("the key of signing policy {shown} is not supported");
             return Err(Error::new(ErrorKind::Refused, reason));
         };
-        let signature = self.signature(&policy.name, algorithm, digest, cancellation)?;
+        let returned = self.signature(&policy.name, algorithm, digest, cancellation)?;
         let signature = match algorithm {
-            SignatureAlgorithm::Ecdsa => as_ieee(signature, &shown, key.signature_length()),
-            _ => signature,
+            SignatureAlgorithm::Ecdsa => {
+                as_ieee(returned.signature, &shown, key.signature_length())
+            }
+            _ => returned.signature,
         };
+        let masked = |text: Option<String>| text.map(|text| self.masked(&text));
         let is_valid = algorithm
             .scheme(digest)
             .is_some_and(|scheme| key.verifies(scheme, &digest.value, &signature));
         match is_valid {
-            true => Ok(signature),
+            true => Ok(Signed {
+                signature,
+                signing_request_id: masked(returned.reference.signing_request_id),
+                web_link: masked(returned.reference.web_link),
+                attempts: returned.attempts,
+                duration: started.elapsed(),
+            }),
             false => Err(invalid_signature(
                 &signature,
                 &shown,
@@ -155,7 +167,7 @@ impl Client {
         algorithm: SignatureAlgorithm,
         digest: &Digest,
         cancellation: &Cancellation,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Returned> {
         let api = self.api.options().signing_api;
         let route = match api {
             SigningApi::FastSigningRequest => SigningRoute::FastSigningRequest,

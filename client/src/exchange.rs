@@ -38,6 +38,13 @@ pub(crate) struct Api {
     pub(crate) metadata: Metadata,
 }
 
+/// A usable response.
+pub(crate) struct Answer {
+    pub(crate) body: Vec<u8>,
+    /// How many attempts it took.
+    pub(crate) attempts: u32,
+}
+
 impl Api {
     pub(crate) fn options(&self) -> &Options {
         self.transport.options()
@@ -53,17 +60,20 @@ impl Api {
         self.masker.mask(text)
     }
 
-    /// Sends a request, retries transient failures, and returns the body of the response.
+    /// Sends a request and retries transient failures.
     pub(crate) fn call(
         &self,
         call: &Call<'_>,
         mut attempts: Attempts,
         cancellation: &Cancellation,
         request: impl Fn(Url) -> Result<Outgoing>,
-    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+    ) -> std::result::Result<Answer, FailedAttempt> {
         loop {
             let failure = match self.attempt(call, &attempts, cancellation, &request) {
-                Ok(body) => return Ok(body),
+                Ok(body) => {
+                    let attempts = attempts.number;
+                    return Ok(Answer { body, attempts });
+                }
                 Err(failure) if failure.is_transient && call.retry == Retry::Configured => failure,
                 Err(failure) => return Err(failure),
             };

@@ -15,7 +15,9 @@ use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::multipart::Form;
 use crate::policy_name::PolicyName;
+use crate::problem::Reference;
 use crate::retry::Attempts;
+use crate::signed::Returned;
 use crate::transport::Outgoing;
 use crate::unexpected::unintelligible;
 
@@ -28,7 +30,7 @@ impl Api {
         digest: &Digest,
         attempts: Attempts,
         cancellation: &Cancellation,
-    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+    ) -> std::result::Result<Returned, FailedAttempt> {
         let options = self.options();
         let metadata = self.metadata.creating_process(options, &self.masker);
         let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
@@ -53,11 +55,17 @@ impl Api {
         let (content_type, body) = form.finish();
         let body = Bytes::from(body);
         let call = Call::sign("SigningRequests", policy);
-        let body = self.call(&call, attempts, cancellation, |url| {
+        let answer = self.call(&call, attempts, cancellation, |url| {
             Outgoing::post(url, &content_type, body.clone())
         })?;
-        signature(&body)
-            .map_err(|reason| unintelligible(&self.masker, "signed payload", &body, &reason).into())
+        let signature = signature(&answer.body).map_err(|reason| {
+            unintelligible(&self.masker, "signed payload", &answer.body, &reason)
+        })?;
+        Ok(Returned {
+            signature,
+            reference: Reference::of(&answer.body),
+            attempts: answer.attempts,
+        })
     }
 }
 
@@ -76,13 +84,9 @@ struct Payload {
 
 impl Payload {
     fn new(algorithm: SignatureAlgorithm, digest: &Digest, metadata: Value) -> Self {
-        let (signature_algorithm, is_rsa) = match algorithm {
-            SignatureAlgorithm::RsaPkcs1 => ("RsaPkcs1", true),
-            SignatureAlgorithm::RsaPss => ("RsaPss", true),
-            SignatureAlgorithm::Ecdsa => ("Ecdsa", false),
-        };
+        let is_rsa = algorithm != SignatureAlgorithm::Ecdsa;
         Self {
-            signature_algorithm,
+            signature_algorithm: algorithm.name(),
             rsa_hash_algorithm: digest
                 .algorithm
                 .filter(|_| is_rsa)

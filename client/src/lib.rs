@@ -28,8 +28,8 @@
 //! let policy = policy.ok_or("no such signing policy")?;
 //!
 //! let digest = HashAlgorithm::Sha256.digest(b"what is signed");
-//! let signature = client.sign(policy, SignatureAlgorithm::Ecdsa, &digest, &cancellation)?;
-//! assert_eq!(signature.len(), 64, "r and s of P-256");
+//! let signed = client.sign(policy, SignatureAlgorithm::Ecdsa, &digest, &cancellation)?;
+//! assert_eq!(signed.signature.len(), 64, "r and s of P-256");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -61,6 +61,7 @@ mod fast_signing_request;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod health;
+mod journal;
 mod limits;
 mod listed;
 mod lookup;
@@ -78,6 +79,7 @@ mod retry;
 mod secret;
 mod service_facts;
 mod sign_hash;
+mod signed;
 mod signing_policy;
 mod signing_route;
 mod socket;
@@ -97,6 +99,7 @@ pub use client::Client;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind, Result};
 pub use health::{Health, health};
+pub use journal::{JournalEntry, Unverified};
 pub use lookup::Threads;
 pub use no_proxy::{EXPECTED as EXPECTED_NO_PROXY, NoProxy};
 pub use options::{DEFAULT_API_URL, Options, SigningApi};
@@ -107,6 +110,7 @@ pub use proxy::Proxy;
 pub use retry::Retry;
 pub use secret::{MASK, Secret, secret_digest};
 pub use service_facts::Quota;
+pub use signed::Signed;
 pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_supported_size};
 pub use transport::Transport;
 pub use tunnel::connect_request;

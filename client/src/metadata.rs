@@ -145,7 +145,7 @@ static FIRST_USER: OnceBox<User> = OnceBox::new();
 
 /// The name of this process's user, or the user ID if there is no name. It is looked up only once,
 /// since the lookup may involve a directory service.
-fn user() -> &'static str {
+pub(crate) fn user() -> &'static str {
     let (process_id, id) = (std::process::id(), UserId::current());
     let mut place = &FIRST_USER;
     loop {

@@ -109,7 +109,7 @@ impl Client {
                 Ok(Outgoing::get(url))
             });
         match answer {
-            Ok(body) => Ok(Some(body)),
+            Ok(answer) => Ok(Some(answer.body)),
             Err(failed) if has_nothing(&failed.error) => Ok(None),
             Err(failed) => Err(failed.error),
         }

@@ -15,7 +15,9 @@ use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::options::Options;
 use crate::policy_name::PolicyName;
+use crate::problem::Reference;
 use crate::retry::Attempts;
+use crate::signed::Returned;
 use crate::transport::Outgoing;
 use crate::unexpected::unintelligible;
 
@@ -28,7 +30,7 @@ impl Api {
         digest: &Digest,
         attempts: Attempts,
         cancellation: &Cancellation,
-    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+    ) -> std::result::Result<Returned, FailedAttempt> {
         if digest.algorithm == Some(HashAlgorithm::Md5) && algorithm != SignatureAlgorithm::Ecdsa {
             return Err(Error::new(ErrorKind::Refused, NO_MD5).into());
         }
@@ -38,11 +40,16 @@ impl Api {
         let request = serde_json::to_vec(&request).map_err(|error| serialization_error(&error))?;
         let call = Call::sign("SigningRequests/SignHash", policy);
         let request = Bytes::from(request);
-        let body = self.call(&call, attempts, cancellation, |url| {
+        let answer = self.call(&call, attempts, cancellation, |url| {
             Outgoing::post(url, "application/json", request.clone())
         })?;
-        signature(&body, digest).map_err(|reason| {
-            unintelligible(&self.masker, "SignHash response", &body, &reason).into()
+        let signature = signature(&answer.body, digest).map_err(|reason| {
+            unintelligible(&self.masker, "SignHash response", &answer.body, &reason)
+        })?;
+        Ok(Returned {
+            signature,
+            reference: Reference::of(&answer.body),
+            attempts: answer.attempts,
         })
     }
 }

@@ -58,6 +58,7 @@ impl Process {
         let digest = hash.digest(b"what is signed");
         self.client
             .sign(&self.policy, algorithm, &digest, &Cancellation::new())
+            .map(|signed| signed.signature)
     }
 }
 

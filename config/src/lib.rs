@@ -51,9 +51,9 @@ use settings::setting;
 pub use settings::{CONFIG_FILE, SETTINGS, Setting, SettingType};
 pub use sources::Origin;
 use sources::Sources;
-use values::{OUTPUT_STREAMS, SIGNING_APIS, named};
+use values::{LOG_FORMATS, OUTPUT_STREAMS, SIGNING_APIS, named};
 
-use signpath_logging::{self as logging, Level, OutputStream};
+use signpath_logging::{self as logging, FileLog, Level, LogFormat, OutputStream};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -82,6 +82,10 @@ pub struct Config {
     pub log_file_level: Level,
     /// The directory of the log file.
     pub log_file_directory: PathBuf,
+    /// The format of the log file.
+    pub log_file_format: LogFormat,
+    /// The file to which each signature is added.
+    pub log_journal: Option<PathBuf>,
     /// Warnings for the user, one line each.
     pub notices: Vec<String>,
 }
@@ -163,6 +167,9 @@ impl Config {
             log_file_level: level("Log.File.Level")?,
             log_file_directory: sources
                 .value_or_default("Log.File.Directory", |text| Some(logging::directory(text)))?,
+            log_file_format: sources
+                .value_or_default("Log.File.Format", |text| named(&LOG_FORMATS, text))?,
+            log_journal: path("Log.Journal")?,
             notices: [sources.notices()?, proxy_choice.notices].concat(),
         })
     }
@@ -186,21 +193,22 @@ pub fn start_logging() {
 /// Invalid settings get their defaults.
 fn configure_logging(sources: &Sources) {
     let level = |name| sources.valid_or_default(name, Level::from_name);
+    let directory =
+        sources.valid_or_default("Log.File.Directory", |text| Some(logging::directory(text)));
+    let stream = sources.valid_or_default("Log.Console.OutputStream", |text| {
+        named(&OUTPUT_STREAMS, text)
+    });
+    let format = sources.valid_or_default("Log.File.Format", |text| named(&LOG_FORMATS, text));
     logging::configure(
         (
             level("Log.Console.Level").unwrap_or(Level::Warning),
-            sources
-                .valid_or_default("Log.Console.OutputStream", |text| {
-                    named(&OUTPUT_STREAMS, text)
-                })
-                .unwrap_or(OutputStream::Stderr),
+            stream.unwrap_or(OutputStream::Stderr),
         ),
-        (
-            level("Log.File.Level").unwrap_or(Level::Info),
-            &sources
-                .valid_or_default("Log.File.Directory", |text| Some(logging::directory(text)))
-                .unwrap_or_default(),
-        ),
+        FileLog {
+            level: level("Log.File.Level").unwrap_or(Level::Info),
+            directory: &directory.unwrap_or_default(),
+            format: format.unwrap_or(LogFormat::Text),
+        },
     );
 }
 

@@ -2,7 +2,7 @@
 
 use signpath_client::DEFAULT_API_URL;
 
-use super::values::{OUTPUT_STREAMS, SIGNING_APIS};
+use super::values::{LOG_FORMATS, OUTPUT_STREAMS, SIGNING_APIS};
 use signpath_logging::{self as logging, Level};
 
 /// The variable that names the JSON file.
@@ -37,6 +37,8 @@ pub enum SettingType {
     Level,
     /// The name of a standard stream.
     OutputStream,
+    /// The name of a [`LogFormat`](signpath_logging::LogFormat).
+    LogFormat,
     /// The name of a [`SigningApi`](signpath_client::SigningApi).
     SigningApi,
     /// A JSON object.
@@ -57,7 +59,7 @@ impl SettingType {
             Self::PemFile => "file: and the path of a PEM file".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Seconds(least) => format!("a whole number of seconds, at least {least}"),
-            Self::Level | Self::OutputStream | Self::SigningApi => {
+            Self::Level | Self::OutputStream | Self::LogFormat | Self::SigningApi => {
                 format!("one of {}", self.names().join(", "))
             }
             Self::Object => "a JSON object".to_owned(),
@@ -69,6 +71,7 @@ impl SettingType {
         match self {
             Self::Level => names(&Level::NAMES),
             Self::OutputStream => names(&OUTPUT_STREAMS),
+            Self::LogFormat => names(&LOG_FORMATS),
             Self::SigningApi => names(&SIGNING_APIS),
             _ => Vec::new(),
         }
@@ -210,6 +213,13 @@ pub const SETTINGS: &[Setting] = &[
         SettingType::Path,
     )
     .or(logging::DEFAULT_DIRECTORY),
+    row(
+        "Log.File.Format",
+        "SIGNPATH_LOG_FILE_FORMAT",
+        SettingType::LogFormat,
+    )
+    .or("text"),
+    row("Log.Journal", "SIGNPATH_LOG_JOURNAL", SettingType::Path),
 ];
 
 /// A setting that only version 5.x of the official library had.

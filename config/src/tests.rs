@@ -259,6 +259,8 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
     ("Log.Console.OutputStream", "\"stdout\"", "StdOut", "stderr"),
     ("Log.File.Level", "\"Verbose\"", "verbose", "none"),
     ("Log.File.Directory", "\"/one\"", "/one", "/two"),
+    ("Log.File.Format", "\"JSON\"", "json", "text"),
+    ("Log.Journal", "\"/one\"", "/one", "/two"),
 ];
 
 /// The Debug output of a configuration, plus the token, which it hides.

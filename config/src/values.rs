@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use signpath_client::SigningApi;
-use signpath_logging::OutputStream;
+use signpath_logging::{LogFormat, OutputStream};
 
 /// The values of `SigningApi`.
 pub const SIGNING_APIS: [(&str, SigningApi); 3] = [
@@ -20,6 +20,10 @@ pub const OUTPUT_STREAMS: [(&str, OutputStream); 2] = [
     ("stderr", OutputStream::Stderr),
     ("stdout", OutputStream::Stdout),
 ];
+
+/// The values of `Log.File.Format`.
+pub const LOG_FORMATS: [(&str, LogFormat); 2] =
+    [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// The value with this name, ignoring case.
 pub(crate) fn named<T: Copy>(values: &[(&str, T)], name: &str) -> Option<T> {

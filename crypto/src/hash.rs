@@ -103,6 +103,13 @@ impl HashAlgorithm {
         Self::SIGNED.into_iter().find(|hash| hash.oid() == *oid)
     }
 
+    /// The algorithm that its standard names so, if it is one of [`Self::SIGNED`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::SIGNED
+            .into_iter()
+            .find(|hash| hash.to_string() == name)
+    }
+
     /// The digest of a message.
     pub fn digest(self, message: &[u8]) -> super::Digest {
         let mut hasher = self.hasher();

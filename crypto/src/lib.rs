@@ -68,6 +68,25 @@ pub enum Scheme {
 }
 
 impl SignatureAlgorithm {
+    /// All algorithms.
+    pub const ALL: [Self; 3] = [Self::RsaPkcs1, Self::RsaPss, Self::Ecdsa];
+
+    /// SignPath's name (REST documentation, "Signing a hash: first generation").
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RsaPkcs1 => "RsaPkcs1",
+            Self::RsaPss => "RsaPss",
+            Self::Ecdsa => "Ecdsa",
+        }
+    }
+
+    /// The algorithm with SignPath's name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+    }
+
     /// The scheme with which to verify the service's signature of `digest`. [`None`] if that
     /// depends on the digest's algorithm and it is unknown.
     pub fn scheme(self, digest: &Digest) -> Option<Scheme> {

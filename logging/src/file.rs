@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
-use signpath_platform::date::rfc3339_millis;
+use serde::Serialize;
+use serde_json::json;
+use signpath_platform::date::rfc3339_now;
+use signpath_platform::escape::escaped_json;
 use signpath_platform::log_folder::{LogFile, LogFolder, Unusable};
 use signpath_platform::{folders, os_error};
-use time::OffsetDateTime;
 
-use super::{Level, RequestId, console, one_line};
+use super::{FileLog, Level, LogFormat, RequestId, console, one_line};
 
 /// The name of the official library's log file.
 const NAME: &str = "SignPath.CryptoProviders.Cryptoki.txt";
@@ -28,6 +30,7 @@ const MAX_SIZE: u64 = 10 << 20;
 const COPIES: usize = 5;
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::None as u8);
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 /// The index of the configured directory in [`FOLDERS`].
 static CURRENT: AtomicUsize = AtomicUsize::new(0);
 static FOLDERS: OnceBox<Folder> = OnceBox::new();
@@ -46,11 +49,11 @@ struct Folder {
     next: OnceBox<Folder>,
 }
 
-/// Sets the level and the directory of the log file for the whole process. Opens nothing.
-pub(crate) fn configure(level: Level, directory: &Path) {
+/// Sets up the log file for the whole process. Opens nothing.
+pub(crate) fn configure(file: FileLog<'_>) {
     // Removes a trailing slash, with which a symbolic link would be followed.
-    let directory = std::path::absolute(directory)
-        .unwrap_or_else(|_| directory.to_owned())
+    let directory = std::path::absolute(file.directory)
+        .unwrap_or_else(|_| file.directory.to_owned())
         .components()
         .collect::<PathBuf>();
     let (mut place, mut index) = (&FOLDERS, 0);
@@ -70,7 +73,8 @@ pub(crate) fn configure(level: Level, directory: &Path) {
         FALLBACK_LOGGED.store(false, Ordering::Relaxed);
         FAILURE_LOGGED.store(false, Ordering::Relaxed);
     }
-    LEVEL.store(level as u8, Ordering::Relaxed);
+    LEVEL.store(file.level as u8, Ordering::Relaxed);
+    IS_JSON.store(file.format == LogFormat::Json, Ordering::Relaxed);
 }
 
 /// Whether lines of `level` are written to the file.
@@ -103,20 +107,38 @@ pub(crate) fn write(level: Level, message: &str) {
 /// introduces the process.
 fn lines(level: Level, message: &str) -> String {
     let process_id = std::process::id();
-    let time = rfc3339_millis(OffsetDateTime::now_utc());
-    let start = format!("{time} {} ", RequestId::current());
     let mut lines = String::new();
     if shows(Level::Info) && INTRODUCED.swap(process_id, Ordering::Relaxed) != process_id {
         let program = std::env::current_exe().unwrap_or_default();
         let introduction = format!(
-            "{start}{}: signpath-pkcs11 {} in {}",
-            Level::Info.name(),
+            "signpath-pkcs11 {} in {}",
             env!("CARGO_PKG_VERSION"),
             program.display()
         );
-        lines = one_line(&introduction) + "\n";
+        lines = line(Level::Info, &one_line(&introduction));
     }
-    lines + &start + level.name() + ": " + message + "\n"
+    lines + &line(level, message)
+}
+
+/// A line in the configured format.
+fn line(level: Level, message: &str) -> String {
+    let (time, request, level) = (rfc3339_now(), RequestId::current(), level.name());
+    match IS_JSON.load(Ordering::Relaxed) {
+        false => format!("{time} {request} {level}: {message}\n"),
+        true => json_line(&json!({
+            "time": time,
+            "processId": request.process_id,
+            "call": request.call,
+            "level": level,
+            "message": message,
+        })),
+    }
+}
+
+/// A value on one line, in which every character is harmless to a terminal.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    escaped_json(&text) + "\n"
 }
 
 /// Appends to the file in the configured directory, or in a private one if that cannot be used.
@@ -222,7 +244,7 @@ fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
 }
 
 /// A truncated line is reported as [`io::ErrorKind::FileTooLarge`], even if the disk is full.
-fn write_whole(file: &LogFile, lines: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(file: &LogFile, lines: &[u8]) -> io::Result<()> {
     match file.append(lines)? {
         length if length == lines.len() => Ok(()),
         _ => Err(io::ErrorKind::FileTooLarge.into()),

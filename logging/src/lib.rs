@@ -8,10 +8,11 @@
 //! full. Nothing that goes wrong with a log reaches the caller.
 //!
 //! ```
-//! use signpath_logging::{Level, OutputStream, configure};
+//! use signpath_logging::{Level, FileLog, LogFormat, OutputStream, configure};
 //!
 //! # let directory = tempfile::tempdir()?;
-//! configure((Level::Error, OutputStream::Stderr), (Level::Info, directory.path()));
+//! let log_file = FileLog { level: Level::Info, directory: directory.path(), format: LogFormat::Text };
+//! configure((Level::Error, OutputStream::Stderr), log_file);
 //! log::info!(target: "signpath", "the list of signing policies is up to date");
 //! log::debug!(target: "signpath", "not logged at this level");
 //!
@@ -25,6 +26,7 @@
 
 mod console;
 mod file;
+pub mod journal;
 mod panics;
 
 use std::cell::Cell;
@@ -106,6 +108,26 @@ pub enum OutputStream {
     Stderr,
 }
 
+/// The format of the log file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Time, process and call, level, and message, separated by blanks.
+    Text,
+    /// A JSON object with the same properties.
+    Json,
+}
+
+/// What goes to the log file, and where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct FileLog<'a> {
+    /// The level.
+    pub level: Level,
+    /// Its directory.
+    pub directory: &'a Path,
+    /// The format of its lines.
+    pub format: LogFormat,
+}
+
 /// The default directory of the log file, as a setting.
 pub const DEFAULT_DIRECTORY: &str = folders::DEFAULT_LOGS;
 
@@ -117,15 +139,14 @@ pub fn directory(text: &str) -> PathBuf {
     }
 }
 
-/// Sets the level and the stream of the console, and the level and the directory of the log file,
-/// for the whole process. Until then the macros of [`log`] have no effect, and only panics are
+/// Sets the level and the stream of the console, and what goes to the log file, for the whole process. Until then the macros of [`log`] have no effect, and only panics are
 /// shown, on stderr.
-pub fn configure(console: (Level, OutputStream), file: (Level, &Path)) {
+pub fn configure(console: (Level, OutputStream), file: FileLog<'_>) {
     console::configure(console.0, console.1);
-    file::configure(file.0, file.1);
+    file::configure(file);
     // Fails if it has already been set.
     let _ = log::set_logger(&LOGGER);
-    log::set_max_level(console.0.max(file.0).filter());
+    log::set_max_level(console.0.max(file.level).filter());
 }
 
 /// The [`log`] implementation. [`log`] has no counterpart to [`Level::Fatal`].

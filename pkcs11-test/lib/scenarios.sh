@@ -123,6 +123,7 @@ TOOL_ROWS=(
     "page-readme          | openssl         | app/release   | RSA_PKCS, SHA-256            | page_readme"
     "page-command-line    | signpath-pkcs11 | app/release   | RSA_PKCS, SHA-256            | page_command_line"
     "page-logging         | pkcs11-tool     | app/release   | none                         | page_logging"
+    "page-journal         | signpath-pkcs11 | app/release   | RSA_PKCS, SHA-256            | page_journal"
     "page-openssl         | openssl         | app/release   | RSA_PKCS, SHA-256            | page_openssl"
     "page-osslsigncode    | osslsigncode    | app/release   | RSA_PKCS, SHA-256            | page_osslsigncode"
     "page-sbsign          | sbsign          | app/release   | RSA_PKCS, SHA-256            | page_sbsign"

@@ -33,6 +33,11 @@ pub fn rfc3339_millis(time: OffsetDateTime) -> String {
     )
 }
 
+/// The current time: RFC 3339, with a resolution of one millisecond.
+pub fn rfc3339_now() -> String {
+    rfc3339_millis(OffsetDateTime::now_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

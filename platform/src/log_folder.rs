@@ -3,7 +3,8 @@
 //! Any user of the machine can create `/tmp/SignPathLogs` first. Directories and files are therefore
 //! checked after they have been opened, and nobody can swap them between the check and the use.
 
-use std::{fmt, io};
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::os_error;
 pub use crate::system::log_folder::{LogFile, LogFolder};
@@ -40,6 +41,15 @@ impl fmt::Display for Unusable {
 impl From<io::Error> for Unusable {
     fn from(error: io::Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl LogFile {
+    /// Whether it is empty or ends with a line break.
+    pub fn ends_with_newline(&self) -> bool {
+        let mut last = [b'\n'];
+        let mut file = &self.file;
+        file.seek(SeekFrom::End(-1)).is_err() || file.read(&mut last).is_err() || last == *b"\n"
     }
 }
 

@@ -1,9 +1,10 @@
 //! A user known to SignPath.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Known};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::object::Options;
 use crate::operation::SigningService;
 use signpath_client::{
@@ -20,6 +21,8 @@ pub struct Identity {
     pub catalog: Catalog,
     organization_id: Arc<str>,
     client: Arc<Client>,
+    /// The file to which each signature is added.
+    journal: Option<PathBuf>,
 }
 
 impl Identity {
@@ -44,6 +47,7 @@ impl Identity {
             organization_id: credentials.organization_id.as_str().into(),
             credentials,
             client,
+            journal: config.log_journal.clone(),
         })
     }
 
@@ -106,12 +110,19 @@ impl SigningService for Identity {
         cancellation: &Cancellation,
     ) -> Result<Vec<u8>> {
         self.catalog.renew(&policy.name, cancellation)?;
-        let signature = self.client.sign(policy, algorithm, digest, cancellation);
-        signature.map_err(|error| {
+        let signed = self.client.sign(policy, algorithm, digest, cancellation);
+        let signed = signed.map_err(|error| {
             if error.contradicts_policies() {
                 self.catalog.mark_contradicted();
             }
-            error.into()
-        })
+            Error::from(error)
+        })?;
+        if let Some(journal) = &self.journal {
+            let entry = self
+                .client
+                .journal_entry(policy, algorithm, digest, &signed);
+            signpath_logging::journal::append(journal, &entry);
+        }
+        Ok(signed.signature)
     }
 }

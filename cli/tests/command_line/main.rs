@@ -4,6 +4,7 @@
 mod common;
 mod doctor;
 mod documentation;
+mod journal;
 mod names;
 mod policies;
 mod program;

@@ -87,6 +87,15 @@ page_logging() {
     grep -q ' debug: C_GetSlotList(.*): CKR_OK in ' output || fail "the log has no calls"
 }
 
+page_journal() {
+    expect processes 2
+    prepare_page
+    cp file app.bin
+    page_commands 1 docs/journal.md journal >shown
+    grep -q ' app/release .* yes$' shown || fail "the journal has no verified signature"
+    run openssl dgst -sha256 -verify public-key -signature app.sig app.bin
+}
+
 page_openssl() {
     local page=docs/tools/openssl.md
     expect processes 5

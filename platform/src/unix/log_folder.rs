@@ -25,7 +25,7 @@ pub struct LogFolder(File);
 /// An open log file, and its state when it was opened.
 #[derive(Debug)]
 pub struct LogFile {
-    file: File,
+    pub(crate) file: File,
     /// Device and inode.
     identity: (u64, u64),
     /// In bytes.

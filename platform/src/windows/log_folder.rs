@@ -33,7 +33,7 @@ pub struct LogFolder {
 /// An open log file, and its state when it was opened.
 #[derive(Debug)]
 pub struct LogFile {
-    file: File,
+    pub(crate) file: File,
     identity: Identity,
     /// In bytes.
     pub size: u64,

@@ -1,0 +1,53 @@
+//! The journal: a file with one JSON line for each signature.
+//!
+//! Unlike the log file, it has the name that the user chose, is not rotated, and is never replaced by
+//! another one: it is a record. For the rest the rules of the log file apply. It is opened for each
+//! line, is readable by its user alone, and each line is a single appending `write`.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::Path;
+
+use log::warn;
+use serde::Serialize;
+use signpath_platform::log_folder::{LogFolder, Unusable};
+use signpath_platform::os_error;
+
+use super::file::{json_line, write_whole};
+
+/// Appends an entry. If that fails, a warning says so, since the signature has been made.
+pub fn append(path: &Path, entry: &impl Serialize) {
+    if let Err(reason) = write(path, &json_line(entry)) {
+        warn!(
+            "cannot write the journal {}: {reason}; the signature is not recorded; fix that, or change Log.Journal \
+             (SIGNPATH_LOG_JOURNAL)",
+            path.display()
+        );
+    }
+}
+
+/// # Errors
+/// The reason, as the end of a sentence.
+fn write(path: &Path, line: &str) -> Result<(), String> {
+    let path = std::path::absolute(path).map_err(|error| os_error::describe(&error))?;
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err("it is a directory".to_owned());
+    };
+    let opened = LogFolder::open_or_create(directory)
+        .and_then(|directory| directory.open_file(&name.to_string_lossy()));
+    let file = opened.map_err(|refusal| match refusal {
+        Unusable::NotAFile => "it is not a regular file".to_owned(),
+        other => other.to_string(),
+    })?;
+    let whole = match file.ends_with_newline() {
+        true => Cow::from(line),
+        // A full disk has truncated the line before.
+        false => Cow::from(format!("\n{line}")),
+    };
+    write_whole(&file, whole.as_bytes()).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            "the disk is full, or the file has reached a size limit".to_owned()
+        }
+        _ => os_error::describe(&error),
+    })
+}
