@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use common::{SIGN, in_child, module_path, options};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Mechanism, Module, Stage};
-use pkcs11_test::{Effect, Fault, Options, REPOSITORY};
-use serde_json::Value;
+use pkcs11_test::{Effect, Fault, Options};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const JOURNAL: &str = "SIGNPATH_LOG_JOURNAL";
@@ -149,9 +149,13 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
         let folder = tempfile::tempdir().unwrap();
         // Both the directory and the file are created.
         let journal = folder.path().join("records/signatures.jsonl");
-        let policies =
-            fs::read_to_string(Path::new(REPOSITORY).join("pkcs11-test/lib/policies.json"));
-        let policies = serde_json::from_str(&policies.unwrap()).unwrap();
+        let policies = serde_json::from_value(json!({"policies": [
+            {"project": "demo", "policy": "rsa-2048", "key": "rsa-2048"},
+            {"project": "demo", "policy": "rsa-3072", "key": "rsa-3072"},
+            {"project": "demo", "policy": "p-256", "key": "p-256"},
+            {"project": "demo", "policy": "gpg", "key": "rsa-2048", "keyName": "openpgp", "certificate": "None"},
+        ]}))
+        .unwrap();
         let service = Options {
             policies,
             ..options()

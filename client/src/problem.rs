@@ -12,17 +12,19 @@ use crate::any_case;
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reference {
+    #[serde(alias = "TraceId")]
     trace_id: Option<String>,
+    // The table of the documentation has another spelling than its sample.
+    #[serde(alias = "signingRequestid", alias = "SigningRequestId")]
     pub(crate) signing_request_id: Option<String>,
+    #[serde(alias = "WebLink")]
     pub(crate) web_link: Option<String>,
 }
 
 impl Reference {
-    /// Reads them from `body`, in any case: the table of the documentation spells them otherwise than
-    /// its sample. Empty if it has none.
+    /// Reads them from `body`. Empty if it has none.
     pub(crate) fn of(body: &[u8]) -> Self {
-        const NAMES: [&str; 3] = ["traceId", "signingRequestId", "webLink"];
-        any_case::from_slice(body, &NAMES).unwrap_or_default()
+        serde_json::from_slice(body).unwrap_or_default()
     }
 }
 

@@ -5,12 +5,13 @@ use std::process::Command;
 use crate::program::{Run, program, text};
 
 /// All commands.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "list",
     "certificate",
     "sign",
     "setup",
     "doctor",
+    "journal",
     "completions",
     "man",
 ];

@@ -187,7 +187,7 @@ fn what_cannot_be_started_is_told_in_one_line() {
         "/nowhere/policies.json",
     ]);
     assert!(
-        missing.contains("/nowhere/policies.json") && missing.contains("No such file"),
+        missing.contains("/nowhere/policies.json") && missing.contains("no such file"),
         "{missing}"
     );
 
