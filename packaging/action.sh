@@ -9,7 +9,7 @@ die() {
     exit 1
 }
 
-# A value with a line end would set further variables.
+# A value with a line break would set more variables.
 export_variable() {
     [[ $2 != *[$'\r\n']* ]] || die "The value of $1 has a line end in it."
     printf '%s=%s\n' "$1" "$2" >>"$GITHUB_ENV"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the library and the command for other machines than this one. See --help.
+# Builds the library and the command for all targets. See --help.
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -40,7 +40,7 @@ build_package() {
     artifact=$(jq --raw-output --arg name "$name" \
         'select(.reason == "compiler-artifact" and .target.name == $name and (.target.kind[0] | . == "cdylib" or . == "bin")).filenames[0]' \
         "$messages")
-    # The call that made what is there now; a build that found nothing to do shows none.
+    # The linker call of the existing file: a build with nothing to do does not show it.
     sed -n "s/^ *Running \`\(.* --crate-name ${name//-/_} .* --crate-type \(cdylib\|bin\) .*\)\`\$/\1/p" "$log" >"$log.call"
     [[ -s $log.call ]] && cp "$log.call" "$artifact.rustc"
     rm "$log.call"
@@ -48,12 +48,12 @@ build_package() {
 }
 
 # Splits a file into what is shipped, which lists the crates in it as cargo-auditable would, and its debug symbols, which a
-# debugger finds by their build ID. Arguments: the target, the file, the folder, the list of crates.
+# debugger finds by their build ID. Arguments: the target, the file, the directory, the list of crates.
 split_symbols() {
     local target=$1 file=$2 folder=$3 name=${2##*/} crates=$4
     local debug=$folder/debug/$name.debug
     cp "$file" "$folder/debug/whole"
-    # What zig makes itself when it links comes from its cache.
+    # zig links objects from its own cache.
     python3 packaging/lib/symbols.py remap "$folder/debug/whole" "${maps[@]}" \
         "${ZIG_GLOBAL_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/zig}=/zig-cache"
     objcopy_for "$target" --only-keep-debug "$folder/debug/whole" "$debug"
@@ -67,7 +67,7 @@ split_symbols() {
 
 components() { PATH="$RUST_BIN:$PATH" python3 packaging/lib/components.py "$@"; }
 
-# Manual pages and completions, by a command that this machine can run. They are the same for all targets.
+# Manual pages and completions, made by a command that runs on this machine. They are the same for all targets.
 write_pages() {
     local command=$1 folder=$OUTPUT/share
     "$command" --version &>/dev/null || return 0
@@ -105,7 +105,7 @@ build_target() {
     say "Built for $target in $((SECONDS - started)) s."
 }
 
-# Builds the same sources in another folder, with another home of Cargo, and compares. Argument: the target.
+# Builds the same sources in another directory, with another home of Cargo, and compares. Argument: the target.
 build_again() {
     local target=$1 copy=$TARGET_FOLDER/again-$1 file
     rm -rf "$copy"

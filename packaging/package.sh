@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes packages of what build.sh built. See --help.
+# Makes packages from the output of build.sh. See --help.
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -40,7 +40,7 @@ libSignPath.Cryptoki.so, beside the module. Configurations that name that file
 work unchanged. The link is a package of its own since it conflicts with an
 installed copy of that library.'
 
-# The formats that are made of a target.
+# The package formats of a target.
 formats_of() {
     case $1 in
         *-gnu) echo deb rpm tar debug ;;
@@ -82,7 +82,7 @@ TEXT
     fi
     if [[ $name == *-compat ]]; then
         printf 'depends:\n  - %s\n' "$(exact_dependency "$format")"
-        # One package at a time has a file of that name; a file that belongs to none is looked for before the installation.
+        # Only one package can own a file of that name. A file that no package owns is looked for before the installation.
         printf 'provides:\n  - libsignpath-cryptoki\nconflicts:\n  - libsignpath-cryptoki\n'
         printf 'scripts:\n  preinstall: %s\n' "$tree.preinstall"
     elif [[ $format == deb ]]; then
@@ -98,7 +98,7 @@ TEXT
             printf '  - {src: "%s", dst: "%s", type: symlink}\n' "$(readlink "$path")" "${path#"$tree"}"
             continue
         elif [[ -d $path ]]; then
-            # Folders of the system belong to others.
+            # Directories of the system belong to others.
             [[ $path == */signpath-pkcs11 || $path == */signpath-pkcs11-compat || $path == */doc/signpath-pkcs11/* ]] || continue
             printf '  - {dst: "%s", type: dir, file_info: {mode: 0755, owner: root, group: root}}\n' "${path#"$tree"}"
             continue
@@ -111,7 +111,7 @@ TEXT
     done < <(find "$tree" -mindepth 1 -print0 | sort --zero-terminated)
 }
 
-# That the link and the library are of one version.
+# Link and library must have the same version.
 exact_dependency() {
     case $1 in
         deb) echo "\"signpath-pkcs11 (= $VERSION-$RELEASE)\"" ;;
@@ -131,7 +131,7 @@ system_package() {
     quietly nfpm package --config "$tree-compat.yaml" --packager "$format" --target "$PACKAGES/"
 }
 
-# Arguments: the folder, the name of the file without what it ends with.
+# Arguments: the directory, the file name without its extension.
 write_tarball() {
     tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime "@$SOURCE_DATE_EPOCH" \
         --directory "${1%/*}" "${1##*/}" | gzip --no-name --best >"$PACKAGES/$2.tar.gz"
@@ -156,7 +156,7 @@ debug_tarball() {
     write_tarball "$WORK/$name" "$name"
 }
 
-# An OCI image that has the library alone, to copy it from: COPY --from=... /libsignpath_pkcs11.so.
+# An OCI image with only the library, to copy it from: COPY --from=... /libsignpath_pkcs11.so.
 image() {
     local target=$1 container machine=amd64 archive
     archive=$PACKAGES/signpath-pkcs11-$VERSION-${target/-unknown/}.oci.tar

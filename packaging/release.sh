@@ -79,7 +79,7 @@ step_sign() {
         sha256sum * >../SHA256SUMS
         mv ../SHA256SUMS .
     )
-    # The command asks SignPath itself; here it is the library that is to sign.
+    # Only the library must sign here, and the command asks SignPath itself.
     install_requirements_of_signing
     "$build/signpath-pkcs11" certificate "$SIGNPATH_RELEASE_KEY" --output dist/packages/SHA256SUMS.pem
     make_work_folder signpath-pkcs11-sign

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds, packages, installs and signs, and prints a table of what was shown. See --help.
+# Builds, packages, installs and signs, and prints a table of the results. See --help.
 
 # shellcheck source-path=SCRIPTDIR/..
 # shellcheck disable=SC2317 # prove runs functions by their names
@@ -35,7 +35,7 @@ prove() {
     local target=$1 fact=$2 started=$EPOCHREALTIME result=ok seconds status
     shift 2
     : >"$WORK/output"
-    # A function is to stop at its first failure, which it does not in a condition.
+    # In a condition, a function would not stop at its first failure.
     set +e
     (set -e && "$@") >"$WORK/said" 2>&1
     status=$?
@@ -61,7 +61,7 @@ prove_signing() {
     ((FAILED > failed)) || SIGNED_ON+=("$1|$system")
 }
 
-# The list of crates in a file is the one in its SBOM. Arguments: the target, the folder of the target.
+# The list of crates in a file equals the one in its SBOM. Arguments: the target, the directory of the target.
 lists_its_crates() {
     local package file
     for package in signpath-pkcs11 signpath-pkcs11-cli; do
@@ -80,7 +80,7 @@ lintian_finds_nothing() { lintian --allow-root --fail-on error,warning --tag-dis
 
 rpmlint_finds_no_error() { timeout 120 rpmlint --config packaging/rpmlint.toml "$@"; }
 
-# The files of a package, without folders: what `tar --list` prints, without what it starts with.
+# The files of a package, without directories: the output of `tar --list` without its prefix.
 has_files() {
     local list=$1 file
     shift
@@ -113,7 +113,7 @@ apk_is_complete() {
         usr/share/doc/signpath-pkcs11/THIRD-PARTY
 }
 
-# Arguments: the tarball, the target. Unpacks it and lets the library in it sign.
+# Unpacks a tarball and signs with its library. Arguments: the tarball, the target.
 tarball_is_complete() {
     local root=$WORK/tarball
     rm -rf "$root"
@@ -123,19 +123,19 @@ tarball_is_complete() {
     cmp "$root/lib/signpath-pkcs11/libSignPath.Cryptoki.so" "dist/$2/libsignpath_pkcs11.so"
     cmp "$root/bin/signpath-pkcs11" "dist/$2/signpath-pkcs11"
     [[ -s $root/share/doc/signpath-pkcs11/THIRD-PARTY ]]
-    # A program that is started by a loader takes that for itself, and finds nothing beside it.
+    # A program that a loader starts takes the loader for itself, and looks for its files there.
     [[ $2 != "$(uname -m)"-*-musl ]] || return 0
     run_for "$2" "$root/bin/signpath-pkcs11" setup p11-kit --offline | grep --line-regexp "module: $root/lib/pkcs11/libsignpath_pkcs11.so"
 }
 
-# Making the packages anew gives the same bytes.
+# A second build of the packages gives the same bytes.
 packages_are_repeatable() {
     find dist/packages -type f ! -name '*.oci.tar' -exec sha256sum {} + >"$WORK/sums"
     packaging/package.sh "$@"
     sha256sum --quiet --check "$WORK/sums"
 }
 
-# Installs, replaces and removes the rpm with rpm itself, in a folder of its own. Argument: the rpm.
+# Installs, replaces and removes the rpm with rpm itself, in a directory of its own. Argument: the rpm.
 rpm_is_installed_and_removed() {
     local root=$WORK/rpm
     local -a rpm=(rpm --root "$root" --nodeps)
@@ -200,12 +200,12 @@ action_sets_up_a_job() {
     grep --quiet --line-regexp "module=$module" "$folder/output"
     "$(cat "$folder/path")/signpath-pkcs11" --version
     pkcs11_tool_signs "$module" pkcs11-tool
-    # Another file than the one that was meant.
+    # A file with another checksum.
     ! env "GITHUB_ENV=$folder/env" "GITHUB_PATH=$folder/path" "GITHUB_OUTPUT=$folder/output" "INPUT_PACKAGE=$1" "INPUT_SHA256=${SIGNPATH_ORGANIZATION_ID//-/}" \
         "INPUT_ORGANIZATION_ID=$SIGNPATH_ORGANIZATION_ID" "INPUT_API_TOKEN=$SIGNPATH_API_TOKEN" packaging/action.sh >/dev/null
 }
 
-# A deb with another version of the same files. Arguments: the version, the folder.
+# A deb with another version of the same files. Arguments: the version, the directory.
 other_version() {
     mkdir -p "$2"
     PACKAGE_VERSION=$1 packaging/package.sh --format deb --format rpm --output dist --packages "$2" x86_64-unknown-linux-gnu >/dev/null
@@ -229,7 +229,7 @@ prove_gnu_x86_64() {
     prove $target "rpm: install, sign, upgrade, downgrade, erase" rpm_is_installed_and_removed dist/packages/signpath-pkcs11-[0-9]*.x86_64.rpm
 }
 
-# What a program of a target runs on here. Argument: the target.
+# Prints how a program of a target runs on this machine. Argument: the target.
 emulation() {
     case $1 in
         aarch64-*-gnu) echo "qemu-user, glibc of Debian bookworm" ;;

@@ -28,7 +28,7 @@ form.
 TEXT
 }
 
-# Says what came of something. Arguments: the description, and what is wrong with it, if anything.
+# Prints a result. Arguments: the description, and what is wrong, if anything.
 result() {
     if [[ -z ${2:-} ]]; then
         say "ok      $1"
@@ -85,7 +85,7 @@ sign() {
     result "$what" "$output"
 }
 
-# Compares the form of each kept answer with the contract. Properties that the contract does not know are no failure.
+# Compares the form of each kept answer with the contract. Unknown properties are not a failure.
 compare() {
     local answer name difference
     local -A seen=()
@@ -93,7 +93,7 @@ compare() {
         name=$(sed -E 's/^[0-9]+ (.*) 200$/\1/' <<<"${answer##*/}")
         jq --exit-status --arg name "$name" 'has($name)' pkcs11-test/lib/contract.json >/dev/null || continue
         difference=$(jq --raw-output --arg name "$name" --slurpfile contract pkcs11-test/lib/contract.json '
-            # What was sent as metadata comes back.
+            # The answer repeats the metadata of the request.
             del(.Metadata) | [paths(scalars) as $path | getpath($path) as $value | select($value != null) |
                 "\($path | map(if type == "number" then "[]" else . end) | join(".")): \($value | type)"] | unique as $is |
             $contract[0][$name] as $form |

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Shows what the tests would notice: changes the code in one place at a time, as cargo-mutants proposes, builds the module with the
-# change, and runs the unit tests of the changed crate and then the black-box tests until one fails. Works in a copy of the
+# Shows which bugs the tests catch: makes one change to the code at a time, as cargo-mutants proposes, builds the module with it,
+# and runs the unit tests of the changed crate and then the black-box tests until one fails. Works in a copy of the
 # last commit, so that nothing else changes meanwhile.
 #
 # Usage: mutants.sh [EVERY]
-# First tries the breakages that pkcs11-test/breakages lists, then each EVERYth mutant, all of them by default; 0 is none. All of
+# First tries the breakages that pkcs11-test/breakages lists, then each EVERYth mutant, all of them by default, and none for 0. All of
 # them take hours; the same number picks the same mutants as long as the code is the same. The result is a line for each in
 # target/mutants/results; those that no test noticed are compared with pkcs11-test/mutants.missed, and one that is not in it
 # makes the exit status 1.
@@ -21,7 +21,7 @@ FILES=('src/operation/**' 'src/object/**' 'src/catalog/**' src/mechanism.rs 'cry
 # Tests that look at the process, the build or the command rather than at what the module does.
 OTHER_TESTS='^(abi|command_line|guest|header|lookups|long_answers|many_policies|privileges|robustness|service|service_softhsm|shipped)$'
 
-# A mutant may wait for ever.
+# A mutant may wait forever.
 LIMIT=120
 
 root=$PWD
@@ -48,7 +48,7 @@ mapfile -t tests < <(cargo test --locked --quiet --package signpath-pkcs11 --no-
         'select(.executable and .target.kind == ["test"]) | select(.target.name | test($others) | not) | .executable')
 export SIGNPATH_TEST_MODULE=$library
 
-# Says how a mutant fared. Arguments: its crate.
+# Prints the result of a mutant. Argument: its crate.
 try() {
     cargo build --locked --quiet --package signpath-pkcs11 --lib 2>/dev/null || { echo unviable; return; }
     timeout "$LIMIT" cargo test --locked --quiet --package "$1" --lib >/dev/null 2>&1 || { echo caught; return; }
@@ -73,7 +73,7 @@ while IFS='|' read -r name package file expression; do
 done <"$root/pkcs11-test/breakages"
 while IFS= read -r mutant; do
     jq --raw-output .diff <<<"$mutant" >"$folder/diff"
-    # The lines of a mutant move; its function and what became of it stay.
+    # The line of a mutant may move; its function and its result stay.
     name=$(jq --raw-output '"\(.file): \(.function.function_name // "-"): \(.name | sub("^[^ ]+ "; ""))"' <<<"$mutant")
     patch --quiet "$(jq --raw-output .file <<<"$mutant")" "$folder/diff"
     printf '%s %s\n' "$(try "$(jq --raw-output .package <<<"$mutant")")" "$name" | tee --append "$results"

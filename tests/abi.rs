@@ -47,7 +47,7 @@ fn the_function_lists_are_bound_to_this_library() {
 }
 
 #[test]
-fn it_needs_no_library_but_those_of_the_system_and_an_old_glibc() {
+fn it_needs_only_system_libraries_and_an_old_glibc() {
     let dynamic = tool("readelf", &["--dynamic", "--wide"]);
     for line in dynamic.lines().filter(|line| line.contains("(NEEDED)")) {
         let known = [
@@ -135,7 +135,7 @@ fn interfaces_are_found_by_name_version_and_flags() {
 }
 
 #[test]
-fn a_wrapper_can_write_to_the_interface_that_it_was_given() {
+fn a_wrapper_can_write_to_its_interface() {
     let raw = Raw::load();
     let mut interface: *mut CK_INTERFACE = null_mut();
     let found = ck!(
@@ -200,7 +200,7 @@ fn the_list_of_2_40_shows_no_mechanism_flags_of_later_versions() {
 }
 
 #[test]
-fn the_token_describes_itself_padded_with_blanks_and_always_alike() {
+fn token_information_is_padded_with_blanks_and_always_the_same() {
     in_child(
         test_name!(),
         || ((), Vec::new()),
@@ -227,7 +227,7 @@ fn the_token_describes_itself_padded_with_blanks_and_always_alike() {
 }
 
 #[test]
-fn the_module_and_its_slot_describe_themselves_with_the_version_of_the_crate() {
+fn library_and_slot_information_have_the_version_of_the_crate() {
     in_child(
         test_name!(),
         || ((), Vec::new()),

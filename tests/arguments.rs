@@ -1,5 +1,5 @@
-//! NULL in each pointer argument of each function, and other arguments that cannot be: the return value, and the argument
-//! that the line on stderr names.
+//! NULL in each pointer argument of each function, and other invalid arguments: the return value, and the argument that
+//! the line on stderr names.
 
 mod common;
 
@@ -38,7 +38,7 @@ fn check(function: &str, seen: Seen<Rv>, rv: CK_RV, named: &[&str]) {
     }
 }
 
-/// Runs a test in a process of its own, with a service that is asked for no signature.
+/// Runs a test in a process of its own, and checks that the service got no signing request.
 fn on_stage(test: &str, act: impl FnOnce(&Stage, &Module)) {
     let child = || {
         let stage = Stage::new(options(), &[]).unwrap();
@@ -49,7 +49,7 @@ fn on_stage(test: &str, act: impl FnOnce(&Stage, &Module)) {
 }
 
 #[test]
-fn null_is_refused_where_the_standard_wants_a_pointer_and_the_line_names_the_argument() {
+fn null_is_refused_where_the_standard_requires_a_pointer() {
     on_stage(test_name!(), |stage, t| {
         let (mut count, mut reserved, mut byte, mut length) = (0, 0, 0_u8, 64);
         let (c, reserved, b, l) = (
@@ -108,7 +108,7 @@ fn null_is_refused_where_the_standard_wants_a_pointer_and_the_line_names_the_arg
             C_SignFinal(s, b, l) => CKR_OPERATION_NOT_INITIALIZED: "C_SignInit";
             @ begin(); C_SignFinal(s, b, null()) => CKR_ARGUMENTS_BAD: "pulSignatureLen";
             C_SignFinal(s, b, l) => CKR_OPERATION_NOT_INITIALIZED: "C_SignInit";
-            // NULL ends an active signature (section 5.13.1), and is no data where there is none.
+            // NULL ends an active signature (section 5.13.1). Without one, it is an invalid argument.
             @ begin(); C_SignInit(s, null(), key) => CKR_OK;
             C_SignInit(s, null(), key) => CKR_ARGUMENTS_BAD: "pMechanism";
         }
@@ -116,7 +116,7 @@ fn null_is_refused_where_the_standard_wants_a_pointer_and_the_line_names_the_arg
 }
 
 #[test]
-fn null_and_huge_lengths_are_refused_where_the_module_works_alone() {
+fn local_operations_refuse_null_and_huge_lengths() {
     on_stage(test_name!(), |stage, t| {
         let session = t.logged_in().unwrap();
         let (s, key, public) = (
@@ -207,7 +207,7 @@ fn null_and_huge_lengths_are_refused_where_the_module_works_alone() {
 }
 
 #[test]
-fn impossible_lengths_and_handles_have_their_codes() {
+fn invalid_lengths_and_handles_are_refused() {
     on_stage(test_name!(), |stage, t| {
         let session = t.logged_in().unwrap();
         let (s, key, rsa) = (
@@ -243,7 +243,7 @@ fn impossible_lengths_and_handles_have_their_codes() {
             C_CloseSession(0) => CKR_SESSION_HANDLE_INVALID: "";
             C_CloseSession(s + 1) => CKR_SESSION_HANDLE_INVALID: "";
             C_GetAttributeValue(s, HUGE, a, 1) => CKR_OBJECT_HANDLE_INVALID: "";
-            // A value that nothing can have is found nowhere.
+            // No object can have such a value.
             C_FindObjectsInit(s, a, 1) => CKR_OK;
             C_FindObjectsFinal(s) => CKR_OK;
             C_FindObjectsInit(s, a, HUGE) => CKR_ARGUMENTS_BAD: "";
@@ -262,7 +262,7 @@ fn impossible_lengths_and_handles_have_their_codes() {
 }
 
 #[test]
-fn functions_that_the_token_does_not_have_say_so_only_after_c_initialize_and_nothing_on_stderr() {
+fn unsupported_functions_say_nothing_on_stderr_and_require_c_initialize() {
     on_stage(test_name!(), |stage, t| {
         let (mut text, mut length) = ([0xEE_u8; 4], 4);
         let (b, l) = (text.as_mut_ptr(), &raw mut length);
@@ -279,7 +279,7 @@ fn functions_that_the_token_does_not_have_say_so_only_after_c_initialize_and_not
 }
 
 #[test]
-fn attributes_are_written_within_their_buffers_and_one_that_fails_spoils_no_other() {
+fn attributes_stay_within_their_buffers_and_a_failed_one_affects_no_other() {
     on_stage(test_name!(), |_, t| {
         let session = t.logged_in().unwrap();
         let key = session.private("demo/rsa-2048");

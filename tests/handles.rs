@@ -1,4 +1,4 @@
-//! The handles of objects while the list of the signing policies is asked for again.
+//! Object handles stay valid while the list of signing policies is requested again.
 
 mod common;
 
@@ -91,7 +91,7 @@ fn handles_stay_the_same_when_the_list_is_asked_for_again_and_a_renewed_certific
         let module = initialized();
         let session = logged_in(&module);
         let all = || ["p-256", "p-384"].map(|policy| objects(&session, policy));
-        // A signature that does not verify makes the next search ask for the list.
+        // After a signature that does not verify, the next search requests the list.
         let refuse = |key| match sign(&session, key) {
             Err(Error::Pkcs11(RvError::DeviceError, _)) => {}
             other => panic!("{other:?}"),

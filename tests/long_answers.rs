@@ -1,4 +1,4 @@
-//! Answers that are far too long take neither memory nor time.
+//! Responses that are far too long take neither memory nor time.
 
 mod common;
 
@@ -13,8 +13,8 @@ use pkcs11_test::{Effect, Fault};
 /// In bytes.
 const LENGTH: u64 = 100_000_000;
 
-/// What each answer leads to, and the most memory that it may take in KiB. One that does not say its
-/// length beforehand is read up to 32 MiB.
+/// The return value for each response, and the most memory that it may take in KiB. Without Content-Length, a response is
+/// read up to 32 MiB.
 const CASES: [(&str, u64); 4] = [
     ("CKR_ARGUMENTS_BAD", 4 << 10),
     ("CKR_ARGUMENTS_BAD", 4 << 10),
@@ -36,7 +36,7 @@ fn effects() -> [Effect; 4] {
     [announced(400), endless(400), announced(200), endless(200)]
 }
 
-/// The memory of this process, or the most that it has had, in KiB.
+/// The memory of this process, or its peak, in KiB.
 fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(field));
@@ -61,7 +61,7 @@ fn a_body_of_100_mb_takes_neither_its_memory_nor_its_time() {
         let sign = || session.sign(&Mechanism::Ecdsa, key, &[7; 32]);
         sign().unwrap();
         for (_, limit) in CASES {
-            // Lets the most memory be that of now (proc_pid_clear_refs(5)).
+            // Resets the peak (proc_pid_clear_refs(5)).
             std::fs::write("/proc/self/clear_refs", "5").unwrap();
             let (before, begun) = (memory("VmRSS:"), Instant::now());
             say(&code(sign()));

@@ -1,5 +1,5 @@
-//! Lists of signing policies that are as long as the module reads: all of them are found, and they
-//! take no more memory than what is kept of them.
+//! Lists of signing policies of the maximum length: all signing policies are found, and memory is used only for what is
+//! kept of them.
 
 mod common;
 
@@ -27,10 +27,9 @@ fn memory(name: &str) -> usize {
     kib.trim_end_matches(" kB").parse::<usize>().unwrap() * KIB
 }
 
-/// In a child: what is in use after `act`, and the most that was in use during it, beside what was
-/// before.
+/// In a child: how much more memory is in use after `act` than before, and how much more was at most during it.
 fn memory_of<T>(act: impl FnOnce() -> T) -> (T, [usize; 2]) {
-    // Makes the peak what is in use now (proc(5), clear_refs).
+    // Resets the peak to what is in use now (proc(5), clear_refs).
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory("VmRSS");
     let result = act();
@@ -38,7 +37,7 @@ fn memory_of<T>(act: impl FnOnce() -> T) -> (T, [usize; 2]) {
     (result, after)
 }
 
-/// A service with a list of that text.
+/// A service whose list is this text.
 fn service_with(list: String) -> (Service, Vec<(String, String)>) {
     let service = service();
     let list = Effect::answer(200, &[("Content-Type", "application/json")], list);
@@ -84,7 +83,7 @@ fn each_policy_of_a_long_list_takes_less_than_4_kib() {
 }
 
 #[test]
-fn what_the_module_does_not_know_in_a_list_takes_no_memory() {
+fn unknown_properties_in_a_list_take_no_memory() {
     let prepare = || {
         let entry = entry(0);
         let filler = "0,".repeat((MAX_LIST - entry.len()) / 2 - 100);

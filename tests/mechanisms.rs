@@ -1,4 +1,4 @@
-//! What SoftHSM cannot be asked beside the module: the mechanisms and attributes that it does not have.
+//! The mechanisms and attributes that SoftHSM does not have, so that no comparison with it is possible.
 
 mod common;
 
@@ -14,7 +14,7 @@ const SIGNS: CK_FLAGS =
 
 const EC: CK_FLAGS = SIGNS | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 
-/// The digests, and what openssl calls them.
+/// The digest mechanisms, with their names in openssl.
 const DIGESTS: [(CK_MECHANISM_TYPE, &str); 12] = [
     (CKM_MD5, "md5"),
     (CKM_SHA_1, "sha1"),
@@ -35,7 +35,7 @@ macro_rules! list {
 }
 
 #[test]
-fn what_signpath_signs_is_listed_with_its_key_sizes_and_rsa_pkcs_comes_first() {
+fn lists_the_mechanisms_of_signpath_with_key_sizes_rsa_pkcs_first() {
     let child = || {
         let module = Module::load(module_path());
         assert_eq!(module.initialize(), CKR_OK);
@@ -69,7 +69,7 @@ fn what_signpath_signs_is_listed_with_its_key_sizes_and_rsa_pkcs_comes_first() {
 }
 
 #[test]
-fn digests_are_those_of_openssl_in_one_part_and_in_many() {
+fn digests_equal_those_of_openssl_in_one_part_and_in_several() {
     let message: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
     let child = || {
         let module = Module::load(module_path());
@@ -103,13 +103,13 @@ fn openssl(digest: &str, message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn attributes_of_newer_versions_have_the_value_that_goes_with_the_token_or_are_absent() {
+fn attributes_of_newer_versions_are_absent_or_fit_the_token() {
     let child = || {
         let stage = Stage::new(options(), &[]).unwrap();
         let module = Module::load(module_path());
         let absent = || Err(Rv(CKR_ATTRIBUTE_TYPE_INVALID));
         let (no, empty, none) = (|| Ok(vec![CK_FALSE]), || Ok(vec![]), || Ok(ulong(0)));
-        // What goes with this token (PKCS #11 3.2, section 4): it neither encapsulates nor restricts by templates, and no key
+        // What fits this token (PKCS #11 3.2, section 4): it neither encapsulates nor restricts by templates, and no key
         // has been validated. No object has a CRC of its key.
         let expected = [
             (CKO_PUBLIC_KEY, CKA_ENCAPSULATE, no()),

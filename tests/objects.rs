@@ -1,5 +1,5 @@
-//! The objects beside those of an ordinary signing policy: profiles, stand-ins for certificates, keys that nobody here can sign
-//! with, and those that a program creates to verify with.
+//! Objects other than those of an ordinary signing policy: profiles, dummy certificates, keys that cannot sign, and public keys
+//! that a program creates.
 
 mod common;
 
@@ -30,7 +30,7 @@ fn with_policies(policies: &str) -> Options {
     }
 }
 
-/// Runs a test with a service of these options, in a process of its own; what it said with [`say`].
+/// Runs a test with a service of these options in a process of its own, and returns what it printed with [`say`].
 fn on_stage(
     test: &str,
     options: Options,
@@ -59,7 +59,7 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(byte).collect()
 }
 
-/// What openssl prints, with `input` in a file behind `-in` if there is any.
+/// The output of openssl. `input`, if any, is in a file after `-in`.
 fn openssl(arguments: &[&str], input: Option<&[u8]>) -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut openssl = Command::new("openssl");
@@ -86,10 +86,10 @@ fn key_of(certificate: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_profiles_that_hold_are_there_and_nobody_is_asked_for_them() {
+fn the_profiles_are_listed_without_a_request() {
     on_stage(test_name!(), options(), &[], |stage, module| {
         let token = stage.service.token();
-        // Certificates are seen before login only with credentials in the configuration.
+        // Certificates are shown before login only if credentials are configured.
         let login_first = [
             CKP_BASELINE_PROVIDER,
             CKP_EXTENDED_PROVIDER,
@@ -124,7 +124,7 @@ fn the_profiles_that_hold_are_there_and_nobody_is_asked_for_them() {
 }
 
 #[test]
-fn a_key_without_certificate_gets_a_stand_in_that_is_the_same_in_each_process() {
+fn a_key_without_certificate_gets_the_same_dummy_certificate_in_each_process() {
     let stand_in = [(
         "SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS",
         "true",
@@ -163,7 +163,7 @@ fn a_key_without_certificate_gets_a_stand_in_that_is_the_same_in_each_process() 
 }
 
 #[test]
-fn without_the_setting_a_key_without_certificate_has_none() {
+fn without_the_setting_there_is_no_dummy_certificate() {
     let options = with_policies(WITHOUT_CERTIFICATES);
     on_stage(test_name!(), options, &[], |_, module| {
         let session = module.logged_in().unwrap();
@@ -180,8 +180,7 @@ fn without_the_setting_a_key_without_certificate_has_none() {
     });
 }
 
-/// Names of keys, how openssl makes them, and why nobody can sign with them; nothing where a key is
-/// one to verify with.
+/// Names of keys, how openssl makes them, and why they cannot sign; `None` for a key that can verify.
 const KEYS_OF_NO_USE: [(&str, &str, Option<&str>); 7] = [
     ("ed25519", "ed25519", Some("1.3.101.112")),
     (
@@ -212,13 +211,13 @@ const KEYS_OF_NO_USE: [(&str, &str, Option<&str>); 7] = [
     ("rsa-1024", "rsa:1024", None),
 ];
 
-/// A certificate for a key as openssl is told to make it.
+/// A certificate for a key that openssl makes with these options.
 fn self_signed(name: &str, newkey: &str) -> Vec<u8> {
     let request = "req -x509 -nodes -subj /CN=Demo -keyout /dev/null -outform DER -newkey";
     let arguments: Vec<_> = request.split(' ').chain(newkey.split(' ')).collect();
     let mut certificate = openssl(&arguments, None);
     if name == "malformed" {
-        // Another first byte of the EC point makes it no point.
+        // With another first byte, this is not an EC point.
         let point = certificate
             .windows(4)
             .position(|bytes| bytes == [3, 66, 0, 4]);
@@ -228,7 +227,7 @@ fn self_signed(name: &str, newkey: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_that_nobody_here_signs_with_shows_its_certificate_and_a_warning() {
+fn a_key_that_cannot_sign_shows_its_certificate_and_a_warning() {
     on_stage(test_name!(), options(), &[], |stage, module| {
         let policies = KEYS_OF_NO_USE.map(|(name, newkey, _)| {
             serde_json::json!({
@@ -368,7 +367,7 @@ fn a_public_key_that_a_program_creates_verifies_what_openssl_signed() {
 }
 
 #[test]
-fn two_threads_that_change_or_destroy_an_object_do_not_undo_each_other() {
+fn threads_that_change_or_destroy_an_object_do_not_undo_each_other() {
     on_stage(test_name!(), options(), &[], |stage, module| {
         let session = module.logged_in().unwrap();
         let key = session.public("demo/p-256");

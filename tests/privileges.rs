@@ -1,4 +1,4 @@
-//! A program with more privileges than its caller takes nothing from the caller's environment.
+//! A program with more privileges than its caller ignores the environment.
 
 mod common;
 
@@ -18,13 +18,13 @@ use common::{NOTHING, Run, child_command, in_child, load, module_path, said, say
 use cryptoki_sys::*;
 use pkcs11_test::harness::ulong;
 
-/// Where the child listens, and every variable of the caller's leads.
+/// Where the child listens. Every variable of the caller leads there.
 const LISTENER: &str = "TEST_LISTENER";
 
 /// Set where the child has a network of its own, in which nothing but itself can be reached.
 const IS_ALONE: &str = "TEST_IS_ALONE";
 
-/// `nobody`, on every system.
+/// The user `nobody`.
 const NOBODY: u32 = 65534;
 
 /// What gives a program more privileges than its caller.
@@ -123,7 +123,7 @@ fn environment(folder: &Path) -> Vec<(&'static str, String)> {
     let file = |name: &str| folder.join(name).display().to_string();
     fs::write(file("signpath.json"), format!("{{\"ApiUrl\": \"{url}\"}}")).unwrap();
     fs::write(file("secret"), "root-only").unwrap();
-    // Whoever opens it for reading waits for ever.
+    // Opening it for reading blocks forever.
     nix::unistd::mkfifo(&folder.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let proxies = ["http_proxy", "https_proxy", "HTTPS_PROXY"].map(|name| (name, listener.clone()));
     let mut environment = vec![

@@ -1,5 +1,5 @@
-//! The API token, the PIN and the proxy's password leave nothing behind in the memory of the
-//! process. Only Linux lets a process read its memory as a file.
+//! The API token, the PIN and the proxy's password do not stay in the memory of the process. Only Linux lets a process
+//! read its memory as a file.
 
 #![cfg(target_os = "linux")]
 

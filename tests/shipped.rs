@@ -1,4 +1,4 @@
-//! The library as a package ships it: what is linked into it, how it is compiled, and what it takes of its process.
+//! The library as a package ships it: what is linked into it, how it is compiled, and what it uses of its process.
 
 mod common;
 
@@ -10,9 +10,9 @@ use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::Mechanism;
 use pkcs11_test::{Fault, Gate};
 
-/// The features that weigh most, in the order of their names: none comes or goes unnoticed.
+/// The features that matter most, in the order of their names. A change of any fails the test.
 ///
-/// * `num-bigint-dig`, `rsa`: without `u64_digit` a signature takes a third longer.
+/// * `num-bigint-dig`, `rsa`: without `u64_digit`, verifying a signature takes a third longer.
 /// * `rustls`: one provider, which is not aws-lc-rs.
 /// * `tokio`: hyper's channels, and no runtime, which would have descriptors, threads and signal
 ///   handlers of its own.
@@ -28,7 +28,7 @@ const FEATURES: &[(&str, &str)] = &[
 /// Of an idle connection.
 const DESCRIPTORS_PER_CONNECTION: usize = 1;
 
-/// What must not come with it: the command line, its tools, other locks, OpenSSL, and a runtime.
+/// Crates that must not be linked: the command line, its tools, other locks, OpenSSL, and a runtime.
 const FOREIGN: &[&str] = &[
     "anstream",
     "clap",
@@ -66,7 +66,7 @@ fn nothing_of_the_command_line_is_linked_into_it() {
 }
 
 #[test]
-fn its_dependencies_have_the_features_that_its_manifest_asks_for() {
+fn its_dependencies_have_the_features_in_its_manifest() {
     let tree = tree();
     for (name, expected) in FEATURES {
         let lines = tree.lines().map(|line| line.split(' ').collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Every mechanism with every key, over TLS, each signature judged by openssl.
+//! Every mechanism with every key, over TLS. openssl verifies each signature.
 
 mod common;
 
@@ -34,7 +34,7 @@ fn pss(hash: MechanismType, mgf: PkcsMgfType, length: u64) -> PkcsPssParams {
     }
 }
 
-/// A mechanism, what it is given to sign [`MESSAGE`], and the digest for openssl.
+/// A mechanism, its input to sign [`MESSAGE`], and the digest for openssl.
 struct Row {
     mechanism: Mechanism<'static>,
     input: Vec<u8>,
@@ -92,8 +92,8 @@ fn rows(keys: &str) -> Vec<Row> {
     }
 }
 
-/// In the child: signs with each mechanism in one part and in three, and leaves the signatures as
-/// files `{index}.{part}` in the folder that stands for keys and their kind.
+/// In the child: signs with each mechanism in one part and in three, and writes the signatures to
+/// `{index}.{part}` in a directory for each key and kind.
 fn sign_all(session: &Session, key_name: &str, kind: &str) {
     let folder = Path::new(&std::env::var("SIGNPATH_TEST_OUTPUT").unwrap())
         .join(format!("{key_name}.{kind}"));
@@ -117,7 +117,7 @@ fn sign_all(session: &Session, key_name: &str, kind: &str) {
     }
 }
 
-/// r‖s as the DER sequence that openssl wants (RFC 3279, section 2.2.3).
+/// r‖s as a DER sequence (RFC 3279, section 2.2.3), as openssl requires.
 fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
     let (r, s) = signature.split_at(signature.len() / 2);
     let mut content = Vec::new();
@@ -135,7 +135,7 @@ fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
     [&[0x30][..], &length, &content].concat()
 }
 
-/// Lets openssl verify all signatures with the certificate, and gives their number.
+/// Has openssl verify all signatures with the certificate, and returns their number.
 fn verify_all(folder: &Path, service: &Service, key_name: &str, kind: &str) -> usize {
     let run = |command: &mut Command| {
         let output = command.current_dir(folder).output().unwrap();
@@ -173,12 +173,12 @@ fn verify_all(folder: &Path, service: &Service, key_name: &str, kind: &str) -> u
 }
 
 #[test]
-fn every_mechanism_signs_with_every_key_over_one_connection_and_openssl_agrees() {
+fn openssl_verifies_every_mechanism_with_every_key_over_one_connection() {
     every_mechanism_signs(test_name!(), "Auto", SIGN);
 }
 
 #[test]
-fn an_ecdsa_signature_in_der_is_converted_and_openssl_agrees() {
+fn converts_an_ecdsa_signature_in_der() {
     for (signing_api, route) in [("Auto", SIGN), ("SignHash", SIGN_HASH)] {
         let prepare = || {
             let service = Service::start(options()).unwrap();
@@ -287,7 +287,7 @@ fn every_mechanism_signs(test: &str, signing_api: &str, route: &str) {
 
 /// PKCS #11 3.2, section 5.1.6: CKR_KEY_FUNCTION_NOT_PERMITTED has the lowest priority of the three.
 #[test]
-fn a_public_key_that_a_program_creates_does_not_sign_and_the_first_reason_is_its_type() {
+fn a_created_public_key_does_not_sign() {
     let child = || {
         let module = initialized();
         let session = logged_in(&module);

@@ -1,5 +1,5 @@
-//! Signatures that openssl made, verified by the module: with the public key that is seen before
-//! login, and without a request to sign.
+//! The module verifies signatures of openssl: with the public key that is shown before login, and without a signing
+//! request.
 
 mod common;
 
@@ -26,9 +26,9 @@ const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
 struct Row {
     mechanism: CK_MECHANISM_TYPE,
     pss: Option<CK_RSA_PKCS_PSS_PARAMS>,
-    /// What openssl calls the digest.
+    /// The name of the digest in openssl.
     digest: &'static str,
-    /// Whether the module is given the digest instead of the message.
+    /// Whether the input is the digest instead of the message.
     is_digested: bool,
 }
 
@@ -142,7 +142,7 @@ fn openssl(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// r‖s, each of `length` bytes, of the DER sequence that openssl makes (RFC 3279, section 2.2.3).
+/// r‖s, each of `length` bytes, from openssl's DER sequence (RFC 3279, section 2.2.3).
 fn fixed_size(der: &[u8], length: usize) -> Vec<u8> {
     let mut reader = SliceReader::new(der).unwrap();
     reader
@@ -159,7 +159,7 @@ fn fixed_size(der: &[u8], length: usize) -> Vec<u8> {
         .unwrap()
 }
 
-/// What the module is given, and the signature of openssl.
+/// The input of the module, and the signature of openssl.
 fn signed(folder: &Path, key: &str, row: &Row) -> (Vec<u8>, Vec<u8>) {
     let message = folder.join("message");
     std::fs::write(&message, MESSAGE).unwrap();
@@ -271,7 +271,7 @@ fn verify_every_way(
 }
 
 #[test]
-fn signatures_of_openssl_verify_in_every_way_before_login_and_the_service_is_not_asked() {
+fn signatures_of_openssl_verify_in_every_way_before_login_without_a_request() {
     let prepare = || {
         let service = service();
         let environment = environment(&service, &[]);
@@ -323,7 +323,7 @@ fn signatures_of_openssl_verify_in_every_way_before_login_and_the_service_is_not
     let Some((service, run)) = in_child(test_name!(), prepare, child) else {
         return;
     };
-    // An answer that a program asked for is not a failure to tell its user about.
+    // The return value is the answer to a question, so nothing is logged as a failure.
     run.assert_silent();
     let expected = Traffic {
         lists: 1,
@@ -347,7 +347,7 @@ fn sum(number: &[u8], other: &[u8]) -> Vec<u8> {
     sum
 }
 
-/// RFC 8017, section 5.2.2: such a number is congruent to a signature, and none.
+/// RFC 8017, section 5.2.2: such a number is congruent to a signature, but out of range.
 #[test]
 fn an_rsa_signature_with_the_modulus_added_to_it_does_not_verify() {
     let child = || {
@@ -402,7 +402,7 @@ fn an_rsa_signature_with_the_modulus_added_to_it_does_not_verify() {
     in_child(test_name!(), || ((), Vec::new()), child);
 }
 
-/// SunPKCS11 hands over signatures like these.
+/// SunPKCS11 passes signatures like these.
 #[test]
 fn an_ecdsa_signature_without_leading_zeros_in_r_and_s_verifies() {
     let prepare = || {
@@ -416,7 +416,7 @@ fn an_ecdsa_signature_without_leading_zeros_in_r_and_s_verifies() {
         let key = raw::object(&raw, session, CKO_PUBLIC_KEY, "demo/p-521");
         let folder = tempfile::tempdir().unwrap();
         let row = row(CKM_ECDSA_SHA256, "sha256");
-        // One signature of four begins with a zero in both halves.
+        // One signature in four starts with a zero byte in both halves.
         let (data, signature) = (0..1000)
             .map(|_| signed(folder.path(), "p-521", &row))
             .find(|(_, signature)| signature[0] == 0 && signature[1] != 0 && signature[66] == 0)
@@ -436,12 +436,12 @@ fn an_ecdsa_signature_without_leading_zeros_in_r_and_s_verifies() {
 }
 
 #[test]
-fn a_key_that_a_program_restricts_verifies_only_what_it_may() {
+fn a_created_key_verifies_only_with_its_allowed_mechanisms() {
     let child = || {
         let module = initialized();
         let session = module.open_ro_session(slot(&module)).unwrap();
         let create = |bits: usize, more: &[Attribute]| {
-            // Any odd number of that many bits will do where nothing is verified.
+            // Nothing is verified, so any odd number of that many bits is a modulus.
             let modulus = vec![0xAB; bits / 8];
             let mut template = vec![
                 Attribute::Class(ObjectClass::PUBLIC_KEY),

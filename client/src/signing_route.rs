@@ -67,7 +67,7 @@ impl LastRoute {
             return;
         };
         match is_sign_hash {
-            // Without the file, the next process asks once more. The list, in the same folder, says what is wrong.
+            // Without the file, the next process asks once more. The list, in the same directory, says what is wrong.
             true => drop(file.store(&[], SystemTime::now())),
             false => file.remove(),
         }

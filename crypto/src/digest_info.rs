@@ -127,7 +127,7 @@ mod tests {
         for (name, data, expected) in [
             ("empty", vec![], "not a DER DigestInfo"),
             (
-                "a byte behind it",
+                "trailing data",
                 [good.as_slice(), &[0]].concat(),
                 "not a DER DigestInfo",
             ),

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What has to be true of each file that is built. Each check ends the script with a line that says which file and why.
+# Checks of each built file. A check that fails ends the script with a line that names the file and the reason.
 
 MAX_SIZE=5000000
 
@@ -13,19 +13,19 @@ allowed_libraries() {
 
 needed() { readelf --wide --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 
-# The highest version of glibc that a file asks for; nothing for musl.
+# The highest version of glibc that a file requires; empty for musl.
 highest_glibc() { readelf --wide --version-info "$1" | grep -oE 'GLIBC_[0-9.]+' | sort --unique --version-sort | tail -n 1 | cut -d _ -f 2; }
 
 exported() { readelf --wide --dyn-syms "$1" | awk '$5 == "GLOBAL" && $7 != "UND" && NF >= 8 { print $8 }' | sed 's/@.*//' | sort; }
 
 build_id() { readelf --wide --notes "$1" 2>/dev/null | sed -n 's/.*Build ID: //p'; }
 
-# Folders of this machine that must not be found in a file, as fixed strings.
+# Directories of this machine that must not appear in a file, as fixed strings.
 machine_paths() {
     printf '%s\n' "$PWD" "$HOME/" "${CARGO_HOME:-$HOME/.cargo}" "$TARGET_FOLDER" "$TOOLS" /.cargo/ /.rustup/ | sort --unique
 }
 
-# Arguments: the target, the folder with the library, the command and the folder debug.
+# Arguments: the target, the directory with the library, the command and the directory debug.
 check_files() {
     local target=$1 folder=$2 file name glibc libraries foreign paths debug
     for name in libsignpath_pkcs11.so signpath-pkcs11; do

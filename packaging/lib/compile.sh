@@ -6,7 +6,7 @@ JOBS=${CARGO_BUILD_JOBS:-$(nproc)}
 TARGET_FOLDER=$PWD/target/packaging
 
 # Sets `cargo_zigbuild`, the command that builds for a target; `std`, what makes it build std; RUST_SOURCES, the toolchain's
-# folder; and RUST_BIN, where its programs are.
+# directory; and RUST_BIN, where its programs are.
 # Argument: the target.
 choose_toolchain() {
     local target=$1 installed
@@ -29,13 +29,13 @@ choose_toolchain() {
     cargo_zigbuild+=(cargo-zigbuild)
 }
 
-# Builds with the profile dist. Sets `maps`, the folders that are not to show in what is built, and what stands for them.
+# Builds with the profile dist. Sets `maps`, the directories that must not appear in the output, and their replacements.
 # Arguments: the target, "zigbuild" or "rustc", the arguments of that command of cargo-zigbuild.
 compile_with_zig() {
     local target=$1 command=$2 zig_target=$1 home=${CARGO_HOME:-$HOME/.cargo}
     shift 2
     [[ $target != *-gnu ]] || zig_target=$target.$GLIBC
-    # The later of two prefixes that match is the one that counts.
+    # Of two prefixes that match, the later one applies.
     maps=("$home=/cargo" "$(realpath --canonicalize-missing "$home/registry")=/cargo/registry" "$RUST_SOURCES=/rust" "$ZIG=/zig"
         "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
     local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}" "-Clink-arg=-Wl,--build-id=sha1")

@@ -158,12 +158,12 @@ def auditable(package: str, target: str, zig: pathlib.Path) -> bytes:
 def texts_of(crate: tuple[str, str], entry: dict) -> list[str]:
     folder = pathlib.Path(entry["manifest_path"]).parent
     files = sorted(path for path in folder.iterdir() if path.is_file() and LICENCE_FILES.match(path.name))
-    # Of several licences that they offer, MIT is the one that is taken.
+    # If several licences are offered, MIT is chosen.
     mit = [path for path in files if re.search(r"mit", path.name, re.IGNORECASE)]
     if mit and "MIT" in re.split(r" OR |/", entry["license"]):
         files = mit
     if not files and "Apache-2.0" in entry["license"]:
-        # Its authors left the text out of what they published. Of the licences they offer, this one needs no names.
+        # The published crate lacks the text. Of the licences offered, this one needs no names.
         files = [pathlib.Path("LICENSE-APACHE")]
     if not files:
         sys.exit(f"components.py: {crate[0]} {crate[1]} ({entry['license']}) comes without the text of its licence")

@@ -26,7 +26,7 @@ sign() {
     quietly openssl dgst -sha256 -verify public-key -signature signature data
 }
 
-# The client is asked for one more signature.
+# Makes the client sign once more.
 still_signs() {
     echo >&3
     read -r answer <&4

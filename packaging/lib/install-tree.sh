@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The files of a package, as they are installed.
 
-# The folder of PKCS #11 modules. Arguments: deb, rpm, apk or tar; the target.
+# The directory of PKCS #11 modules. Arguments: deb, rpm, apk or tar; the target.
 module_folder() {
     case $1 in
         deb) echo "usr/lib/${2%%-*}-linux-gnu/pkcs11" ;;
@@ -11,7 +11,7 @@ module_folder() {
     esac
 }
 
-# Writes the files of a package into a folder. Arguments: the format, the target, the folder.
+# Writes the files of a package into a directory. Arguments: the format, the target, the directory.
 install_tree() {
     local format=$1 target=$2 tree=$3 built=$OUTPUT/$2 pages=$OUTPUT/share
     local prefix=$tree/usr modules doc licences zsh=share/zsh/site-functions fish=share/fish/vendor_completions.d page
@@ -25,7 +25,7 @@ install_tree() {
 
     install -D --mode 644 "$built/libsignpath_pkcs11.so" "$modules/libsignpath_pkcs11.so"
     install -D --mode 755 "$built/signpath-pkcs11" "$prefix/bin/signpath-pkcs11"
-    # The name that configurations for SignPath's own library have, in a folder where it meets no other file.
+    # The name that configurations for SignPath's own library have, in a directory where it meets no other file.
     install --directory "${modules%/pkcs11}/signpath-pkcs11"
     ln -s ../pkcs11/libsignpath_pkcs11.so "${modules%/pkcs11}/signpath-pkcs11/libSignPath.Cryptoki.so"
     install -D --mode 644 include/signpath_pkcs11.h "$prefix/include/signpath_pkcs11.h"
@@ -48,7 +48,7 @@ install_tree() {
     install --mode 644 "$built/signpath-pkcs11-cli.cdx.json" "$doc/signpath-pkcs11.cdx.json"
     p11_kit_module "$([[ $format == tar ]] && echo "/opt/signpath-pkcs11-$VERSION-${target/-unknown/}")/$(module_folder "$format" "$target")" >"$doc/examples/signpath.module"
     chmod 644 "$doc/examples/signpath.module"
-    # The command has all that the library has.
+    # The command contains everything that the library contains.
     install -D --mode 644 "$built/signpath-pkcs11-cli.licences" "$licences/THIRD-PARTY"
     copyright "$format" >"$licences/copyright"
     chmod 644 "$licences/copyright"
@@ -60,7 +60,7 @@ install_tree() {
     else
         install --mode 644 CHANGELOG.md "$doc/"
     fi
-    # One time for all, so that the packages do not depend on when they are made.
+    # The same time for all files, so that the packages do not depend on the time of the build.
     find "$tree" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 }
 
@@ -88,18 +88,18 @@ install_compat_tree() {
 # token.
 p11_kit_module() {
     cat <<TEXT
-# Makes the module known to the programs that use p11-kit. Copy this file to ~/.config/pkcs11/modules, which root's programs do
+# Makes the module known to programs that use p11-kit. Copy this file to ~/.config/pkcs11/modules, which root's programs do
 # not read, or to /etc/pkcs11/modules for all users. Without an organization and an API token in the environment or in a configuration file,
 # the token needs a PIN of the form {OrganizationId}:{ApiToken}.
 module: $1/libsignpath_pkcs11.so
-# Not a source of certificates that are to be trusted.
+# Not a source of trusted certificates.
 trust-policy: no
 # A program that gets all modules from p11-kit goes on if this one cannot start.
 critical: no
 TEXT
 }
 
-# The changelog of a package, which has the version and nothing else: the changes are in CHANGELOG.md. Argument: the package.
+# The changelog of a package contains only the version: the changes are in CHANGELOG.md. Argument: the package.
 debian_changelog() {
     cat <<TEXT
 $1 ($VERSION-$RELEASE) unstable; urgency=medium

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Signs with what was built: on this machine, in chroots of Debian, with another libc's loader, under qemu.
+# Signs with the built files: on this machine, in chroots of Debian, with the loader of another libc, under qemu.
 
 . pkcs11-test/lib/work.sh
 . pkcs11-test/lib/service.sh
@@ -7,7 +7,7 @@
 KEY=demo/rsa-3072
 KEY_HEX=64656d6f2f7273612d33303732
 
-# Builds the local service if PROGRAMS does not name a folder that has it, and starts it. Sets CERTIFICATE.
+# Builds the local service if PROGRAMS does not name a directory that has it, and starts it. Sets CERTIFICATE.
 start_local_service() {
     if [[ -z ${PROGRAMS:-} ]]; then
         say "Building the local SignPath service ..."
@@ -60,7 +60,7 @@ client_signs() {
     run_for "$1" "$WORK/client-$1" "$2" "$3" </dev/null &>"$WORK/output" && grep -q '^verified ' "$WORK/output"
 }
 
-# A library that the same tools build catches its own panic. Argument: the target.
+# A library that the same tools built catches a panic. Argument: the target.
 panic_is_caught() {
     local target=$1 artifact
     # shellcheck disable=SC2034 # compile_with_zig uses them
@@ -106,7 +106,7 @@ debian_root() {
     fi
 }
 
-# Installs, uses, replaces and removes the package in a new chroot. Arguments: the release of Debian, the folder with the folders
+# Installs, uses, replaces and removes the package in a new chroot. Arguments: the release of Debian, the directory with the directories
 # old, this and new.
 debian_proof() {
     local root=$WORK/$1 packages=$2

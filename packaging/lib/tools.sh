@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2034 # the scripts use what this one sets
 # The tools of packaging. What comes from PyPI is pinned by version and hash in requirements.txt and goes into the target
-# folder; what comes from Debian is installed with apt, whose signed lists carry the hashes.
+# directory; what comes from Debian is installed with apt, whose signed lists carry the hashes.
 
 . pkcs11-test/lib/setup.sh
 
 TOOLS=$PWD/target/packaging-tools
-# What runs Cargo may have said which toolchain and target it is for.
+# A surrounding Cargo may have set toolchain and target.
 unset CARGO_BUILD_TARGET RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 
-# Puts the tools of a requirements file first in PATH. Installs them if they are not there. Arguments: the file, the folder.
+# Puts the tools of a requirements file first in PATH. Installs them if they are not there. Arguments: the file, the directory.
 install_from_pypi() {
     local requirements=$1 venv=$2
     if ! sha256sum --quiet --status --check "$venv/requirements.sha256" 2>/dev/null; then
@@ -22,23 +22,23 @@ install_from_pypi() {
     PATH=$venv/bin:$PATH
 }
 
-# What builds and packages. Sets ZIG, the folder of zig.
+# The tools that build and package. Sets ZIG, the directory of zig.
 install_tools() {
     install_from_pypi packaging/requirements.txt "$TOOLS/venv"
     ZIG=$("$TOOLS/venv/bin/python" -c 'import os, ziglang; print(os.path.dirname(os.path.realpath(ziglang.__file__)))')
 }
 
-# What looks at licences, advisories and workflows.
+# The tools that check licences, advisories and workflows.
 install_check_tools() { install_from_pypi packaging/requirements-checks.txt "$TOOLS/checks"; }
 
-# The version of the workspace: the one place that has it.
+# The version of the workspace.
 version() { cargo metadata --format-version 1 --no-deps --locked | jq --raw-output '.packages[] | select(.name == "signpath-pkcs11").version'; }
 
-# The time of the last commit, which stands for now in everything that is built.
+# The time of the last commit, used as the time of the build.
 commit_time() { git log -1 --format=%ct 2>/dev/null || stat --format=%Y Cargo.lock; }
 
 # Debian's toolchain, for targets that the installed one has no std for: with the sources of std, and std for ARM64 unpacked beside
-# it, since installing that would need a foreign architecture. Sets RUST_WEB, the folder with bin and the sysroot.
+# it, since installing that would need a foreign architecture. Sets RUST_WEB, the directory with bin and the sysroot.
 # Argument: the target.
 install_rust_web() {
     RUST_WEB=$TOOLS/rust-web

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Builds the module as a package ships it and prints the path of the library: for itself, so that no feature of the test bench
-# is unified into it, and in a target folder of its own, because every build of the crate writes to the same file name.
+# is unified into it, and in a target directory of its own, because every build of the crate writes to the same file name.
 #
-# Beside the library lies the compiler's call that made it, in libsignpath_pkcs11.so.rustc behind a line with the library's
-# checksum.
+# The rustc call that built the library is in libsignpath_pkcs11.so.rustc, after a line with the checksum of the library.
 #
 # Usage: module.sh [FOLDER CARGO_OPTION ...]
-# For another build of the module: the folder in the target folder, and the options instead of --release.
+# For another build of the module: the directory in the target directory, and the options instead of --release.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -150,7 +150,7 @@ impl Catalog {
     }
 
     /// The snapshot for a caller that can do without: it waits a few seconds at most. After a
-    /// failure there is none for a minute, unless another caller obtains one.
+    /// failure no further request is made for a minute, unless another caller obtains a list.
     ///
     /// # Errors
     /// As for [`Catalog::get`], for the first failure only; after that the result is [`None`].

@@ -113,7 +113,7 @@ pub fn tls_service(tls_options: TlsOptions) -> Service {
     .unwrap()
 }
 
-/// What a child process left behind.
+/// The result of a child process.
 pub struct Run {
     pub status: ExitStatus,
     pub stderr: String,

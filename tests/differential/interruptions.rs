@@ -46,7 +46,7 @@ fn sign(key: Key) -> Rv {
         .map_or_else(|rv| rv, |_| Rv(CKR_OK))
 }
 
-/// What the service does, behind what the table calls it, and the answers of C_Login and of C_Sign and C_FindObjectsInit.
+/// A name, what the service does, and the answers of C_Login and of C_Sign and C_FindObjectsInit.
 macro_rules! failures {
     ($t:ident, $r:ident, $service:ident; $($failure:literal: $effect:expr => $login:tt, $later:tt;)*) => {$({
         let fail = |route| $service.inject(Fault::on(route, $effect)).unwrap();

@@ -22,7 +22,7 @@ pub enum Kind {
 use Kind::*;
 
 /// Calls of an operation, each after the other in a session of its own: `init`, `one` for all data, `part`, `empty` for a part
-/// of no bytes, and `last`. Behind these, `?` asks for the length, `0`, `<` and `+` stand for no room, a byte too few and more
+/// of no bytes, and `last`. After these, `?` asks for the length, `0`, `<` and `+` stand for no room, a byte too few and more
 /// than enough, and `!` and `-` for a signature that is wrong or too short. `:none` and `:active` say why a call is refused.
 pub const ORDER: &[&str] = &[
     "one:none part:none last:none init init:active one one:none part:none last:none init",

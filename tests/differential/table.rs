@@ -61,7 +61,7 @@ fn key(case: &str) -> Option<(&str, &str)> {
         .filter(|(key, _)| key.starts_with("demo/"))
 }
 
-/// Many cases that differ in what stands behind the comma: what is before it, for each of these.
+/// Many cases that differ in the text after the comma: for each such text, the texts before it.
 fn by_variant(cases: &[&str]) -> String {
     let variants: Option<Vec<_>> = cases.iter().map(|case| case.rsplit_once(", ")).collect();
     match variants {

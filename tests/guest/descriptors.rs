@@ -1,5 +1,4 @@
-//! Few descriptors, or none; connections that are dead; and a host that closes all descriptors behind
-//! the module's back and opens its own.
+//! Few descriptors, or none; dead connections; and an application that closes the module's descriptors and opens its own.
 
 use std::fs::File;
 use std::io::{Read, Seek};

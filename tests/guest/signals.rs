@@ -1,4 +1,4 @@
-//! No write of the module raises a signal in its host, and no call leaves another signal mask behind.
+//! No write of the module raises a signal in the application, and each call restores the signal mask.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -73,7 +73,7 @@ fn finish(client: &TcpStream, end: End) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// Runs `child` with a service behind a connection that ends, and its row.
+/// Runs `child` with a service whose connections end, and its row.
 fn with_ending(
     test: &str,
     start: impl FnOnce() -> Service,

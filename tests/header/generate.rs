@@ -17,7 +17,7 @@ const BEGIN: &str = "\
 
 const END: &str = "\n#endif /* SIGNPATH_PKCS11_H */\n";
 
-/// The header as it has to be.
+/// The content of the header.
 pub fn header() -> String {
     let groups = [
         (
@@ -71,7 +71,7 @@ fn variables() -> Vec<(String, String)> {
         .collect()
 }
 
-/// A string literal: all texts are printable ASCII, which Rust and C write alike.
+/// A string literal. Rust and C write printable ASCII alike.
 fn text(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), format!("{value:?}"))
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use common::{Traffic, environment, module_path, service, traffic};
 
-/// The folder of libp11-kit-dev's headers.
+/// The directory of libp11-kit-dev's headers.
 const P11_KIT: &str = "/usr/include/p11-kit-1";
 
 fn repository(path: &str) -> PathBuf {
@@ -23,7 +23,7 @@ fn scratch(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// A compiler for a language that finds our header and takes nothing that is not quite right.
+/// A compiler that finds our header and treats warnings as errors.
 fn compiler(language: &str, standard: &str) -> Command {
     let mut compiler = Command::new("cc");
     compiler
@@ -69,7 +69,7 @@ fn signs_and_verifies(language: &str, standard: &str) {
             .args(["-I", P11_KIT, "-o"])
             .arg(&program)
             .arg(repository("tests/header/sign.c"))
-            // The module is no source.
+            // The module is not a source file.
             .args(["-x", "none"])
             .arg(module_path())
             .arg(format!("-Wl,-rpath,{folder}")),

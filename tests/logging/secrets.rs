@@ -41,8 +41,7 @@ struct Bench<'a> {
 /// Variables of the environment for one visit.
 type Environment<'a> = &'a [(&'a str, &'a str)];
 
-/// None of the secrets shows in what `act` leaves behind, nor the service's token, and the log or what the service is told has
-/// these parts.
+/// Neither the secrets nor the service's token appear in any output of `act`, and the log or the metadata contains these parts.
 fn hides(
     test: &str,
     options: impl FnOnce() -> Options,
@@ -166,8 +165,8 @@ fn percent_encoded(secret: &str) -> String {
 /// The pieces of a secret, in the forms that it can have.
 fn pieces(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), percent_encoded(secret)];
-    // In a longer text, a secret can begin at each of three places of base64. The characters that hold bits of its neighbours
-    // are none of its own.
+    // In a longer text, a secret can start at three offsets of base64. Characters that contain bits of its neighbours are
+    // left out.
     for (offset, neighbours) in [(0, 0), (1, 2), (2, 3)] {
         let bytes = [&vec![0; offset], secret.as_bytes()].concat();
         for alphabet in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {

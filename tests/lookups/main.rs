@@ -1,4 +1,4 @@
-//! A host name that the system does not resolve for a long time: time-outs and cancellation hold all the same.
+//! A lookup of a host name that hangs: timeouts and cancellation still work.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -21,7 +21,7 @@ use cryptoki_sys::*;
 /// The name whose lookup hangs.
 const HANGING: &str = "hanging.test";
 
-/// Far more than a call takes to end, and far less than its time-out, which is 22 s and more.
+/// Far more than a call takes to end, and far less than its timeout, which is 22 s and more.
 const PROMPT: Duration = Duration::from_secs(10);
 
 /// The library with that lookup, built from C.
@@ -30,7 +30,7 @@ fn library() -> &'static str {
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lookups/system.c");
-        // Another run of the tests may load the library while this one builds it.
+        // Another run may load the library while this one builds it.
         let built = tempfile::NamedTempFile::new_in(folder).unwrap();
         let library = folder.join("lookups.so");
         let status = Command::new("cc")
@@ -148,7 +148,7 @@ fn login_ended_by(
 }
 
 #[test]
-fn closing_its_session_ends_a_login_that_waits_for_a_lookup() {
+fn closing_the_session_ends_a_login_that_waits_for_a_lookup() {
     let child = || {
         let mut lookups = Lookups::watch();
         let raw = Raw::load();
@@ -256,7 +256,7 @@ fn a_program_that_forbids_threads_gets_none() {
 }
 
 #[test]
-fn a_process_that_can_start_no_thread_is_told_of_that_limit_at_once() {
+fn a_process_at_its_thread_limit_is_told_so_immediately() {
     let child = || {
         let mut lookups = Lookups::watch();
         let raw = Raw::load();
@@ -304,7 +304,7 @@ fn a_child_forked_while_a_lookup_hangs_can_log_in() {
 }
 
 #[test]
-fn a_name_of_this_machine_that_leads_to_another_gets_no_token_over_http() {
+fn localhost_on_another_machine_gets_no_token_over_http() {
     let prepare = || {
         let service = service();
         let more = [

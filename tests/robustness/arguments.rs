@@ -175,7 +175,7 @@ const TEXTS: &[&[u8]] = &[
     // SHA-256 in a DigestInfo, of zeros.
     b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20\
       \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-    // The curve P-256, and a point that is none.
+    // The curve P-256, and a point that is not on it.
     b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
     b"\x04\x41\x04",
 ];

@@ -1,10 +1,7 @@
-//! `--help`, `completions` and `man`: shells and formatters take what they print.
+//! `--help`, `completions` and `man`: shells and formatters accept what they print.
 
-use std::process::Command;
+use crate::program::{Bench, Run, offline, program, rows};
 
-use crate::program::{Run, program, text};
-
-/// All commands.
 const COMMANDS: [&str; 8] = [
     "list",
     "certificate",
@@ -16,119 +13,79 @@ const COMMANDS: [&str; 8] = [
     "man",
 ];
 
-/// What a run prints that ends well.
-fn printed(arguments: &[&str]) -> String {
-    Run::of(&mut program(arguments)).assert_ok().stdout
-}
-
-/// What a shell prints that has been given a script and commands.
-fn shell(name: &str, script: &str, commands: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("script");
-    std::fs::write(&path, script).unwrap();
-    let mut shell = Command::new(name);
-    shell.args(["-c", commands]).env("SCRIPT", &path);
-    Run::of(&mut shell).assert_ok().stdout
+fn printed(arguments: &str) -> String {
+    offline(arguments).assert_ok().stdout
 }
 
 #[test]
 fn each_command_has_a_help_with_examples_and_exit_statuses() {
-    let all = printed(&["--help"]);
-    assert!(
-        all.contains("\nExamples:\n  signpath-pkcs11 doctor\n"),
-        "{all}"
-    );
+    let all = offline("--help").assert_ok();
+    all.assert_prints(&["\nExamples:\n  signpath-pkcs11 doctor\n"]);
+    assert!(!all.stdout.contains("load-module"), "{all:?}");
     for command in COMMANDS {
-        assert!(all.contains(&format!("\n  {command} ")), "{all}");
-        let help = printed(&[command, "--help"]);
-        for part in [
-            "Usage: signpath-pkcs11",
-            "\nExamples:\n  signpath-pkcs11",
-            "\nExit status:\n  0 ",
-        ] {
-            assert!(help.contains(part), "{command}: {help}");
-        }
+        all.assert_prints(&[&format!("\n  {command} ")]);
+        offline(&format!("{command} --help"))
+            .assert_ok()
+            .assert_prints(&[
+                "Usage: signpath-pkcs11",
+                "\nExamples:\n  signpath-pkcs11",
+                "\nExit status:\n  0 ",
+            ]);
     }
-    assert!(!all.contains("load-module"), "{all}");
 }
 
 #[test]
-fn bash_completes_commands_options_and_values() {
-    let script = printed(&["completions", "bash"]);
-    for (words, expected) in [
-        ("signpath-pkcs11 se", "setup"),
-        (
-            "signpath-pkcs11 setup openssl-",
-            "openssl-engine openssl-provider",
-        ),
-        ("signpath-pkcs11 sign --ha", "--hash"),
-        ("signpath-pkcs11 certificate --format ''", "pem der"),
-    ] {
-        let commands = format!(
-            ". \"$SCRIPT\"
+fn shells_complete_commands_options_and_values() {
+    let bench = Bench::new();
+    for shell in ["bash", "fish", "zsh"] {
+        bench.write(shell, printed(&format!("completions {shell}")));
+    }
+    for (words, expected) in rows! {
+        "signpath-pkcs11 se", "setup";
+        "signpath-pkcs11 setup openssl-", "openssl-engine openssl-provider";
+        "signpath-pkcs11 sign --ha", "--hash";
+        "signpath-pkcs11 certificate --format ''", "pem der";
+    } {
+        bench.write("complete", format!(
+            ". ./bash
             COMP_WORDS=({words})
             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
             function=$(complete -p signpath-pkcs11 | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
             \"$function\" signpath-pkcs11 \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD - 1]}}\"
             echo \"${{COMPREPLY[@]}}\""
-        );
-        assert_eq!(
-            shell("bash", &script, &commands).trim(),
-            expected,
-            "{words}"
-        );
+        ));
+        assert_eq!(bench.sh("bash complete").trim(), expected, "{words}");
     }
-}
-
-#[test]
-fn fish_completes_too() {
-    let script = printed(&["completions", "fish"]);
-    let commands = "source $SCRIPT; complete -C 'signpath-pkcs11 sign --hash '";
-    let completed = shell("fish", &script, commands);
-    let names = completed
+    let completed = bench.sh("fish -c \"source fish; complete -C 'signpath-pkcs11 sign --hash '\"");
+    let names: Vec<_> = completed
         .lines()
-        .map(|line| line.split('\t').next().unwrap());
-    let expected = ["sha1", "sha256", "sha384", "sha512"];
-    assert_eq!(names.collect::<Vec<_>>(), expected);
-}
-
-#[test]
-fn zsh_takes_its_script() {
-    let script = printed(&["completions", "zsh"]);
-    let commands =
-        "autoload -U compinit && compinit -D -u && source $SCRIPT && echo $_comps[signpath-pkcs11]";
-    assert_eq!(shell("zsh", &script, commands).trim(), "_signpath-pkcs11");
+        .map(|line| line.split('\t').next().unwrap())
+        .collect();
+    assert_eq!(names, ["sha1", "sha256", "sha384", "sha512"]);
+    let zsh =
+        "autoload -U compinit && compinit -D -u && source ./zsh && echo $_comps[signpath-pkcs11]";
+    assert_eq!(bench.sh(&format!("zsh -c '{zsh}'")), "_signpath-pkcs11\n");
 }
 
 #[test]
 fn the_manual_pages_are_well_formed() {
-    let folder = tempfile::tempdir().unwrap();
-    let main = printed(&["man"]);
-    assert_eq!(printed(&["man", text(folder.path())]), "");
-    let names = ["signpath-pkcs11".to_owned()];
-    let of_commands = COMMANDS.map(|command| format!("signpath-pkcs11-{command}"));
-    for name in names.iter().chain(&of_commands) {
-        let path = folder.path().join(format!("{name}.1"));
-        let page = std::fs::read_to_string(&path).unwrap();
-        assert!(name != "signpath-pkcs11" || page == main);
-        let mut groff = Command::new("groff");
-        let rendered = Run::of(groff.args(["-man", "-ww", "-T", "ascii", text(&path)])).assert_ok();
-        assert!(
-            rendered.stdout.contains("Exit status:"),
-            "{}",
-            rendered.stdout
-        );
+    let bench = Bench::new();
+    assert_eq!(bench.ok("man pages").stdout, "");
+    assert_eq!(bench.read("pages/signpath-pkcs11.1"), printed("man"));
+    let pages = COMMANDS.map(|command| format!("-{command}"));
+    for page in pages.iter().map(String::as_str).chain([""]) {
+        let groff = format!("groff -man -ww -T ascii pages/signpath-pkcs11{page}.1");
+        let rendered = Run::of(&mut bench.shell(&groff)).assert_ok();
+        rendered.assert_prints(&["Exit status:"]);
     }
-    let pages = std::fs::read_dir(folder.path()).unwrap().count();
+    let pages = std::fs::read_dir(bench.path("pages")).unwrap().count();
     assert_eq!(pages, COMMANDS.len() + 1);
 }
 
 #[test]
-fn nothing_is_coloured_where_there_is_no_terminal() {
+fn nothing_is_coloured_without_a_terminal() {
     for (variable, value) in [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")] {
-        let mut command = program(&["list"]);
-        let run = Run::of(command.env(variable, value));
-        assert!(run.stderr.contains("no credentials"), "{}", run.stderr);
-        assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+        // One line without an escape sequence.
+        Run::of(program(&["list"]).env(variable, value)).assert_fails(1, &["no credentials"]);
     }
 }

@@ -3,19 +3,24 @@
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
-use pkcs11_test::{Effect, Fault, Gate, Service};
+use pkcs11_test::{Effect, Fault, Gate};
 use serde_json::Value;
 
-use crate::common::{LIST, SIGN, environment, listed, service};
-use crate::program::{openssl, program, run, run_with, text};
+use crate::common::{LIST, SIGN, listed};
+use crate::program::Bench;
 
-const ESCAPE: char = '\u{1b}';
+/// Erases the line of a wait.
+const ERASE: &str = "\u{1b}[2K\r";
 
-/// Starts the program on a terminal of its own, whose output can be read.
-fn on_terminal(service: &Service, arguments: &[&str], more: &[(&str, &str)]) -> Child {
-    let program = program(arguments);
-    let path = std::path::Path::new(program.get_program());
-    let command = [&[text(path)], arguments].concat().join(" ");
+const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Starts the program on a terminal of its own.
+fn on_terminal(bench: &Bench, arguments: &str, more: &[(&str, &str)]) -> Child {
+    let words: Vec<_> = arguments.split(' ').collect();
+    let program = bench.command(&words, more);
+    let line = [&[program.get_program().to_str().unwrap()], &words[..]]
+        .concat()
+        .join(" ");
     let mut script = Command::new("script");
     for (name, value) in program.get_envs() {
         match value {
@@ -23,54 +28,46 @@ fn on_terminal(service: &Service, arguments: &[&str], more: &[(&str, &str)]) -> 
             None => script.env_remove(name),
         };
     }
+    if more.is_empty() {
+        script.env_remove("NO_COLOR");
+    }
+    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    script.env("TERM", "xterm-256color");
     script
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-        .env("TERM", "xterm-256color")
-        .env_remove("NO_COLOR")
-        .envs(environment(service, more))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-fn seen(mut child: Child) -> String {
-    let mut seen = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut seen)
-        .unwrap();
-    child.wait().unwrap();
-    seen
+fn seen(bench: &Bench, arguments: &str, more: &[(&str, &str)]) -> String {
+    let output = on_terminal(bench, arguments, more).wait_with_output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 #[test]
 fn there_are_colours_unless_no_color_is_set() {
-    let service = service();
-    for arguments in [
-        &["list"][..],
-        &["doctor", "--no-tools"],
-        &["certificate", "demo/none"],
-    ] {
-        let coloured = seen(on_terminal(&service, arguments, &[]));
-        assert!(coloured.contains(ESCAPE), "{arguments:?}: {coloured}");
-        let plain = seen(on_terminal(&service, arguments, &[("NO_COLOR", "1")]));
-        // What erases the line of a wait is no colour.
-        let plain = plain.replace("\u{1b}[2K", "");
-        assert!(!plain.contains(ESCAPE), "{arguments:?}: {plain}");
+    let bench = Bench::new();
+    for arguments in ["list", "doctor --no-tools", "certificate demo/none"] {
+        for (more, is_coloured) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
+            let shown = seen(&bench, arguments, more).replace(ERASE, "");
+            assert_eq!(
+                shown.contains('\u{1b}'),
+                is_coloured,
+                "{arguments}: {shown}"
+            );
+        }
     }
 }
 
 #[test]
-fn who_waits_sees_what_for() {
-    let (service, gate) = (service(), Gate::new());
-    service.inject(Fault::hold(LIST, &gate)).unwrap();
-    let mut child = on_terminal(&service, &["list"], &[]);
+fn a_wait_shows_its_reason_until_it_is_over() {
+    let (bench, gate) = (Bench::new(), Gate::new());
+    bench.service.inject(Fault::hold(LIST, &gate)).unwrap();
+    let mut child = on_terminal(&bench, "list", &[]);
     let expected = format!(
         "Requesting the signing policies from {} ... ",
-        service.api_url()
+        bench.service.api_url()
     );
     let (mut shown, mut byte) = (String::new(), [0]);
     let mut stdout = child.stdout.take().unwrap();
@@ -81,24 +78,19 @@ fn who_waits_sees_what_for() {
     gate.open();
     stdout.read_to_string(&mut shown).unwrap();
     child.wait().unwrap();
-    let (_, list) = shown.rsplit_once("\u{1b}[2K\r").unwrap();
+    let (_, list) = shown.rsplit_once(ERASE).unwrap();
     assert!(list.contains("demo/rsa-2048"), "{shown}");
-    assert!(!list.contains("Asking"), "{shown}");
+    assert!(!list.contains("Requesting"), "{shown}");
 }
 
 #[test]
-fn a_binary_signature_is_not_for_a_terminal() {
-    let service = service();
-    let digest = "00".repeat(32);
-    let sign = ["sign", "demo/p-256", "--digest", &digest];
-    let shown = seen(on_terminal(&service, &sign, &[]));
+fn a_binary_signature_is_not_written_to_a_terminal() {
+    let bench = Bench::new();
+    let sign = format!("sign demo/p-256 --digest {DIGEST}");
+    let shown = seen(&bench, &sign, &[]);
     assert!(shown.contains("use --output"), "{shown}");
-    assert_eq!(service.requests(), []);
-    let shown = seen(on_terminal(
-        &service,
-        &[&sign[..], &["--base64"]].concat(),
-        &[],
-    ));
+    assert_eq!(bench.service.requests(), []);
+    let shown = seen(&bench, &format!("{sign} --base64"), &[]);
     let is_base64 = |line: &str| line.trim().len() > 80 && !line.contains(' ');
     assert!(shown.lines().any(is_base64), "{shown}");
 }
@@ -108,88 +100,84 @@ const HARMFUL: &str = "x\u{1b}[31m\u{1b}]0;t\u{7}\r\n\u{9b}1m\u{2028}\u{202e}y";
 /// The same as people see it.
 const ESCAPED: &str = r"x\u{1b}[31m\u{1b}]0;t\u{7}\r\n\u{9b}1m\u{2028}\u{202e}y";
 
-/// A self-signed certificate with that name as its subject and its issuer.
-fn certificate(name: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let (subject, key) = (format!("/CN={name}"), folder.path().join("key"));
-    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
-    let made = ["-keyout", text(&key), "-subj", &subject, "-outform", "DER"];
-    let arguments = [&["req", "-x509", "-nodes", "-utf8"], &curve[..], &made[..]].concat();
-    let output = Command::new("openssl").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    output.stdout
+fn is_harmful(c: char) -> bool {
+    (c.is_control() && c != '\n') || ('\u{2028}'..='\u{202e}').contains(&c)
 }
 
+#[track_caller]
 fn assert_harmless(shown: &str) {
     // `script` shows each line break of the program as two characters.
-    let shown = shown.replace("\r\n", "\n");
-    let harmful = shown
-        .find(|c: char| (c.is_control() && c != '\n') || ('\u{2028}'..='\u{202e}').contains(&c));
-    assert_eq!(harmful, None, "{shown:?}");
+    let shown = shown.replace(ERASE, "").replace("\r\n", "\n");
+    assert_eq!(shown.find(is_harmful), None, "{shown:?}");
     assert!(shown.contains(ESCAPED), "{shown}");
+}
+
+/// Writes a self-signed certificate with that name as its subject and issuer to `name.der` and `name.pem`.
+fn write_certificate(bench: &Bench, file: &str, name: &str) {
+    bench.write("openssl.cnf", "[req]\ndistinguished_name=name\n[name]\n");
+    let subject = format!("/CN={name}");
+    let commands = "openssl req -x509 -config openssl.cnf -nodes -utf8 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+        -keyout key -subj \"$SUBJECT\" -out $FILE.pem 2>&1
+        openssl x509 -in $FILE.pem -outform DER -out $FILE.der";
+    let mut shell = bench.shell(commands);
+    crate::program::succeeded(shell.env("SUBJECT", subject).env("FILE", file));
 }
 
 #[test]
 fn names_in_certificates_are_escaped_on_a_terminal_and_unchanged_in_json() {
-    let service = service();
-    let der = certificate(HARMFUL);
+    let bench = Bench::new();
+    write_certificate(&bench, "harmful", HARMFUL);
+    write_certificate(&bench, "other", "other");
+    let der = std::fs::read(bench.path("harmful.der")).unwrap();
     let list = Fault::on(LIST, listed(&[("app", "release")], &der)).always();
-    service.inject(list).unwrap();
-    let no_color = [("NO_COLOR", "1")];
-    assert_harmless(&seen(on_terminal(&service, &["list"], &no_color)));
-    assert_harmless(&run(&service, &["list"]).assert_ok().stdout);
+    bench.service.inject(list).unwrap();
+    assert_harmless(&seen(&bench, "list", &[("NO_COLOR", "1")]));
+    assert_harmless(&bench.ok("list").stdout);
 
-    let json = run(&service, &["list", "--json"]).assert_ok();
+    let json = bench.ok("list --json");
     let subject = json.json()["signingPolicies"][0]["certificate"]["subject"].clone();
     assert_eq!(subject, format!("CN={HARMFUL}"));
-    let is_visible =
-        |c: char| c == '\n' || !c.is_control() && !('\u{2028}'..='\u{202e}').contains(&c);
-    assert!(json.stdout.chars().all(is_visible), "{}", json.stdout);
+    assert!(!json.stdout.contains(is_harmful), "{json:?}");
 
-    let other = tempfile::NamedTempFile::new().unwrap();
-    let pem = openssl(&["x509", "-inform", "DER"], &certificate("other"));
-    std::fs::write(other.path(), pem).unwrap();
-    let chain = [("SIGNPATH_CHAIN_CERTIFICATES_FILE", text(other.path()))];
-    let failed = run_with(&service, &["certificate", "--chain"], &chain);
+    let chain = [("SIGNPATH_CHAIN_CERTIFICATES_FILE", "other.pem")];
+    let failed = bench.run_with("certificate --chain", &chain);
+    failed.assert_fails(1, &[ESCAPED]);
     assert_harmless(&failed.stderr);
-    assert_eq!(failed.stderr.lines().count(), 1, "{}", failed.stderr);
 }
 
 #[test]
 fn messages_of_the_service_are_escaped_on_a_terminal_and_unchanged_in_json() {
-    let service = service();
-    for route in [LIST, SIGN] {
-        let refusal = Effect::problem(403, &[HARMFUL]);
-        service.inject(Fault::on(route, refusal).always()).unwrap();
+    let bench = Bench::new();
+    let refuse = |route| {
+        let refusal = Fault::on(route, Effect::problem(403, &[HARMFUL]));
+        bench.service.inject(refusal.always()).unwrap();
+    };
+    refuse(LIST);
+    for arguments in ["list", "doctor --no-tools"] {
+        assert_harmless(&seen(&bench, arguments, &[("NO_COLOR", "1")]));
     }
-    let no_color = [("NO_COLOR", "1")];
-    for arguments in [&["list"][..], &["doctor", "--no-tools"]] {
-        assert_harmless(
-            &seen(on_terminal(&service, arguments, &no_color)).replace("\u{1b}[2K\r", ""),
-        );
-    }
-    let json = run(&service, &["doctor", "--no-tools", "--json"]).json();
-    let findings = json["findings"].as_array().unwrap();
+    let json = bench.run("doctor --no-tools --json").json();
     let has_message = |finding: &Value| finding["message"].as_str().unwrap().contains(HARMFUL);
-    assert!(findings.iter().any(has_message), "{json:#}");
-    service.heal();
-    let refusal = Effect::problem(403, &[HARMFUL]);
-    service.inject(Fault::on(SIGN, refusal)).unwrap();
-    let digest = "00".repeat(32);
-    let failed = run(&service, &["sign", "demo/p-256", "--digest", &digest]);
+    assert!(
+        json["findings"].as_array().unwrap().iter().any(has_message),
+        "{json:#}"
+    );
+    bench.service.heal();
+    refuse(SIGN);
+    let failed = bench.run(&format!("sign demo/p-256 --digest {DIGEST}"));
+    failed.assert_fails(1, &[ESCAPED]);
     assert_harmless(&failed.stderr);
-    assert_eq!(failed.stderr.lines().count(), 1, "{}", failed.stderr);
 }
 
 #[test]
-fn arguments_are_escaped_where_they_are_shown() {
-    let service = service();
+fn arguments_are_escaped_in_messages() {
+    let bench = Bench::new();
     let file = format!("/nonexistent/{HARMFUL}");
     for arguments in [
         &["certificate", HARMFUL][..],
         &["sign", "demo/p-256", "--file", &file],
         &["setup", "nss", "--module", &file],
     ] {
-        assert_harmless(&run(&service, arguments).stderr);
+        assert_harmless(&bench.run_words(arguments, &[]).stderr);
     }
 }

@@ -53,7 +53,7 @@ use_key() {
     export PKCS11_MODULE_PATH=$MODULE
 }
 
-# Prints the options that ask for PSS with a salt as long as the digest, each behind the option that is the first argument.
+# Prints the options for PSS with a salt as long as the digest, each after the option in the first argument.
 # Prints nothing if the second argument is not "pss".
 pss_options() {
     if [[ ${2:-} == pss ]]; then

@@ -17,7 +17,7 @@ kernel_module() {
     verify_module demo.ko
 }
 
-# scripts/sign-file.c: behind the module stand the signature, 12 bytes that end with its length, and 28 bytes of text. The signature
+# scripts/sign-file.c: after the module come the signature, 12 bytes that end with its length, and 28 bytes of text. The signature
 # has no certificate. Argument: the module.
 verify_module() {
     local size length

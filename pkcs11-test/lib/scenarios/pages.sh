@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The commands of the README and of the pages in docs/ as they stand there, for the signing policy `release` of the project `app`.
-# A block of code that is run has a name: the second word behind its fence.
+# A code block that is run has a name: the second word after its fence.
 
 PAGES=$PWD
 

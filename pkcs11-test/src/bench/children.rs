@@ -17,7 +17,7 @@ impl Figures {
         self.0.entry(name.to_owned()).or_default().push(value);
     }
 
-    /// Adds all of another's, each name behind a prefix.
+    /// Adds all of another's, each name with a prefix.
     pub fn take(&mut self, prefix: &str, other: Self) {
         for (name, mut values) in other.0 {
             let known = self.0.entry(format!("{prefix} {name}")).or_default();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pkcs11_test::{Options, Service};
+use pkcs11_test::{Options, PolicyFile, Service};
 use reqwest::blocking::RequestBuilder;
 use reqwest::blocking::multipart::{Form, Part};
 use reqwest::header::HeaderMap;
@@ -13,17 +13,31 @@ use serde_json::{Value, json};
 
 use crate::openssl;
 
-/// A folder that later runs find again: keys take long to make.
+/// Tuples, one a line however long it is.
+macro_rules! rows {
+    ($($($field:expr),+;)*) => { [$(($($field),+)),*] };
+}
+
+pub(crate) use rows;
+
+/// A directory that later runs find again: keys take long to make.
 pub fn state(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("service");
-    std::fs::create_dir_all(&folder).expect("a folder for state");
+    std::fs::create_dir_all(&folder).unwrap();
     folder.join(name)
 }
 
 pub fn start(state_name: &str, change: impl FnOnce(&mut Options)) -> Service {
     let mut options = Options::new(state(state_name));
     change(&mut options);
-    Service::start(options).expect("the service starts")
+    Service::start(options).unwrap()
+}
+
+/// A service with the policies of a file.
+pub fn with_policies(state_name: &str, policies: &str) -> Service {
+    start(state_name, |options| {
+        options.policies = PolicyFile::parse(policies).unwrap()
+    })
 }
 
 /// The default policies over plain HTTP.
@@ -35,38 +49,29 @@ pub const MESSAGE: &[u8] = b"what is signed";
 
 /// A digest of [`MESSAGE`].
 pub struct Hash {
-    /// As the `openssl` command knows it.
+    /// As the `openssl` command names it.
     pub name: &'static str,
     pub oid: &'static str,
+}
+
+const fn hash(name: &'static str, oid: &'static str) -> Hash {
+    Hash { name, oid }
 }
 
 impl Hash {
     /// By length.
     pub const ALL: [Self; 5] = [
-        Self {
-            name: "md5",
-            oid: "1.2.840.113549.2.5",
-        },
-        Self {
-            name: "sha1",
-            oid: "1.3.14.3.2.26",
-        },
-        Self {
-            name: "sha256",
-            oid: "2.16.840.1.101.3.4.2.1",
-        },
-        Self {
-            name: "sha384",
-            oid: "2.16.840.1.101.3.4.2.2",
-        },
-        Self {
-            name: "sha512",
-            oid: "2.16.840.1.101.3.4.2.3",
-        },
+        hash("md5", "1.2.840.113549.2.5"),
+        hash("sha1", "1.3.14.3.2.26"),
+        hash("sha256", "2.16.840.1.101.3.4.2.1"),
+        hash("sha384", "2.16.840.1.101.3.4.2.2"),
+        hash("sha512", "2.16.840.1.101.3.4.2.3"),
     ];
 
+    pub const SHA256: &Self = &Self::ALL[2];
+
     pub fn value(&self) -> Vec<u8> {
-        openssl::run(&["dgst", &format!("-{}", self.name), "-binary"], MESSAGE)
+        openssl::line(&format!("dgst -{} -binary", self.name), MESSAGE)
     }
 
     pub fn base64(&self) -> String {
@@ -74,59 +79,44 @@ impl Hash {
     }
 }
 
-pub struct Curve {
-    pub slug: &'static str,
-    /// In bytes.
-    pub field_length: usize,
+pub const RSA: [&str; 3] = ["rsa-2048", "rsa-3072", "rsa-4096"];
+
+/// Slugs, and the length of the field in bytes.
+pub const CURVES: [(&str, usize); 3] = [("p-256", 32), ("p-384", 48), ("p-521", 66)];
+
+/// A payload for an RSA signature.
+pub fn rsa_payload(algorithm: &str, hash: &Hash) -> Value {
+    let (oid, base64) = (hash.oid, hash.base64());
+    json!({ "SignatureAlgorithm": algorithm, "RsaHashAlgorithm": oid, "Base64EncodedHash": base64 })
 }
 
-impl Curve {
-    pub const ALL: [Self; 3] = [
-        Self {
-            slug: "p-256",
-            field_length: 32,
-        },
-        Self {
-            slug: "p-384",
-            field_length: 48,
-        },
-        Self {
-            slug: "p-521",
-            field_length: 66,
-        },
-    ];
+/// A payload for an ECDSA signature.
+pub fn ecdsa_payload(format: &str, hash: &Hash) -> Value {
+    let base64 = hash.base64();
+    json!({ "SignatureAlgorithm": "Ecdsa", "EcdsaSignatureFormat": format, "Base64EncodedHash": base64 })
 }
 
 /// A request for an RSASSA-PKCS1-v1_5 signature of a SHA-256 hash.
 pub fn payload() -> Value {
-    let hash = &Hash::ALL[2];
-    json!({ "SignatureAlgorithm": "RsaPkcs1", "RsaHashAlgorithm": hash.oid, "Base64EncodedHash": hash.base64() })
+    rsa_payload("RsaPkcs1", Hash::SHA256)
 }
 
 /// Ecdsa-Sig-Value (RFC 3279, section 2.2.3) of r and s side by side.
 pub fn der_sequence(ieee: &[u8]) -> Vec<u8> {
     let (r, s) = ieee.split_at(ieee.len() / 2);
-    let hex = |number: &[u8]| {
+    let [r, s] = [r, s].map(|number| {
         number
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
-    };
-    let definition = format!(
-        "asn1=SEQUENCE:signature\n[signature]\nr=INTEGER:0x{}\ns=INTEGER:0x{}\n",
-        hex(r),
-        hex(s)
-    );
-    let file = tempfile(definition.as_bytes());
-    openssl::run(
-        &[
-            "asn1parse",
-            "-genconf",
-            file.path(),
-            "-noout",
-            "-out",
-            "/dev/stdout",
-        ],
+    });
+    let definition =
+        tempfile(format!("asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x{r}\ns=INTEGER:0x{s}\n").as_bytes());
+    openssl::line(
+        &format!(
+            "asn1parse -genconf {} -noout -out /dev/stdout",
+            definition.path()
+        ),
         b"",
     )
 }
@@ -134,8 +124,8 @@ pub fn der_sequence(ieee: &[u8]) -> Vec<u8> {
 /// The signature in the answer to a first-generation request.
 pub fn signature(answer: &Value) -> Vec<u8> {
     BASE64_STANDARD
-        .decode(answer["Signature"].as_str().expect("Signature"))
-        .expect("base64")
+        .decode(answer["Signature"].as_str().unwrap())
+        .unwrap()
 }
 
 /// A file that is gone when this is dropped.
@@ -150,13 +140,13 @@ pub fn tempfile(content: &[u8]) -> TemporaryFile {
         std::process::id(),
         NUMBER.fetch_add(1, Ordering::Relaxed)
     ));
-    std::fs::write(&path, content).expect("write");
+    std::fs::write(&path, content).unwrap();
     TemporaryFile(path)
 }
 
 impl TemporaryFile {
     pub fn path(&self) -> &str {
-        self.0.to_str().expect("UTF-8")
+        self.0.to_str().unwrap()
     }
 }
 
@@ -188,20 +178,11 @@ impl Answer {
     /// The problem details, once it is sure that the answer is some.
     pub fn problem(&self, status: StatusCode) -> Value {
         assert_eq!(self.status, status);
-        assert!(
-            self.headers["content-type"]
-                .to_str()
-                .expect("text")
-                .starts_with("application/problem+json")
-        );
+        let content_type = self.headers["content-type"].to_str().unwrap();
+        assert!(content_type.starts_with("application/problem+json"));
         let problem = self.json();
         assert_eq!(problem["status"], status.as_u16());
-        assert!(
-            problem["traceId"]
-                .as_str()
-                .expect("traceId")
-                .starts_with("00-")
-        );
+        assert!(problem["traceId"].as_str().unwrap().starts_with("00-"));
         problem
     }
 }
@@ -212,31 +193,28 @@ impl Client {
     }
 
     pub fn with_token(service: &Service, token: &str) -> Self {
-        // No authority at all: most of the services do without TLS.
+        // Most services do without TLS.
         Self::build(service, token, Vec::new())
     }
 
-    pub fn trusting(service: &Service, authority: &[u8]) -> Self {
-        Self::build(
-            service,
-            service.token(),
-            vec![Certificate::from_pem(authority).expect("a certificate")],
-        )
+    pub fn trusting(service: &Service, ca: &[u8]) -> Self {
+        let ca = Certificate::from_pem(ca).unwrap();
+        Self::build(service, service.token(), vec![ca])
     }
 
-    fn build(service: &Service, token: &str, authorities: Vec<Certificate>) -> Self {
+    fn build(service: &Service, token: &str, ca_certificates: Vec<Certificate>) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             rustls::crypto::ring::default_provider()
                 .install_default()
-                .expect("the first provider")
+                .unwrap()
         });
 
         let http = reqwest::blocking::Client::builder()
             .no_proxy()
-            .tls_certs_only(authorities)
+            .tls_certs_only(ca_certificates)
             .build()
-            .expect("a client");
+            .unwrap();
         Self {
             http,
             base: format!("{}/v1/{}", service.api_url(), service.organization_id()),
@@ -248,8 +226,16 @@ impl Client {
         self.get_url(&format!("{}{route}", self.base))
     }
 
+    /// The signing policies.
+    pub fn list(&self, query: &str) -> Vec<Value> {
+        let answer = self
+            .get(&format!("/Cryptoki/MySigningPolicies{query}"))
+            .json();
+        answer["signingPolicies"].as_array().unwrap().clone()
+    }
+
     pub fn get_url(&self, url: &str) -> Answer {
-        self.try_get_url(url).expect("an answer")
+        self.try_get_url(url).unwrap()
     }
 
     pub fn try_get_url(&self, url: &str) -> reqwest::Result<Answer> {
@@ -258,7 +244,7 @@ impl Client {
 
     pub fn post_json(&self, route: &str, body: &Value) -> Answer {
         self.send(self.http.post(format!("{}{route}", self.base)).json(body))
-            .expect("an answer")
+            .unwrap()
     }
 
     pub fn post_form(
@@ -267,8 +253,7 @@ impl Client {
         fields: &[(&'static str, &str)],
         payload: &Value,
     ) -> Answer {
-        self.try_post_form(route, fields, payload)
-            .expect("an answer")
+        self.try_post_form(route, fields, payload).unwrap()
     }
 
     fn try_post_form(
@@ -295,7 +280,7 @@ impl Client {
 
     /// A fast signing request for a policy of project `demo`.
     pub fn sign(&self, policy: &str, payload: &Value) -> Answer {
-        self.try_sign(policy, payload).expect("an answer")
+        self.try_sign(policy, payload).unwrap()
     }
 
     pub fn try_sign(&self, policy: &str, payload: &Value) -> reqwest::Result<Answer> {

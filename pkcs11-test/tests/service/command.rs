@@ -1,9 +1,20 @@
 //! The command as scripts use it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
-use crate::client::state;
+use crate::client::{rows, state};
+
+/// `pkcs11-test serve` with these words as arguments, in the directory of all state.
+fn serve(arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pkcs11-test"));
+    command.arg("serve").args(arguments.split_whitespace());
+    command.current_dir(state("default").parent().unwrap());
+    command
+}
 
 struct Serve {
     child: Child,
@@ -11,92 +22,73 @@ struct Serve {
 }
 
 impl Serve {
-    fn spawn(env: &str, arguments: &[&str]) -> Self {
-        let env = state(env);
-        let child = Command::new(env!("CARGO_BIN_EXE_pkcs11-test"))
-            .arg("serve")
-            .args(["--env", path(&env)])
-            .args(arguments)
+    fn spawn(env: &str, arguments: &str) -> Self {
+        let mut command = serve(&format!("--env {env} {arguments}"));
+        let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
-        Self { child, env }
+            .spawn();
+        Self {
+            child: child.unwrap(),
+            env: state(env),
+        }
     }
 
     /// Reads standard output up to the last of the export lines. The first line is the address of the page.
     fn lines(&mut self) -> Vec<String> {
-        use std::io::{BufRead, BufReader};
-        let stdout = self.child.stdout.as_mut().expect("stdout");
-        let mut lines = BufReader::new(stdout)
-            .lines()
-            .map(|line| line.expect("UTF-8"));
-        lines.by_ref().take(4).collect()
+        let stdout = BufReader::new(self.child.stdout.as_mut().unwrap());
+        stdout.lines().take(4).map(Result::unwrap).collect()
     }
 
-    fn end(mut self, signal: &str) -> ExitStatus {
-        let sent = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(sent.success());
-        self.child.wait().expect("the command ends")
+    /// Ends the command with a signal; its stderr.
+    fn end(mut self, signal: &str) -> String {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut stderr = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        stderr
     }
 }
 
-fn path(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
-
-fn fails(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_pkcs11-test"))
-        .arg("serve")
-        .args(arguments)
-        .output()
-        .expect("the command runs");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stdout.is_empty());
-    let message = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(message.lines().count(), 1, "{message}");
-    message
+fn write_policies(name: &str, policies: &str) {
+    std::fs::write(state(name), policies).unwrap();
 }
 
 #[test]
 fn prints_what_a_shell_needs_and_ends_cleanly() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let policies = state("quoted.json");
-    let text = r#"{ "organizationId": "11111111-2222-3333-4444-555555555555", "users": [ { "name": "ci", "token": "it's $HOME `x` \"/+=" } ],
-        "policies": [ { "project": "demo", "policy": "one", "key": "p-256" } ] }"#;
-    std::fs::write(&policies, text).expect("write");
+    write_policies(
+        "quoted.json",
+        r#"{ "organizationId": "11111111-2222-3333-4444-555555555555",
+        "users": [ { "name": "ci", "token": "it's $HOME `x` \"/+=" } ],
+        "policies": [ { "project": "demo", "policy": "one", "key": "p-256" } ] }"#,
+    );
     for signal in ["-TERM", "-INT"] {
-        let mut serve = Serve::spawn(
-            "quoted.env",
-            &[
-                "--state",
-                path(&state("quoted")),
-                "--policies",
-                path(&policies),
-            ],
-        );
+        let mut serve = Serve::spawn("quoted.env", "--state quoted --policies quoted.json");
         let lines = serve.lines();
-        let file = std::fs::read_to_string(&serve.env)
-            .expect("the environment file is there before the lines are");
+        // The file is there before the lines are.
+        let file = std::fs::read_to_string(&serve.env).unwrap();
         assert_eq!(lines, file.lines().collect::<Vec<_>>());
-        assert_eq!(
-            std::fs::metadata(&serve.env)
-                .expect("metadata")
-                .permissions()
-                .mode()
-                & 0o777,
-            0o600
-        );
+        let mode = std::fs::metadata(&serve.env).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let script = r#". "$0"; printf '%s\n' "$SIGNPATH_API_URL" "$SIGNPATH_ORGANIZATION_ID" "$SIGNPATH_API_TOKEN""#;
         let shell = Command::new("sh")
-            .args(["-c", script, path(&serve.env)])
+            .args(["-c", script])
+            .arg(&serve.env)
             .output()
-            .expect("sh");
-        let shell = String::from_utf8(shell.stdout).expect("UTF-8");
+            .unwrap();
+        let shell = String::from_utf8(shell.stdout).unwrap();
         let [url, organization, token] = shell.lines().collect::<Vec<_>>()[..] else {
             panic!("{shell}")
         };
@@ -104,119 +96,79 @@ fn prints_what_a_shell_needs_and_ends_cleanly() {
             url.starts_with("http://127.0.0.1:") && url.ends_with("/Api"),
             "{url}"
         );
-        assert_eq!(
-            (organization, token),
-            (
-                "11111111-2222-3333-4444-555555555555",
-                r#"it's $HOME `x` "/+="#
-            )
-        );
-        assert_eq!(serve.end(signal).code(), Some(0));
+        assert_eq!(organization, "11111111-2222-3333-4444-555555555555");
+        assert_eq!(token, r#"it's $HOME `x` "/+="#);
+        serve.end(signal);
     }
 }
 
 #[test]
-fn processes_that_start_at_once_agree_on_keys_and_identifiers() {
-    let folder = state("shared");
-    let _ = std::fs::remove_dir_all(&folder);
-    let policies = state("shared.json");
-    std::fs::write(
-        &policies,
+fn processes_that_start_together_agree_on_keys_and_identifiers() {
+    let directory = state("shared");
+    let _ = std::fs::remove_dir_all(&directory);
+    write_policies(
+        "shared.json",
         r#"{ "policies": [ { "project": "demo", "policy": "one", "key": "p-256" } ] }"#,
-    )
-    .expect("write");
-    let environments = ["shared-1.env", "shared-2.env", "shared-3.env"];
-    let mut started = environments.map(|env| {
-        Serve::spawn(
-            env,
-            &["--state", path(&folder), "--policies", path(&policies)],
-        )
-    });
+    );
+    let mut started = ["shared-1.env", "shared-2.env", "shared-3.env"]
+        .map(|env| Serve::spawn(env, "--state shared --policies shared.json"));
     let [first, second, third] = started.each_mut().map(|serve| serve.lines()[2..].to_vec());
     assert_eq!((&first, &first), (&second, &third));
     for serve in started {
-        assert_eq!(serve.end("-TERM").code(), Some(0));
+        serve.end("-TERM");
     }
-    let left: Vec<_> = std::fs::read_dir(&folder)
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").file_name())
-        .collect();
-    assert!(
-        left.iter()
-            .all(|name| !name.to_string_lossy().ends_with(".new")),
-        "{left:?}"
-    );
+    let files = std::fs::read_dir(&directory).unwrap();
+    let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.find(|name| name.ends_with(".new")), None);
 }
 
 #[test]
-fn says_on_its_first_start_that_it_generates_keys() {
-    use std::io::Read;
-
+fn the_first_start_says_that_it_generates_keys() {
+    write_policies(
+        "announced.json",
+        r#"{ "policies": [ { "project": "demo", "policy": "one", "key": "p-256" },
+        { "project": "demo", "policy": "two", "key": "p-384" } ] }"#,
+    );
     for store in ["software", "softhsm"] {
-        let folder = state(&format!("announced-{store}"));
-        let _ = std::fs::remove_dir_all(&folder);
-        let arguments = ["--state", path(&folder), "--key-store", store];
-        let policies = state("announced.json");
-        let two = r#"{ "policies": [ { "project": "demo", "policy": "one", "key": "p-256" },
-            { "project": "demo", "policy": "two", "key": "p-384" } ] }"#;
-        std::fs::write(&policies, two).expect("write");
+        let directory = state(&format!("announced-{store}"));
+        let _ = std::fs::remove_dir_all(&directory);
+        let arguments = format!(
+            "--state announced-{store} --key-store {store} --policies announced.json --tls --log /dev/null"
+        );
         let said = [(); 2].map(|()| {
-            let more = ["--policies", path(&policies), "--tls", "--log", "/dev/null"];
-            let mut serve = Serve::spawn("announced.env", &[&arguments[..], &more].concat());
+            let mut serve = Serve::spawn("announced.env", &arguments);
             serve.lines();
-            let mut stderr = serve.child.stderr.take().expect("stderr");
-            assert_eq!(serve.end("-TERM").code(), Some(0));
-            let mut said = String::new();
-            stderr.read_to_string(&mut said).expect("UTF-8");
-            said
+            serve.end("-TERM")
         });
+        let directory = directory.canonicalize().unwrap();
         let expected = format!(
             "pkcs11-test: generating keys in {}, once; this can take a minute\n",
-            folder.canonicalize().expect("the folder").display()
+            directory.display()
         );
-        assert_eq!(said, [expected.as_str(), ""], "{store}");
+        assert_eq!(said, [&*expected, ""], "{store}");
     }
 }
 
 #[test]
-fn what_cannot_be_started_is_told_in_one_line() {
-    let missing = fails(&[
-        "--state",
-        path(&state("quoted")),
-        "--policies",
-        "/nowhere/policies.json",
-    ]);
-    assert!(
-        missing.contains("/nowhere/policies.json") && missing.contains("no such file"),
-        "{missing}"
-    );
-
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = taken.local_addr().expect("address").to_string();
-    let refused = fails(&["--state", path(&state("default")), "--listen", &address]);
-    assert!(
-        refused.contains(&format!("cannot listen on {address}")),
-        "{refused}"
-    );
-
-    let library = fails(&[
-        "--state",
-        path(&state("default")),
-        "--key-store",
-        "softhsm",
-        "--softhsm-module",
-        "/nowhere/libsofthsm2.so",
-    ]);
-    assert!(library.contains("/nowhere/libsofthsm2.so"), "{library}");
+fn a_failure_is_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    for (arguments, expected) in rows! {
+        "--state quoted --policies /nowhere/policies.json", "cannot read the policies file /nowhere/policies.json: no such file or directory\n";
+        &*format!("--state default --listen {address}"), &*format!("cannot listen on {address}: address already in use\n");
+        "--state default --key-store softhsm --softhsm-module /nowhere/libsofthsm2.so", "/nowhere/libsofthsm2.so";
+    } {
+        let output = serve(arguments).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]));
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 #[test]
-fn help_names_the_files_and_the_policies_format() {
-    let output = Command::new(env!("CARGO_BIN_EXE_pkcs11-test"))
-        .args(["serve", "--help"])
-        .output()
-        .expect("the command runs");
-    let help = String::from_utf8(output.stdout).expect("UTF-8");
+fn help_describes_the_files_and_the_policies_format() {
+    let help = String::from_utf8(serve("--help").output().unwrap().stdout).unwrap();
     for part in [
         "certificates/{project}/{policy}.pem",
         "code-signing-ca.pem",

@@ -1,4 +1,4 @@
-//! OpenSSL as the judge of certificates and signatures.
+//! The `openssl` command, which checks certificates and signatures.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,67 +13,39 @@ pub fn run(arguments: &[&str], input: &[u8]) -> Vec<u8> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("openssl is installed");
-    openssl
-        .stdin
-        .take()
-        .expect("stdin")
-        .write_all(input)
-        .expect("openssl reads");
-    let output = openssl.wait_with_output().expect("openssl ends");
-    assert!(
-        output.status.success(),
-        "openssl {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .unwrap();
+    openssl.stdin.take().unwrap().write_all(input).unwrap();
+    let output = openssl.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments:?}: {stderr}");
     output.stdout
+}
+
+/// The same with arguments that are separated by spaces.
+pub fn line(arguments: &str, input: &[u8]) -> Vec<u8> {
+    run(&arguments.split_whitespace().collect::<Vec<_>>(), input)
 }
 
 /// The DER SubjectPublicKeyInfo of a DER certificate.
 pub fn public_key(certificate: &[u8]) -> Vec<u8> {
-    let pem = run(
-        &["x509", "-inform", "DER", "-noout", "-pubkey"],
-        certificate,
+    let pem = line("x509 -inform DER -noout -pubkey", certificate);
+    line("pkey -pubin -outform DER", &pem)
+}
+
+/// How a signature of [`crate::client::MESSAGE`] was made: options of `openssl pkeyutl`.
+pub const PKCS1: &str = "-pkeyopt rsa_padding_mode:pkcs1";
+/// The salt is as long as the hash.
+pub const PSS: &str = "-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest";
+/// A DER signature.
+pub const ECDSA: &str = "";
+
+/// Fails the test unless the signature of [`crate::client::MESSAGE`] verifies.
+pub fn verify(certificate: &[u8], options: &str, hash: &Hash, signature: &[u8]) {
+    let (key, signature) = (tempfile(&public_key(certificate)), tempfile(signature));
+    let (key, signature, hash_name) = (key.path(), signature.path(), hash.name);
+    let verify = format!(
+        "pkeyutl -verify -pubin -keyform DER -inkey {key} -sigfile {signature} \
+         -pkeyopt digest:{hash_name} {options}"
     );
-    run(&["pkey", "-pubin", "-outform", "DER"], &pem)
-}
-
-#[derive(Clone, Copy)]
-pub enum Verification {
-    Pkcs1,
-    /// The salt is as long as the hash.
-    Pss,
-    /// A DER signature.
-    Ecdsa,
-}
-
-/// Fails the test when the signature of [`crate::client::MESSAGE`] does not verify.
-pub fn verify(certificate: &[u8], verification: Verification, hash: &Hash, signature: &[u8]) {
-    let key = tempfile(&public_key(certificate));
-    let signature = tempfile(signature);
-    let digest = format!("digest:{}", hash.name);
-    let mut arguments = vec![
-        "pkeyutl",
-        "-verify",
-        "-pubin",
-        "-keyform",
-        "DER",
-        "-inkey",
-        key.path(),
-        "-sigfile",
-        signature.path(),
-        "-pkeyopt",
-        &digest,
-    ];
-    match verification {
-        Verification::Pss => arguments.extend([
-            "-pkeyopt",
-            "rsa_padding_mode:pss",
-            "-pkeyopt",
-            "rsa_pss_saltlen:digest",
-        ]),
-        Verification::Pkcs1 => arguments.extend(["-pkeyopt", "rsa_padding_mode:pkcs1"]),
-        Verification::Ecdsa => {}
-    }
-    run(&arguments, &hash.value());
+    line(&verify, &hash.value());
 }

@@ -19,7 +19,7 @@ use super::file::{Identity, create_folder, identity, is_link, open_itself, open_
 use super::succeeded;
 use crate::log_folder::{Unusable, renames};
 
-/// Where in the file the lock of [`LogFolder::rotate`] is: behind any content, which a lock would
+/// Where in the file the lock of [`LogFolder::rotate`] is: after any content, which a lock would
 /// keep others from reading.
 const LOCKED_OFFSET: u32 = 1 << 30;
 

@@ -197,9 +197,9 @@ pub const UNSEEN: &[(&str, &str)] = &[
     ("ignore their environment", "platform/src/environment.rs"),
     (
         "cannot start a thread to resolve a host name",
-        "platform/src/shortage.rs",
+        "platform/src/unix/errors.rs",
     ),
-    ("has run out of memory", "platform/src/shortage.rs"),
+    ("has run out of memory", "platform/src/unix/errors.rs"),
     ("not enough memory to copy", "src/error.rs"),
     (
         "has closed the descriptor of the connection",

@@ -5,51 +5,75 @@ mod connection;
 mod service;
 mod tools;
 
-use pkcs11_test::Service;
 use serde_json::Value;
 
-use crate::common::{environment, module_path, service};
-use crate::program::{Run, program, run_with, text};
+use crate::program::{Bench, Run};
 
 pub const HEALTH: &str = "GET /healthz";
 
-/// Runs the doctor without tools against a service, with `more` in its environment.
-pub fn doctor(service: &Service, more: &[(&str, &str)]) -> Run {
-    let module = module_path();
-    let arguments = ["doctor", "--json", "--no-tools", "--module", text(&module)];
-    let run = run_with(service, &arguments, more);
-    let signed = service.requests().iter().any(|request| request.is_signed);
-    assert!(!signed);
+/// Runs the doctor without tools, with `more` in its environment.
+pub fn doctor(bench: &Bench, more: &[(&str, &str)]) -> Run {
+    let run = bench.run_with("doctor --json --no-tools --module {module}", more);
+    assert!(
+        !bench
+            .service
+            .requests()
+            .iter()
+            .any(|request| request.is_signed)
+    );
     run
+}
+
+pub fn findings(run: &Run) -> Vec<Value> {
+    run.json()["findings"].as_array().unwrap().clone()
 }
 
 /// The finding of a check.
 pub fn finding(run: &Run, check: &str) -> Value {
-    let json = run.json();
-    let findings = json["findings"].as_array().unwrap();
-    let found = findings.iter().find(|finding| finding["check"] == check);
-    found
-        .unwrap_or_else(|| panic!("no {check} in {json:#}"))
-        .clone()
+    let mut findings = findings(run).into_iter();
+    let found = findings.find(|finding| finding["check"] == check);
+    found.unwrap_or_else(|| panic!("no {check}: {run:#?}"))
 }
 
-/// Asserts that this check alone failed, with these parts in its message and its remedy.
+/// The names of the checks with this status.
+pub fn checks(run: &Run, status: &str) -> Vec<String> {
+    let findings = findings(run).into_iter();
+    let findings = findings.filter(|finding| finding["status"] == status);
+    findings
+        .map(|finding| finding["check"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The doctor found no failure; the finding of a check has this status, and these parts in message and remedy.
+#[track_caller]
+pub fn assert_finds(run: &Run, check: &str, status: &str, message: &str, remedy: &str) {
+    assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
+    assert_says(run, check, status, message, remedy);
+}
+
+/// Findings: `run, "check" status: "part of the message", "part of the remedy";`.
+macro_rules! finds {
+    ($($run:expr, $check:literal $status:ident: $message:expr, $remedy:expr;)*) => {$(
+        match stringify!($status) {
+            "failed" => $crate::doctor::assert_failed(&$run, $check, $message, $remedy),
+            status => $crate::doctor::assert_finds(&$run, $check, status, $message, $remedy),
+        }
+    )*};
+}
+
+pub(crate) use finds;
+
+/// This check alone failed, with these parts in its message and its remedy.
+#[track_caller]
 pub fn assert_failed(run: &Run, check: &str, message: &str, remedy: &str) {
-    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""));
-    let json = run.json();
-    assert_eq!(json["ok"], false);
-    let findings = json["findings"].as_array().unwrap();
-    let failed = findings
-        .iter()
-        .filter(|finding| finding["status"] == "failed");
-    let failed: Vec<_> = failed
-        .map(|finding| finding["check"].as_str().unwrap())
-        .collect();
-    assert_eq!(failed, [check], "{json:#}");
+    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""), "{run:#?}");
+    assert_eq!(run.json()["ok"], false);
+    assert_eq!(checks(run, "failed"), [check], "{run:#?}");
     assert_says(run, check, "failed", message, remedy);
     assert!(!finding(run, check)["remedy"].as_str().unwrap().is_empty());
 }
 
+#[track_caller]
 pub fn assert_says(run: &Run, check: &str, status: &str, message: &str, remedy: &str) {
     let finding = finding(run, check);
     assert_eq!(finding["status"], status, "{finding:#}");
@@ -60,29 +84,18 @@ pub fn assert_says(run: &Run, check: &str, status: &str, message: &str, remedy: 
 }
 
 #[test]
-fn for_people_there_is_a_line_for_each_check_and_what_to_do() {
-    let module = module_path();
-    let arguments = ["doctor", "--no-tools", "--module", text(&module)];
-    let service = service();
-    let run = run_with(&service, &arguments, &[("SIGNPATH_API_TOKEN", "wr0ng")]);
+fn each_check_has_a_line_and_each_failure_what_to_do() {
+    let bench = Bench::new();
+    let command = "doctor --no-tools --module {module}";
+    let run = bench.run_with(command, &[("SIGNPATH_API_TOKEN", "wr0ng")]);
     assert_eq!(run.status, Some(1));
-    for part in [
+    run.assert_prints(&[
         "\nok       service ",
         "\nFAILED   API token ",
         "\n         to do: check that the API token is complete",
         "\n\n1 problem, no warning.\n",
-    ] {
-        assert!(
-            run.stdout.contains(part),
-            "{part:?} is not in {}",
-            run.stdout
-        );
-    }
-    assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
-    let run = Run::of(program(&arguments).envs(environment(&service, &[])));
-    assert!(
-        run.assert_ok()
-            .stdout
-            .ends_with("\nno problem, no warning.\n")
-    );
+    ]);
+    assert!(!run.stdout.contains('\u{1b}'), "{run:?}");
+    let fine = bench.ok(command).stdout;
+    assert!(fine.ends_with("\nno problem, no warning.\n"), "{fine}");
 }
