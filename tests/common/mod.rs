@@ -1,9 +1,7 @@
-//! What the black-box tests share: the built module, a local service, and processes to load the
-//! module in.
+//! What the black-box tests share: the built module, a local service, and processes to load the module in.
 //!
-//! A module belongs to its process, and so do its environment, its stderr and its exit status. So
-//! a test starts itself again in a child process, where it loads the module; the parent runs the
-//! service and looks at what a user would see.
+//! A module belongs to its process, and so do its environment, its stderr and its exit status. So a test starts itself again in a
+//! child process, where it loads the module. The service runs in the parent, or [beside the module](on_stage).
 
 // Each test program uses a part of it.
 #![allow(dead_code, unused_imports, unused_macros)]
