@@ -1,4 +1,4 @@
-//! Calls that wait for the service, and another thread that ends them.
+//! Another thread ends a call that waits for the service.
 
 mod common;
 
@@ -14,16 +14,16 @@ use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, null};
 use pkcs11_test::{Effect, Fault, Gate, call};
 
-/// Far more than a call takes to end, and far less than its timeout, which is 30 s and more.
+/// Far more than a call takes to end, and far less than its timeout of at least 30 s.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// Longer than a call may take to end that waits for one thing only.
+/// The longest that a call may take to end.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// How often a phase is tried: the machine may have other things to do, but not each time.
+/// How often a phase is tried, since the machine may be busy.
 const TRIES: usize = 5;
 
-/// Runs something in another thread, ends it with `end` once it waits, and tells how much longer it took.
+/// Runs a call in another thread and ends it once `wait` returns. Also returns how long it went on after that.
 fn ended<T: Send>(
     run: impl FnOnce() -> T + Send,
     wait: impl FnOnce(),
@@ -39,9 +39,8 @@ fn ended<T: Send>(
     })
 }
 
-/// How a way to the service ends before its response: the scheme of the API URL, whether there is a proxy, and the last that a
-/// client sees. [`None`]: a server that accepts no connection. Otherwise, it answers what comes first with this, and is silent
-/// then.
+/// Where a call waits: the scheme of the API URL, whether there is a proxy, and the start of the response, after which the server is
+/// silent. [`None`]: the server accepts no connection.
 type Phase = (&'static str, &'static str, bool, Option<&'static str>);
 
 const PHASES: &[Phase] = &table! {
@@ -56,7 +55,7 @@ const PHASES: &[Phase] = &table! {
     ("the next attempt", "http", false, Some("HTTP/1.1 503 X\r\nContent-Length: 0\r\nRetry-After: 300\r\n\r\n")),
 };
 
-/// What waits for the service, what ends it in another thread, and what the call then returns.
+/// The function that ends a call, the call, how it is ended, and what it returns.
 type End = (&'static str, fn(Session) -> Rv, fn(Session) -> Rv, CK_RV);
 
 const ENDS: &[End] = &table! {
@@ -74,7 +73,7 @@ fn close_all(session: Session) -> Rv {
     call!(session.module, C_CloseAllSessions(1))
 }
 
-/// A server at the end of a phase: its address, and what tells that a client has seen the last of it.
+/// Starts the server of a phase. The receiver gets a message once the client waits.
 fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -89,7 +88,7 @@ fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
                 &format!(":{:04X} 02 ", address.port()),
             );
             arriving.send(()).unwrap();
-            // It listens for as long as the process lives.
+            // It must go on listening.
             std::mem::forget((listener, only));
             return;
         };
@@ -98,7 +97,7 @@ fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
         assert!(client.read(&mut request).unwrap() > 0);
         client.write_all(response.as_bytes()).unwrap();
         arriving.send(()).unwrap();
-        // Until the client goes.
+        // Waits for the client to disconnect.
         while matches!(client.read(&mut request), Ok(1..)) {}
     });
     (address.to_string(), arrived)
@@ -121,7 +120,7 @@ fn set(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
-/// Runs `child` with credentials for a service that it chooses itself.
+/// Runs `child` with credentials and without an API URL.
 fn with_credentials(test: &str, child: impl FnOnce(&Module)) {
     let prepare = || {
         let variables = [
@@ -130,7 +129,7 @@ fn with_credentials(test: &str, child: impl FnOnce(&Module)) {
                 "c3e1b8f0-5d2a-4a3c-9a51-000000000000",
             ),
             ("SIGNPATH_API_TOKEN", "t0ken"),
-            // A search without a login would not wait for a second attempt.
+            // Otherwise a search would not retry.
             ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"),
             ("SIGNPATH_LOG_CONSOLE_LEVEL", "error"),
         ];
@@ -216,7 +215,7 @@ fn a_login_ends_that_waits_for_the_list_of_another() {
     });
 }
 
-/// How a signature is ended: what it waits for, what ends it, what it then returns, and a part of each line on stderr.
+/// A signature that is ended: what it waits for, what ends it, what it returns, and a part of each line on stderr.
 struct Row {
     waits: Wait,
     end: fn(Session),
@@ -310,7 +309,7 @@ fn another_thread_ends_a_signature_that_waits() {
             });
             gate.open();
             module.finalize();
-            // The service takes note of a request when its connection is gone.
+            // The service records a request that it holds once its connection is closed.
             wait_until(|| sent() > before);
             assert_eq!(sent(), before + 1, "row {number}");
             let (rv, took) = signed.value;
@@ -351,7 +350,7 @@ fn a_signature_at_the_service_survives_c_logout() {
             let (rv, _) = ended(|| sign(session), wait, log_out);
             assert_eq!(rv, CKR_OK);
             assert_eq!(traffic(&requests()).signatures, before + 1);
-            // The operation was that user's.
+            // The logout ended the operation.
             let again = stage.see(|| sign(session)).value;
             assert_eq!(again, CKR_OPERATION_NOT_INITIALIZED);
             let connection = requests().pop().unwrap().connection;
@@ -359,7 +358,7 @@ fn a_signature_at_the_service_survives_c_logout() {
             assert_eq!(sign_init(session), CKR_OK);
             assert_eq!(sign(session), CKR_OK);
             gate.close();
-            // A token of the configuration stays until C_Finalize.
+            // A configured API token, and its connection, stay until C_Finalize.
             let is_same = requests().pop().unwrap().connection == connection;
             assert_eq!(is_same, pin == "CONFIG");
             assert_eq!(module.finalize(), CKR_OK);
@@ -420,7 +419,7 @@ fn a_late_response_is_not_the_next_signature() {
         let (rv, _) = ended(|| sign(1), || gate.wait_for(1), cancel);
         assert_eq!(rv, CKR_FUNCTION_CANCELED);
         gate.open();
-        // The module verifies what it returns, so a signature of the other digest would not do.
+        // The module would refuse a signature of the first digest.
         assert_eq!([2, 3].map(sign), [CKR_OK; 2]);
     });
 }

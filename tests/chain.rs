@@ -1,4 +1,4 @@
-//! CA certificates from ChainCertificatesFile, as programs see and use them.
+//! CA certificates from ChainCertificatesFile, as applications see them.
 
 mod common;
 
@@ -32,7 +32,7 @@ fn self_signed(subject: &str) -> String {
         .args(name))
 }
 
-/// A file with this content, and what logging in with it gives and says, in a module that is initialized anew.
+/// Initializes the module with a bundle, and logs in.
 fn log_in<'a>(stage: &Stage, module: &'a Module, content: &str) -> Seen<Session<'a>> {
     module.finalize();
     let bundle = tempfile::NamedTempFile::new().unwrap();
@@ -49,7 +49,7 @@ fn certificates(session: Session) -> usize {
 #[test]
 fn shows_only_the_certificates_that_lead_up_from_a_policys() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        // The CA twice, one with its name and another key, and one that has nothing to do with it.
+        // The CA twice, one of the same name with another key, and an unrelated one.
         let pem = std::fs::read_to_string(ca()).unwrap();
         let name = "/C=AT/O=Local SignPath Service/CN=Local Code Signing CA";
         let impostor = self_signed(name);

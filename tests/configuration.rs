@@ -6,7 +6,7 @@ mod common;
 use common::{on_stage, options};
 use cryptoki_sys::CKR_OK;
 
-/// Deletes the credentials of the stage, so that no warning depends on them.
+/// No warning depends on credentials.
 const NO_CREDENTIALS: [(&str, &str); 3] = [
     ("SIGNPATH_API_URL", ""),
     ("SIGNPATH_ORGANIZATION_ID", ""),
@@ -16,7 +16,7 @@ const NO_CREDENTIALS: [(&str, &str); 3] = [
 /// A configuration file, variables of the environment, and a part of each warning.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
 
-/// C_Initialize succeeds, and says the warnings of each row and nothing else.
+/// C_Initialize succeeds with exactly the warnings of each row.
 fn assert_warnings(test: &str, rows: &[Row]) {
     on_stage(test, options, &NO_CREDENTIALS, |stage, module| {
         let folder = tempfile::tempdir().unwrap();
@@ -32,7 +32,7 @@ fn assert_warnings(test: &str, rows: &[Row]) {
             variables.iter().for_each(|(name, _)| stage.set(name, ""));
             let mut lines = said.lines;
             if !variables.is_empty() {
-                // The order of variables is the environment's.
+                // Variables have no order.
                 lines.sort();
             }
             assert_eq!(lines.len(), expected.len(), "{content}: {lines:#?}");

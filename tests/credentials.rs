@@ -1,4 +1,4 @@
-//! Whom a PIN stands for: always the identity that it names, and never another.
+//! A PIN selects a user, and only that user's keys.
 
 mod common;
 
@@ -9,7 +9,7 @@ use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, Stage, null, ulong};
 use pkcs11_test::{Effect, Fault, Options, Service, call};
 
-/// Two users, each with a signing policy of its own and both with a third.
+/// Two users who share a signing policy and have another one each.
 fn two_users() -> Options {
     with_policies(
         r#"{"users": [{"name": "ci", "submitterOf": ["demo/p-256", "demo/p-521"]},
@@ -20,7 +20,7 @@ fn two_users() -> Options {
     )
 }
 
-/// Does something with the first user in the configuration, in an initialized module with a session and the PIN of the second.
+/// The first user is configured. `act` gets a session, and the PIN of the second user.
 fn with_two_users(
     test: &str,
     more: &[(&str, &str)],
@@ -33,7 +33,7 @@ fn with_two_users(
     });
 }
 
-/// Who asked for lists and signatures, in this order.
+/// Which user requested lists and signatures, in this order.
 fn assert_asked(stage: &Stage, expected: &[&str]) {
     let requests = stage.service.requests().into_iter();
     let asked = requests.map(|request| {
@@ -56,7 +56,6 @@ fn sign(session: Session, name: &str) {
     key.sign(CKM_ECDSA, &[7; 32]).unwrap();
 }
 
-/// Logs in, signs, and logs out.
 fn use_pin(session: Session, pin: &str, names: &[&str]) {
     assert_eq!(login(session, pin), CKR_OK);
     names.iter().for_each(|name| sign(session, name));
@@ -239,7 +238,7 @@ const WAYS: &[&[(&str, &str)]] = &[
     &[("PIN", "MARKORGANIZATION:TOKEN\r\n")],
 ];
 
-/// Writes credentials in one way; the PIN to log in with.
+/// Writes the credentials in one of these ways. Returns the PIN to log in with.
 fn write(way: &[(&str, &str)], stage: &Stage, folder: &Path) -> String {
     let service: &Service = &stage.service;
     for (name, value) in service.environment() {

@@ -1,4 +1,4 @@
-//! Whom a PIN of `{OrganizationId}:{ApiToken}` stands for after a real tool has passed it on. The configuration has another user.
+//! Real tools pass on a PIN of the form `{OrganizationId}:{ApiToken}`. The configuration has another user.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use common::{LIST, environment, module_path, pin, with_policies};
 use pkcs11_test::Service;
 
-/// The private key that only the user of the PIN has.
+/// The private key of the user of the PIN.
 const KEY: &str = "pkcs11:object=demo%2Fp-384;type=private";
 
 /// A service with two users, the first of whom is configured, and a folder for a tool.
@@ -36,7 +36,6 @@ impl Bench {
         }
     }
 
-    /// Writes a file for the tool.
     fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, content).unwrap();
@@ -72,7 +71,7 @@ impl Bench {
         )
     }
 
-    /// Who asked, and whether for the list and not for a signature.
+    /// The users who sent requests, and whether for the list rather than a signature.
     fn users(&self) -> Vec<(String, bool)> {
         let requests = self.service.requests().into_iter();
         let user = requests.map(|request| (request.user.unwrap(), request.route == LIST));
@@ -93,7 +92,7 @@ fn run(mut tool: Command) -> String {
     text(&output)
 }
 
-/// Runs a tool that lists private keys, which must be those of the user of the PIN.
+/// The tool lists the private keys of the user of the PIN.
 fn lists_keys_of_the_other_user(bench: &Bench, tool: Command) {
     let text = run(tool);
     let has = |name: &str| text.contains(name) || text.contains(&name.replace('/', "%2F"));
@@ -101,7 +100,7 @@ fn lists_keys_of_the_other_user(bench: &Bench, tool: Command) {
     assert_eq!(bench.users(), [("other".to_owned(), true)]);
 }
 
-/// Runs a tool that signs with [`KEY`]. What it sees before it logs in is the configured user's.
+/// The tool signs with [`KEY`]. Before login it sees the certificates of the configured user.
 fn signs_as_the_other_user(bench: &Bench, tool: Command) {
     run(tool);
     let mut users = bench.users();

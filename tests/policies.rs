@@ -1,4 +1,4 @@
-//! Which signing policies are shown, and what is said about the others.
+//! Which signing policies are shown, and which warnings explain the others.
 
 mod common;
 
@@ -16,7 +16,7 @@ fn a_search_for_an_unknown_name_lists_the_known_ones() {
     on_stage(test_name!(), options, &slug, |stage, module| {
         let session = module.logged_in().unwrap();
         let seen = stage.see(|| {
-            // A mistyped name, the hash that NSS knows a key by, and what nobody types.
+            // A typo, the hash by which NSS looks for a key, and a name that is too long to repeat.
             for id in [&b"demo/rsa2048"[..], &[0xa0; 20], &[b'x'; 300]] {
                 for class in [CKO_PRIVATE_KEY, CKO_CERTIFICATE] {
                     let template = [(CKA_CLASS, ulong(class)), (CKA_ID, id.to_vec())];
@@ -95,7 +95,7 @@ fn a_byte_order_mark_before_a_response_is_ignored() {
     });
 }
 
-/// Two signing policies would have the same key, and a line break would be another line elsewhere.
+/// `a/b/c` would be ambiguous, and a line break would forge a line in a log.
 #[test]
 fn a_name_with_a_slash_or_line_break_is_skipped() {
     const ODD: &str = "$(id) `|\\\"' #=;: \u{df}";
@@ -122,7 +122,7 @@ fn a_name_with_a_slash_or_line_break_is_skipped() {
     });
 }
 
-/// A list in which `number` entries are broken, as many have an invalid certificate, and as many a key of an unknown type.
+/// A list with `number` malformed entries, invalid certificates, and keys of an unknown type each.
 fn broken_list(number: usize) -> Effect {
     let entries = (0..number).flat_map(|index| {
         let policy = format!("p{index}");

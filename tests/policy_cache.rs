@@ -1,4 +1,4 @@
-//! The list of signing policies that is kept on disk: when it spares a request, and when not.
+//! When the cached list of signing policies saves a request, and when not.
 
 mod common;
 
@@ -76,7 +76,7 @@ impl Bench<'_> {
         })
     }
 
-    /// A run that signs in silence after so many requests for the list.
+    /// A run that signs without a warning after `lists` requests for the list.
     fn sign(&self, key: &str, search: Search, lists: usize, what: &str) {
         let run = self.run(key, search);
         assert_eq!(run.value, SIGNED, "{what}");
@@ -84,7 +84,7 @@ impl Bench<'_> {
         self.assert_asked(&run, lists, 1, what);
     }
 
-    /// Runs with demo/p-256, of which only the first asks for the list.
+    /// Two runs with demo/p-256. Only the first one requests the list.
     fn sign_again(&self, what: &str) {
         for lists in [1, 0] {
             self.sign("demo/p-256", One, lists, what);
@@ -232,7 +232,7 @@ fn an_expired_certificate_matters_only_to_users_of_its_policy() {
                 let (run, what) = (bench.run(key, search), format!("{key}, {search:?}"));
                 assert_eq!(run.value, SIGNED, "{what}");
                 bench.assert_asked(&run, lists, 1, &what);
-                // Who lists all has seen the old one before.
+                // The application has already seen the old certificate.
                 match (search, lists) {
                     (All, 1) => {
                         assert_lines(&run.lines, &["demo/p-256 … expired … run the tool again"])
@@ -287,7 +287,7 @@ fn asks_the_service_for_a_policy_that_is_not_cached() {
         .unwrap();
         bench.sign("demo/p-384", One, 1, "the first time");
         bench.sign("demo/p-384", One, 0, "the second time");
-        // A name that nobody has costs one request in each run, and is said.
+        // An unknown name costs a request in each run, and a warning.
         let run = bench.run("demo/p-999", One);
         assert_eq!(run.value, None);
         let line = "no signing policy \"demo/p-999\" … can sign with demo/p-256, demo/p-384";
@@ -302,7 +302,7 @@ fn a_refused_user_has_no_cached_list_any_more() {
         bench.sign("demo/p-256", One, 1, "new");
         assert_eq!(bench.files().len(), 1);
         bench.fail(LIST, Effect::status(401));
-        // A name that is not in the list leads to the service.
+        // A name that is not in the list is looked up at the service.
         let run = bench.run("demo/p-999", One);
         assert_eq!(run.value, Some(Rv(CKR_ARGUMENTS_BAD)));
         assert_lines(&run.lines, &["401 Unauthorized … CKR_ARGUMENTS_BAD"]);
@@ -337,9 +337,9 @@ fn asks_again_after_a_refused_or_wrong_signature() {
 /// What happens before a run.
 enum Before {
     Nothing,
-    /// The file with the route changes.
+    /// Changes the file with the route.
     File(fn(&Path)),
-    /// The service has the other route only.
+    /// The service has only the other route.
     OtherRoute,
 }
 use Before::{File, Nothing, OtherRoute};

@@ -1,4 +1,4 @@
-//! A program with more privileges than its caller ignores the environment.
+//! A program with more privileges than its caller ignores the caller's environment.
 
 mod common;
 
@@ -18,19 +18,18 @@ use common::{NOTHING, Run, child_command, in_child, load, module_path, said, say
 use cryptoki_sys::*;
 use pkcs11_test::harness::ulong;
 
-/// Where the child listens. Every variable of the caller leads there.
+/// The address where the child listens. All variables of the caller lead there.
 const LISTENER: &str = "TEST_LISTENER";
 
-/// Set where the child has a network of its own, in which nothing but itself can be reached.
+/// Set if the child is in a network namespace of its own.
 const IS_ALONE: &str = "TEST_IS_ALONE";
 
-/// The user `nobody`.
+/// `nobody`, on every system.
 const NOBODY: u32 = 65534;
 
 /// What gives a program more privileges than its caller.
 struct Privilege {
     name: &'static str,
-    /// Gives it to the program.
     give: fn(&Path) -> io::Result<()>,
     /// Who calls it.
     caller: u32,
@@ -116,14 +115,14 @@ fn a_privileged_program_ignores_the_environment() {
     }
 }
 
-/// What a caller would like the program to do.
+/// Variables with which a caller could attack the program.
 fn environment(folder: &Path) -> Vec<(&'static str, String)> {
     let listener = free_address();
     let url = format!("http://{listener}/Api");
     let file = |name: &str| folder.join(name).display().to_string();
     fs::write(file("signpath.json"), format!("{{\"ApiUrl\": \"{url}\"}}")).unwrap();
     fs::write(file("secret"), "root-only").unwrap();
-    // Opening it for reading blocks forever.
+    // Opening it for reading would block.
     nix::unistd::mkfifo(&folder.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let proxies = ["http_proxy", "https_proxy", "HTTPS_PROXY"].map(|name| (name, listener.clone()));
     let mut environment = vec![
@@ -247,7 +246,7 @@ fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// Takes this process into a network of its own, where only 127.0.0.1 can be reached.
+/// Moves this process to a network namespace of its own, where only 127.0.0.1 can be reached.
 fn leave_the_network() -> io::Result<()> {
     // SAFETY: the request is a valid ifreq (netdevice(7)) with a name that ends with NUL.
     unsafe {

@@ -1,4 +1,4 @@
-//! Forks, exits, and C_Finalize at every moment: no crash, no hang, the parent goes on.
+//! The module survives forks, exits, unloading, and C_Finalize at any moment.
 
 mod common;
 
@@ -11,7 +11,7 @@ use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Session, null};
 use pkcs11_test::{Service, TlsOptions};
 
-/// Runs `child` against a service with TLS, whose connections a fork or an exit must not disturb.
+/// Runs `child` with a TLS service. A fork or exit must not disturb its connections.
 fn with_service(test: &str, child: impl FnOnce(Module)) -> Option<Service> {
     let start = || tls_service(TlsOptions::default());
     let child = || child(load());
@@ -111,11 +111,10 @@ fn c_initialize_after_c_finalize_leaks_no_descriptors() {
     });
 }
 
-/// What an exit handler finds: the module and a session.
+/// The module and session of the exit handler.
 static AT_EXIT: OnceLock<(&Module, CK_SESSION_HANDLE)> = OnceLock::new();
 
-/// What the OpenSSL provider does in its exit handler, and a search that needs the service, after the thread-local storage of
-/// this thread is gone. The harness would want some.
+/// Does what OpenSSL's provider does at exit, and a search, when thread-local storage is gone. The harness would need some.
 extern "C" fn at_exit() {
     let Some((module, session)) = AT_EXIT.get() else {
         return;
@@ -135,7 +134,7 @@ extern "C" fn at_exit() {
     }
 }
 
-/// Exits with that handler, after the application has opened a session.
+/// Exits with that handler and an open session.
 fn exit(module: Module, open: fn(&Module) -> Session<'_>) {
     let module = Box::leak(Box::new(module));
     let session = open(module).handle;

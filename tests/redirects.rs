@@ -1,4 +1,4 @@
-//! Redirects, which lead the API token nowhere.
+//! Redirects are not followed, so the API token goes nowhere else.
 
 mod common;
 

@@ -1,5 +1,4 @@
-//! The API token, the PIN and the proxy's password do not stay in the memory of the process. Only Linux lets a process
-//! read its memory as a file.
+//! The API token, the PIN and the proxy's password are wiped from memory. Only Linux lets a process read its memory as a file.
 
 #![cfg(target_os = "linux")]
 
@@ -16,7 +15,7 @@ use pkcs11_test::harness::{Module, Session};
 use pkcs11_test::{Service, TlsOptions, call};
 use zeroize::Zeroizing;
 
-/// Holds the secret backwards, so that the environment is no place where it is found.
+/// Holds the secret backwards, so that it is not found in the environment.
 const BACKWARDS: &str = "SIGNPATH_TEST_BACKWARDS";
 
 /// What comes before the secret in the PIN.
@@ -35,10 +34,10 @@ fn occurrences() -> usize {
     let (first, rest) = backwards.as_bytes().split_last().unwrap();
     let follows = |start: &[u8]| rest.iter().rev().eq(start.iter().take(rest.len()));
     let memory = File::open("/proc/self/mem").unwrap();
-    // It is part of what is searched, and must not keep what one search found for the next.
+    // It is searched too, so it must not keep a secret that was found.
     let mut buffer = Zeroizing::new(vec![0; 1 << 20]);
     let mut found = 0;
-    // Large enough to be mapped for itself: what was given back shall not be overwritten here.
+    // Large enough for a mapping of its own, so that it does not overwrite freed memory.
     let mut maps = String::with_capacity(1 << 20);
     let mut file = File::open("/proc/self/maps").unwrap();
     file.read_to_string(&mut maps).unwrap();
@@ -58,7 +57,7 @@ fn occurrences() -> usize {
             let part = &buffer[..length];
             let places = (1..=length).filter(|next| part[next - 1] == *first);
             found += places.filter(|next| follows(&part[*next..])).count();
-            // The next part overlaps this one by what could stand across the border.
+            // A secret may extend into the next part.
             let is_last = start + length as u64 >= end;
             let overlap = if is_last { 0 } else { rest.len() };
             start += (length - overlap.min(length - 1)) as u64;
@@ -79,7 +78,7 @@ fn pin() -> Zeroizing<Vec<u8>> {
     pin
 }
 
-/// Logs in and signs; the secret is in memory then.
+/// Logs in and signs, which puts the secret into memory.
 fn sign(module: &Module) -> Session<'_> {
     let session = module.session();
     assert_eq!(session.login_as(CKU_USER, &pin()), CKR_OK);
@@ -95,7 +94,7 @@ fn sign_and_finalize(module: &Module) {
     assert_eq!(occurrences(), 0);
 }
 
-/// Signs twice, and lets go of the user only.
+/// Signs twice, and logs out with C_Logout and by closing the last session.
 fn sign_and_log_out(module: &Module) {
     let session = sign(module);
     assert_eq!(session.logout(), CKR_OK);
@@ -105,7 +104,6 @@ fn sign_and_log_out(module: &Module) {
     assert_eq!(occurrences(), 0, "after the last C_CloseSession");
 }
 
-/// Is refused with a PIN, and closes its sessions.
 fn log_in_in_vain(module: &Module) {
     let session = module.session();
     let pin = pin();
@@ -119,7 +117,7 @@ fn log_in_in_vain(module: &Module) {
 
 type Variables = Vec<(&'static str, String)>;
 
-/// Runs `child` with a service, no token in the environment, and the variables that `more` makes, which may write files.
+/// Runs `child` with the variables of `more`, which may write files, but no token in the environment.
 fn forgets(
     test: &str,
     start: fn() -> Service,
@@ -160,7 +158,7 @@ fn file(folder: &Path, content: &str) -> String {
 
 /// Where a secret comes from.
 const SOURCES: &[(fn() -> Service, fn(&Service, &Path) -> Variables)] = &[
-    // The escape makes the parser put the text together in memory of its own.
+    // The parser unescapes into memory of its own.
     (with_tls, |service, folder| {
         let (first, rest) = service.token().split_at(1);
         let escaped = format!("\\u{:04x}{rest}", first.as_bytes()[0]);

@@ -1,4 +1,4 @@
-//! The two generations of the API for signatures: which one is asked, and what a request says.
+//! Which of the two signing APIs is used, and what a request contains.
 
 mod common;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const NO_LINES: &[String] = &[];
 
-/// What a login and so many signatures give with these faults, in a module that is initialized anew.
+/// Initializes the module, logs in, and signs `times` times.
 fn signed(stage: &Stage, module: &Module, faults: Vec<Fault>, times: usize) -> Seen<Vec<Rv>> {
     for fault in faults {
         stage.service.inject(fault).unwrap();
@@ -36,7 +36,7 @@ fn uses_sign_hash_where_fast_signing_requests_are_gone() {
         (gone(404), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
         (gone(405), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
         (gone(410), &[CKR_OK; 2], &[LIST, SIGN, SIGN_HASH, SIGN_HASH]),
-        // A refusal has the list asked for again.
+        // After a refusal, the list is requested again.
         (vec![Fault::gone(SIGN, 404), refused()], &[CKR_ARGUMENTS_BAD, CKR_OK], &[LIST, SIGN, SIGN_HASH, LIST, SIGN_HASH]),
         // A route that fails is not gone.
         (vec![Fault::on(SIGN, Effect::retry_after(500, 0))], &[CKR_OK], &[LIST, SIGN, SIGN]),
@@ -84,7 +84,7 @@ fn both_routes_together_stay_within_the_total_time() {
         ];
         let signed = signed(stage, module, faults, 1);
         assert_ne!(signed.value[0], CKR_OK);
-        // A second attempt by SignHash could not begin within what the first route has left.
+        // No time is left for a second attempt with SignHash.
         assert_eq!(signed.requests, [LIST, SIGN, SIGN, SIGN_HASH]);
         let gave_up = "gave up after attempt 1, since ServiceUnavailableTimeoutInSeconds is 5";
         let last = signed.lines.last().unwrap();
@@ -92,7 +92,7 @@ fn both_routes_together_stay_within_the_total_time() {
     });
 }
 
-/// The signing requests of both generations with these variables, and what each says of the process.
+/// A signing request of each API with these variables, and its metadata on the process.
 fn both(stage: &Stage, module: &Module, more: &[(&str, &str)]) -> [(RequestRecord, Value); 2] {
     let generations = [
         ("FastSigningRequest", "CreatingProcess"),

@@ -1,4 +1,4 @@
-//! TLS that works: versions, client certificates, and whom the module trusts. What does not work is in `failures`.
+//! Supported TLS versions, client certificates and CA certificates. `failures` has what is refused.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A service, a program that may be in front of it, and more variables, with a folder for files.
+/// A service, perhaps a program in front of it, and variables. Files go to the given folder.
 type Way = fn(&Path) -> (Service, Option<Program>, Vec<(&'static str, String)>);
 
 fn with(versions: TlsVersions, client_certificate: bool) -> Service {
@@ -38,7 +38,7 @@ fn client(service: &Service) -> (&'static str, String) {
     (CLIENT_CERTIFICATE, format!("file:{file}"))
 }
 
-/// Signs once; what the module said then. In a child it gives [`None`].
+/// Signs once. Returns [`None`] in the child.
 fn signed(test: &str, way: Way) -> Option<Run> {
     let prepare = || {
         let folder = tempfile::tempdir().unwrap();

@@ -1,14 +1,15 @@
-//! When the service is asked, how often, and over which connections.
+//! How often the module asks the service, and over how many connections.
 
 mod common;
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::programs::free_address;
 use common::{
-    LIST, NOTHING, SIGN, assert_lines, child_of, load, on_stage, options, pin, service, traffic,
-    visible, with_policies,
+    LIST, NOTHING, SIGN, assert_lines, child_of, load, on_stage, options, pin, service, sign,
+    traffic, visible, with_policies,
 };
 use cryptoki_sys::*;
 use pkcs11_test::harness::{boolean, ulong};
@@ -29,7 +30,7 @@ fn asks_nothing_before_it_is_needed() {
             }
             let session = module.session();
             session.info().unwrap();
-            // Nothing of this can be seen before login.
+            // None of these can exist before login.
             for template in [
                 (CKA_CLASS, ulong(CKO_PRIVATE_KEY)),
                 (CKA_PRIVATE, boolean(true)),
@@ -63,7 +64,7 @@ fn a_search_before_login_gives_up_soon() {
                 assert_eq!(module.finalize(), CKR_OK);
             });
             assert_lines(&seen.lines, &["warning: cannot show objects before login"]);
-            // The service takes note of a request that it holds when the connection is gone.
+            // The service records a request that it holds once its connection is closed.
             let asked = || stage.service.requests().len();
             let expected = 2 * (number + 1);
             while asked() < expected {
@@ -233,5 +234,26 @@ fn replaces_a_closed_connection_before_it_sends_a_request() {
             assert_eq!(traffic(&service.requests()).signatures, 1);
             service.stop();
         }
+    });
+}
+
+/// `tests/failures` shows what is retried.
+#[test]
+fn retries_end_when_the_total_time_is_up() {
+    let total = [("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "3")];
+    on_stage(test_name!(), options, &total, |stage, module| {
+        let session = module.logged_in().unwrap();
+        let busy = Fault::on(SIGN, Effect::retry_after(503, 0)).always();
+        stage.service.inject(busy).unwrap();
+        let started = Instant::now();
+        let signed = stage.see(|| sign(session));
+        let elapsed = started.elapsed();
+        assert!(elapsed < Duration::from_secs(6), "{elapsed:?}");
+        assert_eq!(signed.value, CKR_FUNCTION_FAILED);
+        let attempts = signed.requests.len();
+        assert!(attempts > 2, "{attempts}");
+        let gave_up = format!("gave up after attempt {attempts},");
+        let last = signed.lines.last().unwrap();
+        assert!(last.contains(&gave_up), "{last}");
     });
 }

@@ -1,6 +1,6 @@
-//! A forked child of a test's process.
+//! Forks the process of a test.
 
-/// Forks, runs `child` in the child, and waits for it to end well.
+/// Forks, runs `child` in the child, and waits until it exits with status 0.
 pub fn fork(child: impl FnOnce()) {
     fork_by(true, child);
 }

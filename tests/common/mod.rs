@@ -1,9 +1,7 @@
-//! What the black-box tests share: the built module, a local service, and processes to load the
-//! module in.
+//! What the black-box tests share: the built module, a local service, and processes to load the module in.
 //!
-//! A module belongs to its process, and so do its environment, its stderr and its exit status. So
-//! a test starts itself again in a child process, where it loads the module; the parent runs the
-//! service and looks at what a user would see.
+//! A module belongs to its process, and so do its environment, its stderr and its exit status. So a test starts itself again in a
+//! child process, where it loads the module. The service runs in the parent, or [beside the module](on_stage).
 
 // Each test program uses a part of it.
 #![allow(dead_code, unused_imports, unused_macros)]
@@ -36,13 +34,13 @@ const CHILD: &str = "SIGNPATH_TEST_CHILD";
 /// Names the folder of the log file, so that no test writes into the one that all users share.
 pub const LOG_DIRECTORY: &str = "SIGNPATH_LOG_FILE_DIRECTORY";
 
-/// Has the files that tests hold current written anew.
+/// Updates the files that tests compare.
 const UPDATE: &str = "SIGNPATH_TEST_UPDATE";
 
 /// Names the library to test; tells a child which one its parent has built.
 const MODULE: &str = "SIGNPATH_TEST_MODULE";
 
-/// What a child prints when it is through.
+/// What a child prints last.
 const DONE: &str = "the child is done";
 
 /// The route of the list of signing policies in the service's log.
@@ -52,7 +50,7 @@ pub const SIGN: &str = "POST /SigningRequests";
 /// The same of the second generation.
 pub const SIGN_HASH: &str = "POST /SigningRequests/SignHash";
 
-/// The total time of a call of the service that has none left for a second attempt.
+/// Too little total time for a second attempt.
 pub const ONE_ATTEMPT: (&str, &str) = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2");
 
 /// The shared library: the one that `SIGNPATH_TEST_MODULE` names, or the one that a package ships,
@@ -201,7 +199,7 @@ pub fn in_child<S>(
     Some((state, Run::of_child(command.envs(environment), test)))
 }
 
-/// Runs `child` in a process of its own with what leads to a service, and `more`. In the child it gives [`None`].
+/// Runs `child` in a process of its own with a service and `more` in its environment. Returns [`None`] in the child.
 pub fn child_of(
     test: &str,
     service: impl FnOnce() -> Service,
@@ -216,8 +214,7 @@ pub fn child_of(
     in_child(test, prepare, child)
 }
 
-/// Does something in a process of its own, with a service beside the module. The module must not say anything there but what
-/// [`Stage::see`] sees.
+/// Runs `act` in a process of its own with a service and a module. All lines of the module must be seen by [`Stage::see`].
 pub fn on_stage(
     test: &str,
     options: impl FnOnce() -> Options,
@@ -255,7 +252,7 @@ pub fn die_of_broken_pipes() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
-/// In a child that does not return to its test: says that all of it went well.
+/// For a child that does not return to its test: reports success.
 pub fn done() {
     println!("\n{DONE}");
 }
@@ -271,7 +268,7 @@ macro_rules! test_name {
     }};
 }
 
-/// An array of rows, which rustfmt leaves in one line each.
+/// An array of rows that rustfmt leaves in one line each.
 #[macro_export]
 macro_rules! table {
     ($($rows:tt)*) => {
@@ -292,13 +289,12 @@ pub fn environment(service: &Service, more: &[(&str, &str)]) -> Vec<(String, Str
         .collect()
 }
 
-/// The same URL with another name for this machine, which does not tell that it is: a loopback API is
-/// reached without a proxy.
+/// The same URL with an address that is not recognized as this machine, which is reached without a proxy.
 pub fn beyond_loopback(url: &str) -> String {
     url.replacen("127.0.0.1", "0.0.0.0", 1)
 }
 
-/// What leads a module to `service` as if it were on another machine.
+/// The variables that lead to `service` as if it were on another machine.
 pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
     [
         ("SIGNPATH_API_URL", beyond_loopback(service.api_url())),
@@ -306,7 +302,7 @@ pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
     ]
 }
 
-/// An answer to the request for the list: signing policies of these slugs, all with one certificate.
+/// A list of signing policies with these slugs and the same certificate.
 pub fn listed(names: &[(&str, &str)], certificate: &[u8]) -> Effect {
     let certificate = STANDARD.encode(certificate);
     let entry = |(project, policy): &(&str, &str)| {
@@ -323,7 +319,7 @@ pub fn listed(names: &[(&str, &str)], certificate: &[u8]) -> Effect {
     Effect::answer(200, &[("Content-Type", "application/json")], body)
 }
 
-/// How often the list and signatures were asked for, and over how many connections.
+/// How often the list and signatures were requested, and over how many connections.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traffic {
     pub lists: usize,

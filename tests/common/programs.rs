@@ -1,4 +1,4 @@
-//! Programs of others between the module and its service: a proxy, and a web server that ends TLS.
+//! Programs between the module and its service: a proxy, and a web server with TLS.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pkcs11_test::{Service, TlsOptions};
 
-/// A running program, which ends with this value.
+/// A running program, which is killed on drop.
 pub struct Program {
     process: Child,
     /// Where it listens, `host:port`.
@@ -16,13 +16,11 @@ pub struct Program {
 }
 
 impl Program {
-    /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// Writes the configuration that `configuration` makes of address and folder, and starts the
-    /// program with it.
+    /// Starts the program with a configuration for its address and folder.
     fn start(
         program: &str,
         arguments: &[&str],
@@ -52,8 +50,7 @@ impl Program {
     }
 }
 
-/// An address that no other program takes before the one that it is for: the system gives none of
-/// these ports to those who ask for any.
+/// A free address. The system does not assign these ports to programs that ask for any port.
 pub fn free_address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {

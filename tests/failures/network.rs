@@ -253,7 +253,7 @@ fn start_nginx(scene: &mut Scene, lines: &str) {
     scene.keep(nginx);
 }
 
-/// What makes an nginx ask for a certificate of the local service's authority.
+/// Makes an nginx require a client certificate from the local service's CA.
 fn wants_clients() -> String {
     let authority = crate::common::options().state.join("tls-ca.pem");
     format!(

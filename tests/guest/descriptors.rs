@@ -1,4 +1,4 @@
-//! Few descriptors, or none; dead connections; and an application that closes the module's descriptors and opens its own.
+//! The module works with few descriptors, with dead connections, and after the application has closed all descriptors.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -23,7 +23,7 @@ fn with_tls() -> Service {
     tls_service(TlsOptions::default())
 }
 
-/// Uses up the descriptors of this process but for so many.
+/// Uses up the descriptors of this process except for `free`.
 fn leave(free: usize) -> Vec<File> {
     limit(libc::RLIMIT_NOFILE, 64);
     let null = || File::open("/dev/null");
@@ -32,7 +32,7 @@ fn leave(free: usize) -> Vec<File> {
     taken
 }
 
-/// The module said that there are too few descriptors, and did not try again.
+/// All lines name the limit, and none is about a retry.
 fn assert_told_of_limit(run: &Run) {
     assert!(!run.lines().is_empty());
     for line in run.lines() {
@@ -109,11 +109,11 @@ fn a_file_that_needs_a_descriptor_is_no_invalid_configuration() {
     assert_told_of_limit(&run);
 }
 
-/// The variables that have the system call of that name fail.
+/// Variables that make a system call fail.
 const SOCKET: &str = "SIGNPATH_TEST_SOCKET_ERROR";
 const SEND: &str = "SIGNPATH_TEST_SEND_ERROR";
 
-/// The error of a system call, and what becomes of it.
+/// A system call, its error, the return value, and a part of the line.
 #[rustfmt::skip]
 const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
     (SOCKET, libc::EMFILE, CKR_FUNCTION_FAILED, "RLIMIT_NOFILE"),
@@ -142,7 +142,7 @@ fn names_what_the_system_runs_out_of() {
             fail("");
             assert_eq!(session.login(), CKR_OK);
             if *variable == SOCKET {
-                // A connection that is there needs no new one.
+                // The module reuses its connection.
                 fail(&error.to_string());
             }
             assert_eq!(sign(session), CKR_OK);
@@ -221,7 +221,7 @@ fn the_system_keeps_an_idle_connection_alive() {
     });
 }
 
-/// Of a TCP socket that is connected.
+/// Whether keepalive is enabled, for a connected TCP socket.
 fn is_kept_alive(descriptor: i32) -> Option<bool> {
     // SAFETY: the borrow ends before the descriptor can be closed, and one that is not open is an error.
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
@@ -230,7 +230,7 @@ fn is_kept_alive(descriptor: i32) -> Option<bool> {
     Some(socket.keepalive().unwrap())
 }
 
-/// Passes on connections to a service, and keeps them to be closed. Gives the URL.
+/// Starts a relay to a service. Returns its URL, and its connections.
 fn relay(service: &Service) -> (String, Arc<Mutex<Vec<TcpStream>>>) {
     let url = service.api_url().to_owned();
     let upstream = url.split('/').nth(2).unwrap().to_owned();
@@ -282,8 +282,8 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
     });
 }
 
-/// Closes all descriptors but the standard ones, as a daemon does, and opens a file and sockets of the host's own under their
-/// numbers. Nobody else writes, reads or closes them while `act` runs.
+/// Closes all descriptors except the standard ones, as a daemon does, and opens a file and sockets with the same numbers. The module
+/// must not use or close them while `act` runs.
 fn taken_over(act: impl FnOnce()) {
     // SAFETY: what had these descriptors finds out, which is what is tested.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };

@@ -1,5 +1,4 @@
-//! A forked child works whatever its parent's threads were doing, and knows that it is one by each sign
-//! alone.
+//! A forked child works whatever its parent's threads were doing. Any single sign of a fork is enough.
 
 use std::net::TcpListener;
 use std::thread;
@@ -47,7 +46,7 @@ fn forked_children_work_while_threads_of_the_parent_log_in() {
         let more = [
             ("SIGNPATH_API_URL", &*url),
             ("GOOD_URL", service.api_url()),
-            // Memory that is given back shows when it is used all the same.
+            // Use of freed memory becomes visible.
             ("GLIBC_TUNABLES", "glibc.malloc.perturb=165"),
         ];
         let environment = environment(&service, &more);
@@ -87,7 +86,7 @@ struct Birth {
     by_fork: bool,
 }
 
-/// Births with one sign each: the wiped page, the handler of pthread_atfork, and the process ID.
+/// Forks that are noticed by one sign each: the wiped page, the handler of pthread_atfork, and the process ID.
 #[rustfmt::skip]
 const BIRTHS: [Birth; 3] = [
     Birth { wipes: true, same_number: true, by_fork: false },
@@ -95,7 +94,7 @@ const BIRTHS: [Birth; 3] = [
     Birth { wipes: false, same_number: false, by_fork: false },
 ];
 
-/// Has the children of this process be the first of a PID namespace.
+/// The children of this process become the first ones of a PID namespace.
 fn enter_new_namespace() {
     // SAFETY: it changes what children are born into.
     let entered = unsafe {

@@ -1,5 +1,4 @@
-//! How the module lives in a process that is not its own: signals, stacks, descriptors, forks and
-//! threads that end.
+//! The module is a guest in the application's process: its signals, stacks, descriptors, forks and threads.
 
 #[path = "../common/mod.rs"]
 mod common;

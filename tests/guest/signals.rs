@@ -1,4 +1,4 @@
-//! No write of the module raises a signal in the application, and each call restores the signal mask.
+//! The module raises no signal in the application, and changes no signal mask.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -17,16 +17,15 @@ const NO_SIGNALS: [i32; 0] = [];
 /// How a server ends a connection.
 #[derive(Clone, Copy, PartialEq)]
 enum End {
-    /// In the order of things (FIN), although there is something to read.
+    /// With FIN, although there is something to read.
     Closed,
-    /// RST.
+    /// With RST.
     Reset,
     /// Both.
     ClosedAndReset,
 }
 
-/// Passes on what comes, but ends one connection as soon as it has read a byte of its request number
-/// `fatal`, counted from 0. Returns its URL.
+/// Starts a relay that ends one connection after the first byte of request number `fatal`, counted from 0. Returns its URL.
 fn ending(service: &Service, fatal: usize, end: End) -> String {
     let url = service.api_url().to_owned();
     let upstream = url.split('/').nth(2).unwrap().to_owned();
@@ -69,11 +68,11 @@ fn finish(client: &TcpStream, end: End) {
         let socket = socket2::SockRef::from(client);
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
-    // The thread that passes responses on has the socket too.
+    // The thread that relays responses has a copy of the socket.
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// Runs `child` with a service whose connections end, and its row.
+/// Runs `child` with such a relay before the service, and with its row.
 fn with_ending(
     test: &str,
     start: impl FnOnce() -> Service,

@@ -9,7 +9,7 @@ use crate::common::programs::{Program, tinyproxy};
 use crate::common::{LIST, SIGN, environment, in_child, service, tls_service};
 use crate::test_name;
 
-/// In bytes, what the C library keeps there for itself included.
+/// In bytes, including what the C library needs.
 const SMALL: usize = 48 << 10;
 
 /// The keys that sign, one of each type and size.
@@ -23,8 +23,7 @@ const KEYS: [(&str, CK_MECHANISM_TYPE); 7] = [
     ("demo/rsa-2048", CKM_MD5_RSA_PKCS),
 ];
 
-/// Does all that asks the service: each key signs over a connection that the service then closes, and after an attempt that
-/// fails.
+/// Calls everything that sends a request, and signs with each key.
 fn use_all(module: &Module) {
     assert_eq!(module.initialize(), CKR_OK);
     let session = module.session();
@@ -40,7 +39,7 @@ fn use_all(module: &Module) {
     assert_eq!(module.finalize(), CKR_OK);
 }
 
-/// A service, what it needs to be reached, and a program that may be in between.
+/// A service, a variable, and perhaps a proxy.
 type Way = fn() -> (Service, Option<(&'static str, String)>, Option<Program>);
 
 const WAYS: [Way; 5] = [
@@ -76,7 +75,7 @@ fn everything_works_on_a_small_stack() {
     for way in WAYS {
         let prepare = || {
             let (service, variable, program) = way();
-            // Requests that fail before they succeed, and connections that are new each time.
+            // Some requests are retried over a new connection.
             let headers = [("Retry-After", "0"), ("Connection", "close")];
             let busy = Effect::answer(503, &headers, "");
             let faults = [(LIST, 1), (SIGN, 2)];
@@ -97,7 +96,7 @@ fn everything_works_on_a_small_stack() {
         let child = || {
             let module = load();
             thread::scope(|scope| {
-                // The second time with the list from disk.
+                // The second time with the cached list.
                 let calls = || (0..2).for_each(|_| use_all(&module));
                 let small = thread::Builder::new().stack_size(SMALL);
                 small.spawn_scoped(scope, calls).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests here take from the operating system.
+//! Signals, limits and system calls.
 
 use std::mem::zeroed;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub fn blocked_signals() -> Vec<i32> {
     }
 }
 
-/// The signals that wait for this thread or process.
+/// The signals that are pending for this thread or process.
 pub fn pending_signals() -> Vec<i32> {
     // SAFETY: the same.
     unsafe {
@@ -61,7 +61,7 @@ unsafe fn members(set: &libc::sigset_t) -> Vec<i32> {
         .collect()
 }
 
-/// Sets a limit of this process, and leaves the highest that it could be.
+/// Sets the soft limit of this process.
 pub fn limit(resource: libc::__rlimit_resource_t, number: u64) {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -75,7 +75,7 @@ pub fn limit(resource: libc::__rlimit_resource_t, number: u64) {
     }
 }
 
-/// Has the kernel refuse MADV_WIPEONFORK in this process, as those before 4.14 do.
+/// Makes the kernel refuse MADV_WIPEONFORK in this process, as kernels before 4.14 do.
 pub fn refuse_pages_that_a_fork_wipes() {
     let statement = |code: u32, k: u32| libc::sock_filter {
         code: code as u16,

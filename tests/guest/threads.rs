@@ -1,4 +1,4 @@
-//! Threads and processes that end while the module works: they end well, and what was asked for is done.
+//! A thread or process that ends during a call still gets its signature.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
@@ -8,7 +8,7 @@ use pkcs11_test::{Fault, Gate, Service};
 use crate::common::{SIGN, command, environment, service, traffic};
 use crate::system::compiled;
 
-/// Starts the host program in C with a service that it reaches by a name.
+/// Starts a program in C with a service that it reaches by host name.
 fn start(mode: &str, service: &Service) -> Child {
     let url = service.api_url().replace("127.0.0.1", "localhost");
     let program = compiled("host.c", &["-ldl", "-pthread", "-I/usr/include/p11-kit-1"]);
@@ -21,7 +21,7 @@ fn start(mode: &str, service: &Service) -> Child {
         .unwrap()
 }
 
-/// The host has signed once, and ends well.
+/// The program has signed once, and exits with status 0.
 fn assert_signed(mut host: Child, service: &Service) {
     let status = host.wait().unwrap();
     assert_eq!(status.code(), Some(0), "{status}");

@@ -1,4 +1,4 @@
-//! Each call of a function: its arguments, its result and its duration, and what happened in it.
+//! The log of each call: its arguments, its result and its duration.
 
 use std::collections::BTreeMap;
 
@@ -141,7 +141,7 @@ fn numbers_each_call_across_threads_and_forks() {
     assert_eq!(exchanges, 8, "two logins and six signatures");
 }
 
-/// The functions that pkcs11-spy saw, and their return values.
+/// The calls in a trace of pkcs11-spy, and their return values.
 fn spied(trace: &str) -> Vec<String> {
     let mut calls = Vec::new();
     let mut function = "";
@@ -177,7 +177,7 @@ fn logs_the_calls_that_pkcs11_spy_sees() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    // How the spy itself gets at the functions is not logged by it.
+    // The spy does not log how it gets the functions.
     let is_call = |call: &String| {
         !call.starts_with("C_GetInterface ") && !call.starts_with("C_GetFunctionList ")
     };

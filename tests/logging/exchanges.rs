@@ -1,11 +1,10 @@
-//! Each exchange with the service: what was asked, what came of it, and what the service calls it.
+//! The log of each exchange with the service.
 
 use super::*;
 use crate::common::{LIST, SIGN, SIGN_HASH};
 use crate::{table, test_name};
 
-/// What goes wrong, and the lines of the log on the exchanges of a login and a signature, with DURATION for a duration.
-/// What follows `…` does not count.
+/// Faults, the signing API, and the lines that a login and a signature add. DURATION stands for a duration, `…` for any text.
 const ROWS: &[(fn() -> Vec<Fault>, &str, &[&str])] = &table! {
     (|| vec![Fault::on(LIST, busy()), Fault::on(SIGN, busy())], "", &[
         "GET Cryptoki/MySigningPolicies, attempt 1: 503 Service Unavailable in DURATION",

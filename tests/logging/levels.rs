@@ -1,4 +1,4 @@
-//! Who sees which lines: seven levels, on the console and in the file, from both sources.
+//! The levels of the console and the file, from the environment and the configuration file.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn speak() {
 fn levels(stream: &str) -> BTreeSet<String> {
     stream
         .lines()
-        // The test harness may have begun the line.
+        // The test harness may have started the line.
         .filter_map(|line| line.split_once("signpath-pkcs11: ")?.1.split_once(": "))
         .map(|(level, _)| level.to_owned())
         .collect()
@@ -45,7 +45,7 @@ fn each_level_shows_itself_and_what_is_worse() {
     let pairs = LEVELS.into_iter().zip(LEVELS.into_iter().rev());
     let pairs = pairs.flat_map(|pair| [(pair, false), (pair, true)]);
     for (number, ((console, file), by_file)) in pairs.enumerate() {
-        // Each source, and each stream with both.
+        // Both streams with both sources.
         let is_stdout = number / 2 % 2 == 1;
         let stream = if is_stdout { "stdout" } else { "stderr" };
         let settings = |folder: &LogFolder| match by_file {

@@ -1,4 +1,4 @@
-//! The log as its reader sees it: on the console and in the file.
+//! The log, on the console and in the file.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -31,7 +31,7 @@ const CONFIG_FILE: &str = "SIGNPATH_CONFIG_FILE";
 /// Variables of the environment.
 type Variables = Vec<(&'static str, String)>;
 
-/// A folder for one test. The module creates the folder of the log in it.
+/// A folder for one test. The module creates the log folder in it.
 struct LogFolder(TempDir);
 
 impl LogFolder {
@@ -43,13 +43,13 @@ impl LogFolder {
         self.0.path().join("logs")
     }
 
-    /// What leads to the folder of the log.
+    /// The variables for a log file at this level.
     fn environment(&self, level: &str) -> Variables {
         let path = self.path().display().to_string();
         vec![(LOG_DIRECTORY, path), (FILE_LEVEL, level.to_owned())]
     }
 
-    /// Writes a file beside that folder; its path.
+    /// Writes a file beside the log folder. Returns its path.
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, content).unwrap();
@@ -96,7 +96,7 @@ struct Line {
 }
 
 impl Line {
-    /// Takes a line of the form `TIME [PROCESS.CALL] LEVEL: MESSAGE` apart.
+    /// Parses `TIME [PROCESS.CALL] LEVEL: MESSAGE`.
     fn parse(line: &str) -> Option<Self> {
         let (time, rest) = line.split_once(" [")?;
         let (id, rest) = rest.split_once("] ")?;

@@ -1,5 +1,4 @@
-//! Where the file may be, and what happens where it cannot: a private folder, a line that says so,
-//! and never an operation that fails.
+//! Where the log file may be. If it cannot be there, a private folder is used and a line says so, but no call fails.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
@@ -13,14 +12,13 @@ const PRIVATE: &str = "state/signpath-pkcs11";
 /// Not even root can create anything there.
 const NOWHERE: &str = "/proc/nowhere";
 
-/// Logs in and signs as if there were no log.
 fn sign_well() {
     let module = load();
     log_in_and_sign(&module);
     assert_eq!(module.finalize(), CKR_OK);
 }
 
-/// Signs in a child, at the second attempt, with a log at `debug` in the folder that `prepare` gives.
+/// Signs in a child, at the second attempt, with a log at `debug` in the folder that `prepare` returns.
 fn sign_with_log(
     test: &str,
     prepare: impl FnOnce(&Path) -> PathBuf,
@@ -35,7 +33,7 @@ fn sign_with_log(
     logged(test, "debug", variables, faults, child)
 }
 
-/// The folder of the log that the environment names.
+/// The configured log folder.
 fn logs(folder: &Path) -> PathBuf {
     folder.join("logs")
 }
@@ -64,7 +62,7 @@ fn assert_last_call(folder: &LogFolder, function: &str) {
     assert!(last.message.starts_with(function), "{last:?}");
 }
 
-/// The module said a line with these parts, and one on the first attempt to sign.
+/// There is a line with these parts, and one on the first attempt to sign.
 fn assert_said(run: &Run, parts: &[&str]) {
     let lines = run.lines();
     assert_eq!(lines.len(), 2, "{lines:#?}");
@@ -96,7 +94,7 @@ fn log_folders_and_files_are_for_their_user_alone() {
     }
 }
 
-/// The official library leaves its file like this.
+/// The official library creates its file like this.
 #[test]
 fn a_log_file_that_others_can_read_becomes_private() {
     let prepare = |folder: &Path| {
@@ -113,11 +111,10 @@ fn a_log_file_that_others_can_read_becomes_private() {
     assert_eq!((mode(&logs), mode(&logs.join(FILE))), (0o755, 0o600));
 }
 
-/// Creates something in the way of a log file. There, and in `elsewhere`, nothing must be written.
+/// Creates an obstacle and returns the log folder. Nothing must be written there or to `elsewhere`.
 type Obstruct = fn(&Path) -> PathBuf;
 
-/// Others than root can neither give a folder away nor have one of another user's files in their own. To them `/usr` is a
-/// folder of another user.
+/// Gives a file to another user. Only root can; for other users `/usr` is a folder of another user.
 fn given_away(path: &Path, logs: PathBuf) -> PathBuf {
     match chown(path, Some(1), None) {
         Ok(()) => logs,
@@ -131,7 +128,7 @@ fn linked(folder: &Path) -> PathBuf {
     logs(folder)
 }
 
-/// What is in the way, and what is said of it.
+/// Obstacles, and what the line says.
 const OBSTACLES: &[(Obstruct, &str)] = &table! {
     (linked, "/logs: the directory is a symbolic link"),
     (|folder| linked(folder).join(""), "/logs: the directory is a symbolic link"),
@@ -140,7 +137,7 @@ const OBSTACLES: &[(Obstruct, &str)] = &table! {
         with_file(folder, |file| symlink("../elsewhere", file).unwrap())
     }, "/logs: the log file is not a regular file"),
     (|folder| with_file(folder, |file| std::fs::create_dir(file).unwrap()), "/logs: the log file is not a regular file"),
-    // Whoever opens it waits for another process.
+    // Opening it would block.
     (|folder| with_file(folder, |file| nix::unistd::mkfifo(file, nix::sys::stat::Mode::S_IRWXU).unwrap()),
         "/logs: the log file is not a regular file"),
     (|folder| given_away(&new_logs(folder, 0o755), logs(folder)), ": it belongs to another user (ID "),
@@ -162,7 +159,7 @@ const OBSTACLES: &[(Obstruct, &str)] = &table! {
     (|_| PathBuf::from("/proc/logs"), "/proc/logs: "),
 };
 
-/// The folder of the log, with something in it for the log file.
+/// The log folder, with what `make` creates in place of the log file.
 fn with_file(folder: &Path, make: impl FnOnce(&Path)) -> PathBuf {
     let logs = new_logs(folder, 0o755);
     make(&logs.join(FILE));
@@ -198,7 +195,7 @@ fn the_private_folder_is_one_for_state_or_temporary_files() {
     let home = ".local/state/signpath-pkcs11";
     for (state, other, private) in [
         ("{}/state", "HOME", PRIVATE),
-        // What is not absolute does not count (XDG Base Directory Specification).
+        // A relative path is ignored (XDG Base Directory Specification).
         ("relative", "HOME", home),
         ("", "HOME", home),
         (NOWHERE, "TMPDIR", &temporary),
@@ -239,7 +236,7 @@ fn set_limit(resource: libc::__rlimit_resource_t, limit: libc::rlim_t) {
     assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
 }
 
-/// The signal that comes with the limit ends a program that does not expect it.
+/// The limit also sends a signal, which would end the process.
 #[test]
 fn signs_with_a_full_log_and_says_so_once() {
     let child = || {
@@ -273,7 +270,7 @@ fn rotates_the_log_where_files_must_stay_small() {
     assert!(folder.path().join(format!("{FILE}.5")).exists());
 }
 
-/// Has stderr lead to nobody. SIGPIPE ends the process as it ends a program in C.
+/// Closes the other end of stderr. SIGPIPE would end the process, as it ends a program in C.
 fn break_stderr() {
     let mut pipe = [0; 2];
     // SAFETY: the pointer is to two descriptors, which are then this function's own.
@@ -335,7 +332,7 @@ fn writes_no_line_to_a_connection_in_place_of_stderr() {
         return;
     };
     assert_complete(&folder.path());
-    // A server that reads a line of ours between two requests closes the connection.
+    // A server that receives a line of the log closes the connection.
     let requests = service.requests().into_iter();
     let exchanges = requests.map(|request| (request.connection, request.status.unwrap()));
     let expected = [(1, 200), (1, 503), (2, 503), (2, 200)];

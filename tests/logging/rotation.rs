@@ -1,4 +1,4 @@
-//! One file for many processes: whole lines, and none lost when it is rotated under load.
+//! Many processes share a log file without losing lines, even while it is rotated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,7 @@ use crate::test_name;
 /// The largest size of the file, in bytes.
 const MAX_SIZE: u64 = 10 << 20;
 
-/// The file and its copies, the youngest first.
+/// The file and its copies, the most recent first.
 fn files(folder: &LogFolder) -> Vec<PathBuf> {
     let copies = (1..).map(|number| format!("{FILE}.{number}"));
     std::iter::once(FILE.to_owned())
@@ -21,7 +21,6 @@ fn files(folder: &LogFolder) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Calls C_GetInfo so many times.
 fn call(module: &Module, times: usize) {
     let mut info = CK_INFO::default();
     for _ in 0..times {
@@ -34,10 +33,10 @@ const WORKER: &str = "TEST_WORKER";
 
 #[test]
 fn threads_and_processes_lose_no_line_when_the_log_rotates() {
-    // The child, one that it forks, and one that it starts.
+    // The child, a process that it forks, and one that it starts.
     const PROCESSES: usize = 3;
     const THREADS: usize = 2;
-    // In three lines each, so that a process writes more than 10 MB.
+    // Each of them logs three lines, so a process writes more than 10 MB.
     const CALLS: usize = 17_000;
     let test = test_name!();
     let child = || {
@@ -73,7 +72,7 @@ fn threads_and_processes_lose_no_line_when_the_log_rotates() {
     let sizes = files.iter().map(|path| path.metadata().unwrap().len());
     let written: u64 = sizes.sum();
     assert!(written > PROCESSES as u64 * MAX_SIZE, "{written}");
-    // The calls that each process ended, over all files.
+    // The calls of each process, in all files.
     let mut ends: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for line in files.iter().flat_map(|path| lines_of(path)) {
         if line.message.starts_with("C_GetInfo(pInfo=not NULL): ") {
@@ -86,7 +85,7 @@ fn threads_and_processes_lose_no_line_when_the_log_rotates() {
     assert!((4..=5).contains(&files.len()), "{files:#?}");
     for path in &files[1..] {
         let metadata = path.metadata().unwrap();
-        // It takes more lines while the one who renames it waits for the processor.
+        // A full file gets more lines until it has been renamed.
         let sizes = MAX_SIZE - 4096..2 * MAX_SIZE;
         assert!(sizes.contains(&metadata.len()), "{}", metadata.len());
         assert_eq!(metadata.mode() & 0o777, 0o600);

@@ -1,7 +1,5 @@
-//! No secret shows at any level, whatever goes wrong: neither on the console, nor in the file, nor in what the service is told
-//! beside the request.
-//!
-//! Output, log and the service's records must not hold a secret as it is, percent-encoded or in base64, nor a piece of those.
+//! No console, log file or metadata shows a secret at any level: neither as it is, nor percent-encoded or in base64, nor a piece of
+//! these.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
@@ -18,18 +16,18 @@ use crate::common::{
 };
 use crate::{table, test_name};
 
-/// From the one that shows most, which so meets a fault that happens only once.
+/// The most verbose one comes first, so that it logs a fault that happens once.
 const LEVELS: [&str; 7] = [
     "verbose", "debug", "info", "warning", "error", "fatal", "none",
 ];
 
-/// The shortest piece of a secret that must not show.
+/// The shortest piece of a secret that must be hidden.
 const PIECE: usize = 8;
 
-/// A token that no service knows, of all characters that base64 has.
+/// A token that no service knows, with all special characters of base64.
 const TOKEN: &str = "Zq7/kP+x0wV9sLmT4uYb/Nc3+eRj1aGhD8oFiQ2tKdw=";
 
-/// A service, a module, and what has been seen of them.
+/// A service, a module, and their output.
 struct Bench<'a> {
     stage: &'a Stage,
     module: &'a Module,
@@ -41,7 +39,7 @@ struct Bench<'a> {
 /// Variables of the environment for one visit.
 type Environment<'a> = &'a [(&'a str, &'a str)];
 
-/// Neither the secrets nor the service's token appear in any output of `act`, and the log or the metadata contains these parts.
+/// After `act`, none of the secrets is shown, nor the service's token. The output, the log or the metadata has these parts.
 fn hides(
     test: &str,
     options: impl FnOnce() -> Options,
@@ -70,7 +68,7 @@ fn hides(
     });
 }
 
-/// The records of the service beside the requests.
+/// What the service has received besides the hashes.
 fn told(service: &Service) -> String {
     let requests = service.requests().into_iter().map(|request| {
         let beside = (request.metadata, request.description, request.user_agent);
@@ -79,7 +77,6 @@ fn told(service: &Service) -> String {
     requests.collect()
 }
 
-/// There is something to look at, and none of the secrets is in it.
 fn assert_hidden(
     folder: &LogFolder,
     service: &Service,
@@ -165,8 +162,7 @@ fn percent_encoded(secret: &str) -> String {
 /// The pieces of a secret, in the forms that it can have.
 fn pieces(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), percent_encoded(secret)];
-    // In a longer text, a secret can start at three offsets of base64. Characters that contain bits of its neighbours are
-    // left out.
+    // In a longer text, a secret can start at three offsets of base64. The characters that share bits with other text do not count.
     for (offset, neighbours) in [(0, 0), (1, 2), (2, 3)] {
         let bytes = [&vec![0; offset], secret.as_bytes()].concat();
         for alphabet in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
@@ -218,7 +214,7 @@ fn hides_secrets_at_good_and_bad_logins() {
     });
 }
 
-/// Responses with the token in them, in all places that a client looks at.
+/// Responses with the token in all places that the module reads.
 fn echoes(token: &str) -> Vec<Effect> {
     let encoded = STANDARD_NO_PAD.encode(format!("Bearer {token}"));
     let percent = percent_encoded(token);
@@ -285,7 +281,7 @@ fn hides_a_token_that_the_service_repeats() {
     });
 }
 
-/// The service as if it were on another machine, with the service itself for a proxy.
+/// The service as if it were on another machine, with itself as the proxy.
 fn proxied(service: &Service, user: &str) -> [(&'static str, String); 3] {
     let address = service.api_url().split('/').nth(2).unwrap();
     let [url, permission] = another_machine(service);
@@ -473,7 +469,7 @@ fn hides_the_pin_of_a_command_line() {
     }
 }
 
-/// A program may have any text as its name, and with it what other tools are given.
+/// The name of the program stands for arguments of other tools.
 #[test]
 fn masks_and_shortens_the_command_line_for_the_service() {
     let uri = "pkcs11:token=SignPath;object=demo%2Frsa-2048;type=private";

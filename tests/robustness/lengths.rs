@@ -1,5 +1,4 @@
-//! Lengths and counts of more than there is: values, attributes and PINs that end where the next
-//! byte faults.
+//! Lengths and counts that are too large, for values, templates and PINs that end where the next byte faults.
 
 use cryptoki_sys::*;
 use pkcs11_test::call;
@@ -9,7 +8,7 @@ use crate::arguments::{WILD_COUNTS, WILD_LENGTHS};
 use crate::memory::Page;
 use crate::{check, test_name};
 
-/// What is really there of each value.
+/// The actual value of each attribute.
 const VALUE: &[u8] = &[1, 0, 1];
 
 const FIXED: &[CK_ATTRIBUTE_TYPE] =
@@ -22,13 +21,13 @@ const VARIABLE: &[CK_ATTRIBUTE_TYPE] =
 const OTHERS: &[CK_ATTRIBUTE_TYPE] =
     constants! { CKA_VALUE, CKA_SUBJECT, CKA_CERTIFICATE_TYPE, CKA_VENDOR_DEFINED };
 
-/// Lengths that no attribute of a fixed size has, no name, and no other value of the demo policies.
+/// Lengths that no value of the demo policies has.
 const ODD_LENGTHS: &[CK_ULONG] = &[301, 4999, 0xffff];
 
 /// A template as C passes it.
 type Raw = (*mut CK_ATTRIBUTE, CK_ULONG);
 
-/// How many objects, at most one, are found with a template.
+/// Searches with a template for one object. Returns how many were found.
 fn find(session: Session, (template, count): Raw) -> Answer<usize> {
     let init = call!(
         session.module,

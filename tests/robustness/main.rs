@@ -33,7 +33,7 @@ const SEED: &str = "SIGNPATH_TEST_SEED";
 /// How often each function is called in each state with random arguments.
 const CALLS: usize = 40;
 
-/// How many calls of random functions a thread makes, alone and beside others.
+/// How many random calls a thread makes, alone and together with others.
 const ALONE: usize = 15_000;
 const BESIDE_OTHERS: usize = 5_000;
 
@@ -48,7 +48,7 @@ const STATELESS: [&str; 4] = [
     "C_GetInterface",
 ];
 
-/// Functions that a random sequence has to get right now and then.
+/// Functions that must succeed at least once in a random sequence.
 const DEEP: &str = "C_OpenSession C_CreateObject C_CopyObject C_DestroyObject C_GetAttributeValue \
     C_FindObjects C_DigestFinal C_SignInit C_Sign C_SignUpdate C_SignFinal C_SignMessage \
     C_SignMessageBegin C_VerifyInit C_VerifySignatureInit C_VerifySignatureUpdate \
@@ -77,7 +77,7 @@ fn no_argument_ends_the_process_in_any_state() {
     check(test_name!(), |module| {
         let without_state = |state: &str| {
             for_all_functions(module, state, None, |_, function, rv| {
-                // Another C_Initialize than a refused one would be another state.
+                // A successful C_Initialize would change the state.
                 if function.name == "C_Initialize" && rv == CKR_OK {
                     assert_eq!(module.finalize(), CKR_OK);
                 } else if !STATELESS.contains(&function.name) {
@@ -97,7 +97,6 @@ fn no_argument_ends_the_process_in_any_state() {
             None
         });
         for_all_functions_logged_in(module);
-        // The state may be any after that; it ends here.
         module.finalize();
         without_state("after C_Finalize");
     });
@@ -106,7 +105,7 @@ fn no_argument_ends_the_process_in_any_state() {
 #[test]
 fn each_function_works_on_a_small_stack() {
     check(test_name!(), |module| {
-        // What AddressSanitizer puts around variables is not the module's.
+        // AddressSanitizer needs more stack.
         let stack = match std::env::var_os("ASAN_OPTIONS") {
             None => SMALL_STACK,
             Some(_) => 16 * SMALL_STACK,
@@ -126,7 +125,7 @@ fn each_function_works_on_a_small_stack() {
 fn random_calls_of_one_thread_do_not_end_the_process() {
     check(test_name!(), |module| {
         let succeeded = random_calls(module, seed(), ALONE);
-        // Garbage that is refused at the door would test no more than the door.
+        // If all calls were refused early, the rest of the module would not be tested.
         for function in DEEP.split(' ').filter(|name| !name.is_empty()) {
             assert!(succeeded.contains(function), "{function}: {succeeded:?}");
         }
@@ -144,11 +143,11 @@ fn random_calls_of_several_threads_do_not_end_the_process() {
     });
 }
 
-/// Runs `child` in a process of its own with a service, and looks at how it ended.
+/// Runs `child` in a process of its own with a service.
 fn check(test: &str, child: impl FnOnce(&Module)) {
     let seed = seed().to_string();
     let more = [
-        // Most calls are meant to fail; the log file has to bear all of them.
+        // Most calls fail, and the log file gets all of them.
         ("SIGNPATH_LOG_CONSOLE_LEVEL", "none"),
         ("SIGNPATH_LOG_FILE_LEVEL", "debug"),
         (SEED, &seed),
@@ -168,8 +167,8 @@ fn seed() -> u64 {
     }
 }
 
-/// Calls every function with zeros, with what is huge, and at random; `after` is told what came of
-/// each call, and gives the handles if there are others then.
+/// Calls every function with zeros, with huge numbers, and with random arguments. `after` gets the return value of each call, and
+/// returns new handles if they have changed.
 fn for_all_functions(
     module: &Module,
     state: &str,
@@ -203,14 +202,14 @@ fn for_all_functions_logged_in(module: &Module) {
     });
 }
 
-/// Calls functions at random, from any state into any; gives the names of those that succeeded.
+/// Calls random functions. Returns the names of those that succeeded.
 fn random_calls(module: &Module, seed: u64, calls: usize) -> BTreeSet<&'static str> {
     println!("the sequence of seed {seed}");
     let mut draw = Draw::new(Values::Random, seed);
     let operations: Vec<_> = FUNCTIONS.iter().filter(is_of_an_operation).collect();
     let mut succeeded = BTreeSet::new();
     for number in 0..calls {
-        // Left to chance, a sequence would hardly ever be logged in, and sign.
+        // A purely random sequence would hardly ever log in and sign.
         if number % 10 == 0 {
             if let Some(handles) = logged_in_again(module, draw.session) {
                 draw.know_all(handles);
@@ -230,12 +229,12 @@ fn random_calls(module: &Module, seed: u64, calls: usize) -> BTreeSet<&'static s
     succeeded
 }
 
-/// CKR_GENERAL_ERROR would be a defect of the module: its configuration and its service are good.
+/// The configuration and the service are valid, so CKR_GENERAL_ERROR would be a defect of the module.
 fn assert_is_no_defect(function: &Function, rv: CK_RV) {
     assert_ne!(rv, CKR_GENERAL_ERROR, "{}", function.name);
 }
 
-/// Whether it belongs to what goes on over several calls in a session.
+/// Whether the function belongs to an operation of several calls.
 fn is_of_an_operation(function: &&Function) -> bool {
     let parts = ["Object", "Digest", "Sign", "Verify"];
     let is_part = |part: &&str| function.name.contains(*part);
@@ -250,7 +249,7 @@ fn initialize_again(module: &Module) {
     );
 }
 
-/// Other handles, if the session is closed, or its user logged out.
+/// New handles if the session has been closed or its user logged out.
 fn logged_in_again(module: &Module, session: CK_SESSION_HANDLE) -> Option<Handles> {
     initialize_again(module);
     let info = module.at(session).info();

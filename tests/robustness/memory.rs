@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-/// What memory holds that nobody has written to.
+/// The content of unused memory.
 const FILLER: u8 = 0xA5;
 
 /// A page between two that can neither be read nor written. What is placed in it ends at the upper
