@@ -5,6 +5,11 @@
 #
 # Usage: debian-13.sh [ROW ...]
 # DEBIAN_13 names a folder for the Debian 13, which then stays for the next run.
+#
+# Debian 13 has neither the provider of libp11 nor an osslsigncode that loads it. Both are built if LIBP11 and OSSLSIGNCODE name folders
+# with their sources; otherwise their rows are left out. To get them:
+#   git clone --branch libp11-0.4.20 https://github.com/OpenSC/libp11
+#   git clone --branch 2.14 https://github.com/mtrojnar/osslsigncode
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -22,6 +27,7 @@ OTHER_ROWS=(gpg gpg-stand-in gpg-imported gpg-imported-pin rpmsign rpmsign-impor
 PACKAGES=(apt ca-certificates curl debsigs device-tree-compiler git gnupg gnupg-pkcs11-scd gpgv jq libengine-pkcs11-openssl openssl
     osslsigncode pkcs11-provider procps rauc rpm sbsigntool softhsm2 sqv squashfs-tools systemd-boot-efi systemd-repart systemd-ukify
     u-boot-tools)
+# shellcheck disable=SC2016 # expanded by the shell of the hook
 # sign-file and extract-cert are in a package with the kernel's version in its name.
 export KBUILD='apt-get --quiet --yes --no-install-recommends install \
     "$(apt-cache search --names-only "^linux-kbuild-" | cut -d " " -f 1 | sort --version-sort | tail -n 1)"'
@@ -39,13 +45,17 @@ conclude() {
 # Runs in Debian 13, with this repository in /repository. Arguments: the rows.
 inside() {
     local name options
-    local -a rows=("${DEBIAN_13_ROWS[@]}")
-    TOOL_ROWS+=("${DEBIAN_13_ROWS[@]}")
-    if (($#)); then
-        rows=()
-    else
+    local -a rows=()
+    if ((!$#)); then
+        rows=("${DEBIAN_13_ROWS[@]}")
+        if [[ -e $PKCS11PROV_MODULES ]]; then
+            rows+=("${LIBP11_ROWS[@]}")
+        else
+            say "The rows of libp11's provider are left out: LIBP11 and OSSLSIGNCODE do not name its sources and those of osslsigncode."
+        fi
         set -- "${OTHER_ROWS[@]}"
     fi
+    TOOL_ROWS+=("${DEBIAN_13_ROWS[@]}" "${LIBP11_ROWS[@]}")
     for name in "$@"; do
         rows+=("$(find_row "$name")") || die "There is no row $name."
     done
@@ -61,22 +71,24 @@ inside() {
     COMPLETE=yes
 }
 
-outside() {
-    ((EUID == 0)) || die "This needs root, for a chroot."
-    command -v mmdebstrap >/dev/null || die "Install mmdebstrap."
-    [[ -n ${MODULE:-} && -n ${PROGRAMS:-} ]] || build
-    make_work_folder signpath-pkcs11-debian-13
-    ROOT=${DEBIAN_13:-$WORK/root}
-    if [[ ! -e $ROOT ]]; then
-        say "Installing Debian 13 in $ROOT ..."
-        # shellcheck disable=SC2016 # expanded by the shell of the hook
-        quietly mmdebstrap --variant=apt --include="${PACKAGES[*]}" --customize-hook='chroot "$1" sh -c "$KBUILD"' trixie "$ROOT"
-    fi
-    mkdir -p "$ROOT/repository" "$ROOT/programs"
-    mkdir -p "$WORK/programs"
-    cp "$MODULE" "$PROGRAMS/pkcs11-test" "$PROGRAMS/signpath-pkcs11" "$WORK/programs"
-    export ROOT WORK
-    # The mounts end with their namespace.
+# Builds libp11's provider and osslsigncode from the sources in /sources.
+build_sources() {
+    export DEBIAN_FRONTEND=noninteractive
+    say "Building libp11 and osslsigncode ..."
+    quietly apt-get --quiet update
+    quietly apt-get --quiet --yes --no-install-recommends install autoconf automake cmake g++ libssl-dev libtool make pkgconf zlib1g-dev
+    cd /sources/LIBP11
+    quietly autoreconf --install
+    quietly ./configure --prefix="$LIBP11_FOLDER" --with-modulesdir="$PKCS11PROV_MODULES" --with-enginesdir="$LIBP11_FOLDER/engines"
+    quietly make
+    quietly make install
+    quietly cmake -S /sources/OSSLSIGNCODE -B /sources/build -D CMAKE_BUILD_TYPE=Release
+    quietly cmake --build /sources/build --target osslsigncode
+    cp /sources/build/osslsigncode "$LIBP11_FOLDER"
+}
+
+# Runs this script in the Debian 13. The mounts end with their namespace. Arguments: those of the script.
+in_debian_13() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --propagation private bash -euc '
         mount --bind "$PWD" "$ROOT/repository"
@@ -85,13 +97,39 @@ outside() {
         mount -t proc proc "$ROOT/proc"
         mount -t tmpfs tmpfs "$ROOT/tmp"
         exec chroot "$ROOT" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-            MODULE="/programs/${MODULE##*/}" PROGRAMS=/programs /repository/pkcs11-test/debian-13.sh --inside "$@"
+            MODULE="/programs/${MODULE##*/}" PROGRAMS=/programs /repository/pkcs11-test/debian-13.sh "$@"
     ' bash "$@"
 }
 
-if [[ ${1:-} == --inside ]]; then
-    inside "${@:2}"
-else
-    export MODULE PROGRAMS
-    outside "$@"
-fi
+outside() {
+    local source
+    ((EUID == 0)) || die "This needs root, for a chroot."
+    command -v mmdebstrap >/dev/null || die "Install mmdebstrap."
+    [[ -n ${MODULE:-} && -n ${PROGRAMS:-} ]] || build
+    make_work_folder signpath-pkcs11-debian-13
+    export WORK ROOT=${DEBIAN_13:-$WORK/root}
+    if [[ ! -e $ROOT ]]; then
+        say "Installing Debian 13 in $ROOT ..."
+        # shellcheck disable=SC2016 # expanded by the shell of the hook
+        quietly mmdebstrap --variant=apt --include="${PACKAGES[*]}" --customize-hook='chroot "$1" sh -c "$KBUILD"' trixie "$ROOT"
+    fi
+    mkdir -p "$ROOT/repository" "$ROOT/programs" "$WORK/programs"
+    cp "$MODULE" "$PROGRAMS/pkcs11-test" "$PROGRAMS/signpath-pkcs11" "$WORK/programs"
+    if [[ -n ${LIBP11:-} && -n ${OSSLSIGNCODE:-} && ! -e $ROOT$PKCS11PROV_MODULES ]]; then
+        for source in LIBP11 OSSLSIGNCODE; do
+            mkdir -p "$ROOT/sources/$source"
+            cp -R "${!source}/." "$ROOT/sources/$source"
+        done
+        in_debian_13 --build
+    fi
+    in_debian_13 --inside "$@"
+}
+
+case ${1:-} in
+    --inside) inside "${@:2}" ;;
+    --build) build_sources ;;
+    *)
+        export MODULE PROGRAMS
+        outside "$@"
+        ;;
+esac

@@ -205,3 +205,21 @@ DEBIAN_13_ROWS=(
     "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
     "page-systemd-sbsign   | systemd-sbsign   | app/release   | SHA256_RSA_PKCS       | page_systemd_sbsign"
 )
+
+# The rows of what pkcs11-test/debian-13.sh builds from source.
+LIBP11_ROWS=(
+    "pkcs11prov-dgst-rsa   | openssl dgst     | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov openssl_dgst sha256"
+    "pkcs11prov-dgst-pss   | openssl dgst     | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_pkcs11prov openssl_dgst sha256 pss"
+    "pkcs11prov-dgst-ec    | openssl dgst     | demo/p-384    | ECDSA, SHA-384        | with_pkcs11prov openssl_dgst sha384"
+    "pkcs11prov-cms-rsa    | openssl cms      | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov openssl_cms"
+    "pkcs11prov-cms-pss    | openssl cms      | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_pkcs11prov openssl_cms pss"
+    "pkcs11prov-cms-ec     | openssl cms      | demo/p-256    | ECDSA, SHA-256        | with_pkcs11prov openssl_cms"
+    "pkcs11prov-req        | openssl req      | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov openssl_req"
+    "pkcs11prov-tls        | openssl s_server | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_pkcs11prov tls_openssl"
+    "pkcs11prov-pins       | openssl dgst     | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov pkcs11prov_pins"
+    "pkcs11prov-code-rsa   | osslsigncode     | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov osslsigncode_provider pkcs11prov"
+    "pkcs11prov-code-ec    | osslsigncode     | demo/p-256    | ECDSA, SHA-256        | with_pkcs11prov osslsigncode_provider pkcs11prov"
+    "provider-code-rsa     | osslsigncode     | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider osslsigncode_provider pkcs11"
+    "page-pkcs11prov       | openssl          | app/release   | RSA_PKCS, SHA-256     | page_pkcs11prov"
+    "page-code-provider    | osslsigncode     | app/release   | RSA_PKCS, SHA-256     | page_osslsigncode_provider"
+)

@@ -121,6 +121,32 @@ page_openssl_provider() {
     run openssl verify -check_ss_sig -CAfile self-signed.pem self-signed.pem
 }
 
+page_pkcs11prov() {
+    local page=docs/tools/openssl.md
+    expect processes 3
+    prepare_page
+    page_block $page pkcs11prov >pkcs11prov.cnf
+    export OPENSSL_MODULES=$PKCS11PROV_MODULES
+    page_commands 2 $page pkcs11prov-sign
+    HERE='' page_commands 0 $page before
+    HERE='' page_commands 0 $page verify
+    HERE='' page_commands 0 $page verify-cms
+}
+
+page_osslsigncode_provider() {
+    local page=docs/tools/osslsigncode.md
+    expect processes 2
+    prepare_page
+    PATH=$LIBP11_FOLDER:$PATH
+    cp "$INPUTS/program.efi" app.exe
+    page_commands 0 $page before
+    OPENSSL_MODULES=$PKCS11PROV_MODULES PKCS11_DEBUG_LEVEL=4 page_commands 1 $page pkcs11prov
+    page_commands 0 $page verify
+    rm app-signed.exe
+    page_commands 1 $page provider
+    page_commands 0 $page verify
+}
+
 page_osslsigncode() {
     local page=docs/tools/osslsigncode.md
     expect processes 3
