@@ -348,15 +348,34 @@ page_git() {
     printf '#!/bin/sh\necho CONFIG\n' >askpass
     chmod +x askpass
     export SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force
+    prepare_page_repository
+    HERE="trap 'ssh-agent -k' EXIT"
+    page_commands 2 $page ssh
+    HERE=''
+    page_commands 0 $page ssh-verify
+}
+
+# The current folder as a repository with something to commit.
+prepare_page_repository() {
     export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
     run git init --quiet .
     run git config user.name demo
     run git config user.email demo@demo.example
     run git add file
-    HERE="trap 'ssh-agent -k' EXIT"
-    page_commands 2 $page ssh
-    HERE=''
-    page_commands 0 $page ssh-verify
+}
+
+# A folder of its own for GnuPG, and a program that knows the PIN.
+page_git_x509() {
+    local page=docs/tools/git.md
+    expect processes 3
+    prepare_page
+    make_gnupg_home
+    run gpgconf --kill all
+    page_block docs/tools/gpg.md scd >gnupg/gnupg-pkcs11-scd.conf
+    prepare_page_repository
+    page_commands 0 $page x509-trust
+    page_commands 2 $page x509
+    page_commands 0 $page x509-verify
 }
 
 page_p11_kit() {
