@@ -18,6 +18,7 @@
 . pkcs11-test/lib/scenarios/git.sh
 . pkcs11-test/lib/scenarios/python.sh
 . pkcs11-test/lib/scenarios/pdf.sh
+. pkcs11-test/lib/scenarios/dnssec.sh
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
 . pkcs11-test/lib/scenarios/official.sh
@@ -202,9 +203,12 @@ DEBIAN_13_ROWS=(
     "extract-cert          | extract-cert     | demo/rsa-3072 | none                  | kernel_certificate"
     "systemd-sbsign-rsa    | systemd-sbsign   | demo/rsa-3072 | SHA256_RSA_PKCS       | systemd_sbsign_efi"
     "systemd-sbsign-ec     | systemd-sbsign   | demo/p-256    | ECDSA_SHA256          | systemd_sbsign_efi"
+    "dnssec-rsa            | dnssec-signzone  | demo/rsa-3072 | SHA256_RSA_PKCS       | dnssec_zone RSASHA256"
+    "dnssec-ec             | dnssec-signzone  | demo/p-256    | ECDSA_SHA256          | dnssec_zone ECDSAP256SHA256"
     "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
     "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
     "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
+    "page-bind             | dnssec-signzone  | app/release   | SHA256_RSA_PKCS       | page_bind"
     "page-systemd-sbsign   | systemd-sbsign   | app/release   | SHA256_RSA_PKCS       | page_systemd_sbsign"
 )
 

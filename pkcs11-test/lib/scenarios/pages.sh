@@ -184,6 +184,21 @@ page_systemd_sbsign() {
     verify_efi kernel.efi
 }
 
+# dnssec-keygen looks at the key that is there. The provider tries to put the other key into the token.
+page_bind() {
+    local page=docs/tools/bind.md
+    may_complain
+    expect processes 4
+    prepare_page
+    install_page
+    make_zone
+    page_commands 0 $page before
+    page_commands 0 $page keys
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    verify_zone zone.signed
+}
+
 page_sign_file() {
     local page=docs/tools/sign-file.md
     expect processes 4
