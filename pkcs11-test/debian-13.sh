@@ -23,9 +23,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Rows of other lists that are run here too: the gpg of Debian 13 talks to its smart card daemon in another way.
 OTHER_ROWS=(gpg gpg-stand-in gpg-imported gpg-imported-pin rpmsign rpmsign-imported debsigs debsigs-imported git-imported apt-imported
-    refused-gpg mkimage page-mkimage rauc-rsa rauc-ec page-rauc git-x509)
+    refused-gpg mkimage page-mkimage rauc-rsa rauc-ec page-rauc git-x509 curl-rsa nginx
+    stunnel)
 PACKAGES=(apt bind9-utils ca-certificates curl debsigs device-tree-compiler git gnupg gnupg-pkcs11-scd gpgsm gpgv jq ldnsutils
-    libengine-pkcs11-openssl openssl osslsigncode pkcs11-provider procps rauc rpm sbsigntool softhsm2 sqv squashfs-tools
+    libengine-pkcs11-openssl nginx openssl osslsigncode pkcs11-provider procps rauc rpm sbsigntool softhsm2 sqv squashfs-tools stunnel4
     systemd-boot-efi systemd-repart systemd-ukify u-boot-tools)
 # shellcheck disable=SC2016 # expanded by the shell of the hook
 # sign-file and extract-cert are in a package with the kernel's version in its name.

@@ -196,6 +196,9 @@ DEBIAN_13_ROWS=(
     "provider-x509-ec      | openssl x509     | demo/p-256    | ECDSA_SHA256          | with_provider openssl_x509"
     "provider-tls-rsa      | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_openssl"
     "provider-tls-ec       | openssl s_server | demo/p-256    | ECDSA_SHA256          | with_provider tls_openssl"
+    "provider-curl-rsa     | curl             | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_curl_provider"
+    "provider-curl-ec      | curl             | demo/p-256    | ECDSA_SHA256          | with_provider tls_curl_provider"
+    "provider-nginx        | nginx            | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_nginx_provider"
     "provider-storeutl     | openssl storeutl | demo/p-384    | none                  | with_provider openssl_storeutl"
     "provider-conf         | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider_configuration tls_openssl"
     "sign-file-rsa         | sign-file        | demo/rsa-3072 | SHA256_RSA_PKCS       | kernel_module"
@@ -208,6 +211,8 @@ DEBIAN_13_ROWS=(
     "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
     "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
     "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
+    "page-curl-provider    | curl             | app/release   | SHA256_RSA_PKCS_PSS   | page_curl_provider"
+    "page-nginx-provider   | nginx            | app/release   | SHA256_RSA_PKCS_PSS   | page_nginx_provider"
     "page-bind             | dnssec-signzone  | app/release   | SHA256_RSA_PKCS       | page_bind"
     "page-systemd-sbsign   | systemd-sbsign   | app/release   | SHA256_RSA_PKCS       | page_systemd_sbsign"
 )

@@ -441,6 +441,34 @@ page_curl() {
     says some 'Verify return code: 0 \(ok\)|Verification: OK'
 }
 
+page_curl_provider() {
+    expect processes 3
+    prepare_page
+    with_provider self_signed_certificate client.pem
+    serve_tls client.pem
+    page_commands 1 docs/tools/curl.md provider -e 's#--cert app.pem#--cert client.pem#' \
+        -e 's#https://server.example/#--unix-socket socket --cacert server.pem https://localhost/#' >said
+    says some 'Verify return code: 0 \(ok\)|Verification: OK'
+}
+
+page_nginx_provider() {
+    local page=docs/tools/nginx.md
+    expect processes 3
+    prepare_page
+    with_provider self_signed_certificate server.pem
+    write_provider_configuration
+    page_commands 0 $page uri-file
+    {
+        compgen -e | grep -E '^SIGNPATH_' | grep -vxE 'SIGNPATH_(ORGANIZATION_ID|API_TOKEN)' | sed 's/.*/env &;/'
+        nginx_globals
+        page_block $page provider -e "s#listen 443#listen unix:$PWD/socket#" -e "s#/etc/nginx/app.pem#$PWD/server.pem#" \
+            -e "s#/etc/nginx/key.pem#$PWD/key.pem#" -e "s#^http {#&\n$(nginx_folders)#"
+    } >nginx.conf
+    OPENSSL_CONF=$PWD/provider.cnf run nginx -c "$PWD/nginx.conf"
+    trap 'kill "$(cat nginx.pid)"' EXIT
+    signs 1 openssl s_client -unix socket -CAfile server.pem -verify_return_error -verify_hostname localhost
+}
+
 page_nginx() {
     local page=docs/tools/nginx.md
     expect processes 3
