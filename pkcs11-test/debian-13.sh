@@ -4,6 +4,10 @@
 # for each key store. The last line is "N passed, N failed".
 #
 # Usage: debian-13.sh [ROW ...]
+#        debian-13.sh --demo | --test
+# With an option it runs demo.sh or test.sh instead, of what is committed, with everything from a minimal Debian 13: Rust, the build and
+# the tools.
+#
 # DEBIAN_13 names a folder for the Debian 13, which then stays for the next run.
 #
 # Debian 13 has neither the provider of libp11 nor an osslsigncode that loads it. Both are built if LIBP11 and OSSLSIGNCODE name folders
@@ -88,32 +92,49 @@ build_sources() {
     cp /sources/build/osslsigncode "$LIBP11_FOLDER"
 }
 
-# Runs this script in the Debian 13. The mounts end with their namespace. Arguments: those of the script.
+# Runs a command in the Debian 13. The mounts end with their namespace. Arguments: variables for it, the command.
 in_debian_13() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --propagation private bash -euc '
-        mount --bind "$PWD" "$ROOT/repository"
-        mount --bind "$WORK/programs" "$ROOT/programs"
+        if [[ -e $ROOT/repository ]]; then
+            mount --bind "$PWD" "$ROOT/repository"
+            mount --bind "$WORK/programs" "$ROOT/programs"
+        fi
         mount --bind /dev "$ROOT/dev"
         mount -t proc proc "$ROOT/proc"
         mount -t tmpfs tmpfs "$ROOT/tmp"
-        exec chroot "$ROOT" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-            MODULE="/programs/${MODULE##*/}" PROGRAMS=/programs /repository/pkcs11-test/debian-13.sh "$@"
+        exec chroot "$ROOT" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"
     ' bash "$@"
 }
 
-outside() {
-    local source
+# Arguments: options of mmdebstrap.
+install_debian_13() {
     ((EUID == 0)) || die "This needs root, for a chroot."
     command -v mmdebstrap >/dev/null || die "Install mmdebstrap."
-    [[ -n ${MODULE:-} && -n ${PROGRAMS:-} ]] || build
     make_work_folder signpath-pkcs11-debian-13
     export WORK ROOT=${DEBIAN_13:-$WORK/root}
     if [[ ! -e $ROOT ]]; then
         say "Installing Debian 13 in $ROOT ..."
-        # shellcheck disable=SC2016 # expanded by the shell of the hook
-        quietly mmdebstrap --variant=apt --include="${PACKAGES[*]}" --customize-hook='chroot "$1" sh -c "$KBUILD"' trixie "$ROOT"
+        quietly mmdebstrap --variant=apt "$@" trixie "$ROOT"
     fi
+}
+
+# Runs a script of this folder in a Debian 13 that has nothing else. Cargo and pip trust what this machine trusts, in case that a proxy
+# is between it and their registries. Argument: the script.
+whole() {
+    install_debian_13 --include=ca-certificates,git
+    rm -rf "$ROOT/checkout"
+    git clone --quiet --no-hardlinks . "$ROOT/checkout"
+    cp /etc/ssl/certs/ca-certificates.crt "$ROOT/certificates.pem"
+    in_debian_13 CARGO_HTTP_CAINFO=/certificates.pem PIP_CERT=/certificates.pem "/checkout/pkcs11-test/$1"
+}
+
+outside() {
+    local source
+    local -a script=(PROGRAMS=/programs /repository/pkcs11-test/debian-13.sh)
+    # shellcheck disable=SC2016 # expanded by the shell of the hook
+    install_debian_13 --include="${PACKAGES[*]}" --customize-hook='chroot "$1" sh -c "$KBUILD"'
+    [[ -n ${MODULE:-} && -n ${PROGRAMS:-} ]] || build
     mkdir -p "$ROOT/repository" "$ROOT/programs" "$WORK/programs"
     cp "$MODULE" "$PROGRAMS/pkcs11-test" "$PROGRAMS/signpath-pkcs11" "$WORK/programs"
     if [[ -n ${LIBP11:-} && -n ${OSSLSIGNCODE:-} && ! -e $ROOT$PKCS11PROV_MODULES ]]; then
@@ -121,16 +142,15 @@ outside() {
             mkdir -p "$ROOT/sources/$source"
             cp -R "${!source}/." "$ROOT/sources/$source"
         done
-        in_debian_13 --build
+        in_debian_13 "${script[@]}" --build
     fi
-    in_debian_13 --inside "$@"
+    in_debian_13 "MODULE=/programs/${MODULE##*/}" "${script[@]}" --inside "$@"
 }
 
 case ${1:-} in
     --inside) inside "${@:2}" ;;
     --build) build_sources ;;
-    *)
-        export MODULE PROGRAMS
-        outside "$@"
-        ;;
+    --demo) whole demo.sh ;;
+    --test) whole test.sh ;;
+    *) outside "$@" ;;
 esac
