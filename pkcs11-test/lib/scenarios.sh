@@ -18,6 +18,7 @@
 . pkcs11-test/lib/scenarios/git.sh
 . pkcs11-test/lib/scenarios/python.sh
 . pkcs11-test/lib/scenarios/pdf.sh
+. pkcs11-test/lib/scenarios/dnssec.sh
 . pkcs11-test/lib/scenarios/tls.sh
 . pkcs11-test/lib/scenarios/refusal.sh
 . pkcs11-test/lib/scenarios/official.sh
@@ -100,6 +101,7 @@ TOOL_ROWS=(
     "ssh-agent-ec         | ssh-agent       | demo/p-256    | ECDSA, SHA-256               | ssh_agent_sign"
     "git-ssh-rsa          | git             | demo/rsa-3072 | RSA_PKCS, SHA-512            | git_ssh"
     "git-ssh-ec           | git             | demo/p-256    | ECDSA, SHA-256               | git_ssh"
+    "git-x509             | git             | demo/rsa-3072 | RSA_PKCS, SHA-256            | git_x509"
     "pykcs11              | PyKCS11         | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pykcs11 CKM_SHA256_RSA_PKCS"
     "python-pkcs11-rsa    | python-pkcs11   | demo/rsa-3072 | SHA256_RSA_PKCS              | python_pkcs11 SHA256_RSA_PKCS"
     "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
@@ -139,6 +141,7 @@ TOOL_ROWS=(
     "page-nss             | cmsutil         | app/release   | ECDSA, SHA-256               | page_nss"
     "page-openssh         | ssh-agent       | app/release   | RSA_PKCS, SHA-512            | page_openssh"
     "page-git             | git             | app/release   | RSA_PKCS, SHA-512            | page_git"
+    "page-git-x509        | git             | app/release   | RSA_PKCS, SHA-256            | page_git_x509"
     "page-p11-kit         | p11-kit         | app/release   | RSA_PKCS, SHA-256            | page_p11_kit"
     "page-python          | PyKCS11         | app/release   | SHA256_RSA_PKCS              | page_python"
     "page-pyhanko         | pyHanko         | app/release   | SHA384_RSA_PKCS              | page_pyhanko"
@@ -194,6 +197,9 @@ DEBIAN_13_ROWS=(
     "provider-x509-ec      | openssl x509     | demo/p-256    | ECDSA_SHA256          | with_provider openssl_x509"
     "provider-tls-rsa      | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_openssl"
     "provider-tls-ec       | openssl s_server | demo/p-256    | ECDSA_SHA256          | with_provider tls_openssl"
+    "provider-curl-rsa     | curl             | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_curl_provider"
+    "provider-curl-ec      | curl             | demo/p-256    | ECDSA_SHA256          | with_provider tls_curl_provider"
+    "provider-nginx        | nginx            | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider tls_nginx_provider"
     "provider-storeutl     | openssl storeutl | demo/p-384    | none                  | with_provider openssl_storeutl"
     "provider-conf         | openssl s_server | demo/rsa-3072 | SHA256_RSA_PKCS_PSS   | with_provider_configuration tls_openssl"
     "sign-file-rsa         | sign-file        | demo/rsa-3072 | SHA256_RSA_PKCS       | kernel_module"
@@ -201,8 +207,31 @@ DEBIAN_13_ROWS=(
     "extract-cert          | extract-cert     | demo/rsa-3072 | none                  | kernel_certificate"
     "systemd-sbsign-rsa    | systemd-sbsign   | demo/rsa-3072 | SHA256_RSA_PKCS       | systemd_sbsign_efi"
     "systemd-sbsign-ec     | systemd-sbsign   | demo/p-256    | ECDSA_SHA256          | systemd_sbsign_efi"
+    "dnssec-rsa            | dnssec-signzone  | demo/rsa-3072 | SHA256_RSA_PKCS       | dnssec_zone RSASHA256"
+    "dnssec-ec             | dnssec-signzone  | demo/p-256    | ECDSA_SHA256          | dnssec_zone ECDSAP256SHA256"
     "page-readme-provider  | openssl          | app/release   | SHA256_RSA_PKCS       | page_readme_provider"
     "page-provider         | openssl          | app/release   | SHA256_RSA_PKCS       | page_openssl_provider"
     "page-sign-file        | sign-file        | app/release   | SHA256_RSA_PKCS       | page_sign_file"
+    "page-curl-provider    | curl             | app/release   | SHA256_RSA_PKCS_PSS   | page_curl_provider"
+    "page-nginx-provider   | nginx            | app/release   | SHA256_RSA_PKCS_PSS   | page_nginx_provider"
+    "page-bind             | dnssec-signzone  | app/release   | SHA256_RSA_PKCS       | page_bind"
     "page-systemd-sbsign   | systemd-sbsign   | app/release   | SHA256_RSA_PKCS       | page_systemd_sbsign"
+)
+
+# The rows of what pkcs11-test/debian-13.sh builds from source.
+LIBP11_ROWS=(
+    "pkcs11prov-dgst-rsa   | openssl dgst     | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov openssl_dgst sha256"
+    "pkcs11prov-dgst-pss   | openssl dgst     | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_pkcs11prov openssl_dgst sha256 pss"
+    "pkcs11prov-dgst-ec    | openssl dgst     | demo/p-384    | ECDSA, SHA-384        | with_pkcs11prov openssl_dgst sha384"
+    "pkcs11prov-cms-rsa    | openssl cms      | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov openssl_cms"
+    "pkcs11prov-cms-pss    | openssl cms      | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_pkcs11prov openssl_cms pss"
+    "pkcs11prov-cms-ec     | openssl cms      | demo/p-256    | ECDSA, SHA-256        | with_pkcs11prov openssl_cms"
+    "pkcs11prov-req        | openssl req      | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov openssl_req"
+    "pkcs11prov-tls        | openssl s_server | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256 | with_pkcs11prov tls_openssl"
+    "pkcs11prov-pins       | openssl dgst     | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov pkcs11prov_pins"
+    "pkcs11prov-code-rsa   | osslsigncode     | demo/rsa-3072 | RSA_PKCS, SHA-256     | with_pkcs11prov osslsigncode_provider pkcs11prov"
+    "pkcs11prov-code-ec    | osslsigncode     | demo/p-256    | ECDSA, SHA-256        | with_pkcs11prov osslsigncode_provider pkcs11prov"
+    "provider-code-rsa     | osslsigncode     | demo/rsa-3072 | SHA256_RSA_PKCS       | with_provider osslsigncode_provider pkcs11"
+    "page-pkcs11prov       | openssl          | app/release   | RSA_PKCS, SHA-256     | page_pkcs11prov"
+    "page-code-provider    | osslsigncode     | app/release   | RSA_PKCS, SHA-256     | page_osslsigncode_provider"
 )

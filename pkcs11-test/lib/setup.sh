@@ -29,6 +29,7 @@ TOOL_REQUIREMENTS=(
     "g++                        c++"
     "git                        git"
     "gnutls-bin                 p11tool"
+    "gpgsm                      gpgsm"
     "groff-base                 groff"
     "libnss3-tools              modutil"
     "libp11-kit-dev             /usr/include/p11-kit-1/p11-kit/pkcs11.h"

@@ -9,6 +9,14 @@ osslsigncode_pe() {
     run osslsigncode verify -CAfile "$CA" -in signed.efi
 }
 
+# The osslsigncode that loads providers. Argument: the provider.
+osslsigncode_provider() {
+    local uri=${KEY_URI%[;?]pin-value=*}
+    signs 1 "$LIBP11_FOLDER/osslsigncode" sign -provider "$1" -pkcs11module "$MODULE" -key "$uri" -pass "$PIN" \
+        -pkcs11cert "${uri/type=private/type=cert}" -h sha256 -in "$INPUTS/program.efi" -out signed.efi
+    run osslsigncode verify -CAfile "$CA" -in signed.efi
+}
+
 # With the certificate and the PIN from files, and the other names that the key may have.
 osslsigncode_names() {
     local name

@@ -7,9 +7,8 @@ SCD_SETTINGS=()
 # Whether gpg-agent asks its daemon for the key before each signature.
 is_gpg_2_4() { at_least "$(gpg --version | awk '{ print $3; exit }')" 2.4; }
 
-# Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
-# gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are killed.
-make_openpgp_key() {
+# Sets up a GNUPGHOME. gpg-agent and gnupg-pkcs11-scd keep running, with one login and one connection, until they are killed.
+make_gnupg_home() {
     export GNUPGHOME=$PWD/gnupg
     mkdir -m 700 gnupg
     echo "scdaemon-program $(command -v gnupg-pkcs11-scd)" >gnupg/gpg-agent.conf
@@ -27,7 +26,11 @@ make_openpgp_key() {
 
     signs 0 gpg-connect-agent "SCD LEARN" /bye
     signs 0 gpg-connect-agent LEARN /bye
+}
 
+# Makes an OpenPGP key of the row's key, which takes two signatures, one for the user ID and one for the revocation certificate.
+make_openpgp_key() {
+    make_gnupg_home
     cat >parameters <<KEY
 %no-protection
 Key-Type: RSA
@@ -206,9 +209,7 @@ git_imported() {
     run "${GIT[@]}" verify-commit HEAD
     run "${GIT[@]}" verify-tag v1
 
-    run "${GIT[@]}" cat-file commit HEAD >signed-commit
-    sed -n '/^gpgsig /,/^ -----END/ { s/^gpgsig //; s/^ //; p }' signed-commit >commit.sig
-    sed '/^gpgsig /,/^ -----END/ d' signed-commit >commit
+    split_commit
     run "${GIT[@]}" cat-file tag v1 >signed-tag
     sed -n '/^-----BEGIN PGP/,$ p' signed-tag >tag.sig
     sed '/^-----BEGIN PGP/,$ d' signed-tag >tag

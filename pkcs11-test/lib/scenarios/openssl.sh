@@ -14,7 +14,36 @@ with_provider() {
     "$@"
 }
 
-# The same with the configuration that the command writes, and with a preference for the provider in everything.
+# The folders of what pkcs11-test/debian-13.sh builds from source: osslsigncode, and the provider of libp11.
+LIBP11_FOLDER=/opt/libp11
+PKCS11PROV_MODULES=$LIBP11_FOLDER/ossl-modules
+
+# The same with the provider of libp11, which takes URIs as the engine does. It tells what it does without PKCS11_DEBUG_LEVEL.
+with_pkcs11prov() {
+    KEY_FORM=(-provider default -provider pkcs11prov)
+    SIGNER=${KEY_URI/type=private/type=cert}
+    export OPENSSL_MODULES=$PKCS11PROV_MODULES PKCS11_DEBUG_LEVEL=4
+    "$@"
+}
+
+# Every way to give that provider the PIN. One of organization and token is not cut.
+pkcs11prov_pins() {
+    local full_pin=$SIGNPATH_ORGANIZATION_ID:$SIGNPATH_API_TOKEN uri=${KEY_URI%;pin-value=*}
+    local sign=(openssl dgst "${KEY_FORM[@]}" -sha256 -out signature)
+    expect processes 6
+    echo "$PIN" >pin
+    page_block docs/tools/openssl.md pkcs11prov -e "s#^pin = .*#pin = $full_pin#" >pkcs11prov.cnf
+    signs 1 "${sign[@]}" -sign "$uri;pin-value=$PIN" "$INPUTS/long"
+    signs 1 "${sign[@]}" -sign "$uri?pin-value=$PIN" "$INPUTS/long"
+    signs 1 "${sign[@]}" -sign "$uri?pin-source=file:$PWD/pin" "$INPUTS/long"
+    PKCS11_PIN=$PIN signs 1 "${sign[@]}" -sign "$uri" "$INPUTS/long"
+    signs 1 "${sign[@]}" -sign "$uri" -passin "pass:$PIN" "$INPUTS/long"
+    unset PKCS11_MODULE_PATH SIGNPATH_ORGANIZATION_ID SIGNPATH_API_TOKEN
+    OPENSSL_CONF=$PWD/pkcs11prov.cnf signs 1 openssl dgst -sha256 -out signature -sign "$uri" "$INPUTS/long"
+    verify_signature "$INPUTS/long" sha256
+}
+
+# The same as with pkcs11-provider, with the configuration that the command writes, and with a preference for the provider in everything.
 with_provider_configuration() {
     write_provider_configuration
     KEY_FORM=(-propquery '?provider=pkcs11')

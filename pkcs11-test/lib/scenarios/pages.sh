@@ -130,6 +130,32 @@ page_openssl_provider() {
     run openssl verify -check_ss_sig -CAfile self-signed.pem self-signed.pem
 }
 
+page_pkcs11prov() {
+    local page=docs/tools/openssl.md
+    expect processes 3
+    prepare_page
+    page_block $page pkcs11prov >pkcs11prov.cnf
+    export OPENSSL_MODULES=$PKCS11PROV_MODULES
+    page_commands 2 $page pkcs11prov-sign
+    HERE='' page_commands 0 $page before
+    HERE='' page_commands 0 $page verify
+    HERE='' page_commands 0 $page verify-cms
+}
+
+page_osslsigncode_provider() {
+    local page=docs/tools/osslsigncode.md
+    expect processes 2
+    prepare_page
+    PATH=$LIBP11_FOLDER:$PATH
+    cp "$INPUTS/program.efi" app.exe
+    page_commands 0 $page before
+    OPENSSL_MODULES=$PKCS11PROV_MODULES PKCS11_DEBUG_LEVEL=4 page_commands 1 $page pkcs11prov
+    page_commands 0 $page verify
+    rm app-signed.exe
+    page_commands 1 $page provider
+    page_commands 0 $page verify
+}
+
 page_osslsigncode() {
     local page=docs/tools/osslsigncode.md
     expect processes 3
@@ -165,6 +191,21 @@ page_systemd_sbsign() {
     HERE='' page_commands 0 $page verify
     page_commands 1 $page ukify
     verify_efi kernel.efi
+}
+
+# dnssec-keygen looks at the key that is there. The provider tries to put the other key into the token.
+page_bind() {
+    local page=docs/tools/bind.md
+    may_complain
+    expect processes 4
+    prepare_page
+    install_page
+    make_zone
+    page_commands 0 $page before
+    page_commands 0 $page keys
+    page_commands 1 $page sign
+    page_commands 0 $page verify
+    verify_zone zone.signed
 }
 
 page_sign_file() {
@@ -331,15 +372,34 @@ page_git() {
     printf '#!/bin/sh\necho CONFIG\n' >askpass
     chmod +x askpass
     export SSH_ASKPASS=$PWD/askpass SSH_ASKPASS_REQUIRE=force
+    prepare_page_repository
+    HERE="trap 'ssh-agent -k' EXIT"
+    page_commands 2 $page ssh
+    HERE=''
+    page_commands 0 $page ssh-verify
+}
+
+# The current folder as a repository with something to commit.
+prepare_page_repository() {
     export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
     run git init --quiet .
     run git config user.name demo
     run git config user.email demo@demo.example
     run git add file
-    HERE="trap 'ssh-agent -k' EXIT"
-    page_commands 2 $page ssh
-    HERE=''
-    page_commands 0 $page ssh-verify
+}
+
+# A folder of its own for GnuPG, and a program that knows the PIN.
+page_git_x509() {
+    local page=docs/tools/git.md
+    expect processes 3
+    prepare_page
+    make_gnupg_home
+    run gpgconf --kill all
+    page_block docs/tools/gpg.md scd >gnupg/gnupg-pkcs11-scd.conf
+    prepare_page_repository
+    page_commands 0 $page x509-trust
+    page_commands 2 $page x509
+    page_commands 0 $page x509-verify
 }
 
 page_p11_kit() {
@@ -388,6 +448,34 @@ page_curl() {
     serve_tls app.pem
     page_commands 1 $page use -e 's#https://server.example/#--unix-socket socket --cacert server.pem https://localhost/#' >said
     says some 'Verify return code: 0 \(ok\)|Verification: OK'
+}
+
+page_curl_provider() {
+    expect processes 3
+    prepare_page
+    with_provider self_signed_certificate client.pem
+    serve_tls client.pem
+    page_commands 1 docs/tools/curl.md provider -e 's#--cert app.pem#--cert client.pem#' \
+        -e 's#https://server.example/#--unix-socket socket --cacert server.pem https://localhost/#' >said
+    says some 'Verify return code: 0 \(ok\)|Verification: OK'
+}
+
+page_nginx_provider() {
+    local page=docs/tools/nginx.md
+    expect processes 3
+    prepare_page
+    with_provider self_signed_certificate server.pem
+    write_provider_configuration
+    page_commands 0 $page uri-file
+    {
+        compgen -e | grep -E '^SIGNPATH_' | grep -vxE 'SIGNPATH_(ORGANIZATION_ID|API_TOKEN)' | sed 's/.*/env &;/'
+        nginx_globals
+        page_block $page provider -e "s#listen 443#listen unix:$PWD/socket#" -e "s#/etc/nginx/app.pem#$PWD/server.pem#" \
+            -e "s#/etc/nginx/key.pem#$PWD/key.pem#" -e "s#^http {#&\n$(nginx_folders)#"
+    } >nginx.conf
+    OPENSSL_CONF=$PWD/provider.cnf run nginx -c "$PWD/nginx.conf"
+    trap 'kill "$(cat nginx.pid)"' EXIT
+    signs 1 openssl s_client -unix socket -CAfile server.pem -verify_return_error -verify_hostname localhost
 }
 
 page_nginx() {

@@ -6,25 +6,45 @@
 tls_nginx() {
     expect processes 3
     self_signed_certificate server.pem
+    OPENSSL_CONF=$(engine_configuration) serve_nginx "ssl_engine pkcs11;" "engine:pkcs11:$KEY_URI"
+}
+
+# The key is a file that contains the URI, which pkcs11-provider decodes.
+tls_nginx_provider() {
+    expect processes 3
+    self_signed_certificate server.pem
+    write_provider_configuration
+    write_uri_file
+    OPENSSL_CONF=$PWD/provider.cnf serve_nginx "" "$PWD/key.pem"
+}
+
+# Makes key.pem with the commands of a page.
+write_uri_file() {
+    page_block docs/tools/nginx.md uri-file -e "s#app%2Frelease#${KEY/\//%2F}#" >commands
+    run bash -euo pipefail commands
+}
+
+# Arguments: a setting before the first section, the name of the key.
+serve_nginx() {
     {
         # Workers keep only the variables that are named.
         compgen -e | grep -E '^(SIGNPATH|PKCS11)_' | sed 's/.*/env &;/'
         nginx_globals
         cat <<CONF
-ssl_engine pkcs11;
+$1
 events {}
 http {
     $(nginx_folders)
     server {
         listen unix:$PWD/socket ssl;
         ssl_certificate $PWD/server.pem;
-        ssl_certificate_key "engine:pkcs11:$KEY_URI";
+        ssl_certificate_key "$2";
         return 200 "served";
     }
 }
 CONF
     } >nginx.conf
-    OPENSSL_CONF=$(engine_configuration) run nginx -c "$PWD/nginx.conf"
+    run nginx -c "$PWD/nginx.conf"
     # The master process runs in the background now.
     trap 'kill "$(cat nginx.pid)"' EXIT
     signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
@@ -77,13 +97,21 @@ tls_openssl() {
     says some 'Ciphers supported in s_server binary'
 }
 
+CURL_KEY=(--engine pkcs11 --key-type ENG)
+
+# The same with pkcs11-provider.
+tls_curl_provider() {
+    CURL_KEY=(--key-type PROV)
+    tls_curl
+}
+
 # The server asks for a certificate and trusts only that of the key.
 tls_curl() {
     expect processes 2
     self_signed_certificate client.pem
     serve_tls client.pem
     signs 1 curl --silent --show-error --retry 5 --retry-connrefused --unix-socket socket --cacert server.pem \
-        --engine pkcs11 --key-type ENG --key "$KEY_URI" --cert client.pem https://localhost/ >said
+        "${CURL_KEY[@]}" --key "$KEY_URI" --cert client.pem https://localhost/ >said
     says some 'Verify return code: 0 \(ok\)|Verification: OK'
 }
 
