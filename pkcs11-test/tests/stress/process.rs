@@ -1,11 +1,12 @@
 //! The two processes: this one runs the service and its faults, its child loads the module.
 
-use std::process::{Command, ExitCode};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use pkcs11_test::{Effect, Options, Service};
+use pkcs11_test::{Effect, Fault, Options, Service};
 
 use crate::certificates::Certificates;
 use crate::{reload, storm};
@@ -30,8 +31,9 @@ const CHILD: &str = "SIGNPATH_STRESS_CHILD";
 /// The seed of everything that is random.
 const SEED: &str = "SIGNPATH_TEST_SEED";
 
-/// At most one request in this time meets a fault.
-const BETWEEN_FAULTS: Duration = Duration::from_millis(15);
+/// How many requests will fail, and after which time there are new ones.
+const FAULTS_AT_ONCE: usize = 50;
+const BETWEEN_FAULTS: Duration = Duration::from_millis(500);
 
 /// Runs `child` in a process of its own, with a service in this one.
 pub fn with_service(child: Child, size: Size) -> ExitCode {
@@ -60,37 +62,67 @@ pub fn with_service(child: Child, size: Size) -> ExitCode {
         .env(CHILD, "1")
         .env(SEED, seed.to_string())
         .env("SIGNPATH_LOG_FILE_DIRECTORY", folder.path())
-        .env("SIGNPATH_LOG_CONSOLE_LEVEL", "none")
+        .env("SIGNPATH_LOG_CONSOLE_LEVEL", "error")
         .env("SIGNPATH_LOG_FILE_LEVEL", "none")
         // Only Retry-After: 0 leaves time for another attempt.
         .env("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2");
     Certificates::of(&service).hand_over(&mut command);
 
-    let (is_over, faults) = (AtomicBool::new(false), AtomicUsize::new(0));
+    command.stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let stderr = BufReader::new(process.stderr.take().unwrap());
+    let (is_over, mut bugs) = (AtomicBool::new(false), Vec::new());
     let status = thread::scope(|scope| {
         if child == Child::Storm {
-            scope.spawn(|| {
-                let mut random = fastrand::Rng::with_seed(seed);
-                while !is_over.load(Ordering::Relaxed) {
-                    service.heal();
-                    service.inject(fault(&mut random)).unwrap();
-                    faults.fetch_add(1, Ordering::Relaxed);
-                    thread::sleep(BETWEEN_FAULTS);
-                }
-            });
+            scope.spawn(|| fail_now_and_then(&service, seed, &is_over));
         }
-        let status = command.status();
+        // The module says of each failure why; only these are its own.
+        for line in stderr.split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            if line.contains("a bug in signpath-pkcs11") || line.contains("panic") {
+                bugs.push(line.into_owned());
+            } else if !line.starts_with("signpath-pkcs11: ") {
+                eprintln!("{line}");
+            }
+        }
+        let status = process.wait().unwrap();
         is_over.store(true, Ordering::Relaxed);
-        status.unwrap()
+        status
     });
-    println!("requests to the service: {}", service.requests().len());
-    println!("faults injected:         {}", faults.into_inner());
-    match status.code() {
-        Some(0) => ExitCode::SUCCESS,
-        _ => {
-            println!("the process that loads the module ended with {status}");
-            ExitCode::FAILURE
+    let requests = service.requests();
+    let failed = requests
+        .iter()
+        .filter(|request| request.status != Some(200));
+    println!("requests to the service: {}", requests.len());
+    println!("of these failed:         {}", failed.count());
+    bugs.iter().take(20).for_each(|line| println!("{line}"));
+    let is_free = bugs.is_empty();
+    println!("{} the module reports no bug of its own", result(is_free));
+    if !status.success() {
+        println!("the process that loads the module ended with {status}");
+    }
+    match status.success() && is_free {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// How a line begins that stress.sh counts.
+pub fn result(is_good: bool) -> &'static str {
+    if is_good { "ok      " } else { "FAILED  " }
+}
+
+/// Has one of about ten requests fail.
+fn fail_now_and_then(service: &Service, seed: u64, is_over: &AtomicBool) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    while !is_over.load(Ordering::Relaxed) {
+        service.heal();
+        for _ in 0..FAULTS_AT_ONCE {
+            let good = Fault::from(Effect::Usual).times(random.usize(2..16));
+            service.inject(good).unwrap();
+            service.inject(fault(&mut random)).unwrap();
         }
+        thread::sleep(BETWEEN_FAULTS);
     }
 }
 

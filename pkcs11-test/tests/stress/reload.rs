@@ -6,7 +6,7 @@ use cryptoki_sys::*;
 use pkcs11_test::harness::Module;
 
 use crate::certificates::Certificates;
-use crate::process::resources;
+use crate::process::{resources, result};
 
 /// How much more memory than after a tenth of the rounds there may be after the last, in KiB.
 const GROWTH: usize = 4 << 10;
@@ -33,9 +33,7 @@ pub fn run(rounds: usize, certificates: &Certificates) -> bool {
     }
     let (start, end) = (looks.first().unwrap(), looks.last().unwrap());
     let is_flat = end.0 <= start.0 + GROWTH && end.1 <= start.1;
-    println!(
-        "{} memory and descriptors stay flat in {rounds} rounds",
-        if is_flat { "ok      " } else { "FAILED  " }
-    );
+    let result = result(is_flat);
+    println!("{result} memory and descriptors stay flat in {rounds} rounds");
     is_flat
 }

@@ -10,7 +10,7 @@ use pkcs11_test::harness::{Answer, Module, Rv, Session, ulong};
 
 use crate::certificates::{Certificate, Certificates};
 use crate::counts::Counts;
-use crate::process::{Size, resources};
+use crate::process::{Size, resources, result};
 
 /// When nothing has been answered for this long, there is a deadlock.
 const DEADLOCK: Duration = Duration::from_secs(120);
@@ -79,37 +79,37 @@ impl Storm<'_> {
             };
             let certificate = &self.certificates[random.usize(..self.certificates.len())];
             let data: Vec<_> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
-            match random.u8(..20) {
-                0..=6 => self
+            match random.u8(..100) {
+                0..=39 => self
                     .counts
                     .operation("sign", || self.sign(current, certificate, &data)),
-                7..=9 => self.counts.operation("search", || {
+                40..=54 => self.counts.operation("search", || {
                     let found = current.find(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))])?;
                     self.expect(
                         !found.is_empty() || !self.is_logged_in(current),
                         "an empty search",
                     )
                 }),
-                10..=11 => self.counts.operation("attributes", || {
+                55..=64 => self.counts.operation("attributes", || {
                     let key = self.key(current, certificate, CKO_PUBLIC_KEY)?;
                     let label = current.attribute(key, CKA_LABEL)?;
                     self.expect(label == certificate.id.as_bytes(), "another label")
                 }),
-                12..=13 => self
+                65..=69 => self
                     .counts
                     .operation("login", || current.login().answer(())),
-                14 => self
+                70 => self
                     .counts
                     .operation("logout", || current.logout().answer(())),
-                15..=16 => self.counts.operation("digest", || {
+                71..=80 => self.counts.operation("digest", || {
                     current.digest_init(CKM_SHA256).answer(())?;
                     let digest = current.digest_into(&data, 32).bytes()?;
                     self.expect(digest == openssl::sha::sha256(&data), "another digest")
                 }),
-                17 => self.counts.operation("verify nonsense", || {
+                81..=86 => self.counts.operation("verify nonsense", || {
                     self.verify_nonsense(current, certificate, &data)
                 }),
-                18 => self.counts.operation("cancel", || {
+                87..=96 => self.counts.operation("cancel", || {
                     current.cancel(CKF_SIGN | CKF_DIGEST).answer(())
                 }),
                 _ => {
@@ -139,6 +139,13 @@ impl Storm<'_> {
 
     /// Signs, and has OpenSSL and the module verify.
     fn sign(&self, session: Session, certificate: &Certificate, data: &[u8]) -> Answer<()> {
+        if !self.is_logged_in(session) {
+            // Another thread may have logged in meanwhile.
+            match session.login() {
+                Rv(CKR_USER_ALREADY_LOGGED_IN) => {}
+                rv => rv.answer(())?,
+            }
+        }
         let key = self.key(session, certificate, CKO_PRIVATE_KEY)?;
         session.sign_init(certificate.mechanism, key).answer(())?;
         let signature = session.sign(data)?;
@@ -288,7 +295,7 @@ impl Storm<'_> {
             ("memory stays flat", end <= start + GROWTH),
             ("no descriptor is left over", after.1 <= before.1),
         ] {
-            println!("{} {what}", if holds { "ok      " } else { "FAILED  " });
+            println!("{} {what}", result(holds));
             is_good &= holds;
         }
         is_good
