@@ -52,7 +52,8 @@ pub fn with_service(child: Child, size: Size) -> ExitCode {
     }
     println!("{SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
-    let mut options = Options::new(folder.path());
+    // The keys are kept for the next run.
+    let mut options = Options::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/service"));
     options.tls = true;
     let service = Service::start(options).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
