@@ -164,7 +164,7 @@ fn rewrite(file: &Path, change: impl FnOnce(&mut Value)) {
 
 #[test]
 fn a_damaged_old_or_foreign_list_is_replaced() {
-    let damages: [fn(&Path); 9] = [
+    let damages: [fn(&Path); 10] = [
         |file| {
             let content = fs::read(file).unwrap();
             fs::write(file, &content[..content.len() / 2]).unwrap();
@@ -181,6 +181,13 @@ fn a_damaged_old_or_foreign_list_is_replaced() {
         |file| rewrite(file, |list| list["time"] = 4_102_444_800_u64.into()),
         |file| rewrite(file, |list| list["signingPolicies"][0] = 1.into()),
         |file| fs::write(file, [0xff; 1000]).unwrap(),
+        |file| {
+            fs::write(
+                file,
+                fs::read_to_string(file).unwrap().replace("p-384", "p-385"),
+            )
+            .unwrap()
+        },
     ];
     with_cache(test_name!(), options, |bench| {
         bench.sign("demo/p-256", One, 1, "new");

@@ -117,13 +117,14 @@ fn log_in_in_vain(module: &Module) {
 
 type Variables = Vec<(&'static str, String)>;
 
+/// Starts a service.
+type Start = fn() -> Service;
+
+/// Variables that lead to a secret, for a service and a folder.
+type Source = fn(&Service, &Path) -> Variables;
+
 /// Runs `child` with the variables of `more`, which may write files, but no token in the environment.
-fn forgets(
-    test: &str,
-    start: fn() -> Service,
-    more: fn(&Service, &Path) -> Variables,
-    child: fn(&Module),
-) -> Option<(Service, Run)> {
+fn forgets(test: &str, start: Start, more: Source, child: fn(&Module)) -> Option<(Service, Run)> {
     let prepare = || {
         let (service, folder) = (start(), tempfile::tempdir().unwrap());
         let mut environment = environment(&service, &[(API_TOKEN, "")]);
@@ -157,7 +158,7 @@ fn file(folder: &Path, content: &str) -> String {
 }
 
 /// Where a secret comes from.
-const SOURCES: &[(fn() -> Service, fn(&Service, &Path) -> Variables)] = &[
+const SOURCES: &[(Start, Source)] = &[
     // The parser unescapes into memory of its own.
     (with_tls, |service, folder| {
         let (first, rest) = service.token().split_at(1);
@@ -207,7 +208,7 @@ fn the_token_of_a_pin_is_wiped_at_c_logout() {
 #[test]
 fn a_refused_token_is_wiped_at_once() {
     for start in [with_tls, service] {
-        let unknown: fn(&Service, &Path) -> Variables = |service, folder| {
+        let unknown: Source = |service, folder| {
             let unknown = backwards("a-token-of-nobody-here");
             [in_pin(service, folder), vec![unknown]].concat()
         };

@@ -5,7 +5,9 @@ use crate::common::{LIST, SIGN, SIGN_HASH};
 use crate::{table, test_name};
 
 /// Faults, the signing API, and the lines that a login and a signature add. DURATION stands for a duration, `…` for any text.
-const ROWS: &[(fn() -> Vec<Fault>, &str, &[&str])] = &table! {
+type Row = (fn() -> Vec<Fault>, &'static str, &'static [&'static str]);
+
+const ROWS: &[Row] = &table! {
     (|| vec![Fault::on(LIST, busy()), Fault::on(SIGN, busy())], "", &[
         "GET Cryptoki/MySigningPolicies, attempt 1: 503 Service Unavailable in DURATION",
         "GET Cryptoki/MySigningPolicies, attempt 2: 200 OK in DURATION",

@@ -105,17 +105,19 @@ structures! {
 }
 
 /// Where the values come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
     /// Each is zero or NULL.
     Zero,
     /// Each number is as large as can be, also a length that can be checked.
     Huge,
     /// Any.
+    #[default]
     Random,
 }
 
 /// Draws arguments for one call after the other.
+#[derive(Default)]
 pub struct Draw {
     random: fastrand::Rng,
     values: Values,
@@ -197,15 +199,7 @@ impl Draw {
         Self {
             random: fastrand::Rng::with_seed(seed),
             values,
-            function: "",
-            is_careful: false,
-            pages: Vec::new(),
-            pages_used: 0,
-            session: CK_INVALID_HANDLE,
-            objects: Vec::new(),
-            created: CK_INVALID_HANDLE,
-            known: Vec::new(),
-            places: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -307,14 +301,9 @@ impl Draw {
     }
 
     fn good_number(&mut self, index: usize) -> CK_ULONG {
-        let slot = [
-            "C_OpenSession",
-            "C_CloseAllSessions",
-            "C_GetSlotInfo",
-            "C_GetTokenInfo",
-            "C_GetMechanismList",
-            "C_GetMechanismInfo",
-        ];
+        let slot = constants! {
+            "C_OpenSession", "C_CloseAllSessions", "C_GetSlotInfo", "C_GetTokenInfo", "C_GetMechanismList", "C_GetMechanismInfo"
+        };
         match (index, self.function) {
             (0, function) if slot.contains(&function) => 1,
             (0, _) => self.session,

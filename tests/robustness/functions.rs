@@ -62,25 +62,22 @@ trait Callable {
     unsafe fn draw_and_call(self, draw: &mut Draw) -> CK_RV;
 }
 
+/// Functions with these arguments, and with fewer.
 macro_rules! callable {
-    ($($argument:ident)*) => {
-        impl<$($argument: Argument),*> Callable for unsafe extern "C" fn($($argument),*) -> CK_RV {
+    () => {};
+    ($first:ident $($argument:ident)*) => {
+        impl<$first: Argument, $($argument: Argument),*> Callable
+            for unsafe extern "C" fn($first, $($argument),*) -> CK_RV
+        {
             unsafe fn draw_and_call(self, draw: &mut Draw) -> CK_RV {
-                let mut drawn = draw.arguments(&[$($argument::KIND),*]).into_iter();
+                let mut drawn = draw.arguments(&[$first::KIND, $($argument::KIND),*]).into_iter();
+                let first = $first::from_bits(drawn.next().unwrap());
                 // SAFETY: as this function demands.
-                unsafe { self($($argument::from_bits(drawn.next().unwrap())),*) }
+                unsafe { self(first, $($argument::from_bits(drawn.next().unwrap())),*) }
             }
         }
+        callable!($($argument)*);
     };
 }
 
-callable!(A);
-callable!(A B);
-callable!(A B C);
-callable!(A B C D);
-callable!(A B C D E);
-callable!(A B C D E F);
-callable!(A B C D E F G);
-callable!(A B C D E F G H);
-callable!(A B C D E F G H I);
 callable!(A B C D E F G H I J);
