@@ -9,7 +9,9 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use common::{Run, Traffic, environment, in_child, initialized, logged_in, options, traffic};
+use common::{
+    Run, SIGN, SIGN_HASH, Traffic, environment, in_child, initialized, logged_in, options, traffic,
+};
 use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
@@ -395,6 +397,61 @@ fn a_refusal_or_a_signature_of_another_key_makes_the_next_run_ask_again() {
         assert_eq!(said(&run), "signed");
         assert_eq!(bench.traffic(), (usize::from(!is_kept), 1), "{effect:?}");
     }
+}
+
+/// What happens before a run of a tool.
+enum Before {
+    Nothing,
+    /// The file with the route changes.
+    File(fn(&Path)),
+    /// The service has the other route only.
+    Service(Fault),
+}
+
+#[test]
+fn the_signing_route_is_kept_as_long_as_the_list() {
+    let bench = Bench::new();
+    bench.service.inject(Fault::gone(SIGN, 404)).unwrap();
+    let Some(_) = bench.sign(test_name!(), &[]) else {
+        return;
+    };
+    let is_route = |file: &PathBuf| file.extension().is_some_and(|name| name == "sign-hash");
+    let ended: fn(&Path) = |file| rewrite(file, |route| route["time"] = 1.into());
+    let damaged: fn(&Path) = |file| fs::write(file, "damaged").unwrap();
+    let writable: fn(&Path) =
+        |file| fs::set_permissions(file, Permissions::from_mode(0o622)).unwrap();
+    let only_fast = Fault::gone(SIGN_HASH, 404);
+    for (before, seconds, asked) in [
+        (Before::Nothing, "3600", &[SIGN_HASH][..]),
+        (Before::File(ended), "3600", &[SIGN, SIGN_HASH]),
+        (Before::Nothing, "3600", &[SIGN_HASH]),
+        (Before::Nothing, "0", &[SIGN, SIGN_HASH]),
+        (Before::File(damaged), "3600", &[SIGN, SIGN_HASH]),
+        (Before::File(writable), "3600", &[SIGN, SIGN_HASH]),
+        (Before::Service(only_fast), "3600", &[SIGN_HASH, SIGN]),
+        (Before::Nothing, "3600", &[SIGN]),
+    ] {
+        match before {
+            Before::Nothing => {}
+            Before::File(change) => {
+                change(bench.files().iter().find(|file| is_route(file)).unwrap())
+            }
+            Before::Service(fault) => {
+                bench.service.heal();
+                bench.service.inject(fault).unwrap();
+            }
+        }
+        let seen = bench.service.requests().len();
+        let seconds = [("SIGNPATH_POLICY_CACHE_SECONDS", seconds)];
+        let run = bench.sign(test_name!(), &seconds).unwrap();
+        assert_eq!(said(&run), "signed");
+        run.assert_silent();
+        let requests = bench.service.requests().split_off(seen);
+        let mut routes: Vec<_> = requests.iter().map(|request| &*request.route).collect();
+        routes.retain(|route| route.starts_with("POST"));
+        assert_eq!(routes, asked);
+    }
+    assert!(!bench.files().iter().any(|file| is_route(file)));
 }
 
 #[test]

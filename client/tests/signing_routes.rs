@@ -8,14 +8,11 @@
     clippy::unwrap_used
 )]
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pkcs11_test::{Effect, Fault, Service};
 use signpath_client::{
-    Cancellation, Client, Credentials, ErrorKind, Options, PolicyCache, Retry, Secret, SigningApi,
+    Cancellation, Client, Credentials, ErrorKind, Options, Retry, Secret, SigningApi,
     SigningPolicy, Threads, Transport,
 };
 use signpath_crypto::{HashAlgorithm, SignatureAlgorithm};
@@ -174,79 +171,4 @@ fn property_names_may_be_spelled_in_any_case() {
         .signing_policies(Retry::Configured, &Cancellation::new())
         .unwrap();
     assert!(!listed.is_empty());
-}
-
-/// Signs once as one process does that keeps the list of signing policies. Only a process of its own has another cache
-/// folder.
-#[test]
-fn child_that_keeps_the_list() {
-    let Some(url) = std::env::var_os("TEST_API_URL") else {
-        return;
-    };
-    let variable = |name| std::env::var(name).unwrap();
-    let options = Options::new(url.to_str().unwrap().parse().unwrap());
-    let credentials = Credentials {
-        organization_id: variable("TEST_ORGANIZATION"),
-        api_token: Secret::new(variable("TEST_TOKEN")),
-    };
-    let client = Client::new(
-        Arc::new(Transport::new(options, Threads::Allowed)),
-        &credentials,
-        &[],
-    );
-    let cache = PolicyCache::new(
-        &client,
-        Duration::from_secs(variable("TEST_SECONDS").parse().unwrap()),
-    )
-    .unwrap();
-    let policies = cache.read().unwrap_or_else(|| {
-        let answer = client.signing_policies(Retry::Configured, &Cancellation::new());
-        cache.note(&answer);
-        answer.unwrap()
-    });
-    let policy = policies
-        .usable()
-        .into_iter()
-        .find(|policy| policy.name.to_string() == "demo/p-256");
-    let digest = HashAlgorithm::Sha256.digest(b"what is signed");
-    client
-        .sign(
-            &policy.unwrap(),
-            SignatureAlgorithm::Ecdsa,
-            &digest,
-            &Cancellation::new(),
-        )
-        .unwrap();
-}
-
-fn run_child(service: &Service, cache: &Path, seconds: &str) {
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_keeps_the_list", "--nocapture"])
-        .env("XDG_CACHE_HOME", cache)
-        .env("TEST_API_URL", service.api_url())
-        .env("TEST_ORGANIZATION", service.organization_id())
-        .env("TEST_TOKEN", service.token())
-        .env("TEST_SECONDS", seconds)
-        .output()
-        .unwrap();
-    assert!(child.status.success(), "{child:?}");
-}
-
-#[test]
-fn with_a_kept_list_no_process_asks_for_the_missing_route_again() {
-    let (service, cache) = (service(), tempfile::tempdir().unwrap());
-    service.inject(Fault::gone(FAST, 410)).unwrap();
-    for _ in 0..3 {
-        run_child(&service, cache.path(), "3600");
-    }
-    assert_eq!(requests(&service), [FAST, SIGN_HASH, SIGN_HASH, SIGN_HASH]);
-
-    // Where nothing is kept, the fast route is asked first again.
-    let folder = cache.path().join("signpath-pkcs11");
-    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
-    assert_eq!(files.len(), 2, "{files:?}");
-    std::fs::remove_dir_all(folder).unwrap();
-    service.heal();
-    run_child(&service, cache.path(), "3600");
-    assert_eq!(requests(&service).last().unwrap(), FAST);
 }
