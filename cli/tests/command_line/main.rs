@@ -4,6 +4,7 @@
 mod common;
 mod doctor;
 mod documentation;
+mod live;
 mod names;
 mod policies;
 mod program;

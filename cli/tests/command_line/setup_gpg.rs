@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pkcs11_test::{Options, Service};
+use pkcs11_test::{Effect, Fault, Options, Service};
 use serde_json::json;
 
 use crate::common::{LIST, environment, module_path, options};
@@ -213,6 +213,11 @@ fn programs(names: &[&str]) -> tempfile::TempDir {
     folder
 }
 
+fn write_program(path: &Path, script: &str) {
+    fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+}
+
 #[test]
 fn what_is_wrong_is_one_line() {
     const GNUPG: [&str; 3] = ["gpg", "gpg-connect-agent", "gpgconf"];
@@ -220,56 +225,109 @@ fn what_is_wrong_is_one_line() {
     let all = programs(&[&GNUPG[..], &["gnupg-pkcs11-scd"]].concat());
     let without_scdaemon = programs(&GNUPG);
     let without_gpg = programs(&["gnupg-pkcs11-scd"]);
-    let path = |folder: &tempfile::TempDir| vec![("PATH", text(folder.path()).to_owned())];
-    let with =
-        |name: &'static str, value: &str| [path(&all), vec![(name, value.to_owned())]].concat();
-    let home = user.path(&"long/".repeat(30));
-    let long = ["demo/gpg", "--import", "--home", text(&home)];
-    let import = |policy: &'static str| vec![policy, "--import"];
-    for (arguments, variables, expected) in [
-        (vec!["--import"], path(&all), "name it after gpg"),
+    let without_end = programs(&["gpg", "gpg-connect-agent", "gnupg-pkcs11-scd"]);
+    let gpgconf = "[ \"$1\" = --kill ] || exec /usr/bin/gpgconf \"$@\"";
+    write_program(&without_end.path().join("gpgconf"), gpgconf);
+    let home = user.path("home");
+    let with_home = |name: &str| {
+        let path = user.path(name);
+        ["demo/gpg", "--import", "--home", text(&path)].map(str::to_owned)
+    };
+    let import = |policy: &str| [policy, "--import"].map(str::to_owned);
+    let nothing: &dyn Fn() = &|| {};
+    let start_agent = || {
+        let commands = "mkdir -m 700 home; gpg-connect-agent /bye";
+        let exports = format!("export GNUPGHOME={}", text(&home));
+        assert_eq!(user.shell(&service, &exports, commands).status, Some(0));
+    };
+    let answer_with_another_key = || {
+        let commands = "curl --fail --silent --header \"Authorization: Bearer $SIGNPATH_API_TOKEN\" \\
+            $SIGNPATH_API_URL/v1/$SIGNPATH_ORGANIZATION_ID/Projects/demo/SigningPolicies/gpg-ec/Certificate/GpgPublicKey";
+        let key = user.shell(&service, "", commands).assert_ok().stdout;
+        let answer = Fault::on(KEY, Effect::answer(200, &[], key));
+        service.inject(answer).unwrap();
+    };
+    for (before, arguments, path, token, expected) in [
         (
-            import("demo/gpg"),
-            path(&without_gpg),
+            nothing,
+            &["--import".to_owned()][..],
+            &all,
+            None,
+            "name it after gpg",
+        ),
+        (
+            nothing,
+            &import("demo/gpg"),
+            &without_gpg,
+            None,
             "gpg is not installed; on Debian: apt install gnupg",
         ),
         (
-            import("demo/gpg"),
-            path(&without_scdaemon),
+            nothing,
+            &import("demo/gpg"),
+            &without_scdaemon,
+            None,
             "gnupg-pkcs11-scd is not installed, and gpg needs it; on Debian: apt install gnupg-pkcs11-scd",
         ),
         (
-            import("demo/none"),
-            path(&all),
+            nothing,
+            &import("demo/none"),
+            &all,
+            None,
             "no signing policy demo/none",
         ),
         (
-            import("demo/rsa-2048"),
-            path(&all),
+            nothing,
+            &import("demo/rsa-2048"),
+            &all,
+            None,
             "the signing policy demo/rsa-2048 has no OpenPGP key in SignPath; name one of type GPG",
         ),
         (
-            import("demo/gpg-ec"),
-            path(&all),
+            nothing,
+            &import("demo/gpg-ec"),
+            &all,
+            None,
             "gnupg-pkcs11-scd only knows RSA keys, and the key of the signing policy demo/gpg-ec is EC P-256",
         ),
         (
-            import("demo/gpg"),
-            with("SIGNPATH_API_TOKEN", "wr0ng"),
+            &answer_with_another_key,
+            &import("demo/gpg"),
+            &all,
+            None,
+            "the OpenPGP key of the signing policy demo/gpg is of another key than the policy's; ask the administrator",
+        ),
+        (
+            nothing,
+            &import("demo/gpg"),
+            &all,
+            Some("wr0ng"),
             "check that the API token is complete",
         ),
         (
-            long.to_vec(),
-            path(&all),
+            nothing,
+            &with_home(&"long/".repeat(30)),
+            &all,
+            None,
             "is too long for the socket of gpg-agent; name a shorter one with --home",
         ),
+        (
+            &start_agent,
+            &with_home("home"),
+            &without_end,
+            None,
+            "with another configuration and does not end; end process ",
+        ),
     ] {
-        let variables: Vec<_> = variables
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
+        before();
+        let token = token.map(|token| ("SIGNPATH_API_TOKEN", token));
+        let variables: Vec<_> = [("PATH", text(path.path()))]
+            .into_iter()
+            .chain(token)
             .collect();
-        let arguments = [&arguments[..], &module()].concat();
-        let run = user.setup_with(&service, &arguments, &variables);
+        let mut all: Vec<_> = arguments.iter().map(String::as_str).collect();
+        all.extend(module());
+        let run = user.setup_with(&service, &all, &variables);
         assert_eq!(run.status, Some(1), "{run:?}");
         assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
         assert!(run.stderr.contains(expected), "{expected}: {run:?}");
@@ -302,14 +360,8 @@ fn the_doctor_warns_of_the_combination_that_waits_for_a_card() {
             ("gpg", format!("gpg (GnuPG) {gpg}")),
             ("gnupg-pkcs11-scd", format!("gnupg-pkcs11-scd {scdaemon}")),
         ] {
-            let path = folder.path().join(name);
-            fs::write(
-                &path,
-                format!("#!/bin/sh\necho '{line}'\necho 'S SERIALNO 1 0'\n"),
-            )
-            .unwrap();
-            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-                .unwrap();
+            let script = format!("echo '{line}'\necho 'S SERIALNO 1 0'");
+            write_program(&folder.path().join(name), &script);
         }
         let path = format!("{}:/usr/bin:/bin", text(folder.path()));
         let variables = [("PATH", &*path), ("SIGNPATH_SIGNING_POLICY_SLUG", slug)];
