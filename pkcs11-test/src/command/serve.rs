@@ -1,28 +1,15 @@
-//! The command `pkcs11-test`.
+//! `serve`: runs the service until a signal.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use pkcs11_test::{Error, KeyStoreKind, Log, Options, PolicyFile, Service};
+use clap::ValueEnum;
+use pkcs11_test::{KeyStoreKind, Log, Options, PolicyFile, Service};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// A local SignPath service for trying and testing PKCS #11 modules
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve SignPath's REST API for hash signing until SIGTERM or SIGINT
-    Serve(Serve),
-}
 
 const STATE_HELP: &str = "\
 Files in the state folder, created on first start:
@@ -54,7 +41,7 @@ In a shell:
 
 #[derive(clap::Args)]
 #[command(after_help = STATE_HELP)]
-struct Serve {
+pub struct Serve {
     /// Address and port to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -104,18 +91,7 @@ enum KeyStore {
     Softhsm,
 }
 
-fn main() -> ExitCode {
-    let Command::Serve(arguments) = Arguments::parse().command;
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pkcs11-test: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
     let env = arguments.env.clone();
     let open = arguments.open.then(|| arguments.state.join("page.html"));
     if let Some(path) = &env {
@@ -150,14 +126,14 @@ fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        Ok::<_, Box<dyn std::error::Error>>(())
+        Ok::<_, Box<dyn Error>>(())
     })?;
     service.stop();
     Ok(())
 }
 
 impl Serve {
-    fn options(self) -> Result<Options, Error> {
+    fn options(self) -> Result<Options, pkcs11_test::Error> {
         Ok(Options {
             listen: self.listen,
             policies: self
@@ -181,12 +157,12 @@ impl Serve {
 
 /// Opens the page in a browser. Other users can read the arguments of a process, but not a file of mode 0600, so that is
 /// what leads to the address with the key.
-fn open_page(url: &str, file: &Path) -> Result<(), Error> {
+fn open_page(url: &str, file: &Path) -> Result<(), pkcs11_test::Error> {
     let content = format!(
         "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"refresh\" content=\"0; url={url}\">\n<a href=\"{url}\">The page of the local SignPath service</a>\n"
     );
     pkcs11_test::write_secret(file, &content)?;
-    let opened = process::Command::new("xdg-open")
+    let opened = Command::new("xdg-open")
         .arg(file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

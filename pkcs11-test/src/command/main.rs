@@ -1,0 +1,38 @@
+//! The command `pkcs11-test`.
+
+mod demo;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A local SignPath service for trying and testing PKCS #11 modules
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve SignPath's REST API for hash signing until SIGTERM or SIGINT
+    Serve(serve::Serve),
+    /// Sign files with real tools through the module, and verify the signatures with other programs
+    Demo(demo::Demo),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments).map(|never| match never {}),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pkcs11-test: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
