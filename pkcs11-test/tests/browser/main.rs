@@ -285,7 +285,8 @@ fn copies_and_downloads() {
     browser.click("#policy-list li:nth-child(2) .links a");
     assert!(downloaded("app-test-certificate.pem").starts_with("-----BEGIN CERTIFICATE-----"));
     browser.click("#policy-list li:nth-child(3) .links a");
-    assert!(downloaded("app-packages-public-key.pem").starts_with("-----BEGIN PUBLIC KEY-----"));
+    let key = downloaded("app-packages-openpgp-key.asc");
+    assert!(key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
     assert_quiet(&browser);
 }
 
@@ -322,7 +323,7 @@ fn a_policy_that_is_added_is_there_for_the_next_tool() {
         assert!(card.contains(shown), "{card}");
         stage.signs(&format!("app/{policy}"), mechanism);
         browser.wait_for(&format!(
-            "document.querySelector('#rows tr.signed').innerText.includes('app/{policy}')"
+            "document.querySelector('#rows').innerText.includes('app/{policy}')"
         ));
         browser.click(".policies > li:last-child button.link");
         browser.wait_for("document.querySelectorAll('.policies > li').length === 3");

@@ -1,10 +1,12 @@
 //! Signing policies that come and go while the service runs, and forms without script.
 
+use std::io::BufReader;
 use std::process::Command;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::requests::event;
 use super::{Stage, element};
 use crate::client::{Hash, state};
 use crate::openssl;
@@ -186,6 +188,7 @@ fn a_policy_that_cannot_be_added_is_explained() {
 #[test]
 fn gpg_reads_the_openpgp_key_of_a_policy_and_gets_commands_for_it() {
     let stage = Stage::new();
+    let mut events = BufReader::new(stage.get("/events"));
     assert!(
         stage
             .text("/")
@@ -193,6 +196,8 @@ fn gpg_reads_the_openpgp_key_of_a_policy_and_gets_commands_for_it() {
     );
     let added = json!({ "project": "demo", "policy": "packages", "key": "rsa-2048", "certificate": "None" });
     assert_eq!(post(&stage, "/policies", &added).0, StatusCode::OK);
+    // On a page that is open too.
+    while !event(&mut events, "try-it").contains("setup gpg demo/packages ") {}
     let page = stage.text("/");
     assert!(page.contains("Type GPG: OpenPGP key"));
     let commands = element(&page, "commands-6");

@@ -135,7 +135,7 @@ fn clears_the_table_but_not_the_log() {
 }
 
 /// Reads events until one of this name, and returns its data.
-fn event(events: &mut impl BufRead, name: &str) -> String {
+pub(super) fn event(events: &mut impl BufRead, name: &str) -> String {
     let mut current = String::new();
     let mut data = String::new();
     for line in events.lines() {
