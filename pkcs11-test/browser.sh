@@ -18,6 +18,7 @@ main() {
     install_requirements
     [[ -n ${SIGNPATH_TEST_MODULE:-} ]] || SIGNPATH_TEST_MODULE=$(pkcs11-test/lib/module.sh) || die "The build of the module failed."
     export SIGNPATH_TEST_MODULE
+    cargo build --package signpath-pkcs11-cli --locked --quiet || die "The build of the command line failed."
     pkcs11-test/lib/axe.sh >/dev/null || die "axe-core could not be installed with npm."
     "${tests[@]}" --quiet --no-run
     timeout --kill-after=10 "$LIMIT_SECONDS" "${tests[@]}" -- "$@"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::SystemTime;
 
 use crate::policy_cache::PolicyCache;
@@ -39,10 +39,15 @@ impl fmt::Display for SigningRoute {
 /// policies is kept.
 #[derive(Default)]
 pub(crate) struct LastRoute {
-    is_sign_hash: OnceLock<AtomicBool>,
+    /// One of the constants below. The file is read without a lock: the first signatures of a process may all read it.
+    known: AtomicU8,
     /// A kept list without signing policies, which is there if the service has SignHash alone.
     file: OnceLock<PolicyCache>,
 }
+
+const UNKNOWN: u8 = 0;
+const FAST_SIGNING_REQUEST: u8 = 1;
+const SIGN_HASH: u8 = 2;
 
 impl LastRoute {
     /// Has the route kept in a file.
@@ -53,30 +58,49 @@ impl LastRoute {
 
     /// The route to try first.
     pub(crate) fn get(&self) -> SigningRoute {
-        match self.is_sign_hash().load(Ordering::Relaxed) {
-            true => SigningRoute::SignHash,
-            false => SigningRoute::FastSigningRequest,
+        let known = match self.known.load(Ordering::Relaxed) {
+            UNKNOWN => {
+                let kept = self.kept();
+                // What another thread has learned from the service meanwhile is newer.
+                let learned = self.known.compare_exchange(
+                    UNKNOWN,
+                    kept,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                learned.err().unwrap_or(kept)
+            }
+            known => known,
+        };
+        match known {
+            SIGN_HASH => SigningRoute::SignHash,
+            _ => SigningRoute::FastSigningRequest,
         }
     }
 
     /// Remembers a route, since the service does not have the other one.
     pub(crate) fn set(&self, route: SigningRoute) {
-        let is_sign_hash = route == SigningRoute::SignHash;
-        self.is_sign_hash().store(is_sign_hash, Ordering::Relaxed);
+        let known = match route {
+            SigningRoute::FastSigningRequest => FAST_SIGNING_REQUEST,
+            SigningRoute::SignHash => SIGN_HASH,
+        };
+        self.known.store(known, Ordering::Relaxed);
         let Some(file) = self.file.get() else {
             return;
         };
-        match is_sign_hash {
+        match route {
             // Without the file, the next process asks once more. The list, in the same directory, says what is wrong.
-            true => drop(file.store(&[], SystemTime::now())),
-            false => file.remove(),
+            SigningRoute::SignHash => drop(file.store(&[], SystemTime::now())),
+            SigningRoute::FastSigningRequest => file.remove(),
         }
     }
 
-    fn is_sign_hash(&self) -> &AtomicBool {
-        self.is_sign_hash.get_or_init(|| {
-            let file = self.file.get();
-            AtomicBool::new(file.is_some_and(|file| file.load(SystemTime::now()).is_ok()))
-        })
+    /// The route in the file.
+    fn kept(&self) -> u8 {
+        let is_kept = |file: &PolicyCache| file.load(SystemTime::now()).is_ok();
+        match self.file.get().is_some_and(is_kept) {
+            true => SIGN_HASH,
+            false => FAST_SIGNING_REQUEST,
+        }
     }
 }

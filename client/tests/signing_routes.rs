@@ -8,16 +8,13 @@
     clippy::unwrap_used
 )]
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pkcs11_test::{Effect, Fault, Service};
 use signpath_client::{
-    Cancellation, Client, Credentials, ErrorKind, Options, PolicyCache, PolicyList, Result, Retry,
+    Cancellation, Client, Credentials, ErrorKind, Options, PolicyList, Result, Retry,
     Secret, SigningApi, Threads, Transport,
 };
 use signpath_crypto::{HashAlgorithm, SignatureAlgorithm};
@@ -164,53 +161,4 @@ fn the_case_of_property_names_does_not_matter() {
         "keysizeinbits": 2048, "Unknown": [1, {}], "PublicKeyBytes": "", "certificatebytes": null}]}"#;
     answer(&service, LIST, 200, list);
     assert!(!User::new(&service, SigningApi::Auto).1.is_empty());
-}
-
-/// Signs once as a process that caches the list of signing policies. Its cache directory is in its environment.
-#[test]
-fn child_that_caches_the_list() {
-    let Ok(url) = std::env::var("TEST_API_URL") else {
-        return;
-    };
-    let variable = |name| std::env::var(name).unwrap();
-    let (organization, token) = (variable("TEST_ORGANIZATION"), variable("TEST_TOKEN"));
-    let client = client(&url, organization, &token, SigningApi::Auto);
-    let cache = PolicyCache::new(&client, Duration::from_secs(3600)).unwrap();
-    let list = cache.read().unwrap_or_else(|| {
-        let answer = client.signing_policies(Retry::Configured, &Cancellation::new());
-        cache.note(&answer);
-        answer.unwrap()
-    });
-    User(client, list).sign_sha256().unwrap();
-}
-
-fn run_child(service: &Service, cache: &Path) {
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_caches_the_list", "--nocapture"])
-        .env("XDG_CACHE_HOME", cache)
-        .env("TEST_API_URL", service.api_url())
-        .env("TEST_ORGANIZATION", service.organization_id())
-        .env("TEST_TOKEN", service.token())
-        .output()
-        .unwrap();
-    assert!(child.status.success(), "{child:?}");
-}
-
-#[test]
-fn with_a_cached_list_no_process_requests_the_missing_route_again() {
-    let (service, cache) = (service(), tempfile::tempdir().unwrap());
-    service.inject(Fault::gone(FAST, 410)).unwrap();
-    for _ in 0..3 {
-        run_child(&service, cache.path());
-    }
-    assert_eq!(requests(&service), [FAST, SIGN_HASH, SIGN_HASH, SIGN_HASH]);
-
-    // Without the cache, the fast route is requested first again.
-    let directory = cache.path().join("signpath-pkcs11");
-    let files: Vec<_> = std::fs::read_dir(&directory).unwrap().collect();
-    assert_eq!(files.len(), 2, "{files:?}");
-    std::fs::remove_dir_all(directory).unwrap();
-    service.heal();
-    run_child(&service, cache.path());
-    assert_eq!(requests(&service).last().unwrap(), FAST);
 }

@@ -148,6 +148,27 @@ run_row() {
 # Prints the rows of this name, whichever table they are in. Argument: the name.
 find_row() { printf '%s\n' "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}" | grep "^$1 "; }
 
+# Sets ROWS, and adds what they need to REQUIREMENTS. Arguments: names of rows, "--all", or nothing for those of the demo.
+choose_rows() {
+    local name row
+    ROWS=()
+    for name in "$@"; do
+        if [[ $name == --all ]]; then
+            ROWS+=("${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}")
+        else
+            row=$(find_row "$name") || die "There is no row $name. See --list."
+            ROWS+=("$row")
+        fi
+    done
+    ((${#ROWS[@]})) || ROWS=("${DEMO_ROWS[@]}")
+    for row in "${ROWS[@]}"; do
+        if [[ " ${TOOL_ROWS[*]} " == *" $row "* ]]; then
+            REQUIREMENTS+=("${TOOL_REQUIREMENTS[@]}")
+            break
+        fi
+    done
+}
+
 list_rows() {
     local row name tool key mechanism
     for row in "$@"; do

@@ -11,7 +11,7 @@
 //! # }
 //! ```
 //!
-//! The command `pkcs11-test serve` does the same for shells.
+//! The command `pkcs11-test serve` does the same for shells, and `pkcs11-test demo` has real tools sign with it.
 
 /// The root of the repository.
 pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -19,6 +19,7 @@ pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 #[cfg(feature = "harness")]
 pub mod bench;
 mod bodies;
+mod built;
 mod certificates;
 mod digest;
 mod error;
@@ -41,6 +42,7 @@ mod signing;
 mod state;
 mod tls;
 
+pub use built::{BUILT_MODULE, built_file};
 pub use error::Error;
 pub use fault::{Effect, Fault};
 pub use gate::Gate;

@@ -5,6 +5,7 @@ mod common;
 mod doctor;
 mod documentation;
 mod journal;
+mod live;
 mod names;
 mod policies;
 mod program;

@@ -4,6 +4,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use pkcs11_test::{Effect, Fault};
+
 use crate::common::LIST;
 use crate::program::{Bench, Run, failures, rows};
 
@@ -50,6 +52,9 @@ impl Drop for User {
         }
     }
 }
+
+const PUBLIC_KEY: &str =
+    "GET /Projects/{project}/SigningPolicies/{policy}/Certificate/GpgPublicKey";
 
 const SIGN: &str = "echo content >file
     gpg --batch --local-user $GPG_KEY_ID --output file.sig --detach-sign file
@@ -136,6 +141,7 @@ fn each_failure_is_one_line_and_signs_nothing() {
         "all", &["gpg", "gpg-connect-agent", "gpgconf", "gnupg-pkcs11-scd"][..];
         "gpg", &["gpg", "gpg-connect-agent", "gpgconf"];
         "scd", &["gnupg-pkcs11-scd"];
+        "without-end", &["gpg", "gpg-connect-agent", "gnupg-pkcs11-scd"];
     } {
         user.0.sh(&format!("mkdir {directory}"));
         for name in names {
@@ -167,6 +173,28 @@ fn each_failure_is_one_line_and_signs_nothing() {
             1,
             &["is too long for the socket of gpg-agent; name a shorter one with --home"],
         );
+
+    // The agent of another configuration does not end.
+    user.0.sh(
+        r#"printf '#!/bin/sh\n[ "$1" = --kill ] || exec /usr/bin/gpgconf "$@"\n' >without-end/gpgconf
+        chmod 755 without-end/gpgconf
+        mkdir -m 700 home
+        GNUPGHOME=$PWD/home gpg-connect-agent /bye"#,
+    );
+    let without_end = user.0.text("without-end");
+    failures! { user.0;
+        "setup gpg demo/gpg --import --home home --module {module}" [PATH = &without_end]
+            => 1: "with another configuration and does not end; end process ";
+    }
+
+    let of_another = user.0.sh("curl --fail --silent --header \"Authorization: Bearer $SIGNPATH_API_TOKEN\" \
+        $SIGNPATH_API_URL/v1/$SIGNPATH_ORGANIZATION_ID/Projects/demo/SigningPolicies/gpg-ec/Certificate/GpgPublicKey");
+    let of_another = Fault::on(PUBLIC_KEY, Effect::answer(200, &[], of_another));
+    user.0.service.inject(of_another).unwrap();
+    failures! { user.0;
+        "setup gpg demo/gpg --import --module {module}" [PATH = &all]
+            => 1: "the OpenPGP key of the signing policy demo/gpg is of another key than the policy's; ask the administrator";
+    }
     assert!(
         !user
             .0

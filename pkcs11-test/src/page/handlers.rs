@@ -218,8 +218,12 @@ async fn download(
         .ok_or(missing)?;
     let content = policies::file(&found, &file).ok_or(missing)?;
     let name = format!("attachment; filename=\"{project}-{policy}-{file}\"");
+    let content_type = match file.ends_with(".asc") {
+        true => "application/pgp-keys",
+        false => "application/x-pem-file",
+    };
     let headers = [
-        (CONTENT_TYPE, "application/x-pem-file".to_owned()),
+        (CONTENT_TYPE, content_type.to_owned()),
         (CONTENT_DISPOSITION, name),
     ];
     Ok((headers, content).into_response())

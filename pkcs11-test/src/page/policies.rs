@@ -11,12 +11,19 @@ use super::{Fields, Page};
 use crate::organization::SigningPolicy;
 use crate::policies::PolicyEntry;
 
-/// What a policy can have in place of a certificate, as in the policies file, and in words.
+/// The types of signing policies by what they have for a certificate, as in the policies file and in words.
 pub(super) static CERTIFICATES: [(&str, &str); 4] = [
-    ("X509", "certificate for code signing"),
-    ("Email", "certificate for e-mail"),
-    ("None", "no certificate, as for GPG"),
-    ("Garbage", "invalid certificate"),
+    ("X509", "X.509, for code signing"),
+    ("Email", "X.509, for e-mail"),
+    ("None", "GPG, no certificate (gpg needs RSA)"),
+    ("Garbage", "X.509, invalid"),
+];
+
+/// What can be downloaded of a policy, by name and in words.
+pub(super) static FILES: [(&str, &str); 3] = [
+    ("certificate.pem", "Certificate"),
+    ("openpgp-key.asc", "OpenPGP key"),
+    ("public-key.pem", "Public key"),
 ];
 
 /// Adds a policy and returns its name. Generating an RSA key takes seconds.
@@ -60,10 +67,11 @@ pub(super) fn remove(page: &Page, fields: &Fields) -> Result<String, String> {
     }
 }
 
-/// What can be downloaded of a policy.
+/// A file of [`FILES`], if the policy has it.
 pub(super) fn file(policy: &SigningPolicy, name: &str) -> Option<String> {
     match name {
         "certificate.pem" => certificate(policy)?.to_pem(LineEnding::LF).ok(),
+        "openpgp-key.asc" => policy.openpgp_key.clone(),
         "public-key.pem" => policy.key.public_key().to_pem(LineEnding::LF).ok(),
         _ => None,
     }

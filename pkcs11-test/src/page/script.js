@@ -8,6 +8,7 @@ const filter = element("filter");
 let stream = null;
 let paused = false;
 let waiting = 0;
+const shown = {};
 
 const address = (path, parameters = {}) => {
   const query = new URLSearchParams(parameters);
@@ -89,10 +90,12 @@ const follow = () => {
     }
   });
   stream.addEventListener("reset", () => paused || loadTable());
-  for (const part of ["summary", "chart", "active-faults", "policy-list"]) {
+  for (const part of ["summary", "chart", "active-faults", "policy-list", "try-it"]) {
     stream.addEventListener(part, (event) => {
+      // A new stream sends all parts again, and what is open in them should stay so.
+      if (shown[part] === event.data) return;
+      shown[part] = event.data;
       const target = element(part);
-      if (target.innerHTML === event.data) return;
       target.innerHTML = event.data;
       showTools(target);
     });

@@ -51,7 +51,7 @@ struct Follower {
     after: u64,
     clearings: u64,
     /// The parts as they were sent last.
-    shown: [String; 4],
+    shown: [String; 5],
 }
 
 impl Follower {
@@ -95,6 +95,7 @@ impl Follower {
             ("chart", chart::render(history, SystemTime::now())),
             ("active-faults", view::active_faults(&self.page)),
             ("policy-list", view::policy_list(&self.page)),
+            ("try-it", view::try_it(&self.page)),
         ];
         for ((name, part), shown) in parts.into_iter().zip(&mut self.shown) {
             if part != *shown {

@@ -1,16 +1,18 @@
 //! The page in a browser, while tools sign through the module. pkcs11-test/browser.sh installs what this needs, and runs it.
 
 mod driver;
+#[path = "../common/module.rs"]
+mod module;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use pkcs11_test::{Options, PolicyFile, REPOSITORY, Service};
 use serde_json::{Value, json};
 
 use driver::Browser;
+use module::{module, path_from};
 
 const WIDE: (u32, u32) = (1440, 1100);
 const NARROW: (u32, u32) = (390, 844);
@@ -23,31 +25,6 @@ fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
-}
-
-/// Runs a script of this project that prints a path.
-fn path_from(script: &str) -> PathBuf {
-    let output = Command::new(Path::new(REPOSITORY).join(script))
-        .output()
-        .expect("the script runs");
-    assert!(
-        output.status.success(),
-        "{script}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout)
-        .expect("UTF-8")
-        .trim_end()
-        .into()
-}
-
-/// The module as a package ships it.
-fn module() -> &'static Path {
-    static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| match std::env::var_os("SIGNPATH_TEST_MODULE") {
-        Some(path) => path.into(),
-        None => path_from("pkcs11-test/lib/module.sh"),
-    })
 }
 
 /// A service with a page, and a folder in which tools sign.
@@ -308,7 +285,8 @@ fn copies_and_downloads() {
     browser.click("#policy-list li:nth-child(2) .links a");
     assert!(downloaded("app-test-certificate.pem").starts_with("-----BEGIN CERTIFICATE-----"));
     browser.click("#policy-list li:nth-child(3) .links a");
-    assert!(downloaded("app-packages-public-key.pem").starts_with("-----BEGIN PUBLIC KEY-----"));
+    let key = downloaded("app-packages-openpgp-key.asc");
+    assert!(key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
     assert_quiet(&browser);
 }
 
@@ -317,21 +295,79 @@ fn a_policy_that_is_added_is_there_for_the_next_tool() {
     let stage = Stage::new("page-policy");
     let browser = stage.open("policy", WIDE);
     browser.click(".add summary");
-    browser.type_into(".add input[name=project]", "app");
-    browser.type_into(".add input[name=policy]", "added");
-    browser.click(".add button");
-    browser.wait_for("document.querySelectorAll('.policies > li').length === 4");
-    stage.signs("app/added", "ECDSA-SHA256");
-    browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
-    browser.click(".policies > li:last-child button.link");
-    browser.wait_for("document.querySelectorAll('.policies > li').length === 3");
-    assert!(
-        !stage
-            .pkcs11_tool("app/added", "ECDSA-SHA256")
-            .status
-            .success()
-    );
+    for (policy, key, kind, mechanism, shown) in [
+        (
+            "x509",
+            "p-256",
+            "X509",
+            "ECDSA-SHA256",
+            "Code signing certificate",
+        ),
+        (
+            "gpg",
+            "rsa-2048",
+            "None",
+            "SHA256-RSA-PKCS",
+            "Type GPG: OpenPGP key",
+        ),
+    ] {
+        browser.type_into(".add input[name=project]", "app");
+        browser.type_into(".add input[name=policy]", policy);
+        browser.click(&format!(".add select[name=key] option[value={key}]"));
+        browser.click(&format!(
+            ".add select[name=certificate] option[value={kind}]"
+        ));
+        browser.click(".add button");
+        browser.wait_for("document.querySelectorAll('.policies > li').length === 4");
+        let card = browser.text(".policies > li:last-child");
+        assert!(card.contains(shown), "{card}");
+        stage.signs(&format!("app/{policy}"), mechanism);
+        browser.wait_for(&format!(
+            "document.querySelector('#rows').innerText.includes('app/{policy}')"
+        ));
+        browser.click(".policies > li:last-child button.link");
+        browser.wait_for("document.querySelectorAll('.policies > li').length === 3");
+        let refused = stage.pkcs11_tool(&format!("app/{policy}"), mechanism);
+        assert!(!refused.status.success());
+    }
     assert_quiet(&browser);
+}
+
+/// The commands as they are on the page.
+#[test]
+fn gpg_signs_with_the_commands_of_the_page() {
+    let stage = Stage::new("page-gpg");
+    let browser = stage.open("gpg", WIDE);
+    let commands = |id: &str| {
+        let text = browser.script(&format!(
+            "return document.getElementById('{id}').textContent"
+        ));
+        text.as_str().expect("text").to_owned()
+    };
+    let script = format!(
+        "{}{}gpgconf --kill all",
+        commands("commands-first"),
+        commands("commands-6")
+    );
+    // gpg's folder must have a short path.
+    let data = tempfile::tempdir().expect("a folder");
+    let output = Command::new("timeout")
+        .args(["60", "sh", "-euc", &script])
+        .env("XDG_DATA_HOME", data.path())
+        .env("SIGNPATH_LOG_FILE_DIRECTORY", stage.folder.join("logs"))
+        .output()
+        .expect("sh");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.contains("Good signature"),
+        "{script}\n{said}"
+    );
+    browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
+    let row = browser.text("#rows tr.signed");
+    assert!(
+        row.contains("gnupg-pkcs11-scd") && row.contains("app/packages"),
+        "{row}"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::client::{rows, state};
+use crate::module::module;
 
 /// `pkcs11-test serve` with these words as arguments, in the directory of all state.
 fn serve(arguments: &str) -> Command {
@@ -177,5 +178,65 @@ fn help_describes_the_files_and_the_policies_format() {
         "--env",
     ] {
         assert!(help.contains(part), "{part}");
+    }
+}
+
+fn demo(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new("timeout")
+        .args(["120", env!("CARGO_BIN_EXE_pkcs11-test"), "demo"])
+        .args(arguments)
+        .output()
+        .expect("the command runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn the_demo_shows_a_line_for_each_row_and_what_was_verified() {
+    for (module, status, result, last) in [
+        (module().to_str().unwrap(), 0, "verified", "2 of 2 rows verified."),
+        ("/bin/sh", 1, "FAILED", "0 of 2 rows verified."),
+    ] {
+        let rows = ["pkcs11-tool-ec", "pkcs11-tool-short"];
+        let (code, said, errors) = demo(&[&["--module", module], &rows[..]].concat());
+        assert_eq!(code, Some(status), "{said}{errors}");
+        assert!(said.contains("http://127.0.0.1:"), "{said}");
+        for row in rows {
+            let mut lines = said.lines();
+            let line = lines
+                .find(|line| line.starts_with(&format!("{row} ")))
+                .expect(row);
+            assert!(line.contains(result), "{line}");
+        }
+        assert_eq!(said.lines().last(), Some(last), "{said}");
+    }
+}
+
+#[test]
+fn the_demo_says_in_one_line_what_it_cannot_run() {
+    let list = demo(&["--list"]);
+    assert_eq!(list.0, Some(0));
+    assert!(list.1.starts_with("dgst-rsa-2048 "), "{list:?}");
+    for (arguments, expected) in [
+        (
+            &["no-such-row", "--module", module().to_str().unwrap()][..],
+            "There is no row no-such-row. See --list.",
+        ),
+        (
+            &["--module", "/nowhere.so"],
+            "cannot open the module /nowhere.so: no such file",
+        ),
+    ] {
+        let (code, said, errors) = demo(arguments);
+        assert_eq!((code, &*said), (Some(1), ""), "{errors}");
+        assert!(
+            errors.starts_with("pkcs11-test: ") && errors.contains(expected),
+            "{errors}"
+        );
+        assert_eq!(errors.lines().count(), 1);
     }
 }

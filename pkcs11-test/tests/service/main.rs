@@ -4,6 +4,8 @@ mod answers;
 mod client;
 mod command;
 mod faults;
+#[path = "../common/module.rs"]
+mod module;
 mod openssl;
 mod page;
 mod policies;

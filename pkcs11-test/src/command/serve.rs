@@ -1,59 +1,16 @@
-//! The command `pkcs11-test`.
+//! `serve`: runs the service until a signal.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use pkcs11_test::{Error, KeyStoreKind, Log, Options, PolicyFile, Service};
-use signpath_platform::os_error;
+use clap::ValueEnum;
+use pkcs11_test::{KeyStoreKind, Log, Options, PolicyFile, Service};
+use signpath_platform::os_error::describe;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// A local SignPath service for trying and testing PKCS #11 modules
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve SignPath's REST API for hash signing until SIGTERM or SIGINT
-    Serve(Serve),
-    /// Measure a module; see bench.sh
-    #[cfg(feature = "harness")]
-    Bench(Measure),
-    /// What bench runs in processes of its own
-    #[cfg(feature = "harness")]
-    #[command(hide = true)]
-    BenchTask {
-        #[arg(allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
-}
-
-#[cfg(feature = "harness")]
-#[derive(clap::Args)]
-struct Measure {
-    /// The module
-    #[arg(long, value_name = "PATH")]
-    module: PathBuf,
-
-    /// Folder for keys and temporary files
-    #[arg(long, value_name = "DIR")]
-    state: PathBuf,
-
-    /// Page to write the results to
-    #[arg(long, value_name = "FILE")]
-    page: Option<PathBuf>,
-
-    /// Measure everything once only, which shows that it runs
-    #[arg(long)]
-    quick: bool,
-}
 
 const STATE_HELP: &str = "\
 Files in the state directory, created on first start:
@@ -85,7 +42,7 @@ In a shell:
 
 #[derive(clap::Args)]
 #[command(after_help = STATE_HELP)]
-struct Serve {
+pub struct Serve {
     /// Address and port to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -135,52 +92,14 @@ enum KeyStore {
     Softhsm,
 }
 
-fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Serve(arguments) => serve(arguments),
-        #[cfg(feature = "harness")]
-        Command::Bench(arguments) => bench(arguments),
-        #[cfg(feature = "harness")]
-        Command::BenchTask { arguments } => {
-            pkcs11_test::bench::run_task(&arguments);
-            Ok(())
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pkcs11-test: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[cfg(feature = "harness")]
-fn bench(arguments: Measure) -> Result<(), Box<dyn std::error::Error>> {
-    let Measure {
-        module,
-        state,
-        page,
-        quick,
-    } = arguments;
-    pkcs11_test::bench::run(&pkcs11_test::bench::Bench {
-        module,
-        state,
-        page,
-        quick,
-    })?;
-    Ok(())
-}
-
-fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
     let env = arguments.env.clone();
     let open = arguments.open.then(|| arguments.state.join("page.html"));
     if let Some(path) = &env {
         // A file from a previous run would give a waiting script the wrong port.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let reason = os_error::describe(&error);
-                return Err(format!("cannot replace {}: {reason}", path.display()).into());
+                return Err(format!("cannot replace {}: {}", path.display(), describe(&error)).into());
             }
             _ => {}
         }
@@ -208,14 +127,14 @@ fn serve(arguments: Serve) -> Result<(), Box<dyn std::error::Error>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        Ok::<_, Box<dyn std::error::Error>>(())
+        Ok::<_, Box<dyn Error>>(())
     })?;
     service.stop();
     Ok(())
 }
 
 impl Serve {
-    fn options(self) -> Result<Options, Error> {
+    fn options(self) -> Result<Options, pkcs11_test::Error> {
         Ok(Options {
             listen: self.listen,
             policies: self
@@ -239,12 +158,12 @@ impl Serve {
 
 /// Opens the page in a browser. Other users can read the arguments of a process, but not a file of mode 0600, so that is
 /// what leads to the address with the key.
-fn open_page(url: &str, file: &Path) -> Result<(), Error> {
+fn open_page(url: &str, file: &Path) -> Result<(), pkcs11_test::Error> {
     let content = format!(
         "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"refresh\" content=\"0; url={url}\">\n<a href=\"{url}\">The page of the local SignPath service</a>\n"
     );
     pkcs11_test::write_secret(file, &content)?;
-    let opened = process::Command::new("xdg-open")
+    let opened = Command::new("xdg-open")
         .arg(file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -255,10 +174,7 @@ fn open_page(url: &str, file: &Path) -> Result<(), Error> {
             // Some browsers run until they are closed.
             thread::spawn(move || child.wait());
         }
-        Err(error) => {
-            let reason = os_error::describe(&error);
-            eprintln!("pkcs11-test: cannot run xdg-open: {reason}; open {url}");
-        }
+        Err(error) => eprintln!("pkcs11-test: cannot run xdg-open: {}; open {url}", describe(&error)),
     }
     Ok(())
 }
