@@ -105,7 +105,7 @@ struct SignedPayload {
 ///
 /// # Errors
 /// What is missing or invalid.
-fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
     let signed: SignedPayload =
         any_case::from_slice(body, &["Signature"]).map_err(|error| error.to_string())?;
     STANDARD

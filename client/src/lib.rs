@@ -58,6 +58,8 @@ mod error;
 mod exchange;
 mod failed_attempt;
 mod fast_signing_request;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 mod limits;
 mod listed;

@@ -88,7 +88,7 @@ impl Attempts {
 
 /// The wait after attempt `number`. `jitter`, from 0 to 1, keeps clients that failed at the same
 /// time from retrying at the same time.
-fn wait(number: u32, asked: Option<Duration>, jitter: f64) -> Duration {
+pub(crate) fn wait(number: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let first = match asked {
         Some(_) => FIRST_WAIT_IF_ASKED,
         None => FIRST_WAIT,

@@ -165,7 +165,7 @@ struct SigningResult {
 ///
 /// # Errors
 /// What is missing or invalid.
-fn signature(body: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
+pub(crate) fn signature(body: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
     const NAMES: [&str; 4] = ["hashSigningData", "hashSigningResult", "hash", "signature"];
     let response: SignHashResponse =
         any_case::from_slice(body, &NAMES).map_err(|error| error.to_string())?;

@@ -39,7 +39,7 @@ fn arguments() -> Vec<u8> {
 }
 
 /// Joins the arguments, with secrets masked. Arguments beyond the limit are not processed.
-fn command_line(arguments: &[u8], masker: &Masker) -> String {
+pub(crate) fn command_line(arguments: &[u8], masker: &Masker) -> String {
     let mut shown = String::new();
     let mut next = ValueKind::Plain;
     let all = arguments.strip_suffix(b"\0").unwrap_or(arguments);

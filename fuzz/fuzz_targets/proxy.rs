@@ -1,0 +1,41 @@
+//! A proxy, the URL of an API, and no_proxy, in three lines.
+
+#![no_main]
+
+use signpath_client::{NoProxy, Proxy, base_url, connect_request, is_unencrypted};
+use signpath_fuzz::first_line;
+
+signpath_fuzz::target!(check);
+
+fn check(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (proxy, rest) = first_line(&text);
+    let (url, list) = first_line(rest);
+    let url = base_url(url);
+    let (no_proxy, invalid) = NoProxy::parse(list);
+    assert!(invalid.iter().all(|entry| list.contains(entry)));
+    if let Some(url) = &url {
+        let _ = (is_unencrypted(url), no_proxy.exempts(url));
+    }
+    let (Some(proxy), Some(url)) = (Proxy::parse(proxy), url) else {
+        return;
+    };
+    // Nothing in a setting can add a line to the request.
+    let request = connect_request(&proxy, &url);
+    let request = str::from_utf8(&request).expect("ASCII");
+    let lines: Vec<_> = request.split("\r\n").collect();
+    let credentials = usize::from(proxy.credentials.is_some());
+    assert_eq!(lines.len(), 4 + credentials, "{request:?}");
+    assert!(lines.iter().all(|line| !line.contains(['\r', '\n'])));
+    assert!(request.is_ascii(), "{request:?}");
+    if let Some((_, password)) = &proxy.credentials {
+        let masked = proxy.masked();
+        let password = password.expose();
+        assert!(
+            password.len() < 8
+                || proxy.to_string().contains(password)
+                || !masked.contains(password),
+            "{masked}"
+        );
+    }
+}
