@@ -1,0 +1,307 @@
+//! Threads that do everything at once, and one that finalizes the module in the middle.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cryptoki_sys::*;
+use pkcs11_test::harness::{Answer, Module, Rv, Session, ulong};
+
+use crate::certificates::{Certificate, Certificates};
+use crate::counts::Counts;
+use crate::process::{Size, resources, result};
+
+/// When nothing has been answered for this long, there is a deadlock.
+const DEADLOCK: Duration = Duration::from_secs(120);
+
+/// How many times a run is finalized.
+const FINALIZATIONS: usize = 10;
+
+/// How much more memory than at a tenth of the run there may be at its end, in KiB: what allocators keep.
+const GROWTH: usize = 8 << 10;
+
+struct Storm<'a> {
+    module: Module,
+    certificates: &'a [Certificate],
+    counts: Counts,
+    /// Memory and descriptors at a tenth, at half, and at the end.
+    resources: Mutex<Vec<(usize, usize)>>,
+    total: usize,
+    next_look: AtomicUsize,
+}
+
+pub fn run(size: Size, seed: u64, certificates: &Certificates) -> bool {
+    let path = std::env::var_os("SIGNPATH_TEST_MODULE").expect("SIGNPATH_TEST_MODULE");
+    let storm = Storm {
+        module: Module::load(std::path::PathBuf::from(path)),
+        certificates: certificates.all(),
+        counts: Counts::default(),
+        resources: Mutex::default(),
+        total: size.threads * size.operations,
+        next_look: AtomicUsize::new(0),
+    };
+    let before = resources();
+    assert_eq!(storm.module.initialize(), CKR_OK);
+    let (is_over, all_done) = (AtomicBool::new(false), Barrier::new(size.threads + 1));
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for thread in 0..size.threads {
+            let (storm, all_done) = (&storm, &all_done);
+            scope.spawn(move || {
+                let mut random = fastrand::Rng::with_seed(seed ^ thread as u64);
+                storm.operate(&mut random, size.operations);
+                all_done.wait();
+            });
+        }
+        scope.spawn(|| storm.finalize_now_and_then(&is_over));
+        scope.spawn(|| storm.watch(&is_over));
+        all_done.wait();
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let time = started.elapsed();
+    storm.look();
+    // The service fails to the end, so the last finalization may find nothing to end.
+    storm.module.finalize();
+    storm.report(before, time)
+}
+
+impl Storm<'_> {
+    fn operate(&self, random: &mut fastrand::Rng, operations: usize) {
+        let mut session = None;
+        for _ in 0..operations {
+            let Some(current) = session else {
+                session = self.open();
+                continue;
+            };
+            let certificate = &self.certificates[random.usize(..self.certificates.len())];
+            let data: Vec<_> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
+            match random.u8(..100) {
+                0..=39 => self
+                    .counts
+                    .operation("sign", || self.sign(current, certificate, &data)),
+                40..=54 => self.counts.operation("search", || {
+                    let found = current.find(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))])?;
+                    self.expect(
+                        !found.is_empty() || !self.is_logged_in(current),
+                        "an empty search",
+                    )
+                }),
+                55..=64 => self.counts.operation("attributes", || {
+                    let key = self.key(current, certificate, CKO_PUBLIC_KEY)?;
+                    let label = current.attribute(key, CKA_LABEL)?;
+                    self.expect(label == certificate.id.as_bytes(), "another label")
+                }),
+                65..=69 => self
+                    .counts
+                    .operation("login", || current.login().answer(())),
+                70 => self
+                    .counts
+                    .operation("logout", || current.logout().answer(())),
+                71..=80 => self.counts.operation("digest", || {
+                    current.digest_init(CKM_SHA256).answer(())?;
+                    let digest = current.digest_into(&data, 32).bytes()?;
+                    self.expect(digest == openssl::sha::sha256(&data), "another digest")
+                }),
+                81..=86 => self.counts.operation("verify nonsense", || {
+                    self.verify_nonsense(current, certificate, &data)
+                }),
+                87..=96 => self.counts.operation("cancel", || {
+                    current.cancel(CKF_SIGN | CKF_DIGEST).answer(())
+                }),
+                _ => {
+                    self.counts
+                        .operation("close", || current.close().answer(()));
+                    session = None;
+                }
+            }
+            if self.is_gone(current) {
+                session = None;
+            }
+            self.look_in_time();
+        }
+    }
+
+    /// A session, as soon as the module is initialized.
+    fn open(&self) -> Option<Session<'_>> {
+        let mut session = None;
+        self.counts.operation("open", || {
+            let opened = loop {
+                match self.module.open(SLOT, CKF_SERIAL_SESSION) {
+                    Err(Rv(CKR_CRYPTOKI_NOT_INITIALIZED)) => thread::yield_now(),
+                    opened => break opened?,
+                }
+            };
+            session = Some(opened);
+            Ok(())
+        });
+        session
+    }
+
+    /// Signs, and has OpenSSL and the module verify.
+    fn sign(&self, session: Session, certificate: &Certificate, data: &[u8]) -> Answer<()> {
+        if !self.is_logged_in(session) {
+            // Another thread may have logged in meanwhile.
+            match session.login() {
+                Rv(CKR_USER_ALREADY_LOGGED_IN) => {}
+                rv => rv.answer(())?,
+            }
+        }
+        let key = self.key(session, certificate, CKO_PRIVATE_KEY)?;
+        session.sign_init(certificate.mechanism, key).answer(())?;
+        let signature = session.sign(data)?;
+        self.counts.signatures.fetch_add(1, Ordering::Relaxed);
+        self.expect(certificate.verifies(data, &signature), "a wrong signature")?;
+        let key = self.key(session, certificate, CKO_PUBLIC_KEY)?;
+        session.verify_init(certificate.mechanism, key).answer(())?;
+        session.verify(data, &signature).answer(())
+    }
+
+    fn verify_nonsense(
+        &self,
+        session: Session,
+        certificate: &Certificate,
+        data: &[u8],
+    ) -> Answer<()> {
+        let key = self.key(session, certificate, CKO_PUBLIC_KEY)?;
+        session.verify_init(certificate.mechanism, key).answer(())?;
+        match session.verify(data, &[1; 64]) {
+            Rv(CKR_SIGNATURE_INVALID | CKR_SIGNATURE_LEN_RANGE) => Ok(()),
+            rv => {
+                self.expect(rv != CKR_OK, "nonsense was verified")?;
+                rv.answer(())
+            }
+        }
+    }
+
+    /// The handle of a key, which is missing while nobody is logged in.
+    fn key(
+        &self,
+        session: Session,
+        certificate: &Certificate,
+        class: CK_ULONG,
+    ) -> Answer<CK_OBJECT_HANDLE> {
+        let template = [
+            (CKA_CLASS, ulong(class)),
+            (CKA_ID, certificate.id.clone().into()),
+        ];
+        match session.find(&template)?[..] {
+            [key] => Ok(key),
+            [] => Err(Rv(CKR_USER_NOT_LOGGED_IN)),
+            _ => {
+                self.counts
+                    .is_wrong(format!("several keys are {}", certificate.id));
+                Err(Rv(CKR_USER_NOT_LOGGED_IN))
+            }
+        }
+    }
+
+    fn is_logged_in(&self, session: Session) -> bool {
+        session
+            .info()
+            .is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS)
+    }
+
+    fn is_gone(&self, session: Session) -> bool {
+        session.info().is_err()
+    }
+
+    fn expect(&self, is_right: bool, wrong: &str) -> Answer<()> {
+        if !is_right {
+            self.counts.is_wrong(wrong.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Ends the module under the others, and starts it again.
+    fn finalize_now_and_then(&self, is_over: &AtomicBool) {
+        let mut next = self.total / FINALIZATIONS;
+        while !is_over.load(Ordering::Relaxed) {
+            if self.counts.answered.load(Ordering::Relaxed) >= next {
+                next += self.total / FINALIZATIONS;
+                self.counts
+                    .operation("C_Finalize", || self.module.finalize().answer(()));
+                self.counts
+                    .operation("C_Initialize", || self.module.initialize().answer(()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the process if nothing goes on.
+    fn watch(&self, is_over: &AtomicBool) {
+        let (mut seen, mut since) = (0, Instant::now());
+        while !is_over.load(Ordering::Relaxed) {
+            let answered = self.counts.answered.load(Ordering::Relaxed);
+            if answered != seen {
+                (seen, since) = (answered, Instant::now());
+            }
+            if since.elapsed() > DEADLOCK {
+                let (lost, _) = self.counts.report();
+                println!("deadlocks: 1, with {lost} operations under way");
+                println!("0 passed, 1 failed");
+                std::process::abort();
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn look_in_time(&self) {
+        let looks = [self.total / 10, self.total / 2];
+        let index = self.next_look.load(Ordering::Relaxed);
+        let is_time = looks
+            .get(index)
+            .is_some_and(|at| self.counts.answered.load(Ordering::Relaxed) >= *at);
+        let next = index + 1;
+        if is_time
+            && self
+                .next_look
+                .compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            self.look();
+        }
+    }
+
+    fn look(&self) {
+        self.resources.lock().unwrap().push(resources());
+    }
+
+    fn report(&self, before: (usize, usize), time: Duration) -> bool {
+        let (lost, wrong) = self.counts.report();
+        let operations = self.counts.answered.load(Ordering::Relaxed);
+        let signatures = self.counts.signatures.load(Ordering::Relaxed);
+        println!("operations:              {operations} in {time:.1?}");
+        println!("signatures verified:     {signatures}");
+        println!("lost, wrong, deadlocks:  {lost}, {wrong}, 0");
+        let after = resources();
+        println!(
+            "memory, descriptors:     {} KiB, {} before",
+            before.0, before.1
+        );
+        let looks = self.resources.lock().unwrap();
+        for (when, (memory, descriptors)) in ["start", "middle", "end"].iter().zip(&*looks) {
+            println!("                         {memory} KiB, {descriptors} at the {when}");
+        }
+        println!(
+            "                         {} KiB, {} after C_Finalize",
+            after.0, after.1
+        );
+        let (start, end) = (looks.first().unwrap().0, looks.last().unwrap().0);
+        let mut is_good = true;
+        for (what, holds) in [
+            ("every operation is answered", lost == 0),
+            ("every answer is right", wrong == 0),
+            ("signatures were made", signatures > 0),
+            ("memory stays flat", end <= start + GROWTH),
+            ("no descriptor is left over", after.1 <= before.1),
+        ] {
+            println!("{} {what}", result(holds));
+            is_good &= holds;
+        }
+        is_good
+    }
+}
+
+/// The module's only slot.
+const SLOT: CK_SLOT_ID = 1;
