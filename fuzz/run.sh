@@ -46,7 +46,7 @@ mkdir -p "$FUZZ/findings"
 run_target() {
     local target=$1 found=$FUZZ/found/$1 limit=(-max_total_time="$BUDGET") status=0 program=("$FUZZ/$HOST/debug/$1")
     if [[ $target == calls ]]; then
-        program=(env LD_PRELOAD="$RUNTIME" ASAN_OPTIONS=detect_leaks=0 "$FUZZ/debug/calls")
+        program=(env LD_PRELOAD="$RUNTIME" ASAN_OPTIONS=detect_leaks=0 "$FUZZ/debug/calls" -detect_leaks=0)
     fi
     mkdir -p "$found" "$WORK/$target"
     if [[ $BUDGET == corpus ]]; then

@@ -91,8 +91,11 @@ impl<T: Operation> OperationPlace<T> {
     /// [`Kind::OperationNotInitialized`]; [`Kind::OperationActive`] while another call has it.
     pub fn take(&self) -> Result<Taken<'_, T>> {
         let mut state = self.state.lock();
-        if let Content::InUse { .. } = state.content {
-            return Err(active::<T>());
+        match state.content {
+            Content::Operation(_) => {}
+            Content::InUse { .. } => return Err(active::<T>()),
+            // If the place were occupied even so, another thread could not begin an operation meanwhile.
+            Content::Nothing => return Err(not_initialized::<T>()),
         }
         let (content, place) = self.occupy(&mut state);
         drop(state);

@@ -70,12 +70,9 @@ impl Storm<'_> {
     fn operate(&self, random: &mut fastrand::Rng, operations: usize) {
         let mut session = None;
         for _ in 0..operations {
-            let current = match session {
-                Some(session) => session,
-                None => {
-                    self.open(&mut session);
-                    continue;
-                }
+            let Some(current) = session else {
+                session = self.open();
+                continue;
             };
             let certificate = &self.certificates[random.usize(..self.certificates.len())];
             let data: Vec<_> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
@@ -125,16 +122,20 @@ impl Storm<'_> {
         }
     }
 
-    fn open<'a>(&'a self, session: &mut Option<Session<'a>>) {
+    /// A session, as soon as the module is initialized.
+    fn open(&self) -> Option<Session<'_>> {
+        let mut session = None;
         self.counts.operation("open", || {
-            let opened = self.module.open(SLOT, CKF_SERIAL_SESSION)?;
-            *session = Some(opened);
+            let opened = loop {
+                match self.module.open(SLOT, CKF_SERIAL_SESSION) {
+                    Err(Rv(CKR_CRYPTOKI_NOT_INITIALIZED)) => thread::yield_now(),
+                    opened => break opened?,
+                }
+            };
+            session = Some(opened);
             Ok(())
         });
-        if let Some(session) = *session {
-            self.counts
-                .operation("login", || session.login().answer(()));
-        }
+        session
     }
 
     /// Signs, and has OpenSSL and the module verify.
