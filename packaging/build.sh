@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . packaging/lib/tools.sh
 . packaging/lib/compile.sh
 . packaging/lib/checks.sh
+. packaging/lib/windows.sh
 
 usage() {
     cat <<'TEXT'
@@ -17,7 +18,7 @@ Builds libsignpath_pkcs11.so and the command signpath-pkcs11 into dist/TARGET, w
 what it built. Installs the tools it needs: those of packaging/requirements.txt from PyPI, by hash, and Debian packages with apt.
 
   TARGET            x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu (both for glibc 2.17 or later),
-                    x86_64-unknown-linux-musl, aarch64-unknown-linux-musl
+                    x86_64-unknown-linux-musl, aarch64-unknown-linux-musl, x86_64-pc-windows-gnullvm (signpath_pkcs11.dll)
   --twice           build a second time from another folder; both builds have to be the same bytes
   --output DIR      write to DIR instead of dist
   --target-dir DIR  compile in DIR instead of target/packaging
@@ -31,6 +32,7 @@ build_package() {
     local messages=$TARGET_FOLDER/$target.$package.messages log=$TARGET_FOLDER/$target.$package.log
     # zig links programs for musl statically, and these could not load the module.
     [[ $target-$package != *-musl-*-cli ]] || dynamic=(-- -Clink-arg=-dynamic)
+    [[ $target-$package != *-windows-*-pkcs11 ]] || dynamic=(-- "-Clink-arg=$PWD/packaging/windows/exports.def")
     if ! compile_with_zig "$target" "$([[ ${#dynamic[@]} == 0 ]] && echo zigbuild || echo rustc)" --package "$package" \
         --target-dir "$TARGET_FOLDER" --verbose --color never --message-format json-render-diagnostics "${dynamic[@]}" >"$messages" 2>"$log"
     then
@@ -98,8 +100,18 @@ build_target() {
         components auditable "$package" "$target" "$ZIG" >"$folder/debug/crates"
         check_components "$target" "$folder/$package.cdx.json" "$TARGET_FOLDER/$target.$package.messages" \
             "${std[@]:+std}"
-        split_symbols "$target" "$artifact" "$folder" "$folder/debug/crates"
+        if [[ $target == *-windows-* ]]; then
+            install_windows_file "$artifact" "$folder"
+        else
+            split_symbols "$target" "$artifact" "$folder" "$folder/debug/crates"
+        fi
     done
+    if [[ $target == *-windows-* ]]; then
+        rm -r "$folder/debug"
+        check_windows_files "$folder"
+        say "Built for $target in $((SECONDS - started)) s."
+        return
+    fi
     write_pages "$folder/signpath-pkcs11"
     check_files "$target" "$folder"
     say "Built for $target in $((SECONDS - started)) s."
@@ -143,7 +155,8 @@ main() {
                 [[ $1 == --output ]] && OUTPUT=$(realpath --canonicalize-missing "$2") || TARGET_FOLDER=$(realpath --canonicalize-missing "$2")
                 shift
                 ;;
-            x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu | x86_64-unknown-linux-musl | aarch64-unknown-linux-musl) targets+=("$1") ;;
+            x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu | x86_64-unknown-linux-musl | aarch64-unknown-linux-musl | \
+                x86_64-pc-windows-gnullvm) targets+=("$1") ;;
             -*) die "There is no option $1. See --help." ;;
             *) die "$1 is not among the targets. See --help." ;;
         esac

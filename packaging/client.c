@@ -1,7 +1,17 @@
 /* Loads a module and signs with it, again for each line on stdin, and verifies. For systems that have no program for this, and
    for replacing a module that is in use. Arguments: the module, the CKA_LABEL of a key, RSA or EC. */
 
+#ifdef _WIN32
+#include <windows.h>
+#define RTLD_NOW 0
+#define RTLD_LOCAL 0
+#define dlopen(name, flags) ((void *)LoadLibraryA(name))
+#define dlsym(library, name) ((void *)GetProcAddress((HMODULE)(library), name))
+#define dlclose(library) FreeLibrary((HMODULE)(library))
+#define dlerror() "LoadLibrary failed"
+#else
 #include <dlfcn.h>
+#endif
 #include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>

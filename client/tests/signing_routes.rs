@@ -14,8 +14,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pkcs11_test::{Effect, Fault, Service};
 use signpath_client::{
-    Cancellation, Client, Credentials, ErrorKind, Options, PolicyList, Result, Retry,
-    Secret, SigningApi, Threads, Transport,
+    Cancellation, Client, Credentials, ErrorKind, Options, PolicyList, Result, Retry, Secret,
+    SigningApi, Threads, Transport,
 };
 use signpath_crypto::{HashAlgorithm, SignatureAlgorithm};
 

@@ -1,11 +1,14 @@
-//! The configured API token, given directly or in a file.
+//! The configured API token: given directly, in a file, or encrypted by Windows.
 
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::error::{Error, ErrorKind, Result};
 use signpath_client::Secret;
-use signpath_platform::file;
 use signpath_platform::os_error::describe;
+use signpath_platform::{file, secrets};
 
 /// Forms of the API token that the official library accepts on Windows, and the errors for them.
 const WINDOWS_ONLY: [(&str, &str); 2] = [
@@ -28,24 +31,32 @@ pub enum ApiToken {
     Given(Secret),
     /// The token is in a file, which may change at any time.
     File(PathBuf),
+    /// The token is encrypted in the registry of Windows, and may change at any time.
+    Registry(String),
 }
 
 impl ApiToken {
-    /// Parses a token, or `file:` followed by a path. The file must be readable.
+    /// Parses a token, or `file:` followed by a path. The file must be readable. On Windows, also
+    /// `encrypted:` followed by an encrypted token, and `registry:` followed by the path of one.
     ///
     /// # Errors
     /// Those of [`Self::read`], and [`ErrorKind::Configuration`] for the forms that only Windows
     /// has.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let windows_only = WINDOWS_ONLY
-            .iter()
-            .find(|(prefix, _)| text.starts_with(prefix));
-        if let Some((_, reason)) = windows_only {
+        let mut windows_only = WINDOWS_ONLY.iter();
+        let windows_only = windows_only.find(|(prefix, _)| text.starts_with(prefix));
+        if let Some((_, reason)) = windows_only.filter(|_| !secrets::ARE_SUPPORTED) {
             return Err(Error::new(ErrorKind::Configuration, *reason));
         }
-        let token = match text.strip_prefix("file:") {
-            Some(path) => Self::File(PathBuf::from(path)),
-            None => Self::Given(Secret::new(text.to_owned())),
+        let after = |prefix| text.strip_prefix(prefix);
+        let token = if let Some(path) = after("file:") {
+            Self::File(PathBuf::from(path))
+        } else if let Some(path) = after("registry:") {
+            Self::Registry(path.to_owned())
+        } else if let Some(encrypted) = after("encrypted:") {
+            Self::Given(decrypted(encrypted, "ApiToken")?)
+        } else {
+            Self::Given(Secret::new(text.to_owned()))
         };
         token.read()?;
         Ok(token)
@@ -61,6 +72,7 @@ impl ApiToken {
         let path = match self {
             Self::Given(token) => return Ok(token.clone()),
             Self::File(path) => path,
+            Self::Registry(path) => return of_registry(path),
         };
         let unusable = |reason: String| Error::new(ErrorKind::Configuration, reason);
         let shown = path.display();
@@ -69,12 +81,44 @@ impl ApiToken {
                 unusable(format!("cannot read {shown}: {}", describe(&error)))
             })
         })?;
-        let token = std::str::from_utf8(signpath_platform::text::line(&bytes)).unwrap_or_default();
-        if token.is_empty() || token.contains(|c: char| c.is_control()) {
-            return Err(unusable(format!(
+        one_line(&bytes).ok_or_else(|| {
+            unusable(format!(
                 "{shown} must contain the API token on one line and nothing else"
-            )));
-        }
-        Ok(Secret::new(token.to_owned()))
+            ))
+        })
     }
+}
+
+/// The token in what a file contains or what was encrypted.
+fn one_line(bytes: &[u8]) -> Option<Secret> {
+    let token = std::str::from_utf8(signpath_platform::text::line(bytes)).ok()?;
+    let is_token = !token.is_empty() && !token.contains(|c: char| c.is_control());
+    is_token.then(|| Secret::new(token.to_owned()))
+}
+
+/// The token that is encrypted in the registry.
+fn of_registry(path: &str) -> Result<Secret> {
+    let encrypted = secrets::registry_text(path).map_err(|error| {
+        let reason = format!("cannot read {path} in the registry: {}", describe(&error));
+        Error::new(ErrorKind::Configuration, reason)
+    })?;
+    decrypted(&encrypted, path)
+}
+
+/// Decrypts a token. `place` names it in messages.
+fn decrypted(encrypted: &str, place: &str) -> Result<Secret> {
+    let unusable = |reason: String| Error::new(ErrorKind::Configuration, reason);
+    let bytes = STANDARD.decode(encrypted.trim()).map_err(|_| {
+        unusable(format!(
+            "{place} is not base64, as an encrypted API token is"
+        ))
+    })?;
+    let token = secrets::decrypt(&bytes).map_err(|error| {
+        unusable(format!(
+            "cannot decrypt {place}: {}; encrypt the API token as the user who signs, on this \
+             machine",
+            describe(&error)
+        ))
+    })?;
+    one_line(&token).ok_or_else(|| unusable(format!("{place} does not contain an API token")))
 }

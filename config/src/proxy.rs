@@ -4,8 +4,9 @@ use signpath_client::{EXPECTED_NO_PROXY, MASK, NoProxy, Proxy};
 use url::Url;
 
 use super::settings::{HTTPS_PROXY, NO_PROXY, SettingType, setting};
-use super::sources::{Found, Sources};
+use super::sources::Sources;
 use crate::error::Result;
+use signpath_platform::system_proxy;
 
 /// Proxy schemes that other programs support, and the errors for them.
 const UNSUPPORTED: [(&str, &str); 6] = [
@@ -36,8 +37,9 @@ pub(crate) struct ProxyChoice {
 
 impl ProxyChoice {
     /// Checks `no_proxy` first. Unless it exempts `api_url`, the first valid one of `https_proxy`
-    /// (for an https API), `http_proxy` and `HttpProxy` in the file is used. An invalid variable is
-    /// only a notice, since programs that support other kinds of proxies share it.
+    /// (for an https API), `http_proxy` and `HttpProxy` in the file is used, and then the proxy of
+    /// the system. An invalid variable is only a notice, since programs that support other kinds of
+    /// proxies share it.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Configuration`] for a value in the file that is not an HTTP
@@ -56,9 +58,10 @@ impl ProxyChoice {
             });
         }
         let mut unusable = Vec::new();
-        let (proxy, instead) = match named(api_url, sources, &mut unusable)? {
-            Some((found, proxy)) => {
-                let instead = format!("using the proxy from {}", found.place());
+        let named = named(api_url, sources, &mut unusable)?;
+        let (proxy, instead) = match named.or_else(|| of_system(api_url, &mut unusable)) {
+            Some((place, proxy)) => {
+                let instead = format!("using the proxy from {place}");
                 (Some(proxy), instead)
             }
             None => {
@@ -117,7 +120,7 @@ fn named(
     api_url: &Url,
     sources: &Sources,
     unusable: &mut Vec<String>,
-) -> Result<Option<(Found, Proxy)>> {
+) -> Result<Option<(String, Proxy)>> {
     let setting = setting("HttpProxy");
     let for_https = HTTPS_PROXY
         .into_iter()
@@ -127,7 +130,7 @@ fn named(
             Err(error) => unusable.push(error.reason.into_owned()),
             Ok(None) => {}
             Ok(Some(found)) => match Proxy::parse(&found.text) {
-                Some(proxy) => return Ok(Some((found, proxy))),
+                Some(proxy) => return Ok(Some((found.place(), proxy))),
                 None => unusable.push(format!(
                     "{}: {}",
                     found.place(),
@@ -140,8 +143,31 @@ fn named(
         return Ok(None);
     };
     match Proxy::parse(&found.text) {
-        Some(proxy) => Ok(Some((found, proxy))),
+        Some(proxy) => Ok(Some((found.place(), proxy))),
         None => Err(found.unexpected(setting.form)),
+    }
+}
+
+/// The proxy of the system, and what a message calls it.
+fn of_system(api_url: &Url, unusable: &mut Vec<String>) -> Option<(String, Proxy)> {
+    const PLACE: &str = "the proxy settings of the system";
+    let settings = system_proxy::settings()?;
+    let host = api_url.host_str().unwrap_or_default();
+    let Some(text) = settings.proxy(api_url.scheme(), host) else {
+        if !settings.script.is_empty() {
+            unusable.push(format!(
+                "{PLACE}: a script ({}) chooses the proxy, which is not supported",
+                settings.script
+            ));
+        }
+        return None;
+    };
+    match Proxy::parse(text) {
+        Some(proxy) => Some((PLACE.to_owned(), proxy)),
+        None => {
+            unusable.push(format!("{PLACE}: {}", explain_invalid(text)));
+            None
+        }
     }
 }
 

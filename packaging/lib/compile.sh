@@ -38,7 +38,8 @@ compile_with_zig() {
     # Of two prefixes that match, the later one applies.
     maps=("$home=/cargo" "$(realpath --canonicalize-missing "$home/registry")=/cargo/registry" "$RUST_SOURCES=/rust" "$ZIG=/zig"
         "$TARGET_FOLDER=/target" "$PWD=/signpath-pkcs11")
-    local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}" "-Clink-arg=-Wl,--build-id=sha1")
+    local -a rust_flags=("${maps[@]/#/--remap-path-prefix=}")
+    [[ $target == *-windows-* ]] || rust_flags+=("-Clink-arg=-Wl,--build-id=sha1")
     [[ $target != *-musl ]] || rust_flags+=(-Ctarget-feature=-crt-static)
     env "CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${rust_flags[@]}" | sed 's/\x1f$//')" \
         CC_SHELL_ESCAPED_FLAGS=1 "CFLAGS=$(printf '%q ' "${maps[@]/#/-ffile-prefix-map=}")" \

@@ -7,13 +7,17 @@
 KEY=demo/rsa-3072
 KEY_HEX=64656d6f2f7273612d33303732
 
-# Builds the local service if PROGRAMS does not name a directory that has it, and starts it. Sets CERTIFICATE.
+# Builds the local service if PROGRAMS does not name a directory that has it.
+build_service() {
+    [[ -z ${PROGRAMS:-} ]] || return 0
+    say "Building the local SignPath service ..."
+    cargo build --quiet --locked --package pkcs11-test --bins || die "The build failed."
+    PROGRAMS=$PWD/target/debug
+}
+
+# Starts the local service. Sets CERTIFICATE.
 start_local_service() {
-    if [[ -z ${PROGRAMS:-} ]]; then
-        say "Building the local SignPath service ..."
-        cargo build --quiet --locked --package pkcs11-test --bins || die "The build failed."
-        PROGRAMS=$PWD/target/debug
-    fi
+    build_service
     start_service "$WORK/service" --tls
     CERTIFICATE=$STATE/certificates/$KEY.pem
     openssl x509 -in "$CERTIFICATE" -noout -pubkey >"$WORK/public-key"

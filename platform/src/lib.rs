@@ -40,6 +40,7 @@ pub mod socket;
 #[cfg_attr(unix, path = "unix/mod.rs")]
 #[cfg_attr(windows, path = "windows/mod.rs")]
 mod system;
+pub mod system_proxy;
 pub mod text;
 
-pub use system::{child, console, folders, fork, guest, process, program, thread};
+pub use system::{child, console, folders, fork, guest, process, program, secrets, thread};

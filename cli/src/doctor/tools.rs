@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::child::{self, End, Outcome};
 use super::finding::Finding;
 use super::report::Report;
+use Script::{Program, Sh};
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
@@ -38,115 +39,200 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("LC_ALL", "C.UTF-8"),
 ];
 
-/// A tool and how to try it. The scripts run in `sh`, with the module in `$MODULE`, a directory with the configurations
-/// written by `setup` in `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. None of them signs.
+/// A tool and how to try it: with the module in `$MODULE`, a directory with the configurations written by `setup` in
+/// `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. Nothing is signed.
 struct Tool {
     name: &'static str,
     /// Fails if the tool is not installed; otherwise the first line of its output is the version.
-    version: &'static str,
+    version: Script,
     /// Loads the module; [`None`] if another row does this for the same tool.
     load: Option<Load>,
 }
 
+/// How a program is started.
+#[derive(Clone, Copy)]
+enum Script {
+    /// By `sh`.
+    Sh(&'static str),
+    /// Directly, with these arguments, where there is no `sh`.
+    Program(&'static str, &'static [&'static str]),
+}
+
+impl Script {
+    fn contains(self, text: &str) -> bool {
+        match self {
+            Sh(script) => script.contains(text),
+            Program(_, arguments) => arguments.iter().any(|argument| argument.contains(text)),
+        }
+    }
+}
+
 struct Load {
-    script: &'static str,
+    script: Script,
     /// What it prints on success.
     expected: &'static str,
     /// Whether it needs a key of a signing policy, and so a request to SignPath.
     needs_policy: bool,
 }
 
+/// The tools on systems with `sh`.
 const TOOLS: &[Tool] = &[
     Tool {
         name: "openssl",
-        version: "openssl version",
+        version: Sh("openssl version"),
         load: None,
     },
     Tool {
         name: "openssl engine",
-        version: "openssl engine pkcs11",
+        version: Sh("openssl engine pkcs11"),
         load: Some(Load {
-            script: "export OPENSSL_CONF=\"$FOLDER/signpath-engine.cnf\"
-                openssl pkey -engine pkcs11 -pubin -inform engine -in \"$PUBLIC_KEY\" -pubout",
+            script: Sh("export OPENSSL_CONF=\"$FOLDER/signpath-engine.cnf\"
+                openssl pkey -engine pkcs11 -pubin -inform engine -in \"$PUBLIC_KEY\" -pubout"),
             expected: "BEGIN PUBLIC KEY",
             needs_policy: true,
         }),
     },
     Tool {
         name: "openssl provider",
-        version: "test -e \"$(openssl version -m | sed 's/.*\"\\(.*\\)\"/\\1/')/pkcs11.so\" && echo pkcs11-provider",
+        version: Sh(
+            "test -e \"$(openssl version -m | sed 's/.*\"\\(.*\\)\"/\\1/')/pkcs11.so\" && echo pkcs11-provider",
+        ),
         load: Some(Load {
-            script: "export OPENSSL_CONF=\"$FOLDER/signpath-provider.cnf\"
-                openssl pkey -pubin -in \"$PUBLIC_KEY\" -pubout",
+            script: Sh("export OPENSSL_CONF=\"$FOLDER/signpath-provider.cnf\"
+                openssl pkey -pubin -in \"$PUBLIC_KEY\" -pubout"),
             expected: "BEGIN PUBLIC KEY",
             needs_policy: true,
         }),
     },
     Tool {
         name: "osslsigncode",
-        version: "command -v osslsigncode >/dev/null && { osslsigncode --version 2>&1 || true; }",
+        version: Sh(
+            "command -v osslsigncode >/dev/null && { osslsigncode --version 2>&1 || true; }",
+        ),
         // No key has this name: those of signing policies contain a slash.
         load: Some(Load {
-            script: "SIGNPATH_LOG_CONSOLE_LEVEL=debug osslsigncode sign -pkcs11module \"$MODULE\" -pass CONFIG \
+            script: Sh(
+                "SIGNPATH_LOG_CONSOLE_LEVEL=debug osslsigncode sign -pkcs11module \"$MODULE\" -pass CONFIG \
                 -key 'pkcs11:object=none;type=private' -pkcs11cert 'pkcs11:object=none;type=cert' \
                 -in \"$MODULE\" -out \"$FOLDER/signed\" 2>&1 || true",
+            ),
             expected: "C_OpenSession(",
             needs_policy: false,
         }),
     },
     Tool {
         name: "keytool, jarsigner",
-        version: "command -v keytool >/dev/null && java -version 2>&1",
+        version: Sh("command -v keytool >/dev/null && java -version 2>&1"),
         load: Some(Load {
-            script: "keytool -list -storetype PKCS11 -keystore NONE -storepass CONFIG \
+            script: Sh(
+                "keytool -list -storetype PKCS11 -keystore NONE -storepass CONFIG \
                 -providerClass sun.security.pkcs11.SunPKCS11 -providerArg \"$FOLDER/signpath-sunpkcs11.cfg\"",
+            ),
             expected: "Keystore type: PKCS11",
             needs_policy: true,
         }),
     },
     Tool {
         name: "pkcs11-tool",
-        version: "command -v pkcs11-tool >/dev/null && { opensc-tool --version 2>/dev/null || echo OpenSC; }",
+        version: Sh(
+            "command -v pkcs11-tool >/dev/null && { opensc-tool --version 2>/dev/null || echo OpenSC; }",
+        ),
         load: Some(Load {
-            script: "pkcs11-tool --module \"$MODULE\" --list-token-slots",
+            script: Sh("pkcs11-tool --module \"$MODULE\" --list-token-slots"),
             expected: "SignPath",
             needs_policy: false,
         }),
     },
     Tool {
         name: "gnupg-pkcs11-scd",
-        version: "command -v gnupg-pkcs11-scd >/dev/null && gnupg-pkcs11-scd --version",
+        version: Sh("command -v gnupg-pkcs11-scd >/dev/null && gnupg-pkcs11-scd --version"),
         load: Some(Load {
-            script: "printf 'SERIALNO\\nBYE\\n' | gnupg-pkcs11-scd --server --homedir \"$FOLDER\"",
+            script: Sh(
+                "printf 'SERIALNO\\nBYE\\n' | gnupg-pkcs11-scd --server --homedir \"$FOLDER\"",
+            ),
             expected: "S SERIALNO",
             needs_policy: false,
         }),
     },
     Tool {
         name: "p11tool",
-        version: "command -v p11tool >/dev/null && p11tool --version",
+        version: Sh("command -v p11tool >/dev/null && p11tool --version"),
         load: Some(Load {
-            script: "p11tool --provider \"$MODULE\" --list-tokens",
+            script: Sh("p11tool --provider \"$MODULE\" --list-tokens"),
             expected: "token=SignPath",
             needs_policy: false,
         }),
     },
     Tool {
         name: "NSS",
-        version: "command -v modutil >/dev/null && command -v certutil >/dev/null && echo modutil and certutil",
+        version: Sh(
+            "command -v modutil >/dev/null && command -v certutil >/dev/null && echo modutil and certutil",
+        ),
         load: Some(Load {
-            script: "sh \"$FOLDER/signpath-nss\" \"$FOLDER\" && modutil -dbdir \"sql:$FOLDER\" -list SignPath",
+            script: Sh(
+                "sh \"$FOLDER/signpath-nss\" \"$FOLDER\" && modutil -dbdir \"sql:$FOLDER\" -list SignPath",
+            ),
             expected: "Token Name: SignPath",
             needs_policy: false,
         }),
     },
     Tool {
         name: "ssh",
-        version: "command -v ssh-keygen >/dev/null && ssh -V 2>&1",
+        version: Sh("command -v ssh-keygen >/dev/null && ssh -V 2>&1"),
         load: Some(Load {
-            script: "ssh-keygen -D \"$MODULE\"",
+            script: Sh("ssh-keygen -D \"$MODULE\""),
             expected: "ssh-rsa |ecdsa-sha2-",
             needs_policy: true,
+        }),
+    },
+];
+
+/// The tools on Windows.
+const WINDOWS_TOOLS: &[Tool] = &[
+    Tool {
+        name: "openssl",
+        version: Program("openssl", &["version"]),
+        load: None,
+    },
+    Tool {
+        name: "osslsigncode",
+        version: Program("osslsigncode", &["--version"]),
+        load: None,
+    },
+    Tool {
+        name: "keytool, jarsigner",
+        version: Program("java", &["-version"]),
+        load: Some(Load {
+            script: Program(
+                "keytool",
+                &[
+                    "-list",
+                    "-storetype",
+                    "PKCS11",
+                    "-keystore",
+                    "NONE",
+                    "-storepass",
+                    "CONFIG",
+                    "-providerClass",
+                    "sun.security.pkcs11.SunPKCS11",
+                    "-providerArg",
+                    "$FOLDER/signpath-sunpkcs11.cfg",
+                ],
+            ),
+            expected: "Keystore type: PKCS11",
+            needs_policy: true,
+        }),
+    },
+    Tool {
+        name: "pkcs11-tool",
+        version: Program("opensc-tool", &["--version"]),
+        load: Some(Load {
+            script: Program(
+                "pkcs11-tool",
+                &["--module", "$MODULE", "--list-token-slots"],
+            ),
+            expected: "SignPath",
+            needs_policy: false,
         }),
     },
 ];
@@ -168,7 +254,11 @@ pub fn check(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let workshop = TestBed::new(config, path, policies)?;
-    for tool in TOOLS {
+    let tools = match cfg!(windows) {
+        true => WINDOWS_TOOLS,
+        false => TOOLS,
+    };
+    for tool in tools {
         report.add(workshop.check(tool))?;
     }
     match workshop.waits_for_a_card() {
@@ -272,7 +362,7 @@ impl TestBed {
     fn waits_for_a_card(&self) -> Option<Finding> {
         const CHECK: &str = "gpg";
         let version = |script| {
-            let outcome = self.run(script).ok()?;
+            let outcome = self.run(Sh(script)).ok()?;
             let output = Some(outcome.output).filter(|_| outcome.end == End::Status(0))?;
             numbers(output.lines().next()?)
         };
@@ -322,14 +412,33 @@ impl TestBed {
         )
     }
 
-    fn run(&self, script: &str) -> io::Result<Outcome> {
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", script])
+    fn run(&self, script: Script) -> io::Result<Outcome> {
+        let mut command = match script {
+            Sh(script) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", script]);
+                shell
+            }
+            Program(name, arguments) => {
+                let mut program = Command::new(name);
+                program.args(arguments.iter().map(|argument| self.expanded(argument)));
+                program
+            }
+        };
+        command
             .envs(ENVIRONMENT)
             .env("FOLDER", self.folder.path())
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        child::run(&mut shell, TIME_LIMIT)
+        child::run(&mut command, TIME_LIMIT)
+    }
+
+    /// An argument as `sh` would pass it.
+    fn expanded(&self, argument: &str) -> String {
+        let folder = ("FOLDER", self.folder.path().display().to_string());
+        let variables = self.variables.iter().chain([&folder]);
+        variables.fold(argument.to_owned(), |argument, (name, value)| {
+            argument.replace(&format!("${name}"), value)
+        })
     }
 
     /// The module's error message, or else the last line of the tool's output.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use pkcs11_test::{BUILT_MODULE, REPOSITORY, built_file};
+use signpath_platform::os_error::describe;
 
 const HELP: &str = "\
 Starts a service of its own, which keeps its keys in SoftHSM and speaks TLS, and signs files through the module with openssl,
@@ -64,8 +65,13 @@ pub fn run(arguments: &Demo) -> Result<Infallible, Box<dyn Error>> {
     script.args(&arguments.rows);
     if !arguments.list {
         let module = match &arguments.module {
-            Some(module) => std::fs::canonicalize(module)
-                .map_err(|error| format!("cannot open the module {}: {error}", module.display()))?,
+            Some(module) => std::fs::canonicalize(module).map_err(|error| {
+                format!(
+                    "cannot open the module {}: {}",
+                    module.display(),
+                    describe(&error)
+                )
+            })?,
             None => built_file(BUILT_MODULE).ok_or(
                 "the module is not built; run pkcs11-test/lib/module.sh, or name one with --module",
             )?,

@@ -99,7 +99,9 @@ pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
         // A file from a previous run would give a waiting script the wrong port.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(format!("cannot replace {}: {}", path.display(), describe(&error)).into());
+                return Err(
+                    format!("cannot replace {}: {}", path.display(), describe(&error)).into(),
+                );
             }
             _ => {}
         }
@@ -174,7 +176,10 @@ fn open_page(url: &str, file: &Path) -> Result<(), pkcs11_test::Error> {
             // Some browsers run until they are closed.
             thread::spawn(move || child.wait());
         }
-        Err(error) => eprintln!("pkcs11-test: cannot run xdg-open: {}; open {url}", describe(&error)),
+        Err(error) => eprintln!(
+            "pkcs11-test: cannot run xdg-open: {}; open {url}",
+            describe(&error)
+        ),
     }
     Ok(())
 }

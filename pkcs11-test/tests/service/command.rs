@@ -198,7 +198,12 @@ fn demo(arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn the_demo_shows_a_line_for_each_row_and_what_was_verified() {
     for (module, status, result, last) in [
-        (module().to_str().unwrap(), 0, "verified", "2 of 2 rows verified."),
+        (
+            module().to_str().unwrap(),
+            0,
+            "verified",
+            "2 of 2 rows verified.",
+        ),
         ("/bin/sh", 1, "FAILED", "0 of 2 rows verified."),
     ] {
         let rows = ["pkcs11-tool-ec", "pkcs11-tool-short"];

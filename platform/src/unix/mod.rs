@@ -12,7 +12,9 @@ pub mod guest;
 pub mod log_folder;
 pub mod process;
 pub mod program;
+pub mod secrets;
 #[allow(unsafe_code)]
 pub mod secure;
 pub mod socket;
+pub mod system_proxy;
 pub mod thread;

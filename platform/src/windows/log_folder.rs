@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::GENERIC_READ;
 use windows_sys::Win32::Storage::FileSystem::{
@@ -19,9 +21,14 @@ use super::file::{Identity, create_folder, identity, is_link, open_itself, open_
 use super::succeeded;
 use crate::log_folder::{Unusable, renames};
 
-/// Where in the file the lock of [`LogFolder::rotate`] is: after any content, which a lock would
-/// keep others from reading.
-const LOCKED_OFFSET: u32 = 1 << 30;
+/// Where in the file the locks are, in units of 4 GiB: after any content, which a lock would keep
+/// others from reading.
+const ROTATION: u32 = 1 << 30;
+const APPENDING: u32 = ROTATION + 1;
+
+/// How often a thread tries to be the only one that appends, with a pause of one millisecond. A
+/// process that is stopped does not hold up others for longer.
+const TRIES: u32 = 50;
 
 /// An open directory.
 #[derive(Debug)]
@@ -100,7 +107,7 @@ impl LogFolder {
     /// Never waits: while another thread or process rotates, lines are still appended to the full
     /// file. Processes that have it open continue to write to the copy, so no line is lost.
     pub fn rotate(&self, name: &str, copies: usize, full: &LogFile) -> bool {
-        let Ok(_lock) = Lock::take(&full.file) else {
+        let Ok(_lock) = Lock::take(&full.file, ROTATION) else {
             return false;
         };
         // Another thread or process may have renamed the file since it was opened.
@@ -118,42 +125,54 @@ impl LogFolder {
 }
 
 impl LogFile {
-    /// Appends with a single write. Returns how much was written.
+    /// Appends with a single write. Returns how much was written. NTFS does not interleave writes
+    /// that append, but not every network share is like that.
     ///
     /// # Errors
     /// Those of the system.
     pub fn append(&self, lines: &[u8]) -> io::Result<usize> {
+        let _lock = (0..TRIES).find_map(|_| {
+            let lock = Lock::take(&self.file, APPENDING).ok();
+            if lock.is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            lock
+        });
         (&self.file).write(lines)
     }
 }
 
-/// The right to rename the log file.
-struct Lock<'a>(&'a File);
+/// The right to do something with the log file that only one thread may do.
+struct Lock<'a> {
+    file: &'a File,
+    place: u32,
+}
 
 impl<'a> Lock<'a> {
-    /// Locks the file without waiting.
-    fn take(file: &'a File) -> io::Result<Self> {
+    /// Locks a place in the file without waiting.
+    fn take(file: &'a File, place: u32) -> io::Result<Self> {
         let flags = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
         // SAFETY: the handle is open, and the pointer is to such a structure.
-        succeeded(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, 1, 0, &mut place()) })?;
-        Ok(Self(file))
+        let locked = unsafe { LockFileEx(file.as_raw_handle(), flags, 0, 1, 0, &mut at(place)) };
+        succeeded(locked)?;
+        Ok(Self { file, place })
     }
 }
 
 impl Drop for Lock<'_> {
     fn drop(&mut self) {
         // SAFETY: the handle is open, and the pointer is to such a structure.
-        unsafe { UnlockFileEx(self.0.as_raw_handle(), 0, 1, 0, &mut place()) };
+        unsafe { UnlockFileEx(self.file.as_raw_handle(), 0, 1, 0, &mut at(self.place)) };
     }
 }
 
-/// The place of the lock.
-fn place() -> OVERLAPPED {
+/// Describes a place in a file.
+fn at(place: u32) -> OVERLAPPED {
     OVERLAPPED {
         Anonymous: OVERLAPPED_0 {
             Anonymous: OVERLAPPED_0_0 {
                 Offset: 0,
-                OffsetHigh: LOCKED_OFFSET,
+                OffsetHigh: place,
             },
         },
         ..Default::default()

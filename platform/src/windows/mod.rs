@@ -16,9 +16,13 @@ pub mod log_folder;
 #[allow(unsafe_code)]
 pub mod process;
 pub mod program;
+#[allow(unsafe_code)]
+pub mod secrets;
 pub mod secure;
 #[allow(unsafe_code)]
 pub mod socket;
+#[allow(unsafe_code)]
+pub mod system_proxy;
 #[allow(unsafe_code)]
 pub mod thread;
 

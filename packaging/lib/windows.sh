@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# What is built for Windows: stripped files, what has to be true of them, and how they run here.
+
+WINDOWS_TARGET=x86_64-pc-windows-gnullvm
+WINDOWS_MAX_SIZE=8000000
+
+# Windows' own libraries, and the names under which lld links its C runtime.
+WINDOWS_LIBRARIES='(kernel32|ntdll|advapi32|bcrypt|bcryptprimitives|crypt32|ncrypt|secur32|userenv|winhttp|ws2_32|msvcrt|user32|shell32|ole32|combase|dbghelp|api-ms-win-[a-z0-9-]+)\.dll'
+
+# Copies a file without its symbols. Arguments: the file, the folder.
+install_windows_file() {
+    local name=${1##*/}
+    objcopy --strip-all "$1" "$2/$name"
+    chmod 755 "$2/$name"
+}
+
+windows_imports() { objdump --private-headers "$1" | sed -n 's/^\tDLL Name: //p'; }
+
+windows_exports() {
+    objdump --private-headers "$1" | awk '/^\[Ordinal\/Name Pointer\] Table/ { on = 1; next } /^$/ { on = 0 } on { print $NF }' | sort
+}
+
+# Argument: the folder with the library and the command.
+check_windows_files() {
+    local folder=$1 file foreign paths
+    paths=$(machine_paths)
+    for file in "$folder/signpath_pkcs11.dll" "$folder/signpath-pkcs11.exe"; do
+        (($(stat --format=%s "$file") < WINDOWS_MAX_SIZE)) || die "$file is larger than $WINDOWS_MAX_SIZE bytes."
+        foreign=$(windows_imports "$file" | grep -vixE "$WINDOWS_LIBRARIES") && die "$file needs $foreign."
+        if grep --quiet --text --fixed-strings "$paths" "$file"; then
+            die "$file has paths of this machine in it: $(strings "$file" | grep --fixed-strings "$paths" | head -n 5 | paste -sd' ')"
+        fi
+    done
+    diff <(sed -n 's/^    \(C_.*\)/\1/p' packaging/windows/exports.def | sort) <(windows_exports "$folder/signpath_pkcs11.dll") >/dev/null ||
+        die "$folder/signpath_pkcs11.dll does not export the functions in packaging/windows/exports.def and nothing else."
+}

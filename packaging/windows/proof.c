@@ -1,0 +1,119 @@
+/* What client.c does not show of the library on Windows. Commands:
+
+   reload MODULE LABEL COUNT   loads, signs and unloads COUNT times
+   stack MODULE LABEL BYTES    signs in a thread with a stack of BYTES
+   protect TEXT                prints the text, encrypted with DPAPI for this user, in hexadecimal
+   trust FILE                  adds a certificate (DER) to the user's root certificates
+   append MODULE COUNT         makes COUNT calls that are logged, each with a line of its own */
+
+#define main client_main
+#include "../client.c"
+#undef main
+
+#include <wincrypt.h>
+
+static char *label;
+
+static void load(const char *path)
+{
+    CK_RV (*get_function_list)(CK_FUNCTION_LIST_PTR_PTR);
+    void *library = dlopen(path, RTLD_NOW);
+    if (library == NULL) {
+        fprintf(stderr, "%s: error %lu\n", path, GetLastError());
+        exit(1);
+    }
+    *(void **)&get_function_list = dlsym(library, "C_GetFunctionList");
+    check("C_GetFunctionList", get_function_list(&module));
+}
+
+static void use(void)
+{
+    CK_SESSION_HANDLE session = 0;
+    CK_BYTE pin[] = "CONFIG";
+    check("C_Initialize", module->C_Initialize(NULL));
+    check("C_OpenSession", module->C_OpenSession(1, CKF_SERIAL_SESSION, NULL, NULL, &session));
+    check("C_Login", module->C_Login(session, CKU_USER, pin, sizeof pin - 1));
+    sign(session, label);
+    check("C_Finalize", module->C_Finalize(NULL));
+}
+
+static DWORD WINAPI use_in_thread(void *unused)
+{
+    (void)unused;
+    use();
+    return 0;
+}
+
+static int reload(const char *path, int count)
+{
+    while (count-- > 0) {
+        load(path);
+        use();
+        FreeLibrary(GetModuleHandleA(path));
+    }
+    return 0;
+}
+
+static int in_small_stack(const char *path, int bytes)
+{
+    HANDLE thread;
+    DWORD status = 1;
+    load(path);
+    thread = CreateThread(NULL, bytes, use_in_thread, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    WaitForSingleObject(thread, INFINITE);
+    GetExitCodeThread(thread, &status);
+    return status;
+}
+
+static int protect(char *text)
+{
+    DATA_BLOB input = {strlen(text), (BYTE *)text}, output;
+    DWORD index;
+    if (!CryptProtectData(&input, L"token", NULL, NULL, NULL, 0, &output))
+        return 1;
+    for (index = 0; index < output.cbData; index++)
+        printf("%02x", output.pbData[index]);
+    printf("\n");
+    return 0;
+}
+
+static int trust(const char *path)
+{
+    BYTE certificate[8192];
+    FILE *file = fopen(path, "rb");
+    size_t length = file == NULL ? 0 : fread(certificate, 1, sizeof certificate, file);
+    HCERTSTORE roots = CertOpenSystemStoreA(0, "ROOT");
+    return !CertAddEncodedCertificateToStore(roots, X509_ASN_ENCODING, certificate, length, CERT_STORE_ADD_REPLACE_EXISTING, NULL);
+}
+
+static int append(const char *path, int count)
+{
+    CK_SLOT_ID slot;
+    CK_ULONG slots;
+    load(path);
+    check("C_Initialize", module->C_Initialize(NULL));
+    while (count-- > 0) {
+        slots = 1;
+        check("C_GetSlotList", module->C_GetSlotList(CK_TRUE, &slot, &slots));
+    }
+    check("C_Finalize", module->C_Finalize(NULL));
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 2 ? argv[1] : "";
+    label = argc > 3 ? argv[3] : NULL;
+    if (argc == 5 && strcmp(command, "reload") == 0)
+        return reload(argv[2], atoi(argv[4]));
+    if (argc == 5 && strcmp(command, "stack") == 0)
+        return in_small_stack(argv[2], atoi(argv[4]));
+    if (argc == 4 && strcmp(command, "append") == 0)
+        return append(argv[2], atoi(argv[3]));
+    if (argc == 3 && strcmp(command, "protect") == 0)
+        return protect(argv[2]);
+    if (argc == 3 && strcmp(command, "trust") == 0)
+        return trust(argv[2]);
+    fputs("usage: proof COMMAND ARGUMENT...\n", stderr);
+    return 2;
+}
