@@ -19,7 +19,7 @@ FILES=('src/operation/**' 'src/object/**' 'src/catalog/**' src/mechanism.rs 'cry
     client/src/{encoding,fast_signing_request,listed,masker,no_proxy,policy_list,problem,retry,secret,sign_hash}.rs config/src/proxy.rs)
 
 # Tests that look at the process, the build or the command rather than at what the module does.
-OTHER_TESTS='^(abi|command_line|guest|header|lookups|long_answers|many_policies|privileges|robustness|service|service_softhsm|shipped)$'
+OTHER_TESTS='^(abi|command_line|guest|header|lookups|long_answers|privileges|robustness|service|service_softhsm|shipped)$'
 
 # A mutant may wait forever.
 LIMIT=120

@@ -1,119 +1,64 @@
-//! Object handles stay valid while the list of signing policies is requested again.
+//! The handles of objects while the list of the signing policies is requested again.
 
 mod common;
+#[path = "common/openssl.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod openssl;
 
-use std::process::Command;
-
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use common::{LIST, SIGN, environment, in_child, initialized, logged_in, service, traffic};
-use cryptoki::error::{Error, RvError};
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki::session::Session;
+use common::stage::on_stage;
+use common::{LIST, SIGN, listed_policies, options, traffic};
+use cryptoki_sys::*;
+use pkcs11_test::harness::Rv;
 use pkcs11_test::{Effect, Fault};
 
-const CLASSES: [ObjectClass; 3] = [
-    ObjectClass::CERTIFICATE,
-    ObjectClass::PUBLIC_KEY,
-    ObjectClass::PRIVATE_KEY,
-];
-
 /// A certificate of the key of a signing policy, with another serial number each time.
-fn certificate(policy: &str) -> String {
-    let key = format!(
-        "{}/service/keys/demo/{policy}.pem",
-        env!("CARGO_TARGET_TMPDIR")
-    );
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-new", "-subj", "/CN=Release"])
-        .args(["-key", &key, "-outform", "DER"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    BASE64_STANDARD.encode(output.stdout)
+fn certificate(policy: &str) -> Vec<u8> {
+    let key = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
+    let key = format!("{key}/{policy}.pem");
+    let request = "req -x509 -new -subj /CN=Release -outform DER -key";
+    openssl::openssl(&request.split(' ').chain([&*key]).collect::<Vec<_>>())
 }
 
 /// The list of two policies with these certificates.
-fn list(certificates: [&str; 2]) -> Effect {
-    let policy = |slug, id, certificate| {
-        serde_json::json!({
-            "signingPolicyId": id, "projectSlug": "demo", "signingPolicySlug": slug,
-            "keyType": "Ecdsa", "certificateBytes": certificate, "certificateType": "X509",
-        })
-    };
-    let [first, second] = certificates;
-    let body = serde_json::json!({"signingPolicies": [
-        policy("p-256", "eacd4b78-6038-4450-9eec-4acd1c7ba6f1", first),
-        policy("p-384", "1de0f2d9-2df7-4f2b-8d4c-5d5c4ac9e8a1", second),
-    ]});
-    let headers = [("Content-Type", "application/json")];
-    Effect::answer(200, &headers, body.to_string())
-}
-
-/// The certificate and the keys of a policy.
-fn objects(session: &Session, policy: &str) -> [ObjectHandle; 3] {
-    let id = format!("demo/{policy}");
-    CLASSES.map(|class| {
-        let template = [
-            Attribute::Class(class),
-            Attribute::Id(id.clone().into_bytes()),
-        ];
-        match session.find_objects(&template).unwrap()[..] {
-            [object] => object,
-            ref other => panic!("{policy}: {other:?}"),
-        }
-    })
-}
-
-fn sign(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, Error> {
-    session.sign(&Mechanism::Ecdsa, key, &[7; 32])
+fn list(first: &[u8], second: &[u8]) -> Effect {
+    listed_policies(
+        [("demo", "p-256", first), ("demo", "p-384", second)],
+        "Ecdsa",
+    )
 }
 
 #[test]
-fn handles_stay_the_same_when_the_list_is_asked_for_again_and_a_renewed_certificate_gets_a_new_one()
-{
-    let prepare = || {
-        let service = service();
-        let (first, second) = (certificate("p-256"), certificate("p-384"));
-        let renewed = certificate("p-256");
-        let before = Fault::on(LIST, list([&first, &second])).times(2);
-        service.inject(before).unwrap();
-        service
-            .inject(Fault::on(LIST, list([&renewed, &second])))
-            .unwrap();
-        let wrong = Fault::on(SIGN, Effect::WrongSignature).times(2);
-        service.inject(wrong).unwrap();
-        let environment = environment(&service, &[]);
-        (service, environment)
-    };
-    let child = || {
-        let module = initialized();
-        let session = logged_in(&module);
-        let all = || ["p-256", "p-384"].map(|policy| objects(&session, policy));
-        // After a signature that does not verify, the next search requests the list.
-        let refuse = |key| match sign(&session, key) {
-            Err(Error::Pkcs11(RvError::DeviceError, _)) => {}
-            other => panic!("{other:?}"),
+fn handles_stay_the_same_except_for_a_renewed_certificate() {
+    on_stage(test_name!(), options(), &[], |stage, t| {
+        let inject = |fault| stage.service.inject(fault).unwrap();
+        let [first, second, renewed] = ["p-256", "p-384", "p-256"].map(certificate);
+        inject(Fault::on(LIST, list(&first, &second)).times(2));
+        inject(Fault::on(LIST, list(&renewed, &second)));
+        inject(Fault::on(SIGN, Effect::WrongSignature).times(2));
+        let session = t.logged_in().unwrap();
+        let objects = |name: &str| {
+            let key = session.key(name);
+            [session.certificate(name), key.public, key.private]
         };
-        let first = all();
-        let [[certificate, public_key, private_key], others] = first;
-        refuse(private_key);
-        assert_eq!(all(), first);
+        let all = || ["demo/p-256", "demo/p-384"].map(objects);
+        // A signature that does not verify makes the next search request the list.
+        let refuse = || {
+            let key = session.key("demo/p-256");
+            assert_eq!(key.sign(CKM_ECDSA, &[7; 32]), Err(Rv(CKR_DEVICE_ERROR)));
+        };
+        let before = all();
+        let [[certificate, keys @ ..], others] = before;
+        refuse();
+        assert_eq!(all(), before);
 
-        refuse(private_key);
-        let [[renewed, keys @ ..], others_now] = all();
-        assert_eq!((keys, others_now), ([public_key, private_key], others));
-        assert_ne!(renewed, certificate);
-        assert!(!first.concat().contains(&renewed));
-        match session.get_attributes(certificate, &[AttributeType::Value]) {
-            Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => {}
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(sign(&session, private_key).unwrap().len(), 64);
-    };
-    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    assert_eq!(traffic(&service.requests()).lists, 3);
+        refuse();
+        let [[renewed, keys_now @ ..], others_now] = all();
+        assert_eq!((keys_now, others_now), (keys, others));
+        assert!(!before.concat().contains(&renewed));
+        let gone = session.attribute(certificate, CKA_VALUE);
+        assert_eq!(gone, Err(Rv(CKR_OBJECT_HANDLE_INVALID)));
+        assert_eq!(session.sign_init(CKM_ECDSA, keys[1]), CKR_OK);
+        assert_eq!(session.sign(&[7; 32]).unwrap().len(), 64);
+        assert_eq!(traffic(&stage.service.requests()).lists, 3);
+    });
 }

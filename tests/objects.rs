@@ -1,19 +1,24 @@
-//! Objects other than those of an ordinary signing policy: profiles, dummy certificates, keys that cannot sign, and public keys
-//! that a program creates.
+//! The objects beside those of an ordinary signing policy: profiles, placeholder certificates, keys that cannot sign, and those
+//! that a program creates to verify with.
 
 mod common;
+#[path = "common/openssl.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod openssl;
 
 use std::collections::HashSet;
-use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use common::{in_child, module_path, options, said, say};
+use common::stage::on_stage;
+use common::{listed_policies, options, said, say};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Rv, Session, Stage, boolean, ulong};
-use pkcs11_test::{Effect, Options, PolicyFile};
+use openssl::{openssl, openssl_in};
+use pkcs11_test::harness::{Rv, Session, boolean, ulong};
+use pkcs11_test::{Options, PolicyFile};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{RngSeed, TestRunner};
 use sha1::{Digest, Sha1};
 
 const WITHOUT_CERTIFICATES: &str = r#"{"policies": [
@@ -30,66 +35,32 @@ fn with_policies(policies: &str) -> Options {
     }
 }
 
-/// Runs a test with a service of these options in a process of its own, and returns what it printed with [`say`].
-fn on_stage(
-    test: &str,
-    options: Options,
-    more: &[(&str, &str)],
-    act: impl FnOnce(&Stage, &Module),
-) -> Option<Vec<String>> {
-    let child = || {
-        let stage = Stage::new(options, more).unwrap();
-        act(&stage, &Module::load(module_path()));
-    };
-    let ((), run) = in_child(test, || ((), Vec::new()), child)?;
-    Some(said(&run.stdout).into_iter().map(str::to_owned).collect())
-}
-
 /// How many objects of a class there are.
 fn count(session: Session, class: CK_OBJECT_CLASS) -> usize {
     session.find(&[(CKA_CLASS, ulong(class))]).unwrap().len()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-    (0..text.len()).step_by(2).map(byte).collect()
-}
-
-/// The output of openssl. `input`, if any, is in a file after `-in`.
-fn openssl(arguments: &[&str], input: Option<&[u8]>) -> Vec<u8> {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let mut openssl = Command::new("openssl");
-    openssl.args(arguments);
-    if let Some(input) = input {
-        std::fs::write(file.path(), input).unwrap();
-        openssl.arg("-in").arg(file.path());
-    }
-    let output = openssl.output().unwrap();
-    assert!(output.status.success(), "openssl {arguments:?}: {output:?}");
-    output.stdout
-}
-
 /// What openssl says of a certificate in DER.
 fn x509(options: &[&str], certificate: &[u8]) -> Vec<u8> {
-    let arguments = [&["x509", "-inform", "DER", "-noout"], options].concat();
-    openssl(&arguments, Some(certificate))
+    openssl_in(
+        &[&["x509", "-inform", "DER", "-noout"], options].concat(),
+        certificate,
+    )
 }
 
 /// The public key of a certificate, in DER.
 fn key_of(certificate: &[u8]) -> Vec<u8> {
-    let pem = x509(&["-pubkey"], certificate);
-    openssl(&["pkey", "-pubin", "-outform", "DER"], Some(&pem))
+    openssl_in(
+        &["pkey", "-pubin", "-outform", "DER"],
+        &x509(&["-pubkey"], certificate),
+    )
 }
 
 #[test]
-fn the_profiles_are_listed_without_a_request() {
+fn profiles_are_found_without_a_request() {
     on_stage(test_name!(), options(), &[], |stage, module| {
         let token = stage.service.token();
-        // Certificates are shown before login only if credentials are configured.
+        // Certificates are seen before login only with credentials in the configuration.
         let login_first = [
             CKP_BASELINE_PROVIDER,
             CKP_EXTENDED_PROVIDER,
@@ -124,7 +95,7 @@ fn the_profiles_are_listed_without_a_request() {
 }
 
 #[test]
-fn a_key_without_certificate_gets_the_same_dummy_certificate_in_each_process() {
+fn a_placeholder_certificate_is_the_same_in_each_process() {
     let stand_in = [(
         "SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS",
         "true",
@@ -132,7 +103,7 @@ fn a_key_without_certificate_gets_the_same_dummy_certificate_in_each_process() {
     let mut seen = Vec::new();
     for _ in 0..2 {
         let options = with_policies(WITHOUT_CERTIFICATES);
-        let said = on_stage(test_name!(), options, &stand_in, |stage, module| {
+        let run = on_stage(test_name!(), options, &stand_in, |stage, module| {
             let login = stage.see(|| module.logged_in().unwrap());
             assert_eq!(login.lines, [""; 0]);
             let session = login.value;
@@ -150,20 +121,20 @@ fn a_key_without_certificate_gets_the_same_dummy_certificate_in_each_process() {
                 );
                 let text = String::from_utf8(x509(&["-subject", "-enddate"], &der)).unwrap();
                 assert!(text.contains(name) && text.contains("9999"), "{text}");
-                say(&hex(&der));
+                say(&base16ct::lower::encode_string(&der));
             }
         });
-        let Some(said) = said else {
+        let Some(run) = run else {
             return;
         };
-        assert_eq!(said.len(), 2);
-        seen.push(said);
+        seen.push(run.stdout);
     }
-    assert_eq!(seen[0], seen[1]);
+    let [first, second] = [said(&seen[0]), said(&seen[1])];
+    assert_eq!((first.len(), first), (2, second));
 }
 
 #[test]
-fn without_the_setting_there_is_no_dummy_certificate() {
+fn a_key_has_no_placeholder_certificate_by_default() {
     let options = with_policies(WITHOUT_CERTIFICATES);
     on_stage(test_name!(), options, &[], |_, module| {
         let session = module.logged_in().unwrap();
@@ -180,8 +151,8 @@ fn without_the_setting_there_is_no_dummy_certificate() {
     });
 }
 
-/// Names of keys, how openssl makes them, and why they cannot sign; `None` for a key that can verify.
-const KEYS_OF_NO_USE: [(&str, &str, Option<&str>); 7] = [
+/// Names of keys, how openssl makes them, and why they are not supported; nothing where a key can only verify.
+const UNSUPPORTED: [(&str, &str, Option<&str>); 7] = [
     ("ed25519", "ed25519", Some("1.3.101.112")),
     (
         "secp256k1",
@@ -211,41 +182,38 @@ const KEYS_OF_NO_USE: [(&str, &str, Option<&str>); 7] = [
     ("rsa-1024", "rsa:1024", None),
 ];
 
-/// A certificate for a key that openssl makes with these options.
+/// A certificate for a key as openssl is told to make it.
 fn self_signed(name: &str, newkey: &str) -> Vec<u8> {
     let request = "req -x509 -nodes -subj /CN=Demo -keyout /dev/null -outform DER -newkey";
-    let arguments: Vec<_> = request.split(' ').chain(newkey.split(' ')).collect();
-    let mut certificate = openssl(&arguments, None);
+    let mut certificate = openssl(
+        &request
+            .split(' ')
+            .chain(newkey.split(' '))
+            .collect::<Vec<_>>(),
+    );
     if name == "malformed" {
-        // With another first byte, this is not an EC point.
-        let point = certificate
-            .windows(4)
-            .position(|bytes| bytes == [3, 66, 0, 4]);
+        // Another first byte of the EC point makes it no point.
+        let mut places = certificate.windows(4);
+        let point = places.position(|bytes| bytes == [3, 66, 0, 4]);
         certificate[point.unwrap() + 3] = 9;
     }
     certificate
 }
 
 #[test]
-fn a_key_that_cannot_sign_shows_its_certificate_and_a_warning() {
+fn an_unsupported_key_shows_its_certificate_and_a_warning() {
     on_stage(test_name!(), options(), &[], |stage, module| {
-        let policies = KEYS_OF_NO_USE.map(|(name, newkey, _)| {
-            serde_json::json!({
-                "signingPolicyId": "eacd4b78-6038-4450-9eec-4acd1c7ba6f1",
-                "projectSlug": "demo", "signingPolicySlug": name, "keyType": "Other",
-                "certificateBytes": BASE64_STANDARD.encode(self_signed(name, newkey)),
-                "certificateType": "X509",
-            })
-        });
-        let body = serde_json::json!({ "signingPolicies": policies }).to_string();
-        let headers = [("Content-Type", "application/json")];
+        let certificates = UNSUPPORTED.map(|(name, newkey, _)| self_signed(name, newkey));
+        let names = UNSUPPORTED.iter().map(|(name, ..)| *name);
+        let policies = names.zip(&certificates);
+        let policies = policies.map(|(name, certificate)| ("demo", name, &certificate[..]));
         stage
             .service
-            .inject(Effect::answer(200, &headers, body))
+            .inject(listed_policies(policies, "Other"))
             .unwrap();
         let login = stage.see(|| module.logged_in().unwrap());
         let (session, lines) = (login.value, login.lines);
-        for (name, _, why) in KEYS_OF_NO_USE {
+        for (name, _, why) in UNSUPPORTED {
             let certificate = session.certificate(&format!("demo/{name}"));
             let category = session.attribute(certificate, CKA_CERTIFICATE_CATEGORY);
             assert_eq!(
@@ -263,17 +231,17 @@ fn a_key_that_cannot_sign_shows_its_certificate_and_a_warning() {
             let said = lines.iter().filter(is_said).count();
             assert_eq!(said, usize::from(why.is_some()), "{lines:#?}");
         }
-        assert_eq!(lines.len(), KEYS_OF_NO_USE.len() - 1, "{lines:#?}");
+        assert_eq!(lines.len(), UNSUPPORTED.len() - 1, "{lines:#?}");
         let key = session.public("demo/rsa-1024");
         assert!(session.attribute(key, CKA_ALLOWED_MECHANISMS).is_err());
         let counts =
             [CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY].map(|class| count(session, class));
-        assert_eq!(counts.iter().sum::<usize>(), KEYS_OF_NO_USE.len() + 1);
+        assert_eq!(counts, [UNSUPPORTED.len(), 1, 0]);
     });
 }
 
 #[test]
-fn an_object_is_found_by_each_of_its_attributes_and_by_all_of_them() {
+fn an_object_is_found_by_each_and_all_of_its_attributes() {
     let level = [("SIGNPATH_LOG_CONSOLE_LEVEL", "error")];
     on_stage(test_name!(), options(), &level, |stage, module| {
         let seen = stage.see(|| {
@@ -306,6 +274,67 @@ fn an_object_is_found_by_each_of_its_attributes_and_by_all_of_them() {
     });
 }
 
+/// PKCS #11 3.2, section 5.7.5.
+#[test]
+fn each_entry_of_a_template_is_answered_as_if_alone() {
+    on_stage(test_name!(), options(), &[], |_, module| {
+        let session = module.logged_in().unwrap();
+        let key = session.key("demo/rsa-2048");
+        let objects = [
+            session.certificate("demo/rsa-2048"),
+            key.public,
+            key.private,
+        ];
+        let known = vec![
+            CKA_CLASS,
+            CKA_ID,
+            CKA_SIGN,
+            CKA_SUBJECT,
+            CKA_MODULUS,
+            CKA_VALUE,
+        ];
+        let others = vec![
+            CKA_PRIVATE_EXPONENT,
+            CKA_PRIME_1,
+            CKA_EC_POINT,
+            CKA_VENDOR_DEFINED,
+        ];
+        let id = prop_oneof![3 => select(known), 2 => select(others), 1 => any::<CK_ULONG>()];
+        let room = proptest::option::of(prop_oneof![0..20_usize, 200..1500_usize]);
+        let template = proptest::collection::vec((id, room), 0..8);
+        let config = ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..Default::default()
+        };
+        let check = |(object, template): (_, Vec<(_, Option<usize>)>)| {
+            let (rv, entries) = session.attributes_into(object, &template);
+            let mut expected = Rv(CKR_OK);
+            for ((id, room), entry) in template.into_iter().zip(entries) {
+                let mut buffer = vec![0; room.unwrap_or_default()];
+                let (rv, length) = match (session.attribute(object, id), room) {
+                    (Err(rv), _) => (rv, CK_UNAVAILABLE_INFORMATION),
+                    (Ok(value), Some(room)) if room < value.len() => {
+                        (Rv(CKR_BUFFER_TOO_SMALL), CK_UNAVAILABLE_INFORMATION)
+                    }
+                    (Ok(value), room) => {
+                        if room.is_some() {
+                            buffer[..value.len()].copy_from_slice(&value);
+                        }
+                        (Rv(CKR_OK), value.len() as CK_ULONG)
+                    }
+                };
+                prop_assert_eq!(entry, (length, buffer));
+                expected = if expected == CKR_OK { rv } else { expected };
+            }
+            prop_assert_eq!(rv, expected);
+            Ok(())
+        };
+        let strategy = (select(objects.to_vec()), template);
+        TestRunner::new(config).run(&strategy, check).unwrap();
+    });
+}
+
 #[test]
 fn the_attributes_of_a_certificate_are_those_that_openssl_reads() {
     on_stage(test_name!(), options(), &[], |stage, module| {
@@ -315,59 +344,61 @@ fn the_attributes_of_a_certificate_are_those_that_openssl_reads() {
         let value = stage.service.certificate_der("demo", "p-521").unwrap();
         assert_eq!(attribute(CKA_VALUE), value);
         assert_eq!(attribute(CKA_CHECK_VALUE), Sha1::digest(value)[..3]);
-        let serial = String::from_utf8(x509(&["-serial"], value)).unwrap();
-        let serial = unhex(serial.trim().strip_prefix("serial=").unwrap());
+        let serial = unhex(&x509(&["-serial"], value));
         assert_eq!(attribute(CKA_SERIAL_NUMBER)[2..], serial, "a DER INTEGER");
         assert_eq!(attribute(CKA_PUBLIC_KEY_INFO), key_of(value));
     });
 }
 
-#[test]
-fn a_public_key_that_a_program_creates_verifies_what_openssl_signed() {
-    let no_token = [("SIGNPATH_API_TOKEN", "")];
-    on_stage(test_name!(), options(), &no_token, |stage, module| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let (file, message) = (path("key"), path("message"));
-        let run = |arguments: &[&str]| openssl(arguments, None);
-        run(&[
-            "genpkey",
-            "-algorithm",
-            "RSA",
-            "-pkeyopt",
-            "rsa_keygen_bits:2048",
-            "-out",
-            &file,
-        ]);
-        std::fs::write(&message, b"message").unwrap();
-        let signature = run(&["dgst", "-sha256", "-sign", &file, &message]);
-        let modulus = String::from_utf8(run(&["rsa", "-in", &file, "-noout", "-modulus"])).unwrap();
-        module.initialize();
-        let session = module.session();
-        let key = session.create(&[
-            (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-            (CKA_KEY_TYPE, ulong(CKK_RSA)),
-            (
-                CKA_MODULUS,
-                unhex(modulus.trim().strip_prefix("Modulus=").unwrap()),
-            ),
-            (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-        ]);
-        let key = key.unwrap();
-        let verify = |message: &[u8]| {
-            assert_eq!(session.verify_init(CKM_SHA256_RSA_PKCS, key), CKR_OK);
-            session.verify(message, &signature)
-        };
-        assert_eq!(verify(b"message"), CKR_OK);
-        assert_eq!(verify(b"massage"), CKR_SIGNATURE_INVALID);
-        let sign = session.sign_init(CKM_SHA256_RSA_PKCS, key);
-        assert_eq!(sign, CKR_KEY_FUNCTION_NOT_PERMITTED);
-        assert_eq!(stage.service.requests().len(), 0, "nobody is asked");
-    });
+/// The number that openssl prints behind a name.
+fn unhex(line: &[u8]) -> Vec<u8> {
+    let (_, digits) = std::str::from_utf8(line)
+        .unwrap()
+        .trim()
+        .split_once('=')
+        .unwrap();
+    base16ct::upper::decode_vec(digits).unwrap()
 }
 
 #[test]
-fn threads_that_change_or_destroy_an_object_do_not_undo_each_other() {
+fn a_created_public_key_verifies_what_openssl_signed() {
+    on_stage(
+        test_name!(),
+        options(),
+        &[("SIGNPATH_API_TOKEN", "")],
+        |stage, module| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let pem = file.path().to_str().unwrap();
+            openssl(&["genrsa", "-out", pem, "2048"]);
+            let signature =
+                openssl::sign(file.path(), "sha256", openssl::Padding::Pkcs1, b"message");
+            module.initialize();
+            let session = module.session();
+            let key = session.create(&[
+                (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
+                (CKA_KEY_TYPE, ulong(CKK_RSA)),
+                (
+                    CKA_MODULUS,
+                    unhex(&openssl(&["rsa", "-in", pem, "-noout", "-modulus"])),
+                ),
+                (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
+            ]);
+            for (message, answer) in [(b"message", CKR_OK), (b"massage", CKR_SIGNATURE_INVALID)] {
+                assert_eq!(
+                    session.verify_init(CKM_SHA256_RSA_PKCS, key.unwrap()),
+                    CKR_OK
+                );
+                assert_eq!(session.verify(message, &signature), answer);
+            }
+            let sign = session.sign_init(CKM_SHA256_RSA_PKCS, key.unwrap());
+            assert_eq!(sign, CKR_KEY_FUNCTION_NOT_PERMITTED);
+            assert_eq!(stage.service.requests().len(), 0, "no request");
+        },
+    );
+}
+
+#[test]
+fn threads_that_change_or_destroy_an_object_do_not_interfere() {
     on_stage(test_name!(), options(), &[], |stage, module| {
         let session = module.logged_in().unwrap();
         let key = session.public("demo/p-256");

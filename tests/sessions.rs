@@ -3,135 +3,62 @@
 mod common;
 
 use std::collections::HashSet;
-use std::ptr::null_mut;
 use std::sync::{Barrier, mpsc};
+use std::thread;
 
-use common::raw::{self, Raw, ck};
-use common::{environment, in_child, service, traffic};
+use common::fork::fork;
+use common::stage::on_stage;
+use common::{LIST, options, traffic};
 use cryptoki_sys::*;
-use pkcs11_test::Service;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Module, Rv, Session, Stage, null, place, ulong};
 
-/// The PIN of a child that has no credentials in its configuration.
-const PIN: &str = "SIGNPATH_TEST_PIN";
-
-/// Runs `child` with the default service and `more` in its environment.
-fn with_service(
-    test: &str,
-    more: &[(&str, &str)],
-    child: impl FnOnce(),
-) -> Option<(Service, common::Run)> {
-    let prepare = || {
-        let service = service();
-        let environment = environment(&service, more);
-        (service, environment)
-    };
-    in_child(test, prepare, child)
+/// Runs a test with the default service and an initialized module.
+fn initialized(test: &str, more: &[(&str, &str)], act: impl FnOnce(&Stage, &Module)) {
+    on_stage(test, options(), more, |stage, t| {
+        assert_eq!(t.initialize(), CKR_OK);
+        act(stage, t);
+    });
 }
 
-fn initialized() -> Raw {
-    let raw = Raw::load();
-    assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-    raw
-}
-
-fn try_open(raw: &Raw, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE, CK_RV> {
-    let mut session = 0;
-    let flags = CKF_SERIAL_SESSION | flags;
-    match ck!(raw, C_OpenSession(1, flags, null_mut(), None, &mut session)) {
-        CKR_OK => Ok(session),
-        error => Err(error),
-    }
-}
-
-fn open(raw: &Raw) -> CK_SESSION_HANDLE {
-    try_open(raw, 0).unwrap()
-}
-
-fn state(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_STATE {
-    let mut info = CK_SESSION_INFO::default();
-    assert_eq!(ck!(raw, C_GetSessionInfo(session, &mut info)), CKR_OK);
-    info.state
-}
-
-fn token_info(raw: &Raw) -> CK_TOKEN_INFO {
+fn token_info(t: &Module) -> CK_TOKEN_INFO {
     let mut info = CK_TOKEN_INFO::default();
-    assert_eq!(ck!(raw, C_GetTokenInfo(1, &mut info)), CKR_OK);
+    assert_eq!(call!(t, C_GetTokenInfo(1, &mut info)), CKR_OK);
     info
 }
 
-fn login(raw: &Raw, session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: &str) -> CK_RV {
-    let length = pin.len() as CK_ULONG;
-    ck!(raw, C_Login(session, user, pin.as_ptr().cast_mut(), length))
+fn has_flag(t: &Module, flag: CK_FLAGS) -> bool {
+    token_info(t).flags & flag != 0
 }
 
-fn login_user(raw: &Raw, session: CK_SESSION_HANDLE, name: &str, pin: &str) -> CK_RV {
-    let (pin_length, name_length) = (pin.len() as CK_ULONG, name.len() as CK_ULONG);
-    let (pin, name) = (pin.as_ptr().cast_mut(), name.as_ptr().cast_mut());
-    ck!(
-        raw,
-        C_LoginUser(session, CKU_USER, pin, pin_length, name, name_length)
-    )
-}
-
-/// How many objects of a class a session sees.
-fn count(raw: &Raw, session: CK_SESSION_HANDLE, mut class: CK_OBJECT_CLASS) -> CK_ULONG {
-    let mut template = CK_ATTRIBUTE {
-        type_: CKA_CLASS,
-        pValue: (&raw mut class).cast(),
-        ulValueLen: size_of::<CK_ULONG>() as CK_ULONG,
-    };
-    let (mut handles, mut count) = ([0; 64], 0);
-    let init = ck!(raw, C_FindObjectsInit(session, &mut template, 1));
-    assert_eq!(init, CKR_OK);
-    let found = ck!(
-        raw,
-        C_FindObjects(session, handles.as_mut_ptr(), 64, &mut count)
-    );
-    assert_eq!(found, CKR_OK);
-    assert_eq!(ck!(raw, C_FindObjectsFinal(session)), CKR_OK);
-    count
+fn login_user(session: Session, name: &str, pin: &str) -> Rv {
+    let raw = |text: &str| (text.as_ptr().cast_mut(), text.len() as CK_ULONG);
+    let ((name, name_length), (pin, length)) = (raw(name), raw(pin));
+    let (t, s) = (session.module, session.handle);
+    call!(t, C_LoginUser(s, CKU_USER, pin, length, name, name_length))
 }
 
 #[test]
-fn waiting_for_a_slot_event_ends_with_c_finalize_and_a_child_forked_meanwhile_is_well() {
-    let child = || {
-        let raw = initialized();
-        let mut slot = 0;
-        let event = ck!(
-            raw,
-            C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, null_mut())
-        );
-        assert_eq!(event, CKR_NO_EVENT);
+fn c_finalize_ends_a_wait_for_slot_events_also_after_a_fork() {
+    initialized(test_name!(), &[], |_, t| {
         let (say, hear) = mpsc::channel();
-        let waiting = std::thread::spawn(move || {
-            let raw = Raw::load();
-            let mut slot = 0;
-            // SAFETY: it has no arguments and cannot fail.
-            say.send(unsafe { libc::gettid() }).unwrap();
-            ck!(raw, C_WaitForSlotEvent(0, &mut slot, null_mut()))
+        let rv = thread::scope(|scope| {
+            let waiting = scope.spawn(move || {
+                // SAFETY: it has no arguments and cannot fail.
+                say.send(unsafe { libc::gettid() }).unwrap();
+                call!(t, C_WaitForSlotEvent(0, place(0), null()))
+            });
+            let thread = hear.recv().unwrap();
+            while !sleeps(thread) {
+                thread::yield_now();
+            }
+            fork(|| assert_eq!([t.initialize(), t.finalize()], [CKR_OK; 2]));
+            assert!(!waiting.is_finished());
+            assert_eq!(t.finalize(), CKR_OK);
+            waiting.join().unwrap()
         });
-        let thread = hear.recv().unwrap();
-        while !sleeps(thread) {
-            std::thread::yield_now();
-        }
-        // SAFETY: the child calls only the module, which is made for this, and exits at once.
-        let forked = unsafe { libc::fork() };
-        if forked == 0 {
-            common::end_if_hanging();
-            let well = ck!(raw, C_Initialize(null_mut())) == CKR_OK
-                && ck!(raw, C_Finalize(null_mut())) == CKR_OK;
-            // SAFETY: as above.
-            unsafe { libc::_exit(i32::from(!well)) }
-        }
-        let mut status = 0;
-        // SAFETY: the pointer is to a local of that type.
-        assert_eq!(unsafe { libc::waitpid(forked, &mut status, 0) }, forked);
-        assert_eq!(status, 0, "the forked child failed");
-        assert!(!waiting.is_finished());
-        assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
-        assert_eq!(waiting.join().unwrap(), CKR_CRYPTOKI_NOT_INITIALIZED);
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
+        assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+    });
 }
 
 /// Whether a thread of this process waits for something.
@@ -142,318 +69,220 @@ fn sleeps(thread: libc::pid_t) -> bool {
 }
 
 #[test]
-fn read_write_sessions_are_refused_only_if_the_configuration_says_so_explicitly() {
-    const SETTING: &str = "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS";
-    for (value, expected) in [
-        ("", Ok(())),
-        ("true", Ok(())),
-        ("false", Err(CKR_TOKEN_WRITE_PROTECTED)),
-    ] {
-        let child = || {
-            let raw = initialized();
-            let expected = match std::env::var(SETTING).as_deref() {
-                Ok("false") => Err(CKR_TOKEN_WRITE_PROTECTED),
-                _ => Ok(()),
-            };
-            assert_eq!(try_open(&raw, CKF_RW_SESSION).map(|_| ()), expected);
-            assert!(try_open(&raw, 0).is_ok());
-        };
-        let environment = vec![(SETTING.to_owned(), value.to_owned())];
-        let Some(((), run)) = in_child(test_name!(), || ((), environment), child) else {
-            return;
-        };
-        match expected {
-            Ok(()) => run.assert_silent(),
-            Err(_) => run.assert_one_line(&["DoNotFailOnReadWriteSessions", "set it to true"]),
+fn read_write_sessions_are_refused_only_if_configured_so() {
+    on_stage(test_name!(), options(), &[], |stage, t| {
+        for (value, answer, lines) in [
+            ("", CKR_OK, 0),
+            ("true", CKR_OK, 0),
+            ("false", CKR_TOKEN_WRITE_PROTECTED, 1),
+        ] {
+            stage.set(
+                "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS",
+                value,
+            );
+            assert_eq!(t.initialize(), CKR_OK);
+            let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+            let seen = stage.see(|| call!(t, C_OpenSession(1, flags, null(), None, place(0))));
+            assert_eq!(
+                (seen.value, seen.lines.len()),
+                (Rv(answer), lines),
+                "{value}"
+            );
+            let says = |part| seen.stderr.contains(part);
+            assert!(lines == 0 || says("DoNotFailOnReadWriteSessions") && says("set it to true"));
+            t.session();
+            t.finalize();
         }
-    }
+    });
 }
 
 #[test]
-fn thousands_of_sessions_are_open_at_once_and_no_handle_is_given_twice() {
-    let child = || {
-        let raw = initialized();
-        let mut handles = HashSet::new();
-        for index in 0..5000 {
-            let flags = if index % 5 == 0 { CKF_RW_SESSION } else { 0 };
-            assert!(handles.insert(try_open(&raw, flags).unwrap()));
-        }
-        let info = token_info(&raw);
+fn thousands_of_sessions_are_open_and_no_handle_is_given_twice() {
+    initialized(test_name!(), &[], |_, t| {
+        let open = |index| {
+            if index % 5 == 0 {
+                t.read_write()
+            } else {
+                t.session()
+            }
+        };
+        let mut handles: HashSet<_> = (0..5000).map(|index| open(index).handle).collect();
+        let info = token_info(t);
         assert_eq!((info.ulSessionCount, info.ulRwSessionCount), (5000, 1000));
-        for session in &handles {
-            assert_eq!(ck!(raw, C_CloseSession(*session)), CKR_OK);
-        }
-        assert_eq!(token_info(&raw).ulSessionCount, 0);
-        assert!(handles.insert(open(&raw)));
-        assert_eq!(ck!(raw, C_CloseAllSessions(1)), CKR_OK);
-        assert_eq!(token_info(&raw).ulSessionCount, 0);
+        assert!(handles.iter().all(|handle| t.at(*handle).close() == CKR_OK));
+        assert_eq!(token_info(t).ulSessionCount, 0);
+        assert!(handles.insert(t.session().handle));
+        assert_eq!(call!(t, C_CloseAllSessions(1)), CKR_OK);
+        assert_eq!(token_info(t).ulSessionCount, 0);
         // Nor after C_Finalize, when a program may still hold one.
-        assert_eq!(ck!(raw, C_Finalize(null_mut())), CKR_OK);
-        assert_eq!(ck!(raw, C_Initialize(null_mut())), CKR_OK);
-        assert!(handles.insert(open(&raw)));
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
+        assert_eq!([t.finalize(), t.initialize()], [CKR_OK; 2]);
+        assert!(handles.insert(t.session().handle));
+        assert_eq!(handles.len(), 5002);
+    });
 }
 
 #[test]
-fn a_session_that_the_token_cannot_have_has_its_code() {
-    let child = || {
-        let raw = initialized();
-        let asynchronous = try_open(&raw, CKF_ASYNC_SESSION);
-        assert_eq!(asynchronous, Err(CKR_SESSION_ASYNC_NOT_SUPPORTED));
-        let session = open(&raw);
-        let mut flags = 0xEE;
-        let ask = |kind, flags: *mut CK_FLAGS| {
-            ck!(raw, C_GetSessionValidationFlags(session, kind, flags))
-        };
-        assert_eq!(ask(CKS_LAST_VALIDATION_OK, &mut flags), CKR_OK);
-        assert_eq!(flags, 0, "the token has no validation objects");
-        assert_eq!(
-            ask(CKS_LAST_VALIDATION_OK + 1, &mut flags),
-            CKR_ARGUMENTS_BAD
-        );
-        assert_eq!(ask(CKS_LAST_VALIDATION_OK, null_mut()), CKR_ARGUMENTS_BAD);
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
-}
-
-#[test]
-fn the_last_close_logs_out_and_takes_the_objects_of_the_session_along() {
-    let child = || {
-        let raw = initialized();
-        let (first, second) = (open(&raw), open(&raw));
-        assert_eq!(login(&raw, first, CKU_USER, "CONFIG"), CKR_OK);
-        assert_eq!(state(&raw, second), CKS_RO_USER_FUNCTIONS);
-        let key = raw::object(&raw, first, CKO_PRIVATE_KEY, "demo/p-256");
-        assert_eq!(ck!(raw, C_CloseSession(first)), CKR_OK);
-        assert_eq!(state(&raw, second), CKS_RO_USER_FUNCTIONS);
-        assert_eq!(ck!(raw, C_CloseSession(second)), CKR_OK);
-        let third = try_open(&raw, CKF_RW_SESSION).unwrap();
-        assert_eq!(state(&raw, third), CKS_RW_PUBLIC_SESSION);
-        let mut size = 0;
-        let gone = ck!(raw, C_GetObjectSize(third, key, &mut size));
-        assert_eq!(gone, CKR_OBJECT_HANDLE_INVALID);
-        assert_eq!(login(&raw, third, CKU_USER, "CONFIG"), CKR_OK);
-        assert_eq!(state(&raw, third), CKS_RW_USER_FUNCTIONS);
-        let gone = ck!(raw, C_GetObjectSize(third, key, &mut size));
-        assert_eq!(gone, CKR_OBJECT_HANDLE_INVALID, "also when logged in again");
-        let again = raw::object(&raw, third, CKO_PRIVATE_KEY, "demo/p-256");
-        assert_ne!(again, key);
-        assert_eq!(ck!(raw, C_CloseAllSessions(1)), CKR_OK);
-        assert_eq!(state(&raw, open(&raw)), CKS_RO_PUBLIC_SESSION);
-    };
-    let Some((service, _)) = with_service(test_name!(), &[], child) else {
-        return;
-    };
-    assert_eq!(
-        traffic(&service.requests()).lists,
-        1,
-        "what was learnt is kept"
-    );
-}
-
-#[test]
-fn every_login_has_its_code_and_a_wrong_pin_shows_in_the_token_until_a_good_one() {
-    let child = || {
-        let raw = initialized();
-        let organization = std::env::var("SIGNPATH_ORGANIZATION_ID").unwrap();
-        let count_low = || token_info(&raw).flags & CKF_USER_PIN_COUNT_LOW != 0;
-        let session = open(&raw);
-        assert!(!count_low());
-        for (user, pin, expected) in [
+fn a_wrong_pin_shows_in_the_token_until_a_right_one() {
+    initialized(test_name!(), &[], |stage, t| {
+        let count_low = || has_flag(t, CKF_USER_PIN_COUNT_LOW);
+        let session = t.session();
+        for (user, pin, expected, is_low) in [
             (
                 CKU_CONTEXT_SPECIFIC,
                 "CONFIG",
                 CKR_OPERATION_NOT_INITIALIZED,
+                false,
             ),
-            (CKU_SO, "CONFIG", CKR_SESSION_READ_ONLY_EXISTS),
-            (99, "CONFIG", CKR_USER_TYPE_INVALID),
+            (CKU_SO, "CONFIG", CKR_SESSION_READ_ONLY_EXISTS, false),
+            (99, "CONFIG", CKR_USER_TYPE_INVALID, false),
+            (CKU_USER, "1234", CKR_PIN_INCORRECT, true),
+            (
+                CKU_USER,
+                &*format!("{}:wr0ng", stage.service.organization_id()),
+                CKR_PIN_INCORRECT,
+                true,
+            ),
+            (CKU_SO, "CONFIG", CKR_SESSION_READ_ONLY_EXISTS, true),
+            (CKU_USER, "CONFIG", CKR_OK, false),
+            (CKU_USER, "wr0ng", CKR_USER_ALREADY_LOGGED_IN, false),
+            (CKU_SO, "wr0ng", CKR_SESSION_READ_ONLY_EXISTS, false),
         ] {
-            assert_eq!(login(&raw, session, user, pin), expected);
-            assert!(!count_low());
+            assert_eq!(
+                session.login_as(user, pin.as_bytes()),
+                expected,
+                "{user} {pin}"
+            );
+            assert_eq!(count_low(), is_low, "{user} {pin}");
         }
-        for wrong in ["1234".to_owned(), format!("{organization}:wr0ng")] {
-            assert_eq!(login(&raw, session, CKU_USER, &wrong), CKR_PIN_INCORRECT);
-            assert!(count_low());
-            assert_eq!(state(&raw, session), CKS_RO_PUBLIC_SESSION);
-        }
-        assert_eq!(login(&raw, session, CKU_USER, "CONFIG"), CKR_OK);
+        // That of another user changes nothing, nor does it take a request to log in again.
+        let read_write = t.read_write();
+        session.close();
+        let so = || read_write.login_as(CKU_SO, b"CONFIG");
+        assert_eq!(so(), CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
+        assert_eq!([read_write.logout(), so()], [CKR_OK, CKR_PIN_INCORRECT]);
         assert!(!count_low());
-        for (user, expected) in [
-            (CKU_USER, CKR_USER_ALREADY_LOGGED_IN),
-            (CKU_SO, CKR_SESSION_READ_ONLY_EXISTS),
-            (CKU_CONTEXT_SPECIFIC, CKR_OPERATION_NOT_INITIALIZED),
-        ] {
-            assert_eq!(login(&raw, session, user, "wr0ng"), expected);
-            assert_eq!(state(&raw, session), CKS_RO_USER_FUNCTIONS);
-        }
-        assert!(!count_low());
-        let read_write = try_open(&raw, CKF_RW_SESSION).unwrap();
-        assert_eq!(ck!(raw, C_CloseSession(session)), CKR_OK);
-        let security_officer = |expected| {
-            assert_eq!(login(&raw, read_write, CKU_SO, "CONFIG"), expected);
-        };
-        security_officer(CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
-        assert_eq!(ck!(raw, C_Logout(read_write)), CKR_OK);
-        assert_eq!(ck!(raw, C_Logout(read_write)), CKR_USER_NOT_LOGGED_IN);
-        security_officer(CKR_PIN_INCORRECT);
-        assert!(!count_low(), "that was not the user's PIN");
-    };
-    with_service(test_name!(), &[], child);
+        assert_eq!(read_write.login(), CKR_OK);
+        assert_eq!(traffic(&stage.service.requests()).lists, 2);
+    });
 }
 
 #[test]
-fn c_login_user_takes_the_organization_as_the_name_of_the_user() {
-    let child = || {
-        let raw = initialized();
-        let organization = std::env::var("SIGNPATH_ORGANIZATION_ID").unwrap();
-        let token = std::env::var("SIGNPATH_API_TOKEN").unwrap();
-        let session = open(&raw);
+fn c_login_user_takes_the_organization_as_the_user_name() {
+    initialized(test_name!(), &[], |stage, t| {
+        let organization = stage.service.organization_id();
+        let organization = organization.as_str();
+        let token = stage.service.token();
+        let both = format!("{organization}:{token}");
+        let session = t.session();
         for (name, pin, expected) in [
             ("", "CONFIG", CKR_OK),
-            ("", &*format!("{organization}:{token}"), CKR_OK),
-            (&organization, "CONFIG", CKR_OK),
-            (&organization, "", CKR_OK),
-            (&organization, &token, CKR_OK),
-            (&organization, &format!("{organization}:{token}"), CKR_OK),
-            (&organization, "wr0ng", CKR_PIN_INCORRECT),
+            ("", &*both, CKR_OK),
+            (organization, "CONFIG", CKR_OK),
+            (organization, "", CKR_OK),
+            (organization, token, CKR_OK),
+            (organization, &both, CKR_OK),
+            (organization, "wr0ng", CKR_PIN_INCORRECT),
             ("another", "CONFIG", CKR_PIN_INCORRECT),
-            ("", &token, CKR_PIN_INCORRECT),
+            ("", token, CKR_PIN_INCORRECT),
         ] {
-            let answer = login_user(&raw, session, name, pin);
-            assert_eq!(answer, expected, "{name:?}");
-            if answer == CKR_OK {
-                let twice = login_user(&raw, session, name, pin);
-                assert_eq!(twice, CKR_USER_ALREADY_LOGGED_IN);
-                assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
+            let seen = stage.see(|| login_user(session, name, pin));
+            assert_eq!(seen.value, expected, "{name:?}");
+            assert!(!seen.stderr.contains(token));
+            if seen.value == CKR_OK {
+                assert_eq!(login_user(session, name, pin), CKR_USER_ALREADY_LOGGED_IN);
+                assert_eq!(session.logout(), CKR_OK);
             }
         }
-        let null = null_mut();
-        let nobody = ck!(raw, C_LoginUser(session, CKU_USER, null, 0, null, 0));
+        let nobody = call!(
+            t,
+            C_LoginUser(session.handle, CKU_USER, null(), 0, null(), 0)
+        );
         assert_eq!(nobody, CKR_OK, "NULL is the configuration, as for C_Login");
-    };
-    let Some((service, run)) = with_service(test_name!(), &[], child) else {
-        return;
-    };
-    assert!(!run.stderr.contains(service.token()));
-}
-
-/// In the child: eight threads log in with one PIN.
-fn log_in_at_once(pin: &str) {
-    let raw = initialized();
-    let session = open(&raw);
-    let start = Barrier::new(8);
-    let log_in = || {
-        let raw = Raw::load();
-        start.wait();
-        login(&raw, session, CKU_USER, pin)
-    };
-    let answers: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(log_in)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
     });
-    let good = answers.iter().filter(|answer| **answer == CKR_OK).count();
-    assert_eq!(good, 1, "{answers:x?}");
-    let late = answers
-        .iter()
-        .filter(|answer| **answer == CKR_USER_ALREADY_LOGGED_IN);
-    assert_eq!(late.count(), 7, "{answers:x?}");
 }
 
 #[test]
-fn of_threads_that_log_in_at_once_one_does_and_the_others_are_told() {
-    let child = || log_in_at_once("CONFIG");
-    let Some((service, run)) = with_service(test_name!(), &[], child) else {
-        return;
-    };
-    assert_eq!(traffic(&service.requests()).lists, 1);
-    run.assert_silent();
-}
-
-#[test]
-fn threads_that_log_in_at_once_with_a_pin_of_their_own_share_one_request() {
-    let prepare = || {
-        let service = service();
-        let pin = format!("{}:{}", service.organization_id(), service.token());
-        let environment = vec![
-            ("SIGNPATH_API_URL".to_owned(), service.api_url().to_owned()),
-            (PIN.to_owned(), pin),
-        ];
-        (service, environment)
-    };
-    let child = || log_in_at_once(&std::env::var(PIN).unwrap());
-    let Some((service, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    assert_eq!(traffic(&service.requests()).lists, 1);
-    run.assert_silent();
+fn threads_that_log_in_at_once_share_a_request_and_one_succeeds() {
+    initialized(test_name!(), &[], |stage, t| {
+        let own = format!(
+            "{}:{}",
+            stage.service.organization_id(),
+            stage.service.token()
+        );
+        for (pin, token) in [("CONFIG", stage.service.token()), (&*own, "")] {
+            assert_eq!(t.finalize(), CKR_OK);
+            stage.set("SIGNPATH_API_TOKEN", token);
+            assert_eq!(t.initialize(), CKR_OK);
+            let (session, start) = (t.session(), Barrier::new(8));
+            let log_in = || {
+                start.wait();
+                session.login_as(CKU_USER, pin.as_bytes()).0
+            };
+            let seen = stage.see(|| {
+                thread::scope(|scope| {
+                    let threads: Vec<_> = (0..8).map(|_| scope.spawn(log_in)).collect();
+                    threads
+                        .into_iter()
+                        .map(|thread| thread.join().unwrap())
+                        .collect()
+                })
+            });
+            let mut answers: Vec<_> = seen.value;
+            answers.sort_unstable();
+            assert_eq!(answers[0], CKR_OK);
+            assert_eq!(answers[1..], [CKR_USER_ALREADY_LOGGED_IN; 7]);
+            assert_eq!(
+                (seen.lines.len(), &*seen.requests),
+                (0, &[LIST.to_owned()][..])
+            );
+        }
+    });
 }
 
 const LOGIN_REQUIRED: &str = "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED";
 
 #[test]
-fn without_a_required_login_the_configured_keys_are_there_and_sign_at_once() {
-    let child = || {
-        let raw = initialized();
-        assert_eq!(token_info(&raw).flags & CKF_LOGIN_REQUIRED, 0);
-        let session = open(&raw);
-        let key = raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256");
-        let mut private = CK_TRUE;
-        let mut attribute = CK_ATTRIBUTE {
-            type_: CKA_PRIVATE,
-            pValue: (&raw mut private).cast(),
-            ulValueLen: 1,
-        };
-        let read = ck!(raw, C_GetAttributeValue(session, key, &mut attribute, 1));
-        assert_eq!((read, private), (CKR_OK, CK_FALSE));
-        let mut mechanism = raw::mechanism(CKM_ECDSA);
-        let (mut hash, mut signature, mut length) = ([7; 32], [0; 64], 64);
-        let (hash, signature) = (hash.as_mut_ptr(), signature.as_mut_ptr());
-        let mut sign = |key| {
-            assert_eq!(ck!(raw, C_SignInit(session, &mut mechanism, key)), CKR_OK);
-            let signed = ck!(raw, C_Sign(session, hash, 32, signature, &mut length));
-            assert_eq!(signed, CKR_OK);
-        };
-        sign(key);
-        // As `pkcs11-tool --login` does.
-        assert_eq!(login(&raw, session, CKU_USER, "CONFIG"), CKR_OK);
-        assert_eq!(
-            raw::object(&raw, session, CKO_PRIVATE_KEY, "demo/p-256"),
-            key
-        );
-        sign(key);
-        assert_eq!(ck!(raw, C_Logout(session)), CKR_OK);
-        sign(key);
-    };
-    let Some((service, run)) = with_service(test_name!(), &[(LOGIN_REQUIRED, "false")], child)
-    else {
-        return;
-    };
-    run.assert_silent();
-    let traffic = traffic(&service.requests());
-    assert_eq!((traffic.lists, traffic.signatures), (1, 3));
+fn without_a_required_login_the_configured_keys_sign_at_once() {
+    initialized(test_name!(), &[(LOGIN_REQUIRED, "false")], |stage, t| {
+        let seen = stage.see(|| {
+            assert!(!has_flag(t, CKF_LOGIN_REQUIRED));
+            let session = t.session();
+            let key = session.key("demo/p-256");
+            let is_private = session.attribute(key.private, CKA_PRIVATE);
+            assert_eq!(is_private, Ok(vec![CK_FALSE]));
+            let sign = || assert!(key.sign(CKM_ECDSA, &[7; 32]).is_ok());
+            sign();
+            // As `pkcs11-tool --login` does.
+            assert_eq!(session.login(), CKR_OK);
+            assert_eq!(session.private("demo/p-256"), key.private);
+            sign();
+            assert_eq!(session.logout(), CKR_OK);
+            sign();
+        });
+        assert_eq!(seen.lines, [""; 0]);
+        let traffic = traffic(&stage.service.requests());
+        assert_eq!((traffic.lists, traffic.signatures), (1, 3));
+    });
 }
 
 #[test]
-fn a_token_without_credentials_requires_a_login_whatever_the_configuration_says() {
-    let child = || {
-        let raw = initialized();
-        assert_ne!(token_info(&raw).flags & CKF_LOGIN_REQUIRED, 0);
-        let session = open(&raw);
-        assert_eq!(count(&raw, session, CKO_PRIVATE_KEY), 0);
-        assert_eq!(count(&raw, session, CKO_CERTIFICATE), 0);
-    };
+fn a_token_without_credentials_requires_a_login_regardless() {
     let more = [(LOGIN_REQUIRED, "false"), ("SIGNPATH_API_TOKEN", "")];
-    let Some((service, run)) = with_service(test_name!(), &more, child) else {
-        return;
-    };
-    run.assert_one_line(&[
-        "warning",
-        "Cryptoki.LoginRequired has no effect",
-        "ApiToken",
-    ]);
-    assert_eq!(traffic(&service.requests()).lists, 0);
+    on_stage(test_name!(), options(), &more, |stage, t| {
+        let seen = stage.see(|| {
+            t.initialize();
+            assert!(has_flag(t, CKF_LOGIN_REQUIRED));
+            for class in [CKO_PRIVATE_KEY, CKO_CERTIFICATE] {
+                assert_eq!(t.session().find(&[(CKA_CLASS, ulong(class))]), Ok(vec![]));
+            }
+        });
+        let start =
+            "warning: Cryptoki.LoginRequired has no effect without OrganizationId and ApiToken";
+        assert!(
+            seen.lines.len() == 1 && seen.lines[0].starts_with(start),
+            "{:?}",
+            seen.lines
+        );
+        assert_eq!(seen.requests, [""; 0]);
+    });
 }

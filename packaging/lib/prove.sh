@@ -33,7 +33,7 @@ compile() {
         *) options=(-dynamic) ;;
     esac
     # zig's directory of libc's headers comes first.
-    quietly "$ZIG/zig" cc -target "$zig_target" "${options[@]}" -O2 -idirafter "$WORK/include" "$2" -o "$3" -ldl
+    quietly "$ZIG/zig" cc -target "$zig_target" "${options[@]}" -O2 -Iinclude -idirafter "$WORK/include" "$2" -o "$3" -ldl
 }
 
 # Runs a program of a target. Arguments: the target, the program, its arguments.
@@ -60,7 +60,7 @@ pkcs11_tool_signs() {
 
 # A C program signs and verifies. Arguments: the target, the library, the key.
 client_signs() {
-    compile "$1" packaging/client.c "$WORK/client-$1"
+    compile "$1" tests/header/sign.c "$WORK/client-$1"
     run_for "$1" "$WORK/client-$1" "$2" "$3" </dev/null &>"$WORK/output" && grep -q '^verified ' "$WORK/output"
 }
 

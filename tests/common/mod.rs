@@ -9,6 +9,7 @@
 pub mod fork;
 pub mod programs;
 pub mod raw;
+pub mod stage;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -304,17 +305,30 @@ pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
 
 /// A list of signing policies with these slugs and the same certificate.
 pub fn listed(names: &[(&str, &str)], certificate: &[u8]) -> Effect {
-    let certificate = STANDARD.encode(certificate);
-    let entry = |(project, policy): &(&str, &str)| {
+    listed_policies(
+        names
+            .iter()
+            .map(|(project, policy)| (*project, *policy, certificate)),
+        "Rsa",
+    )
+}
+
+/// The same with a certificate each.
+pub fn listed_policies<'a>(
+    policies: impl IntoIterator<Item = (&'a str, &'a str, &'a [u8])>,
+    key_type: &str,
+) -> Effect {
+    let entry = |(index, (project, policy, certificate)): (usize, (&str, &str, &[u8]))| {
         json!({
+            "signingPolicyId": format!("eacd4b78-6038-4450-9eec-{index:012}"),
             "projectSlug": project,
             "signingPolicySlug": policy,
-            "keyType": "Rsa",
+            "keyType": key_type,
             "keySizeInBits": 2048,
-            "certificateBytes": certificate,
+            "certificateBytes": STANDARD.encode(certificate),
         })
     };
-    let entries: Vec<_> = names.iter().map(entry).collect();
+    let entries: Vec<_> = policies.into_iter().enumerate().map(entry).collect();
     let body = json!({ "signingPolicies": entries }).to_string();
     Effect::answer(200, &[("Content-Type", "application/json")], body)
 }

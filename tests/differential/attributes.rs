@@ -115,26 +115,22 @@ pub const SCRIPTS: &[Script] = &[
     ("arguments", |t, r| {
         let session = t.user();
         let (key, size, s) = (session.private(RSA), place(0), session.handle);
-        let null = |object, count| call!(t, C_GetAttributeValue(s, object, null(), count));
+        let no_template = |object, count| call!(t, C_GetAttributeValue(s, object, null(), count));
         let id = |object| session.attributes_into(object, &[(CKA_ID, Some(16))]).0;
         let of = |object, place| call!(t, C_GetObjectSize(s, object, place));
         rows! { r;
-            "NULL pTemplate with 1 attribute" => null(key, 1) => CKR_ARGUMENTS_BAD;
-            "NULL pTemplate with 0 attributes" => null(key, 0) => CKR_ARGUMENTS_BAD;
+            "NULL pTemplate with 1 attribute" => no_template(key, 1) => CKR_ARGUMENTS_BAD;
+            "NULL pTemplate with 0 attributes" => no_template(key, 0) => CKR_ARGUMENTS_BAD;
             "CK_INVALID_HANDLE" => id(CK_INVALID_HANDLE) => CKR_OBJECT_HANDLE_INVALID;
-            "CK_INVALID_HANDLE, NULL" => null(CK_INVALID_HANDLE, 1) => CKR_ARGUMENTS_BAD;
+            "CK_INVALID_HANDLE, NULL" => no_template(CK_INVALID_HANDLE, 1) => CKR_ARGUMENTS_BAD;
             "unknown object handle" => id(NO) => CKR_OBJECT_HANDLE_INVALID;
-            "unknown object handle, NULL" => null(NO, 1) => CKR_ARGUMENTS_BAD;
+            "unknown object handle, NULL" => no_template(NO, 1) => CKR_ARGUMENTS_BAD;
             "C_GetObjectSize of a certificate" => of(session.certificate(RSA), size) => CKR_OK;
-            "C_GetObjectSize with NULL pulSize" => of(key, null_size()) => CKR_ARGUMENTS_BAD;
+            "C_GetObjectSize with NULL pulSize" => of(key, null()) => CKR_ARGUMENTS_BAD;
             "C_GetObjectSize unknown object handle" => of(NO, size) => CKR_OBJECT_HANDLE_INVALID;
         }
     }),
 ];
-
-fn null_size() -> CK_ULONG_PTR {
-    null()
-}
 
 /// One entry that fails leaves the others as they would be alone (PKCS #11 3.2, section 5.7.5).
 fn mixed(t: &Module, r: &mut Report) {

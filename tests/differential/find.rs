@@ -79,6 +79,7 @@ fn templates(session: Session, r: &mut Report) {
         "class in 4 bytes" => find(&[(CKA_CLASS, 1_u32.to_ne_bytes().to_vec())]) => "CKR_OK, none";
         "curve P-256" => find(&[(CKA_EC_PARAMS, P_256.to_vec())]);
         "exponent 65537" => find(&[(CKA_PUBLIC_EXPONENT, vec![1, 0, 1])]);
+        "private exponent" => find(&[(CKA_PRIVATE_EXPONENT, vec![1])]) => "CKR_OK, none";
         "modulus bits" => find(&[number(CKA_MODULUS_BITS, 3072)]);
     }
 }

@@ -114,17 +114,14 @@ pub const SCRIPTS: &[Script] = &[
     ("unsupported key size", |t, r| {
         t.initialize();
         let session = t.session();
-        let (s, key, m, (b, ..)) = (
-            session.handle,
-            session.create(&public_key(128)).unwrap(),
-            mechanism(CKM_SHA256_RSA_PKCS),
-            places(),
-        );
+        let (s, m, (b, ..)) = (session.handle, mechanism(CKM_SHA256_RSA_PKCS), places());
+        let [small, large] = [128, 1024].map(|length| session.create(&public_key(length)).unwrap());
         calls! { t, r;
-            "RSA, 1024 bits": C_SignInit(s, m, key) => CKR_KEY_SIZE_RANGE; "RSA, 1024 bits": C_VerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
-            "RSA, 1024 bits": C_VerifySignatureInit(s, m, key, b, 128) => CKR_KEY_SIZE_RANGE;
-            "RSA, 1024 bits": C_MessageSignInit(s, m, key) => CKR_KEY_SIZE_RANGE;
-            "RSA, 1024 bits": C_MessageVerifyInit(s, m, key) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_SignInit(s, m, small) => CKR_KEY_SIZE_RANGE; "RSA, 1024 bits": C_VerifyInit(s, m, small) => CKR_KEY_SIZE_RANGE;
+            "RSA, 8192 bits": C_SignInit(s, m, large) => CKR_KEY_SIZE_RANGE; "RSA, 8192 bits": C_VerifyInit(s, m, large) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_VerifySignatureInit(s, m, small, b, 128) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_MessageSignInit(s, m, small) => CKR_KEY_SIZE_RANGE;
+            "RSA, 1024 bits": C_MessageVerifyInit(s, m, small) => CKR_KEY_SIZE_RANGE;
         }
     }),
     ("the service fails", |t, r| {

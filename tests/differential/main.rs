@@ -9,6 +9,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/openssl.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod openssl;
 
 /// Constants, each with its name.
 macro_rules! named {

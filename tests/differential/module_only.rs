@@ -206,8 +206,11 @@ const SCRIPTS: &[Script] = &[
         let (mut data, v) = (*b"data", signature.as_mut_ptr());
         let d = data.as_mut_ptr();
         let begin = |length| {
-            session.verify_signature_init(CKM_SHA256_RSA_PKCS, public, &signature[..length])
+            let signature = &signature[..length];
+            let begun = session.verify_signature_init(CKM_SHA256_RSA_PKCS, public, signature);
+            assert_eq!(begun, CKR_OK);
         };
+
         calls! { t, r;
             "NULL pMechanism": C_VerifySignatureInit(s, null(), public, v, 256) => CKR_ARGUMENTS_BAD;
             "NULL pSignature": C_VerifySignatureInit(s, m, public, null(), 256) => CKR_ARGUMENTS_BAD;
@@ -230,7 +233,8 @@ const SCRIPTS: &[Script] = &[
             "begun by C_VerifyInit": C_VerifySignatureFinal(s) => CKR_OPERATION_NOT_INITIALIZED;
         }
     }),
-    ("too long or too many", |t, r| {
+    // Each failure ends its operation, or the next one could not begin.
+    ("too long, too many or NULL", |t, r| {
         t.initialize();
         let session = t.session();
         let (s, (b, l, h, _)) = (session.handle, places());
@@ -270,6 +274,13 @@ const SCRIPTS: &[Script] = &[
             "huge pRandomData": C_GenerateRandom(s, b, HUGE) => CKR_ARGUMENTS_BAD;
             "a parameter": C_SignInit(s, pss, key.private) => CKR_MECHANISM_PARAM_INVALID;
             "a parameter": C_VerifyInit(s, pss, key.public) => CKR_MECHANISM_PARAM_INVALID;
+            @ digest(); "NULL pData": C_Digest(s, null(), 1, b, l) => CKR_ARGUMENTS_BAD;
+            @ digest(); "NULL pulDigestLen": C_Digest(s, b, 1, b, null()) => CKR_ARGUMENTS_BAD;
+            @ digest(); "NULL pulDigestLen": C_DigestFinal(s, b, null()) => CKR_ARGUMENTS_BAD;
+            @ digest(); "NULL pPart": C_DigestUpdate(s, null(), 1) => CKR_ARGUMENTS_BAD;
+            @ verify(); "NULL pSignature": C_Verify(s, b, 1, null(), 64) => CKR_ARGUMENTS_BAD;
+            @ verify(); "NULL pPart": C_VerifyUpdate(s, null(), 1) => CKR_ARGUMENTS_BAD;
+            @ verify(); "NULL pSignature": C_VerifyFinal(s, null(), 64) => CKR_ARGUMENTS_BAD;
             @ digest(); "huge pData": C_Digest(s, b, HUGE, b, l) => CKR_ARGUMENTS_BAD;
             @ digest(); "huge pPart": C_DigestUpdate(s, b, HUGE) => CKR_ARGUMENTS_BAD;
             @ sign(); "huge pData": C_Sign(s, b, HUGE, b, l) => CKR_ARGUMENTS_BAD;

@@ -218,27 +218,16 @@ fn run(
             let (call, refused) = step.split_once(':').unwrap_or((step, ""));
             let name = call.trim_end_matches(['?', '0', '<', '+', '!', '-']);
             let how = &call[name.len()..];
-            let is_one = name == "one";
+            let (is_one, end) = (name == "one", if name == "one" { one } else { last });
             let (room, rv, what) = match how {
                 "?" => (None, CKR_OK, " for the length"),
                 "0" => (Some(0), CKR_BUFFER_TOO_SMALL, " without room"),
-                "<" => (
-                    Some(exact - 1),
-                    CKR_BUFFER_TOO_SMALL,
-                    " with a byte too few",
-                ),
-                "+" => (Some(exact + 100), CKR_OK, " with more than enough room"),
-                "!" => (None, CKR_SIGNATURE_INVALID, " with a wrong signature"),
-                "-" => (
-                    None,
-                    CKR_SIGNATURE_LEN_RANGE,
-                    " with a signature that is too short",
-                ),
-                _ => (
-                    Some(exact),
-                    CKR_OK,
-                    if name == "empty" { " of nothing" } else { "" },
-                ),
+                "<" => (Some(exact - 1), CKR_BUFFER_TOO_SMALL, " with less room"),
+                "+" => (Some(exact + 100), CKR_OK, " with more room"),
+                "!" => (None, CKR_SIGNATURE_INVALID, " of a wrong signature"),
+                "-" => (None, CKR_SIGNATURE_LEN_RANGE, " of a short signature"),
+                _ if name == "empty" => (None, CKR_OK, " of nothing"),
+                _ => (Some(exact), CKR_OK, ""),
             };
             let rv = Rv(match refused {
                 "none" => CKR_OPERATION_NOT_INITIALIZED,
@@ -249,10 +238,7 @@ fn run(
                 "init" => (init, Err(operation.init(s, copies))),
                 "part" => (update, Err(operation.part(s, data))),
                 "empty" => (update, Err(operation.part(s, b""))),
-                _ if matches!(kind, Digest | Sign) => (
-                    if is_one { one } else { last },
-                    Ok(operation.fill(s, is_one, room)),
-                ),
+                _ if matches!(kind, Digest | Sign) => (end, Ok(operation.fill(s, is_one, room))),
                 _ => {
                     let times = if is_one { 1 } else { parts };
                     let mut signature = operation.signatures[times].clone();
@@ -261,39 +247,22 @@ fn run(
                         "-" => signature.truncate(255),
                         _ => (),
                     }
-                    (
-                        if is_one { one } else { last },
-                        Err(operation.verify(s, is_one, &signature)),
-                    )
+                    (end, Err(operation.verify(s, is_one, &signature)))
                 }
             };
-            let expected = match &result {
-                Err(_) => rv.to_string(),
-                Ok(_) => {
-                    let keeps = refused.is_empty();
-                    let length = if keeps {
-                        exact
-                    } else {
-                        room.unwrap_or_default()
-                    };
-                    let written = keeps && rv == CKR_OK && room.is_some();
-                    let written = if written {
-                        "written"
-                    } else {
-                        "nothing written"
-                    };
-                    format!("{rv}, length {length}, {written}")
-                }
+            let expected = match (&result, refused, room) {
+                (Err(_), ..) => rv.to_string(),
+                (_, "", Some(_)) if rv == CKR_OK => format!("{rv}, length {exact}, written"),
+                (_, "", _) => format!("{rv}, length {exact}, nothing written"),
+                (.., room) => format!("{rv}, length {}, nothing written", room.unwrap_or_default()),
             };
             let told = match &result {
                 Err(rv) => rv.told(),
                 Ok(output) => output.clone().told(),
             };
             if refused == "active" && name != "init" {
-                r.hint = format!(
-                    "end it with {}",
-                    if single == Some(true) { one } else { last }
-                );
+                let end = if single == Some(true) { one } else { last };
+                r.hint = format!("end it with {end}");
             }
             let case = match &*history {
                 "" if name == "init" => function.to_owned(),

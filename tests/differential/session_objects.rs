@@ -15,7 +15,7 @@ fn like(session: Session, object: CK_OBJECT_HANDLE, ids: &[CK_ATTRIBUTE_TYPE]) -
     ids.iter().map(value).collect()
 }
 
-fn rsa(s: Session) -> Template {
+pub fn rsa(s: Session) -> Template {
     like(
         s,
         s.public(RSA),
@@ -23,7 +23,7 @@ fn rsa(s: Session) -> Template {
     )
 }
 
-fn ec(s: Session) -> Template {
+pub fn ec(s: Session) -> Template {
     like(
         s,
         s.public(EC),
@@ -32,7 +32,7 @@ fn ec(s: Session) -> Template {
 }
 
 /// A template with one more attribute, or another value for one that it has.
-fn and(template: &Template, id: CK_ATTRIBUTE_TYPE, value: impl Into<Vec<u8>>) -> Template {
+pub fn and(template: &Template, id: CK_ATTRIBUTE_TYPE, value: impl Into<Vec<u8>>) -> Template {
     let mut template = without(template, id);
     template.push((id, value.into()));
     template

@@ -9,7 +9,7 @@ use crate::{EC_LABELS, RSA_LABELS};
 
 const MESSAGE: &[u8] = b"What is signed here is the digest of this message.\n";
 
-use Padding::{Ecdsa, Pkcs1, Pss};
+use Padding::{Ecdsa, Pkcs1, Pss, PssWith};
 
 /// Mechanisms that sign a digest of the caller's.
 const OF_DIGESTS: [(CK_MECHANISM_TYPE, Padding, &[&Hash]); 3] = [
@@ -101,7 +101,7 @@ fn of_each_key(
 ) {
     let (mechanism, labels) = match padding {
         Pkcs1 => (Mechanism::from(id), RSA_LABELS),
-        Pss => (hash.pss(id), RSA_LABELS),
+        Pss | PssWith(_) => (hash.pss(id), RSA_LABELS),
         Ecdsa => (Mechanism::from(id), EC_LABELS),
     };
     for label in labels {

@@ -1,14 +1,11 @@
 //! Signatures, verified by programs that are not ours.
 
-use std::process::Command;
-
 use cryptoki_sys::*;
-use sha1::Digest;
-use spki::der::asn1::{AnyRef, UintRef};
-use spki::der::{Encode, Tag};
-
-use crate::report::shown;
 use pkcs11_test::harness::{Mechanism, Session};
+use sha1::Digest;
+
+use crate::openssl;
+pub use crate::openssl::Padding;
 
 /// A digest, and its names in PKCS #11 and OpenSSL.
 pub struct Hash {
@@ -64,14 +61,6 @@ impl Hash {
     }
 }
 
-/// How a digest became a signature.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Padding {
-    Pkcs1,
-    Pss,
-    Ecdsa,
-}
-
 /// A signature of a message with the key of a label.
 pub struct Signed {
     /// The case that made it.
@@ -90,7 +79,7 @@ impl Signed {
         let digest = self.hash.digest(&self.message);
         let (mechanism, data) = match self.padding {
             Padding::Pkcs1 => (CKM_RSA_PKCS.into(), self.hash.digest_info(&self.message)),
-            Padding::Pss => (self.hash.pss(CKM_RSA_PKCS_PSS), digest),
+            Padding::Pss | Padding::PssWith(_) => (self.hash.pss(CKM_RSA_PKCS_PSS), digest),
             Padding::Ecdsa => (CKM_ECDSA.into(), digest),
         };
         let rv = session
@@ -100,50 +89,13 @@ impl Signed {
 
         let certificate = session.certificate(self.label);
         let certificate = session.attribute(certificate, CKA_VALUE).unwrap();
-        self.verify_with_openssl(&certificate);
-    }
-
-    fn verify_with_openssl(&self, certificate: &[u8]) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, content: &[u8]| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, content).unwrap();
-            path.into_os_string().into_string().unwrap()
-        };
-        let signature = match self.padding {
-            Padding::Ecdsa => ecdsa_sig_value(&self.signature),
-            _ => self.signature.clone(),
-        };
-        let options = match self.padding {
-            Padding::Pss => "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest",
-            _ => "",
-        };
-        let openssl = format!(
-            "openssl x509 -inform DER -noout -pubkey -in {} >{} && openssl dgst -{} {options} -verify {} -signature {} {}",
-            file("certificate", certificate),
-            file("key", b""),
+        println!("{}", self.case);
+        openssl::verify(
+            &certificate,
             self.hash.name,
-            folder.path().join("key").display(),
-            file("signature", &signature),
-            file("message", &self.message)
-        );
-        let output = Command::new("sh").args(["-c", &openssl]).output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}: {}: {output:?}",
-            self.case,
-            shown(&self.signature)
+            self.padding,
+            &self.message,
+            &self.signature,
         );
     }
-}
-
-/// r‖s as the DER structure Ecdsa-Sig-Value (RFC 3279, section 2.2.3).
-fn ecdsa_sig_value(signature: &[u8]) -> Vec<u8> {
-    let (r, s) = signature.split_at(signature.len() / 2);
-    let integer = |bytes| UintRef::new(bytes).unwrap().to_der().unwrap();
-    let content = [integer(r), integer(s)].concat();
-    AnyRef::new(Tag::Sequence, &content)
-        .unwrap()
-        .to_der()
-        .unwrap()
 }

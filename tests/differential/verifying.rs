@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use cryptoki_sys::*;
 use pkcs11_test::call;
-use pkcs11_test::harness::{Mechanism, Module, Rv, called, mechanism_name, null};
+use pkcs11_test::harness::{Mechanism, Module, Rv, boolean, called, mechanism_name, null, ulong};
 
 use crate::report::Script;
+use crate::session_objects::{and, ec, rsa};
 use crate::verification::{MD5, SHA1, SHA256, SHA384, SHA512};
 use crate::{EC, EC_LABELS, NO, RSA, RSA_LABELS, places};
 
@@ -222,6 +223,34 @@ pub const SCRIPTS: &[Script] = &[
             "PSS, SHA3-256" => raw(CKM_SHA3_256, CKG_MGF1_SHA3_256, 32) => CKR_OK: NO_SHA3;
             "PSS, hashing" => hashing(CKM_SHA256, CKG_MGF1_SHA256) => CKR_OK;
             "PSS, hashing, other" => hashing(CKM_SHA384, CKG_MGF1_SHA384) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_CODE;
+        }
+    }),
+    // The type of the key is the first reason, its size the second (PKCS #11 3.2, section 5.1.6).
+    ("keys that a program creates", |t, r| {
+        let s = t.user();
+        let rsa = |id, value| s.create(&and(&rsa(s), id, value)).unwrap();
+        let (free, mute) = (
+            rsa(CKA_VERIFY, boolean(true)),
+            rsa(CKA_VERIFY, boolean(false)),
+        );
+        let allowed = [CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS].map(ulong).concat();
+        let (choosy, ec) = (
+            rsa(CKA_ALLOWED_MECHANISMS, allowed),
+            s.create(&ec(s)).unwrap(),
+        );
+        answers! { r; "another type" => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE; "*, * for *" => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
+        "C_SignInit, *" => CKR_KEY_FUNCTION_NOT_PERMITTED: KEY_TYPE; }
+        rows! { r;
+            "any mechanism" => init(t, CKM_SHA256_RSA_PKCS, free) => CKR_OK;
+            "another type" => init(t, CKM_ECDSA, free);
+            "CKA_VERIFY false" => init(t, CKM_SHA256_RSA_PKCS, mute) => CKR_KEY_FUNCTION_NOT_PERMITTED;
+            "an allowed mechanism" => init(t, CKM_SHA256_RSA_PKCS, choosy) => CKR_OK;
+            "another allowed mechanism" => init(t, CKM_RSA_PKCS, choosy) => CKR_OK;
+            "a mechanism that is not allowed" => init(t, CKM_SHA512_RSA_PKCS, choosy) => CKR_MECHANISM_INVALID;
+            "C_SignInit, RSA for CKM_ECDSA" => s.sign_init(CKM_ECDSA, free);
+            "C_SignInit, RSA" => s.sign_init(CKM_RSA_PKCS, free);
+            "C_SignInit, EC for CKM_RSA_PKCS" => s.sign_init(CKM_RSA_PKCS, ec);
+            "C_SignInit, EC" => s.sign_init(CKM_ECDSA, ec);
         }
     }),
     ("arguments of C_Verify", |t, r| {

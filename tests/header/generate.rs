@@ -19,10 +19,11 @@ const END: &str = "\n#endif /* SIGNPATH_PKCS11_H */\n";
 
 /// The content of the header.
 pub fn header() -> String {
+    let number = |name: &str, value: u32| (name.to_owned(), value.to_string());
     let groups = [
         (
             "The only slot.",
-            vec![("SLOT_ID".to_owned(), token_info::SLOT_ID.to_string())],
+            vec![number("SLOT_ID", token_info::SLOT_ID)],
         ),
         (
             "What CK_TOKEN_INFO says of the token; its texts are padded with blanks there.",
@@ -31,10 +32,7 @@ pub fn header() -> String {
                 text("TOKEN_MANUFACTURER_ID", token_info::MANUFACTURER),
                 text("TOKEN_MODEL", token_info::MODEL),
                 text("TOKEN_SERIAL_NUMBER", token_info::SERIAL_NUMBER),
-                (
-                    "MAX_PIN_LENGTH".to_owned(),
-                    token_info::MAX_PIN_LENGTH.to_string(),
-                ),
+                number("MAX_PIN_LENGTH", token_info::MAX_PIN_LENGTH),
             ],
         ),
         (

@@ -5,44 +5,20 @@ mod common;
 
 mod generate;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use common::{Traffic, environment, module_path, service, traffic};
+use pkcs11_test::REPOSITORY;
 
-/// The directory of libp11-kit-dev's headers.
+/// The folder of libp11-kit-dev's headers.
 const P11_KIT: &str = "/usr/include/p11-kit-1";
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn scratch(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("header")
-        .join(path)
-}
-
-/// A compiler that finds our header and treats warnings as errors.
-fn compiler(language: &str, standard: &str) -> Command {
-    let mut compiler = Command::new("cc");
-    compiler
-        .args(["-x", language])
-        .arg(format!("-std={standard}"));
-    compiler.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]);
-    compiler.arg(repository("include"));
-    compiler
-}
-
-fn succeed(command: &mut Command) -> Output {
+/// The output of a command that succeeds.
+fn succeed(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?} ended with {}:\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    assert!(output.stderr.is_empty(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -51,48 +27,43 @@ fn the_header_is_current() {
 }
 
 #[test]
-fn a_c_program_with_the_header_signs_and_verifies() {
-    signs_and_verifies("c", "c99");
-}
-
-#[test]
-fn a_cpp_program_with_the_header_signs_and_verifies() {
-    signs_and_verifies("c++", "c++11");
-}
-
-fn signs_and_verifies(language: &str, standard: &str) {
-    std::fs::create_dir_all(scratch("")).unwrap();
-    let program = scratch(&format!("sign-{language}"));
-    let folder = module_path().parent().unwrap().display().to_string();
-    succeed(
-        compiler(language, standard)
-            .args(["-I", P11_KIT, "-o"])
-            .arg(&program)
-            .arg(repository("tests/header/sign.c"))
-            // The module is not a source file.
-            .args(["-x", "none"])
-            .arg(module_path())
-            .arg(format!("-Wl,-rpath,{folder}")),
-    );
-    let service = service();
-    let output = succeed(
-        Command::new(program)
-            .envs(environment(&service, &[]))
-            .arg("demo/rsa-2048"),
-    );
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        "slot 1: SignPath\n\
-         logged in\n\
-         demo/rsa-2048: 256 bytes of signature\n\
-         verified\n\
-         not verified with other data\n"
-    );
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-    let expected = Traffic {
-        lists: 1,
-        signatures: 1,
-        connections: 1,
-    };
-    assert_eq!(traffic(&service.requests()), expected);
+fn a_program_in_c_or_cpp_signs_and_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    for (language, standard) in [("c", "c99"), ("c++", "c++11")] {
+        let program = folder.path().join(language);
+        // Our header takes nothing that is not quite right.
+        let mut compiler = Command::new("cc");
+        compiler
+            .args(["-x", language, &format!("-std={standard}"), "-o"])
+            .arg(&program);
+        compiler.args([
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Werror",
+            "-I",
+            P11_KIT,
+            "-I",
+            "include",
+        ]);
+        succeed(
+            compiler
+                .args(["tests/header/sign.c", "-ldl"])
+                .current_dir(REPOSITORY),
+        );
+        for (key, length) in [("demo/rsa-2048", 256), ("demo/p-384", 96)] {
+            let service = service();
+            let mut sign = Command::new(&program);
+            sign.arg(module_path())
+                .arg(key)
+                .envs(environment(&service, &[]));
+            assert_eq!(succeed(&mut sign), format!("verified {length} bytes\n"));
+            let expected = Traffic {
+                lists: 1,
+                signatures: 1,
+                connections: 1,
+            };
+            assert_eq!(traffic(&service.requests()), expected);
+        }
+    }
 }

@@ -1,19 +1,27 @@
-/* Signs and verifies with the module's entry points, in C or C++. Argument: the CKA_LABEL of an RSA key. */
+/* Loads the module and signs with it, again for each line on stdin, and verifies. In C or C++. Arguments: the module, the
+   CKA_LABEL of a key, RSA or EC. */
 
-/* First, because it needs nothing of the other. */
+/* First, because it needs nothing of the others. */
 #include <signpath_pkcs11.h>
 
+#include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static CK_FUNCTION_LIST_PTR module;
+
+static void fail(const char *what, CK_RV rv)
+{
+    fprintf(stderr, "%s: %#lx\n", what, rv);
+    exit(1);
+}
+
 static void check(const char *function, CK_RV rv)
 {
-    if (rv != CKR_OK) {
-        fprintf(stderr, "%s: %#lx\n", function, rv);
-        exit(1);
-    }
+    if (rv != CKR_OK)
+        fail(function, rv);
 }
 
 static CK_OBJECT_HANDLE find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS kind, char *label)
@@ -24,63 +32,77 @@ static CK_OBJECT_HANDLE find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS kind, ch
     };
     CK_OBJECT_HANDLE object = 0;
     CK_ULONG count = 0;
-    check("C_FindObjectsInit", C_FindObjectsInit(session, wanted, 2));
-    check("C_FindObjects", C_FindObjects(session, &object, 1, &count));
-    check("C_FindObjectsFinal", C_FindObjectsFinal(session));
-    if (count != 1) {
-        fprintf(stderr, "%s: not found\n", label);
-        exit(1);
-    }
+    check("C_FindObjectsInit", module->C_FindObjectsInit(session, wanted, 2));
+    check("C_FindObjects", module->C_FindObjects(session, &object, 1, &count));
+    check("C_FindObjectsFinal", module->C_FindObjectsFinal(session));
+    if (count != 1)
+        fail("objects with that label", count);
     return object;
+}
+
+static void sign(CK_SESSION_HANDLE session, char *label)
+{
+    CK_KEY_TYPE type = 0;
+    CK_ATTRIBUTE attribute = {CKA_KEY_TYPE, &type, sizeof type};
+    CK_OBJECT_HANDLE key = find(session, CKO_PRIVATE_KEY, label);
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, NULL, 0};
+    CK_BYTE data[] = "signed by a C program";
+    CK_BYTE signature[1024];
+    CK_ULONG length = sizeof signature;
+    CK_RV rv;
+
+    check("C_GetAttributeValue", module->C_GetAttributeValue(session, key, &attribute, 1));
+    if (type == CKK_EC)
+        mechanism.mechanism = CKM_ECDSA_SHA256;
+    check("C_SignInit", module->C_SignInit(session, &mechanism, key));
+    check("C_Sign", module->C_Sign(session, data, sizeof data, signature, &length));
+
+    key = find(session, CKO_PUBLIC_KEY, label);
+    check("C_VerifyInit", module->C_VerifyInit(session, &mechanism, key));
+    check("C_Verify", module->C_Verify(session, data, sizeof data, signature, length));
+    data[0] ^= 1;
+    check("C_VerifyInit", module->C_VerifyInit(session, &mechanism, key));
+    rv = module->C_Verify(session, data, sizeof data, signature, length);
+    if (rv != CKR_SIGNATURE_INVALID)
+        fail("C_Verify of other data", rv);
+    printf("verified %lu bytes\n", length);
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
+    CK_RV (*get_function_list)(CK_FUNCTION_LIST_PTR_PTR);
+    CK_SESSION_HANDLE session = 0;
     CK_SLOT_ID slot = 0;
     CK_ULONG count = 1;
     CK_TOKEN_INFO token;
-    CK_SESSION_HANDLE session = 0;
     CK_BYTE pin[] = SIGNPATH_PIN_CONFIG;
-    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, NULL, 0};
-    CK_BYTE data[] = "signed by a C program";
-    CK_BYTE signature[512];
-    CK_ULONG length = sizeof signature;
-    const size_t label_length = strlen(SIGNPATH_TOKEN_LABEL);
+    void *library;
+    int line;
 
-    if (argc != 2 || getenv(SIGNPATH_VARIABLE_API_TOKEN) == NULL) {
-        fputs("usage: sign LABEL, with " SIGNPATH_VARIABLE_API_TOKEN " set\n", stderr);
+    if (argc != 3) {
+        fputs("usage: sign MODULE LABEL, with " SIGNPATH_VARIABLE_API_TOKEN " set\n", stderr);
         return 2;
     }
-    check("C_Initialize", C_Initialize(NULL));
-    check("C_GetSlotList", C_GetSlotList(CK_TRUE, &slot, &count));
-    check("C_GetTokenInfo", C_GetTokenInfo(slot, &token));
-    if (count != 1 || slot != SIGNPATH_SLOT_ID ||
-        memcmp(token.label, SIGNPATH_TOKEN_LABEL, label_length) != 0) {
-        fputs("another token\n", stderr);
+    library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
         return 1;
     }
-    printf("slot %lu: %.*s\n", slot, (int)label_length, (char *)token.label);
-
-    check("C_OpenSession", C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session));
-    check("C_Login", C_Login(session, CKU_USER, pin, sizeof pin - 1));
-    puts("logged in");
-
-    check("C_SignInit", C_SignInit(session, &mechanism, find(session, CKO_PRIVATE_KEY, argv[1])));
-    check("C_Sign", C_Sign(session, data, sizeof data, signature, &length));
-    printf("%s: %lu bytes of signature\n", argv[1], length);
-
-    CK_OBJECT_HANDLE key = find(session, CKO_PUBLIC_KEY, argv[1]);
-    check("C_VerifyInit", C_VerifyInit(session, &mechanism, key));
-    check("C_Verify", C_Verify(session, data, sizeof data, signature, length));
-    puts("verified");
-
-    data[0] ^= 1;
-    check("C_VerifyInit", C_VerifyInit(session, &mechanism, key));
-    if (C_Verify(session, data, sizeof data, signature, length) != CKR_SIGNATURE_INVALID) {
-        fputs("verified with other data\n", stderr);
-        return 1;
-    }
-    puts("not verified with other data");
-    check("C_Finalize", C_Finalize(NULL));
+    *(void **)&get_function_list = dlsym(library, "C_GetFunctionList");
+    check("C_GetFunctionList", get_function_list(&module));
+    check("C_Initialize", module->C_Initialize(NULL));
+    check("C_GetSlotList", module->C_GetSlotList(CK_TRUE, &slot, &count));
+    check("C_GetTokenInfo", module->C_GetTokenInfo(slot, &token));
+    if (slot != SIGNPATH_SLOT_ID || memcmp(token.label, SIGNPATH_TOKEN_LABEL, sizeof SIGNPATH_TOKEN_LABEL - 1) != 0)
+        fail("another token in slot", slot);
+    check("C_OpenSession", module->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session));
+    check("C_Login", module->C_Login(session, CKU_USER, pin, sizeof pin - 1));
+    sign(session, argv[2]);
+    while ((line = getchar()) != EOF)
+        if (line == '\n')
+            sign(session, argv[2]);
+    check("C_Finalize", module->C_Finalize(NULL));
+    dlclose(library);
     return 0;
 }

@@ -1,4 +1,4 @@
-//! A lookup of a host name that hangs: timeouts and cancellation still work.
+//! A host name that the system does not resolve for a long time: timeouts and cancellation work nevertheless.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,15 +8,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
-use std::ptr;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::fork::fork;
-use common::raw::{Raw, ck};
-use common::{Run, environment, in_child, service};
+use common::{Run, environment, in_child, module_path, service};
 use cryptoki_sys::*;
+use pkcs11_test::call;
+use pkcs11_test::harness::{Module, Rv, Session, place};
 
 /// The name whose lookup hangs.
 const HANGING: &str = "hanging.test";
@@ -30,7 +30,7 @@ fn library() -> &'static str {
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lookups/system.c");
-        // Another run may load the library while this one builds it.
+        // Another run of the tests may load the library while this one builds it.
         let built = tempfile::NamedTempFile::new_in(folder).unwrap();
         let library = folder.join("lookups.so");
         let status = Command::new("cc")
@@ -44,8 +44,12 @@ fn library() -> &'static str {
     })
 }
 
-/// Runs `child` with a service at a host name whose lookup hangs.
-fn with_hanging_lookup(test: &str, more: &[(&str, &str)], child: impl FnOnce()) -> Option<Run> {
+/// Runs a test in a process of its own, with a service at a host name whose lookup hangs.
+fn with_hanging_lookup(
+    test: &str,
+    more: &[(&str, &str)],
+    act: impl FnOnce(&mut Lookups, Module),
+) -> Option<Run> {
     let prepare = || {
         let service = service();
         let url = service.api_url().replace("127.0.0.1", HANGING);
@@ -57,6 +61,7 @@ fn with_hanging_lookup(test: &str, more: &[(&str, &str)], child: impl FnOnce()) 
         let environment = environment(&service, &[&hanging, more].concat());
         (service, environment)
     };
+    let child = || act(&mut Lookups::watch(), Module::load(module_path()));
     in_child(test, prepare, child).map(|(_, run)| run)
 }
 
@@ -98,25 +103,15 @@ impl Lookups {
     }
 }
 
-fn initialized(raw: &Raw, flags: CK_FLAGS) -> CK_SESSION_HANDLE {
-    let mut arguments = CK_C_INITIALIZE_ARGS {
-        flags: flags | CKF_OS_LOCKING_OK,
+/// A session of the module, initialized with more flags.
+fn initialized(t: &Module, flags: CK_FLAGS) -> Session<'_> {
+    let flags = flags | CKF_OS_LOCKING_OK;
+    let arguments = CK_C_INITIALIZE_ARGS {
+        flags,
         ..Default::default()
     };
-    let mut session = 0;
-    let initialized = ck!(raw, C_Initialize((&raw mut arguments).cast()));
-    assert_eq!(initialized, CKR_OK);
-    let flags = CKF_SERIAL_SESSION;
-    let opened = ck!(
-        raw,
-        C_OpenSession(1, flags, ptr::null_mut(), None, &mut session)
-    );
-    assert_eq!(opened, CKR_OK);
-    session
-}
-
-fn login(raw: &Raw, session: CK_SESSION_HANDLE) -> CK_RV {
-    ck!(raw, C_Login(session, CKU_USER, ptr::null_mut(), 0))
+    assert_eq!(call!(t, C_Initialize(place(arguments).cast())), CKR_OK);
+    t.session()
 }
 
 fn this_thread() -> i32 {
@@ -128,15 +123,18 @@ fn number_of_threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
+/// Waits until there are no more threads than that.
+fn wait_for_threads(number: usize) {
+    while number_of_threads() > number {
+        thread::yield_now();
+    }
+}
+
 /// Begins a login that hangs in a lookup, ends it with `end`, and gives its return value.
-fn login_ended_by(
-    raw: &Raw,
-    lookups: &mut Lookups,
-    end: impl FnOnce(CK_SESSION_HANDLE) -> CK_RV,
-) -> CK_RV {
-    let session = initialized(raw, 0);
+fn login_ended_by(lookups: &mut Lookups, t: &Module, end: impl FnOnce(Session) -> Rv) -> Rv {
+    let session = initialized(t, 0);
     thread::scope(|scope| {
-        let login = scope.spawn(|| (login(raw, session), Instant::now()));
+        let login = scope.spawn(|| (session.login(), Instant::now()));
         lookups.next();
         let ended = Instant::now();
         assert_eq!(end(session), CKR_OK);
@@ -147,180 +145,141 @@ fn login_ended_by(
     })
 }
 
+/// Logs in in another thread; the report of the lookup, and whether it was in that thread.
+fn login_with_lookup(lookups: &mut Lookups, session: Session) -> (Report, bool) {
+    thread::scope(|scope| {
+        let login = scope.spawn(|| (this_thread(), session.login()));
+        let report = lookups.next();
+        lookups.release();
+        let (thread, rv) = login.join().unwrap();
+        assert_eq!(rv, CKR_OK);
+        let is_same = report.thread == thread;
+        (report, is_same)
+    })
+}
+
+fn assert_silent(run: Option<Run>) {
+    if let Some(run) = run {
+        run.assert_silent();
+    }
+}
+
+fn assert_one_line(run: Option<Run>, parts: &[&str]) {
+    if let Some(run) = run {
+        run.assert_one_line(parts);
+    }
+}
+
 #[test]
 fn closing_the_session_ends_a_login_that_waits_for_a_lookup() {
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
-        let close = |session| ck!(raw, C_CloseSession(session));
-        assert_eq!(
-            login_ended_by(&raw, &mut lookups, close),
-            CKR_SESSION_CLOSED
-        );
-    };
     // The process ends well, although the lookup still hangs.
-    let Some(run) = with_hanging_lookup(test_name!(), &[], child) else {
-        return;
-    };
-    run.assert_silent();
+    assert_silent(with_hanging_lookup(test_name!(), &[], |lookups, t| {
+        let rv = login_ended_by(lookups, &t, |session| session.close());
+        assert_eq!(rv, CKR_SESSION_CLOSED);
+    }));
 }
 
 #[test]
-fn c_finalize_ends_a_login_that_waits_for_a_lookup_and_the_library_can_be_unloaded() {
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
+fn c_finalize_ends_a_login_that_waits_for_a_lookup() {
+    assert_silent(with_hanging_lookup(test_name!(), &[], |lookups, t| {
         let threads = number_of_threads();
-        let finalize = |_| ck!(raw, C_Finalize(ptr::null_mut()));
-        let rv = login_ended_by(&raw, &mut lookups, finalize);
+        let rv = login_ended_by(lookups, &t, |session| session.module.finalize());
         assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
-        drop(raw);
-        // The lookup comes back to the code that called it.
+        // It can be unloaded: the lookup comes back to the code that called it.
+        drop(t);
         lookups.release();
-        while number_of_threads() > threads {
-            thread::yield_now();
-        }
-    };
-    let Some(run) = with_hanging_lookup(test_name!(), &[], child) else {
-        return;
-    };
-    run.assert_silent();
+        wait_for_threads(threads);
+    }));
 }
 
 #[test]
-fn a_lookup_that_hangs_does_not_outlast_the_time_of_the_call() {
-    let limits = [
-        ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "1"),
-        common::ONE_ATTEMPT,
-    ];
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
-        let session = initialized(&raw, 0);
-        let started = Instant::now();
-        assert_eq!(login(&raw, session), CKR_FUNCTION_FAILED);
-        let took = started.elapsed();
-        assert!(took < PROMPT, "{took:?}");
-        lookups.next();
-    };
-    let Some(run) = with_hanging_lookup(test_name!(), &limits, child) else {
-        return;
-    };
-    run.assert_one_line(&[
+fn a_lookup_that_hangs_does_not_outlast_the_timeout() {
+    let timeout = ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "1");
+    let run = with_hanging_lookup(
+        test_name!(),
+        &[timeout, common::ONE_ATTEMPT],
+        |lookups, t| {
+            let session = initialized(&t, 0);
+            let started = Instant::now();
+            assert_eq!(session.login(), CKR_FUNCTION_FAILED);
+            let took = started.elapsed();
+            assert!(took < PROMPT, "{took:?}");
+            lookups.next();
+        },
+    );
+    let parts = [
         "hanging.test",
         "(no connection within 1 s)",
         "CKR_FUNCTION_FAILED",
-    ]);
+    ];
+    assert_one_line(run, &parts);
 }
 
 #[test]
-fn a_lookup_has_a_thread_of_its_own_without_signals_and_none_is_left_after_it() {
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
-        let session = initialized(&raw, 0);
+fn a_lookup_has_its_own_thread_without_signals_which_ends() {
+    with_hanging_lookup(test_name!(), &[], |lookups, t| {
+        let session = initialized(&t, 0);
         let threads = number_of_threads();
-        let report = thread::scope(|scope| {
-            let login = scope.spawn(|| (this_thread(), login(&raw, session)));
-            let report = lookups.next();
-            lookups.release();
-            let (thread, rv) = login.join().unwrap();
-            assert_eq!(rv, CKR_OK);
-            assert_ne!(report.thread, thread);
-            report
-        });
-        assert!(!report.takes_signals);
-        while number_of_threads() > threads {
-            thread::yield_now();
-        }
-    };
-    with_hanging_lookup(test_name!(), &[], child);
+        let (report, is_same) = login_with_lookup(lookups, session);
+        assert!(!is_same && !report.takes_signals);
+        wait_for_threads(threads);
+    });
 }
 
 #[test]
-fn a_program_that_forbids_threads_gets_none() {
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
-        let session = initialized(&raw, CKF_LIBRARY_CANT_CREATE_OS_THREADS);
-        thread::scope(|scope| {
-            let login = scope.spawn(|| (this_thread(), login(&raw, session)));
-            let report = lookups.next();
-            lookups.release();
-            let (thread, rv) = login.join().unwrap();
-            assert_eq!(rv, CKR_OK);
-            assert_eq!(report.thread, thread);
-        });
-    };
-    with_hanging_lookup(test_name!(), &[], child);
+fn an_application_that_forbids_threads_gets_none() {
+    with_hanging_lookup(test_name!(), &[], |lookups, t| {
+        let session = initialized(&t, CKF_LIBRARY_CANT_CREATE_OS_THREADS);
+        assert!(login_with_lookup(lookups, session).1);
+    });
 }
 
 #[test]
-fn a_process_at_its_thread_limit_is_told_so_immediately() {
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
-        let session = initialized(&raw, 0);
+fn a_process_that_cannot_start_a_thread_is_told_at_once() {
+    let run = with_hanging_lookup(test_name!(), &[], |lookups, t| {
+        let session = initialized(&t, 0);
         lookups.release();
         // SAFETY: no other thread of this process reads the environment now.
         unsafe { std::env::set_var("SIGNPATH_TEST_NO_THREADS", "yes") };
-        assert_eq!(login(&raw, session), CKR_FUNCTION_FAILED);
+        assert_eq!(session.login(), CKR_FUNCTION_FAILED);
         // SAFETY: the same.
         unsafe { std::env::remove_var("SIGNPATH_TEST_NO_THREADS") };
-        assert_eq!(login(&raw, session), CKR_OK);
-    };
-    let Some(run) = with_hanging_lookup(test_name!(), &[], child) else {
-        return;
-    };
-    run.assert_one_line(&[
+        assert_eq!(session.login(), CKR_OK);
+    });
+    let parts = [
         "cannot start a thread",
         "RLIMIT_NPROC",
         "[CKR_FUNCTION_FAILED]",
-    ]);
+    ];
+    assert_one_line(run, &parts);
 }
 
 #[test]
 fn a_child_forked_while_a_lookup_hangs_can_log_in() {
-    let child = || {
-        let mut lookups = Lookups::watch();
-        let raw = Raw::load();
-        let in_fork = |session| {
+    assert_silent(with_hanging_lookup(test_name!(), &[], |lookups, t| {
+        let in_fork = |session: Session| {
             fork(|| {
                 let hanging = std::env::var("SIGNPATH_API_URL").unwrap();
                 let url = hanging.replace(HANGING, "localhost");
                 // SAFETY: this is the only thread of the process.
                 unsafe { std::env::set_var("SIGNPATH_API_URL", url) };
-                assert_eq!(login(&raw, initialized(&raw, 0)), CKR_OK);
+                assert_eq!(initialized(&t, 0).login(), CKR_OK);
             });
-            ck!(raw, C_CloseSession(session))
+            session.close()
         };
-        let rv = login_ended_by(&raw, &mut lookups, in_fork);
-        assert_eq!(rv, CKR_SESSION_CLOSED);
-    };
-    let Some(run) = with_hanging_lookup(test_name!(), &[], child) else {
-        return;
-    };
-    run.assert_silent();
+        assert_eq!(login_ended_by(lookups, &t, in_fork), CKR_SESSION_CLOSED);
+    }));
 }
 
 #[test]
-fn localhost_on_another_machine_gets_no_token_over_http() {
-    let prepare = || {
-        let service = service();
-        let more = [
-            ("LD_PRELOAD", library()),
-            ("SIGNPATH_API_URL", "http://elsewhere.localhost/Api"),
-        ];
-        let environment = environment(&service, &more);
-        (service, environment)
-    };
-    let child = || {
-        let raw = Raw::load();
-        let session = initialized(&raw, 0);
-        assert_eq!(login(&raw, session), CKR_GENERAL_ERROR);
-    };
-    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    run.assert_one_line(&["resolves to 192.0.2.1", "unencrypted", "AllowInsecureHttp"]);
+fn a_localhost_name_of_another_machine_gets_no_token_over_http() {
+    let url = ("SIGNPATH_API_URL", "http://elsewhere.localhost/Api");
+    let insecure = ("SIGNPATH_ALLOW_INSECURE_HTTP", "false");
+    let run = with_hanging_lookup(test_name!(), &[url, insecure], |_, t| {
+        assert_eq!(initialized(&t, 0).login(), CKR_GENERAL_ERROR);
+    });
+    assert_one_line(
+        run,
+        &["resolves to 192.0.2.1", "unencrypted", "AllowInsecureHttp"],
+    );
 }
