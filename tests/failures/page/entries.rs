@@ -68,8 +68,9 @@ pub const SECTIONS: &[Section] = sections! {
         ", which is not supported; check ApiUrl": "A proxy compressed or converted the response. Switch that off in the proxy.";
         "is larger than 32 MiB": "The response is not SignPath's. Check `ApiUrl`.";
     }
-    "Network" "A line with `gave up after attempt` ends the retries of a transient failure, because \
-    `ServiceUnavailableTimeoutInSeconds` is over." {
+    "Network" "A line with `retrying in` is a warning: the failure in the line is transient, and nothing is to be done unless it \
+    repeats. After `may create a second signing request`, SignPath may have signed although no response arrived, so the retry may count \
+    as a second signing request. `gave up after attempt` ends the retries, because `ServiceUnavailableTimeoutInSeconds` is over." {
         "connection refused": "Nothing listens at that address and port. Check `ApiUrl`. If the line names a proxy, start it, or check `https_proxy`, `http_proxy` and `HttpProxy`.";
         "cannot resolve the host name": "The host name does not exist, or DNS does not answer. In a container, check its DNS. If only a proxy reaches the internet, set `https_proxy`.";
         "no connection within": "A firewall drops the packets, or a proxy is needed.";
@@ -102,13 +103,11 @@ pub const SECTIONS: &[Section] = sections! {
         "is not valid PEM": "The line breaks of the PEM file were lost, as happens in CI variables.";
         "a private key that does not belong to its certificate": "The private key belongs to another client certificate. Replace one of them.";
     }
-    "Signing requests" "" {
+    "Signing requests" "What `retrying in` and `gave up after attempt` mean is said above, under [Network](#network)." {
         "correct the request or the signing policy": "SignPath refused the request and gave the reason that the line contains. If the signing policy `has an approval process`, use another: hash signing does not support approvals.";
         "the server supports neither signing API": "`ApiUrl` is wrong, or this SignPath has no hash signing.";
         "set SigningApi to Auto": "The server does not have the configured `SigningApi`.";
-        "try again later": "SignPath is busy (408, 429, 502, 503, 504).";
-        "retrying in": "A transient failure is being retried. Nothing to do unless it repeats. After `may create a second signing request`, SignPath may have signed although no response arrived, and the retry may count as a second signing request.";
-        "if this persists": "SignPath failed (5xx). Report the time and the trace id to SignPath's support.";
+        "could not process": "SignPath is busy (408, 429, 502, 503, 504): try again later. Or it failed (500 and others): if that persists, report the time and the trace id to SignPath's support.";
         "check ApiUrl, TlsClientCertificate": "A proxy or web server refused the request, not SignPath. The title of its web page says why. `No required SSL certificate was sent`, `The SSL certificate error`: set `TlsClientCertificate` to a certificate that it accepts.";
         "the API token must not be sent to": "SignPath's address redirects. Put the new URL in `ApiUrl`.";
         "instead of signing at once": "The service does not support fast signing requests for this signing policy.";

@@ -35,9 +35,6 @@ It checks everything on the way to a signature without signing. For details, set
 | `signtool.exe` or another Windows program does not find the key | it only knows CNG and cannot load a PKCS #11 module; use [osslsigncode](tools/osslsigncode.md) |
 ";
 
-/// In the line of each failure that is retried, beside the piece of its cause.
-const RETRY: &str = "retrying in";
-
 const END: &str = "\nA line with `fatal`, or with `a bug in signpath-pkcs11`, is a bug in the module. Please report it together with the lines \
 before it.\n";
 
@@ -68,10 +65,7 @@ fn wrong_pieces(lines: &[&str]) -> Vec<String> {
             .map(|entry| entry.piece)
     };
     let of_lines = lines.iter().filter_map(|line| {
-        let mut found: Vec<_> = pieces().filter(|piece| line.contains(piece)).collect();
-        if found.len() > 1 {
-            found.retain(|piece| *piece != RETRY);
-        }
+        let found: Vec<_> = pieces().filter(|piece| line.contains(piece)).collect();
         (found.len() != 1).then(|| format!("not one entry, but {found:?}, for {line}"))
     });
     let of_pieces = pieces().filter_map(|piece| {
