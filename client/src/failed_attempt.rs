@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use rustls::OtherError;
 use url::Url;
 
 use super::connect_error::ConnectError;
@@ -81,6 +82,9 @@ impl FailedAttempt {
     ) -> Self {
         if let Some(shortage) = exchange.shortage() {
             return Error::from(shortage).into();
+        }
+        if let Some(error) = exchange.of_roots() {
+            return error.clone().into();
         }
         let url = &options.api_url;
         let proxy = options.proxy_for(url);
@@ -228,6 +232,16 @@ impl ExchangeError {
             Self::Interrupted(Interruption::Failed(error)) => Shortage::of(error),
             Self::Http(error) | Self::Body(error) => {
                 causes(error).find_map(|cause| Shortage::of(cause.downcast_ref()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Why the system's CA certificates could not be read, if that is what went wrong.
+    fn of_roots(&self) -> Option<&Error> {
+        match self {
+            Self::Connect(ConnectError::Tls(rustls::Error::Other(OtherError(cause)))) => {
+                cause.downcast_ref()
             }
             _ => None,
         }

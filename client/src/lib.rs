@@ -76,6 +76,7 @@ mod policy_name;
 mod problem;
 mod proxy;
 mod retry;
+mod roots;
 mod secret;
 mod service_facts;
 mod sign_hash;

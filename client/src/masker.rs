@@ -12,6 +12,7 @@ const PIECE: usize = 8;
 
 /// Masks secrets in texts. What it searches for is computed once.
 pub struct Masker {
+    /// Those that are shorter than a piece.
     whole_forms: Vec<Zeroizing<String>>,
     /// Wiped when freed, like all memory, by the module's global allocator.
     pieces: HashSet<[u8; PIECE]>,
@@ -24,12 +25,9 @@ impl Masker {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let (mut whole_forms, mut pieces) = (Vec::new(), HashSet::new());
         for secret in secrets {
-            whole_forms.extend(
-                secret
-                    .whole_forms()
-                    .into_iter()
-                    .filter(|form| !form.is_empty()),
-            );
+            // Each piece of a longer one is searched for anyway.
+            let is_short = |form: &Zeroizing<String>| (1..PIECE).contains(&form.len());
+            whole_forms.extend(secret.whole_forms().into_iter().filter(is_short));
             for form in secret.forms() {
                 let windows = form.as_bytes().windows(PIECE);
                 pieces.extend(windows.filter_map(|window| <[u8; PIECE]>::try_from(window).ok()));

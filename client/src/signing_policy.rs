@@ -33,11 +33,11 @@ impl SigningPolicy {
     ///
     /// # Errors
     /// Why the policy cannot be used, as a sentence.
-    pub(crate) fn read(policy: Listed) -> Result<Self, String> {
+    pub(crate) fn read(mut policy: Listed) -> Result<Self, String> {
         let name = policy.name.clone();
         let certificate = policy
             .certificate
-            .as_deref()
+            .take()
             .map(Certificate::from_der)
             .transpose()
             .map_err(|reason| {

@@ -1,21 +1,19 @@
-//! TLS configuration: CA certificates, client certificate, and explanations of errors.
+//! TLS configuration: `TlsCaFile`, client certificate, and explanations of errors.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use log::info;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
-use rustls_native_certs::CertificateResult;
 use zeroize::Zeroizing;
 
 use crate::Options;
 use crate::error::{Error, ErrorKind, Result};
+use crate::roots::Verifier;
 use signpath_platform::date::rfc3339_of_unix;
+use signpath_platform::file;
 use signpath_platform::os_error::describe;
-use signpath_platform::shortage::Shortage;
-use signpath_platform::{environment, file};
 
 const NO_CERTIFICATE: &str =
     "contains no PEM certificate; convert DER to PEM with openssl x509 -inform DER";
@@ -36,10 +34,15 @@ const MAX_NAMES: usize = 3;
 /// [`ErrorKind::Options`] for files that cannot be used, and if there is no CA certificate.
 pub fn client_config(options: &Options) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot set up TLS: {error}")))?
-        .with_root_certificates(root_certificates(options)?);
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot set up TLS: {error}")))?;
+    let builder = match options.api_url.scheme() {
+        "https" => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(options, provider)?)),
+        _ => builder.with_root_certificates(RootCertStore::empty()),
+    };
     let mut client_config = match &options.tls_client_certificate {
         None => builder.with_no_client_auth(),
         Some(path) => {
@@ -60,24 +63,12 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
     Ok(client_config)
 }
 
-fn root_certificates(options: &Options) -> Result<RootCertStore> {
+/// The CA certificates in `TlsCaFile`.
+///
+/// # Errors
+/// [`ErrorKind::Options`] for a file that cannot be used.
+pub(crate) fn configured_roots(options: &Options) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    if options.api_url.scheme() != "https" {
-        return Ok(roots);
-    }
-    let native = system_certificates();
-    let mut errors = native.errors.iter();
-    if let Some(shortage) = errors.find_map(|error| Shortage::in_causes_of(error)) {
-        return Err(shortage.into());
-    }
-    for error in native.errors {
-        let reason = describe_root_error(&error);
-        info!("skipped system root certificates: {reason}");
-    }
-    let (_, unusable_roots) = roots.add_parsable_certificates(native.certs);
-    if unusable_roots > 0 {
-        info!("skipped system root certificates that are not valid X.509: {unusable_roots}");
-    }
     if let Some(path) = &options.tls_ca_file {
         let pem = read("TlsCaFile", path)?;
         for certificate in certificates("TlsCaFile", path, &pem)? {
@@ -87,29 +78,7 @@ fn root_certificates(options: &Options) -> Result<RootCertStore> {
             })?;
         }
     }
-    if roots.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Options,
-            "no CA certificate to verify the server with: the system has no root certificates; \
-             install ca-certificates, or set TlsCaFile (SIGNPATH_TLS_CA_FILE)",
-        ));
-    }
     Ok(roots)
-}
-
-/// The root certificates of the system, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR` if these are
-/// set and the environment is trusted.
-fn system_certificates() -> CertificateResult {
-    if environment::is_trusted() {
-        return rustls_native_certs::load_native_certs();
-    }
-    let mut all = CertificateResult::default();
-    for folder in openssl_probe::candidate_cert_dirs() {
-        let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
-        all.certs.extend(found.certs);
-        all.errors.extend(found.errors);
-    }
-    all
 }
 
 fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
@@ -142,15 +111,6 @@ fn describe_pem_error(error: &PemError, missing: &'static str) -> &'static str {
             "is not valid PEM; each BEGIN and END must be a line of its own, with the base64 on the \
              lines between them"
         }
-    }
-}
-
-fn describe_root_error(error: &rustls_native_certs::Error) -> String {
-    match &error.kind {
-        rustls_native_certs::ErrorKind::Io { inner, path } => {
-            format!("cannot read {}: {}", path.display(), describe(inner))
-        }
-        _ => error.to_string(),
     }
 }
 

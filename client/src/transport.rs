@@ -76,6 +76,8 @@ pub struct Transport {
 #[derive(Default)]
 struct Idle {
     connections: Vec<Connection>,
+    /// How many calls wait for [`Transport::returned`].
+    waiting: usize,
     /// Incremented by [`Transport::close_connections`]. Connections of an earlier generation are
     /// not put back.
     generation: u64,
@@ -271,9 +273,11 @@ impl Transport {
 
     /// Waits until another call puts a connection back, but no longer than `time`.
     fn wait_for_idle(&self, time: Duration) {
-        let idle = self.idle.lock();
+        let mut idle = self.idle.lock();
         if idle.connections.is_empty() {
-            drop(self.returned.wait_for(idle, time));
+            idle.waiting += 1;
+            idle = self.returned.wait_for(idle, time);
+            idle.waiting -= 1;
         }
     }
 
@@ -284,7 +288,10 @@ impl Transport {
         let mut idle = self.idle.lock();
         if idle.connections.len() < MAX_IDLE && idle.generation == connection.generation {
             idle.connections.push(connection);
-            self.returned.notify_one();
+            // Even without a waiting call, this is a system call.
+            if idle.waiting > 0 {
+                self.returned.notify_one();
+            }
         }
     }
 

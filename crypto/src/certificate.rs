@@ -1,5 +1,6 @@
 //! X.509 certificates and their issuers.
 
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
@@ -9,19 +10,16 @@ use time::OffsetDateTime;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error};
 
-/// An X.509 certificate (RFC 5280).
+/// An X.509 certificate (RFC 5280). It is kept as DER only, since there may be many.
 #[derive(Debug)]
 pub struct Certificate {
-    der: Vec<u8>,
-    subject: Vec<u8>,
-    issuer: Vec<u8>,
-    serial_number: Vec<u8>,
-    subject_public_key_info: Vec<u8>,
+    der: Box<[u8]>,
+    subject: Range<usize>,
+    issuer: Range<usize>,
+    subject_public_key_info: Range<usize>,
+    serial_number: Box<[u8]>,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
-    title: String,
-    key_identifier: Vec<u8>,
-    authority_key_identifier: Option<Vec<u8>>,
 }
 
 impl Certificate {
@@ -29,9 +27,10 @@ impl Certificate {
     ///
     /// # Errors
     /// A description of what is wrong with it.
-    pub fn from_der(der: &[u8]) -> Result<Self, String> {
+    pub fn from_der(der: impl Into<Box<[u8]>>) -> Result<Self, String> {
+        let der = der.into();
         let (rest, certificate) =
-            X509Certificate::from_der(der).map_err(|_| "malformed DER".to_owned())?;
+            X509Certificate::from_der(&der).map_err(|_| "malformed DER".to_owned())?;
         if !rest.is_empty() {
             return Err("trailing data".to_owned());
         }
@@ -40,16 +39,13 @@ impl Certificate {
             .map_err(|_| "invalid serial number".to_owned())?;
         let validity = certificate.validity();
         Ok(Self {
-            der: der.to_vec(),
-            subject: certificate.subject().as_raw().to_vec(),
-            issuer: certificate.issuer().as_raw().to_vec(),
-            serial_number,
-            subject_public_key_info: certificate.public_key().raw.to_vec(),
+            subject: place(certificate.subject().as_raw(), &der),
+            issuer: place(certificate.issuer().as_raw(), &der),
+            subject_public_key_info: place(certificate.public_key().raw, &der),
+            serial_number: serial_number.into(),
             not_before: validity.not_before.to_datetime(),
             not_after: validity.not_after.to_datetime(),
-            title: title(&certificate),
-            key_identifier: key_identifier(&certificate),
-            authority_key_identifier: authority_key_identifier(&certificate),
+            der,
         })
     }
 
@@ -62,7 +58,7 @@ impl Certificate {
         let certificates = blocks.map(|(index, block)| {
             let certificate = block
                 .map_err(|_| "malformed PEM".to_owned())
-                .and_then(|block| Self::from_der(&block.contents));
+                .and_then(|block| Self::from_der(block.contents));
             certificate.map_err(|reason| {
                 let number = index + 1;
                 format!("PEM block {number} is not a valid X.509 certificate ({reason})")
@@ -78,12 +74,12 @@ impl Certificate {
 
     /// The subject's Name, as DER.
     pub fn subject(&self) -> &[u8] {
-        &self.subject
+        self.part(&self.subject)
     }
 
     /// The issuer's Name, as DER.
     pub fn issuer(&self) -> &[u8] {
-        &self.issuer
+        self.part(&self.issuer)
     }
 
     /// The serial number, as a DER INTEGER.
@@ -93,18 +89,21 @@ impl Certificate {
 
     /// The SubjectPublicKeyInfo, as DER.
     pub fn subject_public_key_info(&self) -> &[u8] {
-        &self.subject_public_key_info
+        self.part(&self.subject_public_key_info)
     }
 
     /// The subject's common name, or its whole Name if it has none.
-    pub fn title(&self) -> &str {
-        &self.title
+    pub fn title(&self) -> String {
+        self.parsed().as_ref().map(title).unwrap_or_default()
     }
 
     /// The subject key identifier. Without that extension, the SHA-1 digest of the public key (RFC
     /// 5280, section 4.2.1.2).
-    pub fn key_identifier(&self) -> &[u8] {
-        &self.key_identifier
+    pub fn key_identifier(&self) -> Vec<u8> {
+        self.parsed()
+            .as_ref()
+            .map(key_identifier)
+            .unwrap_or_default()
     }
 
     /// Whether the certificate has expired at `time`.
@@ -119,30 +118,39 @@ impl Certificate {
     /// Whether this is the issuer's certificate of `other`: name and key identifier match, and the
     /// signature is valid or made with an algorithm that cannot be verified here.
     pub fn issued(&self, other: &Self) -> bool {
-        let fits_key = |id: &Vec<u8>| *id == self.key_identifier;
-        self.subject == other.issuer
-            && other.authority_key_identifier.as_ref().is_none_or(fits_key)
-            && self.signature_is_plausible(other)
-    }
-
-    fn signature_is_plausible(&self, other: &Self) -> bool {
-        let certificates = (
-            X509Certificate::from_der(&self.der),
-            X509Certificate::from_der(&other.der),
-        );
-        let (Ok((_, issuer)), Ok((_, other))) = certificates else {
+        if self.subject() != other.issuer() {
+            return false;
+        }
+        let (Some(issuer), Some(other)) = (self.parsed(), other.parsed()) else {
             return false;
         };
-        matches!(
-            other.verify_signature(Some(issuer.public_key())),
-            Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm)
-        )
+        authority_key_identifier(&other).is_none_or(|id| id == key_identifier(&issuer))
+            && matches!(
+                other.verify_signature(Some(issuer.public_key())),
+                Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm)
+            )
+    }
+
+    fn part(&self, place: &Range<usize>) -> &[u8] {
+        self.der.get(place.clone()).unwrap_or_default()
+    }
+
+    /// Parses it again.
+    fn parsed(&self) -> Option<X509Certificate<'_>> {
+        let (_, certificate) = X509Certificate::from_der(&self.der).ok()?;
+        Some(certificate)
     }
 
     /// The start and end of the validity period, both inclusive (RFC 5280, section 4.1.2.5).
     pub const fn validity(&self) -> (OffsetDateTime, OffsetDateTime) {
         (self.not_before, self.not_after)
     }
+}
+
+/// Where a part of `whole` is in it.
+fn place(part: &[u8], whole: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    start..start + part.len()
 }
 
 fn title(certificate: &X509Certificate) -> String {

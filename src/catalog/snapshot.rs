@@ -5,22 +5,21 @@ use std::sync::Arc;
 use cryptoki_sys::CKA_ID;
 use signpath_client::{PolicyList, PolicyName, SigningPolicy};
 
-use crate::object::{Attribute, Index, Object, Options};
+use crate::object::{Attribute, Object, Options, PolicyObjects};
 
 /// The objects of one user's signing policies.
 #[derive(Debug, Default)]
-pub struct Snapshot(Index);
+pub struct Snapshot(PolicyObjects);
 
 impl Snapshot {
     /// Parses the keys and certificates. A policy that cannot be used is skipped with a warning.
-    pub(super) fn new(policies: PolicyList, options: &Options) -> Self {
-        let objects = Object::of(policies.usable(), options);
-        Self(Index::new(objects.into_iter().map(Arc::new).collect()))
+    pub(super) fn new(policies: PolicyList, options: &Arc<Options>) -> Self {
+        Self(PolicyObjects::new(policies.usable(), options))
     }
 
-    /// All objects. Those of a policy are adjacent.
-    pub fn objects(&self) -> &[Arc<Object>] {
-        self.0.objects()
+    /// The policies that have objects.
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<SigningPolicy>> {
+        self.0.policies()
     }
 
     /// The objects that match a template. The cost depends on the number of results, not of
@@ -32,9 +31,9 @@ impl Snapshot {
         self.0.matching(template)
     }
 
-    /// The object with that CKA_UNIQUE_ID.
-    pub fn with_unique_id(&self, unique_id: &str) -> Option<&Arc<Object>> {
-        self.0.with_unique_id(unique_id)
+    /// The object with that CKA_UNIQUE_ID, of the signing policy of that name if it belongs to one.
+    pub fn with_unique_id(&self, unique_id: &str, policy: Option<&str>) -> Option<&Arc<Object>> {
+        self.0.with_unique_id(unique_id, policy)
     }
 
     /// Whether the template finds exactly one policy, whose certificate has expired. A search for

@@ -45,7 +45,7 @@ pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object>
 }
 
 fn object(certificate: &Certificate, policies: &[Shown]) -> Object {
-    let label = certificate.title();
+    let (label, key_identifier) = (certificate.title(), certificate.key_identifier());
     // Applications take objects with the same CKA_ID for a key and its certificate.
     let is_policy = |id: &[u8]| {
         policies
@@ -54,7 +54,7 @@ fn object(certificate: &Certificate, policies: &[Shown]) -> Object {
     };
     let names = Names {
         label: label.as_bytes(),
-        id: Some(certificate.key_identifier())
+        id: Some(&*key_identifier)
             .filter(|id| !is_policy(id))
             .unwrap_or_default(),
         subject: &[],

@@ -35,6 +35,8 @@ pub fn unused_handle() -> CK_OBJECT_HANDLE {
 #[derive(Debug)]
 struct Known {
     key: Key,
+    /// The name of the signing policy that the object belongs to, if any.
+    policy: Option<Box<str>>,
     is_public: bool,
 }
 
@@ -55,8 +57,13 @@ impl Handles {
         }
         let handle = unused_handle();
         self.handles.insert(key.clone(), handle);
-        let is_public = object.is_public();
-        self.known.insert(handle, Known { key, is_public });
+        let policy = object.policy().map(|policy| policy.name.to_string().into());
+        let known = Known {
+            key,
+            policy,
+            is_public: object.is_public(),
+        };
+        self.known.insert(handle, known);
         handle
     }
 
@@ -65,14 +72,16 @@ impl Handles {
         self.known.contains_key(&handle)
     }
 
-    /// The CKA_UNIQUE_ID of an object by its handle, if it belongs to that organization.
-    pub fn unique_id(
+    /// The CKA_UNIQUE_ID of an object by its handle, and the name of its signing policy if it has
+    /// one, if it belongs to that organization.
+    pub fn object(
         &self,
         handle: CK_OBJECT_HANDLE,
         organization_id: Option<&Arc<str>>,
-    ) -> Option<&str> {
-        let key = &self.known.get(&handle)?.key;
-        (key.organization_id.as_ref() == organization_id).then_some(&*key.unique_id)
+    ) -> Option<(&str, Option<&str>)> {
+        let Known { key, policy, .. } = self.known.get(&handle)?;
+        (key.organization_id.as_ref() == organization_id)
+            .then_some((&*key.unique_id, policy.as_deref()))
     }
 
     /// Invalidates the handles of private objects, as C_Logout requires (PKCS #11 3.2, section

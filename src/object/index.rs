@@ -75,13 +75,6 @@ impl Index {
         objects.filter(|object| object.matches(template))
     }
 
-    /// The object with that CKA_UNIQUE_ID.
-    pub fn with_unique_id(&self, unique_id: &str) -> Option<&Arc<Object>> {
-        let places = self.places(unique_id.as_bytes()).iter();
-        let mut objects = places.filter_map(|(_, place)| self.objects.get(*place as usize));
-        objects.find(|object| **object.unique_id() == *unique_id)
-    }
-
     /// The entries of objects that have an indexed attribute with the same hash as `value`.
     fn places(&self, value: &[u8]) -> &[(u64, u32)] {
         let hash = self.hasher.hash_one(value);

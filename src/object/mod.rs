@@ -6,6 +6,7 @@ mod chain;
 mod given;
 mod handles;
 mod index;
+mod policies;
 mod rules;
 mod session_objects;
 mod stand_in;
@@ -19,7 +20,8 @@ use attributes::{Attributes, Names};
 use cryptoki_sys::*;
 pub use given::Attribute;
 pub use handles::{Handles, unused_handle};
-pub use index::Index;
+use index::Index;
+pub use policies::PolicyObjects;
 pub use session_objects::SessionObjects;
 use sha2::{Digest, Sha256};
 use signpath_client::SigningPolicy;
@@ -93,6 +95,7 @@ impl Options {
 }
 
 /// A signing policy with the certificate that represents it.
+#[derive(Debug)]
 struct Shown {
     policy: Arc<SigningPolicy>,
     /// The placeholder for a missing certificate.
@@ -113,6 +116,10 @@ impl Shown {
 
     fn certificate(&self) -> Option<&Certificate> {
         self.policy.certificate.as_ref().or(self.stand_in.as_ref())
+    }
+
+    fn has_objects(&self) -> bool {
+        self.certificate().is_some() || self.policy.public_key.is_some()
     }
 }
 
@@ -147,20 +154,8 @@ impl Object {
         }
     }
 
-    /// Creates the objects of policies: for each, its certificate if it has one, and its keys if
-    /// the module can sign with them. Chain certificates come last.
-    pub fn of(policies: Vec<SigningPolicy>, options: &Options) -> Vec<Self> {
-        let policies = policies.into_iter();
-        let shown: Vec<_> = policies.map(|policy| Shown::new(policy, options)).collect();
-        let chain = chain::objects(&shown, &options.chain_certificates);
-        let mut common = SharedAttributes::default();
-        shown
-            .iter()
-            .flat_map(|shown| Self::of_policy(shown, options, &mut common))
-            .chain(chain)
-            .collect()
-    }
-
+    /// Creates the objects of a policy: its certificate if it has one, and its keys if the module can
+    /// sign with them.
     fn of_policy(shown: &Shown, options: &Options, common: &mut SharedAttributes) -> Vec<Self> {
         let policy = &shown.policy;
         let certificate = shown.certificate();

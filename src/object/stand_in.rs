@@ -22,7 +22,7 @@ const UNSIGNED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.6
 /// Creates a certificate with the key of a signing policy, and its name as the subject. It is
 /// reproducible, unsigned, and never expires.
 pub(super) fn certificate(name: &str, key: &PublicKey) -> Option<Certificate> {
-    Certificate::from_der(&der(name, key).ok()?).ok()
+    Certificate::from_der(der(name, key).ok()?).ok()
 }
 
 fn der(name: &str, key: &PublicKey) -> Result<Vec<u8>> {

@@ -34,7 +34,7 @@ pub(super) struct StoredAttributes {
 }
 
 /// Attributes shared between objects, without duplicates.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct SharedAttributes(HashSet<Arc<Packed>>);
 
 impl StoredAttributes {

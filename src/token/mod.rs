@@ -164,7 +164,7 @@ impl Token {
             .credentials_of_login(login.username, login.pin)?;
         let identity = self.identity(credentials);
         let snapshot = identity.catalog.get(cancellation).map_err(pin_incorrect)?;
-        if snapshot.objects().is_empty() {
+        if snapshot.policies().next().is_none() {
             self.warn_of_no_policies();
         }
         Ok(User(identity))

@@ -136,11 +136,8 @@ impl Token {
         if !self.state.lock().unknown_names.should_report(unknown) {
             return;
         }
-        let mut policies: Vec<_> = snapshot
-            .objects()
-            .iter()
-            .filter_map(|object| Some(object.policy()?.name.to_string()))
-            .collect();
+        let policies = snapshot.policies();
+        let mut policies: Vec<_> = policies.map(|policy| policy.name.to_string()).collect();
         policies.dedup();
         let more = match policies.len().checked_sub(MAX_NAMES) {
             Some(more @ 1..) => format!(" and {more} more"),
@@ -233,7 +230,7 @@ impl Token {
                 identity: None,
             });
         }
-        if let Some(unique_id) = state.handles.unique_id(handle, None) {
+        if let Some((unique_id, _)) = state.handles.object(handle, None) {
             let mut profiles = self.profiles.iter();
             let object = profiles.find(|object| **object.unique_id() == *unique_id)?;
             return Some(Visible {
@@ -243,9 +240,9 @@ impl Token {
         }
         let identity = state.user.as_ref().or(state.configured.as_ref())?;
         let organization_id = Some(identity.organization_id());
-        let unique_id = state.handles.unique_id(handle, organization_id)?;
+        let (unique_id, policy) = state.handles.object(handle, organization_id)?;
         let snapshot = identity.catalog.known()?;
-        let object = snapshot.with_unique_id(unique_id)?.clone();
+        let object = snapshot.with_unique_id(unique_id, policy)?.clone();
         (state.user.is_some() || object.is_public()).then(|| Visible {
             identity: object.policy().map(|_| identity.clone()),
             object,

@@ -33,6 +33,12 @@ impl Figures {
         values.get(index.round() as usize).copied()
     }
 
+    /// The lowest value, or the highest if more is better.
+    pub fn best(&self, name: &str) -> Option<f64> {
+        let part = if name.ends_with(" rate") { 1.0 } else { 0.0 };
+        self.quantile(name, part)
+    }
+
     pub fn median(&self, name: &str) -> Option<f64> {
         self.quantile(name, 0.5)
     }

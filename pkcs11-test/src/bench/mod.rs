@@ -49,18 +49,18 @@ struct Plan {
     policies: usize,
     /// The numbers of signatures whose difference gives the instructions of one.
     counted: [usize; 2],
-    /// The same of ten verifications.
-    counted_tens: [usize; 2],
+    /// The same of verifications.
+    counted_verifications: [usize; 2],
 }
 
 impl Plan {
     const WHOLE: Self = Self {
         rounds: 15,
-        warm: 20,
+        warm: 100,
         signatures_per_thread: 20,
         policies: 10_000,
         counted: [5, 55],
-        counted_tens: [1, 6],
+        counted_verifications: [1, 21],
     };
     const QUICK: Self = Self {
         rounds: 1,
@@ -68,7 +68,7 @@ impl Plan {
         signatures_per_thread: 1,
         policies: 100,
         counted: [1, 2],
-        counted_tens: [1, 2],
+        counted_verifications: [1, 2],
     };
 }
 
@@ -113,14 +113,16 @@ struct Setting {
 
 impl Setting {
     fn new(bench: &Bench) -> Result<Self, Error> {
-        let state = bench.state.join("service");
+        fs::create_dir_all(&bench.state).context("cannot create the state folder")?;
+        let folder = bench.state.canonicalize().context("the state folder")?;
+        let state = folder.join("service");
         let service = Service::start(Options::new(&state))?;
         let origin = Origin::new(&service, &state)?;
         let near = Replay::start(&origin, Duration::ZERO, None)?;
         let far = Replay::start(&origin, LATENCY, None)?;
         let ca_file = state.join("tls-ca.pem");
         let text = |path: &Path| path.display().to_string();
-        let cache = bench.state.join("cache");
+        let cache = folder.join("cache");
         let _ = fs::remove_dir_all(&cache);
         let mut environment: Vec<_> = service
             .environment()
@@ -132,7 +134,7 @@ impl Setting {
             ("SIGNPATH_TLS_CA_FILE".to_owned(), text(&ca_file)),
             (
                 "SIGNPATH_LOG_FILE_DIRECTORY".to_owned(),
-                text(&bench.state.join("logs")),
+                text(&folder.join("logs")),
             ),
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
         ]);
@@ -140,13 +142,13 @@ impl Setting {
             key: RSA.to_owned(),
             module: bench.module.clone(),
             ca_file,
-            request: bench.state.join("request"),
+            request: folder.join("request"),
             ..Task::default()
         };
         let mut setting = Self {
             children: Children::new(environment)?,
             ours,
-            softhsm: softhsm(bench)?,
+            softhsm: softhsm(&folder)?,
             near,
             far,
             origin,
@@ -308,7 +310,7 @@ impl Setting {
         };
         let one = |children: &Children, task: Task| difference(children, task, plan.counted);
         let verification = |children: &Children, task: Task| {
-            Some(difference(children, task, plan.counted_tens)? / 10.0)
+            difference(children, task, plan.counted_verifications)
         };
         let raw = |name: &str| self.task(name, 1).at(&self.near);
         let mut counts = vec![
@@ -369,10 +371,10 @@ impl Task {
 }
 
 /// Keys of the same kinds in SoftHSM, if it is there.
-fn softhsm(bench: &Bench) -> Result<Option<(Children, Task)>, Error> {
+fn softhsm(folder: &Path) -> Result<Option<(Children, Task)>, Error> {
     let service = Service::start(Options {
         key_store: KeyStoreKind::SoftHsm,
-        ..Options::new(bench.state.join("softhsm"))
+        ..Options::new(folder.join("softhsm"))
     });
     let service = match service {
         Ok(service) => service,

@@ -16,15 +16,16 @@ pub(super) fn table(rows: &[Row]) -> String {
     let cells = rows.iter().map(cells);
     let head = [
         "what",
-        "measured",
         "wanted",
-        "beside it",
+        "median",
+        "best",
+        "beside it: median, best",
         "million instructions",
     ];
-    let all: Vec<[String; 5]> = [head.map(str::to_owned)].into_iter().chain(cells).collect();
+    let all: Vec<[String; 6]> = [head.map(str::to_owned)].into_iter().chain(cells).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..5).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |row: &[String; 5]| {
+    let widths: Vec<_> = (0..6).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &[String; 6]| {
         let cells = row.iter().zip(&widths);
         let cells: Vec<_> = cells
             .map(|(cell, width)| format!("{cell:width$}"))
@@ -37,7 +38,7 @@ pub(super) fn table(rows: &[Row]) -> String {
     head + &rule + &rest.collect::<String>()
 }
 
-fn cells(row: &Row) -> [String; 5] {
+fn cells(row: &Row) -> [String; 6] {
     let figure = |value: f64| {
         let unit = match row.unit {
             "" => String::new(),
@@ -52,14 +53,15 @@ fn cells(row: &Row) -> [String; 5] {
     let [ours, theirs] = row.instructions;
     [
         row.what.clone(),
-        row.measured.map_or("-".to_owned(), figure),
         row.wanted.map_or(String::new(), figure),
-        row.beside.map_or(String::new(), |(name, value)| {
-            format!("{name} {}", figure(value))
+        row.measured.map_or("-".to_owned(), figure),
+        row.best.map_or("-".to_owned(), figure),
+        row.beside.map_or(String::new(), |(name, median, best)| {
+            format!("{name} {}, {}", figure(median), figure(best))
         }),
         match (ours, row.beside, theirs) {
             (None, ..) => String::new(),
-            (Some(ours), Some((name, _)), Some(theirs)) => {
+            (Some(ours), Some((name, ..)), Some(theirs)) => {
                 format!("{} ({name} {})", count(ours), count(theirs))
             }
             (Some(ours), ..) => count(ours),

@@ -19,9 +19,6 @@ pub(super) const P384: &str = "demo/p-384";
 /// The signed data, as long as a digest.
 const DATA: [u8; 32] = [7; 32];
 
-/// How many operations in a row are measured together.
-const BATCH: u32 = 10;
-
 /// Runs a task.
 pub(super) fn run(task: &Task) {
     match task.name.as_str() {
@@ -120,11 +117,11 @@ fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// The time of one of [`BATCH`] operations, in microseconds.
-fn each(mut act: impl FnMut()) -> f64 {
+/// The time of an operation, in microseconds.
+fn timed(act: impl FnOnce()) -> f64 {
     let begin = Instant::now();
-    (0..BATCH).for_each(|_| act());
-    micros(begin.elapsed() / BATCH)
+    act();
+    micros(begin.elapsed())
 }
 
 /// The processor time of this process.
@@ -190,10 +187,10 @@ fn warm(task: &Task) {
     let mut raw = task.connect();
     raw.exchange(&request);
     for _ in 0..task.times {
-        say("sign", each(|| drop(key.sign(mechanism, &DATA).unwrap())));
-        say("raw", each(|| raw.exchange(&request)));
+        say("sign", timed(|| drop(key.sign(mechanism, &DATA).unwrap())));
+        say("raw", timed(|| raw.exchange(&request)));
         let verify = || assert_eq!(key.verify(mechanism, &DATA, &signature), CKR_OK);
-        say("verify", each(verify));
+        say("verify", timed(verify));
     }
 }
 
@@ -218,7 +215,7 @@ fn verify(task: &Task) {
     let signature = key.sign(mechanism, &DATA).unwrap();
     for _ in 0..task.times {
         let verify = || assert_eq!(key.verify(mechanism, &DATA, &signature), CKR_OK);
-        say("verify", each(verify));
+        say("verify", timed(verify));
     }
 }
 
