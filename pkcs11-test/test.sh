@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs every test: format, lints, the pages, cargo test, the robustness tests under AddressSanitizer, and the rows of all tools on
-# both key stores of the local SignPath service, with and without TLS. All but the unit tests and the AddressSanitizer build use the
-# library that a package ships. Installs missing packages, as demo.sh does. The last line is "N passed, N failed".
+# Runs every test: format, lints, the pages, cargo test, the robustness tests under AddressSanitizer, a short run of the fuzz targets
+# and of the stress test, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but
+# the unit tests and the instrumented builds use the library that a package ships. Installs missing packages, as demo.sh does. The
+# last line is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -52,10 +53,12 @@ count_tests() {
     FAILED=$((FAILED + failed + ignored))
 }
 
-# Checks each crate alone: in the workspace another one may switch on a feature that its manifest lacks.
+# Checks each crate alone: in the workspace another one may switch on a feature that its manifest lacks. fuzz/ is no part of the
+# workspace, and is built before it runs.
 crates_alone() {
     local manifest
     for manifest in */Cargo.toml Cargo.toml; do
+        [[ $manifest != fuzz/* ]] || continue
         check "$manifest alone" check --all-targets --locked --quiet --manifest-path "$manifest"
     done
 }
@@ -65,35 +68,41 @@ cargo_tests() {
     CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests cargo test --workspace --locked --no-fail-fast
 }
 
-# Runs the robustness tests on a build of the module with AddressSanitizer and overflow checks. The test program is the usual one and
-# loads GCC's sanitizer runtime: not every rustc has one, and both call the same functions.
+# Runs the robustness tests on a build of the module with AddressSanitizer. The test program is the usual one.
 robustness_tests() {
-    local host runtime program module
-    host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
-    runtime=$(cc -print-file-name=libasan.so)
-    if [[ ! -e $runtime ]]; then
-        say "cc has no libasan.so; install libasan8 or what else brings the AddressSanitizer of $(cc -dumpmachine) GCC $(cc -dumpversion)."
-        FAILED=$((FAILED + 1))
-        return
-    fi
+    local runtime program module
     say "Building the module with AddressSanitizer ..."
-    # -Zsanitizer is unstable. CFLAGS instruments the C code of dependencies too.
-    if ! module=$(env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "CFLAGS_${host//-/_}=-fsanitize=address" \
-        CARGO_PROFILE_DEV_DEBUG=line-tables-only pkcs11-test/lib/module.sh asan --target "$host"); then
+    if ! runtime=$(pkcs11-test/lib/asan.sh runtime) || ! module=$(pkcs11-test/lib/asan.sh); then
         say "The build with AddressSanitizer failed."
         FAILED=$((FAILED + 1))
         return
     fi
     program=$(cargo test --test robustness --locked --quiet --no-run --message-format json |
         jq --raw-output 'select(.executable and .target.name == "robustness").executable')
-    # The module does not free what lives as long as the process.
-    count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 \
+    # What lives as long as the process is reachable, so it is no leak.
+    count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=1 \
         SIGNPATH_TEST_MODULE="$module" "$program"
 }
 
 page_checks() {
     say "Checking the pages ..."
     count_tests pkcs11-test/pages.sh
+}
+
+# Runs the models of the module's locks.
+models() {
+    count_tests env CARGO_TARGET_DIR=target/fuzz cargo test --manifest-path fuzz/Cargo.toml --package signpath-models --locked
+}
+
+# Runs a script whose last line is "N passed, N failed", and adds up the results. Arguments: the command.
+count_script() {
+    local status=0 passed failed
+    say "Running $* ..."
+    "$@" 2>&1 | tee "$WORK/script" || status=$?
+    read -r passed failed < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$WORK/script") || true
+    ((status == 0 || ${failed:-0} > 0)) || failed=1
+    PASSED=$((PASSED + ${passed:-0}))
+    FAILED=$((FAILED + ${failed:-1}))
 }
 
 # Runs all rows. Arguments: the key store of the service, further options for the service.
@@ -120,6 +129,9 @@ main() {
     crates_alone
     cargo_tests
     robustness_tests
+    models
+    count_script fuzz/run.sh 10
+    count_script pkcs11-test/stress.sh --short
     prepare_inputs "$WORK/inputs"
     tool_rows software
     tool_rows softhsm --tls
