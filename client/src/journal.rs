@@ -153,7 +153,7 @@ impl JournalEntry {
         let info = match (&self.certificate, &self.public_key) {
             (Some(certificate), _) => {
                 let certificate =
-                    Certificate::from_der(&STANDARD.decode(certificate).ok()?).ok()?;
+                    Certificate::from_der(STANDARD.decode(certificate).ok()?).ok()?;
                 certificate.subject_public_key_info().to_vec()
             }
             (None, Some(key)) => STANDARD.decode(key).ok()?,
