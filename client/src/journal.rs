@@ -152,8 +152,7 @@ impl JournalEntry {
     fn key(&self) -> Option<PublicKey> {
         let info = match (&self.certificate, &self.public_key) {
             (Some(certificate), _) => {
-                let certificate =
-                    Certificate::from_der(STANDARD.decode(certificate).ok()?).ok()?;
+                let certificate = Certificate::from_der(STANDARD.decode(certificate).ok()?).ok()?;
                 certificate.subject_public_key_info().to_vec()
             }
             (None, Some(key)) => STANDARD.decode(key).ok()?,
