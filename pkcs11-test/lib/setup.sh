@@ -29,6 +29,7 @@ TOOL_REQUIREMENTS=(
     "g++                        c++"
     "git                        git"
     "gnutls-bin                 p11tool"
+    "gpgv                       gpgv"
     "gpgsm                      gpgsm"
     "groff-base                 groff"
     "libnss3-tools              modutil"
