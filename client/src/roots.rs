@@ -131,15 +131,18 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The system's file with all of its root certificates, if it keeps them in files and the environment names no others.
+/// The file with all root certificates, if the system keeps them in files: that of the environment, if it names one.
 fn bundle_file() -> Option<PathBuf> {
     let keeps_files = cfg!(all(unix, not(target_vendor = "apple")));
-    let is_named = |name| environment::var_os(name).is_some();
-    let is_usual =
-        environment::is_trusted() && !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR");
-    (keeps_files && is_usual)
-        .then(|| openssl_probe::probe().cert_file)
-        .flatten()
+    if !keeps_files || !environment::is_trusted() {
+        return None;
+    }
+    match environment::var_os("SSL_CERT_FILE") {
+        Some(file) => Some(file.into()),
+        // A folder that the environment names replaces the system's file.
+        None if environment::var_os("SSL_CERT_DIR").is_some() => None,
+        None => openssl_probe::probe().cert_file,
+    }
 }
 
 /// The certificates in a PEM file. [`None`] if the file is not as plain as a bundle usually is.
