@@ -83,7 +83,9 @@ static int trust(const char *path)
     FILE *file = fopen(path, "rb");
     size_t length = file == NULL ? 0 : fread(certificate, 1, sizeof certificate, file);
     HCERTSTORE roots = CertOpenSystemStoreA(0, "ROOT");
-    return !CertAddEncodedCertificateToStore(roots, X509_ASN_ENCODING, certificate, length, CERT_STORE_ADD_REPLACE_EXISTING, NULL);
+    if (!CertAddEncodedCertificateToStore(roots, X509_ASN_ENCODING, certificate, length, CERT_STORE_ADD_REPLACE_EXISTING, NULL))
+        return 1;
+    return !CertCloseStore(roots, 0);
 }
 
 static int append(const char *path, int count)
