@@ -268,7 +268,7 @@ windows_msi_is_complete() {
     msiextract --directory "$WORK/msi" dist/packages/*-x86_64-windows.msi >"$WORK/list"
     cmp "$(find "$WORK/msi" -name signpath_pkcs11.dll)" "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
     cmp "$(find "$WORK/msi" -name signpath-pkcs11.exe)" "dist/$WINDOWS_TARGET/signpath-pkcs11.exe"
-    msiinfo export dist/packages/*-x86_64-windows.msi Environment | grep 'PATH'
+    cmp "$(find "$WORK/msi" -name SignPath.Cryptoki.dll)" "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
 }
 
 # Argument: whether it is built already.

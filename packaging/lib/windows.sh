@@ -44,7 +44,7 @@ windows_tree() {
     cp "$build/signpath_pkcs11.dll" "$folder/SignPath.Cryptoki.dll"
     cp LICENSE-MIT "$folder/LICENSE-MIT.txt"
     cp LICENSE-APACHE "$folder/LICENSE-APACHE.txt"
-    sort --unique "$build"/*.licences >"$folder/THIRD-PARTY.txt"
+    cat "$build"/*.licences >"$folder/THIRD-PARTY.txt"
     cp "$build/signpath-pkcs11.cdx.json" "$folder/signpath_pkcs11.cdx.json"
     cp "$build/signpath-pkcs11-cli.cdx.json" "$folder/signpath-pkcs11.cdx.json"
     cp docs/windows.md docs/configuration.md docs/troubleshooting.md "$folder/docs/"
@@ -60,11 +60,12 @@ windows_zip() {
     (cd "$WORK" && find "$name" -type f | LC_ALL=C sort | TZ=UTC zip --quiet -X --latest-time "$PACKAGES/$name.zip" -@)
 }
 
-# An MSI for the machine: the files in "Program Files\SignPath PKCS 11", and the folder in PATH.
+# An MSI for the machine: the files in "Program Files\SignPath PKCS 11". wixl cannot change PATH.
 windows_msi() {
     local tree=$WORK/msi
     windows_tree "$tree"
-    # An MSI has three numbers.
-    quietly wixl --arch x64 --define "Version=${VERSION%%-*}" --define "Files=$tree" \
-        --output "$PACKAGES/signpath-pkcs11-$VERSION-x86_64-windows.msi" packaging/windows/signpath-pkcs11.wxs
+    cp packaging/windows/signpath-pkcs11.wxs "$tree/"
+    # wixl finds files beside its own. An MSI has three numbers.
+    (cd "$tree" && quietly wixl --arch x64 --define "Version=${VERSION%%-*}" \
+        --output "$PACKAGES/signpath-pkcs11-$VERSION-x86_64-windows.msi" signpath-pkcs11.wxs)
 }
