@@ -7,16 +7,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . packaging/lib/tools.sh
 . packaging/lib/install-tree.sh
+. packaging/lib/windows.sh
 
 usage() {
     cat <<'TEXT'
 Usage: packaging/package.sh [--format FORMAT]... [--output DIR] [--packages DIR] [TARGET...]
 
 Makes packages of what packaging/build.sh put into dist/TARGET, into dist/packages: deb and rpm of a target with glibc, apk of one
-with musl, a tarball and one with the debug symbols of each, and the packages signpath-pkcs11-compat. Without a target it takes
+with musl, a tarball and one with the debug symbols of each, and the packages signpath-pkcs11-compat; zip and MSI for Windows. Without a target it takes
 all that are built. The same files give the same packages.
 
-  --format FORMAT   only deb, rpm, apk, tar, debug or image; image (an OCI image with the library alone) only if it is named
+  --format FORMAT   only deb, rpm, apk, tar, debug, zip, msi or image; image (an OCI image with the library alone) only if it is named
   --output DIR      take the builds from DIR instead of dist, and write to DIR/packages
   --packages DIR    write to DIR
 
@@ -43,6 +44,7 @@ installed copy of that library.'
 # The package formats of a target.
 formats_of() {
     case $1 in
+        *-windows-*) echo zip msi ;;
         *-gnu) echo deb rpm tar debug ;;
         *) echo apk tar debug ;;
     esac
@@ -191,7 +193,7 @@ main() {
                 elif [[ $1 == --packages ]]; then
                     PACKAGES=$(realpath --canonicalize-missing "$2")
                 else
-                    [[ $2 == @(deb|rpm|apk|tar|debug|image) ]] || die "There is no format $2. See --help."
+                    [[ $2 == @(deb|rpm|apk|tar|debug|zip|msi|image) ]] || die "There is no format $2. See --help."
                     chosen+=("$2")
                 fi
                 shift
@@ -202,18 +204,19 @@ main() {
         shift
     done
     if ((${#targets[@]} == 0)); then
-        for target in "$OUTPUT"/*-linux-*/; do
+        for target in "$OUTPUT"/*-linux-*/ "$OUTPUT"/*-windows-*/; do
             [[ ! -d $target ]] || targets+=("$(basename "$target")")
         done
     fi
     ((${#targets[@]})) || die "Nothing is built yet. See packaging/build.sh --help."
     for target in "${targets[@]}"; do
-        [[ -e $OUTPUT/$target/libsignpath_pkcs11.so ]] || die "There is no build for $target in $OUTPUT. See packaging/build.sh --help."
+        [[ -e $OUTPUT/$target/libsignpath_pkcs11.so || -e $OUTPUT/$target/signpath_pkcs11.dll ]] || die "There is no build for $target in $OUTPUT. See packaging/build.sh --help."
     done
-    [[ -d $OUTPUT/share ]] || die "There are no manual pages in $OUTPUT/share. They are written by a build for this machine: packaging/build.sh $(uname -m)-unknown-linux-gnu."
+    [[ -d $OUTPUT/share || " ${targets[*]}" != *-linux-* ]] || die "There are no manual pages in $OUTPUT/share. They are written by a build for this machine: packaging/build.sh $(uname -m)-unknown-linux-gnu."
 
     REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf")
     [[ " ${chosen[*]} " != *" image "* ]] || REQUIREMENTS+=("buildah buildah")
+    [[ " ${targets[*]} " != *-windows-* ]] || REQUIREMENTS+=("zip zip" "wixl wixl")
     install_requirements
     install_tools
     VERSION=${PACKAGE_VERSION:-$(version)}
@@ -229,6 +232,7 @@ main() {
 
     for target in "${targets[@]}"; do
         for format in $(formats_of "$target") image; do
+            [[ $target-$format != *-windows-*-image ]] || continue
             if ((${#chosen[@]})); then
                 [[ " ${chosen[*]} " == *" $format "* ]] || continue
             elif [[ $format == image ]]; then
@@ -238,6 +242,8 @@ main() {
                 deb | rpm | apk) system_package "$format" "$target" ;;
                 tar) tarball "$target" ;;
                 debug) debug_tarball "$target" ;;
+                zip) windows_zip ;;
+                msi) windows_msi ;;
                 image) image "$target" ;;
             esac
         done

@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . packaging/lib/tools.sh
 . packaging/lib/compile.sh
 . packaging/lib/checks.sh
+. packaging/lib/windows.sh
 . packaging/lib/prove.sh
 
 usage() {
@@ -23,7 +24,7 @@ Builds all targets, or those named, makes their packages, and shows that they wo
 TEXT
 }
 
-ALL_TARGETS=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
+ALL_TARGETS=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl "$WINDOWS_TARGET")
 DEBIANS=(bullseye bookworm trixie)
 PASSED=0
 FAILED=0
@@ -251,6 +252,43 @@ prove_elsewhere() {
     prove "$target" "catches a panic" panic_is_caught "$target"
 }
 
+windows_zip_is_complete() {
+    local zip
+    zip=$(echo dist/packages/*-x86_64-windows.zip)
+    unzip -Z1 "$zip" | sed 's|^[^/]*/||' >"$WORK/list"
+    has_files "$WORK/list" signpath_pkcs11.dll SignPath.Cryptoki.dll signpath-pkcs11.exe signpath_pkcs11.cdx.json THIRD-PARTY.txt docs/windows.md
+    unzip -p "$zip" '*/SignPath.Cryptoki.dll' | cmp - "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
+    sha256sum "$zip" >"$WORK/sums"
+    packaging/package.sh --format zip "$WINDOWS_TARGET"
+    sha256sum --quiet --check "$WORK/sums"
+}
+
+windows_msi_is_complete() {
+    rm -rf "$WORK/msi"
+    msiextract --directory "$WORK/msi" dist/packages/*-x86_64-windows.msi >"$WORK/list"
+    cmp "$(find "$WORK/msi" -name signpath_pkcs11.dll)" "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
+    cmp "$(find "$WORK/msi" -name signpath-pkcs11.exe)" "dist/$WINDOWS_TARGET/signpath-pkcs11.exe"
+    cmp "$(find "$WORK/msi" -name SignPath.Cryptoki.dll)" "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
+}
+
+# Argument: whether it is built already.
+prove_windows() {
+    local target=$WINDOWS_TARGET
+    say
+    if [[ $1 == no ]]; then
+        prove "$target" "build.sh $target" packaging/build.sh "$target"
+        [[ ${RESULTS[$target]} != *FAILED* ]] || return 0
+    else
+        prove "$target" "libraries, size, exports, paths" check_windows_files "$PWD/dist/$target"
+    fi
+    prove packages "zip and msi: package.sh" packaging/package.sh "$target"
+    prove packages "zip: content, the same bytes when made again" windows_zip_is_complete
+    prove packages "msi: content" windows_msi_is_complete
+    prove_signing "$(wine64 --version 2>/dev/null || /usr/lib/wine/wine64 --version)" "$target" "all rows of windows.sh" \
+        packaging/windows.sh --built ${PROGRAMS:+--programs "$PROGRAMS"}
+    printf '%-28s %10d %10d bytes\n' "$target" "$(stat --format=%s "dist/$target/signpath_pkcs11.dll")" "$(stat --format=%s "dist/$target/signpath-pkcs11.exe")"
+}
+
 # Argument: the targets.
 print_table() {
     local target file
@@ -269,7 +307,8 @@ print_table() {
 
 main() {
     local target ci=no built=no started=$SECONDS
-    local -a targets=() build=()
+    local windows=no
+    local -a targets=() linux=() build=()
     while (($#)); do
         case $1 in
             --help | -h)
@@ -290,6 +329,11 @@ main() {
     done
     ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
     [[ $ci == no ]] || targets=(x86_64-unknown-linux-gnu)
+    # What is for Windows has other files, and rows of its own.
+    for target in "${targets[@]}"; do
+        [[ $target == "$WINDOWS_TARGET" ]] && windows=yes || linux+=("$target")
+    done
+    targets=("${linux[@]}")
 
     REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf" "lintian lintian" "openssl openssl")
     if [[ $ci == no ]]; then
@@ -297,6 +341,7 @@ main() {
         REQUIREMENTS+=("rpm rpm" "rpmlint rpmlint" "mmdebstrap mmdebstrap" "qemu-user qemu-aarch64" "buildah buildah" "opensc pkcs11-tool"
             "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h" "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg")
     fi
+    [[ $windows == no ]] || REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip")
     install_requirements
     install_tools
     make_work_folder signpath-pkcs11-verify
@@ -315,6 +360,10 @@ main() {
         prove "$target" "lists its crates (.dep-v0)" lists_its_crates "$target" "$PWD/dist/$target"
     done
 
+    if ((${#targets[@]} == 0)); then
+        prove_windows "$built"
+        conclude
+    fi
     if [[ $ci == no ]]; then
         for target in "${targets[@]}"; do
             [[ $target == "$(uname -m)"-*-gnu ]] || unpack_root "$target"
@@ -361,6 +410,7 @@ main() {
             *) prove_elsewhere "$target" ;;
         esac
     done
+    [[ $windows == no ]] || prove_windows "$built"
     print_table "${targets[@]}"
     say "$((SECONDS - started)) s in all"
     conclude

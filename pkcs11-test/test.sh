@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test: format, lints, the pages, cargo test, the page of the local service in a browser, the robustness tests under
-# AddressSanitizer, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit
-# tests and the AddressSanitizer build use the library that a package ships. Installs missing packages, as demo.sh does. The last line
-# is "N passed, N failed".
+# AddressSanitizer, the rows of all tools on both key stores of the local SignPath service, with and without TLS, and the short part
+# of packaging/windows.sh. All but the unit tests and the AddressSanitizer build use the library that a package ships. Installs
+# missing packages, as demo.sh does. The last line is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -102,6 +102,19 @@ browser_tests() {
     CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests pkcs11-test/browser.sh
 }
 
+# The rows of the library for Windows under Wine. Their own last line counts.
+windows_rows() {
+    local status=0 passed=0 failed=1
+    say "Signing under Wine ..."
+    packaging/windows.sh --ci --programs "$PROGRAMS" 2>&1 | tee "$WORK/windows" || status=$?
+    if [[ $(tail -n 1 "$WORK/windows") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        passed=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]}
+    fi
+    ((status == 0 || failed > 0)) || failed=1
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+}
+
 main() {
     local options
     make_work_folder signpath-pkcs11-test conclude
@@ -120,6 +133,7 @@ main() {
     for options in software "softhsm --tls"; do
         run_rows_on "$options" "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
     done
+    windows_rows
     COMPLETE=yes
 }
 

@@ -103,7 +103,7 @@ pub use health::{Health, health};
 pub use journal::{JournalEntry, Unverified};
 pub use lookup::Threads;
 pub use no_proxy::{EXPECTED as EXPECTED_NO_PROXY, NoProxy};
-pub use options::{DEFAULT_API_URL, Options, SigningApi};
+pub use options::{ClientCertificate, DEFAULT_API_URL, Options, SigningApi};
 pub use policy_cache::PolicyCache;
 pub use policy_list::PolicyList;
 pub use policy_name::PolicyName;

@@ -14,6 +14,15 @@ use crate::proxy::Proxy;
 /// The API URL of SignPath's own service.
 pub const DEFAULT_API_URL: &str = "https://app.signpath.io/Api";
 
+/// Where a client certificate and its private key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// In a PEM file.
+    File(PathBuf),
+    /// In the certificate store of Windows, with this SHA-1 digest.
+    Store(Vec<u8>),
+}
+
 /// How to reach the service, and what to send in signing requests.
 ///
 /// ```
@@ -50,8 +59,8 @@ pub struct Options {
     pub allow_insecure_http: bool,
     /// A PEM file of CA certificates to trust in addition to the system's.
     pub tls_ca_file: Option<PathBuf>,
-    /// A PEM file with the client certificate and its key for TLS.
-    pub tls_client_certificate: Option<PathBuf>,
+    /// The client certificate for TLS, if any.
+    pub tls_client_certificate: Option<ClientCertificate>,
     /// The HTTP proxy, if any.
     pub http_proxy: Option<Proxy>,
     /// The hosts to reach without the proxy.

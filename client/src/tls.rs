@@ -3,17 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use base16ct::lower::encode_string;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::sign::SingleCertAndKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
-use crate::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::roots::Verifier;
+use crate::{ClientCertificate, Options};
 use signpath_platform::date::rfc3339_of_unix;
-use signpath_platform::file;
 use signpath_platform::os_error::describe;
+use signpath_platform::{certificate_store, file};
 
 const NO_CERTIFICATE: &str =
     "contains no PEM certificate; convert DER to PEM with openssl x509 -inform DER";
@@ -45,7 +47,16 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
     };
     let mut client_config = match &options.tls_client_certificate {
         None => builder.with_no_client_auth(),
-        Some(path) => {
+        Some(ClientCertificate::Store(digest)) => {
+            let key = certificate_store::find(digest).map_err(|error| {
+                let (thumbprint, reason) = (encode_string(digest), describe(&error));
+                let reason =
+                    format!("cannot use TlsClientCertificate thumbprint:{thumbprint}: {reason}");
+                Error::new(ErrorKind::Options, reason)
+            })?;
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
+        }
+        Some(ClientCertificate::File(path)) => {
             let unusable = |reason: &str| unusable("TlsClientCertificate", path, reason);
             let pem = read("TlsClientCertificate", path)?;
             let chain = certificates("TlsClientCertificate", path, &pem)?;

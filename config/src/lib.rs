@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use log::warn;
-use signpath_client::{Options, is_unencrypted};
+use signpath_client::{ClientCertificate, Options, is_unencrypted};
 use url::Url;
 
 pub use api_token::ApiToken;
@@ -225,12 +225,12 @@ fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
     Ok(url)
 }
 
-fn tls_client_certificate(sources: &Sources) -> Result<Option<PathBuf>> {
+fn tls_client_certificate(sources: &Sources) -> Result<Option<ClientCertificate>> {
     let setting = setting("TlsClientCertificate");
     let Some(found) = sources.find(setting)? else {
         return Ok(None);
     };
-    values::pem_file(&found.text)
+    values::client_certificate(&found.text)
         .map(Some)
         .map_err(|reason| match reason {
             Some(reason) => found.unusable(reason),

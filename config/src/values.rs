@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use signpath_client::SigningApi;
+use signpath_client::{ClientCertificate, SigningApi};
 use signpath_logging::{LogFormat, OutputStream};
+use signpath_platform::secrets;
 
 /// The values of `SigningApi`.
 pub const SIGNING_APIS: [(&str, SigningApi); 3] = [
@@ -45,16 +46,33 @@ pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.into()))
 }
 
-/// The path of a PEM file, in the form that the official library uses: `file:` and the path.
+/// The length of a SHA-1 digest, in bytes.
+const THUMBPRINT: usize = 20;
+
+/// A client certificate, in the forms that the official library uses: `file:` and the path of a PEM
+/// file, or, on Windows, `thumbprint:` and hexadecimal digits.
 ///
 /// # Errors
 /// The reason, if there is more to say than what was expected.
-pub(crate) fn pem_file(text: &str) -> Result<PathBuf, Option<&'static str>> {
+pub(crate) fn client_certificate(text: &str) -> Result<ClientCertificate, Option<&'static str>> {
+    if let Some(thumbprint) = text.strip_prefix("thumbprint:") {
+        if !secrets::ARE_SUPPORTED {
+            return Err(Some(
+                "thumbprint: is only supported on Windows; expected file: and the path of a PEM file",
+            ));
+        }
+        // As Windows shows it: with blanks, and a mark for the direction of writing at the start.
+        let digits: String = thumbprint.chars().filter(char::is_ascii_hexdigit).collect();
+        return base16ct::mixed::decode_vec(digits)
+            .ok()
+            .filter(|digest| digest.len() == THUMBPRINT)
+            .map(ClientCertificate::Store)
+            .ok_or(Some(
+                "expected thumbprint: and the 40 hexadecimal digits of the certificate's SHA-1 digest",
+            ));
+    }
     match text.strip_prefix("file:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ if text.starts_with("thumbprint:") => Err(Some(
-            "thumbprint: is only supported on Windows; expected file: and the path of a PEM file",
-        )),
+        Some(path) if !path.is_empty() => Ok(ClientCertificate::File(PathBuf::from(path))),
         _ => Err(None),
     }
 }

@@ -34,3 +34,38 @@ check_windows_files() {
     diff <(sed -n 's/^    \(C_.*\)/\1/p' packaging/windows/exports.def | sort) <(windows_exports "$folder/signpath_pkcs11.dll") >/dev/null ||
         die "$folder/signpath_pkcs11.dll does not export the functions in packaging/windows/exports.def and nothing else."
 }
+
+# What the zip and the MSI have. The library also has the name of SignPath's own, for configurations that name that.
+# Argument: the folder.
+windows_tree() {
+    local folder=$1 build=$OUTPUT/$WINDOWS_TARGET
+    mkdir -p "$folder/docs"
+    cp "$build/signpath_pkcs11.dll" "$build/signpath-pkcs11.exe" "$folder/"
+    cp "$build/signpath_pkcs11.dll" "$folder/SignPath.Cryptoki.dll"
+    cp LICENSE-MIT "$folder/LICENSE-MIT.txt"
+    cp LICENSE-APACHE "$folder/LICENSE-APACHE.txt"
+    cat "$build"/*.licences >"$folder/THIRD-PARTY.txt"
+    cp "$build/signpath-pkcs11.cdx.json" "$folder/signpath_pkcs11.cdx.json"
+    cp "$build/signpath-pkcs11-cli.cdx.json" "$folder/signpath-pkcs11.cdx.json"
+    cp docs/windows.md docs/configuration.md docs/troubleshooting.md "$folder/docs/"
+    find "$folder" -type f -exec chmod 644 {} +
+    find "$folder" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
+}
+
+# The same bytes each time: sorted, with the time of the commit.
+windows_zip() {
+    local name=signpath-pkcs11-$VERSION-x86_64-windows
+    windows_tree "$WORK/$name"
+    rm -f "$PACKAGES/$name.zip"
+    (cd "$WORK" && find "$name" -type f | LC_ALL=C sort | TZ=UTC zip --quiet -X --latest-time "$PACKAGES/$name.zip" -@)
+}
+
+# An MSI for the machine: the files in "Program Files\SignPath PKCS 11". wixl cannot change PATH.
+windows_msi() {
+    local tree=$WORK/msi
+    windows_tree "$tree"
+    cp packaging/windows/signpath-pkcs11.wxs "$tree/"
+    # wixl finds files beside its own. An MSI has three numbers.
+    (cd "$tree" && quietly wixl --arch x64 --define "Version=${VERSION%%-*}" \
+        --output "$PACKAGES/signpath-pkcs11-$VERSION-x86_64-windows.msi" signpath-pkcs11.wxs)
+}

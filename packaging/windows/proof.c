@@ -3,7 +3,6 @@
    reload MODULE LABEL COUNT   loads, signs and unloads COUNT times
    stack MODULE LABEL BYTES    signs in a thread with a stack of BYTES
    protect TEXT                prints the text, encrypted with DPAPI for this user, in hexadecimal
-   trust FILE                  adds a certificate (DER) to the user's root certificates
    append MODULE COUNT         makes COUNT calls that are logged, each with a line of its own */
 
 #define main client_main
@@ -77,15 +76,6 @@ static int protect(char *text)
     return 0;
 }
 
-static int trust(const char *path)
-{
-    BYTE certificate[8192];
-    FILE *file = fopen(path, "rb");
-    size_t length = file == NULL ? 0 : fread(certificate, 1, sizeof certificate, file);
-    HCERTSTORE roots = CertOpenSystemStoreA(0, "ROOT");
-    return !CertAddEncodedCertificateToStore(roots, X509_ASN_ENCODING, certificate, length, CERT_STORE_ADD_REPLACE_EXISTING, NULL);
-}
-
 static int append(const char *path, int count)
 {
     CK_SLOT_ID slot;
@@ -112,8 +102,6 @@ int main(int argc, char **argv)
         return append(argv[2], atoi(argv[3]));
     if (argc == 3 && strcmp(command, "protect") == 0)
         return protect(argv[2]);
-    if (argc == 3 && strcmp(command, "trust") == 0)
-        return trust(argv[2]);
     fputs("usage: proof COMMAND ARGUMENT...\n", stderr);
     return 2;
 }

@@ -43,4 +43,6 @@ mod system;
 pub mod system_proxy;
 pub mod text;
 
-pub use system::{child, console, folders, fork, guest, process, program, secrets, thread};
+pub use system::{
+    certificate_store, child, console, folders, fork, guest, process, program, secrets, thread,
+};

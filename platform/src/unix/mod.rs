@@ -1,5 +1,6 @@
 //! Linux, macOS and other Unix systems.
 
+pub mod certificate_store;
 pub mod child;
 pub mod console;
 pub mod errors;

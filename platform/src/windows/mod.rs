@@ -2,6 +2,7 @@
 
 #[allow(unsafe_code)]
 pub mod access;
+pub mod certificate_store;
 #[allow(unsafe_code)]
 pub mod child;
 pub mod console;
