@@ -78,11 +78,14 @@ fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (arriving, arrived) = channel();
+    // Before the client can connect.
+    let only = response.is_none().then(|| {
+        // SAFETY: the descriptor is open. A second call changes how many connections wait.
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        TcpStream::connect(address).unwrap()
+    });
     thread::spawn(move || {
         let Some(response) = response else {
-            // SAFETY: the descriptor is open. A second call changes how many connections wait.
-            assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
-            let only = TcpStream::connect(address).unwrap();
             wait_for_state(
                 "/proc/self/net/tcp",
                 &format!(":{:04X} 02 ", address.port()),
@@ -302,7 +305,7 @@ fn another_thread_ends_a_signature_that_waits() {
                     _ => sign(session),
                 };
                 let wait = || match row.waits {
-                    Wait::Retry => wait_until(|| sent() > before),
+                    Wait::Retry => wait_until(|| stage.has_said("attempt 1 of POST")),
                     _ => gate.wait_for(1),
                 };
                 ended(sign, wait, || (row.end)(session))

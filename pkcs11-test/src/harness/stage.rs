@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
 use crate::{Error, Options, Service};
@@ -42,6 +43,18 @@ impl Stage {
     /// Sets a variable for the next C_Initialize.
     pub fn set(&self, name: &str, value: &str) {
         set(name, value);
+    }
+
+    /// Whether stderr has this text. [`Self::see`] still returns it.
+    pub fn has_said(&self, text: &str) -> bool {
+        let mut content = Vec::new();
+        let captured = self.stderr.0.lock().unwrap();
+        let mut part = [0; 4096];
+        // Without moving the position, which the descriptor shares with stderr.
+        while let Ok(length @ 1..) = captured.file.read_at(&mut part, content.len() as u64) {
+            content.extend(&part[..length]);
+        }
+        String::from_utf8_lossy(&content).contains(text)
     }
 
     /// Does something, and tells what it said and which requests it sent.
