@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test: format, lints, the pages, cargo test, the page of the local service in a browser, the robustness tests under
-# AddressSanitizer, the rows of all tools on both key stores of the local SignPath service, with and without TLS, and the short part
-# of packaging/windows.sh. All but the unit tests and the AddressSanitizer build use the library that a package ships. Installs
-# missing packages, as demo.sh does. The last line is "N passed, N failed".
+# AddressSanitizer, and the rows of all tools on both key stores of the local SignPath service, with and without TLS. All but the unit
+# tests and the AddressSanitizer build use the library that a package ships. Installs missing packages, as demo.sh does. The last line
+# is "N passed, N failed".
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
@@ -66,29 +66,19 @@ cargo_tests() {
     CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests cargo test --workspace --locked --no-fail-fast
 }
 
-# Runs the robustness tests on a build of the module with AddressSanitizer and overflow checks. The test program is the usual one and
-# loads GCC's sanitizer runtime: not every rustc has one, and both call the same functions.
+# Runs the robustness tests on a build of the module with AddressSanitizer. The test program is the usual one.
 robustness_tests() {
-    local host runtime program module
-    host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
-    runtime=$(cc -print-file-name=libasan.so)
-    if [[ ! -e $runtime ]]; then
-        say "cc has no libasan.so; install libasan8 or what else brings the AddressSanitizer of $(cc -dumpmachine) GCC $(cc -dumpversion)."
-        FAILED=$((FAILED + 1))
-        return
-    fi
+    local runtime program module
     say "Building the module with AddressSanitizer ..."
-    # -Zsanitizer is unstable. CFLAGS instruments the C code of dependencies too.
-    if ! module=$(env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "CFLAGS_${host//-/_}=-fsanitize=address" \
-        CARGO_PROFILE_DEV_DEBUG=line-tables-only pkcs11-test/lib/module.sh asan --target "$host"); then
+    if ! runtime=$(pkcs11-test/lib/asan.sh runtime) || ! module=$(pkcs11-test/lib/asan.sh); then
         say "The build with AddressSanitizer failed."
         FAILED=$((FAILED + 1))
         return
     fi
     program=$(cargo test --test robustness --locked --quiet --no-run --message-format json |
         jq --raw-output 'select(.executable and .target.name == "robustness").executable')
-    # The module does not free what lives as long as the process.
-    count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 \
+    # What lives as long as the process is reachable, so it is no leak.
+    count_tests env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=1 \
         SIGNPATH_TEST_MODULE="$module" "$program"
 }
 
@@ -100,19 +90,6 @@ page_checks() {
 browser_tests() {
     say "Testing the page in a browser ..."
     CARGO_TERM_COLOR=never SIGNPATH_TEST_MODULE=$MODULE count_tests pkcs11-test/browser.sh
-}
-
-# The rows of the library for Windows under Wine. Their own last line counts.
-windows_rows() {
-    local status=0 passed=0 failed=1
-    say "Signing under Wine ..."
-    packaging/windows.sh --ci --programs "$PROGRAMS" 2>&1 | tee "$WORK/windows" || status=$?
-    if [[ $(tail -n 1 "$WORK/windows") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-        passed=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]}
-    fi
-    ((status == 0 || failed > 0)) || failed=1
-    PASSED=$((PASSED + passed))
-    FAILED=$((FAILED + failed))
 }
 
 main() {
@@ -133,7 +110,6 @@ main() {
     for options in software "softhsm --tls"; do
         run_rows_on "$options" "${DEMO_ROWS[@]}" "${TOOL_ROWS[@]}"
     done
-    windows_rows
     COMPLETE=yes
 }
 
