@@ -86,7 +86,7 @@ fn both_routes_together_stay_within_the_total_time() {
         assert_ne!(signed.value[0], CKR_OK);
         // No time is left for a second attempt with SignHash.
         assert_eq!(signed.requests, [LIST, SIGN, SIGN, SIGN_HASH]);
-        let gave_up = "gave up after attempt 1, since ServiceUnavailableTimeoutInSeconds is 5";
+        let gave_up = "gave up after attempt 1 (ServiceUnavailableTimeoutInSeconds is 5";
         let last = signed.lines.last().unwrap();
         assert!(last.contains(gave_up), "{last}");
     });

@@ -252,7 +252,7 @@ fn retries_end_when_the_total_time_is_up() {
         assert_eq!(signed.value, CKR_FUNCTION_FAILED);
         let attempts = signed.requests.len();
         assert!(attempts > 2, "{attempts}");
-        let gave_up = format!("gave up after attempt {attempts},");
+        let gave_up = format!("gave up after attempt {attempts} (");
         let last = signed.lines.last().unwrap();
         assert!(last.contains(&gave_up), "{last}");
     });

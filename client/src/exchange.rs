@@ -196,11 +196,11 @@ fn authorization(token: &Secret) -> Result<HeaderValue> {
 /// The error of the last attempt, with the reason why there are no more.
 fn gave_up(failed: FailedAttempt, attempts: &Attempts, attempt: u32) -> FailedAttempt {
     let asked = match failed.retry_after {
-        Some(wait) => format!(" and Retry-After is {}", wait.as_secs()),
+        Some(wait) => format!(", Retry-After is {}", wait.as_secs()),
         None => String::new(),
     };
     let error = failed.error.before_remedy(&format!(
-        "gave up after attempt {attempt}, since ServiceUnavailableTimeoutInSeconds is {}{asked}",
+        "gave up after attempt {attempt} (ServiceUnavailableTimeoutInSeconds is {}{asked})",
         attempts.total.as_secs()
     ));
     FailedAttempt { error, ..failed }

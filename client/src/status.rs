@@ -78,7 +78,7 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
 
 /// The advice if a proxy requires authentication.
 pub(crate) const PROXY_CREDENTIALS: &str = "check the user and password in HttpProxy, \
-    http_proxy or https_proxy (write : / @ in them as %3A %2F %40)";
+    http_proxy or https_proxy (percent-encoded)";
 
 /// The advice if a response is probably not SignPath's.
 pub(crate) const NOT_SIGNPATH: &str =

@@ -18,8 +18,7 @@ const UNSUPPORTED: [(&str, &str); 6] = [
     ("socks5h://", SOCKS),
 ];
 
-const OVER_TLS: &str =
-    "HTTPS proxies are not supported (use http://, which works for https URLs too)";
+const OVER_TLS: &str = "HTTPS proxies are not supported";
 
 const SOCKS: &str = "SOCKS proxies are not supported";
 

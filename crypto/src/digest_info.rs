@@ -17,9 +17,8 @@ use super::{Digest, HashAlgorithm};
 pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
     if let Some(hash) = bare_digest(data) {
         return Err(format!(
-            "look like a bare {hash} digest instead of a DER DigestInfo; use a mechanism that \
-             hashes (pkcs11-tool -m SHA256-RSA-PKCS), or wrap the digest (openssl pkeyutl \
-             -pkeyopt digest:sha256)"
+            "look like a bare {hash} digest, not a DigestInfo; use a hashing mechanism \
+             (pkcs11-tool -m SHA256-RSA-PKCS), or wrap it (openssl pkeyutl -pkeyopt digest:sha256)"
         ));
     }
     let (algorithm, value) =

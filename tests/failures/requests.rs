@@ -101,7 +101,7 @@ pub const TRANSIENT: &[Situation] = situations! { scene;
     "a gateway timeout, one attempt": [scene.fail_sign(Effect::status(504))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "504 Gateway Timeout";
     "the service asks for a longer wait than the time that is left": [scene.try_again(); scene.fail_sign(Effect::retry_after(503, 3600))] sign
-        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "ServiceUnavailableTimeoutInSeconds is 600 and Retry-After is 3600";
+        => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "ServiceUnavailableTimeoutInSeconds is 600, Retry-After is 3600";
     "the connection is closed without a response": [scene.fail_sign(Effect::Close)] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "closed the connection without a response";
     "the response is incomplete": [scene.fail_sign(Effect::Truncate)] sign => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "is incomplete";

@@ -28,7 +28,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "the proxy is a SOCKS proxy": [beyond(scene, "socks5://proxy.example:1080")] initialize
         => CKR_OK, "none": "warning", "http_proxy: SOCKS proxies are not supported";
     "the proxy is an HTTPS proxy": [beyond(scene, "https://proxy.example:3128")] initialize
-        => CKR_OK, "none": "warning", "http_proxy: HTTPS proxies are not supported (use http://";
+        => CKR_OK, "none": "warning", "http_proxy: HTTPS proxies are not supported";
     "the proxy is not a URL": [beyond(scene, "proxy example")] initialize
         => CKR_OK, "none": "warning", "http_proxy: not the URL of an HTTP proxy", "using no proxy";
     "an entry of no_proxy is invalid": [beyond(scene, "http://proxy.example:3128"); scene.set("no_proxy", "10.0.0.0/99")] initialize

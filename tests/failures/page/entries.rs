@@ -82,7 +82,7 @@ pub const SECTIONS: &[Section] = sections! {
         "is not HTTP (": "A server for another protocol listens on this port. Check `ApiUrl`.";
     }
     "Proxies" "" {
-        "check the user and password in HttpProxy": "The proxy requires other credentials (407 or 401). Percent-encode reserved characters in them.";
+        "check the user and password in HttpProxy": "The proxy requires other credentials (407 or 401). Write `:`, `/` and `@` in them as `%3A`, `%2F` and `%40`.";
         "have the proxy allow it": "The proxy refuses to connect to SignPath. Have the host in the line allowed, or add it to `no_proxy`.";
         "check ApiUrl and the network of the proxy": "The proxy itself has no connection to SignPath.";
         "is the URL of an HTTP proxy": "A server that is not an HTTP proxy listens at this address. Check `https_proxy`, `http_proxy` and `HttpProxy`.";
