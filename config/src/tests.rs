@@ -289,7 +289,7 @@ fn warns_about_unusable_proxy_variables_only_if_they_matter() {
     for (environment, expected, parts) in rows! {
         &[socks][..], None, &["https_proxy: SOCKS proxies are not supported, ignored; using no proxy; set "][..];
         &[tls, http], Some("http://one:1/"),
-            &["(use http://, which works for https URLs too), ignored; using the proxy from environment variable http_proxy"];
+            &["HTTPS proxies are not supported, ignored; using the proxy from environment variable http_proxy"];
         &[socks, ("HTTPS_PROXY", "two:2")], Some("http://two:2/"), &["using the proxy from environment variable HTTPS_PROXY"];
         &[socks, astray, in_file], Some("http://three:3/"),
             &["https_proxy: SOCKS proxies", "http_proxy: not the URL of an HTTP proxy, ignored; using the proxy from configuration file"];
