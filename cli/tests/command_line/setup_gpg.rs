@@ -150,10 +150,6 @@ fn each_failure_is_one_line_and_signs_nothing() {
         }
     }
     let [all, gpg, scd] = ["all", "gpg", "scd"].map(|directory| user.0.text(directory));
-    let long = format!(
-        "setup gpg demo/gpg --import --home {}",
-        user.0.text(&"long/".repeat(30))
-    );
     failures! { user.0;
         "setup gpg --import --module {module}" [PATH = &all] => 1: "name it after gpg";
         "setup gpg demo/gpg --import --module {module}" [PATH = &scd] => 1: "gpg is not installed; on Debian: apt install gnupg";
@@ -167,12 +163,19 @@ fn each_failure_is_one_line_and_signs_nothing() {
         "setup gpg demo/gpg --import --module {module}" [PATH = &all, SIGNPATH_API_TOKEN = "wr0ng"]
             => 1: "check that the API token is complete";
     }
-    user.0
-        .run_with(&format!("{long} --module {{module}}"), &[("PATH", &all)])
-        .assert_fails(
+    // The second path is short enough for S.gpg-agent, but not for S.gpg-agent.browser.
+    let nearly = 107 - "/S.gpg-agent".len() - user.0.text("").len();
+    for name in ["long/".repeat(30), "x".repeat(nearly)] {
+        let setup = format!(
+            "setup gpg demo/gpg --import --home {} --module {{module}}",
+            user.0.text(&name)
+        );
+        let refused = user.0.run_with(&setup, &[("PATH", &all)]);
+        refused.assert_fails(
             1,
             &["is too long for the socket of gpg-agent; name a shorter one with --home"],
         );
+    }
 
     // The agent of another configuration does not end.
     user.0.sh(

@@ -156,7 +156,8 @@ impl<'a> Gnupg<'a> {
 
     /// Starts gpg-agent anew.
     pub fn start(&'a self) -> Result<Agent<'a>, Failure> {
-        let socket = self.succeed("gpgconf", CONF, ["--list-dirs", "agent-socket"])?;
+        // The longest of the names with which it listens.
+        let socket = self.succeed("gpgconf", CONF, ["--list-dirs", "agent-browser-socket"])?;
         let socket = socket.trim();
         if socket.len() > MAX_SOCKET {
             let shown = self.home.path().display();
