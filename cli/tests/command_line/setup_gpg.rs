@@ -164,7 +164,7 @@ fn each_failure_is_one_line_and_signs_nothing() {
             => 1: "check that the API token is complete";
     }
     // The second path is short enough for S.gpg-agent, but not for S.gpg-agent.browser.
-    let nearly = 107 - "/S.gpg-agent".len() - user.0.text("").len();
+    let nearly = 106 - "/S.gpg-agent".len() - user.0.text("").len();
     for name in ["long/".repeat(30), "x".repeat(nearly)] {
         let setup = format!(
             "setup gpg demo/gpg --import --home {} --module {{module}}",

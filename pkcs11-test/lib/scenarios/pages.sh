@@ -314,7 +314,8 @@ page_gpg() {
     # The signing policy with an OpenPGP key is demo/gpg here. The command and two daemons ask for the list.
     expect processes 4
     expect others 1
-    export XDG_DATA_HOME=$PWD/data
+    # Short: gpg-agent has sockets below it.
+    export XDG_DATA_HOME=$WORK/d
     rm file.sig
     unset SIGNPATH_PROJECT_SLUG SIGNPATH_SIGNING_POLICY_SLUG
     trap 'GNUPGHOME=$XDG_DATA_HOME/signpath-pkcs11/gnupg/demo/gpg timeout 30 gpgconf --kill all' EXIT

@@ -22,8 +22,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// How long the module may try to reach SignPath, in seconds.
 const SERVICE_LIMIT: &str = "30";
 
-/// The maximum length of the name of a Unix domain socket, in bytes (unix(7)).
-const MAX_SOCKET: usize = 107;
+/// The maximum length of the name of a Unix domain socket, in bytes: one less than unix(7) allows, as in GnuPG.
+const MAX_SOCKET: usize = 106;
 
 const LOG: &str = "SignPath.CryptoProviders.Cryptoki.txt";
 
