@@ -21,33 +21,29 @@ impl Attribute {
 pub struct Object(Arc<SigningPolicy>);
 
 impl Object {
-    pub fn of(policies: Vec<SigningPolicy>, _: &Options) -> Vec<Self> {
-        let policies = policies.into_iter().map(Arc::new);
-        policies.map(Self).collect()
-    }
-
     pub fn policy(&self) -> Option<&Arc<SigningPolicy>> {
         Some(&self.0)
     }
 }
 
 #[derive(Debug, Default)]
-pub struct Index(Vec<Arc<Object>>);
+pub struct PolicyObjects(Vec<Arc<Object>>);
 
-impl Index {
-    pub fn new(objects: Vec<Arc<Object>>) -> Self {
-        Self(objects)
+impl PolicyObjects {
+    pub fn new(policies: Vec<SigningPolicy>, _: &Arc<Options>) -> Self {
+        let policies = policies.into_iter().map(Arc::new);
+        Self(policies.map(|policy| Arc::new(Object(policy))).collect())
     }
 
-    pub fn objects(&self) -> &[Arc<Object>] {
-        &self.0
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<SigningPolicy>> {
+        self.0.iter().map(|object| &object.0)
     }
 
     pub fn matching<'a>(&'a self, _: &'a [Attribute]) -> impl Iterator<Item = &'a Arc<Object>> {
         self.0.iter()
     }
 
-    pub fn with_unique_id(&self, _: &str) -> Option<&Arc<Object>> {
+    pub fn with_unique_id(&self, _: &str, _: Option<&str>) -> Option<&Arc<Object>> {
         self.0.first()
     }
 }
