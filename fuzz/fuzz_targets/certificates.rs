@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use signpath_client::{DEFAULT_API_URL, Options, tls};
+use signpath_client::{ClientCertificate, DEFAULT_API_URL, Options, tls};
 use signpath_crypto::Certificate;
 use signpath_fuzz::{set_variable, write};
 
@@ -29,7 +29,7 @@ fn check(data: &[u8]) {
     let url = DEFAULT_API_URL.parse().expect("a URL");
     let options = Options {
         tls_ca_file: Some(path.clone()),
-        tls_client_certificate: Some(path),
+        tls_client_certificate: Some(ClientCertificate::File(path)),
         ..Options::new(url)
     };
     if let Err(error) = tls::client_config(&options) {
