@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use signpath_fuzz::folder;
-use signpath_logging::{Level, OutputStream, configure};
+use signpath_logging::{FileLog, Level, LogFormat, OutputStream, configure};
 use signpath_platform::escape::{escaped, is_harmful};
 
 signpath_fuzz::target!(check);
@@ -19,7 +19,12 @@ fn check(data: &[u8]) {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     let file = FILE.get_or_init(|| {
         let folder = folder().join("logs");
-        configure((Level::None, OutputStream::Stderr), (Level::Error, &folder));
+        let file = FileLog {
+            level: Level::Error,
+            directory: &folder,
+            format: LogFormat::Text,
+        };
+        configure((Level::None, OutputStream::Stderr), file);
         log::error!(target: "signpath", "the first line");
         folder.join(NAME)
     });
