@@ -15,7 +15,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::failure::Failure;
 use crate::output;
-use crate::sign::digest_of_file;
+use crate::sign::digests_of_file;
 
 const HELP: &str = "\
 Examples:
@@ -189,23 +189,18 @@ impl<'a> Shown<'a> {
 
 /// The signatures whose digest is that of the file.
 fn of_file<'a>(signatures: Vec<Shown<'a>>, file: &Path) -> Result<Vec<Shown<'a>>, Failure> {
-    let mut digests: Vec<Vec<u8>> = Vec::new();
-    for hash in HashAlgorithm::SIGNED {
-        let is_used = |shown: &Shown<'_>| match shown.entry.digest() {
+    let is_used = |hash: &HashAlgorithm| {
+        signatures.iter().any(|shown| match shown.entry.digest() {
             Some(Digest {
                 algorithm: Some(used),
                 ..
-            }) => used == hash,
+            }) => used == *hash,
             Some(Digest { value, .. }) => value.len() == hash.digest_length(),
             None => false,
-        };
-        if signatures.iter().any(is_used) {
-            let digest = digest_of_file(file, hash);
-            digests.push(digest.map_err(|error| {
-                format!("cannot read {}: {}", file.display(), describe(&error))
-            })?);
-        }
-    }
+        })
+    };
+    let used: Vec<_> = HashAlgorithm::SIGNED.into_iter().filter(is_used).collect();
+    let digests = digests_of_file(file, &used)?;
     let is_of_file = |shown: &Shown<'_>| {
         let digest = shown.entry.digest();
         digest.is_some_and(|digest| digests.contains(&digest.value))
@@ -225,7 +220,7 @@ fn cannot_tell(file: &Path, journal: &Path) -> Failure {
 
 fn print(signatures: &[Shown<'_>]) -> Result<(), Failure> {
     if signatures.is_empty() {
-        return output::print("There are no signatures.\n");
+        return output::print("No signatures found.\n");
     }
     let heading = [
         "TIME",

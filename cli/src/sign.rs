@@ -10,7 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, ValueEnum};
 use signpath_client::{PolicyName, has_supported_size};
-use signpath_crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, asn1_from_ieee};
+use signpath_crypto::{
+    Digest, HashAlgorithm, Hasher, PublicKey, SignatureAlgorithm, asn1_from_ieee,
+};
 
 use signpath_platform::file::is_same;
 use signpath_platform::os_error::describe;
@@ -168,9 +170,8 @@ impl Arguments {
         let Some(Hexadecimal(value)) = &self.digest else {
             let path = self.file.as_deref().unwrap_or(Path::new("-"));
             let algorithm = self.hash.unwrap_or(Hash::Sha256).algorithm();
-            let value = digest_of_file(path, algorithm).map_err(|error| {
-                format!("cannot read {}: {}", display_name(path), describe(&error))
-            })?;
+            let digests = digests_of_file(path, &[algorithm])?;
+            let value = digests.into_iter().next().unwrap_or_default();
             return Ok(Digest {
                 algorithm: Some(algorithm),
                 value,
@@ -215,20 +216,26 @@ impl Arguments {
     }
 }
 
-/// The digest of a file, or of standard input if it is `-`.
-pub fn digest_of_file(path: &Path, algorithm: HashAlgorithm) -> io::Result<Vec<u8>> {
+/// The digests of a file, or of standard input if it is `-`, which is read once.
+pub fn digests_of_file(path: &Path, hashes: &[HashAlgorithm]) -> Result<Vec<Vec<u8>>, Failure> {
+    let cannot_read =
+        |error: io::Error| format!("cannot read {}: {}", display_name(path), describe(&error));
     let mut file: Box<dyn Read> = match path {
         path if path == Path::new("-") => Box::new(io::stdin().lock()),
-        path => Box::new(File::open(path)?),
+        path => Box::new(File::open(path).map_err(cannot_read)?),
     };
     let _progress = Progress::start(format!("Reading {}", display_name(path)));
-    let (mut hasher, mut part) = (algorithm.hasher(), vec![0; PART]);
+    let mut hashers: Vec<_> = hashes.iter().map(|hash| hash.hasher()).collect();
+    let mut part = vec![0; PART];
     loop {
         match file.read(&mut part) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(length) => hasher.update(part.get(..length).unwrap_or_default()),
+            Ok(0) => return Ok(hashers.into_iter().map(Hasher::finish).collect()),
+            Ok(length) => {
+                let part = part.get(..length).unwrap_or_default();
+                hashers.iter_mut().for_each(|hasher| hasher.update(part));
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(cannot_read(error).into()),
         }
     }
 }

@@ -10,7 +10,6 @@ use signpath_platform::date;
 
 use crate::client::Client;
 use crate::metadata::user;
-use crate::policy_name::PolicyName;
 use crate::signed::Signed;
 use crate::signing_policy::SigningPolicy;
 
@@ -48,7 +47,7 @@ pub struct JournalEntry {
     /// The address of the signing request, if the route tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_link: Option<String>,
-    /// How many attempts the signing request took.
+    /// How many attempts the signing request took at the route that signed.
     pub attempts: u32,
     /// How long the signature took, with retries, in milliseconds.
     pub duration_in_milliseconds: u64,
@@ -112,11 +111,6 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 impl JournalEntry {
-    /// The name of the signing policy, or [`None`] if its slugs are not valid.
-    pub fn policy(&self) -> Option<PolicyName> {
-        PolicyName::new(&self.project_slug, &self.signing_policy_slug).ok()
-    }
-
     /// The digest and its algorithm. [`None`] if they cannot be read.
     pub fn digest(&self) -> Option<Digest> {
         let algorithm = match &self.hash_algorithm {
@@ -142,7 +136,10 @@ impl JournalEntry {
         let signature = STANDARD
             .decode(&self.signature)
             .map_err(|_| unreadable("signature"))?;
-        let key = self.key().ok_or(unreadable("certificate"))?;
+        let key = self.key().ok_or(unreadable(match self.public_key {
+            Some(_) => "publicKey",
+            None => "certificate",
+        }))?;
         match key.verifies(scheme, &digest.value, &signature) {
             true => Ok(()),
             false => Err(Unverified::Invalid),

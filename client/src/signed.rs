@@ -13,7 +13,7 @@ pub struct Signed {
     pub signing_request_id: Option<String>,
     /// The address of the signing request on SignPath's site, if the route tells it.
     pub web_link: Option<String>,
-    /// How many attempts the route that signed took.
+    /// How many attempts the signing request took at the route that signed.
     pub attempts: u32,
     /// How long all of it took, with retries and verification.
     pub duration: Duration,

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use log::warn;
 use serde::Serialize;
-use signpath_platform::log_folder::{LogFolder, Unusable};
+use signpath_platform::log_folder::{LogFile, LogFolder, Unusable};
 use signpath_platform::os_error;
 
 use super::file::{json_line, write_whole};
@@ -26,19 +26,18 @@ pub fn append(path: &Path, entry: &impl Serialize) {
     }
 }
 
+/// Opens the journal, or creates it.
+///
 /// # Errors
-/// The reason, as the end of a sentence.
+/// Why it cannot be written, as the end of a sentence that begins with its path.
+pub fn check(path: &Path) -> Result<(), String> {
+    open(path).map(drop)
+}
+
+/// # Errors
+/// The reason, as for [`check`].
 fn write(path: &Path, line: &str) -> Result<(), String> {
-    let path = std::path::absolute(path).map_err(|error| os_error::describe(&error))?;
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err("it is a directory".to_owned());
-    };
-    let opened = LogFolder::open_or_create(directory)
-        .and_then(|directory| directory.open_file(&name.to_string_lossy()));
-    let file = opened.map_err(|refusal| match refusal {
-        Unusable::NotAFile => "it is not a regular file".to_owned(),
-        other => other.to_string(),
-    })?;
+    let file = open(path)?;
     let whole = match file.ends_with_newline() {
         true => Cow::from(line),
         // A full disk has truncated the line before.
@@ -49,5 +48,18 @@ fn write(path: &Path, line: &str) -> Result<(), String> {
             "the disk is full, or the file has reached a size limit".to_owned()
         }
         _ => os_error::describe(&error),
+    })
+}
+
+fn open(path: &Path) -> Result<LogFile, String> {
+    let path = std::path::absolute(path).map_err(|error| os_error::describe(&error))?;
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err("it is a directory".to_owned());
+    };
+    let opened = LogFolder::open_or_create(directory)
+        .and_then(|directory| directory.open_file(&name.to_string_lossy()));
+    opened.map_err(|refusal| match refusal {
+        Unusable::NotAFile => "it is not a regular file".to_owned(),
+        other => other.to_string(),
     })
 }

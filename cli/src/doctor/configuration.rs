@@ -114,3 +114,18 @@ pub fn log(config: &Config) -> Finding {
         },
     }
 }
+
+/// Whether the configured journal can be written; [`None`] if there is none.
+pub fn journal(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "journal";
+    let path = config.log_journal.as_ref()?;
+    let shown = path.display();
+    Some(match logging::journal::check(path) {
+        Ok(()) => Finding::ok(CHECK, shown.to_string()),
+        Err(reason) => Finding::failed(
+            CHECK,
+            format!("signatures would not be recorded in {shown}: {reason}"),
+            "set SIGNPATH_LOG_JOURNAL or Log.Journal to a file in a directory of your own",
+        ),
+    })
+}

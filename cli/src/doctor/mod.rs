@@ -83,6 +83,9 @@ fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<
         report.add(chain)?;
     }
     report.add(configuration::log(config))?;
+    if let Some(journal) = configuration::journal(config) {
+        report.add(journal)?;
+    }
     let policies = match is_reachable(config, report)? {
         true => {
             service::check_health(config, report)?;

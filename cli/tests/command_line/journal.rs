@@ -1,5 +1,6 @@
 //! `journal`, with what `sign` records.
 
+use std::fs::File;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -119,6 +120,16 @@ fn verification_fails_for_a_changed_line() {
 fn finds_the_signatures_of_a_file() {
     let records = Records::of(&["demo/rsa-2048", "demo/p-256"]);
     assert_eq!(records.entries("journal --json --verify message").len(), 2);
+    // Standard input can be read only once, whatever hashes were used.
+    let more = "sign demo/rsa-2048 --hash sha512 --file message --output signature";
+    records.run(more).assert_ok();
+    let mut command = records.0.command(
+        &["journal", "--json", "--verify", "-"],
+        &[("SIGNPATH_LOG_JOURNAL", "journal")],
+    );
+    let input = File::open(records.0.path("message")).unwrap();
+    let found = Run::of(command.stdin(input)).assert_ok().json();
+    assert_eq!(found["signatures"].as_array().unwrap().len(), 3);
     records.0.write("other", "what is not signed");
     let unknown = records.run("journal --verify other");
     unknown.assert_fails(1, &["cannot tell whether"]);

@@ -83,6 +83,15 @@ fn a_log_directory_that_others_can_write_to_is_a_warning() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_written_is_a_failure() {
+    let bench = Bench::new();
+    bench.sh("mkdir -m 777 shared");
+    let with = |path| doctor(&bench, &[("SIGNPATH_LOG_JOURNAL", path)]);
+    finds! { with("journal"), "journal" ok: "journal", ""; }
+    finds! { with("shared/journal"), "journal" failed: "the directory is writable by other users", "SIGNPATH_LOG_JOURNAL"; }
+}
+
+#[test]
 fn the_file_with_chain_certificates_is_read() {
     let bench = Bench::new();
     let ca = options().state.join("code-signing-ca.pem");
