@@ -48,14 +48,15 @@ mapfile -t tests < <(cargo test --locked --quiet --package signpath-pkcs11 --no-
         'select(.executable and .target.kind == ["test"]) | select(.target.name | test($others) | not) | .executable')
 export SIGNPATH_TEST_MODULE=$library
 
-# Prints the result of a mutant. Argument: its crate.
+# Prints the result of a mutant, and what caught it. Argument: its crate.
 try() {
     cargo build --locked --quiet --package signpath-pkcs11 --lib 2>/dev/null || { echo unviable; return; }
     cargo test --locked --quiet --package "$1" --lib --no-run 2>/dev/null || { echo unviable; return; }
-    timeout "$LIMIT" cargo test --locked --quiet --package "$1" --lib >/dev/null 2>&1 || { echo caught; return; }
-    local test
+    timeout "$LIMIT" cargo test --locked --quiet --package "$1" --lib >/dev/null 2>&1 || { echo "caught (unit tests)"; return; }
+    local test name
     for test in "${tests[@]}"; do
-        timeout "$LIMIT" "$test" --quiet >/dev/null 2>&1 || { echo caught; return; }
+        name=${test##*/}
+        timeout "$LIMIT" "$test" --quiet >/dev/null 2>&1 || { echo "caught (${name%-*})"; return; }
     done
     echo missed
 }
