@@ -237,6 +237,8 @@ SYNTAX = {
     "ini": ini_problem,
     "c": c_problem,
     "dts": brackets_problem,
+    "go": brackets_problem,
+    "js": brackets_problem,
 }
 
 

@@ -17,6 +17,8 @@
 . pkcs11-test/lib/scenarios/openssh.sh
 . pkcs11-test/lib/scenarios/git.sh
 . pkcs11-test/lib/scenarios/python.sh
+. pkcs11-test/lib/scenarios/go.sh
+. pkcs11-test/lib/scenarios/node.sh
 . pkcs11-test/lib/scenarios/pdf.sh
 . pkcs11-test/lib/scenarios/dnssec.sh
 . pkcs11-test/lib/scenarios/tls.sh
@@ -107,6 +109,10 @@ TOOL_ROWS=(
     "python-pkcs11-ec     | python-pkcs11   | demo/p-256    | ECDSA_SHA256                 | python_pkcs11 ECDSA_SHA256"
     "pyhanko-rsa          | pyHanko         | demo/rsa-3072 | SHA384_RSA_PKCS              | pyhanko_pdf"
     "pyhanko-ec           | pyHanko         | demo/p-256    | ECDSA_SHA256                 | pyhanko_pdf"
+    "tuf-p-384            | HSMSigner       | demo/p-384    | ECDSA, SHA-384               | python_tuf"
+    "crypto11-ec          | crypto11        | demo/p-384    | ECDSA, SHA-256               | go_crypto11"
+    "graphene-ec          | graphene-pk11   | demo/p-256    | ECDSA_SHA256                 | node_sign graphene"
+    "pkcs11js-ec          | pkcs11js        | demo/p-384    | ECDSA_SHA256                 | node_sign pkcs11js"
     "nginx                | nginx           | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_nginx"
     "stunnel              | stunnel         | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_stunnel"
     "curl-rsa             | curl            | demo/rsa-3072 | RSA_PKCS_PSS, SHA-256        | tls_curl"
@@ -144,6 +150,9 @@ TOOL_ROWS=(
     "page-git-x509        | git             | app/release   | RSA_PKCS, SHA-256            | page_git_x509"
     "page-p11-kit         | p11-kit         | app/release   | RSA_PKCS, SHA-256            | page_p11_kit"
     "page-python          | PyKCS11         | app/release   | SHA256_RSA_PKCS              | page_python"
+    "page-tuf             | HSMSigner       | demo/p-256    | ECDSA, SHA-256               | page_tuf"
+    "page-node            | graphene-pk11   | app/release   | SHA256_RSA_PKCS              | page_node"
+    "page-go              | crypto11        | app/release   | RSA_PKCS, SHA-256            | page_go"
     "page-pyhanko         | pyHanko         | app/release   | SHA384_RSA_PKCS              | page_pyhanko"
     "page-curl            | curl            | app/release   | RSA_PKCS_PSS, SHA-256        | page_curl"
     "page-nginx           | nginx           | app/release   | RSA_PKCS_PSS, SHA-256        | page_nginx"

@@ -431,6 +431,46 @@ page_python() {
     page_commands 0 $page verify
 }
 
+# HSMSigner needs an EC key.
+page_tuf() {
+    local page=docs/tools/tuf.md
+    expect processes 2
+    prepare_page
+    prepare_tuf
+    page_block $page sign -e "s#app/release#$KEY#" >sign.py
+    page_block $page verify >>sign.py
+    HERE=$(page_block $page module)
+    printf '%s\n' "$HERE" 'python sign.py' >commands
+    signs 1 bash -euo pipefail commands
+    page_commands 0 $page openssl -e "s#app/release#$KEY#"
+}
+
+page_node() {
+    local page=docs/tools/node.md
+    expect processes 2
+    prepare_page
+    prepare_node
+    cp public-key app.pub
+    page_block $page verify >verify.js
+    page_block $page graphene >graphene.js
+    signs 1 node graphene.js
+    run node verify.js
+    rm file.sig
+    page_block $page pkcs11js >pkcs11js.js
+    signs 1 node pkcs11js.js
+    run node verify.js
+}
+
+page_go() {
+    local page=docs/tools/go.md
+    expect processes 2
+    prepare_page
+    page_block $page sign >sign.go
+    build_crypto11
+    signs 1 ./sign
+    page_commands 0 $page verify
+}
+
 page_pyhanko() {
     local page=docs/tools/pyhanko.md
     prepare_page

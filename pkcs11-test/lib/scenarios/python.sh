@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Python's two bindings, and pyHanko. PyKCS11 is a Debian package; python-pkcs11 and pyHanko come from PyPI.
+# Python's two bindings, and securesystemslib on top of one. PyKCS11 is a Debian package; the others come from PyPI.
 
 SCENARIOS=$PWD/pkcs11-test/lib/scenarios
 
@@ -23,6 +23,21 @@ python_pkcs11_spied() {
     MODULE=${spies[0]}
     python_pkcs11 SHA256_RSA_PKCS
     says some '^[0-9]+: C_Sign$'
+}
+
+# The program of the page for HSMSigner.
+python_tuf() {
+    prepare_tuf
+    cp "$INPUTS/long" file
+    page_block docs/tools/tuf.md sign -e "s#app/release#$KEY#" >sign.py
+    PYKCS11LIB=$MODULE signs 1 python sign.py
+    mv file.sig signature
+    verify_signature file sha384
+}
+
+prepare_tuf() {
+    python_environment tuf requirements-tuf.txt
+    PATH=$ENVIRONMENT/bin:$PATH
 }
 
 # Sets PYTHON, which has python-pkcs11.
