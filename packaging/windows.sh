@@ -66,10 +66,10 @@ make_wine() {
 }
 
 # Arguments: the sources, the program or library.
-compile_windows() { quietly "$ZIG/zig" cc -target x86_64-windows-gnu -O2 -s -idirafter "$WORK/include" "$@"; }
+compile_windows() { quietly "$ZIG/zig" cc -target x86_64-windows-gnu -O2 -s -Iinclude -idirafter "$WORK/include" "$@"; }
 
 build_test_programs() {
-    compile_windows packaging/client.c -o "$BIN/client.exe"
+    compile_windows tests/header/sign.c -o "$BIN/client.exe"
     compile_windows packaging/windows/proof.c -lcrypt32 -o "$BIN/proof.exe"
     # Wine 8 does not have it.
     compile_windows -shared packaging/windows/bcryptprimitives.c -ladvapi32 -o "$BIN/bcryptprimitives.dll"
