@@ -15,7 +15,8 @@ Usage: packaging/package.sh [--format FORMAT]... [--output DIR] [--packages DIR]
 
 Makes packages of what packaging/build.sh put into dist/TARGET, into dist/packages: deb and rpm of a target with glibc, apk of one
 with musl, a tarball and one with the debug symbols of each, and the packages signpath-pkcs11-compat; zip and MSI for Windows. Without a target it takes
-all that are built. The same files give the same packages.
+all that are built. The same files give the same packages, byte for byte, except for the MSI: each has new product and package codes,
+and the time at which it was made.
 
   --format FORMAT   only deb, rpm, apk, tar, debug, zip, msi or image; image (an OCI image with the library alone) only if it is named
   --output DIR      take the builds from DIR instead of dist, and write to DIR/packages

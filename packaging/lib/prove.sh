@@ -1,19 +1,10 @@
 # shellcheck shell=bash
 # Signs with the built files: on this machine, in chroots of Debian, with the loader of another libc, under qemu.
 
-. pkcs11-test/lib/work.sh
-. pkcs11-test/lib/service.sh
+. packaging/lib/count.sh
 
 KEY=demo/rsa-3072
 KEY_HEX=64656d6f2f7273612d33303732
-
-# Builds the local service if PROGRAMS does not name a directory that has it.
-build_service() {
-    [[ -z ${PROGRAMS:-} ]] || return 0
-    say "Building the local SignPath service ..."
-    cargo build --quiet --locked --package pkcs11-test --bins || die "The build failed."
-    PROGRAMS=$PWD/target/debug
-}
 
 # Starts the local service. Sets CERTIFICATE.
 start_local_service() {
@@ -85,7 +76,7 @@ unpack_root() {
     [[ $target != *-gnu ]] || packages=(libc6 opensc ca-certificates)
     [[ ! -e $root.done ]] || return 0
     say "Unpacking ${packages[*]} for $machine ..."
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     mkdir -p "$root"
     if [[ $target == "$(uname -m)"-* ]]; then
         (cd "$root" && quietly apt-get download "${packages[@]}")
