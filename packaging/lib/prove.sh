@@ -84,7 +84,7 @@ unpack_root() {
         touch "$root.done"
         return
     fi
-    quietly mmdebstrap --variant=extract --architectures="$machine" --include="$(paste -sd, <(printf '%s\n' "${packages[@]}"))" bookworm "$root.tar"
+    run_mmdebstrap --variant=extract --architectures="$machine" --include="$(paste -sd, <(printf '%s\n' "${packages[@]}"))" bookworm "$root.tar"
     tar --extract --directory "$root" --file "$root.tar" --exclude=./dev
     rm "$root.tar"
     touch "$root.done"
@@ -92,12 +92,12 @@ unpack_root() {
 
 # A Debian with OpenSC, made once. Argument: the release.
 debian_root() {
-    local archive=$TOOLS/roots/$1.tar
-    if [[ ! -e $archive ]]; then
+    local archive=$TOOLS/roots/$1.tar new=$TOOLS/roots/$1.new.tar
+    if [[ ! -f $archive ]]; then
         say "Installing Debian $1 ..."
         mkdir -p "$TOOLS/roots"
-        quietly mmdebstrap --variant=minbase --include=opensc,openssl,ca-certificates "$1" "$archive.new"
-        mv "$archive.new" "$archive"
+        run_mmdebstrap --format=tar --variant=minbase --include=opensc,openssl,ca-certificates "$1" "$new"
+        mv --no-target-directory "$new" "$archive"
     fi
 }
 
@@ -106,7 +106,7 @@ debian_root() {
 debian_proof() {
     local root=$WORK/$1 packages=$2
     debian_root "$1"
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     mkdir -p "$root"
     tar --extract --directory "$root" --file "$TOOLS/roots/$1.tar"
     mkdir "$root/proof"
@@ -123,5 +123,5 @@ debian_proof() {
         cat "$WORK/facts" >>"$WORK/output"
         return 1
     fi
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
 }
