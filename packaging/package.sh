@@ -211,7 +211,9 @@ main() {
     fi
     ((${#targets[@]})) || die "Nothing is built yet. See packaging/build.sh --help."
     for target in "${targets[@]}"; do
-        [[ -e $OUTPUT/$target/libsignpath_pkcs11.so || -e $OUTPUT/$target/signpath_pkcs11.dll ]] || die "There is no build for $target in $OUTPUT. See packaging/build.sh --help."
+        # build.sh makes the command last.
+        [[ -e $OUTPUT/$target/signpath-pkcs11 || -e $OUTPUT/$target/signpath-pkcs11.exe ]] ||
+            die "There is no complete build for $target in $OUTPUT. See packaging/build.sh --help."
     done
     [[ -d $OUTPUT/share || " ${targets[*]}" != *-linux-* ]] || die "There are no manual pages in $OUTPUT/share. They are written by a build for this machine: packaging/build.sh $(uname -m)-unknown-linux-gnu."
 

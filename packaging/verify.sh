@@ -376,6 +376,9 @@ main() {
     [[ $ci == no || ${#targets[@]} == 0 ]] || die "--ci takes no targets."
     [[ $ci == no ]] || targets=(x86_64-unknown-linux-gnu)
     ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
+    for target in "${targets[@]}"; do
+        [[ $built == no || -d dist/$target ]] || die "There is no build for $target in dist. See packaging/build.sh --help."
+    done
 
     install_requirements_of_proofs "$ci" "${targets[@]}"
     make_work_folder signpath-pkcs11-verify

@@ -96,6 +96,7 @@ debian_root() {
     if [[ ! -f $archive ]]; then
         say "Installing Debian $1 ..."
         mkdir -p "$TOOLS/roots"
+        rm -f "$new"
         run_mmdebstrap --format=tar --variant=minbase --include=opensc,openssl,ca-certificates "$1" "$new"
         mv --no-target-directory "$new" "$archive"
     fi
