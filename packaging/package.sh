@@ -217,7 +217,7 @@ main() {
     done
     [[ -d $OUTPUT/share || " ${targets[*]}" != *-linux-* ]] || die "There are no manual pages in $OUTPUT/share. They are written by a build for this machine: packaging/build.sh $(uname -m)-unknown-linux-gnu."
 
-    REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf")
+    REQUIREMENTS=("git git" "jq jq" "binutils readelf")
     [[ " ${chosen[*]} " != *" image "* ]] || REQUIREMENTS+=("buildah buildah")
     [[ " ${targets[*]} " != *-windows-* ]] || REQUIREMENTS+=("zip zip" "wixl wixl")
     install_requirements

@@ -332,7 +332,7 @@ size_of() { stat --format=%s "$1" 2>/dev/null || echo missing; }
 install_requirements_of_proofs() {
     local ci=$1
     shift
-    REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf")
+    REQUIREMENTS=("git git" "jq jq" "binutils readelf")
     if [[ $* == *-linux-* ]]; then
         REQUIREMENTS+=("lintian lintian" "openssl openssl")
     fi
