@@ -1,4 +1,6 @@
-//! Linker options that bind the shared library's functions to itself and keep it loaded.
+//! Linker options that, on Linux, bind the shared library's functions to itself and keep it loaded.
+//! macOS and Windows look up each function in the library it was linked with, and no option of their
+//! linkers keeps a library loaded.
 //!
 //! The compiler generates the export map: for a cdylib it exports exactly the `#[no_mangle]`
 //! functions, which are those of PKCS #11. GNU ld does not accept a second map.

@@ -170,7 +170,6 @@ main() {
         "binutils                   objcopy"
         "git                        git"
         "jq                         jq"
-        "python3-venv               python3"
     )
     for target in "${targets[@]}"; do
         [[ $target == "$(uname -m)"-* ]] ||

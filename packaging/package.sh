@@ -15,7 +15,8 @@ Usage: packaging/package.sh [--format FORMAT]... [--output DIR] [--packages DIR]
 
 Makes packages of what packaging/build.sh put into dist/TARGET, into dist/packages: deb and rpm of a target with glibc, apk of one
 with musl, a tarball and one with the debug symbols of each, and the packages signpath-pkcs11-compat; zip and MSI for Windows. Without a target it takes
-all that are built. The same files give the same packages.
+all that are built. The same files give the same packages, byte for byte, except for the MSI: each has new product and package codes,
+and the time at which it was made.
 
   --format FORMAT   only deb, rpm, apk, tar, debug, zip, msi or image; image (an OCI image with the library alone) only if it is named
   --output DIR      take the builds from DIR instead of dist, and write to DIR/packages
@@ -210,11 +211,13 @@ main() {
     fi
     ((${#targets[@]})) || die "Nothing is built yet. See packaging/build.sh --help."
     for target in "${targets[@]}"; do
-        [[ -e $OUTPUT/$target/libsignpath_pkcs11.so || -e $OUTPUT/$target/signpath_pkcs11.dll ]] || die "There is no build for $target in $OUTPUT. See packaging/build.sh --help."
+        # build.sh makes the command last.
+        [[ -e $OUTPUT/$target/signpath-pkcs11 || -e $OUTPUT/$target/signpath-pkcs11.exe ]] ||
+            die "There is no complete build for $target in $OUTPUT. See packaging/build.sh --help."
     done
     [[ -d $OUTPUT/share || " ${targets[*]}" != *-linux-* ]] || die "There are no manual pages in $OUTPUT/share. They are written by a build for this machine: packaging/build.sh $(uname -m)-unknown-linux-gnu."
 
-    REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf")
+    REQUIREMENTS=("git git" "jq jq" "binutils readelf")
     [[ " ${chosen[*]} " != *" image "* ]] || REQUIREMENTS+=("buildah buildah")
     [[ " ${targets[*]} " != *-windows-* ]] || REQUIREMENTS+=("zip zip" "wixl wixl")
     install_requirements

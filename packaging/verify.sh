@@ -26,39 +26,22 @@ TEXT
 
 ALL_TARGETS=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl "$WINDOWS_TARGET")
 DEBIANS=(bullseye bookworm trixie)
-PASSED=0
-FAILED=0
-declare -A RESULTS=()
 SIGNED_ON=() # "target|system" where a signature was made and verified
 
-# Runs a command and counts it. Its output is shown if it fails. Arguments: the target, what it shows, the command.
-prove() {
-    local target=$1 fact=$2 started=$EPOCHREALTIME result=ok seconds status
+# Shows something of a target. Arguments: the target, what it shows, the command.
+prove_of() {
+    local fact
+    printf -v fact '%-28s %s' "$1" "$2"
     shift 2
-    : >"$WORK/output"
-    # In a condition, a function would not stop at its first failure.
-    set +e
-    (set -e && "$@") >"$WORK/said" 2>&1
-    status=$?
-    set -e
-    ((status == 0)) || result=FAILED
-    seconds=$(awk -v from="$started" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", to - from }')
-    if [[ $result == ok ]]; then
-        PASSED=$((PASSED + 1))
-    else
-        FAILED=$((FAILED + 1))
-        sed 's/^/    /' "$WORK/said" "$WORK/output" | tail -n 30
-    fi
-    printf '%-8s %-28s %s (%s)\n' "$result" "$target" "$fact" "$seconds"
-    RESULTS[$target]+="$fact: $result"$'\n'
+    prove "$fact" "$@"
 }
 
-# The same, for a proof that makes signatures. Arguments: the system, those of prove.
+# The same, for a proof that makes signatures. Arguments: the system, those of prove_of.
 prove_signing() {
     local system=$1
     shift
     local failed=$FAILED
-    prove "$@"
+    prove_of "$@"
     ((FAILED > failed)) || SIGNED_ON+=("$1|$system")
 }
 
@@ -129,9 +112,9 @@ tarball_is_complete() {
     run_for "$2" "$root/bin/signpath-pkcs11" setup p11-kit --offline | grep --line-regexp "module: $root/lib/pkcs11/libsignpath_pkcs11.so"
 }
 
-# A second build of the packages gives the same bytes.
+# A second build of the packages gives the same bytes, except for the MSI (see package.sh).
 packages_are_repeatable() {
-    find dist/packages -type f ! -name '*.oci.tar' -exec sha256sum {} + >"$WORK/sums"
+    find dist/packages -type f ! -name '*.oci.tar' ! -name '*.msi' -exec sha256sum {} + >"$WORK/sums"
     packaging/package.sh "$@"
     sha256sum --quiet --check "$WORK/sums"
 }
@@ -206,7 +189,13 @@ action_sets_up_a_job() {
         "INPUT_ORGANIZATION_ID=$SIGNPATH_ORGANIZATION_ID" "INPUT_API_TOKEN=$SIGNPATH_API_TOKEN" packaging/action.sh >/dev/null
 }
 
-# A deb with another version of the same files. Arguments: the version, the directory.
+other_versions() {
+    other_version 0.0.9 "$WORK/packages/old"
+    other_version "$(version)" "$WORK/packages/this"
+    other_version 99.0.0 "$WORK/packages/new"
+}
+
+# deb and rpm with another version of the same files. Arguments: the version, the directory.
 other_version() {
     mkdir -p "$2"
     PACKAGE_VERSION=$1 packaging/package.sh --format deb --format rpm --output dist --packages "$2" x86_64-unknown-linux-gnu >/dev/null
@@ -218,16 +207,15 @@ prove_gnu_x86_64() {
     local library=$PWD/dist/$target/libsignpath_pkcs11.so
     prove_signing "this machine, glibc $(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" \
         $target "signs with $KEY (client)" client_signs $target "$library" $KEY
-    prove $target "signs with demo/p-256 (client)" client_signs $target "$library" demo/p-256
-    prove $target "catches a panic" panic_is_caught $target
-    other_version 0.0.9 "$WORK/packages/old"
-    other_version "$(version)" "$WORK/packages/this"
-    other_version 99.0.0 "$WORK/packages/new"
+    prove_of $target "signs with demo/p-256 (client)" client_signs $target "$library" demo/p-256
+    prove_of $target "catches a panic" panic_is_caught $target
+    prove_of packages "older and newer versions" other_versions
     for release in "${DEBIANS[@]}"; do
+        : >"$WORK/facts"
         prove_signing "Debian $release, pkcs11-tool" $target "Debian $release: install, sign, upgrade, downgrade, remove" debian_proof "$release" "$WORK/packages"
         sed 's/^/             /' "$WORK/facts"
     done
-    prove $target "rpm: install, sign, upgrade, downgrade, erase" rpm_is_installed_and_removed dist/packages/signpath-pkcs11-[0-9]*.x86_64.rpm
+    prove_of $target "rpm: install, sign, upgrade, downgrade, erase" rpm_is_installed_and_removed dist/packages/signpath-pkcs11-[0-9]*.x86_64.rpm
 }
 
 # Prints how a program of a target runs on this machine. Argument: the target.
@@ -244,59 +232,92 @@ prove_elsewhere() {
     local target=$1
     local library=$PWD/dist/$target/libsignpath_pkcs11.so root=$TOOLS/roots/$1
     prove_signing "$(emulation "$target")" "$target" "signs with $KEY (client)" client_signs "$target" "$library" $KEY
-    prove "$target" "signs with demo/p-256 (client)" client_signs "$target" "$library" demo/p-256
+    prove_of "$target" "signs with demo/p-256 (client)" client_signs "$target" "$library" demo/p-256
     if [[ $target == aarch64-*-gnu ]]; then
         prove_signing "$(emulation "$target"), pkcs11-tool" "$target" "signs with pkcs11-tool for arm64" pkcs11_tool_signs "$library" run_for "$target" "$root/usr/bin/pkcs11-tool"
     fi
-    prove "$target" "lists keys with the command" run_for "$target" "dist/$target/signpath-pkcs11" list
-    prove "$target" "catches a panic" panic_is_caught "$target"
+    prove_of "$target" "lists keys with the command" run_for "$target" "dist/$target/signpath-pkcs11" list
+    prove_of "$target" "catches a panic" panic_is_caught "$target"
 }
 
 windows_zip_is_complete() {
-    local zip
-    zip=$(echo dist/packages/*-x86_64-windows.zip)
-    unzip -Z1 "$zip" | sed 's|^[^/]*/||' >"$WORK/list"
+    unzip -Z1 "$1" | sed 's|^[^/]*/||' >"$WORK/list"
     has_files "$WORK/list" signpath_pkcs11.dll SignPath.Cryptoki.dll signpath-pkcs11.exe signpath_pkcs11.cdx.json THIRD-PARTY.txt docs/windows.md
-    unzip -p "$zip" '*/SignPath.Cryptoki.dll' | cmp - "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
-    sha256sum "$zip" >"$WORK/sums"
-    packaging/package.sh --format zip "$WINDOWS_TARGET"
-    sha256sum --quiet --check "$WORK/sums"
+    unzip -p "$1" '*/SignPath.Cryptoki.dll' | cmp - "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
 }
 
 windows_msi_is_complete() {
     rm -rf "$WORK/msi"
-    msiextract --directory "$WORK/msi" dist/packages/*-x86_64-windows.msi >"$WORK/list"
+    msiextract --directory "$WORK/msi" "$1" >"$WORK/list"
     cmp "$(find "$WORK/msi" -name signpath_pkcs11.dll)" "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
     cmp "$(find "$WORK/msi" -name signpath-pkcs11.exe)" "dist/$WINDOWS_TARGET/signpath-pkcs11.exe"
     cmp "$(find "$WORK/msi" -name SignPath.Cryptoki.dll)" "dist/$WINDOWS_TARGET/signpath_pkcs11.dll"
 }
 
-# Argument: whether it is built already.
 prove_windows() {
-    local target=$WINDOWS_TARGET
-    say
-    if [[ $1 == no ]]; then
-        prove "$target" "build.sh $target" packaging/build.sh "$target"
-        [[ ${RESULTS[$target]} != *FAILED* ]] || return 0
-    else
-        prove "$target" "libraries, size, exports, paths" check_windows_files "$PWD/dist/$target"
-    fi
-    prove packages "zip and msi: package.sh" packaging/package.sh "$target"
-    prove packages "zip: content, the same bytes when made again" windows_zip_is_complete
-    prove packages "msi: content" windows_msi_is_complete
-    prove_signing "$(wine64 --version 2>/dev/null || /usr/lib/wine/wine64 --version)" "$target" "all rows of windows.sh" \
+    prove_signing "$(wine64 --version 2>/dev/null || /usr/lib/wine/wine64 --version)" "$WINDOWS_TARGET" "all rows of windows.sh" \
         packaging/windows.sh --built ${PROGRAMS:+--programs "$PROGRAMS"}
-    printf '%-28s %10d %10d bytes\n' "$target" "$(stat --format=%s "dist/$target/signpath_pkcs11.dll")" "$(stat --format=%s "dist/$target/signpath-pkcs11.exe")"
+}
+
+# Builds a target, or checks what has been built. Arguments: the target, options of build.sh, or --built.
+prove_build() {
+    local target=$1 failed=$FAILED
+    shift
+    if [[ ${1:-} != --built ]]; then
+        prove_of "$target" "build.sh${*:+ $*}" packaging/build.sh "$@" "$target"
+        # Nothing can be said of what is not there.
+        ((FAILED == failed)) || conclude
+    elif [[ $target == *-windows-* ]]; then
+        prove_of "$target" "libraries, size, exports, paths" check_windows_files "$PWD/dist/$target"
+    else
+        prove_of "$target" "versions, libraries, size, exports, paths, LTO" check_files "$target" "$PWD/dist/$target"
+    fi
+    [[ $target == *-windows-* ]] || prove_of "$target" "lists its crates (.dep-v0)" lists_its_crates "$target" "$PWD/dist/$target"
+}
+
+# What is in the packages. Arguments: the targets.
+prove_packages() {
+    local target made=dist/packages
+    for target in "$@"; do
+        case $target in
+            x86_64-*-gnu)
+                prove_of packages "deb, amd64: content" deb_is_complete $made/signpath-pkcs11_*_amd64.deb usr/lib/x86_64-linux-gnu
+                prove_of packages "rpm, x86_64: content" rpm_is_complete $made/signpath-pkcs11-[0-9]*.x86_64.rpm
+                ;;
+            aarch64-*-gnu)
+                prove_of packages "deb, arm64: content" deb_is_complete $made/signpath-pkcs11_*_arm64.deb usr/lib/aarch64-linux-gnu
+                prove_of packages "rpm, aarch64: content" rpm_is_complete $made/signpath-pkcs11-[0-9]*.aarch64.rpm
+                ;;
+            *-musl) prove_of packages "apk, ${target%%-*}: content" apk_is_complete $made/signpath-pkcs11_*_"${target%%-*}".apk ;;
+            *-windows-*)
+                prove_of packages "zip: content" windows_zip_is_complete $made/*-x86_64-windows.zip
+                prove_of packages "msi: content" windows_msi_is_complete $made/*-x86_64-windows.msi
+                continue
+                ;;
+        esac
+        prove_of packages "tarball, $target: content" tarball_is_complete $made/signpath-pkcs11-*-"${target/-unknown/}".tar.gz "$target"
+        prove_of packages "OCI image, $target" image_is_complete "$target"
+    done
+    if [[ " $* " == *-gnu\ * ]]; then
+        prove_of packages "deb: lintian" lintian_finds_nothing $made/*.deb
+        prove_of packages "rpm: rpmlint" rpmlint_finds_no_error $made/*.rpm
+    fi
+    prove_of packages "the same bytes when made again" packages_are_repeatable "$@"
 }
 
 # Argument: the targets.
 print_table() {
-    local target file
+    local target library command
     printf '\n%-28s %10s %10s %7s  %s\n' target library command GLIBC NEEDED
     for target in "$@"; do
-        file=dist/$target/libsignpath_pkcs11.so
-        printf '%-28s %10d %10d %7s  %s\n' "$target" "$(stat --format=%s "$file")" "$(stat --format=%s "dist/$target/signpath-pkcs11")" \
-            "$(highest_glibc "$file" || true)" "$(needed "$file" | paste -sd' ')"
+        library=dist/$target/libsignpath_pkcs11.so command=dist/$target/signpath-pkcs11
+        [[ $target != *-windows-* ]] || library=dist/$target/signpath_pkcs11.dll command=dist/$target/signpath-pkcs11.exe
+        printf '%-28s %10s %10s ' "$target" "$(size_of "$library")" "$(size_of "$command")"
+        if [[ $target == *-windows-* ]]; then
+            printf '%7s  %s\n' - "$(windows_imports "$library" | sort --unique --ignore-case | paste -sd' ')"
+        else
+            printf '%7s  %s\n' "$(highest_glibc "$library" || true)" "$(needed "$library" | paste -sd' ')"
+        fi
     done
     if ((${#SIGNED_ON[@]})); then
         printf '\n%-28s %s\n' target "signed and verified on"
@@ -305,10 +326,31 @@ print_table() {
     printf '\nnot built: 32-bit systems, s390x, ppc64le, riscv64\n'
 }
 
+size_of() { stat --format=%s "$1" 2>/dev/null || echo missing; }
+
+# Installs what the proofs of these targets need. Arguments: whether only the short part is run, the targets.
+install_requirements_of_proofs() {
+    local ci=$1
+    shift
+    REQUIREMENTS=("git git" "jq jq" "binutils readelf")
+    if [[ $* == *-linux-* ]]; then
+        REQUIREMENTS+=("lintian lintian" "openssl openssl")
+    fi
+    if [[ $* == *-linux-* && $ci == no ]]; then
+        ((EUID == 0)) || die "The chroots need root."
+        REQUIREMENTS+=("rpm rpm" "rpmlint rpmlint" "mmdebstrap mmdebstrap" "qemu-user qemu-aarch64" "buildah buildah" "opensc pkcs11-tool"
+            "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h" "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg")
+    fi
+    if [[ $* == *-windows-* ]]; then
+        REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip")
+    fi
+    install_requirements
+    install_tools
+}
+
 main() {
     local target ci=no built=no started=$SECONDS
-    local windows=no
-    local -a targets=() linux=() build=()
+    local -a targets=() options=()
     while (($#)); do
         case $1 in
             --help | -h)
@@ -320,106 +362,64 @@ main() {
             --programs)
                 (($# > 1)) || die "$1 needs a folder. See --help."
                 PROGRAMS=$(realpath "$2")
+                [[ -x $PROGRAMS/pkcs11-test ]] || die "There is no pkcs11-test in $2."
                 shift
                 ;;
             -*) die "There is no option $1. See --help." ;;
-            *) targets+=("$1") ;;
+            *)
+                [[ " ${ALL_TARGETS[*]} " == *" $1 "* ]] || die "$1 is not among the targets: ${ALL_TARGETS[*]}"
+                targets+=("$1")
+                ;;
         esac
         shift
     done
-    ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
+    [[ $ci == no || ${#targets[@]} == 0 ]] || die "--ci takes no targets."
     [[ $ci == no ]] || targets=(x86_64-unknown-linux-gnu)
-    # What is for Windows has other files, and rows of its own.
+    ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
     for target in "${targets[@]}"; do
-        [[ $target == "$WINDOWS_TARGET" ]] && windows=yes || linux+=("$target")
+        [[ $built == no || -d dist/$target ]] || die "There is no build for $target in dist. See packaging/build.sh --help."
     done
-    targets=("${linux[@]}")
 
-    REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils readelf" "lintian lintian" "openssl openssl")
-    if [[ $ci == no ]]; then
-        ((EUID == 0)) || die "The chroots need root."
-        REQUIREMENTS+=("rpm rpm" "rpmlint rpmlint" "mmdebstrap mmdebstrap" "qemu-user qemu-aarch64" "buildah buildah" "opensc pkcs11-tool"
-            "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h" "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg")
-    fi
-    [[ $windows == no ]] || REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip")
-    install_requirements
-    install_tools
+    install_requirements_of_proofs "$ci" "${targets[@]}"
     make_work_folder signpath-pkcs11-verify
     mkdir "$WORK/include"
-    [[ $ci == yes ]] || cp -r /usr/include/p11-kit-1/p11-kit "$WORK/include/"
+    [[ ! -e /usr/include/p11-kit-1/p11-kit ]] || cp -r /usr/include/p11-kit-1/p11-kit "$WORK/include/"
 
     for target in "${targets[@]}"; do
-        build=(packaging/build.sh "$target")
-        [[ $ci == yes || $target != x86_64-*-gnu ]] || build=(packaging/build.sh --twice "$target")
-        if [[ $built == no ]]; then
-            prove "$target" "${build[*]##*/}" "${build[@]}"
-            [[ ${RESULTS[$target]} != *FAILED* ]] || die "There is no build for $target to go on with."
-        else
-            prove "$target" "versions, libraries, size, exports, paths, LTO" check_files "$target" "$PWD/dist/$target"
-        fi
-        prove "$target" "lists its crates (.dep-v0)" lists_its_crates "$target" "$PWD/dist/$target"
+        options=()
+        [[ $ci == yes || $target != x86_64-*-linux-gnu ]] || options=(--twice)
+        [[ $built == no ]] || options=(--built)
+        prove_build "$target" "${options[@]}"
     done
-
-    if ((${#targets[@]} == 0)); then
-        prove_windows "$built"
-        conclude
-    fi
-    if [[ $ci == no ]]; then
-        for target in "${targets[@]}"; do
-            [[ $target == "$(uname -m)"-*-gnu ]] || unpack_root "$target"
-        done
-    fi
-    say
+    # What is left of another version would be packed and signed too.
     rm -rf dist/packages
-    prove packages "package.sh" packaging/package.sh "${targets[@]}"
+    prove_of packages "package.sh" packaging/package.sh "${targets[@]}"
     if [[ $ci == yes ]]; then
-        prove packages "deb: content" deb_is_complete dist/packages/signpath-pkcs11_*_amd64.deb usr/lib/x86_64-linux-gnu
-        prove packages "deb: lintian" lintian_finds_nothing dist/packages/*_amd64.deb
+        prove_of packages "deb: content" deb_is_complete dist/packages/signpath-pkcs11_*_amd64.deb usr/lib/x86_64-linux-gnu
+        prove_of packages "deb: lintian" lintian_finds_nothing dist/packages/*_amd64.deb
         print_table "${targets[@]}"
         conclude
     fi
-    start_local_service
     for target in "${targets[@]}"; do
-        case $target in
-            x86_64-*-gnu)
-                prove packages "deb, amd64: content" deb_is_complete dist/packages/signpath-pkcs11_*_amd64.deb usr/lib/x86_64-linux-gnu
-                prove packages "rpm, x86_64: content" rpm_is_complete dist/packages/signpath-pkcs11-[0-9]*.x86_64.rpm
-                ;;
-            aarch64-*-gnu)
-                prove packages "deb, arm64: content" deb_is_complete dist/packages/signpath-pkcs11_*_arm64.deb usr/lib/aarch64-linux-gnu
-                prove packages "rpm, aarch64: content" rpm_is_complete dist/packages/signpath-pkcs11-[0-9]*.aarch64.rpm
-                ;;
-            *-musl) prove packages "apk, ${target%%-*}: content" apk_is_complete dist/packages/signpath-pkcs11_*_"${target%%-*}".apk ;;
-        esac
-        prove packages "tarball, $target: content" tarball_is_complete dist/packages/signpath-pkcs11-*-"${target/-unknown/}".tar.gz "$target"
-        prove packages "OCI image, $target" image_is_complete "$target"
+        [[ $target == *-windows-* || $target == "$(uname -m)"-*-gnu ]] || unpack_root "$target"
     done
-    if [[ " ${targets[*]} " == *-gnu* ]]; then
-        prove packages "deb: lintian" lintian_finds_nothing dist/packages/*.deb
-        prove packages "rpm: rpmlint" rpmlint_finds_no_error dist/packages/*.rpm
-    fi
-    prove packages "the same bytes when made again" packages_are_repeatable "${targets[@]}"
+    prove_packages "${targets[@]}"
     for target in "${targets[@]}"; do
         say
+        [[ $target == *-windows-* || -n $SERVICE_PID ]] || start_local_service
         case $target in
-            x86_64-*-gnu)
+            x86_64-*-linux-gnu)
                 prove_gnu_x86_64
-                prove packages "checksums signed by the module" checksums_are_signed
-                prove packages "action.yml with the tarball" action_sets_up_a_job dist/packages/signpath-pkcs11-*-x86_64-linux-gnu.tar.gz
+                prove_of packages "checksums signed by the module" checksums_are_signed
+                prove_of packages "action.yml with the tarball" action_sets_up_a_job dist/packages/signpath-pkcs11-*-x86_64-linux-gnu.tar.gz
                 ;;
+            *-windows-*) prove_windows ;;
             *) prove_elsewhere "$target" ;;
         esac
     done
-    [[ $windows == no ]] || prove_windows "$built"
     print_table "${targets[@]}"
     say "$((SECONDS - started)) s in all"
     conclude
-}
-
-conclude() {
-    say "$PASSED passed, $FAILED failed"
-    ((FAILED == 0)) || exit 1
-    exit 0
 }
 
 main "$@"

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . packaging/lib/compile.sh
 . packaging/lib/checks.sh
 . packaging/lib/windows.sh
-. packaging/lib/prove.sh
+. packaging/lib/count.sh
 
 usage() {
     cat <<'TEXT'
@@ -25,28 +25,6 @@ TLS. The last line is "N passed, N failed". Installs Wine and the tools it needs
   --programs DIR    take the local SignPath service from DIR instead of building it
   --keep            leave the temporary folder
 TEXT
-}
-
-PASSED=0
-FAILED=0
-
-# Runs a function and counts it. What it printed is shown if it fails. Arguments: what it shows, the function and its arguments.
-prove() {
-    local fact=$1 started=$EPOCHREALTIME status
-    shift
-    set +e
-    (set -e && "$@") >"$WORK/said" 2>&1
-    status=$?
-    set -e
-    if ((status == 0)); then
-        PASSED=$((PASSED + 1))
-        printf 'ok       '
-    else
-        FAILED=$((FAILED + 1))
-        sed 's/^/    /' "$WORK/said" | tail -n 30
-        printf 'FAILED   '
-    fi
-    awk -v fact="$fact" -v from="$started" -v to="$EPOCHREALTIME" 'BEGIN { printf "%s (%.1f s)\n", fact, to - from }'
 }
 
 # Runs a program of the folder `bin` there. Arguments: the program, its arguments.
@@ -66,10 +44,10 @@ make_wine() {
 }
 
 # Arguments: the sources, the program or library.
-compile_windows() { quietly "$ZIG/zig" cc -target x86_64-windows-gnu -O2 -s -idirafter "$WORK/include" "$@"; }
+compile_windows() { quietly "$ZIG/zig" cc -target x86_64-windows-gnu -O2 -s -Iinclude -idirafter "$WORK/include" "$@"; }
 
 build_test_programs() {
-    compile_windows packaging/client.c -o "$BIN/client.exe"
+    compile_windows tests/header/sign.c -o "$BIN/client.exe"
     compile_windows packaging/windows/proof.c -lcrypt32 -o "$BIN/proof.exe"
     # Wine 8 does not have it.
     compile_windows -shared packaging/windows/bcryptprimitives.c -ladvapi32 -o "$BIN/bcryptprimitives.dll"
@@ -106,10 +84,6 @@ log_file() { find "$WINEPREFIX/drive_c/users" -path '*/SignPathLogs/SignPath.Cry
 # Arguments: the key. The program also verifies.
 client_signs() { run_windows client.exe signpath_pkcs11.dll "$1" | grep '^verified '; }
 
-exports_are_those_of_pkcs11() {
-    diff <(sed -n 's/^    \(C_.*\)/\1/p' packaging/windows/exports.def | sort) <(windows_exports "$BIN/signpath_pkcs11.dll")
-}
-
 says_where_it_runs() {
     jq --slurp --exit-status '[.[] | select(.metadata)] | last | .metadata | (.CreatingProcess // .sourceProcess) |
         (.Name // .name) == "client.exe" and (.OperatingSystem // .operatingSystem | .Type // .type) == "Windows"
@@ -132,7 +106,7 @@ processes_share_a_log() {
     head -c 10480000 /dev/zero | tr '\0' '\n' >"$folder/SignPath.CryptoProviders.Cryptoki.txt"
     chmod 600 "$folder"/*
     for ((pid = 0; pid < writers; pid++)); do
-        SIGNPATH_LOG_FILE_DIRECTORY=Z:$folder SIGNPATH_LOG_FILE_LEVEL=debug run_windows proof.exe append signpath_pkcs11.dll $lines &
+        SIGNPATH_LOG_FILE_DIRECTORY=Z:$folder SIGNPATH_LOG_FILE_LEVEL=debug run_windows proof.exe append signpath_pkcs11.dll "$lines" &
         pids+=($!)
     done
     wait "${pids[@]}"
@@ -296,7 +270,7 @@ main() {
     make_wine
     build_service
 
-    prove "exports the functions of PKCS #11 and nothing else" exports_are_those_of_pkcs11
+    prove "exports the functions of PKCS #11 and nothing else" exports_are_those_of_pkcs11 "$BIN/signpath_pkcs11.dll"
     start_service "$WORK/service"
     prove "signs and verifies over http, RSA" client_signs demo/rsa-3072
     prove "signs and verifies over http, EC" client_signs demo/p-256
@@ -320,8 +294,7 @@ main() {
     prove "trusts the root certificates of the system" trusts_the_roots_of_the_system
     stop_service
     end_wine
-    say "$PASSED passed, $FAILED failed"
-    ((FAILED == 0))
+    conclude
 }
 
 main "$@"

@@ -115,7 +115,7 @@ install_debian_13() {
     export WORK ROOT=${DEBIAN_13:-$WORK/root}
     if [[ ! -e $ROOT ]]; then
         say "Installing Debian 13 in $ROOT ..."
-        quietly mmdebstrap --variant=apt "$@" trixie "$ROOT"
+        run_mmdebstrap --variant=apt "$@" trixie "$ROOT"
     fi
 }
 

@@ -47,8 +47,8 @@ count_tests() {
         /^test result:/ { passed += $4; failed += $6; ignored += $8 }
         END { print passed + 0, failed + 0, ignored + 0 }' "$WORK/tests")
     ((ignored == 0)) || say "$ignored tests were ignored, which counts as failed."
-    # A test program that does not build or is killed prints no result.
-    ((status == 0 || failed > 0)) || failed=1
+    # A test program that does not build or is killed prints no result, and one without tests shows nothing.
+    ((failed > 0 || (status == 0 && passed > 0))) || failed=1
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed + ignored))
 }

@@ -81,6 +81,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Windows has no such limit.
+    #[cfg(unix)]
+    signpath_platform::guest::report_size_limit();
     let arguments = command()
         .try_get_matches()
         .and_then(|matches| Arguments::from_arg_matches(&matches));

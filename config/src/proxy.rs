@@ -6,7 +6,7 @@ use url::Url;
 use super::settings::{HTTPS_PROXY, NO_PROXY, SettingType, setting};
 use super::sources::Sources;
 use crate::error::Result;
-use signpath_platform::system_proxy;
+use signpath_platform::system_proxy::{self, Settings};
 
 /// Proxy schemes that other programs support, and the errors for them.
 const UNSUPPORTED: [(&str, &str); 6] = [
@@ -58,7 +58,8 @@ impl ProxyChoice {
         }
         let mut unusable = Vec::new();
         let named = named(api_url, sources, &mut unusable)?;
-        let (proxy, instead) = match named.or_else(|| of_system(api_url, &mut unusable)) {
+        let of_system = || of_system(system_proxy::settings(), api_url, &mut unusable);
+        let (proxy, instead) = match named.or_else(of_system) {
             Some((place, proxy)) => {
                 let instead = format!("using the proxy from {place}");
                 (Some(proxy), instead)
@@ -147,16 +148,20 @@ fn named(
     }
 }
 
-/// The proxy of the system, and what a message calls it.
-fn of_system(api_url: &Url, unusable: &mut Vec<String>) -> Option<(String, Proxy)> {
+/// The proxy in the settings of the system, and what a message calls it.
+fn of_system(
+    settings: Option<Settings>,
+    api_url: &Url,
+    unusable: &mut Vec<String>,
+) -> Option<(String, Proxy)> {
     const PLACE: &str = "the proxy settings of the system";
-    let settings = system_proxy::settings()?;
+    let settings = settings?;
     let host = api_url.host_str().unwrap_or_default();
     let Some(text) = settings.proxy(api_url.scheme(), host) else {
         if !settings.script.is_empty() {
             unusable.push(format!(
-                "{PLACE}: a script ({}) chooses the proxy, which is not supported",
-                settings.script
+                "{PLACE}: a script{} chooses the proxy, which is not supported",
+                place_of_script(&settings.script)
             ));
         }
         return None;
@@ -170,6 +175,14 @@ fn of_system(api_url: &Url, unusable: &mut Vec<String>) -> Option<(String, Proxy
     }
 }
 
+/// Where a script is, to be used after "a script". The user information, the path and the query of its URL may
+/// contain a password.
+fn place_of_script(url: &str) -> String {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str);
+    host.map_or_else(String::new, |host| format!(" at {host}"))
+}
+
 /// Why a value is not an HTTP proxy, without quoting it.
 fn explain_invalid(text: &str) -> &'static str {
     let text = text.trim_start();
@@ -179,4 +192,40 @@ fn explain_invalid(text: &str) -> &'static str {
     };
     let unsupported = UNSUPPORTED.iter().find(|(scheme, _)| starts_with(scheme));
     unsupported.map_or("not the URL of an HTTP proxy", |(_, reason)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_script_is_named_by_its_host_alone() {
+        for (script, place) in [
+            (
+                "http://wpad.example/proxy.pac",
+                "a script at wpad.example chooses",
+            ),
+            (
+                "http://ada:s3cret@wpad.example:8080/",
+                "a script at wpad.example chooses",
+            ),
+            (
+                "https://[::1]/s3cret/p.pac?token=s3cret#s3cret",
+                "a script at [::1] chooses",
+            ),
+            ("file:///C:/s3cret.pac", "a script chooses"),
+            ("ada:s3cret@wpad.example/proxy.pac", "a script chooses"),
+            (r"\\server\s3cret", "a script chooses"),
+        ] {
+            let mut settings = Settings::default();
+            settings.script = script.to_owned();
+            let mut unusable = Vec::new();
+            let api_url = Url::parse("https://signpath.example/Api").unwrap();
+            assert!(of_system(Some(settings), &api_url, &mut unusable).is_none());
+            let expected = format!(
+                "the proxy settings of the system: {place} the proxy, which is not supported"
+            );
+            assert_eq!(unusable, [expected]);
+        }
+    }
 }

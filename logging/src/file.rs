@@ -209,6 +209,9 @@ impl From<Unusable> for Unwritten {
     }
 }
 
+/// Why only a part of a line was written: the system does not tell which of the two it was.
+const TRUNCATED: &str = "the disk is full, or the file has reached a size limit";
+
 /// The state of the file before the line was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -243,11 +246,12 @@ fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
         .map_err(Unwritten::NotWritten)
 }
 
-/// A truncated line is reported as [`io::ErrorKind::FileTooLarge`], even if the disk is full.
+/// Appends to a log file or the journal. A truncated line is reported as [`io::ErrorKind::FileTooLarge`], even if the
+/// disk is full.
 pub(crate) fn write_whole(file: &LogFile, lines: &[u8]) -> io::Result<()> {
     match file.append(lines)? {
         length if length == lines.len() => Ok(()),
-        _ => Err(io::ErrorKind::FileTooLarge.into()),
+        _ => Err(io::Error::new(io::ErrorKind::FileTooLarge, TRUNCATED)),
     }
 }
 

@@ -5,7 +5,6 @@
 //! line, is readable by its user alone, and each line is a single appending `write`.
 
 use std::borrow::Cow;
-use std::io;
 use std::path::Path;
 
 use log::warn;
@@ -43,12 +42,7 @@ fn write(path: &Path, line: &str) -> Result<(), String> {
         // A full disk has truncated the line before.
         false => Cow::from(format!("\n{line}")),
     };
-    write_whole(&file, whole.as_bytes()).map_err(|error| match error.kind() {
-        io::ErrorKind::FileTooLarge => {
-            "the disk is full, or the file has reached a size limit".to_owned()
-        }
-        _ => os_error::describe(&error),
-    })
+    write_whole(&file, whole.as_bytes()).map_err(|error| os_error::describe(&error))
 }
 
 fn open(path: &Path) -> Result<LogFile, String> {

@@ -1,19 +1,10 @@
 # shellcheck shell=bash
 # Signs with the built files: on this machine, in chroots of Debian, with the loader of another libc, under qemu.
 
-. pkcs11-test/lib/work.sh
-. pkcs11-test/lib/service.sh
+. packaging/lib/count.sh
 
 KEY=demo/rsa-3072
 KEY_HEX=64656d6f2f7273612d33303732
-
-# Builds the local service if PROGRAMS does not name a directory that has it.
-build_service() {
-    [[ -z ${PROGRAMS:-} ]] || return 0
-    say "Building the local SignPath service ..."
-    cargo build --quiet --locked --package pkcs11-test --bins || die "The build failed."
-    PROGRAMS=$PWD/target/debug
-}
 
 # Starts the local service. Sets CERTIFICATE.
 start_local_service() {
@@ -85,7 +76,7 @@ unpack_root() {
     [[ $target != *-gnu ]] || packages=(libc6 opensc ca-certificates)
     [[ ! -e $root.done ]] || return 0
     say "Unpacking ${packages[*]} for $machine ..."
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     mkdir -p "$root"
     if [[ $target == "$(uname -m)"-* ]]; then
         (cd "$root" && quietly apt-get download "${packages[@]}")
@@ -93,7 +84,7 @@ unpack_root() {
         touch "$root.done"
         return
     fi
-    quietly mmdebstrap --variant=extract --architectures="$machine" --include="$(paste -sd, <(printf '%s\n' "${packages[@]}"))" bookworm "$root.tar"
+    run_mmdebstrap --variant=extract --architectures="$machine" --include="$(paste -sd, <(printf '%s\n' "${packages[@]}"))" bookworm "$root.tar"
     tar --extract --directory "$root" --file "$root.tar" --exclude=./dev
     rm "$root.tar"
     touch "$root.done"
@@ -101,12 +92,13 @@ unpack_root() {
 
 # A Debian with OpenSC, made once. Argument: the release.
 debian_root() {
-    local archive=$TOOLS/roots/$1.tar
-    if [[ ! -e $archive ]]; then
+    local archive=$TOOLS/roots/$1.tar new=$TOOLS/roots/$1.new.tar
+    if [[ ! -f $archive ]]; then
         say "Installing Debian $1 ..."
         mkdir -p "$TOOLS/roots"
-        quietly mmdebstrap --variant=minbase --include=opensc,openssl,ca-certificates "$1" "$archive.new"
-        mv "$archive.new" "$archive"
+        rm -f "$new"
+        run_mmdebstrap --format=tar --variant=minbase --include=opensc,openssl,ca-certificates "$1" "$new"
+        mv --no-target-directory "$new" "$archive"
     fi
 }
 
@@ -115,7 +107,7 @@ debian_root() {
 debian_proof() {
     local root=$WORK/$1 packages=$2
     debian_root "$1"
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     mkdir -p "$root"
     tar --extract --directory "$root" --file "$TOOLS/roots/$1.tar"
     mkdir "$root/proof"
@@ -132,5 +124,5 @@ debian_proof() {
         cat "$WORK/facts" >>"$WORK/output"
         return 1
     fi
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
 }

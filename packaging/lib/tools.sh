@@ -11,6 +11,9 @@ unset CARGO_BUILD_TARGET RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 # Puts the tools of a requirements file first in PATH. Installs them if they are not there. Arguments: the file, the directory.
 install_from_pypi() {
     local requirements=$1 venv=$2
+    # Without ensurepip there is a python3 that makes no environments.
+    local -a REQUIREMENTS=("python3-venv /usr/lib/python3*/ensurepip/__init__.py")
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install_requirements
     if ! sha256sum --quiet --status --check "$venv/requirements.sha256" 2>/dev/null; then
         say "Installing the tools of $requirements ..."
         rm -rf "$venv"

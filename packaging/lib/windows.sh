@@ -20,6 +20,9 @@ windows_exports() {
     objdump --private-headers "$1" | awk '/^\[Ordinal\/Name Pointer\] Table/ { on = 1; next } /^$/ { on = 0 } on { print $NF }' | sort
 }
 
+# The library exports the functions in exports.def and nothing else. Argument: the library.
+exports_are_those_of_pkcs11() { diff <(sed -n 's/^    \(C_.*\)/\1/p' packaging/windows/exports.def | sort) <(windows_exports "$1"); }
+
 # Argument: the folder with the library and the command.
 check_windows_files() {
     local folder=$1 file foreign paths
@@ -31,7 +34,7 @@ check_windows_files() {
             die "$file has paths of this machine in it: $(strings "$file" | grep --fixed-strings "$paths" | head -n 5 | paste -sd' ')"
         fi
     done
-    diff <(sed -n 's/^    \(C_.*\)/\1/p' packaging/windows/exports.def | sort) <(windows_exports "$folder/signpath_pkcs11.dll") >/dev/null ||
+    exports_are_those_of_pkcs11 "$folder/signpath_pkcs11.dll" >/dev/null ||
         die "$folder/signpath_pkcs11.dll does not export the functions in packaging/windows/exports.def and nothing else."
 }
 

@@ -1,4 +1,4 @@
-/* What client.c does not show of the library on Windows. Commands:
+/* What tests/header/sign.c does not show of the library on Windows. Commands:
 
    reload MODULE LABEL COUNT   loads, signs and unloads COUNT times
    stack MODULE LABEL BYTES    signs in a thread with a stack of BYTES
@@ -6,7 +6,7 @@
    append MODULE COUNT         makes COUNT calls that are logged, each with a line of its own */
 
 #define main client_main
-#include "../client.c"
+#include "../../tests/header/sign.c"
 #undef main
 
 #include <wincrypt.h>

@@ -21,3 +21,12 @@ clean_up() {
     fi
     "$@"
 }
+
+# Runs mmdebstrap, with its arguments. It mounts /proc, /sys and the machine's own /dev/shm in the new system, and leaves them mounted
+# if it is killed: whoever then removed the folder would empty /dev/shm. In a namespace of its own the mounts end with it.
+run_mmdebstrap() {
+    local -a namespace=()
+    # For other users mmdebstrap makes one itself.
+    ((EUID != 0)) || namespace=(unshare --mount)
+    quietly "${namespace[@]}" mmdebstrap "$@"
+}

@@ -1,10 +1,21 @@
-/* Loads the module and signs with it, again for each line on stdin, and verifies. In C or C++. Arguments: the module, the
-   CKA_LABEL of a key, RSA or EC. */
+/* Loads the module and signs with it, again for each line on stdin, and verifies. In C or C++, for any system: packaging
+   runs it where there is no other program for this, and while the module is replaced. Arguments: the module, the CKA_LABEL
+   of a key, RSA or EC. */
 
 /* First, because it needs nothing of the others. */
 #include <signpath_pkcs11.h>
 
+#ifdef _WIN32
+#include <windows.h>
+#define RTLD_NOW 0
+#define RTLD_LOCAL 0
+#define dlopen(name, flags) ((void *)LoadLibraryA(name))
+#define dlsym(library, name) ((void *)GetProcAddress((HMODULE)(library), name))
+#define dlclose(library) FreeLibrary((HMODULE)(library))
+#define dlerror() "LoadLibrary failed"
+#else
 #include <dlfcn.h>
+#endif
 #include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>

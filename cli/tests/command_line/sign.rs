@@ -6,7 +6,7 @@ use std::process::Stdio;
 use pkcs11_test::{Effect, Fault};
 
 use crate::common::{LIST, SIGN, Traffic, traffic};
-use crate::program::{Bench, Run, failures};
+use crate::program::{Bench, Run, failures, rows};
 
 const MESSAGE: &str = "what is signed";
 
@@ -167,4 +167,39 @@ fn with_a_cached_list_a_signature_is_one_request() {
     assert_counted(3, 2);
     sign("demo/p-256").assert_ok();
     assert_counted(3, 3);
+}
+
+#[test]
+fn a_file_size_limit_is_an_error_and_not_a_signal() {
+    const NOT_EVEN_A_BYTE: &str = "file too large";
+    const A_PART: &str = "the disk is full, or the file has reached a size limit";
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        i32,
+        [&'static str; 2],
+    );
+    // The size is in blocks of 512 bytes, which a line of the journal is longer than.
+    let cases: [Row; 4] = rows! {
+        "0", "SIGNPATH_LOG_FILE_LEVEL=info", "", 0, ["warning: cannot write the log file", NOT_EVEN_A_BYTE];
+        "0", "SIGNPATH_LOG_JOURNAL=journal", "", 0, ["warning: cannot write the journal", NOT_EVEN_A_BYTE];
+        "1", "SIGNPATH_LOG_JOURNAL=journal", "", 0, ["warning: cannot write the journal", A_PART];
+        "0", "", "--output signature", 1, ["error: cannot write signature", NOT_EVEN_A_BYTE];
+    };
+    for (size, variable, output, status, said) in cases {
+        let bench = bench();
+        let program = env!("CARGO_BIN_EXE_signpath-pkcs11");
+        let run = Run::of(&mut bench.shell(&format!(
+            "ulimit -f {size}; export SIGNPATH_LOG_FILE_DIRECTORY=logs SIGNPATH_LOG_FILE_LEVEL=none {variable}; \
+             exec '{program}' sign demo/rsa-2048 --file message {output}"
+        )));
+        assert_eq!(run.status, Some(status), "{run:?}");
+        let lines: Vec<_> = run.stderr.lines().collect();
+        assert_eq!(lines.len(), 1, "{run:?}");
+        for part in said {
+            assert!(lines[0].contains(part), "{part} is not in {run:?}");
+        }
+        assert_eq!(run.bytes.len(), if status == 0 { 256 } else { 0 });
+    }
 }

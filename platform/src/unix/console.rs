@@ -34,7 +34,7 @@ fn is_connection(stream: &impl AsFd) -> bool {
 }
 
 /// Calls `write` once; an interrupted one has written nothing and is repeated. It raises no signal,
-/// since signals are blocked during a call.
+/// since the module blocks those of a write during a call, and the command handles them.
 pub(super) fn write_once(stream: impl AsFd, line: &[u8]) -> io::Result<usize> {
     loop {
         match nix::unistd::write(&stream, line) {

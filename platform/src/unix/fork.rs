@@ -2,8 +2,8 @@
 //!
 //! The process ID alone does not distinguish a child from its parent: both can have ID 1, each in
 //! its own PID namespace. Any of three signs therefore counts as a fork: the process ID has
-//! changed, the kernel has wiped a page (`MADV_WIPEONFORK`, Linux 4.14 and later), or a
-//! `pthread_atfork` handler has run (a raw `clone` does not run it).
+//! changed, the kernel has wiped a page (`MADV_WIPEONFORK`, on Linux 4.14 and later alone), or a
+//! `pthread_atfork` handler has run (a raw `clone` of Linux does not run it).
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -88,8 +88,8 @@ fn wiped_page() -> Option<*mut Mark> {
     None
 }
 
-/// Makes every fork through the C library reset the mark in the child. The handler stays valid
-/// because this library is never unloaded (see build.rs).
+/// Makes every fork through the C library reset the mark in the child. On Linux the handler stays
+/// valid because the module is never unloaded (see build.rs). Elsewhere nothing ensures that.
 fn watch_forks() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Ordering::Relaxed) {

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use libc::sigset_t;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// The signals that a write can raise: the reader is gone, or a file exceeds the size limit.
 const SIGNALS: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
@@ -65,6 +66,17 @@ impl Drop for Guest {
         // SAFETY: the state is the previous one.
         unsafe { pthread_setcancelstate(self.cancel_state, ptr::null_mut()) };
     }
+}
+
+/// Makes a write beyond the file size limit (RLIMIT_FSIZE) fail instead of ending the process. For programs of our own,
+/// in which std ignores SIGPIPE already. Unlike a signal that is blocked or ignored, one with a handler has its default
+/// action again in the programs that this one starts.
+pub fn report_size_limit() {
+    extern "C" fn ignore(_signal: c_int) {}
+    let handler = SigHandler::Handler(ignore);
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler does nothing. It fails for no signal that can be handled.
+    let _ = unsafe { sigaction(Signal::SIGXFSZ, &action) };
 }
 
 /// Consumes one pending signal of a set of blocked signals. `false` if none is pending.
