@@ -161,10 +161,10 @@ fn of_system(api_url: &Url, unusable: &mut Vec<String>) -> Option<(String, Proxy
         }
         return None;
     };
-    match Proxy::parse(text) {
+    match Proxy::parse(&text) {
         Some(proxy) => Some((PLACE.to_owned(), proxy)),
         None => {
-            unusable.push(format!("{PLACE}: {}", explain_invalid(text)));
+            unusable.push(format!("{PLACE}: {}", explain_invalid(&text)));
             None
         }
     }
