@@ -245,8 +245,8 @@ main() {
                 deb | rpm | apk) system_package "$format" "$target" ;;
                 tar) tarball "$target" ;;
                 debug) debug_tarball "$target" ;;
-                zip) windows_zip ;;
-                msi) windows_msi ;;
+                zip) windows_zip "$target" ;;
+                msi) windows_msi "$target" ;;
                 image) image "$target" ;;
             esac
         done

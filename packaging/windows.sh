@@ -36,7 +36,7 @@ run_wine() { (cd "$BIN" && exec timeout 120 "$WINE" "$@" </dev/null &>/dev/null)
 # Makes Wine's folder, which stands for a Windows machine with one user.
 make_wine() {
     WINE=$(command -v wine64 || command -v wine || echo /usr/lib/wine/wine64)
-    export WINEPREFIX=$WORK/wine WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=d;mshtml=d;bcryptprimitives=n,b"
+    export WINEPREFIX=$WORK/wine WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=d;mshtml=d;bcryptprimitives,ncrypt=n,b"
     # Nothing is shown, and nothing is found that a test does not set.
     unset DISPLAY "${!SIGNPATH_@}" http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
     say "Starting Wine ..."
@@ -49,8 +49,12 @@ compile_windows() { quietly "$ZIG/zig" cc -target x86_64-windows-gnu -O2 -s -Iin
 build_test_programs() {
     compile_windows tests/header/sign.c -o "$BIN/client.exe"
     compile_windows packaging/windows/proof.c -lcrypt32 -o "$BIN/proof.exe"
+    printf 'int main(int count, char **arguments) { return arguments[1][2] == %s ? 0 : *(volatile int *)0; }' "'v'" >"$WORK/crash.c"
+    compile_windows "$WORK/crash.c" -o "$BIN/crash.exe"
     # Wine 8 does not have it.
     compile_windows -shared packaging/windows/bcryptprimitives.c -ladvapi32 -o "$BIN/bcryptprimitives.dll"
+    # Wine's does not sign with keys of the certificate store.
+    compile_windows -shared packaging/windows/ncrypt.c -ladvapi32 -lbcrypt -o "$BIN/ncrypt.dll"
     rm -f "$BIN"/*.pdb "$BIN"/*.lib
 }
 
@@ -74,8 +78,16 @@ build_files() {
 }
 
 end_wine() {
+    [[ -n ${WINEPREFIX:-} ]] || return 0
     timeout 60 "$WINE" wineboot --kill &>/dev/null || true
     timeout 60 /usr/lib/wine/wineserver --wait || true
+}
+
+# The service with the keys that the first one has made. Arguments: those of start_service.
+start_service_again() {
+    mkdir "$1"
+    cp -r "$WORK/service/state" "$1/"
+    start_service "$@"
 }
 
 # The log file of Wine's user.
@@ -94,8 +106,10 @@ default_log_is_for_the_user_alone() {
     local log
     log=$(unset SIGNPATH_LOG_FILE_DIRECTORY && run_windows client.exe signpath_pkcs11.dll demo/p-256 >/dev/null && log_file)
     grep 'POST SigningRequests' "$log"
-    # Wine shows an access control list for the user alone as a mode without permissions for others.
-    [[ $(stat --format=%a "$log") == ??0 && $(stat --format=%a "$(dirname "$log")") == ??0 ]]
+    # Wine shows an access control list for the user alone as a mode without permissions for others. What it has for the group are
+    # the user's own permissions without those that umask takes away.
+    stat --format='%a %n' "$log" "$(dirname "$log")"
+    [[ $(stat --format=%a "$log") == 7[05]0 && $(stat --format=%a "$(dirname "$log")") == 7[05]0 ]]
 }
 
 # Several processes write the same log, which is full after a few lines. No line is lost, and none is mixed with another.
@@ -116,6 +130,37 @@ processes_share_a_log() {
     [[ $(cat "$WORK/counted") == "$((writers * lines)) 0" ]]
 }
 
+# The copies stay, and so do the lines, if a program keeps the full log from being renamed.
+keeps_the_copies_of_a_log_in_use() {
+    local folder=$WORK/held-log log
+    log=$folder/SignPath.CryptoProviders.Cryptoki.txt
+    mkdir -m 700 "$folder"
+    head -c 10500000 /dev/zero | tr '\0' '\n' >"$log"
+    echo older >"$log.1"
+    chmod 600 "$folder"/*
+    SIGNPATH_LOG_FILE_DIRECTORY=Z:$folder SIGNPATH_LOG_FILE_LEVEL=debug run_windows proof.exe hold "Z:$log" signpath_pkcs11.dll 20
+    ls -l "$folder"
+    [[ $(cat "$log.1") == older && $(grep -ac 'C_GetSlotList(.*CKR_OK' "$log") == 20 ]]
+}
+
+# Arguments: what others can write to, what the module says.
+others_cannot_write() {
+    local folder=$WORK/log-of-others
+    rm -rf "$folder"
+    mkdir -m 700 "$folder"
+    (umask 077 && touch "$folder/SignPath.CryptoProviders.Cryptoki.txt")
+    chmod go+w "$folder/$1"
+    SIGNPATH_LOG_FILE_DIRECTORY=Z:$folder run_windows client.exe signpath_pkcs11.dll demo/p-256 2>&1 | tee "$WORK/refused"
+    grep --fixed-strings "$2" "$WORK/refused"
+    grep '^verified ' "$WORK/refused"
+    [[ ! -s $folder/SignPath.CryptoProviders.Cryptoki.txt ]]
+}
+
+refuses_a_log_that_others_write() {
+    others_cannot_write . 'the directory is writable by other users'
+    others_cannot_write SignPath.CryptoProviders.Cryptoki.txt 'the log file is writable by other users'
+}
+
 reads_an_encrypted_token() {
     local blob
     blob=$(run_windows proof.exe protect "$SIGNPATH_API_TOKEN" | tr -d '\r\n' | xxd -r -p | base64 --wrap 0)
@@ -133,24 +178,32 @@ says_what_is_wrong_with_an_encrypted_token() {
         grep --fixed-strings "$text" "$WORK/refused"
     done <<'TEXT'
 encrypted:AAAA|cannot decrypt ApiToken
-encrypted:a token|ApiToken is not base64
-registry:HKEY_CURRENT_USER\Software\none\Token|cannot read HKEY_CURRENT_USER\Software\none\Token in the registry: no such file
+encrypted:a token|ApiToken is not valid base64
+registry:HKEY_CURRENT_USER\Software\none\Token|cannot read HKEY_CURRENT_USER\Software\none\Token in the registry: no such value; expected HKEY_
+registry:HKCR\none|cannot read HKCR\none in the registry: 
 TEXT
 }
 
-uses_the_proxy_of_the_system() {
-    local key='HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings\Connections'
-    local proxy='http=127.0.0.1:9;https=127.0.0.1:9' settings
+PROXY_KEY='HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings\Connections'
+
+# Arguments: the proxy as the system has it, what a request to another machine says.
+says_through_proxy() {
+    local settings
     # A version, a zero, 3 (directly or by a proxy), and three texts: the proxy, exempt hosts, the URL of a script.
-    settings=$(printf '460000000000000003000000%02x000000%s%08d%08d' "${#proxy}" "$(printf %s "$proxy" | xxd -p -c 256)" 0 0)
-    run_wine reg add "$key" /v DefaultConnectionSettings /t REG_BINARY /d "$settings" /f
-    # Nothing listens on port 9, and this machine itself is never reached through a proxy.
+    settings=$(printf '460000000000000003000000%02x000000%s%08d%08d' "${#1}" "$(printf %s "$1" | xxd -p -c 256)" 0 0)
+    run_wine reg add "$PROXY_KEY" /v DefaultConnectionSettings /t REG_BINARY /d "$settings" /f
     SIGNPATH_API_URL=https://signpath.invalid/Api SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS=1 \
         run_windows signpath-pkcs11.exe list &>"$WORK/proxied" && return 1
     cat "$WORK/proxied"
-    grep --fixed-strings 127.0.0.1:9 "$WORK/proxied"
+    grep --fixed-strings "$2" "$WORK/proxied"
+}
+
+uses_the_proxy_of_the_system() {
+    # Nothing listens on port 9, and this machine itself is never reached through a proxy.
+    says_through_proxy 'http=127.0.0.1:9;https=127.0.0.1:9' 127.0.0.1:9
     client_signs demo/p-256
-    run_wine reg delete "$key" /v DefaultConnectionSettings /f
+    says_through_proxy 'socks=127.0.0.1:9' 'the proxy settings of the system: SOCKS proxies are not supported'
+    run_wine reg delete "$PROXY_KEY" /v DefaultConnectionSettings /f
 }
 
 command_lists_and_signs() {
@@ -164,16 +217,48 @@ command_lists_and_signs() {
     ! run_windows signpath-pkcs11.exe sign demo/rsa-3072 --file client.exe --output '.\CLIENT.exe' || return 1
 }
 
+# Paths with backslashes, a colon and blanks, as each program reads them: config(5), StreamTokenizer, sh, pkcs11.conf(5).
 command_writes_configurations() {
-    run_windows signpath-pkcs11.exe setup sunpkcs11 --directory 'with blank\java'
-    grep 'library = "Z:\\\\.*\\\\signpath_pkcs11.dll"' "$BIN/with blank/java/signpath-sunpkcs11.cfg"
-    run_windows signpath-pkcs11.exe setup openssl-engine | grep 'signpath_pkcs11.dll'
+    local folder=Z:${BIN//\//\\}'\with blank' tool options file expected
+    local module=$folder'\signpath_pkcs11.dll'
+    mkdir -p "$BIN/with blank"
+    cp "$BIN/signpath_pkcs11.dll" "$BIN/with blank/"
+    while IFS='|' read -r tool options file expected; do
+        # shellcheck disable=SC2086 # the options are words
+        run_windows signpath-pkcs11.exe setup $tool $options --module "$module" --directory 'with blank\a b'
+        expected=${expected//DOUBLED/"${module//\\/\\\\}"}
+        echo "${expected//PLAIN/"$module"}"
+        grep --fixed-strings -- "${expected//PLAIN/"$module"}" "$BIN/with blank/a b/$file"
+    done <<'TEXT'
+openssl-engine||signpath-engine.cnf|MODULE_PATH = "DOUBLED"
+openssl-provider||signpath-provider.cnf|pkcs11-module-path = "DOUBLED"
+sunpkcs11||signpath-sunpkcs11.cfg|library = "DOUBLED"
+p11-kit||signpath.module|module: PLAIN
+nss||signpath-nss|-libfile 'PLAIN'
+osslsigncode|demo/rsa-3072|signpath-osslsigncode|-pkcs11module 'PLAIN' -pass
+TEXT
+    # The files name themselves in their comments.
+    grep --fixed-strings -- "OPENSSL_CONF='$folder\a b\signpath-engine.cnf'" "$BIN/with blank/a b/signpath-engine.cnf"
+    grep --fixed-strings -- "-providerArg '$folder\a b\signpath-sunpkcs11.cfg'" "$BIN/with blank/a b/signpath-sunpkcs11.cfg"
+    run_windows signpath-pkcs11.exe setup openssl-engine | grep --fixed-strings 'signpath_pkcs11.dll"'
 }
 
 doctor_finds_no_problem() {
     run_windows signpath-pkcs11.exe doctor >"$WORK/doctor" || { cat "$WORK/doctor" && return 1; }
     grep '^ok  *API token' "$WORK/doctor"
     grep '^ok  *module .*signpath_pkcs11.dll can be loaded' "$WORK/doctor"
+}
+
+# Of two programs of OpenSC, one has a version, and the other is missing, or crashes.
+doctor_says_what_is_wrong_with_a_tool() {
+    cp "$BIN/crash.exe" "$BIN/opensc-tool.exe"
+    run_windows signpath-pkcs11.exe doctor | tee "$WORK/doctor"
+    grep '^-  *pkcs11-tool .*not tested, because there is no pkcs11-tool' "$WORK/doctor"
+    cp "$BIN/crash.exe" "$BIN/pkcs11-tool.exe"
+    ! run_windows signpath-pkcs11.exe doctor >"$WORK/doctor" || return 1
+    rm "$BIN/opensc-tool.exe" "$BIN/pkcs11-tool.exe"
+    cat "$WORK/doctor"
+    grep 'pkcs11-tool .*cannot load the module (it crashed)' "$WORK/doctor"
 }
 
 cache_saves_requests() {
@@ -195,7 +280,11 @@ needs_little_stack() { run_windows proof.exe stack signpath_pkcs11.dll "$1" 6553
 trusts_the_roots_of_the_system() {
     local roots=/etc/ssl/certs/ca-certificates.crt
     unset SIGNPATH_TLS_CA_FILE
-    ! client_signs demo/p-256 || return 1
+    unshare --map-root-user --mount true ||
+        { echo "A mount in a namespace of its own is refused here: run this as root, or set the sysctl kernel.unprivileged_userns_clone to 1." && return 1; }
+    ! run_windows signpath-pkcs11.exe list &>"$WORK/refused" || return 1
+    cat "$WORK/refused"
+    grep --fixed-strings 'presented a certificate from an unknown CA' "$WORK/refused"
     cat "$roots" "$STATE/tls-ca.pem" >"$WORK/roots"
     # It reads them once, when it starts.
     end_wine
@@ -204,14 +293,69 @@ trusts_the_roots_of_the_system() {
         sh "$WORK/roots" "$roots" "$BIN" "$WINE" </dev/null | grep '^verified '
 }
 
+# The service demands one. Its authority has issued it for a key in Wine's store of the user's personal certificates.
+signs_with_a_client_certificate_of_the_store() {
+    local folder=$WORK/client-certificate digest
+    mkdir "$folder"
+    printf 'extendedKeyUsage = clientAuth\n' >"$folder/extensions"
+    openssl req -new -newkey rsa:2048 -nodes -subj '/CN=build agent' -keyout "$folder/key.pem" -out "$folder/request.pem"
+    openssl x509 -req -in "$folder/request.pem" -CA "$STATE/tls-ca.pem" -CAkey "$STATE/tls-ca-key.pem" -days 2 -extfile "$folder/extensions" \
+        -out "$folder/certificate.pem"
+    openssl pkcs12 -export -in "$folder/certificate.pem" -inkey "$folder/key.pem" -passout pass:secret -out "$folder/both.p12"
+    digest=$(openssl x509 -in "$folder/certificate.pem" -noout -fingerprint -sha1 | cut -d = -f 2)
+    ! run_windows signpath-pkcs11.exe list &>"$WORK/refused" || return 1
+    cat "$WORK/refused"
+    grep --fixed-strings 'rejected the client certificate, or requires one' "$WORK/refused"
+    export SIGNPATH_TLS_CLIENT_CERTIFICATE=thumbprint:$digest
+    run_windows signpath-pkcs11.exe list &>"$WORK/refused" && return 1
+    cat "$WORK/refused"
+    grep --fixed-strings "no certificate in the user's or the machine's personal store has it" "$WORK/refused"
+    run_windows proof.exe import "Z:$folder/both.p12" secret
+    client_signs demo/p-256
+    SIGNPATH_TLS_CLIENT_CERTIFICATE=thumbprint:$(tr -d : <<<"${digest,,}") client_signs demo/p-256
+}
+
+# The library and the command, signed by osslsigncode with the library for this machine.
+library_signs_itself() {
+    local module file
+    module=$(pkcs11-test/lib/module.sh)
+    mkdir "$BIN/signed"
+    cp "$BIN/signpath_pkcs11.dll" "$BIN/signpath-pkcs11.exe" "$BIN/signed/"
+    authenticode "$module" $KEY "$BIN"/signed/*
+    for file in "$BIN"/signed/*; do
+        osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$file"
+        ! osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$BIN/${file##*/}" || return 1
+    done
+    run_windows client.exe 'signed\signpath_pkcs11.dll' demo/p-256 | grep '^verified '
+    run_windows 'signed\signpath-pkcs11.exe' list | grep "^$KEY"
+}
+
+# A library that the same tools built catches a panic.
+panic_is_caught() {
+    local profile=dist
+    local -a cargo_zigbuild std maps
+    local RUST_SOURCES RUST_BIN
+    choose_toolchain "$WINDOWS_TARGET"
+    if [[ $CI == yes ]]; then
+        profile=debug
+        (cd packaging/panic && "${cargo_zigbuild[@]}" zigbuild --locked "${std[@]}" --target "$WINDOWS_TARGET" --target-dir "$TARGET_FOLDER")
+    else
+        (cd packaging/panic && compile_with_zig "$WINDOWS_TARGET" zigbuild --target-dir "$TARGET_FOLDER")
+    fi
+    cp "$TARGET_FOLDER/$WINDOWS_TARGET/$profile/panic.dll" "$BIN/"
+    run_windows proof.exe catches panic.dll
+}
+
 # The service ends while a session is open, and comes back at the same address.
 survives_a_service_that_goes_away() {
     local address=${SIGNPATH_API_URL#*//}
     address=${address%%/*}
     mkfifo "$WORK/lines"
+    # This shell is that of the row.
+    trap 'kill "${client:-}" "${service:-}" 2>/dev/null || true' EXIT
     (cd "$BIN" && SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS=60 exec timeout 120 "$WINE" client.exe signpath_pkcs11.dll demo/p-256) \
         <"$WORK/lines" >"$WORK/client-output" 2>&1 &
-    local client=$!
+    client=$!
     exec 8>"$WORK/lines"
     wait_for_lines 1
     # Another shell has started it.
@@ -219,11 +363,10 @@ survives_a_service_that_goes_away() {
     while kill -0 "$SERVICE_PID" 2>/dev/null; do sleep 0.1; done
     echo >&8
     "$PROGRAMS/pkcs11-test" serve --listen "$address" --policies "$POLICIES" --state "$STATE" --log "$REQUEST_LOG" >/dev/null </dev/null 8>&- &
-    local service=$!
+    service=$!
     wait_for_lines 2
     exec 8>&-
     wait "$client"
-    kill "$service"
 }
 
 # Waits until the client has signed that often. Argument: the number.
@@ -257,10 +400,13 @@ main() {
         shift
     done
     REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils objcopy" "openssl openssl" "xxd xxd" "wine64 /usr/lib/wine/wine64"
+        "osslsigncode osslsigncode" "libengine-pkcs11-openssl /usr/lib/*/engines-3/pkcs11.so"
         "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h")
     install_requirements
     install_tools
     make_work_folder signpath-pkcs11-windows
+    # Wine still writes to its folder.
+    trap 'end_wine; clean_up' EXIT
     build_files
     BIN=$WORK/bin
     mkdir "$BIN" "$WORK/include"
@@ -277,22 +423,30 @@ main() {
     prove "tells SignPath about program, command line and system" says_where_it_runs
     prove "the log is in %TEMP%\\SignPathLogs, for the user alone" default_log_is_for_the_user_alone
     prove "several processes share a log and rotate it" processes_share_a_log
+    prove "keeps the copies of a log that a program has open" keeps_the_copies_of_a_log_in_use
+    prove "does not use a log that others can write to" refuses_a_log_that_others_write
     prove "encrypted: and registry: API tokens" reads_an_encrypted_token
     prove "says why an encrypted API token is unusable" says_what_is_wrong_with_an_encrypted_token
     prove "uses the proxy settings of the system" uses_the_proxy_of_the_system
     prove "the cached list of signing policies saves a request" cache_saves_requests
     prove "the command lists, exports and signs" command_lists_and_signs
-    prove "the command writes configurations" command_writes_configurations
+    prove "the command writes configurations with paths of Windows" command_writes_configurations
     prove "doctor finds no problem" doctor_finds_no_problem
+    prove "doctor tells that a tool crashes" doctor_says_what_is_wrong_with_a_tool
     prove "unloads and loads again" loads_again
     [[ $CI == yes ]] || prove "signs in a thread with a stack of 64 KiB" needs_little_stack demo/p-256
+    prove "osslsigncode signs library and command with the module" library_signs_itself
     prove "a service that goes away and comes back" survives_a_service_that_goes_away
     stop_service
-    start_service "$WORK/service-tls" --tls
+    start_service_again "$WORK/service-tls" --tls
     prove "signs and verifies over TLS" client_signs demo/rsa-3072
     [[ $CI == yes ]] || prove "signs over TLS in a thread with a stack of 64 KiB" needs_little_stack demo/rsa-3072
     prove "trusts the root certificates of the system" trusts_the_roots_of_the_system
     stop_service
+    start_service_again "$WORK/service-client" --tls --client-certificate
+    prove "signs with a client certificate of the user's store" signs_with_a_client_certificate_of_the_store
+    stop_service
+    prove "a panic is caught" panic_is_caught
     end_wine
     conclude
 }

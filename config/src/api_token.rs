@@ -1,5 +1,6 @@
 //! The configured API token: given directly, in a file, or encrypted by Windows.
 
+use std::io;
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -99,7 +100,14 @@ fn one_line(bytes: &[u8]) -> Option<Secret> {
 /// The token that is encrypted in the registry.
 fn of_registry(path: &str) -> Result<Secret> {
     let encrypted = secrets::registry_text(path).map_err(|error| {
-        let reason = format!("cannot read {path} in the registry: {}", describe(&error));
+        let why = match error.kind() {
+            io::ErrorKind::NotFound => "no such value".to_owned(),
+            _ => describe(&error),
+        };
+        let reason = format!(
+            "cannot read {path} in the registry: {why}; expected HKEY_CURRENT_USER or \
+             HKEY_LOCAL_MACHINE, a key and the name of a string value"
+        );
         Error::new(ErrorKind::Configuration, reason)
     })?;
     decrypted(&encrypted, path)
@@ -108,11 +116,9 @@ fn of_registry(path: &str) -> Result<Secret> {
 /// Decrypts a token. `place` names it in messages.
 fn decrypted(encrypted: &str, place: &str) -> Result<Secret> {
     let unusable = |reason: String| Error::new(ErrorKind::Configuration, reason);
-    let bytes = STANDARD.decode(encrypted.trim()).map_err(|_| {
-        unusable(format!(
-            "{place} is not base64, as an encrypted API token is"
-        ))
-    })?;
+    let bytes = STANDARD
+        .decode(encrypted.trim())
+        .map_err(|_| unusable(format!("{place} is not valid base64")))?;
     let token = secrets::decrypt(&bytes).map_err(|error| {
         unusable(format!(
             "cannot decrypt {place}: {}; encrypt the API token as the user who signs, on this \

@@ -166,10 +166,10 @@ fn of_system(
         }
         return None;
     };
-    match Proxy::parse(text) {
+    match Proxy::parse(&text) {
         Some(proxy) => Some((PLACE.to_owned(), proxy)),
         None => {
-            unusable.push(format!("{PLACE}: {}", explain_invalid(text)));
+            unusable.push(format!("{PLACE}: {}", explain_invalid(&text)));
             None
         }
     }

@@ -61,7 +61,7 @@ pub(crate) fn client_certificate(text: &str) -> Result<ClientCertificate, Option
                 "thumbprint: is only supported on Windows; expected file: and the path of a PEM file",
             ));
         }
-        // As Windows shows it: with blanks, and a mark for the direction of writing at the start.
+        // As Windows shows it: with blanks, and a left-to-right mark at the start.
         let digits: String = thumbprint.chars().filter(char::is_ascii_hexdigit).collect();
         return base16ct::mixed::decode_vec(digits)
             .ok()

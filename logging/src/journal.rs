@@ -1,8 +1,8 @@
 //! The journal: a file with one JSON line for each signature.
 //!
 //! Unlike the log file, it has the name that the user chose, is not rotated, and is never replaced by
-//! another one: it is a record. For the rest the rules of the log file apply. It is opened for each
-//! line, is readable by its user alone, and each line is a single appending `write`.
+//! another one: it is a record. Otherwise it is like the log file: readable by its user alone, opened
+//! for each line, and each line is a single appending `write`.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -54,6 +54,7 @@ fn open(path: &Path) -> Result<LogFile, String> {
         .and_then(|directory| directory.open_file(&name.to_string_lossy()));
     opened.map_err(|refusal| match refusal {
         Unusable::NotAFile => "it is not a regular file".to_owned(),
+        Unusable::FileWritableByOthers => "it is writable by other users".to_owned(),
         other => other.to_string(),
     })
 }

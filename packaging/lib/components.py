@@ -3,6 +3,8 @@
 
 Usage: components.py sbom|licences|auditable PACKAGE TARGET ZIG_FOLDER
 
+ZIG_FOLDER is "none" for what another linker links, which adds no unwinder.
+
 The crates are those that `cargo tree` shows for the target without build scripts, procedural macros and tests, and what no
 Cargo.lock lists: Rust's standard library and the unwinder that zig links. All of them are the same bytes for the same
 sources and toolchain.
@@ -66,11 +68,14 @@ def rust() -> tuple[str, pathlib.Path]:
     return version, pathlib.Path(run("rustc", "--print", "sysroot").strip())
 
 
-def toolchain(zig: pathlib.Path) -> list[dict]:
+def toolchain(zig: pathlib.Path | None) -> list[dict]:
     version, _ = rust()
+    std = {"name": "rust-std", "version": version, "licence": "MIT OR Apache-2.0", "purl": f"pkg:generic/rust-std@{version}"}
+    if zig is None:
+        return [std]
     zig_version = run(str(zig / "zig"), "version").strip()
     return [
-        {"name": "rust-std", "version": version, "licence": "MIT OR Apache-2.0", "purl": f"pkg:generic/rust-std@{version}"},
+        std,
         {
             "name": "llvm-libunwind",
             "version": f"zig-{zig_version}",
@@ -100,7 +105,7 @@ def component(crate: tuple[str, str], entry: dict, kind: str, checksum: str | No
     return result
 
 
-def sbom(package: str, target: str, zig: pathlib.Path) -> str:
+def sbom(package: str, target: str, zig: pathlib.Path | None) -> str:
     crates, dependencies = crates_of(package, target)
     packages, _ = metadata(target)
     sums = checksums()
@@ -138,7 +143,7 @@ def sbom(package: str, target: str, zig: pathlib.Path) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def auditable(package: str, target: str, zig: pathlib.Path) -> bytes:
+def auditable(package: str, target: str, zig: pathlib.Path | None) -> bytes:
     """The content of the section .dep-v0. It is not compressed: the bytes would depend on the version of zlib."""
     crates, dependencies = crates_of(package, target)
     packages, _ = metadata(target)
@@ -170,7 +175,7 @@ def texts_of(crate: tuple[str, str], entry: dict) -> list[str]:
     return [path.read_text(encoding="utf-8", errors="replace").strip("\n\r\ufeff") for path in files]
 
 
-def toolchain_texts(zig: pathlib.Path) -> list[tuple[str, str]]:
+def toolchain_texts(zig: pathlib.Path | None) -> list[tuple[str, str]]:
     """Of the standard library and the unwinder: what it is called, and the text."""
     version, sysroot = rust()
     folder = sysroot / "share/doc/rust"
@@ -182,11 +187,13 @@ def toolchain_texts(zig: pathlib.Path) -> list[tuple[str, str]]:
     if not texts:
         sys.exit(f"components.py: there are no licences of Rust's standard library in {folder}")
     named = [(f"rust-std {version} (MIT OR Apache-2.0)", text.strip()) for text in texts]
+    if zig is None:
+        return named
     unwinder = (zig / "lib/libunwind/LICENSE.TXT").read_text(encoding="utf-8").strip()
     return named + [("llvm-libunwind, linked by zig (Apache-2.0 WITH LLVM-exception)", unwinder)]
 
 
-def licences(package: str, target: str, zig: pathlib.Path) -> str:
+def licences(package: str, target: str, zig: pathlib.Path | None) -> str:
     crates, _ = crates_of(package, target)
     packages, own = metadata(target)
     users: dict[str, list[str]] = {}
@@ -214,7 +221,7 @@ def licences(package: str, target: str, zig: pathlib.Path) -> str:
 def main() -> None:
     what, package, target, zig = sys.argv[1:]
     make = {"sbom": sbom, "licences": licences, "auditable": auditable}[what]
-    content = make(package, target, pathlib.Path(zig))
+    content = make(package, target, None if zig == "none" else pathlib.Path(zig))
     sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode())
 
 

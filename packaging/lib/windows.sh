@@ -2,6 +2,8 @@
 # What is built for Windows: stripped files, what has to be true of them, and how they run here.
 
 WINDOWS_TARGET=x86_64-pc-windows-gnullvm
+# What a release has, built on Windows.
+WINDOWS_RELEASE_TARGET=x86_64-pc-windows-msvc
 WINDOWS_MAX_SIZE=8000000
 
 # Windows' own libraries, and the names under which lld links its C runtime.
@@ -29,6 +31,7 @@ check_windows_files() {
     paths=$(machine_paths)
     for file in "$folder/signpath_pkcs11.dll" "$folder/signpath-pkcs11.exe"; do
         (($(stat --format=%s "$file") < WINDOWS_MAX_SIZE)) || die "$file is larger than $WINDOWS_MAX_SIZE bytes."
+        [[ -n $(windows_imports "$file") ]] || die "objdump shows no libraries that $file needs."
         foreign=$(windows_imports "$file" | grep -vixE "$WINDOWS_LIBRARIES") && die "$file needs $foreign."
         if grep --quiet --text --fixed-strings "$paths" "$file"; then
             die "$file has paths of this machine in it: $(strings "$file" | grep --fixed-strings "$paths" | head -n 5 | paste -sd' ')"
@@ -39,9 +42,9 @@ check_windows_files() {
 }
 
 # What the zip and the MSI have. The library also has the name of SignPath's own, for configurations that name that.
-# Argument: the folder.
+# Arguments: the target, the folder.
 windows_tree() {
-    local folder=$1 build=$OUTPUT/$WINDOWS_TARGET
+    local build=$OUTPUT/$1 folder=$2
     mkdir -p "$folder/docs"
     cp "$build/signpath_pkcs11.dll" "$build/signpath-pkcs11.exe" "$folder/"
     cp "$build/signpath_pkcs11.dll" "$folder/SignPath.Cryptoki.dll"
@@ -55,20 +58,38 @@ windows_tree() {
     find "$folder" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 }
 
-# The same bytes each time: sorted, with the time of the commit.
+# The same bytes each time: sorted, with the time of the commit. Argument: the target.
 windows_zip() {
     local name=signpath-pkcs11-$VERSION-x86_64-windows
-    windows_tree "$WORK/$name"
+    windows_tree "$1" "$WORK/$name"
     rm -f "$PACKAGES/$name.zip"
     (cd "$WORK" && find "$name" -type f | LC_ALL=C sort | TZ=UTC zip --quiet -X --latest-time "$PACKAGES/$name.zip" -@)
 }
 
-# An MSI for the machine: the files in "Program Files\SignPath PKCS 11". wixl cannot change PATH.
+# An MSI for the machine: the files in "Program Files\SignPath PKCS 11". wixl cannot change PATH. Argument: the target.
 windows_msi() {
-    local tree=$WORK/msi
-    windows_tree "$tree"
+    local tree=$WORK/msi difference
+    windows_tree "$1" "$tree"
+    difference=$(diff <(find "$tree" -type f -printf '%P\n' | sort) \
+        <(sed -n 's/.*<File .* Source="\([^"]*\)".*/\1/p' packaging/windows/signpath-pkcs11.wxs | sort)) ||
+        die "packaging/windows/signpath-pkcs11.wxs does not name the files of the zip: $(grep '^[<>]' <<<"$difference" | paste -sd' ')"
     cp packaging/windows/signpath-pkcs11.wxs "$tree/"
     # wixl finds files beside its own. An MSI has three numbers.
     (cd "$tree" && quietly wixl --arch x64 --define "Version=${VERSION%%-*}" \
         --output "$PACKAGES/signpath-pkcs11-$VERSION-x86_64-windows.msi" signpath-pkcs11.wxs)
+}
+
+# Signs files in their place (Authenticode), with the certificate and the key of a signing policy. Variables: TIMESTAMP_URL, if the
+# signatures are to have a timestamp. Arguments: the library to sign with, the signing policy, the files.
+authenticode() {
+    local module=$1 object=pkcs11:object=${2//\//%2F} file
+    shift 2
+    for file in "$@"; do
+        quietly osslsigncode sign -pkcs11module "$module" -pass CONFIG -h sha256 -key "$object;type=private" -pkcs11cert "$object;type=cert" \
+            ${SIGNPATH_CHAIN_CERTIFICATES_FILE:+-ac "$SIGNPATH_CHAIN_CERTIFICATES_FILE"} ${TIMESTAMP_URL:+-ts "$TIMESTAMP_URL"} \
+            -n signpath-pkcs11 -in "$file" -out "$file.signed"
+        # osslsigncode does not keep permissions.
+        chmod --reference "$file" "$file.signed"
+        mv "$file.signed" "$file"
+    done
 }

@@ -3,7 +3,10 @@
    reload MODULE LABEL COUNT   loads, signs and unloads COUNT times
    stack MODULE LABEL BYTES    signs in a thread with a stack of BYTES
    protect TEXT                prints the text, encrypted with DPAPI for this user, in hexadecimal
-   append MODULE COUNT         makes COUNT calls that are logged, each with a line of its own */
+   import FILE PASSWORD        adds the certificates of a PKCS #12 file and their keys to the user's personal store
+   catches LIBRARY             fails unless the library of packaging/panic catches its panic
+   append MODULE COUNT         makes COUNT calls that are logged, each with a line of its own
+   hold FILE MODULE COUNT      the same, while the program has FILE open and does not allow that it is renamed */
 
 #define main client_main
 #include "../../tests/header/sign.c"
@@ -49,6 +52,10 @@ static int reload(const char *path, int count)
         load(path);
         use();
         FreeLibrary(GetModuleHandleA(path));
+        if (GetModuleHandleA(path) != NULL) {
+            fprintf(stderr, "%s is still loaded\n", path);
+            return 1;
+        }
     }
     return 0;
 }
@@ -76,6 +83,37 @@ static int protect(char *text)
     return 0;
 }
 
+static int import(const char *path, const char *password)
+{
+    static BYTE content[1 << 16];
+    FILE *file = fopen(path, "rb");
+    DATA_BLOB data = {file == NULL ? 0 : fread(content, 1, sizeof content, file), content};
+    WCHAR wide[64] = {0};
+    HCERTSTORE imported, store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, CERT_SYSTEM_STORE_CURRENT_USER, L"My");
+    PCCERT_CONTEXT certificate = NULL;
+    MultiByteToWideChar(CP_UTF8, 0, password, -1, wide, 63);
+    imported = PFXImportCertStore(&data, wide, CRYPT_EXPORTABLE);
+    if (store == NULL || imported == NULL) {
+        fprintf(stderr, "%s: error %lu\n", path, GetLastError());
+        return 1;
+    }
+    while ((certificate = CertEnumCertificatesInStore(imported, certificate)) != NULL)
+        if (!CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_REPLACE_EXISTING, NULL))
+            return 1;
+    CertCloseStore(imported, 0);
+    CertCloseStore(store, 0);
+    return 0;
+}
+
+static int catches(const char *path)
+{
+    int (*catches_a_panic)(void) = NULL;
+    void *library = dlopen(path, RTLD_NOW);
+    if (library != NULL)
+        *(void **)&catches_a_panic = dlsym(library, "catches_a_panic");
+    return catches_a_panic != NULL && catches_a_panic() == 1 ? 0 : 1;
+}
+
 static int append(const char *path, int count)
 {
     CK_SLOT_ID slot;
@@ -90,6 +128,13 @@ static int append(const char *path, int count)
     return 0;
 }
 
+static int hold(const char *file, const char *path, int count)
+{
+    if (CreateFileA(file, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL) == INVALID_HANDLE_VALUE)
+        return 1;
+    return append(path, count);
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 2 ? argv[1] : "";
@@ -100,8 +145,14 @@ int main(int argc, char **argv)
         return in_small_stack(argv[2], atoi(argv[4]));
     if (argc == 4 && strcmp(command, "append") == 0)
         return append(argv[2], atoi(argv[3]));
+    if (argc == 5 && strcmp(command, "hold") == 0)
+        return hold(argv[2], argv[3], atoi(argv[4]));
     if (argc == 3 && strcmp(command, "protect") == 0)
         return protect(argv[2]);
+    if (argc == 4 && strcmp(command, "import") == 0)
+        return import(argv[2], argv[3]);
+    if (argc == 3 && strcmp(command, "catches") == 0)
+        return catches(argv[2]);
     fputs("usage: proof COMMAND ARGUMENT...\n", stderr);
     return 2;
 }

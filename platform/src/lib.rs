@@ -3,8 +3,8 @@
 //! of errors, escaping of untrusted text, and protection of the application's threads.
 //!
 //! What differs between systems is in `unix/` and `windows/`, two modules with the same interface.
-//! Besides the C ABI, only this crate contains unsafe code: system calls for which there is no safe
-//! wrapper.
+//! Unsafe code is only here, for system calls that have no safe wrapper, and in the module's C
+//! functions.
 //!
 //! ```
 //! use std::io;
@@ -22,7 +22,7 @@
 //! assert_eq!(*requests.lock(), 1);
 //!
 //! // What the process has run out of is not the network's fault.
-//! let too_many_files = io::Error::from_raw_os_error(24);
+//! let too_many_files = io::Error::from_raw_os_error(if cfg!(windows) { 4 } else { 24 });
 //! let shortage = Shortage::of(&too_many_files).map(|shortage| shortage.resource);
 //! assert_eq!(shortage, Some(Resource::Descriptors));
 //! ```

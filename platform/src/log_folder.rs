@@ -1,7 +1,8 @@
 //! The directory of the log file, in which only this user may write.
 //!
-//! Any user of the machine can create `/tmp/SignPathLogs` first. Directories and files are therefore
-//! checked after they have been opened, and nobody can swap them between the check and the use.
+//! Any user of the machine can create `/tmp/SignPathLogs` first, or a directory on another drive of
+//! Windows. Directories and files are therefore checked after they have been opened, and nobody can
+//! swap them between the check and the use.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,8 +17,10 @@ pub enum Unusable {
     Symlink,
     /// It belongs to the user with this ID.
     Foreign(String),
-    /// Its group or everybody can write to it.
+    /// Other users can write to it.
     WritableByOthers,
+    /// Other users can write to the log file in it. On Unix, its mode is corrected instead.
+    FileWritableByOthers,
     /// Something that is not a regular file has the name of the log file.
     NotAFile,
     /// It cannot be opened or created.
@@ -31,6 +34,9 @@ impl fmt::Display for Unusable {
             Self::Foreign(user) => write!(formatter, "it belongs to another user (ID {user})"),
             Self::WritableByOthers => {
                 formatter.write_str("the directory is writable by other users")
+            }
+            Self::FileWritableByOthers => {
+                formatter.write_str("the log file is writable by other users")
             }
             Self::NotAFile => formatter.write_str("the log file is not a regular file"),
             Self::Failed(error) => formatter.write_str(&os_error::describe(error)),

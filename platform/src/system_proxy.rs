@@ -15,15 +15,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The proxy for URLs with this scheme and host.
-    pub fn proxy(&self, scheme: &str, host: &str) -> Option<&str> {
+    /// The proxy for URLs with this scheme and host. If there is only one for SOCKS, which is for all
+    /// schemes, its URL.
+    pub fn proxy(&self, scheme: &str, host: &str) -> Option<String> {
         if words(&self.exempt).any(|pattern| is_exempt(host, pattern)) {
             return None;
         }
-        words(&self.proxies).find_map(|word| match word.split_once('=') {
-            None => Some(word),
-            Some((of, proxy)) => of.eq_ignore_ascii_case(scheme).then_some(proxy),
-        })
+        let of = |scheme: &str| {
+            words(&self.proxies).find_map(|word| match word.split_once('=') {
+                None => Some(word),
+                Some((of, proxy)) => of.eq_ignore_ascii_case(scheme).then_some(proxy),
+            })
+        };
+        let socks = || of("socks").map(|proxy| format!("socks://{proxy}"));
+        of(scheme).map(str::to_owned).or_else(socks)
     }
 }
 
@@ -66,6 +71,13 @@ mod tests {
             ("proxy:3128", "", "app.signpath.io", Some("proxy:3128")),
             ("http=a:1;https=b:2", "", "app.signpath.io", Some("b:2")),
             ("http=a:1", "", "app.signpath.io", None),
+            ("socks=s:1;https=b:2", "", "app.signpath.io", Some("b:2")),
+            (
+                "http=a:1;socks=s:1",
+                "",
+                "app.signpath.io",
+                Some("socks://s:1"),
+            ),
             (
                 "proxy:1",
                 "*.example;<local>",
@@ -83,7 +95,8 @@ mod tests {
                 exempt: exempt.to_owned(),
                 script: String::new(),
             };
-            assert_eq!(settings.proxy("https", host), expected, "{exempt} {host}");
+            let found = settings.proxy("https", host);
+            assert_eq!(found.as_deref(), expected, "{exempt} {host}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use signpath_platform::child::Group;
+use signpath_platform::child::{Group, is_killed};
 use wait_timeout::ChildExt;
 
 /// How much of a program's output is read, in bytes.
@@ -21,7 +21,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Status(i32),
-    /// Killed by a signal, such as in a crash.
+    /// Killed by a signal, such as in a crash; on Windows, by an exception.
     Signal,
     /// Killed, together with all its children, because it exceeded the time limit.
     TooLong,
@@ -37,7 +37,8 @@ pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
         .stderr(written.try_clone()?);
     let mut group = Group::spawn(command)?;
     let end = match group.child.wait_timeout(time_limit)? {
-        Some(status) => status.code().map_or(End::Signal, End::Status),
+        Some(status) if is_killed(status) => End::Signal,
+        Some(status) => End::Status(status.code().unwrap_or_default()),
         None => {
             group.kill();
             group.child.wait()?;

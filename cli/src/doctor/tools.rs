@@ -13,6 +13,7 @@ use super::child::{self, End, Outcome};
 use super::finding::Finding;
 use super::report::Report;
 use Script::{Program, Sh};
+use signpath_platform::child::KILLED;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
@@ -386,6 +387,16 @@ impl TestBed {
         const REMEDY: &str =
             "run the tool with SIGNPATH_LOG_CONSOLE_LEVEL=debug to log each call and its result";
         let reason = match self.run(load.script) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let missing = match load.script {
+                    Sh(_) => "sh",
+                    Program(program, _) => program,
+                };
+                return Finding::skipped(
+                    name,
+                    format!("{version}; not tested, because there is no {missing}"),
+                );
+            }
             Err(error) => describe(&error),
             Ok(Outcome {
                 end: End::Status(0),
@@ -398,7 +409,7 @@ impl TestBed {
             }) => format!("timed out after {} s", TIME_LIMIT.as_secs()),
             Ok(Outcome {
                 end: End::Signal, ..
-            }) => "killed by a signal".to_owned(),
+            }) => KILLED.to_owned(),
             Ok(Outcome {
                 end: End::Status(status @ AFTER_SIGNAL..),
                 ..

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use clap::ValueEnum;
-use pkcs11_test::{KeyStoreKind, Log, Options, PolicyFile, Service};
+use pkcs11_test::{KeyStoreKind, Log, Options, PolicyFile, Service, TlsOptions};
 use signpath_platform::os_error::describe;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -58,6 +58,10 @@ pub struct Serve {
     /// Serve HTTPS with a certificate for localhost, 127.0.0.1, ::1 and 0.0.0.0
     #[arg(long)]
     tls: bool,
+
+    /// Demand a client certificate issued by tls-ca.pem; the state directory has one, tls-client.pem
+    #[arg(long, requires = "tls")]
+    client_certificate: bool,
 
     /// Where to keep the private keys
     #[arg(long, value_name = "STORE", value_enum, default_value_t = KeyStore::Software)]
@@ -146,6 +150,10 @@ impl Serve {
                 .transpose()?
                 .unwrap_or_default(),
             tls: self.tls,
+            tls_options: TlsOptions {
+                client_certificate: self.client_certificate,
+                ..TlsOptions::default()
+            },
             key_store: match self.key_store {
                 KeyStore::Software => KeyStoreKind::Software,
                 KeyStore::Softhsm => KeyStoreKind::SoftHsm,

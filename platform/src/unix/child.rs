@@ -1,11 +1,19 @@
 //! Child processes that end together with all of their own children.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+/// What happened to a program that [`is_killed`].
+pub const KILLED: &str = "killed by a signal";
+
+/// Whether the program ended by a signal, such as in a crash.
+pub fn is_killed(status: ExitStatus) -> bool {
+    status.signal().is_some()
+}
 
 /// A child process in a process group of its own.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 //! Writes to the standard streams. A program without a console has none, and no console is opened.
+//! The standard library's streams have locks, which are safe here: Windows does not fork processes.
 
 use std::io::{self, Write};
 

@@ -22,6 +22,9 @@ use super::access::{Private, Writers, writers};
 use super::{succeeded, wide};
 use crate::file::NOT_REGULAR;
 
+/// Nobody can rename or delete what is open like this.
+pub(super) const STAYING: u32 = FILE_SHARE_READ | FILE_SHARE_WRITE;
+
 /// Volume and number of a file. They are unique while the file is open.
 pub(super) type Identity = (u32, u64);
 
@@ -48,9 +51,10 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Those of the system, and the reason if another user may have written it.
 pub fn open_own(path: &Path) -> io::Result<File> {
-    // It cannot be renamed as long as it is open.
-    let _folder = open_checked(path.parent().unwrap_or(path))?;
-    open_checked(path)
+    // The directory stays where it is as long as it is open. The file itself can be replaced, which
+    // is how a newer list of signing policies gets there.
+    let _folder = open_checked(path.parent().unwrap_or(path), STAYING)?;
+    open_checked(path, STAYING | FILE_SHARE_DELETE)
 }
 
 /// Creates a directory and its missing parents for this user alone, unless it exists.
@@ -59,7 +63,7 @@ pub fn open_own(path: &Path) -> io::Result<File> {
 /// Those of the system, and the reason if other users can write to it.
 pub fn create_own_folder(path: &Path) -> io::Result<()> {
     create_folder(path, 0o700)?;
-    open_checked(path).map(drop)
+    open_checked(path, STAYING).map(drop)
 }
 
 /// Creates a directory and its missing parents, unless it exists: for this user alone if the mode
@@ -165,12 +169,11 @@ pub(super) fn open_private(
     Ok(unsafe { File::from_raw_handle(handle) })
 }
 
-/// Opens a file or a directory for reading: not where a link points, but the link itself. Nobody
-/// can rename it as long as it is open.
-pub(super) fn open_itself(path: &Path) -> io::Result<File> {
+/// Opens a file or a directory for reading: not where a link points, but the link itself.
+pub(super) fn open_itself(path: &Path, share: u32) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
-        .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE)
+        .share_mode(share)
         .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
         .open(path)
 }
@@ -180,8 +183,8 @@ pub(super) fn is_link(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0)
 }
 
-fn open_checked(path: &Path) -> io::Result<File> {
-    let file = open_itself(path)?;
+fn open_checked(path: &Path, share: u32) -> io::Result<File> {
+    let file = open_itself(path, share)?;
     if is_link(&file)? {
         return Err(io::Error::other("symbolic links are not followed"));
     }

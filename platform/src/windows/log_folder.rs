@@ -1,5 +1,5 @@
-//! The directory of the log file. It cannot be renamed as long as it is open, so the file in it is
-//! the one that was checked.
+//! The directory of the log file. As long as it is open, neither it nor a directory above it can be
+//! renamed, so its path leads to the directory that was checked.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::GENERIC_READ;
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_APPEND_DATA, FILE_FLAG_OPEN_REPARSE_POINT, LOCKFILE_EXCLUSIVE_LOCK,
-    LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, OPEN_ALWAYS, UnlockFileEx,
+    DELETE, FILE_APPEND_DATA, FILE_FLAG_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES,
+    LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, OPEN_ALWAYS, UnlockFileEx,
 };
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
 
 use super::access::{Writers, writers};
-use super::file::{Identity, create_folder, identity, is_link, open_itself, open_private};
+use super::file::{Identity, STAYING, create_folder, identity, is_link, open_itself, open_private};
 use super::succeeded;
 use crate::log_folder::{Unusable, renames};
 
@@ -52,10 +52,10 @@ impl LogFolder {
     /// # Errors
     /// See [`Unusable`].
     pub fn open_or_create(path: &Path) -> Result<Self, Unusable> {
-        let open = match open_itself(path) {
+        let open = match open_itself(path, STAYING) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 create_folder(path, 0o700)?;
-                open_itself(path)?
+                open_itself(path, STAYING)?
             }
             open => open?,
         };
@@ -91,14 +91,15 @@ impl LogFolder {
         if !metadata.is_file() || is_link(&file)? {
             return Err(Unusable::NotAFile);
         }
-        if let Writers::Foreign(user) = writers(&file)? {
-            return Err(Unusable::Foreign(user));
+        match writers(&file)? {
+            Writers::Own => Ok(LogFile {
+                identity: identity(&file)?,
+                size: metadata.len(),
+                file,
+            }),
+            Writers::Foreign(user) => Err(Unusable::Foreign(user)),
+            Writers::Others => Err(Unusable::FileWritableByOthers),
         }
-        Ok(LogFile {
-            identity: identity(&file)?,
-            size: metadata.len(),
-            file,
-        })
     }
 
     /// Renames the file and its copies, so that opening `name` creates a new file. Returns whether
@@ -112,10 +113,16 @@ impl LogFolder {
         };
         // Another thread or process may have renamed the file since it was opened.
         let path = |name: &str| self.path.join(name);
-        let now = OpenOptions::new().access_mode(0).open(path(name));
+        let open = |access| OpenOptions::new().access_mode(access).open(path(name));
+        let now = open(FILE_READ_ATTRIBUTES);
         if now.and_then(|now| identity(&now)).ok() != Some(full.identity) {
             return true;
         }
+        // Fails if a program has the file open and does not allow that it is renamed. Renaming the
+        // copies alone would only lose the oldest.
+        let Ok(_can_be_renamed) = open(DELETE) else {
+            return false;
+        };
         for (from, to) in renames(name, copies) {
             // Fails for copies that do not exist yet, and for those that a program has open.
             let _ = fs::rename(path(&from), path(&to));

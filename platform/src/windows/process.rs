@@ -8,19 +8,20 @@ use windows_sys::Win32::System::SystemInformation::{
 };
 use windows_sys::Win32::System::WindowsProgramming::GetUserNameW;
 
+use super::access::Sid;
 use super::{from_wide, succeeded};
 
 /// More than the longest user or host name (UNLEN and RFC 1035).
 const MAX_NAME: usize = 512;
 
-/// Identifies the user of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserId(());
+/// Identifies the user on whose behalf this thread runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct UserId(Option<Sid>);
 
 impl UserId {
-    /// The user of this process now.
+    /// The user now.
     pub fn current() -> Self {
-        Self(())
+        Self(Sid::current().ok())
     }
 
     /// The user's name.
@@ -32,9 +33,16 @@ impl UserId {
     }
 }
 
+impl fmt::Debug for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "UserId({self})")
+    }
+}
+
 impl fmt::Display for UserId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("unknown")
+        let text = self.0.and_then(|sid| sid.text().ok());
+        formatter.write_str(text.as_deref().unwrap_or("unknown"))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Detects that this process has privileges that its caller lacks.
 
-/// Windows starts a privileged process with an environment of its own, never with the caller's.
+/// Windows has no set-user-ID programs: services and elevated programs get the environment of the
+/// system and of their own user. A program that is privileged itself can start another with any
+/// environment, and answers for it.
 pub fn is_secure() -> bool {
     false
 }
