@@ -138,6 +138,9 @@ mod tests {
             assert_eq!(secret.mask_in(text), expected);
         }
         assert_eq!(Secret::new("a".to_owned()).mask_in("Yab"), "Y***b");
+        // Only the digits are lower case.
+        let capitals = Secret::new("AB/cdefghi".to_owned());
+        assert_eq!(capitals.mask_in("?t=AB%2fcdefghi"), "?t=***");
         let umlauts = Secret::new("äöüäöüä".to_owned());
         assert_eq!(umlauts.mask_in("xöüäöü äö"), "x*** äö");
     }

@@ -129,6 +129,13 @@ mod tests {
     }
 
     #[test]
+    fn jitter_spreads_the_clients() {
+        let drawn: Vec<_> = (0..100).map(|_| jitter()).collect();
+        assert!(drawn.iter().all(|drawn| (0.0..=1.0).contains(drawn)));
+        assert!(drawn.iter().any(|other| (other - drawn[0]).abs() > 0.1));
+    }
+
+    #[test]
     fn honours_retry_after() {
         assert_eq!(wait(1, Some(120 * SECOND), 0.0), 120 * SECOND);
         assert!(

@@ -159,6 +159,18 @@ impl Hasher {
 mod tests {
     use super::*;
 
+    #[test]
+    fn is_found_by_the_name_that_its_standard_has() {
+        for (name, hash) in [
+            ("SHA-1", Some(HashAlgorithm::Sha1)),
+            ("SHA-256", Some(HashAlgorithm::Sha256)),
+            ("SHA-512", Some(HashAlgorithm::Sha512)),
+            ("SHA256", None),
+        ] {
+            assert_eq!(HashAlgorithm::from_name(name), hash, "{name}");
+        }
+    }
+
     /// The digests of "abc" are from RFC 1321, appendix A.5, and from NIST's examples for FIPS
     /// 180-4 and FIPS 202; the object identifiers are those that openssl shows.
     #[test]

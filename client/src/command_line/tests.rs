@@ -17,6 +17,10 @@ fn masks_the_values_of_secret_options_and_attributes() {
         ),
         (&["pkcs11-tool", "--pin=hunter2"], "pkcs11-tool --pin=***"),
         (
+            &["tool", "--keypin=hunter2", "--mypass:hunter2"],
+            "tool --keypin=*** --mypass:***",
+        ),
+        (
             &["pkcs11-tool", "-p", "x t0ken/+= y"],
             "pkcs11-tool -p \"x *** y\"",
         ),
@@ -306,6 +310,12 @@ fn truncates_a_long_command_line_and_states_its_length() {
     );
     assert!(shown.ends_with(&note), "{shown}");
     assert_eq!(shown.len(), MAX_LENGTH + note.len());
+
+    // What fills the line to the last byte hides that there is more.
+    let longest = "a".repeat(MAX_ARGUMENT);
+    let full = [&longest[1..], &longest[1..], &longest[1..], &longest[..]];
+    assert_eq!(masked(&full).len(), MAX_LENGTH);
+    assert!(masked(&[&full[..], &["b"]].concat()).ends_with("bytes in total)"));
 }
 
 #[test]
