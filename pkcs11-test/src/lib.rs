@@ -16,7 +16,7 @@
 /// The root of the repository.
 pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-#[cfg(feature = "harness")]
+#[cfg(all(feature = "harness", unix))]
 pub mod bench;
 mod bodies;
 mod built;

@@ -1,13 +1,13 @@
 //! The request log, with one JSON line per request.
 
 use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::Value;
+use signpath_platform::file;
 
 use crate::error::{Context, Error};
 
@@ -85,15 +85,15 @@ impl RequestLog {
         let writer: Box<dyn Write + Send> = match log {
             Log::None => Box::new(std::io::sink()),
             Log::Stderr => Box::new(std::io::stderr()),
-            // The log contains command lines and user names.
-            Log::File(path) => Box::new(
-                OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .mode(0o600)
-                    .open(path)
-                    .context(format!("cannot open the log {}", path.display()))?,
-            ),
+            Log::File(path) => {
+                let failure = format!("cannot open the log {}", path.display());
+                // The log contains command lines and user names.
+                let created = match file::create_new(path, 0o600) {
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+                    _ => OpenOptions::new().append(true).open(path),
+                };
+                Box::new(created.context(failure)?)
+            }
         };
         Ok(Self {
             writer: Mutex::new(writer),

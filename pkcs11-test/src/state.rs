@@ -1,9 +1,8 @@
 //! The state directory: persistent keys, certificates and generated identifiers.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -11,6 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use fs4::FileExt;
 use rsa::rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
+use signpath_platform::file;
 use uuid::Uuid;
 
 use crate::error::{Context, Error};
@@ -54,12 +54,8 @@ impl StateFolder {
     /// Keeps other processes from creating the same files until the returned file is dropped.
     pub fn lock(&self) -> Result<File, Error> {
         let path = self.path("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(SECRET)
-            .open(&path)
-            .context(format!("cannot open {}", path.display()))?;
+        let file =
+            file::create(&path, SECRET).context(format!("cannot open {}", path.display()))?;
         FileExt::lock(&file).context(format!("cannot lock {}", path.display()))?;
         Ok(file)
     }
@@ -100,12 +96,7 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", Uuid::new_v4().simple()));
     let unfinished = path.with_file_name(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&unfinished)
-        .context(&failure)?;
+    let mut file = file::create_new(&unfinished, mode).context(&failure)?;
     let written = file
         .write_all(content)
         .and_then(|()| file.sync_all())
@@ -118,11 +109,8 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result
 }
 
 fn create_folder(path: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .context(format!("cannot create the directory {}", path.display()))
+    let failure = format!("cannot create the directory {}", path.display());
+    file::create_folder(path, 0o700).context(failure)
 }
 
 /// Identifiers generated on first use.

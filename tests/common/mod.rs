@@ -6,6 +6,7 @@
 // Each test program uses a part of it.
 #![allow(dead_code, unused_imports, unused_macros)]
 
+#[cfg(unix)]
 pub mod fork;
 pub mod programs;
 pub mod raw;
@@ -240,17 +241,23 @@ pub fn child_command(program: &Path, test: &str) -> Command {
 }
 
 /// Has this process killed after two minutes, so that a hang is a test that fails. A forked child
-/// needs its own call.
+/// needs its own call. On Windows, whoever runs the tests has to do that.
 pub fn end_if_hanging() {
+    #[cfg(unix)]
     // SAFETY: it only sets a timer, whose signal ends the process.
-    unsafe { libc::alarm(120) };
+    unsafe {
+        libc::alarm(120)
+    };
 }
 
 /// Gives SIGPIPE its default back, which ends the process, as it would end a signing tool: Rust
 /// programs ignore it, and would not notice that the module raises it.
 pub fn die_of_broken_pipes() {
+    #[cfg(unix)]
     // SAFETY: it sets no handler, only the default.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL)
+    };
 }
 
 /// For a child that does not return to its test: reports success.

@@ -18,6 +18,7 @@ mod module;
 mod names;
 mod session;
 mod stage;
+mod stderr;
 
 pub use module::{
     Mechanism, Module, Output, Template, boolean, called, last_called, null, place, ulong,

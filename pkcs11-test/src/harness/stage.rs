@@ -2,10 +2,9 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
+use super::stderr::{read_at, redirect, stderr};
 use crate::{Error, Options, Service};
 
 /// The service, the environment that leads to it, and stderr, in a process of their own.
@@ -50,8 +49,8 @@ impl Stage {
         let mut content = Vec::new();
         let captured = self.stderr.0.lock().unwrap();
         let mut part = [0; 4096];
-        // Without moving the position, which the descriptor shares with stderr.
-        while let Ok(length @ 1..) = captured.file.read_at(&mut part, content.len() as u64) {
+        // Without moving the position, which the file shares with stderr.
+        while let Ok(length @ 1..) = read_at(&captured.file, &mut part, content.len() as u64) {
             content.extend(&part[..length]);
         }
         String::from_utf8_lossy(&content).contains(text)
@@ -83,19 +82,15 @@ pub struct Stderr(Mutex<Captured>);
 
 struct Captured {
     file: File,
-    stderr: OwnedFd,
+    stderr: File,
 }
 
 impl Stderr {
     /// From now on, nothing reaches stderr.
     pub fn capture() -> Self {
         let file = tempfile::tempfile().unwrap();
-        // SAFETY: both descriptors are open, and the copy is nobody else's.
-        let stderr = unsafe {
-            let copy = libc::dup(2);
-            assert!(copy >= 0 && libc::dup2(file.as_raw_fd(), 2) == 2);
-            OwnedFd::from_raw_fd(copy)
-        };
+        let stderr = stderr();
+        redirect(&file);
         Self(Mutex::new(Captured { file, stderr }))
     }
 
@@ -106,7 +101,7 @@ impl Stderr {
 
     /// What has been written since the last time.
     fn text(&self) -> String {
-        // The descriptor shares its position with stderr, so what was read is taken away.
+        // The file shares its position with stderr, so what was read is taken away.
         let file = &mut self.0.lock().unwrap().file;
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(0)).unwrap();
@@ -119,8 +114,7 @@ impl Stderr {
     /// Writes to stderr what nobody has looked at.
     fn pass_on(&self) {
         let text = self.text();
-        let stderr = self.0.lock().unwrap().stderr.try_clone().unwrap();
-        let _ = File::from(stderr).write_all(text.as_bytes());
+        let _ = self.0.lock().unwrap().stderr.write_all(text.as_bytes());
     }
 }
 
@@ -133,7 +127,6 @@ fn lines_of_the_module(stderr: &str) -> Vec<String> {
 impl Drop for Stderr {
     fn drop(&mut self) {
         self.pass_on();
-        // SAFETY: both descriptors are open.
-        unsafe { libc::dup2(self.0.get_mut().unwrap().stderr.as_raw_fd(), 2) };
+        redirect(&self.0.get_mut().unwrap().stderr);
     }
 }

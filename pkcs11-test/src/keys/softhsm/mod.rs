@@ -2,6 +2,7 @@
 
 mod token;
 
+use std::ffi::c_ulong;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -213,7 +214,7 @@ fn generate(
             Mechanism::EccKeyPairGen
         }
         None => {
-            public.push(Attribute::ModulusBits((kind.bits() as u64).into()));
+            public.push(Attribute::ModulusBits((kind.bits() as c_ulong).into()));
             public.push(Attribute::PublicExponent(vec![1, 0, 1]));
             Mechanism::RsaPkcsKeyPairGen
         }
@@ -311,6 +312,6 @@ fn pss_parameters(digest: &'static Digest) -> Result<PkcsPssParams, Error> {
     Ok(PkcsPssParams {
         hash_alg,
         mgf,
-        s_len: (digest.length as u64).into(),
+        s_len: (digest.length as c_ulong).into(),
     })
 }
