@@ -3,7 +3,9 @@
 # middle; processes that end in every way while they sign; loading and unloading over and over. Every signature is verified by
 # something else than the module. The last line is "N passed, N failed".
 #
-# Usage: stress.sh [--short]
+# Usage: stress.sh [--short | --asan | --tsan]
+# --asan and --tsan run the short form of what has threads on a build of the module with AddressSanitizer and LeakSanitizer, or with
+# ThreadSanitizer; the latter also the tests with threads. What a sanitizer reports is printed and fails.
 #
 # The whole takes about an hour on two cores. docs/reliability.md has figures.
 
@@ -23,11 +25,16 @@ REQUIREMENTS+=(
 )
 
 THREADS=64 OPERATIONS=10000 ROUNDS=1000 REPEATS=20
-if [[ ${1:-} == --short ]]; then
-    OPERATIONS=60 ROUNDS=100 REPEATS=1
-elif (($#)); then
-    die "Usage: ${0##*/} [--short]"
-fi
+SANITIZER=
+case $* in
+    '') ;;
+    --short) OPERATIONS=60 ROUNDS=100 REPEATS=1 ;;
+    --asan | --tsan)
+        OPERATIONS=60 ROUNDS=100
+        SANITIZER=${1#--}
+        ;;
+    *) die "Usage: ${0##*/} [--short | --asan | --tsan]" ;;
+esac
 
 # The ways to end, and the exit status of each.
 C_WAYS=(exit:7 _exit:7 return:7 quick_exit:7 pthread_exit:142 abort:134 SIGTERM:143 SIGINT:130 SIGKILL:137 finalize:7 dlclose:7
@@ -109,14 +116,73 @@ openssl_signs() {
         openssl dgst -sha256 -verify public.pem -signature signature data
 }
 
+# The program of a test. Arguments: its name, and what more Cargo has to know.
+test_program() {
+    local name=$1
+    shift
+    cargo test "$@" --test "$name" --locked --quiet --no-run --message-format json |
+        jq --raw-output --arg name "$name" 'select(.executable and .target.name == $name).executable'
+}
+
+# The tests in which threads share the module. Those of operations are not among them: there one thread verifies what another signed,
+# and that it was handed over is not seen, because the test is not instrumented.
+TESTS_WITH_THREADS=(cancellation sessions)
+
+# Runs what has threads on an instrumented build of the module. Argument: the storm's program.
+sanitized() {
+    local stress=$1 runtime test reports
+    runtime=$("pkcs11-test/lib/$SANITIZER.sh" runtime)
+    # Programs are not instrumented, so the calls of the C library that they make are not looked at; those of the module are.
+    local -a options=(
+        "ASAN_OPTIONS=detect_leaks=1:log_path=$WORK/report"
+        "TSAN_OPTIONS=ignore_interceptors_accesses=1:log_path=$WORK/report"
+    )
+    local -a with=(env "LD_PRELOAD=$runtime" "${options[@]}" setarch "$(uname -m)" --addr-no-randomize)
+    if [[ $SANITIZER == tsan ]]; then
+        "${with[@]}" /usr/bin/python3 pkcs11-test/hosts/race.py "$MODULE" || true
+        reports=$(cat "$WORK"/report.* 2>/dev/null | grep -c 'WARNING: ThreadSanitizer: data race') || true
+        rm -f "$WORK"/report.*
+        if ((reports)); then passed "a race is seen"; else failed "a race is not seen"; fi
+    fi
+    count "$THREADS threads, $OPERATIONS operations each" "${with[@]}" "$stress" storm "$THREADS" "$OPERATIONS"
+    if [[ $SANITIZER == asan ]]; then
+        count "Loading and unloading $ROUNDS times" "${with[@]}" "$stress" reload "$ROUNDS"
+    else
+        for test in "${TESTS_WITH_THREADS[@]}"; do
+            if timeout 1200 "${with[@]}" "$(test_program "$test")" >"$WORK/output" 2>&1; then
+                passed "the tests of $test"
+            else
+                failed "the tests of $test"
+                tail -n 40 "$WORK/output"
+            fi
+        done
+    fi
+    if compgen -G "$WORK/report.*" >/dev/null; then
+        cat "$WORK"/report.*
+        failed "the sanitizer reports something"
+    else
+        passed "the sanitizer reports nothing"
+    fi
+}
+
 main() {
     make_work_folder signpath-pkcs11-stress
     install_requirements
-    build
     local stress
-    stress=$(cargo test --package pkcs11-test --features harness --test stress --locked --quiet --no-run --message-format json |
-        jq --raw-output 'select(.executable and .target.name == "stress").executable')
+    if [[ $SANITIZER ]]; then
+        say "Building the module as $SANITIZER.sh does ..."
+        MODULE=$("pkcs11-test/lib/$SANITIZER.sh")
+    else
+        build
+    fi
+    stress=$(test_program stress --package pkcs11-test --features harness)
     export SIGNPATH_TEST_MODULE=$MODULE
+    if [[ $SANITIZER ]]; then
+        sanitized "$stress"
+        say "$PASSED passed, $FAILED failed"
+        ((FAILED == 0))
+        return
+    fi
     count "$THREADS threads, $OPERATIONS operations each" "$stress" storm "$THREADS" "$OPERATIONS"
     count "Loading and unloading $ROUNDS times" "$stress" reload "$ROUNDS"
     start_service "$WORK/service" --tls

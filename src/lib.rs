@@ -47,5 +47,6 @@ pub mod mechanism;
 pub mod module;
 pub mod object;
 pub mod operation;
+pub mod per_process;
 pub mod session;
 pub mod token;

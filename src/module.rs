@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cryptoki_sys::*;
-use once_cell::race::OnceBox;
 
 use crate::error::{CancellationReason, Error, Kind, Result};
 use crate::object::Attribute;
+use crate::per_process::PerProcess;
 use crate::session::Session;
 use crate::token::{Login, Token};
 use signpath_client::Threads;
@@ -80,14 +80,14 @@ impl Module {
     /// # Errors
     /// [`Kind::AlreadyInitialized`], [`Kind::Configuration`].
     pub fn initialize(threads: Threads) -> Result<()> {
-        let generation = Generation::current();
+        let own = own();
         let already = || {
             Error::new(
                 Kind::AlreadyInitialized,
                 "C_Initialize has already been called",
             )
         };
-        if generation.module.read().is_some() {
+        if own.read().is_some() {
             return Err(already());
         }
         let config = Config::load_and_log()?;
@@ -97,7 +97,7 @@ impl Module {
             sessions: Mutex::default(),
             end: Finalization::default(),
         });
-        let mut current = generation.module.write();
+        let mut current = own.write();
         if current.is_some() {
             return Err(already());
         }
@@ -110,7 +110,7 @@ impl Module {
     /// # Errors
     /// [`Kind::NotInitialized`].
     pub fn finalize() -> Result<()> {
-        let module = Generation::current().module.write().take();
+        let module = own().write().take();
         match module {
             Some(module) => {
                 module.sessions.lock().close_all(&not_initialized());
@@ -126,11 +126,7 @@ impl Module {
     /// # Errors
     /// [`Kind::NotInitialized`], also in a forked child that has not called C_Initialize.
     pub fn current() -> Result<Arc<Self>> {
-        Generation::current()
-            .module
-            .read()
-            .clone()
-            .ok_or_else(not_initialized)
+        own().read().clone().ok_or_else(not_initialized)
     }
 
     /// Waits for a slot event. There are none, so it waits until C_Finalize.
@@ -279,42 +275,10 @@ impl Module {
     }
 }
 
-/// The module of one process.
-///
-/// A forked child inherits its parent's memory, including locks held by the parent's threads and
-/// sockets that still belong to the parent. The child must not touch them, not even to drop them.
-/// Each process therefore appends its own generation to a list that is read without locking, and
-/// leaves the earlier ones alone.
-struct Generation {
-    number: u32,
-    module: RwLock<Option<Arc<Module>>>,
-    child: OnceBox<Generation>,
-}
-
-static FIRST: OnceBox<Generation> = OnceBox::new();
-
-impl Generation {
-    fn new(number: u32) -> Box<Self> {
-        Box::new(Self {
-            number,
-            module: RwLock::new(None),
-            child: OnceBox::new(),
-        })
-    }
-
-    fn current() -> &'static Self {
-        let number = fork::generation();
-        let new = || Self::new(number);
-        let mut newest = FIRST.get_or_init(new);
-        while let Some(child) = newest.child.get() {
-            newest = child;
-        }
-        if newest.number == number {
-            newest
-        } else {
-            newest.child.get_or_init(new)
-        }
-    }
+/// The module of this process, if it has called C_Initialize.
+fn own() -> &'static RwLock<Option<Arc<Module>>> {
+    static MODULES: PerProcess<RwLock<Option<Arc<Module>>>> = PerProcess::new();
+    MODULES.of(fork::generation())
 }
 
 fn not_initialized() -> Error {

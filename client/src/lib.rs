@@ -73,6 +73,7 @@ mod options;
 mod policy_cache;
 mod policy_list;
 mod policy_name;
+mod pool;
 mod problem;
 mod proxy;
 mod retry;

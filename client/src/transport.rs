@@ -31,14 +31,11 @@ use super::waiting::{Interruption, Waiting, Woken};
 use super::{Cancellation, tls, tunnel};
 use crate::Options;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pool::{Pool, Reusable};
 use crate::signing_route::LastRoute;
-use signpath_platform::lock::{Condvar, Mutex};
 use signpath_platform::shortage::Shortage;
 
 const AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
-
-/// The largest number of idle connections.
-const MAX_IDLE: usize = 64;
 
 /// How long a call tries to open a connection, or waits for one from another call, if the process
 /// has run out of a resource.
@@ -66,27 +63,13 @@ pub struct Transport {
     /// Created at the first request and shared by all connections, so that TLS sessions are
     /// resumed.
     tls: OnceCell<Arc<ClientConfig>>,
-    idle: Mutex<Idle>,
-    /// Notified when a connection has been put back.
-    returned: Condvar,
+    idle: Pool<Connection>,
     /// The signing route that the service has. This holds for all users.
     pub(crate) last_route: LastRoute,
 }
 
-#[derive(Default)]
-struct Idle {
-    connections: Vec<Connection>,
-    /// How many calls wait for [`Transport::returned`].
-    waiting: usize,
-    /// Incremented by [`Transport::close_connections`]. Connections of an earlier generation are
-    /// not put back.
-    generation: u64,
-}
-
 /// A connection, and the HTTP client's future that does its I/O.
 struct Connection {
-    /// The generation when its last request was sent.
-    generation: u64,
     link: Arc<Link>,
     sender: SendRequest<Full<Bytes>>,
     driver: Pin<Box<http1::Connection<Stream, Full<Bytes>>>>,
@@ -127,8 +110,7 @@ impl Transport {
             options,
             threads,
             tls: OnceCell::new(),
-            idle: Mutex::default(),
-            returned: Condvar::new(),
+            idle: Pool::default(),
             last_route: LastRoute::default(),
         }
     }
@@ -150,7 +132,7 @@ impl Transport {
     ) -> std::result::Result<Response, FailedAttempt> {
         self.options.check()?;
         // After a logout from now on, the connection is closed when this request has finished.
-        let generation = self.idle.lock().generation;
+        let generation = self.idle.generation();
         cancellation.check_attempt()?;
         let waiting = Waiting {
             deadline: Instant::now() + time_limit,
@@ -161,7 +143,6 @@ impl Transport {
         let mut connection = self
             .connection(&waiting)?
             .map_err(|error| failed(ExchangeError::Connect(error)))?;
-        connection.generation = generation;
         let response = connection.exchange(request, &waiting).map_err(failed)?;
         // The connection's buffers still contain the API token. If it was refused, they are not
         // kept.
@@ -169,7 +150,7 @@ impl Transport {
             response.status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         ) {
-            self.put_back(connection);
+            self.idle.put_back(connection, generation);
         }
         Ok(response)
     }
@@ -227,12 +208,12 @@ impl Transport {
     ) -> Result<std::result::Result<Connection, ConnectError>> {
         let mut shortage: Option<(Shortage, Waiting<'_>)> = None;
         loop {
-            if let Some(connection) = self.idle_connection() {
+            if let Some(connection) = self.idle.take() {
                 return Ok(Ok(connection));
             }
             if let Some((shortage, limited)) = &shortage {
                 match limited.slice() {
-                    Ok(slice) => self.wait_for_idle(slice),
+                    Ok(slice) => self.idle.wait(slice),
                     Err(Interruption::Cancelled(reason)) => return Err(reason),
                     Err(_) => return Ok(Err(ConnectError::Shortage(*shortage))),
                 }
@@ -259,74 +240,17 @@ impl Transport {
         Ok(stream.and_then(|stream| Connection::over(stream, &connecting)))
     }
 
-    /// An idle connection that the server has not closed.
-    fn idle_connection(&self) -> Option<Connection> {
-        loop {
-            let connection = self.idle.lock().connections.pop();
-            // Neither checking nor closing it needs the lock.
-            let mut connection = connection?;
-            if connection.is_usable() {
-                return Some(connection);
-            }
-        }
-    }
-
-    /// Waits until another call puts a connection back, but no longer than `time`.
-    fn wait_for_idle(&self, time: Duration) {
-        let mut idle = self.idle.lock();
-        if idle.connections.is_empty() {
-            idle.waiting += 1;
-            idle = self.returned.wait_for(idle, time);
-            idle.waiting -= 1;
-        }
-    }
-
-    fn put_back(&self, mut connection: Connection) {
-        if !connection.is_usable() {
-            return;
-        }
-        let mut idle = self.idle.lock();
-        if idle.connections.len() < MAX_IDLE && idle.generation == connection.generation {
-            idle.connections.push(connection);
-            // Even without a waiting call, this is a system call.
-            if idle.waiting > 0 {
-                self.returned.notify_one();
-            }
-        }
-    }
-
     /// Closes all connections, those in use as soon as their requests have finished. Their buffers
     /// contain API tokens.
     pub fn close_connections(&self) {
-        let mut idle = self.idle.lock();
-        idle.generation += 1;
-        let connections = std::mem::take(&mut idle.connections);
-        // Closing them does not need the lock.
-        drop(idle);
-        drop(connections);
+        self.idle.clear();
     }
 }
 
-impl Connection {
-    fn over(stream: Stream, waiting: &Waiting<'_>) -> std::result::Result<Self, ConnectError> {
-        let link = stream.link();
-        let handshake = http1::handshake(stream);
-        // For HTTP/1.1 this sends nothing and is ready immediately.
-        let (sender, driver) = waiting
-            .drive(handshake, |waiting| link.wait(waiting))?
-            .map_err(|error| ConnectError::Failed(std::io::Error::other(error)))?;
-        Ok(Self {
-            generation: 0,
-            link,
-            sender,
-            driver: Box::pin(driver),
-            is_over: false,
-        })
-    }
-
-    /// Whether another request can be sent. The connection has been idle, so it is polled to see
-    /// whether the server has closed it. It is not usable if it is still sending, or if the server
-    /// responded before it had the whole request.
+impl Reusable for Connection {
+    /// The connection has been idle, so it is polled to see whether the server has closed it. It
+    /// is not usable if it is still sending, or if the server responded before it had the whole
+    /// request.
     fn is_usable(&mut self) -> bool {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
@@ -339,6 +263,23 @@ impl Connection {
             && !woken.take()
             && !self.link.has_unsent()
             && self.sender.is_ready()
+    }
+}
+
+impl Connection {
+    fn over(stream: Stream, waiting: &Waiting<'_>) -> std::result::Result<Self, ConnectError> {
+        let link = stream.link();
+        let handshake = http1::handshake(stream);
+        // For HTTP/1.1 this sends nothing and is ready immediately.
+        let (sender, driver) = waiting
+            .drive(handshake, |waiting| link.wait(waiting))?
+            .map_err(|error| ConnectError::Failed(std::io::Error::other(error)))?;
+        Ok(Self {
+            link,
+            sender,
+            driver: Box::pin(driver),
+            is_over: false,
+        })
     }
 
     /// Sends a request, and waits for the whole response.

@@ -43,6 +43,12 @@ mod system;
 pub mod system_proxy;
 pub mod text;
 
+/// The atomic types of what `fuzz/models` tries in all orders of threads, with others in their place.
+#[cfg(unix)]
+mod atomic {
+    pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+}
+
 pub use system::{
     certificate_store, child, console, folders, fork, guest, process, program, secrets, thread,
 };

@@ -206,11 +206,17 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let path = std::env::var_os("SIGNPATH_TEST_MODULE").expect("SIGNPATH_TEST_MODULE");
+        let is_shown = std::env::var_os("SIGNPATH_FUZZ_STEPS").is_some();
+        for name in ["SIGNPATH_TEST_MODULE", "SIGNPATH_FUZZ_STEPS"] {
+            // The module would look for a setting with a similar name, each time.
+            // SAFETY: there is no other thread yet.
+            unsafe { std::env::remove_var(name) };
+        }
         Self {
             module: Module::load(PathBuf::from(path)),
             service: start_service(),
             sequences: 0,
-            is_shown: std::env::var_os("SIGNPATH_FUZZ_STEPS").is_some(),
+            is_shown,
         }
     }
 

@@ -26,6 +26,10 @@ impl Condvar {
         Self(sync::Condvar::new())
     }
 
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
     pub fn notify_all(&self) {
         self.0.notify_all();
     }

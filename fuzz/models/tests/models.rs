@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use shuttle::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use shuttle::{check_pct, check_random, thread};
 use signpath_models::catalog::Catalog;
 use signpath_models::error::{CancellationReason, Error, Kind};
+use signpath_models::mark::{self, Mark};
+use signpath_models::per_process::PerProcess;
 use signpath_models::place::{Operation, OperationPlace};
+use signpath_models::pool::{Pool, Reusable};
 use signpath_models::{Cancellation, Client, PolicyList};
 
 /// How many schedules are tried of each kind: at random, and with few changes of thread (PCT).
@@ -210,5 +215,168 @@ fn another_caller_asks_if_the_first_one_is_cancelled() {
         assert!(matches!(got[0], Ok(()) | Err(Kind::FunctionCanceled)));
         assert_eq!(got[1], Ok(()), "the other caller is not cancelled");
         assert!((1..=2).contains(&requests.load(Ordering::SeqCst)));
+    });
+}
+
+struct Connection;
+
+impl Reusable for Connection {
+    fn is_usable(&mut self) -> bool {
+        true
+    }
+}
+
+/// How many connections a pool has, which is empty then.
+fn drained(pool: &Pool<Connection>) -> usize {
+    std::iter::from_fn(|| pool.take()).count()
+}
+
+/// Runs `request` in three threads at once, and waits for them.
+fn three_times(
+    pool: &Arc<Pool<Connection>>,
+    request: impl Fn(&Pool<Connection>) + Copy + Send + 'static,
+) {
+    let threads = (0..3).map(|_| {
+        let pool = pool.clone();
+        thread::spawn(move || request(&pool))
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_call_that_waits_gets_the_connection_of_another() {
+    check(|| {
+        let pool = Arc::new(Pool::default());
+        pool.put_back(Connection, pool.generation());
+        three_times(&pool, |pool| {
+            let generation = pool.generation();
+            loop {
+                if let Some(connection) = pool.take() {
+                    return pool.put_back(connection, generation);
+                }
+                pool.wait(Duration::ZERO);
+            }
+        });
+        assert_eq!(drained(&pool), 1);
+    });
+}
+
+#[test]
+fn no_connection_is_lost() {
+    check(|| {
+        let pool = Arc::new(Pool::default());
+        let opened = Arc::new(AtomicUsize::new(0));
+        let threads = (0..3).map(|_| {
+            let (pool, opened) = (pool.clone(), opened.clone());
+            thread::spawn(move || {
+                let generation = pool.generation();
+                let connection = pool.take().unwrap_or_else(|| {
+                    opened.fetch_add(1, Ordering::SeqCst);
+                    Connection
+                });
+                pool.put_back(connection, generation);
+            })
+        });
+        for thread in threads.collect::<Vec<_>>() {
+            thread.join().unwrap();
+        }
+        assert_eq!(drained(&pool), opened.load(Ordering::SeqCst));
+    });
+}
+
+/// The order is that of `Transport::send`: first the generation, then the check of the cancellation.
+#[test]
+fn no_connection_of_a_user_who_logged_out_is_kept() {
+    check(|| {
+        let pool = Arc::new(Pool::default());
+        let is_logged_out = Arc::new(AtomicBool::new(false));
+        let requests = (0..2).map(|_| {
+            let (pool, is_logged_out) = (pool.clone(), is_logged_out.clone());
+            thread::spawn(move || {
+                let generation = pool.generation();
+                if !is_logged_out.load(Ordering::SeqCst) {
+                    let connection = pool.take().unwrap_or(Connection);
+                    pool.put_back(connection, generation);
+                }
+            })
+        });
+        let requests: Vec<_> = requests.collect();
+        is_logged_out.store(true, Ordering::SeqCst);
+        pool.clear();
+        for request in requests {
+            request.join().unwrap();
+        }
+        assert_eq!(drained(&pool), 0, "its buffers have the API token");
+    });
+}
+
+/// What a fork copies of a process.
+struct Memory {
+    mark: Mark,
+    last: AtomicU32,
+}
+
+impl Memory {
+    fn forked(&self, is_wiped: bool) -> Self {
+        let mark = self.mark.load(Ordering::SeqCst);
+        Self {
+            mark: Mark::new(if is_wiped { 0 } else { mark }),
+            last: AtomicU32::new(self.last.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// What two threads at once get.
+    fn generations(self: &Arc<Self>, process: u32) -> [u32; 2] {
+        let thread = || {
+            let memory = self.clone();
+            thread::spawn(move || mark::generation(&memory.mark, &memory.last, process))
+        };
+        [thread(), thread()].map(|thread| thread.join().unwrap())
+    }
+}
+
+#[test]
+fn a_child_has_one_generation_that_its_parents_have_not() {
+    // A child can have the ID of its parent in a namespace of its own; then the mark is wiped.
+    for (child, is_wiped) in [(2, false), (2, true), (1, true)] {
+        let model = move || {
+            let parent = Arc::new(Memory {
+                mark: Mark::new(0),
+                last: AtomicU32::new(0),
+            });
+            let starting = {
+                let parent = parent.clone();
+                thread::spawn(move || parent.generations(1))
+            };
+            let known = parent.mark.load(Ordering::SeqCst) as u32;
+            let forked = Arc::new(parent.forked(is_wiped));
+            let [first, second] = forked.generations(child);
+            assert_eq!(first, second);
+            assert!(first != 0 && first != known);
+            let [first, second] = starting.join().unwrap();
+            assert_eq!(first, second);
+            assert_ne!(Arc::new(forked.forked(is_wiped)).generations(3)[0], known);
+        };
+        check_random(model, schedules());
+        check_pct(model, schedules(), 3);
+    }
+}
+
+#[test]
+fn threads_of_a_child_share_what_is_not_its_parents() {
+    check(|| {
+        let values = Arc::new(PerProcess::<AtomicUsize>::new());
+        for process in 1..=3 {
+            let threads = (0..2).map(|_| {
+                let values = values.clone();
+                thread::spawn(move || values.of(process).fetch_add(1, Ordering::SeqCst))
+            });
+            for thread in threads.collect::<Vec<_>>() {
+                thread.join().unwrap();
+            }
+            assert_eq!(values.of(process).load(Ordering::SeqCst), 2);
+        }
     });
 }

@@ -6,11 +6,9 @@
 //! `pthread_atfork` handler has run (a raw `clone` of Linux does not run it).
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-/// Written once per process: the process ID in the upper half, the generation in the lower. A
-/// forked child finds zero or its parent's ID here.
-type Mark = AtomicU64;
+use super::mark::{self, Mark};
 
 /// The mark where the kernel cannot wipe a page.
 static UNWIPED: Mark = Mark::new(0);
@@ -23,22 +21,7 @@ static LAST: AtomicU32 = AtomicU32::new(0);
 
 /// A number that differs from those of all processes that this one was forked from.
 pub fn generation() -> u32 {
-    let mark = mark();
-    let process_id = u64::from(std::process::id()) << 32;
-    let mut seen = mark.load(Ordering::Acquire);
-    loop {
-        let generation = seen as u32;
-        if generation != 0 && seen ^ u64::from(generation) == process_id {
-            return generation;
-        }
-        let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        let own = process_id | u64::from(next);
-        match mark.compare_exchange(seen, own, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return next,
-            // Another thread of the child was faster.
-            Err(now) => seen = now,
-        }
-    }
+    mark::generation(mark(), &LAST, std::process::id())
 }
 
 fn mark() -> &'static Mark {

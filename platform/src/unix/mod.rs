@@ -11,6 +11,7 @@ pub mod fork;
 #[allow(unsafe_code)]
 pub mod guest;
 pub mod log_folder;
+mod mark;
 pub mod process;
 pub mod program;
 pub mod secrets;

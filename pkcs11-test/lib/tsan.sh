@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds the module, and the standard library in it, with ThreadSanitizer, and prints the path of the library. A program that loads
+# it needs GCC's sanitizer runtime: `tsan.sh runtime` prints what to preload. Without `setarch --addr-no-randomize` that runtime may
+# find its part of the address space taken.
+#
+# The locks of the standard library have to be seen to be locks, so it is built too. That takes its sources: those of rustup's
+# rust-src, or of Debian's rust-src or rust-web-src with the compiler that belongs to them.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+if [[ ${1:-} == runtime ]]; then
+    runtime=$(cc -print-file-name=libtsan.so)
+    if [[ ! -e $runtime ]]; then
+        echo "cc has no libtsan.so; install libtsan2 or what else brings the ThreadSanitizer of $(cc -dumpmachine) GCC" \
+            "$(cc -dumpversion)." >&2
+        exit 1
+    fi
+    # GCC's runtime does not have these, which rustc calls. They watch what they copy themselves, so that the C library's need not be
+    # watched: programs that are not instrumented call those too.
+    more=${CARGO_TARGET_DIR:-$PWD/target}/tsan/more.so
+    mkdir -p "${more%/*}"
+    cc -shared -fPIC -fno-builtin -O1 -x c -o "$more" - <<'C'
+#include <string.h>
+void __tsan_read_range(void *, unsigned long), __tsan_write_range(void *, unsigned long);
+void *__tsan_memcpy(void *to, void *from, size_t count)
+{
+    __tsan_read_range(from, count);
+    __tsan_write_range(to, count);
+    return memcpy(to, from, count);
+}
+void *__tsan_memmove(void *to, void *from, size_t count)
+{
+    __tsan_read_range(from, count);
+    __tsan_write_range(to, count);
+    return memmove(to, from, count);
+}
+void *__tsan_memset(void *to, int value, size_t count)
+{
+    __tsan_write_range(to, count);
+    return memset(to, value, count);
+}
+C
+    printf '%s:%s\n' "$runtime" "$more"
+    exit
+fi
+
+has_sources() { [[ -e $("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/std/Cargo.toml ]]; }
+
+if ! has_sources rustc; then
+    if ! has_sources /usr/bin/rustc; then
+        echo "There are no sources of the standard library; install them with \"rustup component add rust-src\", or Debian's" \
+            "rust-src or rust-web-src with its compiler." >&2
+        exit 1
+    fi
+    PATH=/usr/bin:$PATH
+fi
+host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
+# -Zsanitizer and -Zbuild-std are unstable. CFLAGS instruments the C code of dependencies too.
+exec env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread "CFLAGS_${host//-/_}=-fsanitize=thread" \
+    CARGO_PROFILE_DEV_DEBUG=line-tables-only pkcs11-test/lib/module.sh tsan --target "$host" -Z build-std=std,panic_unwind
