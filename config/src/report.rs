@@ -59,7 +59,7 @@ impl Report {
         .map(|(names, form)| describe_other(names, form, &sources));
         Self {
             settings: [file].into_iter().chain(settings).chain(others).collect(),
-            problem: read.and_then(|()| Config::from_sources(&sources)).err(),
+            problem: read.and_then(|()| Config::of_tokens(&sources)).err(),
         }
     }
 }

@@ -40,7 +40,7 @@ fn is_accepted(document: &Value) -> bool {
     let mut sources = Sources::environment([variable].into_iter());
     sources
         .read_file()
-        .and_then(|()| Config::from_sources(&sources))
+        .and_then(|()| Config::of_tokens(&sources))
         .is_ok()
 }
 
