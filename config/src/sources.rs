@@ -295,7 +295,8 @@ impl TokenSources<'_> {
             .all(|name| self.own(setting(name)).is_none())
     }
 
-    fn own(&self, setting: &'static Setting) -> Option<Found> {
+    /// The value that the entry itself has.
+    pub(crate) fn own(&self, setting: &'static Setting) -> Option<Found> {
         let (file, entry) = (self.all.file.as_ref()?, self.entry?.entry(setting)?);
         Some(found_in(file, entry, None))
     }
