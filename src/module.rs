@@ -10,7 +10,7 @@ use crate::error::{CancellationReason, Error, Kind, Result};
 use crate::object::Attribute;
 use crate::per_process::PerProcess;
 use crate::session::Session;
-use crate::token::{Login, Token};
+use crate::token::{self, Login, Token};
 use signpath_client::Threads;
 use signpath_config::Config;
 use signpath_platform::fork;
@@ -18,8 +18,8 @@ use signpath_platform::lock::{Condvar, Mutex, RwLock};
 
 /// The state of one process after C_Initialize.
 pub struct Module {
-    /// The only token.
-    pub token: Token,
+    /// The tokens, in the order of their slots; at least one.
+    tokens: Vec<Arc<Token>>,
     sessions: Mutex<Sessions>,
     end: Finalization,
 }
@@ -55,17 +55,26 @@ impl Finalization {
 }
 
 impl Sessions {
-    /// Closes all sessions; calls in them that are waiting for SignPath fail with `reason`.
-    fn close_all(&mut self, reason: &Error) {
-        for (_, session) in self.open.drain() {
-            session
-                .cancellation()
-                .cancel(CancellationReason(reason.clone()));
-        }
+    /// The sessions with a token.
+    fn with<'a>(&'a self, token: &'a Token) -> impl Iterator<Item = &'a Arc<Session>> {
+        let sessions = self.open.values();
+        sessions.filter(move |session| session.is_with(token))
+    }
+
+    /// Closes the sessions that `wanted` names; calls in them that are waiting for SignPath fail with `reason`.
+    fn close(&mut self, reason: &Error, wanted: impl Fn(&Session) -> bool) {
+        self.open.retain(|_, session| {
+            let closes = wanted(session);
+            if closes {
+                let reason = CancellationReason(reason.clone());
+                session.cancellation().cancel(reason);
+            }
+            !closes
+        });
     }
 }
 
-/// How many sessions are open.
+/// How many sessions with a token are open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionCount {
     /// All open sessions.
@@ -90,10 +99,12 @@ impl Module {
         if own.read().is_some() {
             return Err(already());
         }
-        let config = Config::load_and_log()?;
-        config.log_notices();
+        let configs = Config::load_tokens_and_log()?;
+        configs.iter().for_each(Config::log_notices);
+        let tokens = configs.into_iter();
+        let tokens = tokens.map(|config| Ok(Arc::new(Token::new(config, threads)?)));
         let module = Arc::new(Self {
-            token: Token::new(config, threads)?,
+            tokens: tokens.collect::<Result<_>>()?,
             sessions: Mutex::default(),
             end: Finalization::default(),
         });
@@ -113,7 +124,7 @@ impl Module {
         let module = own().write().take();
         match module {
             Some(module) => {
-                module.sessions.lock().close_all(&not_initialized());
+                module.sessions.lock().close(&not_initialized(), |_| true);
                 module.end.announce();
                 Ok(())
             }
@@ -138,10 +149,34 @@ impl Module {
         Err(not_initialized())
     }
 
-    /// Opens a session and returns its handle. Handles are never reused.
-    pub fn open_session(&self, is_read_write: bool) -> CK_SESSION_HANDLE {
+    /// The tokens, in the order of their slots.
+    pub fn tokens(&self) -> &[Arc<Token>] {
+        &self.tokens
+    }
+
+    /// The token in a slot.
+    ///
+    /// # Errors
+    /// [`Kind::SlotId`].
+    pub fn token(&self, slot_id: CK_SLOT_ID) -> Result<&Arc<Token>> {
+        let mut tokens = self.tokens.iter();
+        tokens
+            .find(|token| token.slot_id() == slot_id)
+            .ok_or_else(|| {
+                let known = match self.tokens.last().map(|last| last.slot_id()) {
+                    Some(last) if last > token::SLOT_ID => {
+                        format!("the slot IDs are {} to {last}", token::SLOT_ID)
+                    }
+                    _ => format!("the only slot ID is {}", token::SLOT_ID),
+                };
+                Error::new(Kind::SlotId, format!("no slot {slot_id}; {known}"))
+            })
+    }
+
+    /// Opens a session with a token and returns its handle. Handles are never reused.
+    pub fn open_session(&self, token: &Arc<Token>, is_read_write: bool) -> CK_SESSION_HANDLE {
         let handle = LAST_SESSION.fetch_add(1, Ordering::Relaxed) as CK_SESSION_HANDLE + 1;
-        let session = Arc::new(Session::new(is_read_write));
+        let session = Arc::new(Session::new(token.clone(), is_read_write));
         self.sessions.lock().open.insert(handle, session);
         handle
     }
@@ -159,48 +194,47 @@ impl Module {
             .ok_or_else(|| no_session(handle))
     }
 
-    /// Closes a session and destroys its objects. Closing the last session logs the user out
-    /// (PKCS #11 3.2, section 5.6.2).
+    /// Closes a session and destroys its objects. Closing the last session with a token logs its user
+    /// out (PKCS #11 3.2, section 5.6.2).
     ///
     /// # Errors
     /// [`Kind::SessionHandle`].
     pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
         let mut sessions = self.sessions.lock();
         let session = sessions.open.remove(&handle);
-        session
-            .ok_or_else(|| no_session(handle))?
-            .cancellation()
-            .cancel(CancellationReason(session_closed()));
+        let session = session.ok_or_else(|| no_session(handle))?;
+        let reason = CancellationReason(session_closed());
+        session.cancellation().cancel(reason);
         // Keep the lock, or a session opened and logged in by another thread would be logged out.
-        self.token.destroy_objects_of(handle);
-        if sessions.open.is_empty() {
-            self.logout_if_logged_in();
+        session.token.destroy_objects_of(handle);
+        if sessions.with(&session.token).next().is_none() {
+            logout_if_logged_in(&session.token);
         }
         Ok(())
     }
 
-    /// Closes all sessions and logs the user out.
-    pub fn close_all_sessions(&self) {
+    /// Closes all sessions with a token and logs its user out.
+    pub fn close_all_sessions(&self, token: &Token) {
         let mut sessions = self.sessions.lock();
-        self.token.destroy_session_objects();
-        sessions.close_all(&session_closed());
-        self.logout_if_logged_in();
+        token.destroy_session_objects();
+        sessions.close(&session_closed(), |session| session.is_with(token));
+        logout_if_logged_in(token);
     }
 
-    /// Logs a user in for all sessions. This sends one request for the signing policies unless they
-    /// are cached.
+    /// Logs a user in for all sessions with the token of this one. This sends one request for the
+    /// signing policies unless they are cached.
     ///
     /// # Errors
     /// [`Kind::SessionHandle`], [`Kind::SessionClosed`], and those of [`Token::authenticate`] and
     /// [`Token::log_in`].
     pub fn login(&self, handle: CK_SESSION_HANDLE, login: &Login) -> Result<()> {
         let session = self.session(handle)?;
-        let user = self.token.authenticate(login, session.cancellation())?;
+        let user = session.token.authenticate(login, session.cancellation())?;
         let sessions = self.sessions.lock();
         if !sessions.open.contains_key(&handle) {
             return Err(session_closed());
         }
-        self.token.log_in(user)
+        session.token.log_in(user)
     }
 
     /// Creates an object that is destroyed with its session.
@@ -212,7 +246,7 @@ impl Module {
         session: CK_SESSION_HANDLE,
         template: &[Attribute],
     ) -> Result<CK_OBJECT_HANDLE> {
-        self.in_open_session(session, || self.token.create_object(session, template))
+        self.in_open_session(session, |token| token.create_object(session, template))
     }
 
     /// Copies a session object. The copy is destroyed with its session.
@@ -225,54 +259,50 @@ impl Module {
         object: CK_OBJECT_HANDLE,
         changes: &[Attribute],
     ) -> Result<CK_OBJECT_HANDLE> {
-        self.in_open_session(session, || self.token.copy_object(session, object, changes))
+        self.in_open_session(session, |token| token.copy_object(session, object, changes))
     }
 
     /// Runs `act`, which must not use the network, while keeping the session from being closed.
     fn in_open_session<T>(
         &self,
-        session: CK_SESSION_HANDLE,
-        act: impl FnOnce() -> Result<T>,
+        handle: CK_SESSION_HANDLE,
+        act: impl FnOnce(&Token) -> Result<T>,
     ) -> Result<T> {
         let sessions = self.sessions.lock();
-        if !sessions.open.contains_key(&session) {
-            return Err(no_session(session));
-        }
-        act()
+        let session = sessions.open.get(&handle);
+        act(&session.ok_or_else(|| no_session(handle))?.token)
     }
 
-    /// Logs the user out and ends private key operations in all sessions. A signing request already
-    /// under way completes, counts in SignPath, and its signature is still returned to the caller.
+    /// Logs the user of a token out and ends private key operations in all its sessions. A signing
+    /// request already under way completes, counts in SignPath, and its signature is still returned to
+    /// the caller.
     ///
     /// # Errors
     /// [`Kind::NobodyToLogOut`].
-    pub fn logout(&self) -> Result<()> {
+    pub fn logout(&self, token: &Token) -> Result<()> {
         // Keep the lock, or the operations of a user who logs in at the same time would end too.
         let sessions = self.sessions.lock();
-        self.token.logout()?;
-        for session in sessions.open.values() {
+        token.logout()?;
+        for session in sessions.with(token) {
             session.end_login();
         }
         Ok(())
     }
 
-    fn logout_if_logged_in(&self) {
-        // It fails only if nobody is logged in.
-        let _ = self.token.logout();
-    }
-
-    /// Counts the open sessions.
-    pub fn session_count(&self) -> SessionCount {
+    /// Counts the open sessions with a token.
+    pub fn session_count(&self, token: &Token) -> SessionCount {
         let sessions = self.sessions.lock();
+        let read_write = |session: &&Arc<Session>| session.is_read_write;
         SessionCount {
-            all: sessions.open.len(),
-            read_write: sessions
-                .open
-                .values()
-                .filter(|session| session.is_read_write)
-                .count(),
+            all: sessions.with(token).count(),
+            read_write: sessions.with(token).filter(read_write).count(),
         }
     }
+}
+
+fn logout_if_logged_in(token: &Token) {
+    // It fails only if nobody is logged in.
+    let _ = token.logout();
 }
 
 /// The module of this process, if it has called C_Initialize.

@@ -3,6 +3,8 @@
 //! Each kind of operation has its own place, so a session can search, digest, sign and verify at
 //! the same time.
 
+use std::sync::Arc;
+
 use cryptoki_sys::*;
 
 use crate::error::{Error, Kind, Result};
@@ -13,6 +15,8 @@ use signpath_client::Cancellation;
 
 /// An open session.
 pub struct Session {
+    /// The token that it was opened with.
+    pub token: Arc<Token>,
     /// Whether it was opened with CKF_RW_SESSION.
     pub is_read_write: bool,
     /// Cancelled when the session is closed.
@@ -32,8 +36,9 @@ pub struct Session {
 
 impl Session {
     /// Creates a session without active operations.
-    pub fn new(is_read_write: bool) -> Self {
+    pub fn new(token: Arc<Token>, is_read_write: bool) -> Self {
         Self {
+            token,
             is_read_write,
             cancellation: Cancellation::new(),
             find: OperationPlace::default(),
@@ -45,6 +50,11 @@ impl Session {
         }
     }
 
+    /// Whether it was opened with this token.
+    pub fn is_with(&self, token: &Token) -> bool {
+        std::ptr::eq(&*self.token, token)
+    }
+
     /// Cancels the calls in this session that are waiting for SignPath.
     pub fn cancellation(&self) -> &Cancellation {
         &self.cancellation
@@ -54,10 +64,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Kind::OperationActive`], [`Kind::FunctionCanceled`], and those of [`Token::find`].
-    pub fn find_objects_init(&self, token: &Token, template: &[Attribute]) -> Result<()> {
+    pub fn find_objects_init(&self, template: &[Attribute]) -> Result<()> {
         self.find.start(|place| {
             let wait = place.wait(&self.cancellation);
-            Ok(Find::new(token.find(template, &wait)?))
+            Ok(Find::new(self.token.find(template, &wait)?))
         })
     }
 
@@ -66,9 +76,9 @@ impl Session {
     ///
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
-    pub fn find_objects(&self, token: &Token, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
+    pub fn find_objects(&self, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
         self.find
-            .with(|find| find.next(limit, |handle| token.is_valid(handle)))
+            .with(|find| find.next(limit, |handle| self.token.is_valid(handle)))
     }
 
     /// Ends the search.

@@ -9,7 +9,7 @@ use signpath_client::PolicyName;
 use signpath_crypto::Certificate;
 
 use crate::failure::Failure;
-use crate::organization::Organization;
+use crate::organization::{Organization, TokenChoice};
 use crate::output::Target;
 use crate::policy::PolicySummary;
 
@@ -42,6 +42,9 @@ pub struct Arguments {
     /// File to write to, instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    choice: TokenChoice,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "--chain requires --format pem, since DER files contain a single certificate".into(),
         );
     }
-    let organization = Organization::configured()?;
+    let organization = Organization::configured(&arguments.choice)?;
     let output = Target::open(arguments.output.as_deref(), is_text)?;
     let bundle = organization.config.chain_certificates()?;
     if arguments.chain && bundle.is_empty() {
@@ -77,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.chain {
         chain.extend(issuers(certificate, &bundle));
         if chain.len() == 1 {
-            let issuer = PolicySummary::of(&policy)
+            let issuer = PolicySummary::of(&organization.config.token.label, &policy)
                 .certificate
                 .map(|summary| summary.issuer);
             return Err(format!(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::organization::{NO_POLICIES, Organization};
+use crate::organization::{self, NO_POLICIES, Organization, TokenChoice};
 use crate::output;
 use crate::policy::{CertificateSummary, KeySummary, PolicySummary};
 
@@ -15,7 +15,7 @@ Examples:
   signpath-pkcs11 list --json | jq -r '.signingPolicies[] | select(.certificate.daysLeft < 30) | .name'
 
 JSON (--json): { \"signingPolicies\": [ {
-    \"name\": \"app/release\", \"projectSlug\": \"app\", \"signingPolicySlug\": \"release\",
+    \"token\": \"SignPath\", \"name\": \"app/release\", \"projectSlug\": \"app\", \"signingPolicySlug\": \"release\",
     \"uri\": PKCS #11 URI by label, \"idUri\": PKCS #11 URI by CKA_ID, \"id\": CKA_ID in hexadecimal,
     \"key\": { \"type\": \"RSA\" or \"EC\", \"bits\": 3072, \"curve\": null or \"P-256\" } or null,
     \"certificate\": { \"subject\", \"issuer\", \"serialNumber\", \"notBefore\", \"notAfter\", \"sha256\", \"daysLeft\" } or null
@@ -25,19 +25,43 @@ key is null for a key that the module cannot sign with, certificate for a signin
 /// List the signing policies that you may sign with
 ///
 /// Shows for each signing policy its name, its key, the expiry (UTC) and subject of its certificate, its CKA_ID in
-/// hexadecimal, and the PKCS #11 URI of its private key. Nothing is signed.
+/// hexadecimal, and the PKCS #11 URI of its private key. Nothing is signed. If the setting Tokens lists several tokens, those
+/// of all are shown; a token whose list cannot be had is reported, and the exit status is then 1.
 #[derive(clap::Args)]
 #[command(after_long_help = JSON_HELP)]
 pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    choice: TokenChoice,
 }
 
-/// Lists the signing policies. Sends one request.
+/// Lists the signing policies. Sends one request for each token.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let policies = Organization::configured()?.policies()?;
-    let policies: Vec<_> = policies.iter().map(PolicySummary::of).collect();
+    let configs = match arguments.choice.token {
+        Some(_) => vec![arguments.choice.config()?],
+        None => organization::configured()?,
+    };
+    let has_several = configs.len() > 1;
+    let (mut policies, mut status) = (Vec::new(), ExitCode::SUCCESS);
+    for config in configs {
+        let label = config.token.label.clone();
+        match Organization::of(config).and_then(|organization| organization.policies()) {
+            Ok(listed) => {
+                policies.extend(
+                    listed
+                        .iter()
+                        .map(|policy| PolicySummary::of(&label, policy)),
+                );
+            }
+            Err(Failure::Reason(reason)) if has_several => {
+                status = Failure::Reason(format!("token {label}: {reason}")).report();
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
     if arguments.json {
         output::print_json(&json!({ "signingPolicies": policies }))?;
     } else if policies.is_empty() {
@@ -55,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let rows: Vec<_> = policies.iter().map(row).collect();
         output::print(&output::table(heading, &rows))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }
 
 fn row(policy: &PolicySummary) -> [String; 6] {

@@ -25,7 +25,45 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(5);
 /// How many signing policies a message names.
 pub const NAMED: usize = 10;
 
-/// The configured organization.
+/// Which of the configured tokens.
+#[derive(clap::Args)]
+pub struct TokenChoice {
+    /// Token to use if the setting Tokens lists several [default: the first]
+    #[arg(long, value_name = "LABEL")]
+    pub token: Option<String>,
+}
+
+impl TokenChoice {
+    /// The configuration of the token.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let mut configs = configured()?;
+        let Some(label) = &self.token else {
+            return Ok(configs.swap_remove(0));
+        };
+        let index = configs
+            .iter()
+            .position(|config| config.token.label == *label);
+        index
+            .map(|index| configs.swap_remove(index))
+            .ok_or_else(|| {
+                let labels = configs.iter().map(|config| config.token.label.as_str());
+                let labels: Vec<_> = labels.collect();
+                format!("no token {label}; choose one of {}", labels.join(", ")).into()
+            })
+    }
+}
+
+/// The configuration of each token, at least one, with logging as it wants.
+pub fn configured() -> Result<Vec<Config>, Failure> {
+    let configs = Config::load_tokens()?;
+    if let Some(first) = configs.first() {
+        configure_logging(first);
+        first.log_notices();
+    }
+    Ok(configs)
+}
+
+/// The organization of a token.
 pub struct Organization {
     /// The configuration.
     pub config: Config,
@@ -36,17 +74,24 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// Reads the configuration. Sends no request.
-    pub fn configured() -> Result<Self, Failure> {
-        let config = Config::load()?;
-        configure_logging(&config);
-        config.log_notices();
-        let credentials = config.credentials()?.ok_or(NO_CREDENTIALS)?;
+    /// Reads the configuration of a token. Sends no request.
+    pub fn configured(choice: &TokenChoice) -> Result<Self, Failure> {
+        Self::of(choice.config()?)
+    }
+
+    /// The organization with this configuration. Sends no request.
+    pub fn of(config: Config) -> Result<Self, Failure> {
+        let credentials = config
+            .credentials()?
+            .ok_or_else(|| no_credentials(&config))?;
         let transport = Arc::new(Transport::new(
             config.client_options.clone(),
             Threads::Allowed,
         ));
-        let client = Client::new(transport, &credentials, &[]);
+        let others = config.other_api_tokens.iter();
+        let others: Vec<_> = others.filter_map(|token| token.read().ok()).collect();
+        let others: Vec<_> = others.iter().collect();
+        let client = Client::new(transport, &credentials, &others);
         let cache = config.policy_cache;
         Ok(Self {
             cache: cache.and_then(|max_age| PolicyCache::new(&client, max_age)),
@@ -133,6 +178,17 @@ impl Organization {
         let url = &self.config.client_options.api_url;
         let _progress = Progress::start(format!("Requesting the signing policies from {url}"));
         self.client.signing_policies(retry, &Cancellation::new())
+    }
+}
+
+/// The message for a token without credentials.
+pub fn no_credentials(config: &Config) -> String {
+    match config.inherits_no_api_token && config.api_token.is_none() {
+        true => format!(
+            "the token {} has no API token; set ApiToken in its entry of Tokens",
+            config.token.label
+        ),
+        false => NO_CREDENTIALS.to_owned(),
     }
 }
 

@@ -4,7 +4,6 @@ use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use signpath_client::SigningPolicy;
-use signpath_config::token_info::LABEL;
 use signpath_crypto::{Curve, PublicKey};
 use signpath_platform::date::rfc3339;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
@@ -16,6 +15,8 @@ const DAY: i64 = 24 * 60 * 60;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicySummary {
+    /// The label of the token.
+    pub token: String,
     /// `{ProjectSlug}/{SigningPolicySlug}`, which is both CKA_LABEL and CKA_ID.
     pub name: String,
     /// The project's slug.
@@ -67,16 +68,18 @@ pub struct CertificateSummary {
 }
 
 impl PolicySummary {
-    /// Describes a signing policy.
-    pub fn of(policy: &SigningPolicy) -> Self {
+    /// Describes a signing policy of the token with this label.
+    pub fn of(token: &str, policy: &SigningPolicy) -> Self {
         let name = policy.name.to_string();
         let certificate = policy.certificate.as_ref();
         Self {
             project_slug: policy.name.project_slug().to_owned(),
             signing_policy_slug: policy.name.signing_policy_slug().to_owned(),
-            uri: uri(&name),
+            token: token.to_owned(),
+            uri: uri(token, &name),
             id_uri: format!(
-                "pkcs11:token={LABEL};id={};type=private",
+                "pkcs11:token={};id={};type=private",
+                percent(token.as_bytes()),
                 percent_all(name.as_bytes())
             ),
             id: hex(name.as_bytes()),
@@ -136,9 +139,9 @@ impl CertificateSummary {
 }
 
 /// The PKCS #11 URI of the private key of a signing policy (RFC 7512).
-pub fn uri(name: &str) -> String {
-    let object = percent(name.as_bytes());
-    format!("pkcs11:token={LABEL};object={object};type=private")
+pub fn uri(token: &str, name: &str) -> String {
+    let (token, object) = (percent(token.as_bytes()), percent(name.as_bytes()));
+    format!("pkcs11:token={token};object={object};type=private")
 }
 
 /// Percent-encodes a value in the path of a URI (RFC 7512, section 2.3), except for unreserved characters.

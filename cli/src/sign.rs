@@ -18,7 +18,7 @@ use signpath_platform::file::is_same;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
-use crate::organization::Organization;
+use crate::organization::{Organization, TokenChoice};
 use crate::output::Target;
 use crate::progress::Progress;
 
@@ -75,6 +75,9 @@ pub struct Arguments {
     /// File to write to, instead of standard output; unchanged if there is no signature
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    choice: TokenChoice,
 }
 
 #[derive(Clone)]
@@ -128,7 +131,7 @@ enum Format {
 /// Makes a signature. Requests the list of signing policies, unless it is cached on disk, and sends one signing
 /// request.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let organization = Organization::configured()?;
+    let organization = Organization::configured(&arguments.choice)?;
     if let (Some(file), Some(output)) = (&arguments.file, &arguments.output) {
         if is_same(file, output) {
             return Err("--output would overwrite the input file".into());

@@ -139,7 +139,16 @@ fn missing(config: &Config, is_empty: bool) -> Error {
             ),
         );
     }
+    let of_token;
     let missing = match (&config.organization_id, &config.api_token) {
+        (_, None) if config.inherits_no_api_token => {
+            of_token = format!(
+                "the token {} has no API token: it has an OrganizationId or ApiUrl of its own, so it does not \
+                 use the one at the top level; set ApiToken in its entry of Tokens",
+                config.token.label
+            );
+            &of_token
+        }
         (None, None) => {
             "no organization ID and no API token are configured; set SIGNPATH_ORGANIZATION_ID and \
              SIGNPATH_API_TOKEN, or both in the configuration file"

@@ -13,7 +13,11 @@ use serde_json::value::RawValue;
 use signpath_platform::os_error::describe;
 use zeroize::Zeroizing;
 
-use super::settings::{CONFIG_FILE, REMOVED_SETTINGS, SETTINGS, Setting, SettingType, nearest};
+use super::settings::{
+    CONFIG_FILE, REMOVED_SETTINGS, SETTINGS, Setting, SettingType, TOKEN_LABEL, TOKEN_SETTINGS,
+    TOKENS, nearest,
+};
+use super::token_info::MAX_LABEL_LENGTH;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The member that tells editors the schema of the file.
@@ -30,10 +34,30 @@ pub(crate) struct File {
     /// The path, for messages.
     pub(crate) path: String,
     entries: Vec<Entry>,
+    /// The entries of the setting `Tokens`, if the file has it.
+    tokens: Vec<FileToken>,
     /// Warnings about unknown settings, one line each.
     notices: Vec<String>,
     /// The number of unknown settings, including those without a notice.
     unknown: usize,
+}
+
+/// An entry of the setting `Tokens`.
+pub(crate) struct FileToken {
+    /// Its label: unique, and no longer than that of a token may be.
+    pub(crate) label: String,
+    entries: Vec<Entry>,
+}
+
+impl FileToken {
+    /// The value that the entry itself has for a setting.
+    pub(crate) fn entry(&self, setting: &Setting) -> Option<&Entry> {
+        let set = |name| {
+            let mut entries = self.entries.iter();
+            entries.find(|entry| entry.is_named(name) && entry.is_set())
+        };
+        setting.paths().find_map(set)
+    }
 }
 
 /// A value in a file. `null` and an empty string leave the setting unset.
@@ -44,6 +68,17 @@ pub(crate) struct Entry {
     pub(crate) line: usize,
     /// A string without its quotes, or the JSON of any other value.
     pub(crate) text: Zeroizing<String>,
+}
+
+impl Entry {
+    fn is_set(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    /// Whether this is the last part of its name.
+    fn is_named(&self, name: &str) -> bool {
+        self.name.rsplit('.').next() == Some(name)
+    }
 }
 
 impl File {
@@ -58,6 +93,7 @@ impl File {
         let mut file = Self {
             path: path.to_string_lossy().into_owned(),
             entries: Vec::new(),
+            tokens: Vec::new(),
             notices: Vec::new(),
             unknown: 0,
         };
@@ -103,7 +139,12 @@ impl File {
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries
             .iter()
-            .find(|entry| entry.name == name && !entry.text.is_empty())
+            .find(|entry| entry.name == name && entry.is_set())
+    }
+
+    /// The entries of the setting `Tokens`, in their order. Empty if it is not set.
+    pub(crate) fn tokens(&self) -> &[FileToken] {
+        &self.tokens
     }
 
     fn read_level(&mut self, text: &str, level: &str, object: &RawValue) -> Result<()> {
@@ -136,6 +177,10 @@ impl File {
                     });
                 }
                 None if path == SCHEMA => {}
+                None if path == TOKENS => {
+                    self.read_tokens(text, line, value)?;
+                    levels.push(path);
+                }
                 None if is_level(&path, REMOVED_SETTINGS.iter().map(|removed| removed.json))
                     && is_object(value) =>
                 {
@@ -154,6 +199,79 @@ impl File {
             }
         }
         Ok(())
+    }
+
+    fn read_tokens(&mut self, text: &str, line: usize, list: &RawValue) -> Result<()> {
+        if list.get() == "null" {
+            return Ok(());
+        }
+        let expected = "expected a list of one or more objects";
+        let entries: Vec<&RawValue> = serde_json::from_str(list.get())
+            .map_err(|_| self.unusable(line, Some(TOKENS), expected))?;
+        if entries.is_empty() {
+            return Err(self.unusable(line, Some(TOKENS), expected));
+        }
+        for object in entries {
+            let line = line_of(object, text);
+            if !is_object(object) {
+                return Err(self.unusable(line, Some(TOKENS), "expected a JSON object"));
+            }
+            let token = self.token(text, line, object)?;
+            if self.tokens.iter().any(|known| known.label == token.label) {
+                let name = format!("{TOKENS}.{TOKEN_LABEL}");
+                let reason = "another token has this label; labels must be unique";
+                return Err(self.unusable(line, Some(&name), reason));
+            }
+            self.tokens.push(token);
+        }
+        Ok(())
+    }
+
+    fn token(&mut self, text: &str, first_line: usize, object: &RawValue) -> Result<FileToken> {
+        const LABEL: Setting = Setting {
+            json: TOKEN_LABEL,
+            variable: "",
+            older: None,
+            form: SettingType::Text,
+            default: None,
+        };
+        let Members(members) = serde_json::from_str(object.get())
+            .map_err(|error| self.invalid_json(first_line, TOKENS, &error))?;
+        let mut entries: Vec<Entry> = Vec::new();
+        for (name, value) in members {
+            let line = line_of(name, text);
+            let name: String = serde_json::from_str(name.get())
+                .map_err(|error| self.invalid_json(line, TOKENS, &error))?;
+            let path = format!("{TOKENS}.{name}");
+            if entries.iter().any(|entry| entry.is_named(&name)) {
+                return Err(self.unusable(line, Some(&path), "duplicate setting; remove one"));
+            }
+            let setting = match name == TOKEN_LABEL {
+                true => Some(&LABEL),
+                false => known(&name).filter(|setting| TOKEN_SETTINGS.contains(&setting.json)),
+            };
+            match setting {
+                Some(setting) => entries.push(Entry {
+                    text: self.text(line, setting, &path, value)?,
+                    name: path,
+                    line,
+                }),
+                None => self.unknown(line, &path, |_| not_of_a_token(&name)),
+            }
+        }
+        let label = entries.iter().find(|entry| entry.is_named(TOKEN_LABEL));
+        let line = label.map_or(first_line, |label| label.line);
+        let label = label
+            .map(|label| label.text.to_string())
+            .unwrap_or_default();
+        if !is_label(&label) {
+            let reason = format!(
+                "expected a label of 1 to {MAX_LABEL_LENGTH} bytes, without control characters and without \
+                 blanks at its start and end"
+            );
+            return Err(self.unusable(line, Some(&format!("{TOKENS}.{TOKEN_LABEL}")), &reason));
+        }
+        Ok(FileToken { label, entries })
     }
 
     /// The text of a value of the right type. As with the official library, numbers and booleans
@@ -273,6 +391,24 @@ fn line_of(part: &RawValue, text: &str) -> usize {
     before.matches('\n').count() + 1
 }
 
+/// Whether a token can have this label. Blanks at its end would be lost, since the label is padded with blanks.
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL_LENGTH).contains(&label.len())
+        && label.trim() == label
+        && !label.chars().any(signpath_platform::escape::is_harmful)
+}
+
+fn not_of_a_token(name: &str) -> String {
+    let names = TOKEN_SETTINGS.into_iter().chain([TOKEN_LABEL]);
+    match nearest(name, names) {
+        Some(nearest) => format!("unknown setting, ignored; did you mean {nearest}?"),
+        None if known(name).is_some() => {
+            "ignored; this setting is the same for all tokens, at the top level".to_owned()
+        }
+        None => "unknown setting, ignored; docs/configuration.md lists all settings".to_owned(),
+    }
+}
+
 fn known(path: &str) -> Option<&'static Setting> {
     SETTINGS
         .iter()
@@ -299,7 +435,7 @@ fn not_a_setting(path: &str) -> String {
     let levels = SETTINGS
         .iter()
         .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
-    match nearest(path, paths.chain(levels)) {
+    match nearest(path, paths.chain(levels).chain([TOKENS])) {
         Some(nearest) => format!("unknown setting, ignored; did you mean {nearest}?"),
         None => "unknown setting, ignored; docs/configuration.md lists all settings".to_owned(),
     }

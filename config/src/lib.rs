@@ -33,6 +33,8 @@ mod sources;
 #[cfg(test)]
 mod tests;
 pub mod token_info;
+#[cfg(test)]
+mod token_tests;
 mod values;
 
 use std::path::PathBuf;
@@ -48,20 +50,27 @@ pub use error::{Error, ErrorKind, Result};
 use proxy::ProxyChoice;
 pub use report::{Described, Report};
 use settings::setting;
-pub use settings::{CONFIG_FILE, SETTINGS, Setting, SettingType};
+pub use settings::{CONFIG_FILE, SETTINGS, Setting, SettingType, TOKEN_SETTINGS, TOKENS};
 pub use sources::Origin;
-use sources::Sources;
+use sources::{Sources, TokenSources};
+use token_info::TokenInfo;
 use values::{LOG_FORMATS, OUTPUT_STREAMS, SIGNING_APIS, named};
 
 use signpath_logging::{self as logging, FileLog, Level, LogFormat, OutputStream};
 
-/// A validated configuration.
+/// The validated configuration of a token. What is not about a token is the same in that of each.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// How the token identifies itself.
+    pub token: TokenInfo,
     /// The organization of the configured API token.
     pub organization_id: Option<String>,
     /// The API token for the PIN `CONFIG`, and for requests before login.
     pub api_token: Option<ApiToken>,
+    /// Why the API token that all tokens share is not this one's: it has an organization or a URL of its own.
+    pub inherits_no_api_token: bool,
+    /// The API tokens of the other tokens, which must not be shown either.
+    pub other_api_tokens: Vec<ApiToken>,
     /// How to reach the service, and what to send in signing requests.
     pub client_options: Options,
     /// A PEM file of CA certificates to show as objects.
@@ -86,37 +95,73 @@ pub struct Config {
     pub log_file_format: LogFormat,
     /// The file to which each signature is added.
     pub log_journal: Option<PathBuf>,
-    /// Warnings for the user, one line each.
+    /// Warnings for the user, one line each. Only the first token has any.
     pub notices: Vec<String>,
 }
 
 impl Config {
-    /// Reads the environment of the process and the file named by `SIGNPATH_CONFIG_FILE`.
+    /// Reads the environment of the process and the file named by `SIGNPATH_CONFIG_FILE`. Returns the configuration
+    /// of each token, at least one, in the order of the slots.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] for a file that cannot be read or is not JSON, and for an
     /// invalid value. The reason names the place, the setting and what was expected.
     /// [`ErrorKind::Shortage`] if the process has run out of a resource.
-    pub fn load() -> Result<Self> {
+    pub fn load_tokens() -> Result<Vec<Self>> {
         let mut sources = Sources::of_process();
         sources.read_file()?;
-        Self::from_sources(&sources)
+        Self::of_tokens(&sources)
     }
 
-    /// Like [`Self::load`], but configures logging first, so that an error can be logged as
+    /// Like [`Self::load_tokens`], but configures logging first, so that an error can be logged as
     /// configured.
     ///
     /// # Errors
-    /// Those of [`Self::load`].
-    pub fn load_and_log() -> Result<Self> {
+    /// Those of [`Self::load_tokens`].
+    pub fn load_tokens_and_log() -> Result<Vec<Self>> {
         let mut sources = Sources::of_process();
         let read = sources.read_file();
         configure_logging(&sources);
         read?;
-        Self::from_sources(&sources)
+        Self::of_tokens(&sources)
     }
 
-    fn from_sources(sources: &Sources) -> Result<Self> {
+    /// The configuration of the first token.
+    ///
+    /// # Errors
+    /// Those of [`Self::load_tokens`].
+    pub fn load() -> Result<Self> {
+        let first = Self::load_tokens()?.into_iter().next();
+        first.ok_or_else(|| Error::new(ErrorKind::Internal, "there is no token"))
+    }
+
+    fn of_tokens(sources: &Sources) -> Result<Vec<Self>> {
+        let mut tokens = Vec::new();
+        for (slot_id, token) in (token_info::SLOT_ID..).zip(sources.tokens()) {
+            tokens.push(Self::of_token(slot_id, &token)?);
+        }
+        let api_tokens: Vec<_> = tokens.iter().map(|token| token.api_token.clone()).collect();
+        for (index, token) in tokens.iter_mut().enumerate() {
+            let others = api_tokens.iter().enumerate();
+            let others = others.filter(|(other, _)| *other != index);
+            token.other_api_tokens = others.filter_map(|(_, token)| token.clone()).collect();
+        }
+        // The same proxy is chosen for each token whose URL has the same scheme.
+        let mut notices = sources.notices()?;
+        for token in &mut tokens {
+            for notice in std::mem::take(&mut token.notices) {
+                if !notices.contains(&notice) {
+                    notices.push(notice);
+                }
+            }
+        }
+        if let Some(first) = tokens.first_mut() {
+            first.notices = notices;
+        }
+        Ok(tokens)
+    }
+
+    fn of_token(slot_id: u32, sources: &TokenSources) -> Result<Self> {
         let text = |name| sources.set(name, |text| Some(text.to_owned()));
         let path = |name| sources.set(name, |text| Some(PathBuf::from(text)));
         let flag = |name| sources.value_or_default(name, values::flag);
@@ -124,9 +169,17 @@ impl Config {
         let level = |name| sources.value_or_default(name, Level::from_name);
         let allow_insecure_http = flag("AllowInsecureHttp")?;
         let api_url = api_url(sources, allow_insecure_http)?;
-        let proxy_choice = ProxyChoice::to(&api_url, sources)?;
+        let proxy_choice = ProxyChoice::to(&api_url, sources.all)?;
+        let organization_id = text("OrganizationId")?;
+        let label = sources.label().unwrap_or(token_info::LABEL);
         Ok(Self {
-            organization_id: text("OrganizationId")?,
+            token: match slot_id {
+                token_info::SLOT_ID => TokenInfo::first(label),
+                _ => TokenInfo::further(slot_id, label, organization_id.as_deref()),
+            },
+            organization_id,
+            inherits_no_api_token: !sources.inherits_token(),
+            other_api_tokens: Vec::new(),
             api_token: sources
                 .find(setting("ApiToken"))?
                 .map(|found| ApiToken::parse(&found.text).map_err(|error| found.with_place(error)))
@@ -170,7 +223,7 @@ impl Config {
             log_file_format: sources
                 .value_or_default("Log.File.Format", |text| named(&LOG_FORMATS, text))?,
             log_journal: path("Log.Journal")?,
-            notices: [sources.notices()?, proxy_choice.notices].concat(),
+            notices: proxy_choice.notices,
         })
     }
 
@@ -212,7 +265,7 @@ fn configure_logging(sources: &Sources) {
     );
 }
 
-fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
+fn api_url(sources: &TokenSources, allow_insecure_http: bool) -> Result<Url> {
     let url = sources.value_or_default("ApiUrl", signpath_client::base_url)?;
     if let Some(found) = sources.find(setting("ApiUrl"))? {
         if is_unencrypted(&url) && !allow_insecure_http {
@@ -225,7 +278,7 @@ fn api_url(sources: &Sources, allow_insecure_http: bool) -> Result<Url> {
     Ok(url)
 }
 
-fn tls_client_certificate(sources: &Sources) -> Result<Option<ClientCertificate>> {
+fn tls_client_certificate(sources: &TokenSources) -> Result<Option<ClientCertificate>> {
     let setting = setting("TlsClientCertificate");
     let Some(found) = sources.find(setting)? else {
         return Ok(None);

@@ -3,17 +3,19 @@
 use signpath_client::{MASK, Proxy};
 
 use super::Config;
-use super::settings::{CONFIG_FILE, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, SettingType};
-use super::sources::{Origin, Sources};
+use super::settings::{
+    CONFIG_FILE, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, SettingType, TOKEN_SETTINGS, TOKENS,
+    setting,
+};
+use super::sources::{Origin, Sources, TokenSources};
 use crate::error::Error;
 
 /// A setting and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// Its path in the JSON file, if it has one.
-    pub json: Option<&'static str>,
-    /// Its environment variable.
-    pub variable: &'static str,
+    /// Its path in the JSON file, or its environment variable if it has no place there. That of an entry of `Tokens`
+    /// has the label in brackets.
+    pub name: String,
     /// Its value as written, with secrets masked. [`None`] if it is not set and has no default.
     pub value: Option<String>,
     /// Where the value comes from.
@@ -40,9 +42,12 @@ impl Report {
     fn of(mut sources: Sources) -> Self {
         let read = sources.read_file();
         let settings = SETTINGS.iter().map(|setting| describe(setting, &sources));
+        let of_tokens = sources
+            .tokens()
+            .into_iter()
+            .flat_map(|token| describe_token(&token));
         let file = Described {
-            json: None,
-            variable: CONFIG_FILE,
+            name: CONFIG_FILE.to_owned(),
             value: sources
                 .path
                 .as_ref()
@@ -58,8 +63,13 @@ impl Report {
         ]
         .map(|(names, form)| describe_other(names, form, &sources));
         Self {
-            settings: [file].into_iter().chain(settings).chain(others).collect(),
-            problem: read.and_then(|()| Config::from_sources(&sources)).err(),
+            settings: [file]
+                .into_iter()
+                .chain(settings)
+                .chain(of_tokens)
+                .chain(others)
+                .collect(),
+            problem: read.and_then(|()| Config::of_tokens(&sources)).err(),
         }
     }
 }
@@ -73,14 +83,30 @@ impl Default for Report {
 fn describe(setting: &'static Setting, sources: &Sources) -> Described {
     let found = sources.find(setting).ok().flatten();
     Described {
-        json: Some(setting.json),
-        variable: setting.variable,
+        name: setting.json.to_owned(),
         value: match &found {
             Some(found) => Some(shown(&found.text, setting.form)),
             None => setting.default.map(str::to_owned),
         },
         origin: found.map_or(Origin::Default, |found| found.origin),
     }
+}
+
+/// What an entry of `Tokens` has of its own.
+fn describe_token(token: &TokenSources) -> Vec<Described> {
+    let Some(label) = token.label() else {
+        return Vec::new();
+    };
+    let own = TOKEN_SETTINGS.into_iter().filter_map(|name| {
+        let setting = setting(name);
+        let found = token.own(setting)?;
+        Some(Described {
+            name: format!("{TOKENS}[{label}].{name}"),
+            value: Some(shown(&found.text, setting.form)),
+            origin: found.origin,
+        })
+    });
+    own.collect()
 }
 
 fn describe_other<const N: usize>(
@@ -90,15 +116,12 @@ fn describe_other<const N: usize>(
 ) -> Described {
     let found = sources.other(&names).ok().flatten();
     let first = names.first().copied().unwrap_or_default();
+    let name = match found.as_ref().map(|found| &found.origin) {
+        Some(Origin::Variable(name)) => name,
+        _ => first,
+    };
     Described {
-        json: None,
-        variable: match &found {
-            Some(found) => match found.origin {
-                Origin::Variable(name) => name,
-                _ => first,
-            },
-            None => first,
-        },
+        name: name.to_owned(),
         value: found.as_ref().map(|found| shown(&found.text, form)),
         origin: found.map_or(Origin::Default, |found| found.origin),
     }
@@ -131,11 +154,9 @@ mod tests {
         Report::of(Sources::environment(variables))
     }
 
-    fn described<'a>(report: &'a Report, variable: &str) -> (Option<&'a str>, String) {
+    fn described<'a>(report: &'a Report, name: &str) -> (Option<&'a str>, String) {
         let mut settings = report.settings.iter();
-        let described = settings
-            .find(|described| described.variable == variable)
-            .unwrap();
+        let described = settings.find(|described| described.name == name).unwrap();
         (described.value.as_deref(), described.origin.to_string())
     }
 
@@ -144,8 +165,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signpath.json");
         let path = path.to_str().unwrap();
-        let content =
-            "{\n\"ApiToken\": \"s3cret\",\n\"Log\": {\"File\": {\n\"Level\": \"debug\"}}}";
+        let content = "{\n\"ApiToken\": \"s3cret\",\n\"Log\": {\"File\": {\n\"Level\": \"debug\"}}, \
+                       \"Tokens\": [{\"Label\": \"A\",\n\"ApiToken\": \"s3cret\", \"ProjectSlug\": \"own\"}]}";
         std::fs::write(path, content).unwrap();
         let report = report(&[
             ("SIGNPATH_CONFIG_FILE", path),
@@ -161,22 +182,22 @@ mod tests {
                 "environment variable SIGNPATH_CONFIG_FILE",
             ),
             (
-                "SIGNPATH_API_TOKEN",
+                "ApiToken",
                 Some("***"),
                 &format!("configuration file {path}, line 2"),
             ),
             (
-                "SIGNPATH_LOG_FILE_LEVEL",
+                "Log.File.Level",
                 Some("debug"),
                 &format!("configuration file {path}, line 4"),
             ),
             (
-                "SIGNPATH_PROJECT_SLUG",
+                "ProjectSlug",
                 Some("app"),
                 "environment variable SIGNPATH_PROJECT_SLUG",
             ),
             (
-                "http_proxy",
+                "HttpProxy",
                 Some("http://us%40er:***@proxy:3128/"),
                 "environment variable http_proxy",
             ),
@@ -185,13 +206,19 @@ mod tests {
                 Some("http://other:***@proxy/"),
                 "environment variable HTTPS_PROXY",
             ),
-            ("SIGNPATH_ORGANIZATION_ID", None, "default"),
-            (
-                "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS",
-                Some("30"),
-                "default",
-            ),
+            ("OrganizationId", None, "default"),
+            ("HttpRequestTimeoutInSeconds", Some("30"), "default"),
             ("no_proxy", None, "default"),
+            (
+                "Tokens[A].ApiToken",
+                Some("***"),
+                &format!("configuration file {path}, line 5"),
+            ),
+            (
+                "Tokens[A].ProjectSlug",
+                Some("own"),
+                &format!("configuration file {path}, line 5"),
+            ),
         ] {
             let expected = (value, origin.to_owned());
             assert_eq!(described(&report, variable), expected, "{variable}");
@@ -206,7 +233,7 @@ mod tests {
             ("SIGNPATH_CONFIG_FILE", "/nonexistent/signpath.json"),
             ("SIGNPATH_API_URL", "https://user:s3cret@host/Api"),
         ]);
-        let api_url = described(&report, "SIGNPATH_API_URL");
+        let api_url = described(&report, "ApiUrl");
         let origin = "environment variable SIGNPATH_API_URL".to_owned();
         assert_eq!(api_url, (Some("***"), origin));
         let problem = report.problem.as_ref().unwrap();

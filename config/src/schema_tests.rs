@@ -1,8 +1,10 @@
 //! The JSON Schema of the configuration file and the table in docs/configuration.md say what the code does.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
-use super::settings::SettingType;
+use super::settings::{SettingType, TOKEN_LABEL, TOKEN_SETTINGS, TOKENS};
 use super::sources::Sources;
 use super::{Config, SETTINGS};
 
@@ -40,7 +42,7 @@ fn is_accepted(document: &Value) -> bool {
     let mut sources = Sources::environment([variable].into_iter());
     sources
         .read_file()
-        .and_then(|()| Config::from_sources(&sources))
+        .and_then(|()| Config::of_tokens(&sources))
         .is_ok()
 }
 
@@ -57,6 +59,13 @@ fn schema_has_all_settings_with_types_and_defaults() {
             .1
     };
     take("$schema");
+    let token = take(TOKENS);
+    let of_token = token["items"]["properties"].as_object().unwrap().keys();
+    let of_token: BTreeSet<_> = of_token.map(String::as_str).collect();
+    assert_eq!(
+        of_token,
+        TOKEN_SETTINGS.into_iter().chain([TOKEN_LABEL]).collect()
+    );
     for setting in SETTINGS {
         let leaf = take(setting.json);
         let default = setting
@@ -162,6 +171,20 @@ fn schema_accepts_only_files_that_the_code_accepts() {
             true,
         ),
         (json!({"Log": {"File": {"Level": "loud"}}}), false, false),
+        (
+            json!({"Tokens": [{"Label": "A"}, {"Label": "B", "ApiUrl": "https://b.example"}]}),
+            true,
+            true,
+        ),
+        (json!({"Tokens": []}), false, false),
+        (json!({"Tokens": {"Label": "A"}}), false, false),
+        (json!({"Tokens": [{}]}), false, false),
+        (json!({"Tokens": [{"Label": ""}]}), false, false),
+        (
+            json!({"Tokens": [{"Label": "A", "ApiToken": 1}]}),
+            false,
+            false,
+        ),
         (json!([]), false, false),
         // The code ignores unknown settings with a warning; the schema lets editors mark them.
         (json!({"Cryptoki": {"Login": false}}), false, true),
@@ -170,6 +193,11 @@ fn schema_accepts_only_files_that_the_code_accepts() {
         (json!({"apitoken": "t"}), false, true),
         (json!({"Timeouts": {"RetryCount": 3}}), false, true),
         (json!({"Timeouts": 3}), false, true),
+        (
+            json!({"Tokens": [{"Label": "A", "TlsCaFile": "/ca.pem"}]}),
+            false,
+            true,
+        ),
         (json!({"OfTheFuture": {"Some": [1]}}), false, true),
         // The code is lenient, like the official library; the schema wants the canonical form.
         (json!({"AllowInsecureHttp": "True"}), false, true),

@@ -222,6 +222,22 @@ pub const SETTINGS: &[Setting] = &[
     row("Log.Journal", "SIGNPATH_LOG_JOURNAL", SettingType::Path),
 ];
 
+/// The list of tokens in the JSON file. It has no variable: a list has no place in one.
+pub const TOKENS: &str = "Tokens";
+
+/// The label of an entry of [`TOKENS`].
+pub(crate) const TOKEN_LABEL: &str = "Label";
+
+/// The settings that an entry of [`TOKENS`] may have of its own.
+pub const TOKEN_SETTINGS: [&str; 6] = [
+    "OrganizationId",
+    "ApiToken",
+    "ApiUrl",
+    "ProjectSlug",
+    "SigningPolicySlug",
+    "ChainCertificatesFile",
+];
+
 /// A setting that only version 5.x of the official library had.
 pub(crate) struct RemovedSetting {
     /// Its path in the JSON file.

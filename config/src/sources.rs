@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::file::{self, File};
+use super::file::{self, Entry, File, FileToken};
 use super::settings::{
     CONFIG_FILE, HTTPS_PROXY, NO_PROXY, REMOVED_SETTINGS, SETTINGS, Setting, SettingType, nearest,
     setting,
@@ -208,17 +208,23 @@ impl Sources {
     pub(crate) fn in_file(&self, setting: &'static Setting) -> Option<Found> {
         let file = self.file.as_ref()?;
         setting.paths().find_map(|name| {
-            let entry = file.entry(name)?;
-            Some(Found {
-                text: entry.text.clone(),
-                origin: Origin::File {
-                    path: file.path.clone(),
-                    line: entry.line,
-                },
-                name: Some(entry.name.clone()),
-                newer: (name != setting.json).then_some(setting.json),
-            })
+            let newer = (name != setting.json).then_some(setting.json);
+            Some(found_in(file, file.entry(name)?, newer))
         })
+    }
+
+    /// The settings as each token sees them, in the order of the slots; at least one.
+    pub(crate) fn tokens(&self) -> Vec<TokenSources<'_>> {
+        let entries = self.file.iter().flat_map(File::tokens);
+        let entries: Vec<_> = entries.map(|entry| self.of_token(Some(entry))).collect();
+        match entries.is_empty() {
+            true => vec![self.of_token(None)],
+            false => entries,
+        }
+    }
+
+    fn of_token<'a>(&'a self, entry: Option<&'a FileToken>) -> TokenSources<'a> {
+        TokenSources { all: self, entry }
     }
 
     /// The value of a variable.
@@ -239,6 +245,60 @@ impl Sources {
             Some(_) => Ok(Some(found)),
             None => Err(found.unusable("expected UTF-8")),
         }
+    }
+
+    /// The parsed value of a setting that has a default, which also replaces an invalid value.
+    pub(crate) fn valid_or_default<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let set = self.of_token(None).set(name, &parse).ok().flatten();
+        set.or_else(|| setting(name).default.and_then(parse))
+    }
+}
+
+/// The settings as a token sees them: its own values, then those that all tokens share.
+#[derive(Clone, Copy)]
+pub(crate) struct TokenSources<'a> {
+    /// The values that all tokens share.
+    pub(crate) all: &'a Sources,
+    /// The entry of the setting `Tokens`, if that is set.
+    entry: Option<&'a FileToken>,
+}
+
+impl TokenSources<'_> {
+    /// The label of the entry, if there is one.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.entry.map(|entry| entry.label.as_str())
+    }
+
+    /// The value of a setting, unless it has its default. A token that has an organization or a URL of its own does
+    /// not inherit the API token, which belongs to another server or organization.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the value is not UTF-8.
+    pub(crate) fn find(&self, setting: &'static Setting) -> Result<Option<Found>> {
+        if let Some(own) = self.own(setting) {
+            return Ok(Some(own));
+        }
+        if setting.form == SettingType::Token && !self.inherits_token() {
+            return Ok(None);
+        }
+        self.all.find(setting)
+    }
+
+    /// Whether the token uses the API token that all tokens share, unless it has its own.
+    pub(crate) fn inherits_token(&self) -> bool {
+        ["OrganizationId", "ApiUrl"]
+            .into_iter()
+            .all(|name| self.own(setting(name)).is_none())
+    }
+
+    /// The value that the entry itself has.
+    pub(crate) fn own(&self, setting: &'static Setting) -> Option<Found> {
+        let (file, entry) = (self.all.file.as_ref()?, self.entry?.entry(setting)?);
+        Some(found_in(file, entry, None))
     }
 
     /// The parsed value of a setting, if it is set.
@@ -270,15 +330,17 @@ impl Sources {
             .or_else(default)
             .ok_or_else(|| Error::new(ErrorKind::Internal, format!("{name} has no usable default")))
     }
+}
 
-    /// Like [`Self::value_or_default`], but an invalid value is replaced by the default.
-    pub(crate) fn valid_or_default<T>(
-        &self,
-        name: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let set = self.set(name, &parse).ok().flatten();
-        set.or_else(|| setting(name).default.and_then(parse))
+fn found_in(file: &File, entry: &Entry, newer: Option<&'static str>) -> Found {
+    Found {
+        text: entry.text.clone(),
+        origin: Origin::File {
+            path: file.path.clone(),
+            line: entry.line,
+        },
+        name: Some(entry.name.clone()),
+        newer,
     }
 }
 

@@ -19,7 +19,12 @@ fn load(environment: &[(&str, &str)]) -> Result<Config> {
         .map(|(name, value)| (name.into(), value.into()));
     let mut sources = Sources::environment(variables);
     sources.read_file()?;
-    Config::from_sources(&sources)
+    first(&sources)
+}
+
+/// The configuration of the first token.
+fn first(sources: &Sources) -> Result<Config> {
+    Ok(Config::of_tokens(sources)?.remove(0))
 }
 
 fn file(content: &str) -> (tempfile::TempDir, String) {
@@ -197,7 +202,7 @@ fn names_a_variable_that_is_not_utf_8() {
             (name.into(), value),
             ("http_proxy".into(), "proxy:1".into()),
         ];
-        Config::from_sources(&Sources::environment(variables.into_iter()))
+        first(&Sources::environment(variables.into_iter()))
     };
     assert_refused(
         load("SIGNPATH_API_TOKEN"),

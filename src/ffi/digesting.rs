@@ -45,10 +45,9 @@ functions! {
     /// C_DigestKey (PKCS #11 3.2, section 5.12.4). There are no secret keys to digest; the
     /// operation stays active.
     fn C_DigestKey(hSession: CK_SESSION_HANDLE, hKey: CK_OBJECT_HANDLE) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         session.digest.with(|_| ())?;
-        module.token.visible_key(hKey)?;
+        session.token.visible_key(hKey)?;
         Err(Error::new(Kind::KeyIndigestible, "only secret keys can be digested"))
     }
 

@@ -25,12 +25,11 @@ functions! {
         pMechanism: *mut CK_MECHANISM,
         hKey: CK_OBJECT_HANDLE,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         let Some(request) = mechanism_or_cancel(&session.message_sign, &pMechanism)? else {
             return Ok(());
         };
-        session.message_sign.start(|_| signer(&module, request, hKey).map(Messages::new))
+        session.message_sign.start(|_| signer(&session.token, request, hKey).map(Messages::new))
     }
 
     /// C_SignMessage (PKCS #11 3.2, section 5.14.2).
@@ -101,12 +100,11 @@ functions! {
         pMechanism: *mut CK_MECHANISM,
         hKey: CK_OBJECT_HANDLE,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         let Some(request) = mechanism_or_cancel(&session.message_verify, &pMechanism)? else {
             return Ok(());
         };
-        session.message_verify.start(|_| verifier(&module, request, hKey).map(Messages::new))
+        session.message_verify.start(|_| verifier(&session.token, request, hKey).map(Messages::new))
     }
 
     /// C_VerifyMessage (PKCS #11 3.2, section 5.16.2).

@@ -38,9 +38,8 @@ functions! {
 
     /// C_DestroyObject (PKCS #11 3.2, section 5.7.3).
     fn C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE) {
-        let module = Module::current()?;
-        module.session(hSession)?;
-        module.token.destroy_object(hObject)
+        let session = Module::current()?.session(hSession)?;
+        session.token.destroy_object(hObject)
     }
 
     /// C_SetAttributeValue (PKCS #11 3.2, section 5.7.6).
@@ -50,10 +49,9 @@ functions! {
         pTemplate: *mut CK_ATTRIBUTE,
         ulCount: CK_ULONG,
     ) {
-        let module = Module::current()?;
-        module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         pTemplate.not_null()?;
-        pTemplate.read(|template| module.token.change_object(hObject, template))
+        pTemplate.read(|template| session.token.change_object(hObject, template))
     }
 
     /// C_GetObjectSize (PKCS #11 3.2, section 5.7.4).
@@ -62,10 +60,9 @@ functions! {
         hObject: CK_OBJECT_HANDLE,
         pulSize: *mut CK_ULONG,
     ) {
-        let module = Module::current()?;
-        module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         pulSize.not_null()?;
-        let object = module.token.object(hObject)?;
+        let object = session.token.object(hObject)?;
         pulSize.write_number(object.size() as CK_ULONG)
     }
 
@@ -76,10 +73,9 @@ functions! {
         pTemplate: *mut CK_ATTRIBUTE,
         ulCount: CK_ULONG,
     ) {
-        let module = Module::current()?;
-        module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         pTemplate.not_null()?;
-        let object = module.token.object(hObject)?;
+        let object = session.token.object(hObject)?;
         pTemplate.fill(&object)
     }
 
@@ -89,9 +85,8 @@ functions! {
         pTemplate: *mut CK_ATTRIBUTE,
         ulCount: CK_ULONG,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
-        pTemplate.read(|template| session.find_objects_init(&module.token, template))
+        let session = Module::current()?.session(hSession)?;
+        pTemplate.read(|template| session.find_objects_init(template))
     }
 
     /// C_FindObjects (PKCS #11 3.2, section 5.7.8).
@@ -101,11 +96,10 @@ functions! {
         ulMaxObjectCount: CK_ULONG,
         pulObjectCount: *mut CK_ULONG,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         phObject.not_null()?;
         pulObjectCount.not_null()?;
-        let handles = session.find_objects(&module.token, phObject.length())?;
+        let handles = session.find_objects(phObject.length())?;
         debug!("phObject: {handles:?}");
         phObject.write(&handles)?;
         pulObjectCount.write_number(handles.len() as CK_ULONG)

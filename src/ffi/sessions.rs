@@ -5,11 +5,10 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use super::functions;
-use super::slots::check_slot;
 use crate::constant_names;
 use crate::error::{Error, Kind, Result};
 use crate::module::Module;
-use crate::token::{self, Login};
+use crate::token::{self, Login, Token};
 
 functions! {
     /// C_OpenSession (PKCS #11 3.2, section 5.6.1). Read/write sessions are allowed although
@@ -23,7 +22,7 @@ functions! {
         phSession: *mut CK_SESSION_HANDLE,
     ) {
         let module = Module::current()?;
-        check_slot(slotID)?;
+        let token = module.token(slotID)?;
         phSession.not_null()?;
         if flags & CKF_SERIAL_SESSION == 0 {
             return Err(Error::new(
@@ -38,14 +37,14 @@ functions! {
             ));
         }
         let is_read_write = flags & CKF_RW_SESSION != 0;
-        if is_read_write && module.token.refuses_read_write_sessions() {
+        if is_read_write && token.refuses_read_write_sessions() {
             return Err(Error::new(
                 Kind::TokenWriteProtected,
                 "read/write sessions are disabled by Cryptoki.DoNotFailOnReadWriteSessions; set it to \
                  true or remove it",
             ));
         }
-        let handle = module.open_session(is_read_write);
+        let handle = module.open_session(token, is_read_write);
         phSession.write_number(handle)
     }
 
@@ -57,23 +56,21 @@ functions! {
     /// C_CloseAllSessions (PKCS #11 3.2, section 5.6.3).
     fn C_CloseAllSessions(slotID: CK_SLOT_ID) {
         let module = Module::current()?;
-        check_slot(slotID)?;
-        module.close_all_sessions();
+        module.close_all_sessions(module.token(slotID)?);
         Ok(())
     }
 
     /// C_GetSessionInfo (PKCS #11 3.2, section 5.6.4).
     fn C_GetSessionInfo(hSession: CK_SESSION_HANDLE, pInfo: *mut CK_SESSION_INFO) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
-        let (state, flags) = match (session.is_read_write, module.token.is_logged_in()) {
+        let session = Module::current()?.session(hSession)?;
+        let (state, flags) = match (session.is_read_write, session.token.is_logged_in()) {
             (false, false) => (CKS_RO_PUBLIC_SESSION, 0),
             (false, true) => (CKS_RO_USER_FUNCTIONS, 0),
             (true, false) => (CKS_RW_PUBLIC_SESSION, CKF_RW_SESSION),
             (true, true) => (CKS_RW_USER_FUNCTIONS, CKF_RW_SESSION),
         };
         let info = CK_SESSION_INFO {
-            slotID: token::SLOT_ID,
+            slotID: session.token.slot_id(),
             state,
             flags: CKF_SERIAL_SESSION | flags,
             ulDeviceError: 0,
@@ -122,8 +119,8 @@ functions! {
         ulPinLen: CK_ULONG,
     ) {
         let module = Module::current()?;
-        module.session(hSession)?;
-        check_user_type(&module, userType)?;
+        let session = module.session(hSession)?;
+        check_user_type(&module, &session.token, userType)?;
         let pin = &pPin.up_to(token::MAX_PIN_LENGTH)?;
         module.login(hSession, &Login { username: &[], pin })
     }
@@ -139,8 +136,8 @@ functions! {
         ulUsernameLen: CK_ULONG,
     ) {
         let module = Module::current()?;
-        module.session(hSession)?;
-        check_user_type(&module, userType)?;
+        let session = module.session(hSession)?;
+        check_user_type(&module, &session.token, userType)?;
         let username = &pUsername.up_to(token::MAX_PIN_LENGTH)?;
         let pin = &pPin.up_to(token::MAX_PIN_LENGTH)?;
         module.login(hSession, &Login { username, pin })
@@ -149,8 +146,8 @@ functions! {
     /// C_Logout (PKCS #11 3.2, section 5.6.10).
     fn C_Logout(hSession: CK_SESSION_HANDLE) {
         let module = Module::current()?;
-        module.session(hSession)?;
-        module.logout()
+        let session = module.session(hSession)?;
+        module.logout(&session.token)
     }
 
     /// C_GetSessionValidationFlags (PKCS #11 3.2, section 5.6.11). The token has no validation
@@ -172,15 +169,15 @@ functions! {
     }
 }
 
-fn check_user_type(module: &Module, user_type: CK_USER_TYPE) -> Result<()> {
-    let sessions = module.session_count();
+fn check_user_type(module: &Module, token: &Token, user_type: CK_USER_TYPE) -> Result<()> {
+    let sessions = module.session_count(token);
     match user_type {
         CKU_USER => Ok(()),
         CKU_SO if sessions.read_write < sessions.all => Err(Error::new(
             Kind::ReadOnlySessionExists,
             "the security officer cannot log in while a read-only session is open",
         )),
-        CKU_SO if module.token.is_logged_in() => Err(Error::new(
+        CKU_SO if token.is_logged_in() => Err(Error::new(
             Kind::AnotherLoggedIn,
             "the security officer cannot log in while the user is logged in",
         )),

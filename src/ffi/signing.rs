@@ -10,7 +10,7 @@ use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
 use crate::operation::{Data, Parts, Sign, Signer, Taken};
 use crate::session::Session;
-use crate::token::Key;
+use crate::token::{Key, Token};
 
 functions! {
     /// C_SignInit (PKCS #11 3.2, section 5.13.1). A NULL mechanism cancels an active signature
@@ -20,13 +20,12 @@ functions! {
         pMechanism: *mut CK_MECHANISM,
         hKey: CK_OBJECT_HANDLE,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         let Some(request) = mechanism_or_cancel(&session.sign, &pMechanism)? else {
             return Ok(());
         };
         session.sign.start(|_| {
-            let signer = signer(&module, request, hKey)?;
+            let signer = signer(&session.token, request, hKey)?;
             let data = signer.data();
             Ok(Sign { signer, data })
         })
@@ -64,9 +63,9 @@ functions! {
 }
 
 /// Looks up a private key and prepares it for signing.
-pub(super) fn signer(module: &Module, request: Request, key: CK_OBJECT_HANDLE) -> Result<Signer> {
+pub(super) fn signer(token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<Signer> {
     let mechanism = Mechanism::for_signatures(request.id)?;
-    let Key { service, object } = module.token.key(key)?;
+    let Key { service, object } = token.key(key)?;
     Signer::new(service, &object, mechanism, request.parameter)
 }
 

@@ -35,16 +35,16 @@ const FLAGS_2_40: CK_FLAGS = CKF_HW
     | CKF_EXTENSION;
 
 functions! {
-    /// C_GetSlotList (PKCS #11 3.2, section 5.5.1). The token is always present.
+    /// C_GetSlotList (PKCS #11 3.2, section 5.5.1). Each token is always present.
     fn C_GetSlotList(tokenPresent: CK_BBOOL, pSlotList: *mut CK_SLOT_ID, pulCount: *mut CK_ULONG) {
-        Module::current()?;
-        pSlotList.write(&[token::SLOT_ID])
+        let module = Module::current()?;
+        let slots: Vec<_> = module.tokens().iter().map(|token| token.slot_id()).collect();
+        pSlotList.write(&slots)
     }
 
     /// C_GetSlotInfo (PKCS #11 3.2, section 5.5.2).
     fn C_GetSlotInfo(slotID: CK_SLOT_ID, pInfo: *mut CK_SLOT_INFO) {
-        Module::current()?;
-        check_slot(slotID)?;
+        Module::current()?.token(slotID)?;
         let info = CK_SLOT_INFO {
             slotDescription: padded("SignPath signing policies"),
             manufacturerID: padded(token::MANUFACTURER),
@@ -58,14 +58,14 @@ functions! {
     /// C_GetTokenInfo (PKCS #11 3.2, section 5.5.3).
     fn C_GetTokenInfo(slotID: CK_SLOT_ID, pInfo: *mut CK_TOKEN_INFO) {
         let module = Module::current()?;
-        check_slot(slotID)?;
-        let sessions = module.session_count();
+        let token = module.token(slotID)?;
+        let sessions = module.session_count(token);
         let info = CK_TOKEN_INFO {
-            label: padded(token::LABEL),
+            label: padded(&token.info().label),
             manufacturerID: padded(token::MANUFACTURER),
             model: padded(token::MODEL),
-            serialNumber: padded(token::SERIAL_NUMBER),
-            flags: module.token.flags(),
+            serialNumber: padded(&token.info().serial_number),
+            flags: token.flags(),
             ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
             ulSessionCount: sessions.all as CK_ULONG,
             ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
@@ -101,8 +101,7 @@ functions! {
         pMechanismList: *mut CK_MECHANISM_TYPE,
         pulCount: *mut CK_ULONG,
     ) {
-        Module::current()?;
-        check_slot(slotID)?;
+        Module::current()?.token(slotID)?;
         let list: Vec<_> = MECHANISMS.iter().map(|mechanism| mechanism.id).collect();
         pMechanismList.write(&list)
     }
@@ -136,8 +135,7 @@ fn mechanism_info(
     info: &Out<CK_MECHANISM_INFO>,
     known_flags: CK_FLAGS,
 ) -> Result<()> {
-    Module::current()?;
-    check_slot(slot)?;
+    Module::current()?.token(slot)?;
     info.not_null()?;
     let mechanism = Mechanism::find(id).ok_or_else(|| {
         let reason = format!("{} is not supported", constant_names::mechanism(id));
@@ -146,17 +144,6 @@ fn mechanism_info(
     let mut known = mechanism.info();
     known.flags &= known_flags;
     info.write(known)
-}
-
-/// Rejects every slot ID except [`token::SLOT_ID`].
-pub(super) fn check_slot(slot_id: CK_SLOT_ID) -> Result<()> {
-    if slot_id == token::SLOT_ID {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::SlotId,
-        format!("no slot {slot_id}; the only slot ID is {}", token::SLOT_ID),
-    ))
 }
 
 /// Text as the standard's structures require it: blank-padded, not NUL-terminated.

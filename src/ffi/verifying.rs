@@ -9,6 +9,7 @@ use crate::mechanism::{Mechanism, Request};
 use crate::module::Module;
 use crate::operation::{Operation, Parts, Taken, Verifier, Verify};
 use crate::session::Session;
+use crate::token::Token;
 
 functions! {
     /// C_VerifyInit (PKCS #11 3.2, section 5.15.1). A NULL mechanism cancels an active
@@ -18,13 +19,12 @@ functions! {
         pMechanism: *mut CK_MECHANISM,
         hKey: CK_OBJECT_HANDLE,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         let Some(request) = mechanism_or_cancel(&session.verify, &pMechanism)? else {
             return Ok(());
         };
         session.verify.start(|_| {
-            let verifier = verifier(&module, request, hKey)?;
+            let verifier = verifier(&session.token, request, hKey)?;
             let data = verifier.data();
             Ok(Verify { verifier, data, signature: None })
         })
@@ -70,14 +70,13 @@ functions! {
         pSignature: *mut CK_BYTE,
         ulSignatureLen: CK_ULONG,
     ) {
-        let module = Module::current()?;
-        let session = module.session(hSession)?;
+        let session = Module::current()?.session(hSession)?;
         let Some(request) = mechanism_or_cancel(&session.verify, &pMechanism)? else {
             return Ok(());
         };
         let signature = pSignature.bytes()?;
         session.verify.start(|_| {
-            let verifier = verifier(&module, request, hKey)?;
+            let verifier = verifier(&session.token, request, hKey)?;
             let data = verifier.data();
             // A signature of the wrong length is refused later and not worth copying.
             let signature = match verifier.takes(signature.len()) {
@@ -114,13 +113,9 @@ functions! {
 }
 
 /// Looks up a public key and prepares it for verification, also before login.
-pub(super) fn verifier(
-    module: &Module,
-    request: Request,
-    key: CK_OBJECT_HANDLE,
-) -> Result<Verifier> {
+pub(super) fn verifier(token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<Verifier> {
     let mechanism = Mechanism::for_signatures(request.id)?;
-    Verifier::new(module.token.visible_key(key)?, mechanism, request.parameter)
+    Verifier::new(token.visible_key(key)?, mechanism, request.parameter)
 }
 
 /// When the caller passes the signature.

@@ -33,10 +33,8 @@ impl Identity {
         options: &Arc<Options>,
         credentials: Credentials,
     ) -> Arc<Self> {
-        let configured = config
-            .api_token
-            .as_ref()
-            .and_then(|token| token.read().ok());
+        let configured = config.api_token.iter().chain(&config.other_api_tokens);
+        let configured: Vec<_> = configured.filter_map(|token| token.read().ok()).collect();
         let secrets: Vec<_> = configured.iter().collect();
         let client = Arc::new(Client::new(transport.clone(), &credentials, &secrets));
         let cache = config

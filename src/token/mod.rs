@@ -1,4 +1,4 @@
-//! Slot 1 and its token: its properties, and the logged-in user.
+//! A slot and its token: its properties, and the logged-in user.
 
 mod identity;
 mod objects;
@@ -13,15 +13,16 @@ use crate::error::{Error, Kind, Result};
 use crate::object::{Handles, Object, Options, SessionObjects};
 use signpath_client::{Cancellation, Credentials, Threads, Transport};
 use signpath_config::Config;
+use signpath_config::token_info::TokenInfo;
 use signpath_platform::lock::Mutex;
 
 pub use identity::Identity;
 use identity::RememberedPolicies;
 pub use objects::Key;
-pub use signpath_config::token_info::{LABEL, MANUFACTURER, MODEL, SERIAL_NUMBER};
+pub use signpath_config::token_info::{MANUFACTURER, MODEL};
 use unknown_names::UnknownNames;
 
-/// The ID of the only slot.
+/// The ID of the first slot.
 pub const SLOT_ID: CK_SLOT_ID = signpath_config::token_info::SLOT_ID as CK_SLOT_ID;
 
 /// The maximum length of a PIN, in bytes.
@@ -31,7 +32,7 @@ pub const MAX_PIN_LENGTH: CK_ULONG = signpath_config::token_info::MAX_PIN_LENGTH
 const FLAGS: CK_FLAGS =
     CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_WRITE_PROTECTED;
 
-/// The token, whose login state is shared by all sessions.
+/// A token, whose login state is shared by all its sessions.
 pub struct Token {
     config: Config,
     transport: Arc<Transport>,
@@ -98,6 +99,16 @@ impl Token {
                 ..State::default()
             }),
         })
+    }
+
+    /// The ID of its slot.
+    pub fn slot_id(&self) -> CK_SLOT_ID {
+        CK_SLOT_ID::from(self.config.token.slot_id)
+    }
+
+    /// How it identifies itself.
+    pub fn info(&self) -> &TokenInfo {
+        &self.config.token
     }
 
     /// Whether a user is logged in.

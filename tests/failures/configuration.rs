@@ -43,6 +43,16 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "the API token file is a pipe":
         [let path = scene.pipe("token"); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token", "not a regular file";
+    "two tokens have the same label":
+        [configure(scene, "{\n  \"Tokens\": [\n    { \"Label\": \"A\" },\n    { \"Label\": \"A\" }\n  ]\n}")] initialize
+        => CKR_GENERAL_ERROR, "none": "line 4", "setting Tokens.Label", "labels must be unique";
+    "a token has no label": [configure(scene, "{\n  \"Tokens\": [{ \"ProjectSlug\": \"app\" }]\n}")] initialize
+        => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens.Label", "expected a label of 1 to 32 bytes";
+    "the list of tokens is empty": [configure(scene, "{\n  \"Tokens\": []\n}")] initialize
+        => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens", "a list of one or more objects";
+    "a token has a URL of its own and no API token":
+        [configure(scene, "{\"Tokens\": [{ \"Label\": \"A\", \"ApiUrl\": \"https://signpath.example/Api\" }]}")] login
+        => CKR_PIN_INCORRECT, "none": "the token A has no API token", "set ApiToken in its entry of Tokens";
     "the metadata is not a JSON object": [scene.set("SIGNPATH_METADATA", "build 7")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_METADATA", "a JSON object";
     "the proxy in the configuration file is not an HTTP proxy": [

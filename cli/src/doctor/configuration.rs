@@ -5,10 +5,10 @@ use signpath_logging::{self as logging, Level};
 
 use super::finding::{Detail, Finding, Status};
 use super::report::counted;
-use crate::organization::NO_CREDENTIALS;
+use crate::organization::no_credentials;
 
-/// Reports each setting with its value and source, and returns the configuration if it is valid.
-pub fn settings() -> (Finding, Option<Config>) {
+/// Reports each setting with its value and source, and returns the configuration of each token if it is valid.
+pub fn settings() -> (Finding, Option<Vec<Config>>) {
     const CHECK: &str = "configuration";
     let report = Report::new();
     let is_set = |origin: &Origin| *origin != Origin::Default;
@@ -25,10 +25,7 @@ pub fn settings() -> (Finding, Option<Config>) {
     };
     let rows = report.settings.iter().filter_map(|setting| {
         Some(Detail(vec![
-            (
-                "setting",
-                setting.json.unwrap_or(setting.variable).to_owned(),
-            ),
+            ("setting", setting.name.clone()),
             ("value", setting.value.clone()?),
             ("origin", setting.origin.to_string()),
         ]))
@@ -36,23 +33,25 @@ pub fn settings() -> (Finding, Option<Config>) {
     let details = rows.collect();
     let config = match report.problem {
         Some(problem) => Err(problem),
-        None => Config::load(),
+        None => Config::load_tokens(),
     };
     let (finding, config) = match config {
         Err(problem) => {
             let remedy = "correct it there; docs/configuration.md lists all settings";
             (Finding::error(CHECK, &problem.reason, remedy), None)
         }
-        Ok(config) => {
-            let finding = match config.notices.is_empty() {
+        Ok(configs) => {
+            let notices = configs.iter().flat_map(|config| config.notices.clone());
+            let notices: Vec<_> = notices.collect();
+            let finding = match notices.is_empty() {
                 true => Finding::ok(CHECK, message),
                 false => Finding::warning(
                     CHECK,
-                    config.notices.join("; "),
+                    notices.join("; "),
                     "correct or remove them; docs/configuration.md lists all settings",
                 ),
             };
-            (finding, Some(config))
+            (finding, Some(configs))
         }
     };
     (finding.with_details(details), config)
@@ -69,7 +68,7 @@ pub fn credentials(config: &Config) -> Finding {
                 credentials.organization_id
             ),
         ),
-        Ok(None) => Finding::error(CHECK, NO_CREDENTIALS, ""),
+        Ok(None) => Finding::error(CHECK, &no_credentials(config), ""),
         Err(error) => Finding::error(
             CHECK,
             &error.reason,

@@ -7,6 +7,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 pub struct Finding {
     /// What was checked.
     pub check: &'static str,
+    /// The token that was checked, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The outcome.
     pub status: Status,
     /// A sentence without a full stop.
@@ -36,6 +39,7 @@ impl Finding {
     pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self {
             check,
+            token: None,
             status: Status::Ok,
             message: message.into(),
             remedy: None,

@@ -62,10 +62,10 @@ pub struct Arguments {
 /// Runs all checks. If a check depends on something that another check found missing, it is skipped.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut report = Report::new(arguments.json);
-    let (settings, config) = configuration::settings();
+    let (settings, configs) = configuration::settings();
     report.add(settings)?;
-    match config {
-        Some(config) => check(&config, arguments, &mut report)?,
+    match configs {
+        Some(configs) => check(&configs, arguments, &mut report)?,
         None => report.add(Finding::skipped(
             "other checks",
             "skipped, because the module requires a valid configuration",
@@ -74,35 +74,31 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     report.finish()
 }
 
-fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
-    configure_logging(config);
-    report.add(configuration::credentials(config))?;
-    let chain = configuration::chain(config);
-    let starts = !chain.as_ref().is_some_and(Finding::is_failed);
-    if let Some(chain) = chain {
-        report.add(chain)?;
-    }
-    report.add(configuration::log(config))?;
-    if let Some(journal) = configuration::journal(config) {
+fn check(configs: &[Config], arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
+    let Some(first) = configs.first() else {
+        return Ok(());
+    };
+    configure_logging(first);
+    report.add(configuration::log(first))?;
+    if let Some(journal) = configuration::journal(first) {
         report.add(journal)?;
     }
-    let policies = match is_reachable(config, report)? {
-        true => {
-            service::check_health(config, report)?;
-            service::check_policies(config, report)?
+    let (mut of_first, mut starts) = (Vec::new(), true);
+    for (index, config) in configs.iter().enumerate() {
+        report.token = (configs.len() > 1).then(|| config.token.label.clone());
+        let (policies, is_usable) = check_token(config, report)?;
+        starts &= is_usable;
+        if index == 0 {
+            of_first = policies;
         }
-        false => {
-            let message = "skipped, because the service cannot be reached";
-            report.add(Finding::skipped("service", message))?;
-            Vec::new()
-        }
-    };
+    }
+    report.token = None;
     if !starts {
         let message = "skipped, because the module requires the chain certificates";
         return report.add(Finding::skipped("module", message));
     }
     match crate::module::find(arguments.module.as_deref()) {
-        Ok(path) => check_module(config, &path, policies, arguments, report),
+        Ok(path) => check_module(first, &path, of_first, arguments, report),
         Err(Failure::Reason(reason)) => report.add(Finding::error(
             "module",
             &reason,
@@ -110,6 +106,26 @@ fn check(config: &Config, arguments: &Arguments, report: &mut Report) -> Result<
         )),
         Err(failure) => Err(failure),
     }
+}
+
+/// Checks a token. Returns its signing policies, and whether the module can start with its configuration.
+fn check_token(
+    config: &Config,
+    report: &mut Report,
+) -> Result<(Vec<SigningPolicy>, bool), Failure> {
+    report.add(configuration::credentials(config))?;
+    let chain = configuration::chain(config);
+    let starts = !chain.as_ref().is_some_and(Finding::is_failed);
+    if let Some(chain) = chain {
+        report.add(chain)?;
+    }
+    if !is_reachable(config, report)? {
+        let message = "skipped, because the service cannot be reached";
+        report.add(Finding::skipped("service", message))?;
+        return Ok((Vec::new(), starts));
+    }
+    service::check_health(config, report)?;
+    Ok((service::check_policies(config, report)?, starts))
 }
 
 fn is_reachable(config: &Config, report: &mut Report) -> Result<bool, Failure> {

@@ -20,6 +20,8 @@ const INDENT: &str = "         ";
 /// All findings so far.
 pub struct Report {
     is_json: bool,
+    /// The token that is looked at, if there are several.
+    pub token: Option<String>,
     findings: Vec<Finding>,
 }
 
@@ -27,12 +29,17 @@ impl Report {
     pub fn new(is_json: bool) -> Self {
         Self {
             is_json,
+            token: None,
             findings: Vec::new(),
         }
     }
 
     /// Adds a finding, and prints it unless the output is JSON.
     pub fn add(&mut self, finding: Finding) -> Result<(), Failure> {
+        let finding = Finding {
+            token: self.token.clone(),
+            ..finding
+        };
         if !self.is_json {
             output::print(&text(&finding))?;
         }
@@ -84,10 +91,14 @@ fn text(finding: &Finding) -> String {
         Status::Skipped => ("-", AnsiColor::BrightBlack),
     };
     let style = Style::new().fg_color(Some(colour.into()));
+    let token = finding.token.as_ref();
+    let token = token
+        .map(|token| format!("token {token}: "))
+        .unwrap_or_default();
     let mut text = format!(
         "{style}{word:7}{style:#}  {:CHECK_WIDTH$}  {}\n",
         finding.check,
-        escaped(&finding.message)
+        escaped(&format!("{token}{}", finding.message))
     );
     if let Some(remedy) = &finding.remedy {
         let bold = Style::new().bold();

@@ -294,7 +294,7 @@ impl TestBed {
             .iter()
             .find(|policy| policy.public_key.as_ref().is_some_and(|key| !key.is_rsa()))
             .map(|policy| policy.name.to_string());
-        let values = Values::new(path, policies, None)?;
+        let values = Values::new(path, &config.token, policies, None)?;
         let mut unwritten = Vec::new();
         for template in &TEMPLATES {
             match values.fill(template, template.name) {
@@ -306,13 +306,14 @@ impl TestBed {
                 Err(failure) => return Err(failure),
             }
         }
+        let token = percent(config.token.label.as_bytes());
         let object = percent(policy.as_deref().unwrap_or_default().as_bytes());
         Ok(Self {
             variables: vec![
                 ("MODULE", path.display().to_string()),
                 (
                     "PUBLIC_KEY",
-                    format!("pkcs11:token=SignPath;object={object};type=public"),
+                    format!("pkcs11:token={token};object={object};type=public"),
                 ),
             ],
             has_policy: policy.is_some(),
@@ -464,8 +465,13 @@ impl TestBed {
         let line = of_module
             .or_else(|| lines().next_back())
             .unwrap_or("no output");
-        let token = self.config.credentials().ok().flatten();
-        token.map_or_else(|| line.to_owned(), |token| token.api_token.mask_in(line))
+        let tokens = self
+            .config
+            .api_token
+            .iter()
+            .chain(&self.config.other_api_tokens);
+        let tokens = tokens.filter_map(|token| token.read().ok());
+        tokens.fold(line.to_owned(), |line, token| token.mask_in(&line))
     }
 }
 

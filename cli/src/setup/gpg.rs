@@ -13,7 +13,7 @@ use self::home::{Home, Wrapper};
 use super::place;
 use super::template::keygrip;
 use crate::failure::Failure;
-use crate::organization::Organization;
+use crate::organization::{Organization, TokenChoice};
 use crate::policy::KeySummary;
 use crate::{module, output, program};
 
@@ -56,6 +56,7 @@ impl Arguments {
 /// Sets up a GNUPGHOME, or removes what was set up.
 pub fn run(
     arguments: &Arguments,
+    choice: &TokenChoice,
     policy: Option<&PolicyName>,
     module: Option<&Path>,
     force: bool,
@@ -71,7 +72,7 @@ pub fn run(
         format!("{SCDAEMON} is not installed, and gpg needs it; on Debian: apt install {SCDAEMON}")
     })?;
     let module = module::find(module)?;
-    let organization = Organization::configured()?;
+    let organization = Organization::configured(choice)?;
     let wanted = organization.policy(Some(policy))?;
     let keygrip = rsa_keygrip(&wanted)?;
     let key = match arguments.import || arguments.test {

@@ -16,7 +16,7 @@ use signpath_platform::file;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
-use crate::organization::{NO_CREDENTIALS, Organization};
+use crate::organization::{NO_CREDENTIALS, Organization, TokenChoice};
 use crate::{module, output};
 
 const EXAMPLES: &str = "\
@@ -61,6 +61,9 @@ pub struct Arguments {
     /// Replace existing files
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    choice: TokenChoice,
 
     #[command(flatten)]
     gpg: gpg::Arguments,
@@ -122,14 +125,22 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             return Err("--home, --import, --test, --no-pin and --undo are for gpg".into());
         }
         let (policy, module) = (arguments.policy.as_ref(), arguments.module.as_deref());
-        return gpg::run(&arguments.gpg, policy, module, arguments.force);
+        return gpg::run(
+            &arguments.gpg,
+            &arguments.choice,
+            policy,
+            module,
+            arguments.force,
+        );
     }
     let module = module::find(arguments.module.as_deref())?;
+    let config = arguments.choice.config()?;
+    let token = config.token.clone();
     let policies = match arguments.offline {
         true => Vec::new(),
-        false => Organization::configured().map_err(or_offline)?.policies()?,
+        false => Organization::of(config).map_err(or_offline)?.policies()?,
     };
-    let values = Values::new(&module, policies, arguments.policy.as_ref())?;
+    let values = Values::new(&module, &token, policies, arguments.policy.as_ref())?;
     if arguments.tool.is_for_one_policy() && values.policy().is_none() {
         return Err("this tool's script uses one signing policy; name it after the tool".into());
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use sha1::{Digest, Sha1};
 use signpath_client::PolicyName;
 use signpath_client::SigningPolicy;
+use signpath_config::token_info::TokenInfo;
 use signpath_crypto::PublicKey;
 
 use super::place::{self, Place};
@@ -71,6 +72,7 @@ const MAX_COMMENT: usize = 1000;
 /// The values for templates.
 pub struct Values {
     module: String,
+    token: TokenInfo,
     /// The named signing policy, or the only one.
     policy: Option<String>,
     is_named: bool,
@@ -90,6 +92,7 @@ impl Values {
     /// named one.
     pub fn new(
         module: &Path,
+        token: &TokenInfo,
         mut policies: Vec<SigningPolicy>,
         named: Option<&PolicyName>,
     ) -> Result<Self, Failure> {
@@ -113,6 +116,7 @@ impl Values {
         })?;
         Ok(Self {
             module: module.to_owned(),
+            token: token.clone(),
             policy: named.map(ToString::to_string).or(only),
             is_named: named.is_some(),
             rows: policies.iter().map(Row::of).collect(),
@@ -139,7 +143,7 @@ impl Values {
         let value = |name: &str| {
             Some(match name {
                 "FILE" => file_path(),
-                "KEY" => place::SHELL.write(&uri(&policy)),
+                "KEY" => place::SHELL.write(&uri(&self.token.label, &policy)),
                 "KEYGRIP" => Ok(keygrip.clone()),
                 "MODULE" => path(&self.module),
                 "NAME" => template.policy.write(&policy),
@@ -148,6 +152,8 @@ impl Values {
                 "POLICY" => Ok(policy.clone()),
                 "PROPERTY" => file_path().and_then(|_| place::SHELL.write(&provider(file))),
                 "SCDAEMON" => path(&scdaemon()),
+                "SLOT" => Ok(self.token.slot_id.to_string()),
+                "TOKEN" => Ok(percent(self.token.label.as_bytes())),
                 "USER_ID" => place::SHELL.write(&format!("={policy}")),
                 _ => return None,
             })
@@ -194,7 +200,8 @@ impl Values {
         if self.rows.is_empty() {
             return "#   `signpath-pkcs11 list` shows them".to_owned();
         }
-        let lines = self.rows.iter().map(Row::comment);
+        let label = &self.token.label;
+        let lines = self.rows.iter().map(|row| row.comment(label));
         lines.collect::<Vec<_>>().join("\n")
     }
 }
@@ -212,9 +219,9 @@ impl Row {
     }
 
     /// The row as a comment line, with the key's URI unless the line would be too long.
-    fn comment(&self) -> String {
+    fn comment(&self, token: &str) -> String {
         let without_uri = format!("#   {}, {}", self.name, self.key);
-        let line = format!("{without_uri}: {}", uri(&self.name));
+        let line = format!("{without_uri}: {}", uri(token, &self.name));
         match line.len() {
             ..=MAX_COMMENT => line,
             _ => without_uri,

@@ -13,6 +13,7 @@ mod setup;
 mod setup_gpg;
 mod sign;
 mod terminal;
+mod tokens;
 
 #[test]
 fn nothing_of_the_command_line_is_in_the_module() {

@@ -31,7 +31,7 @@ property() { printf "$(fdtget -t bx "$@" | sed 's/^/ /; s/ /\\x/g')"; }
 
 # RAUC verifies with the keyring of a device's configuration, openssl the manifest.
 rauc_bundle() {
-    local uri="pkcs11:object=${KEY/\//%2F}"
+    local uri="pkcs11:${TOKEN:+token=$TOKEN;}object=${KEY/\//%2F}"
     mkdir bundle
     cp "$INPUTS/long" bundle/rootfs.img
     cp "$CA" ca.pem

@@ -4,6 +4,9 @@
 # The module takes organization and token from the environment: no secret in a command line, and a PIN of less than 32 bytes, the
 # limit of the libp11 engine.
 PIN=CONFIG
+# The slot of the token with the keys, and its label if a URI has to name it.
+SLOT=1
+TOKEN=
 # Java wants a password even for a store of certificates.
 STORE_PASSWORD=changeit
 

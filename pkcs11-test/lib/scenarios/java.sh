@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Java, with SunPKCS11.
 
-configure_provider() { printf 'name = SignPath\nlibrary = %s\nslot = 1\n' "$MODULE" >provider.cfg; }
+configure_provider() { printf 'name = SignPath\nlibrary = %s\nslot = %s\n' "$MODULE" "$SLOT" >provider.cfg; }
 
 # Argument: the signature algorithm as Java names it.
 jarsigner_jar() {

@@ -21,6 +21,15 @@ with_json() {
     grep -q 'SigningRequests' logs/SignPath.CryptoProviders.Cryptoki.txt || fail "the log file does not contain the request"
 }
 
+# Runs a scenario with two tokens, the second of which has the key. Arguments: the scenario and its arguments.
+with_tokens() {
+    SLOT=2
+    TOKEN=SignPath
+    jq --null-input '{ Tokens: [{ Label: "Empty", ProjectSlug: "none" }, { Label: "SignPath" }] }' >tokens.json
+    export SIGNPATH_CONFIG_FILE=$PWD/tokens.json
+    "$@"
+}
+
 # Runs a scenario with the PIN that names organization and token, and neither of them in the environment.
 # Arguments: the scenario and its arguments.
 with_full_pin() {

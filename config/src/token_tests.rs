@@ -1,0 +1,232 @@
+//! The setting `Tokens`: what a token has of its own, and what it shares.
+
+use super::*;
+use crate::error::ErrorKind;
+
+const SHARED: &str = r#""OrganizationId": "one", "ApiToken": "s3cret", "ApiUrl": "https://one.example/Api", "ProjectSlug": "app""#;
+
+/// The tokens of a file with the shared settings and these entries, with one variable.
+fn load(entries: &str, (variable, value): (&str, &str)) -> Result<Vec<Config>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signpath.json");
+    std::fs::write(&path, format!("{{{SHARED}, \"Tokens\": {entries}}}")).unwrap();
+    let file = (CONFIG_FILE, path.to_str().unwrap());
+    let variables = [file, (variable, value)];
+    let variables = variables.map(|(name, value)| (name.into(), value.into()));
+    let mut sources = Sources::environment(variables.into_iter());
+    sources.read_file()?;
+    Config::of_tokens(&sources)
+}
+
+fn of(entries: &str) -> Vec<Config> {
+    load(entries, ("", "")).unwrap()
+}
+
+fn api_token(config: &Config) -> Option<String> {
+    let token = config.api_token.as_ref()?.read().unwrap();
+    Some(token.expose().to_owned())
+}
+
+#[test]
+fn a_token_has_what_it_names_and_inherits_the_rest() {
+    // Its own settings, then organization, API token, URL, project.
+    for (own, expected) in [
+        (
+            "",
+            ("one", Some("s3cret"), "https://one.example/Api", "app"),
+        ),
+        (
+            r#", "ProjectSlug": "other""#,
+            ("one", Some("s3cret"), "https://one.example/Api", "other"),
+        ),
+        (
+            r#", "ApiToken": "own""#,
+            ("one", Some("own"), "https://one.example/Api", "app"),
+        ),
+        (
+            r#", "CIUserToken": "own""#,
+            ("one", Some("own"), "https://one.example/Api", "app"),
+        ),
+        // The API token is for one server and one organization.
+        (
+            r#", "OrganizationId": "two""#,
+            ("two", None, "https://one.example/Api", "app"),
+        ),
+        (
+            r#", "OrganizationId": "one""#,
+            ("one", None, "https://one.example/Api", "app"),
+        ),
+        (
+            r#", "ApiUrl": "https://two.example/Api""#,
+            ("one", None, "https://two.example/Api", "app"),
+        ),
+        (
+            r#", "ApiUrl": "https://one.example/Api""#,
+            ("one", None, "https://one.example/Api", "app"),
+        ),
+        (
+            r#", "ApiUrl": "https://two.example/Api", "ApiToken": "own""#,
+            ("one", Some("own"), "https://two.example/Api", "app"),
+        ),
+        // As in the rest of the file, these leave a setting unset.
+        (
+            r#", "OrganizationId": null, "ApiUrl": """#,
+            ("one", Some("s3cret"), "https://one.example/Api", "app"),
+        ),
+    ] {
+        let tokens = of(&format!(r#"[{{"Label": "A"}}, {{"Label": "B"{own}}}]"#));
+        let [_, token] = &tokens[..] else {
+            panic!("{own}: {} tokens", tokens.len());
+        };
+        let seen = (
+            token.organization_id.as_deref().unwrap(),
+            api_token(token),
+            token.client_options.api_url.as_str(),
+            token.client_options.project_slug.as_deref().unwrap(),
+        );
+        let (organization, secret, url, project) = expected;
+        assert_eq!(
+            seen,
+            (organization, secret.map(str::to_owned), url, project),
+            "{own}"
+        );
+        let pin = token.credentials_of_login(b"", b"CONFIG");
+        assert_eq!(pin.is_ok(), secret.is_some(), "{own}");
+        if let Err(error) = pin {
+            assert_eq!(error.kind, ErrorKind::Pin);
+            assert!(
+                error.reason.contains("the token B has no API token"),
+                "{}",
+                error.reason
+            );
+        }
+    }
+}
+
+#[test]
+fn variables_override_the_top_level_only() {
+    let entries = r#"[{"Label": "A"}, {"Label": "B", "ProjectSlug": "own", "ApiToken": "own", "ApiUrl": "https://b.example/Api"}]"#;
+    for (variable, first, second) in [
+        ("SIGNPATH_PROJECT_SLUG", "new", "own"),
+        ("SIGNPATH_API_TOKEN", "new", "own"),
+    ] {
+        let tokens = load(entries, (variable, "new")).unwrap();
+        let value = |token: &Config| match variable {
+            "SIGNPATH_API_TOKEN" => api_token(token).unwrap(),
+            _ => token.client_options.project_slug.clone().unwrap(),
+        };
+        assert_eq!(
+            (value(&tokens[0]), value(&tokens[1])),
+            (first.into(), second.into())
+        );
+    }
+    let url = ("SIGNPATH_API_URL", "https://new.example/Api");
+    let tokens = load(entries, url).unwrap();
+    let urls: Vec<_> = tokens
+        .iter()
+        .map(|token| token.client_options.api_url.as_str())
+        .collect();
+    assert_eq!(urls, ["https://new.example/Api", "https://b.example/Api"]);
+}
+
+#[test]
+fn slots_count_and_serial_numbers_depend_on_label_and_organization() {
+    let info =
+        |entries: &str| -> Vec<_> { of(entries).into_iter().map(|config| config.token).collect() };
+    let [first, second, third] =
+        &info(r#"[{"Label": "A"}, {"Label": "B"}, {"Label": "C", "OrganizationId": "two"}]"#)[..]
+    else {
+        panic!("three tokens");
+    };
+    assert_eq!((first.slot_id, second.slot_id, third.slot_id), (1, 2, 3));
+    assert_eq!((&*first.label, &*first.serial_number), ("A", "1"));
+    assert_eq!(second.serial_number.len(), 16);
+    // In another slot, with another organization, and with another label.
+    let moved = &info(r#"[{"Label": "A"}, {"Label": "X"}, {"Label": "B"}]"#)[2];
+    assert_eq!(moved.serial_number, second.serial_number);
+    let other = &info(r#"[{"Label": "A"}, {"Label": "B", "OrganizationId": "two"}]"#)[1];
+    assert_ne!(other.serial_number, second.serial_number);
+    assert_ne!(third.serial_number, other.serial_number);
+    // printf 'B\0one' | sha256sum
+    assert_eq!(second.serial_number, "fd2952e10ab426ca");
+}
+
+#[test]
+fn each_token_knows_what_must_not_be_shown_of_the_others() {
+    let tokens = of(
+        r#"[{"Label": "A"}, {"Label": "B", "ApiToken": "own"}, {"Label": "C", "ApiUrl": "https://c.example"}]"#,
+    );
+    let others: Vec<_> = tokens
+        .iter()
+        .map(|token| token.other_api_tokens.len())
+        .collect();
+    assert_eq!(others, [1, 1, 2]);
+}
+
+#[test]
+fn unusable_lists_are_refused() {
+    let expected = "expected a label of 1 to 32 bytes";
+    let long = format!(r#"[{{"Label": "{}"}}]"#, "a".repeat(33));
+    for (entries, part) in [
+        (
+            "[]",
+            "setting Tokens: expected a list of one or more objects",
+        ),
+        (
+            "{}",
+            "setting Tokens: expected a list of one or more objects",
+        ),
+        (r#"["A"]"#, "setting Tokens: expected a JSON object"),
+        ("[{}]", expected),
+        (r#"[{"Label": ""}]"#, expected),
+        (r#"[{"Label": " A"}]"#, expected),
+        (r#"[{"Label": "A "}]"#, expected),
+        (r#"[{"Label": "A\u0007"}]"#, expected),
+        (&long, expected),
+        (
+            r#"[{"Label": 1}]"#,
+            "setting Tokens.Label: expected a string",
+        ),
+        (
+            r#"[{"Label": "A"}, {"Label": "A"}]"#,
+            "labels must be unique",
+        ),
+        (
+            r#"[{"Label": "A", "Label": "B"}]"#,
+            "setting Tokens.Label: duplicate setting",
+        ),
+        (
+            r#"[{"Label": "A", "ApiUrl": "http://other.example"}]"#,
+            "setting Tokens.ApiUrl: http://other.example/ would send the API token unencrypted",
+        ),
+        (
+            r#"[{"Label": "A", "ApiToken": "file:/nonexistent/s3cret"}]"#,
+            "setting Tokens.ApiToken: cannot read",
+        ),
+    ] {
+        let error = load(entries, ("", "")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Configuration, "{entries}");
+        assert!(error.reason.contains(part), "{entries}: {}", error.reason);
+    }
+}
+
+#[test]
+fn settings_that_a_token_cannot_have_are_a_warning() {
+    for (setting, part) in [
+        (
+            "TlsCaFile",
+            "setting Tokens.TlsCaFile: ignored; this setting is the same for all tokens",
+        ),
+        ("Labels", "did you mean Label?"),
+        ("ApiURL", "did you mean ApiUrl?"),
+    ] {
+        let tokens = of(&format!(
+            r#"[{{"Label": "A", "{setting}": "x"}}, {{"Label": "B"}}]"#
+        ));
+        let [notice] = &tokens[0].notices[..] else {
+            panic!("{setting}: {:?}", tokens[0].notices);
+        };
+        assert!(notice.contains(part), "{notice}");
+        assert!(tokens[1].notices.is_empty());
+    }
+}
