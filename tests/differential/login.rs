@@ -24,15 +24,11 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("wrong PIN", |t, r| {
         let session = t.session();
-        for pin in [
-            "wrong PIN",
-            "1234",
-            "organization:token",
-            "config",
-            ":",
+        let (wrong, umlaut) = (
+            ["wrong PIN", "1234", "organization:token"],
             "\u{fc}ml\u{e4}ut",
-            "0",
-        ] {
+        );
+        for pin in wrong.into_iter().chain(["config", ":", umlaut, "0"]) {
             rows! { r; format!("{pin:?}") => session.login_as(CKU_USER, pin.as_bytes()) => CKR_PIN_INCORRECT; }
         }
         rows! { r;

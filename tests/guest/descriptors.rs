@@ -12,9 +12,9 @@ use pkcs11_test::{Effect, Fault, Gate, Service, TlsOptions};
 
 use super::*;
 use crate::common::fork::fork;
+use crate::common::programs::compiled;
 use crate::common::{LIST, Run, SIGN, child_of, environment, in_child, on_stage, options, service};
-use crate::common::{tls_service, traffic};
-use crate::system::{compiled, limit};
+use crate::common::{limit, tls_service, traffic};
 use crate::test_name;
 
 const NO_LOG: (&str, &str) = ("SIGNPATH_LOG_FILE_LEVEL", "none");
@@ -47,8 +47,7 @@ fn names_the_limit_of_descriptors_when_none_is_left() {
         let child = || {
             let module = load();
             for free in 0..=6 {
-                assert_eq!(module.initialize(), CKR_OK);
-                let session = module.session();
+                let session = module.opened();
                 let taken = leave(free);
                 let rv = session.login();
                 drop(taken);
@@ -95,8 +94,7 @@ fn a_file_that_needs_a_descriptor_is_no_invalid_configuration() {
         let taken = leave(0);
         assert_eq!(module.initialize(), CKR_FUNCTION_FAILED);
         drop(taken);
-        assert_eq!(module.initialize(), CKR_OK);
-        let session = module.session();
+        let session = module.opened();
         let taken = leave(0);
         assert_eq!(session.login(), CKR_FUNCTION_FAILED);
         drop(taken);
@@ -127,7 +125,7 @@ const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
 #[test]
 fn names_what_the_system_runs_out_of() {
     for (number, (.., part)) in SHORTAGES.iter().enumerate() {
-        let library = compiled("system.c", &["-shared", "-ldl"]);
+        let library = compiled("guest/system.c", &["-shared", "-ldl"]);
         let preload = ("LD_PRELOAD", library.to_str().unwrap());
         let child = || {
             let (variable, error, rv, part) = row(&SHORTAGES);
@@ -260,7 +258,7 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
         stage.set("SIGNPATH_API_URL", &url);
         let gate = Gate::new();
         let hold = Fault::hold(SIGN, &gate).times(THREADS);
-        stage.service.inject(hold).unwrap();
+        stage.inject(hold);
         let session = module.logged_in().unwrap();
         thread::scope(|scope| {
             for _ in 0..THREADS {

@@ -13,8 +13,7 @@ use crate::test_name;
 
 /// Opens and closes sessions in many threads, which all wait for the same locks.
 fn churn(module: &Module) {
-    assert_eq!(module.initialize(), CKR_OK);
-    let shared = module.session();
+    let shared = module.opened();
     thread::scope(|scope| {
         for _ in 0..64 {
             scope.spawn(|| {

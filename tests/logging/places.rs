@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use super::*;
-use crate::common::SIGN;
+use crate::common::{SIGN, limit};
 use crate::{table, test_name};
 
 /// The folder below the private folder for state.
@@ -213,34 +213,11 @@ fn the_private_folder_is_one_for_state_or_temporary_files() {
     }
 }
 
-#[test]
-fn signs_without_a_log_and_says_so_once() {
-    let nowhere = |_: &LogFolder| {
-        let names = [LOG_DIRECTORY, "XDG_STATE_HOME", "TMPDIR"];
-        names.map(|name| (name, NOWHERE.to_owned())).into()
-    };
-    let faults = vec![Fault::on(SIGN, busy())];
-    let Some((_, _, run)) = logged(test_name!(), "debug", nowhere, faults, sign_well) else {
-        return;
-    };
-    assert_said(&run, &["cannot write the log file /proc/nowhere/"]);
-}
-
-/// Limits what this process may use.
-fn set_limit(resource: libc::__rlimit_resource_t, limit: libc::rlim_t) {
-    let limit = libc::rlimit {
-        rlim_cur: limit,
-        rlim_max: limit,
-    };
-    // SAFETY: the pointer is to a local of that type.
-    assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
-}
-
 /// The limit also sends a signal, which would end the process.
 #[test]
 fn signs_with_a_full_log_and_says_so_once() {
     let child = || {
-        set_limit(libc::RLIMIT_FSIZE, 0);
+        limit(libc::RLIMIT_FSIZE, 0);
         sign_well();
     };
     let Some((_, folder, run)) = sign_with_log(test_name!(), logs, child) else {
@@ -259,7 +236,7 @@ fn signs_with_a_full_log_and_says_so_once() {
 #[test]
 fn rotates_the_log_where_files_must_stay_small() {
     let child = || {
-        set_limit(libc::RLIMIT_FSIZE, 500);
+        limit(libc::RLIMIT_FSIZE, 500);
         sign_well();
     };
     let Some((_, folder, run)) = sign_with_log(test_name!(), logs, child) else {
@@ -301,7 +278,7 @@ fn signs_over_its_connection_when_no_descriptor_is_left() {
         let module = load();
         let session = module.logged_in().unwrap();
         break_stderr();
-        set_limit(libc::RLIMIT_NOFILE, 0);
+        limit(libc::RLIMIT_NOFILE, 0);
         assert_eq!(sign(session), CKR_OK);
         assert_eq!(module.finalize(), CKR_OK);
     };

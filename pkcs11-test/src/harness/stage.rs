@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
-use crate::{Error, Options, Service};
+use crate::{Error, Fault, Options, Service};
 
 /// The service, the environment that leads to it, and stderr, in a process of their own.
 pub struct Stage {
@@ -43,6 +43,11 @@ impl Stage {
     /// Sets a variable for the next C_Initialize.
     pub fn set(&self, name: &str, value: &str) {
         set(name, value);
+    }
+
+    /// Has something go wrong at the service.
+    pub fn inject(&self, fault: impl Into<Fault>) {
+        self.service.inject(fault).unwrap();
     }
 
     /// Whether stderr has this text. [`Self::see`] still returns it.
