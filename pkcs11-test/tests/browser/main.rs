@@ -83,36 +83,17 @@ impl Stage {
     /// Signs with pkcs11-tool.
     fn pkcs11_tool(&self, policy: &str, mechanism: &str) -> Output {
         let id: String = policy.bytes().map(|byte| format!("{byte:02x}")).collect();
-        self.run(
-            "pkcs11-tool",
-            &[
-                "--module",
-                "./libsignpath_pkcs11.so",
-                "--login",
-                "--pin",
-                "CONFIG",
-                "--id",
-                &id,
-                "--sign",
-                "--mechanism",
-                mechanism,
-                "--input-file",
-                "file",
-                "--output-file",
-                "file.sig",
-            ],
-        )
+        let login = "--module ./libsignpath_pkcs11.so --login --pin CONFIG";
+        let files = "--input-file file --output-file file.sig";
+        let line = format!("{login} --id {id} --sign --mechanism {mechanism} {files}");
+        self.run("pkcs11-tool", &line.split(' ').collect::<Vec<_>>())
     }
 
     fn openssl(&self, policy: &str, digest: &str) -> Output {
         let key = format!("pkcs11:object={policy};type=private;pin-value=CONFIG");
-        self.run(
-            "openssl",
-            &[
-                "dgst", "-engine", "pkcs11", "-keyform", "engine", "-sign", &key, digest, "-out",
-                "file.sig", "file",
-            ],
-        )
+        let sign = format!("dgst -engine pkcs11 -keyform engine -sign {key} {digest}");
+        let line = sign + " -out file.sig file";
+        self.run("openssl", &line.split(' ').collect::<Vec<_>>())
     }
 
     fn signs(&self, policy: &str, mechanism: &str) {
