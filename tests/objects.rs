@@ -299,36 +299,29 @@ fn unhex(line: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_created_public_key_verifies_what_openssl_signed() {
-    on_stage(
-        test_name!(),
-        options,
-        &[("SIGNPATH_API_TOKEN", "")],
-        |stage, module| {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            let pem = file.path().to_str().unwrap();
-            openssl(&["genrsa", "-out", pem, "2048"]);
-            let signature =
-                openssl::sign(file.path(), "sha256", openssl::Padding::Pkcs1, b"message");
-            let session = module.opened();
-            let key = session.create(&[
-                (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-                (CKA_KEY_TYPE, ulong(CKK_RSA)),
-                (
-                    CKA_MODULUS,
-                    unhex(&openssl(&["rsa", "-in", pem, "-noout", "-modulus"])),
-                ),
-                (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-            ]);
-            for (message, answer) in [(b"message", CKR_OK), (b"massage", CKR_SIGNATURE_INVALID)] {
-                let begun = session.verify_init(CKM_SHA256_RSA_PKCS, key.unwrap());
-                assert_eq!(begun, CKR_OK);
-                assert_eq!(session.verify(message, &signature), answer);
-            }
-            let sign = stage.see(|| session.sign_init(CKM_SHA256_RSA_PKCS, key.unwrap()));
-            assert_eq!(sign.value, CKR_KEY_FUNCTION_NOT_PERMITTED);
-            assert_eq!(stage.service.requests().len(), 0, "no request");
-        },
-    );
+    let no_token = [("SIGNPATH_API_TOKEN", "")];
+    on_stage(test_name!(), options, &no_token, |stage, module| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let pem = file.path().to_str().unwrap();
+        openssl(&["genrsa", "-out", pem, "2048"]);
+        let signature = openssl::sign(file.path(), "sha256", openssl::Padding::Pkcs1, b"message");
+        let modulus = unhex(&openssl(&["rsa", "-in", pem, "-noout", "-modulus"]));
+        let session = module.opened();
+        let key = session.create(&[
+            (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
+            (CKA_KEY_TYPE, ulong(CKK_RSA)),
+            (CKA_MODULUS, modulus),
+            (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
+        ]);
+        for (message, answer) in [(b"message", CKR_OK), (b"massage", CKR_SIGNATURE_INVALID)] {
+            let begun = session.verify_init(CKM_SHA256_RSA_PKCS, key.unwrap());
+            assert_eq!(begun, CKR_OK);
+            assert_eq!(session.verify(message, &signature), answer);
+        }
+        let sign = stage.see(|| session.sign_init(CKM_SHA256_RSA_PKCS, key.unwrap()));
+        assert_eq!(sign.value, CKR_KEY_FUNCTION_NOT_PERMITTED);
+        assert_eq!(stage.service.requests().len(), 0, "no request");
+    });
 }
 
 #[test]

@@ -226,15 +226,8 @@ fn nss_finds_certificates_and_keys() {
 fn a_path_that_a_format_cannot_hold_is_refused() {
     let bench = Bench::new();
     let setup = |tool, to: [&str; 2], module: &Path| {
-        let words = [
-            "setup",
-            tool,
-            "app/release",
-            "--offline",
-            "--module",
-            text(module),
-        ];
-        bench.run_words(&[&words[..], &to].concat(), &[])
+        let words = ["setup", tool, "app/release", "--offline", to[0], to[1]];
+        bench.run_words(&[&words[..], &["--module", text(module)]].concat(), &[])
     };
     let long = format!("{0}/{0}/{0}/{0}/{0}", "x".repeat(200));
     // The directory of the module, the tools that refuse it, and why.

@@ -96,10 +96,8 @@ fn policies_come_and_go_while_the_service_runs() {
 
         let removed = json!({ "project": "demo", "policy": "added" });
         let remove = || post(&stage, "/policies/remove", &removed).0;
-        assert_eq!(
-            [remove(), remove()],
-            [StatusCode::OK, StatusCode::BAD_REQUEST]
-        );
+        let removed = [remove(), remove()];
+        assert_eq!(removed, [StatusCode::OK, StatusCode::BAD_REQUEST]);
         assert_eq!(listed(&stage), ["rsa-2048", "p-256", "gpg"]);
         assert_eq!(sign(), StatusCode::BAD_REQUEST);
     }
