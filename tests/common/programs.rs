@@ -20,6 +20,11 @@ impl Program {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Whether a proxy was asked for a connection to a host. It logs the connections to itself with the same word.
+    pub fn has_led_to(&self, host: &str) -> bool {
+        self.log().contains(&format!("CONNECT {host}:"))
+    }
+
     /// Starts the program with a configuration for its address and folder.
     fn start(
         program: &str,
