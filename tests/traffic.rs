@@ -156,9 +156,7 @@ fn threads_share_one_list_and_sign_at_the_same_time() {
             }
         });
     };
-    let Some((service, run)) = child_of(test_name!(), service, &[], child) else {
-        return;
-    };
+    let (service, run) = in_parent!(child_of(test_name!(), service, &[], child));
     run.assert_silent();
     let traffic = traffic(&service.requests());
     assert_eq!(traffic.lists, 1);

@@ -96,6 +96,11 @@ pub fn service() -> Service {
 }
 
 /// Starts a service with the default policies over TLS.
+pub fn with_tls() -> Service {
+    tls_service(TlsOptions::default())
+}
+
+/// The same with options of TLS.
 pub fn tls_service(tls_options: TlsOptions) -> Service {
     Service::start(Options {
         tls: true,
@@ -222,6 +227,17 @@ pub fn on_stage(
     let ((), run) = in_child(test, || ((), Vec::new()), child)?;
     run.assert_silent();
     Some(run)
+}
+
+/// What a test's parent process gets of its child. The child returns from the test here.
+#[macro_export]
+macro_rules! in_parent {
+    ($result:expr) => {
+        match $result {
+            Some(result) => result,
+            None => return,
+        }
+    };
 }
 
 /// The command that runs the child of a test in `program`, a test program.

@@ -8,20 +8,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use pkcs11_test::{Effect, Fault, Gate, Service, TlsOptions};
+use pkcs11_test::{Effect, Fault, Gate, Service};
 
 use super::*;
 use crate::common::fork::fork;
 use crate::common::programs::compiled;
 use crate::common::{LIST, Run, SIGN, child_of, environment, in_child, on_stage, options, service};
-use crate::common::{limit, tls_service, traffic};
-use crate::test_name;
+use crate::common::{limit, traffic, with_tls};
+use crate::{in_parent, test_name};
 
 const NO_LOG: (&str, &str) = ("SIGNPATH_LOG_FILE_LEVEL", "none");
-
-fn with_tls() -> Service {
-    tls_service(TlsOptions::default())
-}
 
 /// Uses up the descriptors of this process except for `free`.
 fn leave(free: usize) -> Vec<File> {
@@ -63,9 +59,7 @@ fn names_the_limit_of_descriptors_when_none_is_left() {
                 assert_eq!(module.finalize(), CKR_OK);
             }
         };
-        let Some((_, run)) = child_of(test_name!(), start, &[NO_LOG], child) else {
-            return;
-        };
+        let (_, run) = in_parent!(child_of(test_name!(), start, &[NO_LOG], child));
         assert_told_of_limit(&run);
     }
 }
@@ -100,9 +94,7 @@ fn a_file_that_needs_a_descriptor_is_no_invalid_configuration() {
         drop(taken);
         assert_eq!(session.login(), CKR_OK);
     };
-    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
+    let (_, run) = in_parent!(in_child(test_name!(), prepare, child));
     assert_eq!(run.lines().len(), 2, "{:#?}", run.lines());
     assert_told_of_limit(&run);
 }
@@ -146,9 +138,7 @@ fn names_what_the_system_runs_out_of() {
             assert_eq!(sign(session), CKR_OK);
         };
         let more = [preload, (ROW, &*number.to_string())];
-        let Some((_, run)) = child_of(test_name!(), service, &more, child) else {
-            return;
-        };
+        let (_, run) = in_parent!(child_of(test_name!(), service, &more, child));
         run.assert_one_line(&["C_Login", part]);
     }
 }
@@ -170,9 +160,7 @@ fn threads_share_the_few_connections_of_their_process() {
         });
         drop(taken);
     };
-    let Some((service, run)) = child_of(test_name!(), service, &[NO_LOG], child) else {
-        return;
-    };
+    let (service, run) = in_parent!(child_of(test_name!(), service, &[NO_LOG], child));
     run.assert_silent();
     let traffic = traffic(&service.requests());
     assert_eq!(traffic.signatures, 5 * THREADS);

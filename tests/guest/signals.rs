@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use pkcs11_test::{Service, TlsOptions};
+use pkcs11_test::Service;
 
 use super::*;
-use crate::common::{environment, in_child, service, tls_service, traffic};
+use crate::common::{environment, in_child, service, traffic, with_tls};
 use crate::system::{block, blocked_signals, dispositions, pending_signals};
-use crate::test_name;
+use crate::{in_parent, test_name};
 
 const NO_SIGNALS: [i32; 0] = [];
 
@@ -103,16 +103,14 @@ fn a_connection_that_ends_raises_no_signal() {
     for end in [End::Closed, End::Reset, End::ClosedAndReset] {
         for (has_tls, fatal) in [(false, 0), (false, 1), (true, 2), (true, 3)] {
             let start = || match has_tls {
-                true => tls_service(TlsOptions::default()),
+                true => with_tls(),
                 false => service(),
             };
             let child = || {
                 log_in_and_sign(&load());
                 assert_eq!(pending_signals(), NO_SIGNALS);
             };
-            let Some(service) = with_ending(test_name!(), start, (fatal, end), 0, child) else {
-                return;
-            };
+            let service = in_parent!(with_ending(test_name!(), start, (fatal, end), 0, child));
             assert!(traffic(&service.requests()).signatures > 0);
         }
     }

@@ -6,8 +6,10 @@ use pkcs11_test::{Effect, Fault, Service, TlsOptions, TlsVersions};
 
 use super::*;
 use crate::common::programs::{Program, tinyproxy};
-use crate::common::{LIST, SIGN, another_machine, environment, in_child, service, tls_service};
-use crate::test_name;
+use crate::common::{
+    LIST, SIGN, another_machine, environment, in_child, service, tls_service, with_tls,
+};
+use crate::{in_parent, test_name};
 
 /// In bytes, including what the C library needs.
 const SMALL: usize = 48 << 10;
@@ -43,7 +45,7 @@ type Way = fn() -> (Service, Vec<(&'static str, String)>, Option<Program>);
 
 const WAYS: [Way; 5] = [
     || (service(), vec![], None),
-    || (tls_service(TlsOptions::default()), vec![], None),
+    || (with_tls(), vec![], None),
     || {
         let service = tls_service(TlsOptions {
             versions: TlsVersions::Only12,
@@ -61,7 +63,7 @@ const WAYS: [Way; 5] = [
         (service, vec![certificate], None)
     },
     || {
-        let (service, proxy) = (tls_service(TlsOptions::default()), tinyproxy(""));
+        let (service, proxy) = (with_tls(), tinyproxy(""));
         let [url, permission] = another_machine(&service);
         let variable = ("http_proxy", proxy.address.clone());
         (service, vec![url, permission, variable], Some(proxy))
@@ -100,9 +102,7 @@ fn everything_works_on_a_small_stack() {
                 small.spawn_scoped(scope, calls).unwrap();
             });
         };
-        let Some(((_, proxy, _), _)) = in_child(test_name!(), prepare, child) else {
-            return;
-        };
+        let ((_, proxy, _), _) = in_parent!(in_child(test_name!(), prepare, child));
         assert!(proxy.is_none_or(|proxy| proxy.has_led_to("0.0.0.0")));
     }
 }
