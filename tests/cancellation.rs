@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{LIST, SIGN, assert_lines, in_child, load, on_stage, options, traffic};
+use common::{LIST, SIGN, assert_lines, in_child, load, on_stage, options, pin, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, null};
 use pkcs11_test::{Effect, Fault, Gate, call};
@@ -86,10 +86,8 @@ fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
     });
     thread::spawn(move || {
         let Some(response) = response else {
-            wait_for_state(
-                "/proc/self/net/tcp",
-                &format!(":{:04X} 02 ", address.port()),
-            );
+            let connecting = format!(":{:04X} 02 ", address.port());
+            wait_for_state("/proc/self/net/tcp", &connecting);
             arriving.send(()).unwrap();
             // It must go on listening.
             std::mem::forget((listener, only));
@@ -123,28 +121,20 @@ fn set(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
-/// Runs `child` with credentials and without an API URL.
-fn with_credentials(test: &str, child: impl FnOnce(&Module)) {
-    let prepare = || {
-        let variables = [
-            (
-                "SIGNPATH_ORGANIZATION_ID",
-                "c3e1b8f0-5d2a-4a3c-9a51-000000000000",
-            ),
-            ("SIGNPATH_API_TOKEN", "t0ken"),
-            // Otherwise a search would not retry.
-            ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"),
-            ("SIGNPATH_LOG_CONSOLE_LEVEL", "error"),
-        ];
-        (
-            (),
-            variables
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        )
+/// Runs `act` with credentials and without an API URL.
+fn with_credentials(test: &str, act: impl FnOnce(&Module)) {
+    let child = || {
+        set(
+            "SIGNPATH_ORGANIZATION_ID",
+            "c3e1b8f0-5d2a-4a3c-9a51-000000000000",
+        );
+        set("SIGNPATH_API_TOKEN", "t0ken");
+        // Otherwise a search would not retry.
+        set("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false");
+        set("SIGNPATH_LOG_CONSOLE_LEVEL", "error");
+        act(&load());
     };
-    let child = || child(&load());
-    if let Some(((), run)) = in_child(test, prepare, child) {
+    if let Some(((), run)) = in_child(test, || ((), Vec::new()), child) {
         run.assert_silent();
     }
 }
@@ -164,8 +154,7 @@ fn a_call_ends_within_moments_wherever_it_waits() {
                 };
                 set("SIGNPATH_API_URL", &format!("{scheme}://{host}/Api"));
                 set("http_proxy", proxy);
-                assert_eq!(module.initialize(), CKR_OK);
-                let session = module.session();
+                let session = module.opened();
                 let (ended_with, took) = ended(
                     || call(session),
                     || arrived.recv().unwrap(),
@@ -188,8 +177,7 @@ fn a_login_ends_that_waits_for_the_list_of_another() {
     with_credentials(test_name!(), |module| {
         let (address, arrived) = silent_server(Some(""));
         set("SIGNPATH_API_URL", &format!("http://{address}/Api"));
-        assert_eq!(module.initialize(), CKR_OK);
-        let first = module.session();
+        let first = module.opened();
         thread::scope(|scope| {
             let asking = scope.spawn(|| first.login());
             arrived.recv().unwrap();
@@ -290,7 +278,7 @@ fn another_thread_ends_a_signature_that_waits() {
                 Wait::Retry => Fault::on(SIGN, Effect::retry_after(503, 300)),
                 _ => Fault::hold(SIGN, &gate),
             };
-            stage.service.inject(fault).unwrap();
+            stage.inject(fault);
             let sent = || traffic(&stage.service.requests()).signatures;
             let before = sent();
             let signed = stage.see(|| {
@@ -328,19 +316,14 @@ fn a_signature_at_the_service_survives_c_logout() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let gate = Gate::new();
         let hold = Fault::hold(SIGN, &gate).always();
-        stage.service.inject(hold).unwrap();
+        stage.inject(hold);
         let requests = || stage.service.requests();
-        let pin = format!(
-            "{}:{}",
-            stage.service.organization_id(),
-            stage.service.token()
-        );
+        let pin = pin(&stage.service, stage.service.token());
         for pin in ["CONFIG", &pin] {
             if pin != "CONFIG" {
                 stage.set("SIGNPATH_API_TOKEN", "");
             }
-            assert_eq!(module.initialize(), CKR_OK);
-            let session = module.session();
+            let session = module.opened();
             let login = || assert_eq!(session.login_as(CKU_USER, pin.as_bytes()), CKR_OK);
             login();
             assert_eq!(sign_init(session), CKR_OK);
@@ -373,7 +356,7 @@ fn a_signature_at_the_service_survives_c_logout() {
 fn c_logout_leaves_only_the_message_that_is_at_the_service() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let gate = Gate::new();
-        stage.service.inject(Fault::hold(SIGN, &gate)).unwrap();
+        stage.inject(Fault::hold(SIGN, &gate));
         let session = module.logged_in().unwrap();
         assert_eq!(message_sign_init(session), CKR_OK);
         let sign_message = || session.sign_message(&[7; 32], 64).rv;
@@ -392,9 +375,8 @@ fn c_logout_leaves_only_the_message_that_is_at_the_service() {
 fn a_search_works_after_one_that_was_cancelled() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let gate = Gate::new();
-        stage.service.inject(Fault::hold(LIST, &gate)).unwrap();
-        assert_eq!(module.initialize(), CKR_OK);
-        let session = module.session();
+        stage.inject(Fault::hold(LIST, &gate));
+        let session = module.opened();
         let cancel = || assert_eq!(session.cancel(CKF_FIND_OBJECTS), CKR_OK);
         let (rv, took) = ended(|| session.find_init(&[]), || gate.wait_for(1), cancel);
         assert_eq!(rv, CKR_FUNCTION_CANCELED);
@@ -412,7 +394,7 @@ fn a_late_response_is_not_the_next_signature() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let gate = Gate::new();
         let hold = Fault::hold(SIGN, &gate).always();
-        stage.service.inject(hold).unwrap();
+        stage.inject(hold);
         let session = module.logged_in().unwrap();
         let sign = |byte| {
             assert_eq!(sign_init(session), CKR_OK);

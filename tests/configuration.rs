@@ -59,15 +59,11 @@ fn older_names_and_misspelt_variables_are_a_warning_each() {
     let no_warnings = ("SIGNPATH_LOG_CONSOLE_LEVEL", "error");
     assert_warnings(
         test_name!(),
-        &[
+        &table! {
             (old_name, &[misspelt], &warnings),
             (old_name, &[misspelt, no_warnings], &[]),
-            (
-                "{}",
-                &removed,
-                &["delay is fixed", "HttpRequestTimeout", "ServiceUnavailable"],
-            ),
-        ],
+            ("{}", &removed, &["delay is fixed", "HttpRequestTimeout", "ServiceUnavailable"]),
+        },
     );
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{LIST, SIGN, assert_lines, on_stage, pin, with_policies};
+use common::{LIST, SIGN, assert_lines, on_stage, pin, visible, with_policies};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, Stage, null, ulong};
 use pkcs11_test::{Effect, Fault, Options, Service, call};
@@ -37,11 +37,7 @@ fn with_two_users(
 fn assert_asked(stage: &Stage, expected: &[&str]) {
     let requests = stage.service.requests().into_iter();
     let asked = requests.map(|request| {
-        let what = if request.route == LIST {
-            "lists"
-        } else {
-            "signs"
-        };
+        let what = ["signs", "lists"][usize::from(request.route == LIST)];
         format!("{} {what}", request.user.unwrap_or("nobody".to_owned()))
     });
     assert_eq!(asked.collect::<Vec<_>>(), expected);
@@ -70,6 +66,8 @@ fn private_keys(session: Session) -> usize {
 #[test]
 fn a_pin_is_the_configured_user_or_the_one_it_names() {
     with_two_users(test_name!(), &[], |stage, module, session, other| {
+        // Before login, the certificates and public keys of the configured user.
+        assert_eq!(visible(session).len(), 4);
         use_pin(session, "CONFIG", &["p-256"]);
         use_pin(session, "", &["p-256"]);
         let no_pin = call!(module, C_Login(session.handle, CKU_USER, null(), 0));
@@ -178,7 +176,7 @@ fn a_user_cannot_log_in_again_whom_the_service_refuses() {
         let key = session.key("demo/p-256");
         for route in [SIGN, LIST] {
             let revoked = Fault::on(route, Effect::status(401)).always();
-            stage.service.inject(revoked).unwrap();
+            stage.inject(revoked);
         }
         let fail = || key.sign(CKM_ECDSA, &[7; 32]).unwrap_err();
         let signed = stage.see(|| [fail(), fail()]);
@@ -202,8 +200,7 @@ fn a_token_file_is_read_again_at_each_login() {
         let write = |token| std::fs::write(&path, token).unwrap();
         write(format!("{}\n", stage.service.token()));
         stage.set("SIGNPATH_API_TOKEN", &format!("file:{}", path.display()));
-        assert_eq!(module.initialize(), CKR_OK);
-        let session = module.session();
+        let session = module.opened();
         assert_eq!(session.login(), CKR_OK);
         sign(session, "p-521");
         write(format!("{}\r\n", stage.service.token_of("other").unwrap()));

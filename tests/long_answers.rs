@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{LIST, Run, SIGN, environment, in_child, module_path, service};
+use common::{LIST, Run, SIGN, child_of, load, service};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, ulong};
 use pkcs11_test::{Effect, Fault};
@@ -46,15 +46,13 @@ fn with_faults(
     faults: impl FnOnce() -> Vec<Fault>,
     act: impl FnOnce(&Module),
 ) -> Option<Run> {
-    let prepare = || {
+    let start = || {
         let service = service();
-        faults()
-            .into_iter()
-            .for_each(|fault| service.inject(fault).unwrap());
-        let environment = environment(&service, &[]);
-        (service, environment)
+        let inject = |fault| service.inject(fault).unwrap();
+        faults().into_iter().for_each(inject);
+        service
     };
-    in_child(test, prepare, || act(&Module::load(module_path()))).map(|(_, run)| run)
+    child_of(test, start, &[], || act(&load())).map(|(_, run)| run)
 }
 
 /// The same with a list of signing policies of that text, with which the module logs in without a line on stderr.

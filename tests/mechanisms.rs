@@ -1,13 +1,13 @@
 //! The mechanisms and attributes that SoftHSM does not have, so that no comparison with it is possible.
 
 mod common;
+#[path = "common/openssl.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod openssl;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
-use common::{in_child, module_path, options};
+use common::{on_stage, options};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Rv, Stage, ulong};
+use pkcs11_test::harness::{Rv, ulong};
 
 const SIGNS: CK_FLAGS =
     CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
@@ -36,8 +36,7 @@ macro_rules! list {
 
 #[test]
 fn lists_the_mechanisms_of_signpath_with_key_sizes_rsa_pkcs_first() {
-    let child = || {
-        let module = Module::load(module_path());
+    on_stage(test_name!(), options, &[], |_, module| {
         assert_eq!(module.initialize(), CKR_OK);
         let info = |id| {
             let info = module.mechanism_info(1, id);
@@ -64,19 +63,16 @@ fn lists_the_mechanisms_of_signpath_with_key_sizes_rsa_pkcs_first() {
         for id in list![CKM_SHA224_RSA_PKCS CKM_ECDSA_SHA224 CKM_ECDSA_SHA3_256 CKM_RSA_X_509] {
             assert_eq!(info(id), Err(Rv(CKR_MECHANISM_INVALID)), "{id:#x}");
         }
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
+    });
 }
 
 #[test]
 fn digests_equal_those_of_openssl_in_one_part_and_in_several() {
     let message: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
-    let child = || {
-        let module = Module::load(module_path());
-        assert_eq!(module.initialize(), CKR_OK);
-        let session = module.session();
+    on_stage(test_name!(), options, &[], |_, module| {
+        let session = module.opened();
         for (id, name) in DIGESTS {
-            let expected = openssl(name, &message);
+            let expected = openssl::digest(name, &message);
             assert_eq!(session.digest_init(id), CKR_OK);
             let digest = session.digest_into(&message, 64).bytes();
             assert_eq!(digest.as_ref(), Ok(&expected), "{name}");
@@ -87,26 +83,12 @@ fn digests_equal_those_of_openssl_in_one_part_and_in_several() {
             let digest = session.digest_final_into(64).bytes();
             assert_eq!(digest, Ok(expected), "{name}, in parts");
         }
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
-}
-
-fn openssl(digest: &str, message: &[u8]) -> Vec<u8> {
-    let mut openssl = Command::new("openssl")
-        .args(["dgst", &format!("-{digest}"), "-binary"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    openssl.stdin.take().unwrap().write_all(message).unwrap();
-    openssl.wait_with_output().unwrap().stdout
+    });
 }
 
 #[test]
 fn attributes_of_newer_versions_are_absent_or_fit_the_token() {
-    let child = || {
-        let stage = Stage::new(options(), &[]).unwrap();
-        let module = Module::load(module_path());
+    on_stage(test_name!(), options, &[], |_, module| {
         let absent = || Err(Rv(CKR_ATTRIBUTE_TYPE_INVALID));
         let (no, empty, none) = (|| Ok(vec![CK_FALSE]), || Ok(vec![]), || Ok(ulong(0)));
         // What fits this token (PKCS #11 3.2, section 4): it neither encapsulates nor restricts by templates, and no key
@@ -131,16 +113,12 @@ fn attributes_of_newer_versions_are_absent_or_fit_the_token() {
             (CKO_CERTIFICATE, CKA_ENCAPSULATE, absent()),
             (CKO_CERTIFICATE, CKA_PROFILE_ID, absent()),
         ];
-        let seen = stage.see(|| {
-            let session = module.logged_in().unwrap();
-            for label in ["demo/rsa-3072", "demo/p-256"] {
-                for (class, id, expected) in &expected {
-                    let value = session.attribute(session.object(*class, label), *id);
-                    assert_eq!(value, *expected, "{id:#x} of class {class} of {label}");
-                }
+        let session = module.logged_in().unwrap();
+        for label in ["demo/rsa-3072", "demo/p-256"] {
+            for (class, id, expected) in &expected {
+                let value = session.attribute(session.object(*class, label), *id);
+                assert_eq!(value, *expected, "{id:#x} of class {class} of {label}");
             }
-        });
-        assert_eq!(seen.lines, [""; 0]);
-    };
-    in_child(test_name!(), || ((), Vec::new()), child);
+        }
+    });
 }

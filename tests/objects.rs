@@ -10,12 +10,10 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::thread;
 
-use common::stage::on_stage;
-use common::{listed_policies, options, said, say};
+use common::{listed_policies, on_stage, options, said, say, with_policies};
 use cryptoki_sys::*;
 use openssl::{openssl, openssl_in};
 use pkcs11_test::harness::{Rv, Session, boolean, ulong};
-use pkcs11_test::{Options, PolicyFile};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -25,15 +23,6 @@ const WITHOUT_CERTIFICATES: &str = r#"{"policies": [
     {"project": "demo", "policy": "rsa-2048", "key": "rsa-2048", "certificate": "None"},
     {"project": "demo", "policy": "p-384", "key": "p-384", "certificate": "None"},
     {"project": "demo", "policy": "p-256", "key": "p-256"}]}"#;
-
-/// Options of a service with these policies.
-fn with_policies(policies: &str) -> Options {
-    let policies = PolicyFile::parse(policies).unwrap();
-    Options {
-        policies,
-        ..options()
-    }
-}
 
 /// How many objects of a class there are.
 fn count(session: Session, class: CK_OBJECT_CLASS) -> usize {
@@ -50,15 +39,13 @@ fn x509(options: &[&str], certificate: &[u8]) -> Vec<u8> {
 
 /// The public key of a certificate, in DER.
 fn key_of(certificate: &[u8]) -> Vec<u8> {
-    openssl_in(
-        &["pkey", "-pubin", "-outform", "DER"],
-        &x509(&["-pubkey"], certificate),
-    )
+    let pem = openssl::public_key(certificate);
+    openssl_in(&["pkey", "-pubin", "-outform", "DER"], &pem)
 }
 
 #[test]
 fn profiles_are_found_without_a_request() {
-    on_stage(test_name!(), options(), &[], |stage, module| {
+    on_stage(test_name!(), options, &[], |stage, module| {
         let token = stage.service.token();
         // Certificates are seen before login only with credentials in the configuration.
         let login_first = [
@@ -70,8 +57,7 @@ fn profiles_are_found_without_a_request() {
         for (token, expected) in [(token, &configured[..]), ("", &login_first)] {
             stage.set("SIGNPATH_API_TOKEN", token);
             let seen = stage.see(|| {
-                module.initialize();
-                let session = module.session();
+                let session = module.opened();
                 let class = (CKA_CLASS, ulong(CKO_PROFILE));
                 let profiles = session.find(std::slice::from_ref(&class)).unwrap();
                 let of = |id| -> Vec<_> {
@@ -102,7 +88,7 @@ fn a_placeholder_certificate_is_the_same_in_each_process() {
     )];
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let options = with_policies(WITHOUT_CERTIFICATES);
+        let options = || with_policies(WITHOUT_CERTIFICATES);
         let run = on_stage(test_name!(), options, &stand_in, |stage, module| {
             let login = stage.see(|| module.logged_in().unwrap());
             assert_eq!(login.lines, [""; 0]);
@@ -114,19 +100,14 @@ fn a_placeholder_certificate_is_the_same_in_each_process() {
                 assert_eq!(value(key.private, CKA_SUBJECT), subject);
                 assert_eq!(value(certificate, CKA_LABEL), name.as_bytes());
                 let der = value(certificate, CKA_VALUE);
-                assert_eq!(
-                    key_of(&der),
-                    value(key.public, CKA_PUBLIC_KEY_INFO),
-                    "{name}"
-                );
+                let info = value(key.public, CKA_PUBLIC_KEY_INFO);
+                assert_eq!(key_of(&der), info, "{name}");
                 let text = String::from_utf8(x509(&["-subject", "-enddate"], &der)).unwrap();
                 assert!(text.contains(name) && text.contains("9999"), "{text}");
                 say(&base16ct::lower::encode_string(&der));
             }
         });
-        let Some(run) = run else {
-            return;
-        };
+        let run = in_parent!(run);
         seen.push(run.stdout);
     }
     let [first, second] = [said(&seen[0]), said(&seen[1])];
@@ -135,62 +116,36 @@ fn a_placeholder_certificate_is_the_same_in_each_process() {
 
 #[test]
 fn a_key_has_no_placeholder_certificate_by_default() {
-    let options = with_policies(WITHOUT_CERTIFICATES);
+    let options = || with_policies(WITHOUT_CERTIFICATES);
     on_stage(test_name!(), options, &[], |_, module| {
         let session = module.logged_in().unwrap();
         let of = |class| {
             let template = [(CKA_CLASS, ulong(class)), (CKA_ID, b"demo/p-384".to_vec())];
             session.find(&template).unwrap().len()
         };
-        assert_eq!(
-            [CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY].map(of),
-            [0, 1, 1]
-        );
+        let counts = [CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY].map(of);
+        assert_eq!(counts, [0, 1, 1]);
         let all = session.find(&[]).unwrap().len();
         assert_eq!(all - count(session, CKO_PROFILE), 2 + 2 + 3);
     });
 }
 
 /// Names of keys, how openssl makes them, and why they are not supported; nothing where a key can only verify.
-const UNSUPPORTED: [(&str, &str, Option<&str>); 7] = [
+const UNSUPPORTED: [(&str, &str, Option<&str>); 7] = table! {
     ("ed25519", "ed25519", Some("1.3.101.112")),
-    (
-        "secp256k1",
-        "ec -pkeyopt ec_paramgen_curve:secp256k1",
-        Some("1.3.132.0.10"),
-    ),
-    (
-        "explicit",
-        "ec -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit",
-        Some("explicit curve parameters"),
-    ),
-    (
-        "large-exponent",
-        "rsa:2048 -pkeyopt rsa_keygen_pubexp:1208925819614629174706175",
-        Some("a public exponent of 80 bits"),
-    ),
-    (
-        "rsa-pss",
-        "rsa-pss -pkeyopt rsa_keygen_bits:2048",
-        Some("1.2.840.113549.1.1.10"),
-    ),
-    (
-        "malformed",
-        "ec -pkeyopt ec_paramgen_curve:P-256",
-        Some("malformed"),
-    ),
+    ("secp256k1", "ec -pkeyopt ec_paramgen_curve:secp256k1", Some("1.3.132.0.10")),
+    ("explicit", "ec -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit", Some("explicit curve parameters")),
+    ("large-exponent", "rsa:2048 -pkeyopt rsa_keygen_pubexp:1208925819614629174706175", Some("a public exponent of 80 bits")),
+    ("rsa-pss", "rsa-pss -pkeyopt rsa_keygen_bits:2048", Some("1.2.840.113549.1.1.10")),
+    ("malformed", "ec -pkeyopt ec_paramgen_curve:P-256", Some("malformed")),
     ("rsa-1024", "rsa:1024", None),
-];
+};
 
 /// A certificate for a key as openssl is told to make it.
 fn self_signed(name: &str, newkey: &str) -> Vec<u8> {
     let request = "req -x509 -nodes -subj /CN=Demo -keyout /dev/null -outform DER -newkey";
-    let mut certificate = openssl(
-        &request
-            .split(' ')
-            .chain(newkey.split(' '))
-            .collect::<Vec<_>>(),
-    );
+    let words = request.split(' ').chain(newkey.split(' '));
+    let mut certificate = openssl(&words.collect::<Vec<_>>());
     if name == "malformed" {
         // Another first byte of the EC point makes it no point.
         let mut places = certificate.windows(4);
@@ -202,31 +157,21 @@ fn self_signed(name: &str, newkey: &str) -> Vec<u8> {
 
 #[test]
 fn an_unsupported_key_shows_its_certificate_and_a_warning() {
-    on_stage(test_name!(), options(), &[], |stage, module| {
+    on_stage(test_name!(), options, &[], |stage, module| {
         let certificates = UNSUPPORTED.map(|(name, newkey, _)| self_signed(name, newkey));
         let names = UNSUPPORTED.iter().map(|(name, ..)| *name);
         let policies = names.zip(&certificates);
         let policies = policies.map(|(name, certificate)| ("demo", name, &certificate[..]));
-        stage
-            .service
-            .inject(listed_policies(policies, "Other"))
-            .unwrap();
+        stage.inject(listed_policies(policies, "Other"));
         let login = stage.see(|| module.logged_in().unwrap());
         let (session, lines) = (login.value, login.lines);
         for (name, _, why) in UNSUPPORTED {
             let certificate = session.certificate(&format!("demo/{name}"));
             let category = session.attribute(certificate, CKA_CERTIFICATE_CATEGORY);
-            assert_eq!(
-                category,
-                Ok(ulong(CK_CERTIFICATE_CATEGORY_OTHER_ENTITY)),
-                "{name}"
-            );
-            let says = [
-                "warning",
-                name,
-                "its key is not supported",
-                why.unwrap_or_default(),
-            ];
+            let other = ulong(CK_CERTIFICATE_CATEGORY_OTHER_ENTITY);
+            assert_eq!(category, Ok(other), "{name}");
+            let why_not = why.unwrap_or_default();
+            let says = ["warning", name, "its key is not supported", why_not];
             let is_said = |line: &&String| says.iter().all(|word| line.contains(word));
             let said = lines.iter().filter(is_said).count();
             assert_eq!(said, usize::from(why.is_some()), "{lines:#?}");
@@ -243,7 +188,7 @@ fn an_unsupported_key_shows_its_certificate_and_a_warning() {
 #[test]
 fn an_object_is_found_by_each_and_all_of_its_attributes() {
     let level = [("SIGNPATH_LOG_CONSOLE_LEVEL", "error")];
-    on_stage(test_name!(), options(), &level, |stage, module| {
+    on_stage(test_name!(), options, &level, |stage, module| {
         let seen = stage.see(|| {
             let session = module.logged_in().unwrap();
             let find = |template: &[_]| session.find(template).unwrap();
@@ -277,7 +222,7 @@ fn an_object_is_found_by_each_and_all_of_its_attributes() {
 /// PKCS #11 3.2, section 5.7.5.
 #[test]
 fn each_entry_of_a_template_is_answered_as_if_alone() {
-    on_stage(test_name!(), options(), &[], |_, module| {
+    on_stage(test_name!(), options, &[], |_, module| {
         let session = module.logged_in().unwrap();
         let key = session.key("demo/rsa-2048");
         let objects = [
@@ -285,20 +230,10 @@ fn each_entry_of_a_template_is_answered_as_if_alone() {
             key.public,
             key.private,
         ];
-        let known = vec![
-            CKA_CLASS,
-            CKA_ID,
-            CKA_SIGN,
-            CKA_SUBJECT,
-            CKA_MODULUS,
-            CKA_VALUE,
-        ];
-        let others = vec![
-            CKA_PRIVATE_EXPONENT,
-            CKA_PRIME_1,
-            CKA_EC_POINT,
-            CKA_VENDOR_DEFINED,
-        ];
+        let known: &[_] =
+            &table! { CKA_CLASS, CKA_ID, CKA_SIGN, CKA_SUBJECT, CKA_MODULUS, CKA_VALUE };
+        let others: &[_] =
+            &table! { CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_EC_POINT, CKA_VENDOR_DEFINED };
         let id = prop_oneof![3 => select(known), 2 => select(others), 1 => any::<CK_ULONG>()];
         let room = proptest::option::of(prop_oneof![0..20_usize, 200..1500_usize]);
         let template = proptest::collection::vec((id, room), 0..8);
@@ -337,7 +272,7 @@ fn each_entry_of_a_template_is_answered_as_if_alone() {
 
 #[test]
 fn the_attributes_of_a_certificate_are_those_that_openssl_reads() {
-    on_stage(test_name!(), options(), &[], |stage, module| {
+    on_stage(test_name!(), options, &[], |stage, module| {
         let session = module.logged_in().unwrap();
         let certificate = session.certificate("demo/p-521");
         let attribute = |id| session.attribute(certificate, id).unwrap();
@@ -362,44 +297,34 @@ fn unhex(line: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_created_public_key_verifies_what_openssl_signed() {
-    on_stage(
-        test_name!(),
-        options(),
-        &[("SIGNPATH_API_TOKEN", "")],
-        |stage, module| {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            let pem = file.path().to_str().unwrap();
-            openssl(&["genrsa", "-out", pem, "2048"]);
-            let signature =
-                openssl::sign(file.path(), "sha256", openssl::Padding::Pkcs1, b"message");
-            module.initialize();
-            let session = module.session();
-            let key = session.create(&[
-                (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-                (CKA_KEY_TYPE, ulong(CKK_RSA)),
-                (
-                    CKA_MODULUS,
-                    unhex(&openssl(&["rsa", "-in", pem, "-noout", "-modulus"])),
-                ),
-                (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-            ]);
-            for (message, answer) in [(b"message", CKR_OK), (b"massage", CKR_SIGNATURE_INVALID)] {
-                assert_eq!(
-                    session.verify_init(CKM_SHA256_RSA_PKCS, key.unwrap()),
-                    CKR_OK
-                );
-                assert_eq!(session.verify(message, &signature), answer);
-            }
-            let sign = session.sign_init(CKM_SHA256_RSA_PKCS, key.unwrap());
-            assert_eq!(sign, CKR_KEY_FUNCTION_NOT_PERMITTED);
-            assert_eq!(stage.service.requests().len(), 0, "no request");
-        },
-    );
+    let no_token = [("SIGNPATH_API_TOKEN", "")];
+    on_stage(test_name!(), options, &no_token, |stage, module| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let pem = file.path().to_str().unwrap();
+        openssl(&["genrsa", "-out", pem, "2048"]);
+        let signature = openssl::sign(file.path(), "sha256", openssl::Padding::Pkcs1, b"message");
+        let modulus = unhex(&openssl(&["rsa", "-in", pem, "-noout", "-modulus"]));
+        let session = module.opened();
+        let key = session.create(&[
+            (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
+            (CKA_KEY_TYPE, ulong(CKK_RSA)),
+            (CKA_MODULUS, modulus),
+            (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
+        ]);
+        for (message, answer) in [(b"message", CKR_OK), (b"massage", CKR_SIGNATURE_INVALID)] {
+            let begun = session.verify_init(CKM_SHA256_RSA_PKCS, key.unwrap());
+            assert_eq!(begun, CKR_OK);
+            assert_eq!(session.verify(message, &signature), answer);
+        }
+        let sign = stage.see(|| session.sign_init(CKM_SHA256_RSA_PKCS, key.unwrap()));
+        assert_eq!(sign.value, CKR_KEY_FUNCTION_NOT_PERMITTED);
+        assert_eq!(stage.service.requests().len(), 0, "no request");
+    });
 }
 
 #[test]
 fn threads_that_change_or_destroy_an_object_do_not_interfere() {
-    on_stage(test_name!(), options(), &[], |stage, module| {
+    on_stage(test_name!(), options, &[], |stage, module| {
         let session = module.logged_in().unwrap();
         let key = session.public("demo/p-256");
         let value = |object, id| session.attribute(object, id).unwrap();

@@ -65,10 +65,8 @@ impl Bench {
     fn openssl(&self, more: &[(&str, &str)], uri: &str, passin: &str) -> Command {
         self.file("data", "data");
         let engine = "openssl dgst -engine pkcs11 -keyform engine -sha384";
-        self.command(
-            more,
-            &format!("{engine} -sign {uri} -out signature{passin} data"),
-        )
+        let line = format!("{engine} -sign {uri} -out signature{passin} data");
+        self.command(more, &line)
     }
 
     /// The users who sent requests, and whether for the list rather than a signature.
@@ -105,10 +103,8 @@ fn signs_as_the_other_user(bench: &Bench, tool: Command) {
     run(tool);
     let mut users = bench.users();
     users.retain(|user| *user != ("configured".to_owned(), true));
-    assert_eq!(
-        users,
-        [true, false].map(|lists| ("other".to_owned(), lists))
-    );
+    let expected = [true, false].map(|lists| ("other".to_owned(), lists));
+    assert_eq!(users, expected);
 }
 
 #[test]
@@ -195,16 +191,11 @@ fn says_that_the_libp11_engine_truncated_a_long_pin() {
         (&*uri, "", "the tool truncated the PIN {OrganizationId}:{ApiToken} to 31 bytes"),
         (KEY, " -passin file:FILE", "the PIN is empty (or too long for libp11)"),
     } {
-        let output = bench
-            .openssl(&no_credentials, uri, passin)
-            .output()
-            .unwrap();
+        let output = bench.openssl(&no_credentials, uri, passin).output();
+        let output = output.unwrap();
         assert!(!output.status.success());
-        let text = text(&output);
-        assert!(
-            text.contains(&format!("C_Login: {line}")),
-            "{line:?} is not in {text}"
-        );
+        let (text, line) = (text(&output), format!("C_Login: {line}"));
+        assert!(text.contains(&line), "{line:?} is not in {text}");
         assert_eq!(bench.users(), []);
     }
 }

@@ -103,7 +103,7 @@ fn a_name_with_a_slash_or_line_break_is_skipped() {
         let certificate = stage.service.certificate_der("demo", "rsa-2048").unwrap();
         let names = [("a/b", "c"), ("a", "b/c"), ("a", "b\nc"), ("a", ODD)];
         let list = Fault::on(LIST, listed(&names, certificate));
-        stage.service.inject(list).unwrap();
+        stage.inject(list);
         let login = stage.see(|| module.logged_in().unwrap());
         let expected = [
             "signing policy a/b/c: its project slug contains a slash",
@@ -140,22 +140,16 @@ fn broken_list(number: usize) -> Effect {
 fn names_ten_unusable_policies_and_counts_the_rest() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let list = Fault::on(LIST, broken_list(10_000));
-        stage.service.inject(list).unwrap();
+        stage.inject(list);
         let lines = stage.see(|| _ = module.logged_in().unwrap()).lines;
-        for (part, count) in [
+        for (part, count) in table! {
             ("invalid entry in the list of signing policies", 10),
             ("signing policy garbage/p", 10),
             ("signing policy quantum/p", 10),
-            (
-                "warning: more invalid entries in the list of signing policies, skipped: 9990",
-                1,
-            ),
+            ("warning: more invalid entries in the list of signing policies, skipped: 9990", 1),
             ("warning: more unusable signing policies, skipped: 9990", 1),
-            (
-                "warning: more signing policies whose key is not supported: 9990",
-                1,
-            ),
-        ] {
+            ("warning: more signing policies whose key is not supported: 9990", 1),
+        } {
             let said = lines.iter().filter(|line| line.contains(part)).count();
             assert_eq!(said, count, "{part}: {lines:#?}");
         }

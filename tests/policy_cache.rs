@@ -103,7 +103,7 @@ impl Bench<'_> {
     }
 
     fn fail(&self, route: &str, effect: Effect) {
-        self.stage.service.inject(Fault::on(route, effect)).unwrap();
+        self.stage.inject(Fault::on(route, effect));
     }
 }
 
@@ -182,11 +182,8 @@ fn a_damaged_old_or_foreign_list_is_replaced() {
         |file| rewrite(file, |list| list["signingPolicies"][0] = 1.into()),
         |file| fs::write(file, [0xff; 1000]).unwrap(),
         |file| {
-            fs::write(
-                file,
-                fs::read_to_string(file).unwrap().replace("p-384", "p-385"),
-            )
-            .unwrap()
+            let content = fs::read_to_string(file).unwrap();
+            fs::write(file, content.replace("p-384", "p-385")).unwrap();
         },
     ];
     with_cache(test_name!(), options, |bench| {
@@ -240,12 +237,11 @@ fn an_expired_certificate_matters_only_to_users_of_its_policy() {
                 assert_eq!(run.value, SIGNED, "{what}");
                 bench.assert_asked(&run, lists, 1, &what);
                 // The application has already seen the old certificate.
-                match (search, lists) {
-                    (All, 1) => {
-                        assert_lines(&run.lines, &["demo/p-256 … expired … run the tool again"])
-                    }
-                    _ => assert_lines(&run.lines, &[]),
-                }
+                let expected: &[_] = match (search, lists) {
+                    (All, 1) => &["demo/p-256 … expired … run the tool again"],
+                    _ => &[],
+                };
+                assert_lines(&run.lines, expected);
             }
         }
     });
@@ -260,7 +256,7 @@ fn an_expired_certificate_of_the_service_costs_the_others_nothing() {
         let_expire(&mut list, "p-256");
         let json = [("Content-Type", "application/json")];
         let answer = Fault::on(LIST, Effect::answer(200, &json, list.to_string()));
-        bench.stage.service.inject(answer.always()).unwrap();
+        bench.stage.inject(answer.always());
         for (key, search, lists, outcome) in [
             ("demo/p-999", One, 1, None),
             ("demo/p-384", One, 0, SIGNED),
@@ -365,7 +361,7 @@ fn the_signing_route_is_cached_as_long_as_the_list() {
         (Nothing, "3600", &[SIGN]),
     };
     with_cache(test_name!(), options, |bench| {
-        bench.stage.service.inject(Fault::gone(SIGN, 404)).unwrap();
+        bench.stage.inject(Fault::gone(SIGN, 404));
         let file = |bench: &Bench| {
             let mut files = bench.files().into_iter();
             files.find(|file| file.extension().is_some_and(|name| name == "sign-hash"))
@@ -376,11 +372,7 @@ fn the_signing_route_is_cached_as_long_as_the_list() {
                 File(change) => change(&file(bench).unwrap()),
                 OtherRoute => {
                     bench.stage.service.heal();
-                    bench
-                        .stage
-                        .service
-                        .inject(Fault::gone(SIGN_HASH, 404))
-                        .unwrap();
+                    bench.stage.inject(Fault::gone(SIGN_HASH, 404));
                 }
             }
             bench.stage.set("SIGNPATH_POLICY_CACHE_SECONDS", seconds);

@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::fork::fork;
-use common::{child_of, done, load, log_in_and_sign, module_path, sign, tls_service, traffic};
+use common::{child_of, done, load, log_in_and_sign, module_path, sign, traffic, with_tls};
 use cryptoki_sys::*;
+use pkcs11_test::Service;
 use pkcs11_test::harness::{Module, Session, null};
-use pkcs11_test::{Service, TlsOptions};
 
 /// Runs `child` with a TLS service. A fork or exit must not disturb its connections.
 fn with_service(test: &str, child: impl FnOnce(Module)) -> Option<Service> {
-    let start = || tls_service(TlsOptions::default());
+    let start = with_tls;
     let child = || child(load());
     let (service, run) = child_of(test, start, &[], child)?;
     run.assert_silent();
@@ -35,9 +35,7 @@ fn a_forked_child_starts_afresh_and_its_parent_goes_on() {
         });
         assert_eq!(sign(session), CKR_OK);
     };
-    let Some(service) = with_service(test_name!(), child) else {
-        return;
-    };
+    let service = in_parent!(with_service(test_name!(), child));
     let traffic = traffic(&service.requests());
     assert_eq!((traffic.lists, traffic.signatures), (3, 5));
     assert_eq!(traffic.connections, 3, "one for each process");

@@ -19,11 +19,10 @@ fn a_redirect_is_not_followed() {
             for status in [301, 302, 303, 307, 308] {
                 for route in [LIST, SIGN] {
                     let redirect = Effect::redirect(status, location);
-                    stage.service.inject(Fault::on(route, redirect)).unwrap();
+                    stage.inject(Fault::on(route, redirect));
                 }
                 let refused = stage.see(|| {
-                    assert_eq!(module.initialize(), CKR_OK);
-                    let session = module.session();
+                    let session = module.opened();
                     let login = session.login();
                     assert_eq!(session.login(), CKR_OK);
                     let key = session.key("demo/p-256");

@@ -7,17 +7,16 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 
 use common::fork::fork;
-use common::stage::on_stage;
-use common::{LIST, options, traffic};
+use common::{LIST, NOTHING, assert_lines, on_stage, options, pin, traffic, visible};
 use cryptoki_sys::*;
 use pkcs11_test::call;
-use pkcs11_test::harness::{Module, Rv, Session, Stage, null, place, ulong};
+use pkcs11_test::harness::{Module, Stage, null, place};
 
-/// Runs a test with the default service and an initialized module.
+/// Runs a test with the default service and an initialized module, which may say what failed.
 fn initialized(test: &str, more: &[(&str, &str)], act: impl FnOnce(&Stage, &Module)) {
-    on_stage(test, options(), more, |stage, t| {
+    on_stage(test, options, more, |stage, t| {
         assert_eq!(t.initialize(), CKR_OK);
-        act(stage, t);
+        stage.see(|| act(stage, t));
     });
 }
 
@@ -29,13 +28,6 @@ fn token_info(t: &Module) -> CK_TOKEN_INFO {
 
 fn has_flag(t: &Module, flag: CK_FLAGS) -> bool {
     token_info(t).flags & flag != 0
-}
-
-fn login_user(session: Session, name: &str, pin: &str) -> Rv {
-    let raw = |text: &str| (text.as_ptr().cast_mut(), text.len() as CK_ULONG);
-    let ((name, name_length), (pin, length)) = (raw(name), raw(pin));
-    let (t, s) = (session.module, session.handle);
-    call!(t, C_LoginUser(s, CKU_USER, pin, length, name, name_length))
 }
 
 #[test]
@@ -69,34 +61,6 @@ fn sleeps(thread: libc::pid_t) -> bool {
 }
 
 #[test]
-fn read_write_sessions_are_refused_only_if_configured_so() {
-    on_stage(test_name!(), options(), &[], |stage, t| {
-        for (value, answer, lines) in [
-            ("", CKR_OK, 0),
-            ("true", CKR_OK, 0),
-            ("false", CKR_TOKEN_WRITE_PROTECTED, 1),
-        ] {
-            stage.set(
-                "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS",
-                value,
-            );
-            assert_eq!(t.initialize(), CKR_OK);
-            let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-            let seen = stage.see(|| call!(t, C_OpenSession(1, flags, null(), None, place(0))));
-            assert_eq!(
-                (seen.value, seen.lines.len()),
-                (Rv(answer), lines),
-                "{value}"
-            );
-            let says = |part| seen.stderr.contains(part);
-            assert!(lines == 0 || says("DoNotFailOnReadWriteSessions") && says("set it to true"));
-            t.session();
-            t.finalize();
-        }
-    });
-}
-
-#[test]
 fn thousands_of_sessions_are_open_and_no_handle_is_given_twice() {
     initialized(test_name!(), &[], |_, t| {
         let open = |index| {
@@ -126,32 +90,19 @@ fn a_wrong_pin_shows_in_the_token_until_a_right_one() {
     initialized(test_name!(), &[], |stage, t| {
         let count_low = || has_flag(t, CKF_USER_PIN_COUNT_LOW);
         let session = t.session();
-        for (user, pin, expected, is_low) in [
-            (
-                CKU_CONTEXT_SPECIFIC,
-                "CONFIG",
-                CKR_OPERATION_NOT_INITIALIZED,
-                false,
-            ),
+        for (user, pin, expected, is_low) in table! {
+            (CKU_CONTEXT_SPECIFIC, "CONFIG", CKR_OPERATION_NOT_INITIALIZED, false),
             (CKU_SO, "CONFIG", CKR_SESSION_READ_ONLY_EXISTS, false),
             (99, "CONFIG", CKR_USER_TYPE_INVALID, false),
             (CKU_USER, "1234", CKR_PIN_INCORRECT, true),
-            (
-                CKU_USER,
-                &*format!("{}:wr0ng", stage.service.organization_id()),
-                CKR_PIN_INCORRECT,
-                true,
-            ),
+            (CKU_USER, &*pin(&stage.service, "wr0ng"), CKR_PIN_INCORRECT, true),
             (CKU_SO, "CONFIG", CKR_SESSION_READ_ONLY_EXISTS, true),
             (CKU_USER, "CONFIG", CKR_OK, false),
             (CKU_USER, "wr0ng", CKR_USER_ALREADY_LOGGED_IN, false),
             (CKU_SO, "wr0ng", CKR_SESSION_READ_ONLY_EXISTS, false),
-        ] {
-            assert_eq!(
-                session.login_as(user, pin.as_bytes()),
-                expected,
-                "{user} {pin}"
-            );
+        } {
+            let rv = session.login_as(user, pin.as_bytes());
+            assert_eq!(rv, expected, "{user} {pin}");
             assert_eq!(count_low(), is_low, "{user} {pin}");
         }
         // That of another user changes nothing, nor does it take a request to log in again.
@@ -185,11 +136,11 @@ fn c_login_user_takes_the_organization_as_the_user_name() {
             ("another", "CONFIG", CKR_PIN_INCORRECT),
             ("", token, CKR_PIN_INCORRECT),
         ] {
-            let seen = stage.see(|| login_user(session, name, pin));
+            let seen = stage.see(|| session.login_user(name, pin));
             assert_eq!(seen.value, expected, "{name:?}");
             assert!(!seen.stderr.contains(token));
             if seen.value == CKR_OK {
-                assert_eq!(login_user(session, name, pin), CKR_USER_ALREADY_LOGGED_IN);
+                assert_eq!(session.login_user(name, pin), CKR_USER_ALREADY_LOGGED_IN);
                 assert_eq!(session.logout(), CKR_OK);
             }
         }
@@ -204,11 +155,7 @@ fn c_login_user_takes_the_organization_as_the_user_name() {
 #[test]
 fn threads_that_log_in_at_once_share_a_request_and_one_succeeds() {
     initialized(test_name!(), &[], |stage, t| {
-        let own = format!(
-            "{}:{}",
-            stage.service.organization_id(),
-            stage.service.token()
-        );
+        let own = pin(&stage.service, stage.service.token());
         for (pin, token) in [("CONFIG", stage.service.token()), (&*own, "")] {
             assert_eq!(t.finalize(), CKR_OK);
             stage.set("SIGNPATH_API_TOKEN", token);
@@ -268,21 +215,15 @@ fn without_a_required_login_the_configured_keys_sign_at_once() {
 #[test]
 fn a_token_without_credentials_requires_a_login_regardless() {
     let more = [(LOGIN_REQUIRED, "false"), ("SIGNPATH_API_TOKEN", "")];
-    on_stage(test_name!(), options(), &more, |stage, t| {
+    on_stage(test_name!(), options, &more, |stage, t| {
         let seen = stage.see(|| {
             t.initialize();
             assert!(has_flag(t, CKF_LOGIN_REQUIRED));
-            for class in [CKO_PRIVATE_KEY, CKO_CERTIFICATE] {
-                assert_eq!(t.session().find(&[(CKA_CLASS, ulong(class))]), Ok(vec![]));
-            }
+            assert_eq!(visible(t.session()), NOTHING);
         });
-        let start =
+        let line =
             "warning: Cryptoki.LoginRequired has no effect without OrganizationId and ApiToken";
-        assert!(
-            seen.lines.len() == 1 && seen.lines[0].starts_with(start),
-            "{:?}",
-            seen.lines
-        );
+        assert_lines(&seen.lines, &[line]);
         assert_eq!(seen.requests, [""; 0]);
     });
 }

@@ -5,9 +5,8 @@ mod common;
 use std::ffi::OsString;
 use std::process::Command;
 
-use common::{environment, in_child, initialized, logged_in, private_key, service, slot};
-use cryptoki::context::Pkcs11;
-use cryptoki::mechanism::Mechanism;
+use common::{environment, in_child, load, service, sign, traffic};
+use cryptoki_sys::CKR_OK;
 use pkcs11_test::{Fault, Gate};
 
 /// The features that matter most, in the order of their names. A change of any fails the test.
@@ -29,18 +28,9 @@ const FEATURES: &[(&str, &str)] = &[
 const DESCRIPTORS_PER_CONNECTION: usize = 1;
 
 /// Crates that must not be linked: the command line, its tools, other locks, OpenSSL, and a runtime.
-const FOREIGN: &[&str] = &[
-    "anstream",
-    "clap",
-    "clap_builder",
-    "cryptoki",
-    "mio",
-    "native-tls",
-    "openssl-sys",
-    "parking_lot",
-    "reqwest",
-    "tempfile",
-];
+const FOREIGN: &[&str] = &table! {
+    "anstream", "clap", "clap_builder", "cryptoki", "mio", "native-tls", "openssl-sys", "parking_lot", "reqwest", "tempfile"
+};
 
 /// The crates that are linked into the library, with their features.
 fn tree() -> String {
@@ -98,19 +88,6 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// In a child: signs with so many threads that hold a connection each at the same time.
-fn sign_at_once(module: &Pkcs11, threads: usize) {
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let session = module.open_ro_session(slot(module)).unwrap();
-                let key = private_key(&session, "demo/p-256");
-                session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap();
-            });
-        }
-    });
-}
-
 #[test]
 fn a_connection_takes_a_fixed_number_of_descriptors_and_the_process_none() {
     const CONNECTIONS: usize = 5;
@@ -129,23 +106,16 @@ fn a_connection_takes_a_fixed_number_of_descriptors_and_the_process_none() {
     };
     let child = || {
         let before = descriptors();
-        let module = initialized();
-        let session = logged_in(&module);
+        let module = load();
+        module.logged_in().unwrap();
         assert_eq!(descriptors() - before, DESCRIPTORS_PER_CONNECTION);
-        sign_at_once(&module, CONNECTIONS);
-        assert_eq!(
-            descriptors() - before,
-            CONNECTIONS * DESCRIPTORS_PER_CONNECTION
-        );
-        drop(session);
-        module.finalize().unwrap();
+        let sign = || assert_eq!(sign(module.session()), CKR_OK);
+        std::thread::scope(|scope| (0..CONNECTIONS).for_each(|_| drop(scope.spawn(sign))));
+        let all = CONNECTIONS * DESCRIPTORS_PER_CONNECTION;
+        assert_eq!(descriptors() - before, all);
+        assert_eq!(module.finalize(), CKR_OK);
         assert_eq!(descriptors(), before);
     };
-    let Some((service, _)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
-    assert_eq!(
-        common::traffic(&service.requests()).connections,
-        CONNECTIONS
-    );
+    let (service, _) = in_parent!(in_child(test_name!(), prepare, child));
+    assert_eq!(traffic(&service.requests()).connections, CONNECTIONS);
 }

@@ -13,7 +13,7 @@ const NO_LINES: &[String] = &[];
 /// Initializes the module, logs in, and signs `times` times.
 fn signed(stage: &Stage, module: &Module, faults: Vec<Fault>, times: usize) -> Seen<Vec<Rv>> {
     for fault in faults {
-        stage.service.inject(fault).unwrap();
+        stage.inject(fault);
     }
     let signed = stage.see(|| {
         let session = module.logged_in().unwrap();
@@ -124,24 +124,12 @@ fn the_metadata_names_process_user_host_and_system() {
         };
         let user = std::process::Command::new("id").arg("-un").output();
         let user = String::from_utf8(user.unwrap().stdout).unwrap();
-        for (values, expected) in [
+        for (values, expected) in table! {
             ([&first["User"], &second["user"]], user.trim()),
             ([&first["Host"], &second["host"]], &of_kernel("hostname")),
-            (
-                [
-                    &first["OperatingSystem"]["Type"],
-                    &second["operatingSystem"]["type"],
-                ],
-                "Linux",
-            ),
-            (
-                [
-                    &first["OperatingSystem"]["Version"],
-                    &second["operatingSystem"]["version"],
-                ],
-                &of_kernel("osrelease"),
-            ),
-        ] {
+            ([&first["OperatingSystem"]["Type"], &second["operatingSystem"]["type"]], "Linux"),
+            ([&first["OperatingSystem"]["Version"], &second["operatingSystem"]["version"]], &of_kernel("osrelease")),
+        } {
             assert_eq!(values, [expected; 2]);
         }
         let program = std::env::current_exe().unwrap();

@@ -8,8 +8,7 @@ mod openssl;
 
 use std::path::Path;
 
-use common::options;
-use common::stage::on_stage;
+use common::{on_stage, options};
 use cryptoki_sys::*;
 use openssl::{Padding, fixed_size, openssl, sign};
 use pkcs11_test::call;
@@ -24,64 +23,24 @@ const KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
 /// A mechanism, what openssl calls its digest, and the hash, the MGF and the salt of PSS.
 type Row = (CK_MECHANISM_TYPE, &'static str, Option<[CK_ULONG; 3]>);
 
-const RSA_ROWS: &[Row] = &[
+const RSA_ROWS: &[Row] = &table! {
     (CKM_MD5_RSA_PKCS, "md5", None),
     (CKM_SHA1_RSA_PKCS, "sha1", None),
     (CKM_SHA256_RSA_PKCS, "sha256", None),
     (CKM_SHA384_RSA_PKCS, "sha384", None),
     (CKM_SHA512_RSA_PKCS, "sha512", None),
-    (
-        CKM_SHA1_RSA_PKCS_PSS,
-        "sha1",
-        Some([CKM_SHA_1, CKG_MGF1_SHA1, 20]),
-    ),
-    (
-        CKM_SHA256_RSA_PKCS_PSS,
-        "sha256",
-        Some([CKM_SHA256, CKG_MGF1_SHA256, 32]),
-    ),
-    (
-        CKM_SHA384_RSA_PKCS_PSS,
-        "sha384",
-        Some([CKM_SHA384, CKG_MGF1_SHA384, 0]),
-    ),
-    (
-        CKM_SHA512_RSA_PKCS_PSS,
-        "sha512",
-        Some([CKM_SHA512, CKG_MGF1_SHA512, 190]),
-    ),
-    (
-        CKM_RSA_PKCS_PSS,
-        "sha256",
-        Some([CKM_SHA256, CKG_MGF1_SHA256, 100]),
-    ),
+    (CKM_SHA1_RSA_PKCS_PSS, "sha1", Some([CKM_SHA_1, CKG_MGF1_SHA1, 20])),
+    (CKM_SHA256_RSA_PKCS_PSS, "sha256", Some([CKM_SHA256, CKG_MGF1_SHA256, 32])),
+    (CKM_SHA384_RSA_PKCS_PSS, "sha384", Some([CKM_SHA384, CKG_MGF1_SHA384, 0])),
+    (CKM_SHA512_RSA_PKCS_PSS, "sha512", Some([CKM_SHA512, CKG_MGF1_SHA512, 190])),
+    (CKM_RSA_PKCS_PSS, "sha256", Some([CKM_SHA256, CKG_MGF1_SHA256, 100])),
     // Only verification has these.
-    (
-        CKM_RSA_PKCS_PSS,
-        "sha224",
-        Some([CKM_SHA224, CKG_MGF1_SHA224, 28]),
-    ),
-    (
-        CKM_RSA_PKCS_PSS,
-        "sha3-224",
-        Some([CKM_SHA3_224, CKG_MGF1_SHA3_224, 28]),
-    ),
-    (
-        CKM_RSA_PKCS_PSS,
-        "sha3-256",
-        Some([CKM_SHA3_256, CKG_MGF1_SHA3_256, 0]),
-    ),
-    (
-        CKM_RSA_PKCS_PSS,
-        "sha3-384",
-        Some([CKM_SHA3_384, CKG_MGF1_SHA3_384, 48]),
-    ),
-    (
-        CKM_RSA_PKCS_PSS,
-        "sha3-512",
-        Some([CKM_SHA3_512, CKG_MGF1_SHA3_512, 64]),
-    ),
-];
+    (CKM_RSA_PKCS_PSS, "sha224", Some([CKM_SHA224, CKG_MGF1_SHA224, 28])),
+    (CKM_RSA_PKCS_PSS, "sha3-224", Some([CKM_SHA3_224, CKG_MGF1_SHA3_224, 28])),
+    (CKM_RSA_PKCS_PSS, "sha3-256", Some([CKM_SHA3_256, CKG_MGF1_SHA3_256, 0])),
+    (CKM_RSA_PKCS_PSS, "sha3-384", Some([CKM_SHA3_384, CKG_MGF1_SHA3_384, 48])),
+    (CKM_RSA_PKCS_PSS, "sha3-512", Some([CKM_SHA3_512, CKG_MGF1_SHA3_512, 64])),
+};
 
 const EC_ROWS: &[Row] = &[
     (CKM_ECDSA_SHA1, "sha1", None),
@@ -166,10 +125,9 @@ fn every_way(
 
 #[test]
 fn signatures_of_openssl_verify_in_every_way_before_login() {
-    on_stage(test_name!(), options(), &[], |stage, t| {
+    on_stage(test_name!(), options, &[], |stage, t| {
         let seen = stage.see(|| {
-            t.initialize();
-            let session = t.session();
+            let session = t.opened();
             for (name, rows) in [
                 ("rsa-2048", RSA_ROWS),
                 ("rsa-4096", RSA_ROWS),
@@ -220,9 +178,8 @@ fn sum(number: &[u8], other: &[u8]) -> Vec<u8> {
 /// RFC 8017, section 5.2.2: such a number is congruent to a signature, and none.
 #[test]
 fn an_rsa_signature_plus_the_modulus_does_not_verify() {
-    on_stage(test_name!(), options(), &[], |_, t| {
-        t.initialize();
-        let session = t.session();
+    on_stage(test_name!(), options, &[], |_, t| {
+        let session = t.opened();
         let folder = tempfile::tempdir().unwrap();
         let pem = folder.path().join("key.pem");
         let path = pem.to_str().unwrap();
@@ -254,7 +211,7 @@ fn an_rsa_signature_plus_the_modulus_does_not_verify() {
 /// SunPKCS11 hands over signatures like these.
 #[test]
 fn an_ecdsa_signature_without_leading_zeros_verifies() {
-    on_stage(test_name!(), options(), &[], |_, t| {
+    on_stage(test_name!(), options, &[], |_, t| {
         let session = t.logged_in().unwrap();
         let (key, row) = (session.public("demo/p-521"), &EC_ROWS[1]);
         // One signature of four begins with a zero in both halves.

@@ -9,9 +9,8 @@
 #[cfg(unix)]
 pub mod fork;
 pub mod programs;
-pub mod raw;
-pub mod stage;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -19,14 +18,8 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::Error;
-use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
-use cryptoki::session::{Session, UserType};
-use cryptoki::slot::Slot;
-use cryptoki::types::AuthPin;
-use cryptoki_sys::{CK_OBJECT_HANDLE, CKA_CLASS, CKM_ECDSA, CKO_PROFILE, CKR_OK};
-use pkcs11_test::harness::{self, Module, Rv, Stage, ulong};
+use cryptoki_sys::*;
+use pkcs11_test::harness::{Module, Rv, Session, Stage, ulong};
 use pkcs11_test::{Effect, Options, PolicyFile, REPOSITORY, RequestRecord, Service, TlsOptions};
 use serde_json::json;
 
@@ -104,6 +97,11 @@ pub fn service() -> Service {
 }
 
 /// Starts a service with the default policies over TLS.
+pub fn with_tls() -> Service {
+    tls_service(TlsOptions::default())
+}
+
+/// The same with options of TLS.
 pub fn tls_service(tls_options: TlsOptions) -> Service {
     Service::start(Options {
         tls: true,
@@ -222,14 +220,25 @@ pub fn on_stage(
     options: impl FnOnce() -> Options,
     more: &[(&str, &str)],
     act: impl FnOnce(&mut Stage, &Module),
-) {
+) -> Option<Run> {
     let child = || {
         let mut stage = Stage::new(options(), more).unwrap();
         act(&mut stage, &load());
     };
-    if let Some(((), run)) = in_child(test, || ((), Vec::new()), child) {
-        run.assert_silent();
-    }
+    let ((), run) = in_child(test, || ((), Vec::new()), child)?;
+    run.assert_silent();
+    Some(run)
+}
+
+/// What a test's parent process gets of its child. The child returns from the test here.
+#[macro_export]
+macro_rules! in_parent {
+    ($result:expr) => {
+        match $result {
+            Some(result) => result,
+            None => return,
+        }
+    };
 }
 
 /// The command that runs the child of a test in `program`, a test program.
@@ -238,6 +247,20 @@ pub fn child_command(program: &Path, test: &str) -> Command {
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     command.env(CHILD, test);
     command
+}
+
+/// Sets the soft limit of this process.
+pub fn limit(resource: libc::__rlimit_resource_t, number: u64) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointers are to a limit.
+    unsafe {
+        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
+        limit.rlim_cur = number;
+        assert_eq!(libc::setrlimit(resource, &limit), 0);
+    }
 }
 
 /// Has this process killed after two minutes, so that a hang is a test that fails. A forked child
@@ -356,8 +379,7 @@ pub fn traffic(requests: &[RequestRecord]) -> Traffic {
             .filter(|request| request.route == route)
             .count()
     };
-    let connections: std::collections::BTreeSet<_> =
-        requests.iter().map(|request| request.connection).collect();
+    let connections: BTreeSet<_> = requests.iter().map(|request| request.connection).collect();
     let signatures = count(SIGN) + count(SIGN_HASH);
     assert_eq!(count(LIST) + signatures, requests.len(), "{requests:#?}");
     Traffic {
@@ -365,40 +387,6 @@ pub fn traffic(requests: &[RequestRecord]) -> Traffic {
         signatures,
         connections: connections.len(),
     }
-}
-
-/// In a child: the initialized module.
-pub fn initialized() -> Pkcs11 {
-    let module = Pkcs11::new(module_path()).unwrap();
-    module
-        .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
-        .unwrap();
-    module
-}
-
-/// In a child: the slot of the token.
-pub fn slot(module: &Pkcs11) -> Slot {
-    let slots = module.get_slots_with_token().unwrap();
-    assert_eq!(slots.len(), 1);
-    slots[0]
-}
-
-/// In a child: a session in which the configured user is logged in.
-pub fn logged_in(module: &Pkcs11) -> Session {
-    let session = module.open_ro_session(slot(module)).unwrap();
-    session
-        .login(UserType::User, Some(&AuthPin::new("CONFIG".into())))
-        .unwrap();
-    session
-}
-
-/// In a child: all objects that are seen in a session, without the token's profiles.
-pub fn objects(session: &Session) -> Vec<ObjectHandle> {
-    let profiles = [Attribute::Class(ObjectClass::PROFILE)];
-    let profiles = session.find_objects(&profiles).unwrap();
-    let mut objects = session.find_objects(&[]).unwrap();
-    objects.retain(|object| !profiles.contains(object));
-    objects
 }
 
 /// No objects.
@@ -410,12 +398,11 @@ pub fn load() -> Module {
 }
 
 /// Signs a digest with demo/p-256.
-pub fn sign(session: harness::Session) -> Rv {
-    let signed = session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]);
-    signed.map_or_else(|rv| rv, |_| Rv(CKR_OK))
+pub fn sign(session: Session) -> Rv {
+    session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]).into()
 }
 
-pub fn log_in_and_sign(module: &Module) -> harness::Session<'_> {
+pub fn log_in_and_sign(module: &Module) -> Session<'_> {
     let session = module.logged_in().unwrap();
     assert_eq!(sign(session), CKR_OK);
     session
@@ -432,7 +419,7 @@ pub fn assert_lines(lines: &[String], expected: &[&str]) {
 }
 
 /// All objects that are seen in a session, without the token's profiles.
-pub fn visible(session: harness::Session) -> Vec<CK_OBJECT_HANDLE> {
+pub fn visible(session: Session) -> Vec<CK_OBJECT_HANDLE> {
     let profiles = session.find(&[(CKA_CLASS, ulong(CKO_PROFILE))]).unwrap();
     let mut objects = session.find(&[]).unwrap();
     objects.retain(|object| !profiles.contains(object));
@@ -452,28 +439,12 @@ pub fn with_policies(policies: &str) -> Options {
     }
 }
 
-/// In a child: the private key of that name, `project/policy`.
-pub fn private_key(session: &Session, name: &str) -> ObjectHandle {
-    let id = Attribute::Id(name.as_bytes().to_vec());
-    session
-        .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), id])
-        .unwrap()[0]
-}
-
-/// The name of a return value in PKCS #11.
-pub fn code<T>(result: Result<T, Error>) -> String {
-    let name = match result {
-        Ok(_) => return "CKR_OK".to_owned(),
-        Err(Error::Pkcs11(code, _)) => format!("{code:?}"),
-        Err(other) => return format!("{other:?}"),
-    };
-    name.chars().fold("CKR".to_owned(), |mut code, c| {
-        if c.is_uppercase() {
-            code.push('_');
-        }
-        code.push(c.to_ascii_uppercase());
-        code
-    })
+/// The names of all functions of PKCS #11 3.2, as cryptoki-sys renders the header of the standard.
+pub fn function_names() -> BTreeSet<String> {
+    let list = format!("{:?}", CK_FUNCTION_LIST_3_2::default());
+    let words = list.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let names = words.filter(|word| word.starts_with("C_"));
+    names.map(str::to_owned).collect()
 }
 
 /// In a child: prints an answer for the parent.

@@ -38,14 +38,8 @@ impl Padding {
             Self::PssWith(length) => length.to_string(),
             Self::Pkcs1 | Self::Ecdsa => return vec![],
         };
-        let options = [
-            "rsa_padding_mode:pss".to_owned(),
-            format!("rsa_pss_saltlen:{salt}"),
-        ];
-        options
-            .into_iter()
-            .flat_map(|option| ["-sigopt".to_owned(), option])
-            .collect()
+        let options = format!("-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:{salt}");
+        options.split(' ').map(str::to_owned).collect()
     }
 }
 
@@ -55,15 +49,8 @@ fn dgst(digest: &str, padding: Padding, more: &[&str], message: &[u8]) -> Vec<u8
     let options = padding.options();
     let options: Vec<_> = options.iter().map(String::as_str).collect();
     let message = [file.path().to_str().unwrap()];
-    openssl(
-        &[
-            &["dgst", &format!("-{digest}")],
-            &options[..],
-            more,
-            &message,
-        ]
-        .concat(),
-    )
+    let digest = ["dgst", &format!("-{digest}")];
+    openssl(&[&digest, &options[..], more, &message].concat())
 }
 
 /// The digest of a message.
@@ -76,32 +63,29 @@ pub fn sign(pem: &Path, digest: &str, padding: Padding, message: &[u8]) -> Vec<u
     dgst(digest, padding, &["-sign", pem.to_str().unwrap()], message)
 }
 
-/// Panics unless openssl verifies the signature, of which ECDSA's is r‖s, with a certificate in DER.
-pub fn verify(
-    certificate: &[u8],
-    digest: &str,
-    padding: Padding,
-    message: &[u8],
-    signature: &[u8],
-) {
+/// The public key of a certificate in DER, in PEM.
+pub fn public_key(certificate: &[u8]) -> Vec<u8> {
+    openssl_in(
+        &["x509", "-inform", "DER", "-noout", "-pubkey"],
+        certificate,
+    )
+}
+
+/// Panics unless openssl verifies the signature, of which ECDSA's is r‖s, with a public key in PEM.
+pub fn verify(key: &[u8], digest: &str, padding: Padding, message: &[u8], signature: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.into_os_string().into_string().unwrap()
     };
-    let x509 = ["x509", "-inform", "DER", "-noout", "-pubkey"];
-    let key = file("key", &openssl_in(&x509, certificate));
+    let key = file("key", key);
     let signature = match padding {
         Padding::Ecdsa => file("signature", &ecdsa_sig_value(signature)),
         _ => file("signature", signature),
     };
-    dgst(
-        digest,
-        padding,
-        &["-verify", &key, "-signature", &signature],
-        message,
-    );
+    let files = ["-verify", &key, "-signature", &signature];
+    dgst(digest, padding, &files, message);
 }
 
 /// r‖s as the DER structure Ecdsa-Sig-Value (RFC 3279, section 2.2.3).

@@ -1,11 +1,11 @@
 //! Programs between the module and its service: a proxy, and a web server with TLS.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pkcs11_test::{Service, TlsOptions};
+use pkcs11_test::{REPOSITORY, Service, TlsOptions};
 
 /// A running program, which is killed on drop.
 pub struct Program {
@@ -18,6 +18,11 @@ pub struct Program {
 impl Program {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Whether a proxy was asked for a connection to a host. It logs the connections to itself with the same word.
+    pub fn has_led_to(&self, host: &str) -> bool {
+        self.log().contains(&format!("CONNECT {host}:"))
     }
 
     /// Starts the program with a configuration for its address and folder.
@@ -111,4 +116,25 @@ pub fn nginx(service: &Service, lines: &str) -> Program {
             )
         },
     )
+}
+
+/// A program or, with `-shared`, a library that is built from a C file in `tests/`.
+pub fn compiled(source: &str, options: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    // Another run of the tests may use it while this one builds it.
+    let unfinished = tempfile::NamedTempFile::new_in(folder)
+        .unwrap()
+        .into_temp_path();
+    let status = Command::new("cc")
+        .args(["-Wall", "-Werror", "-fPIC", "-o"])
+        .arg(&unfinished)
+        .arg(Path::new(REPOSITORY).join("tests").join(source))
+        .args(options)
+        .status();
+    assert!(status.unwrap().success(), "{source}");
+    let built = folder
+        .join(source.replace('/', "-"))
+        .with_extension("built");
+    unfinished.persist(&built).unwrap();
+    built
 }

@@ -135,21 +135,11 @@ pub const SCRIPTS: &[Script] = &[
 /// One entry that fails leaves the others as they would be alone (PKCS #11 3.2, section 5.7.5).
 fn mixed(t: &Module, r: &mut Report) {
     const UNKNOWN: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED;
-    const USES: [CK_ATTRIBUTE_TYPE; 7] = [
-        CKA_ENCRYPT,
-        CKA_DECRYPT,
-        CKA_SIGN,
-        CKA_VERIFY,
-        CKA_WRAP,
-        CKA_UNWRAP,
-        CKA_DERIVE,
-    ];
+    let uses = named![CKA_ENCRYPT CKA_DECRYPT CKA_SIGN CKA_VERIFY CKA_WRAP CKA_UNWRAP CKA_DERIVE];
+    let uses = uses.map(|(_, id)| id);
     let session: Session = t.user();
-    let (rsa, ec, certificate) = (
-        session.private(RSA),
-        session.private(EC),
-        session.certificate(RSA),
-    );
+    let [rsa, ec] = [RSA, EC].map(|label| session.private(label));
+    let certificate = session.certificate(RSA);
     let sized = |object, wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)]| {
         let (rv, read) = session.attributes_into(object, wanted);
         let entry = |((length, buffer), (_, room)): (&(CK_ULONG, Vec<u8>), &(_, Option<usize>))| {
@@ -165,10 +155,8 @@ fn mixed(t: &Module, r: &mut Report) {
         format!("{rv}: {}", entries.join("; "))
     };
     let with_room = |object, ids: &[CK_ATTRIBUTE_TYPE], room| {
-        sized(
-            object,
-            &ids.iter().map(|id| (*id, Some(room))).collect::<Vec<_>>(),
-        )
+        let wanted: Vec<_> = ids.iter().map(|id| (*id, Some(room))).collect();
+        sized(object, &wanted)
     };
     let read = |object, ids: &[CK_ATTRIBUTE_TYPE]| with_room(object, ids, 256);
     let (exponent, room, few) = (CKA_PRIVATE_EXPONENT, Some(256), Some(3));
@@ -190,6 +178,6 @@ fn mixed(t: &Module, r: &mut Report) {
             => "CKR_ATTRIBUTE_TYPE_INVALID: 10 bytes *; unavailable; 1 bytes 00; \"demo/p-256\"";
         "as requested by Java" => read(rsa, &[CKA_TOKEN, CKA_SENSITIVE, CKA_EXTRACTABLE]) => "CKR_OK: 1 bytes 01; 1 bytes 01; 1 bytes 00";
         "key type of a certificate" => read(certificate, &[CKA_KEY_TYPE, CKA_ID]) => "CKR_ATTRIBUTE_TYPE_INVALID: unavailable; \"demo/rsa-2048\"";
-        "as requested by python-pkcs11" => with_room(rsa, &USES, 1);
+        "as requested by python-pkcs11" => with_room(rsa, &uses, 1);
     }
 }

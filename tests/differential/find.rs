@@ -15,20 +15,17 @@ fn found(session: Session, template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Answer<
         let (class, _) = classes
             .find(|(_, class)| ulong(*class) == of_object)
             .unwrap();
-        format!(
-            "{class} {}",
-            shown(&session.attribute(*object, CKA_LABEL).unwrap())
-        )
+        let label = session.attribute(*object, CKA_LABEL).unwrap();
+        format!("{class} {}", shown(&label))
     };
     let mut names: Vec<_> = session.find(template)?.iter().map(named).collect();
     // SoftHSM has none.
     names.retain(|name| !name.starts_with("CKO_PROFILE"));
     names.sort();
     called("C_FindObjects");
-    Ok(if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
+    Ok(match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
     })
 }
 
@@ -99,22 +96,18 @@ pub const SCRIPTS: &[Script] = &[
         let certificate = session.certificate(EC_LABELS[1]);
         let value = |id| session.attribute(certificate, id).unwrap();
         let class = (CKA_CLASS, ulong(CKO_CERTIFICATE));
+        let of_issuer = [CKA_ISSUER, CKA_SERIAL_NUMBER];
         let of_nss = [
-            CKA_CERTIFICATE_TYPE,
-            CKA_ID,
-            CKA_VALUE,
-            CKA_ISSUER,
-            CKA_SERIAL_NUMBER,
-            CKA_SUBJECT,
-        ];
+            &[CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE][..],
+            &of_issuer,
+            &[CKA_SUBJECT],
+        ]
+        .concat();
         for (case, ids) in [
             ("CKA_SUBJECT", &[CKA_SUBJECT][..]),
             ("CKA_ISSUER", &[CKA_ISSUER]),
             ("CKA_VALUE", &[CKA_VALUE]),
-            (
-                "CKA_ISSUER and CKA_SERIAL_NUMBER",
-                &[CKA_ISSUER, CKA_SERIAL_NUMBER],
-            ),
+            ("CKA_ISSUER and CKA_SERIAL_NUMBER", &of_issuer),
             ("as requested by NSS", &of_nss),
         ] {
             let mut template: Template = ids.iter().map(|id| (*id, value(*id))).collect();
@@ -133,10 +126,8 @@ pub const SCRIPTS: &[Script] = &[
     ("by values of the key", |t, r| {
         let session = t.user();
         let find = |label, id| {
-            found(
-                session,
-                &[(id, session.attribute(session.public(label), id).unwrap())],
-            )
+            let value = session.attribute(session.public(label), id).unwrap();
+            found(session, &[(id, value)])
         };
         rows! { r;
             "CKA_MODULUS" => find(RSA_LABELS[1], CKA_MODULUS) => "CKR_OK, CKO_PRIVATE_KEY \"demo/rsa-3072\", CKO_PUBLIC_KEY \"demo/rsa-3072\"";

@@ -42,8 +42,7 @@ fn own_service() -> Service {
 
 /// The return value of C_Sign.
 fn sign(key: Key) -> Rv {
-    key.sign(CKM_ECDSA, &[7; 32])
-        .map_or_else(|rv| rv, |_| Rv(CKR_OK))
+    key.sign(CKM_ECDSA, &[7; 32]).into()
 }
 
 /// A name, what the service does, and the answers of C_Login and of C_Sign and C_FindObjectsInit.
@@ -74,6 +73,7 @@ pub const SCRIPTS: &[Script] = &[
         initialize_without(t, SESSIONS_SETTING);
         let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
         calls! { t, r; "CKF_RW_SESSION": C_OpenSession(1, flags, null(), None, place(0)) => CKR_TOKEN_WRITE_PROTECTED; }
+        t.session();
     }),
     ("C_WaitForSlotEvent waits", |t, r| {
         t.initialize();
@@ -112,8 +112,7 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     ("unsupported key size", |t, r| {
-        t.initialize();
-        let session = t.session();
+        let session = t.opened();
         let (s, m, (b, ..)) = (session.handle, mechanism(CKM_SHA256_RSA_PKCS), places());
         let [small, large] = [128, 1024].map(|length| session.create(&public_key(length)).unwrap());
         calls! { t, r;
@@ -170,8 +169,7 @@ pub const SCRIPTS: &[Script] = &[
                 "*: C_Close*" => CKR_SESSION_CLOSED;
                 "*: C_Finalize" => CKR_CRYPTOKI_NOT_INITIALIZED;
             }
-            t.initialize();
-            let session = t.session();
+            let session = t.opened();
             let find = during(LIST, "C_FindObjectsInit", session, &|| {
                 session.find_init(&[])
             });

@@ -24,15 +24,8 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("wrong PIN", |t, r| {
         let session = t.session();
-        for pin in [
-            "wrong PIN",
-            "1234",
-            "organization:token",
-            "config",
-            ":",
-            "\u{fc}ml\u{e4}ut",
-            "0",
-        ] {
+        let wrong = ["wrong PIN", "1234", "organization:token", "config"];
+        for pin in wrong.into_iter().chain([":", "\u{fc}ml\u{e4}ut", "0"]) {
             rows! { r; format!("{pin:?}") => session.login_as(CKU_USER, pin.as_bytes()) => CKR_PIN_INCORRECT; }
         }
         rows! { r;

@@ -84,8 +84,7 @@ const SCRIPTS: &[Script] = &[
         each(t, r, session.handle);
     }),
     ("login with a user name", |t, r| {
-        t.initialize();
-        let (s, flags, last) = (t.session().handle, place(0xEE), CKS_LAST_VALIDATION_OK);
+        let (s, flags, last) = (t.opened().handle, place(0xEE), CKS_LAST_VALIDATION_OK);
         let [pin, name] =
             [c"CONFIG", c"another organization"].map(|text| text.as_ptr().cast_mut().cast());
         calls! { t, r;
@@ -235,8 +234,7 @@ const SCRIPTS: &[Script] = &[
     }),
     // Each failure ends its operation, or the next one could not begin.
     ("too long, too many or NULL", |t, r| {
-        t.initialize();
-        let session = t.session();
+        let session = t.opened();
         let (s, (b, l, h, _)) = (session.handle, places());
         calls! { t, r; "huge pPin": C_Login(s, CKU_USER, b, HUGE) => CKR_ARGUMENTS_BAD; }
         assert_eq!(session.login(), CKR_OK);

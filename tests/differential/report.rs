@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use pkcs11_test::harness::{Answer, Module, Output, Rv, Stderr, last_called};
 
-use crate::verification::Signed;
+use crate::verification::{Hash, Padding, Signed};
 
 /// A script of calls, by its name.
 pub type Script = (&'static str, fn(&Module, &mut Report));
@@ -127,8 +127,28 @@ impl Report {
     }
 
     /// The full name of a case of the running script.
-    pub fn case(&self, case: impl Display) -> String {
+    fn case(&self, case: impl Display) -> String {
         format!("{}: {case}", self.script)
+    }
+
+    /// Notes a signature, to be verified.
+    pub fn signed(
+        &mut self,
+        case: &str,
+        label: &'static str,
+        (padding, hash): (Padding, &'static Hash),
+        message: Vec<u8>,
+        signature: Vec<u8>,
+    ) {
+        let case = self.case(case);
+        self.signatures.push(Signed {
+            case,
+            label,
+            padding,
+            hash,
+            message,
+            signature,
+        });
     }
 
     /// Whether the running script has that case.
@@ -265,12 +285,8 @@ impl<T: Told> Told for Answer<T> {
 /// The length that came back, and whether the buffer was left alone.
 impl Told for Output {
     fn told(self) -> String {
-        format!(
-            "{}, length {}, {}",
-            self.rv,
-            self.length,
-            written(&self.buffer)
-        )
+        let (rv, length, written) = (self.rv, self.length, written(&self.buffer));
+        format!("{rv}, length {length}, {written}")
     }
 }
 

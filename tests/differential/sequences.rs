@@ -6,7 +6,7 @@ use pkcs11_test::call;
 use pkcs11_test::harness::{Key, Mechanism, Module, Output, Rv, Session};
 
 use crate::report::{Report, Script, Told};
-use crate::verification::{Padding, SHA256, SHA384, Signed};
+use crate::verification::{Padding, SHA256, SHA384};
 use crate::{EC_LABELS, RSA, reasons};
 
 /// An operation whose data comes in one part or in several.
@@ -60,37 +60,24 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("verifying", |t, r| all(t, r, Verify, &[ORDER, SIGNATURES])),
     ("signing a DigestInfo", |t, r| {
+        let digest_info = SHA256.digest_info(DATA);
         run(
             t,
             r,
             Sign,
             RSA,
             &CKM_RSA_PKCS.into(),
-            &SHA256.digest_info(DATA),
+            &digest_info,
             &[LENGTHS],
         );
     }),
     ("signing with CKM_RSA_PKCS_PSS", |t, r| {
-        run(
-            t,
-            r,
-            Sign,
-            RSA,
-            &SHA256.pss(CKM_RSA_PKCS_PSS),
-            &SHA256.digest(DATA),
-            &[LENGTHS],
-        );
+        let pss = SHA256.pss(CKM_RSA_PKCS_PSS);
+        run(t, r, Sign, RSA, &pss, &SHA256.digest(DATA), &[LENGTHS]);
     }),
     ("signing with CKM_ECDSA", |t, r| {
-        run(
-            t,
-            r,
-            Sign,
-            EC_LABELS[2],
-            &CKM_ECDSA.into(),
-            &SHA256.digest(DATA),
-            &[LENGTHS],
-        );
+        let (key, digest) = (EC_LABELS[2], SHA256.digest(DATA));
+        run(t, r, Sign, key, &CKM_ECDSA.into(), &digest, &[LENGTHS]);
     }),
 ];
 
@@ -101,6 +88,10 @@ pub fn all(t: &Module, r: &mut Report, kind: Kind, sequences: &[&[&str]]) {
         _ => CKM_SHA256_RSA_PKCS,
     };
     run(t, r, kind, RSA, &mechanism.into(), DATA, sequences);
+}
+
+macro_rules! functions {
+    ($($name:ident)*) => { [$(stringify!($name)),*] };
 }
 
 /// What is needed to run a step.
@@ -117,25 +108,12 @@ impl Operation<'_> {
     /// The functions for `init`, `one`, `part` and `last`.
     fn functions(&self) -> [&'static str; 4] {
         match self.kind {
-            Digest => [
-                "C_DigestInit",
-                "C_Digest",
-                "C_DigestUpdate",
-                "C_DigestFinal",
-            ],
-            Sign => ["C_SignInit", "C_Sign", "C_SignUpdate", "C_SignFinal"],
-            Verify => [
-                "C_VerifyInit",
-                "C_Verify",
-                "C_VerifyUpdate",
-                "C_VerifyFinal",
-            ],
-            VerifySignature => [
-                "C_VerifySignatureInit",
-                "C_VerifySignature",
-                "C_VerifySignatureUpdate",
-                "C_VerifySignatureFinal",
-            ],
+            Digest => functions!(C_DigestInit C_Digest C_DigestUpdate C_DigestFinal),
+            Sign => functions!(C_SignInit C_Sign C_SignUpdate C_SignFinal),
+            Verify => functions!(C_VerifyInit C_Verify C_VerifyUpdate C_VerifyFinal),
+            VerifySignature => functions! {
+                C_VerifySignatureInit C_VerifySignature C_VerifySignatureUpdate C_VerifySignatureFinal
+            },
         }
     }
 
@@ -314,13 +292,5 @@ fn check(
         (_, CKM_RSA_PKCS_PSS) => (Padding::Pss, DATA.to_vec()),
         _ => (Padding::Ecdsa, DATA.to_vec()),
     };
-    let case = r.case(case);
-    r.signatures.push(Signed {
-        case,
-        label,
-        padding,
-        hash: &SHA256,
-        message,
-        signature: result,
-    });
+    r.signed(case, label, (padding, &SHA256), message, result);
 }

@@ -16,19 +16,13 @@ fn like(session: Session, object: CK_OBJECT_HANDLE, ids: &[CK_ATTRIBUTE_TYPE]) -
 }
 
 pub fn rsa(s: Session) -> Template {
-    like(
-        s,
-        s.public(RSA),
-        &[CKA_CLASS, CKA_KEY_TYPE, CKA_MODULUS, CKA_PUBLIC_EXPONENT],
-    )
+    let ids = [CKA_CLASS, CKA_KEY_TYPE, CKA_MODULUS, CKA_PUBLIC_EXPONENT];
+    like(s, s.public(RSA), &ids)
 }
 
 pub fn ec(s: Session) -> Template {
-    like(
-        s,
-        s.public(EC),
-        &[CKA_CLASS, CKA_KEY_TYPE, CKA_EC_PARAMS, CKA_EC_POINT],
-    )
+    let ids = [CKA_CLASS, CKA_KEY_TYPE, CKA_EC_PARAMS, CKA_EC_POINT];
+    like(s, s.public(EC), &ids)
 }
 
 /// A template with one more attribute, or another value for one that it has.
@@ -39,11 +33,8 @@ pub fn and(template: &Template, id: CK_ATTRIBUTE_TYPE, value: impl Into<Vec<u8>>
 }
 
 fn without(template: &Template, id: CK_ATTRIBUTE_TYPE) -> Template {
-    template
-        .iter()
-        .filter(|(known, _)| *known != id)
-        .cloned()
-        .collect()
+    let others = template.iter().filter(|(known, _)| *known != id);
+    others.cloned().collect()
 }
 
 /// Another point for an EC key: its form, and as many bytes of the coordinates in the other order.
@@ -129,11 +120,8 @@ pub const SCRIPTS: &[Script] = &[
     }),
     ("certificates", |t, r| {
         let s = t.user();
-        let certificate = like(
-            s,
-            s.certificate(RSA),
-            &[CKA_CLASS, CKA_CERTIFICATE_TYPE, CKA_SUBJECT, CKA_VALUE],
-        );
+        let ids = [CKA_CLASS, CKA_CERTIFICATE_TYPE, CKA_SUBJECT, CKA_VALUE];
+        let certificate = like(s, s.certificate(RSA), &ids);
         let create = |template: &Template| created(s, template);
         let with = |id, value: Vec<u8>| create(&and(&certificate, id, value));
         rows! { r;
@@ -168,24 +156,19 @@ pub const SCRIPTS: &[Script] = &[
                 .chain(numbers)
                 .collect()
         };
-        let small = and(
-            &numbers(256, &[CKA_MODULUS, CKA_PRIVATE_EXPONENT]),
-            CKA_PUBLIC_EXPONENT,
-            [1, 0, 1],
+        let small = numbers(256, &[CKA_MODULUS, CKA_PRIVATE_EXPONENT]);
+        let small = and(&small, CKA_PUBLIC_EXPONENT, [1, 0, 1]);
+        let (public, primes) = (
+            [CKA_MODULUS, CKA_PUBLIC_EXPONENT],
+            [CKA_PRIME_1, CKA_PRIME_2],
         );
-        let all_parts = numbers(
-            128,
-            &[
-                CKA_MODULUS,
-                CKA_PUBLIC_EXPONENT,
-                CKA_PRIVATE_EXPONENT,
-                CKA_PRIME_1,
-                CKA_PRIME_2,
-                CKA_EXPONENT_1,
-                CKA_EXPONENT_2,
-                CKA_COEFFICIENT,
-            ],
-        );
+        let private = [
+            CKA_PRIVATE_EXPONENT,
+            CKA_EXPONENT_1,
+            CKA_EXPONENT_2,
+            CKA_COEFFICIENT,
+        ];
+        let all_parts = numbers(128, &[&public[..], &primes, &private].concat());
         let aes = and(&key(CKO_SECRET_KEY, CKK_AES), CKA_VALUE, vec![7; 16]);
         rows! { r;
             "nothing" => create(&vec![]) => CKR_TEMPLATE_INCOMPLETE;
@@ -207,10 +190,8 @@ pub const SCRIPTS: &[Script] = &[
     ("where and when", |t, r| {
         let (public, write) = (t.session(), t.read_write());
         let template = rsa(public);
-        let (on_token, private) = (
-            and(&template, CKA_TOKEN, boolean(true)),
-            and(&template, CKA_PRIVATE, boolean(true)),
-        );
+        let with = |id| and(&template, id, boolean(true));
+        let (on_token, private) = (with(CKA_TOKEN), with(CKA_PRIVATE));
         rows! { r;
             "public, before login" => created(public, &and(&template, CKA_PRIVATE, boolean(false))) => CKR_OK;
             "private, before login" => created(public, &private) => CKR_USER_NOT_LOGGED_IN;
@@ -222,9 +203,8 @@ pub const SCRIPTS: &[Script] = &[
         let (session, other) = (t.user(), t.session());
         let mine = (CKA_LABEL, b"mine".to_vec());
         let find = |session: Session, more: &[_]| {
-            session
-                .find(&[std::slice::from_ref(&mine), more].concat())
-                .unwrap()
+            let template = [std::slice::from_ref(&mine), more].concat();
+            session.find(&template).unwrap()
         };
         let seen = |session, more: &[_]| find(session, more).len();
         let template = and(&rsa(session), CKA_LABEL, "mine");
@@ -250,9 +230,8 @@ pub const SCRIPTS: &[Script] = &[
             "after another was closed" => seen(session, &[]) => 1;
         }
         for private in [false, true] {
-            session
-                .create(&and(&template, CKA_PRIVATE, boolean(private)))
-                .unwrap();
+            let template = and(&template, CKA_PRIVATE, boolean(private));
+            session.create(&template).unwrap();
         }
         let other = t.session();
         rows! { r;
@@ -265,14 +244,12 @@ pub const SCRIPTS: &[Script] = &[
         let session = t.user();
         let template = and(&rsa(session), CKA_LABEL, "mine");
         let object = session.create(&template).unwrap();
-        let fixed = session
-            .create(&and(&template, CKA_COPYABLE, boolean(false)))
-            .unwrap();
+        let fixed = and(&template, CKA_COPYABLE, boolean(false));
+        let fixed = session.create(&fixed).unwrap();
         let copied = Cell::new(0);
         let copy = |id, value: Vec<u8>| {
-            session
-                .copy(object, &[(id, value)])
-                .map(|copy| copied.set(copy))
+            let copy = session.copy(object, &[(id, value)]);
+            copy.map(|copy| copied.set(copy))
         };
         let label = || session.attribute(copied.get(), CKA_LABEL);
         rows! { r;

@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 use pkcs11_test::harness::{Answer, Mechanism, Module, Session, mechanism_name};
 
 use crate::report::{Report, Script, shown};
-use crate::verification::{Hash, MD5, Padding, SHA1, SHA256, SHA384, SHA512, Signed};
+use crate::verification::{Hash, MD5, Padding, SHA1, SHA256, SHA384, SHA512};
 use crate::{EC_LABELS, RSA_LABELS};
 
 const MESSAGE: &[u8] = b"What is signed here is the digest of this message.\n";
@@ -106,25 +106,15 @@ fn of_each_key(
     };
     for label in labels {
         let case = format!("{label} {name}");
-        let init = session
-            .sign_init(&mechanism, session.private(label))
-            .answer(());
-        let signature = init.and_then(|()| sign(session));
+        let init = session.sign_init(&mechanism, session.private(label));
+        let signature = init.answer(()).and_then(|()| sign(session));
         let told = |signature: &Vec<u8>| match padding {
             Pkcs1 => shown(signature),
             _ => format!("{} bytes", signature.len()),
         };
         rows! { r; &case => signature.as_ref().map(told).map_err(|rv| *rv); }
         if let Ok(signature) = signature {
-            let (case, message) = (r.case(case), message.to_vec());
-            r.signatures.push(Signed {
-                case,
-                label,
-                padding,
-                hash,
-                message,
-                signature,
-            });
+            r.signed(&case, label, (padding, hash), message.to_vec(), signature);
         }
     }
 }

@@ -91,7 +91,7 @@ impl Signed {
         let certificate = session.attribute(certificate, CKA_VALUE).unwrap();
         println!("{}", self.case);
         openssl::verify(
-            &certificate,
+            &openssl::public_key(&certificate),
             self.hash.name,
             self.padding,
             &self.message,

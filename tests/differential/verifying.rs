@@ -44,12 +44,8 @@ fn inputs() -> Vec<Made> {
     ] {
         add("of a message", RSA, pkcs1.into(), MESSAGE);
         add("of a message", RSA_LABELS[2], pkcs1.into(), MESSAGE);
-        add(
-            hash.name,
-            RSA,
-            CKM_RSA_PKCS.into(),
-            &hash.digest_info(MESSAGE),
-        );
+        let digest_info = hash.digest_info(MESSAGE);
+        add(hash.name, RSA, CKM_RSA_PKCS.into(), &digest_info);
         for (hashing, salt) in pss
             .iter()
             .flat_map(|pss| [0, 1, 21, hash.length, 254 - hash.length].map(|salt| (*pss, salt)))
@@ -74,12 +70,8 @@ fn inputs() -> Vec<Made> {
     for label in EC_LABELS {
         for length in [1, 16, 20, 28, 31, 32, 33, 48, 64, 65, 66, 67, 100, 2000] {
             let data: Vec<u8> = (0..length).map(|index| 0xff - (index as u8)).collect();
-            add(
-                &format!("of {length} bytes"),
-                label,
-                CKM_ECDSA.into(),
-                &data,
-            );
+            let case = format!("of {length} bytes");
+            add(&case, label, CKM_ECDSA.into(), &data);
         }
     }
     inputs
@@ -120,15 +112,10 @@ pub const SCRIPTS: &[Script] = &[
     ("signatures made by SoftHSM", |t, r| {
         answers! { r; "* CKM_RSA_PKCS_PSS *, shorter data" => CKR_DATA_LEN_RANGE: LENGTH_CODE; }
         let session = t.session();
-        for Made {
-            case,
-            label,
-            mechanism,
-            data,
-            signature,
-        } in made()
-        {
-            let key = session.public(label);
+        for made in made() {
+            let (case, mechanism) = (&made.case, &made.mechanism);
+            let (data, signature) = (&made.data, &made.signature);
+            let key = session.public(made.label);
             let verify = |data: &[u8], signature: &[u8]| match session.verify_init(mechanism, key) {
                 Rv(CKR_OK) => session.verify(data, signature),
                 rv => rv,
@@ -156,9 +143,7 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     ("before login", |t, r| {
-        let Made {
-            mechanism, label, ..
-        } = &made()[0];
+        let (mechanism, label) = (&made()[0].mechanism, made()[0].label);
         let session = t.session();
         rows! { r;
             "unknown object handle" => session.verify_init(mechanism, NO) => CKR_KEY_HANDLE_INVALID: VERIFY_HANDLE;
@@ -184,14 +169,8 @@ pub const SCRIPTS: &[Script] = &[
     ("verification parameters", |t, r| {
         let key = t.session().public(RSA);
         let some = |id, length| {
-            init(
-                t,
-                Mechanism {
-                    id,
-                    parameter: vec![0; length],
-                },
-                key,
-            )
+            let parameter = vec![0; length];
+            init(t, Mechanism { id, parameter }, key)
         };
         let pss = |id, hash, mgf, salt| init(t, Mechanism::pss(id, hash, mgf, salt), key);
         let raw = |hash, mgf, salt| pss(CKM_RSA_PKCS_PSS, hash, mgf, salt);
@@ -229,15 +208,10 @@ pub const SCRIPTS: &[Script] = &[
     ("keys that a program creates", |t, r| {
         let s = t.user();
         let rsa = |id, value| s.create(&and(&rsa(s), id, value)).unwrap();
-        let (free, mute) = (
-            rsa(CKA_VERIFY, boolean(true)),
-            rsa(CKA_VERIFY, boolean(false)),
-        );
+        let [free, mute] = [true, false].map(|value| rsa(CKA_VERIFY, boolean(value)));
         let allowed = [CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS].map(ulong).concat();
-        let (choosy, ec) = (
-            rsa(CKA_ALLOWED_MECHANISMS, allowed),
-            s.create(&ec(s)).unwrap(),
-        );
+        let choosy = rsa(CKA_ALLOWED_MECHANISMS, allowed);
+        let ec = s.create(&ec(s)).unwrap();
         answers! { r; "another type" => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE; "*, * for *" => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
         "C_SignInit, *" => CKR_KEY_FUNCTION_NOT_PERMITTED: KEY_TYPE; }
         rows! { r;

@@ -39,10 +39,9 @@ mod warnings;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use common::{code, in_child, said, say};
-use cryptoki::context::Pkcs11;
-use cryptoki::error::Error;
+use common::{in_child, load, said, say};
 use page::Row;
+use pkcs11_test::harness::{Module, Rv};
 use scene::Scene;
 
 /// Names the situation that a child is to be in.
@@ -58,7 +57,7 @@ struct Situation {
     /// Brings it about.
     prepare: fn(&mut Scene),
     /// What a program then calls, and what is given back to it.
-    act: fn(&Pkcs11) -> Result<(), Error>,
+    act: fn(&Module) -> Rv,
     /// The return value, as the standard or the documentation of the official library has it.
     code: &'static str,
     /// The parts of each line on stderr. The line must not contain a part that starts with `!`.
@@ -90,10 +89,7 @@ fn failures_have_their_return_value_lines_and_requests() {
     let situations: Vec<_> = PARTS.iter().flat_map(|(_, part)| *part).collect();
     if let Ok(index) = std::env::var(SITUATION) {
         let situation = situations[index.parse::<usize>().unwrap()];
-        let child = || {
-            let module = Pkcs11::new(common::module_path()).unwrap();
-            say(&code((situation.act)(&module)));
-        };
+        let child = || say(&(situation.act)(&load()).to_string());
         in_child(test, || ((), Vec::new()), child);
         return;
     }

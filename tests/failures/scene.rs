@@ -3,17 +3,14 @@
 use std::any::Any;
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::Error;
-use cryptoki::mechanism::Mechanism;
-use cryptoki::session::UserType;
-use cryptoki::types::AuthPin;
-use pkcs11_test::{Effect, Fault, Options, PolicyFile, Service, TlsOptions};
+use cryptoki_sys::*;
+use pkcs11_test::harness::{Mechanism, Module, Rv};
+use pkcs11_test::{Effect, Fault, Service, TlsOptions};
 
 use crate::common::programs::free_address;
 use crate::common::{
-    LIST, ONE_ATTEMPT, SIGN, beyond_loopback, environment, logged_in, objects, options,
-    private_key, service, slot, tls_service, traffic,
+    self, LIST, NOTHING, ONE_ATTEMPT, SIGN, beyond_loopback, environment, service, tls_service,
+    traffic, visible, with_policies,
 };
 
 /// The password of a proxy's user.
@@ -65,12 +62,7 @@ impl Scene {
 
     /// Another service than the usual one, with these policies.
     pub fn serve(&mut self, policies: &str) {
-        let policies = PolicyFile::parse(policies).unwrap();
-        self.service = Service::start(Options {
-            policies,
-            ..options()
-        })
-        .unwrap();
+        self.service = Service::start(with_policies(policies)).unwrap();
         self.use_service();
     }
 
@@ -243,53 +235,42 @@ impl Scene {
 }
 
 /// C_Initialize.
-pub fn initialize(module: &Pkcs11) -> Result<(), Error> {
-    module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+pub fn initialize(module: &Module) -> Rv {
+    module.initialize()
 }
 
 /// C_Login with the PIN `CONFIG`.
-pub fn login(module: &Pkcs11) -> Result<(), Error> {
-    login_with(module, "CONFIG")
+pub fn login(module: &Module) -> Rv {
+    module.opened().login()
 }
 
 /// C_Login with another PIN.
-pub fn login_with(module: &Pkcs11, pin: &str) -> Result<(), Error> {
-    initialize(module).unwrap();
-    let session = module.open_ro_session(slot(module)).unwrap();
-    session.login(UserType::User, Some(&AuthPin::new(pin.into())))
+pub fn login_with(module: &Module, pin: &str) -> Rv {
+    module.opened().login_as(CKU_USER, pin.as_bytes())
 }
 
 /// C_FindObjectsInit before C_Login.
-pub fn search(module: &Pkcs11) -> Result<(), Error> {
-    initialize(module).unwrap();
-    let session = module.open_ro_session(slot(module)).unwrap();
-    assert_eq!(objects(&session), []);
-    Ok(())
+pub fn search(module: &Module) -> Rv {
+    assert_eq!(visible(module.opened()), NOTHING);
+    Rv(CKR_OK)
 }
 
 /// C_Sign with a key of P-256.
-pub fn sign(module: &Pkcs11) -> Result<(), Error> {
-    sign_with(module, &Mechanism::Ecdsa, "demo/p-256", 32)
+pub fn sign(module: &Module) -> Rv {
+    common::sign(module.logged_in().unwrap())
 }
 
 /// C_Sign after a signature that the service refuses.
-pub fn sign_again(module: &Pkcs11) -> Result<(), Error> {
-    initialize(module).unwrap();
-    let session = logged_in(module);
-    let key = private_key(&session, "demo/p-256");
-    session.sign(&Mechanism::Ecdsa, key, &[7; 32]).unwrap_err();
-    session.sign(&Mechanism::Ecdsa, key, &[7; 32]).map(drop)
+pub fn sign_again(module: &Module) -> Rv {
+    // A search would request the list again.
+    let key = module.logged_in().unwrap().key("demo/p-256");
+    let sign = || Rv::from(key.sign(CKM_ECDSA, &[7; 32]));
+    assert_ne!(sign(), CKR_OK);
+    sign()
 }
 
 /// C_Sign, or C_SignInit if that fails, with so many bytes of data.
-pub fn sign_with(
-    module: &Pkcs11,
-    mechanism: &Mechanism,
-    key: &str,
-    length: usize,
-) -> Result<(), Error> {
-    initialize(module).unwrap();
-    let session = logged_in(module);
-    let key = private_key(&session, key);
-    session.sign(mechanism, key, &vec![7; length]).map(drop)
+pub fn sign_with(module: &Module, mechanism: impl Into<Mechanism>, key: &str, length: usize) -> Rv {
+    let key = module.logged_in().unwrap().key(key);
+    key.sign(mechanism, &vec![7; length]).into()
 }

@@ -1,13 +1,11 @@
 //! What the module warns of, and goes on.
 
-use cryptoki::context::Pkcs11;
-use cryptoki::error::Error;
-use cryptoki::object::Attribute;
+use cryptoki_sys::CKA_ID;
 use pkcs11_test::Effect;
+use pkcs11_test::harness::{Module, Rv};
 use serde_json::json;
 
 use crate::Situation;
-use crate::common::logged_in;
 use crate::configuration::configure;
 use crate::network::other_client;
 use crate::scene::{Scene, initialize, login};
@@ -88,10 +86,11 @@ fn list(scene: &mut Scene, properties: serde_json::Value) {
     scene.fail_list(Effect::answer(200, &[], body));
 }
 
-fn search_unknown(module: &Pkcs11) -> Result<(), Error> {
-    initialize(module)?;
-    let session = logged_in(module);
-    let unknown = Attribute::Id(b"demo/p-265".to_vec());
-    assert_eq!(session.find_objects(&[unknown])?, []);
-    Ok(())
+fn search_unknown(module: &Module) -> Rv {
+    let found = module
+        .logged_in()
+        .unwrap()
+        .find(&[(CKA_ID, "demo/p-265".into())]);
+    assert_eq!(found, Ok(vec![]));
+    found.into()
 }

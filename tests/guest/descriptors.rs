@@ -8,20 +8,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use pkcs11_test::{Effect, Fault, Gate, Service, TlsOptions};
+use pkcs11_test::{Effect, Fault, Gate, Service};
 
 use super::*;
 use crate::common::fork::fork;
+use crate::common::programs::compiled;
 use crate::common::{LIST, Run, SIGN, child_of, environment, in_child, on_stage, options, service};
-use crate::common::{tls_service, traffic};
-use crate::system::{compiled, limit};
-use crate::test_name;
+use crate::common::{limit, traffic, with_tls};
+use crate::{in_parent, test_name};
 
 const NO_LOG: (&str, &str) = ("SIGNPATH_LOG_FILE_LEVEL", "none");
-
-fn with_tls() -> Service {
-    tls_service(TlsOptions::default())
-}
 
 /// Uses up the descriptors of this process except for `free`.
 fn leave(free: usize) -> Vec<File> {
@@ -47,8 +43,7 @@ fn names_the_limit_of_descriptors_when_none_is_left() {
         let child = || {
             let module = load();
             for free in 0..=6 {
-                assert_eq!(module.initialize(), CKR_OK);
-                let session = module.session();
+                let session = module.opened();
                 let taken = leave(free);
                 let rv = session.login();
                 drop(taken);
@@ -64,9 +59,7 @@ fn names_the_limit_of_descriptors_when_none_is_left() {
                 assert_eq!(module.finalize(), CKR_OK);
             }
         };
-        let Some((_, run)) = child_of(test_name!(), start, &[NO_LOG], child) else {
-            return;
-        };
+        let (_, run) = in_parent!(child_of(test_name!(), start, &[NO_LOG], child));
         assert_told_of_limit(&run);
     }
 }
@@ -95,16 +88,13 @@ fn a_file_that_needs_a_descriptor_is_no_invalid_configuration() {
         let taken = leave(0);
         assert_eq!(module.initialize(), CKR_FUNCTION_FAILED);
         drop(taken);
-        assert_eq!(module.initialize(), CKR_OK);
-        let session = module.session();
+        let session = module.opened();
         let taken = leave(0);
         assert_eq!(session.login(), CKR_FUNCTION_FAILED);
         drop(taken);
         assert_eq!(session.login(), CKR_OK);
     };
-    let Some((_, run)) = in_child(test_name!(), prepare, child) else {
-        return;
-    };
+    let (_, run) = in_parent!(in_child(test_name!(), prepare, child));
     assert_eq!(run.lines().len(), 2, "{:#?}", run.lines());
     assert_told_of_limit(&run);
 }
@@ -127,7 +117,7 @@ const SHORTAGES: [(&str, i32, CK_RV, &str); 6] = [
 #[test]
 fn names_what_the_system_runs_out_of() {
     for (number, (.., part)) in SHORTAGES.iter().enumerate() {
-        let library = compiled("system.c", &["-shared", "-ldl"]);
+        let library = compiled("guest/system.c", &["-shared", "-ldl"]);
         let preload = ("LD_PRELOAD", library.to_str().unwrap());
         let child = || {
             let (variable, error, rv, part) = row(&SHORTAGES);
@@ -148,9 +138,7 @@ fn names_what_the_system_runs_out_of() {
             assert_eq!(sign(session), CKR_OK);
         };
         let more = [preload, (ROW, &*number.to_string())];
-        let Some((_, run)) = child_of(test_name!(), service, &more, child) else {
-            return;
-        };
+        let (_, run) = in_parent!(child_of(test_name!(), service, &more, child));
         run.assert_one_line(&["C_Login", part]);
     }
 }
@@ -172,9 +160,7 @@ fn threads_share_the_few_connections_of_their_process() {
         });
         drop(taken);
     };
-    let Some((service, run)) = child_of(test_name!(), service, &[NO_LOG], child) else {
-        return;
-    };
+    let (service, run) = in_parent!(child_of(test_name!(), service, &[NO_LOG], child));
     run.assert_silent();
     let traffic = traffic(&service.requests());
     assert_eq!(traffic.signatures, 5 * THREADS);
@@ -260,7 +246,7 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
         stage.set("SIGNPATH_API_URL", &url);
         let gate = Gate::new();
         let hold = Fault::hold(SIGN, &gate).times(THREADS);
-        stage.service.inject(hold).unwrap();
+        stage.inject(hold);
         let session = module.logged_in().unwrap();
         thread::scope(|scope| {
             for _ in 0..THREADS {

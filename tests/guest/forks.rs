@@ -3,18 +3,15 @@
 use std::net::TcpListener;
 use std::thread;
 
-use pkcs11_test::TlsOptions;
-
 use super::*;
 use crate::common::fork::{fork, fork_by};
-use crate::common::{child_of, environment, in_child, service, tls_service, traffic};
+use crate::common::{child_of, environment, in_child, service, traffic, with_tls};
 use crate::system::refuse_pages_that_a_fork_wipes;
-use crate::test_name;
+use crate::{in_parent, test_name};
 
 /// Opens and closes sessions in many threads, which all wait for the same locks.
 fn churn(module: &Module) {
-    assert_eq!(module.initialize(), CKR_OK);
-    let shared = module.session();
+    let shared = module.opened();
     thread::scope(|scope| {
         for _ in 0..64 {
             scope.spawn(|| {
@@ -129,11 +126,9 @@ fn each_sign_of_a_fork_is_enough() {
                 assert_eq!(sign(session), CKR_OK);
             });
         };
-        let start = || tls_service(TlsOptions::default());
+        let start = with_tls;
         let row = [(ROW, &*number.to_string())];
-        let Some((service, _)) = child_of(test_name!(), start, &row, child) else {
-            return;
-        };
+        let (service, _) = in_parent!(child_of(test_name!(), start, &row, child));
         let connections = traffic(&service.requests()).connections;
         assert_eq!(connections, 2, "one for each process");
     }

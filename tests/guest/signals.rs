@@ -2,15 +2,17 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use pkcs11_test::{Service, TlsOptions};
+use pkcs11_test::Service;
 
 use super::*;
-use crate::common::{Run, environment, in_child, service, tls_service, traffic};
+use crate::common::{environment, in_child, service, traffic, with_tls};
 use crate::system::{block, blocked_signals, dispositions, pending_signals};
-use crate::test_name;
+use crate::{in_parent, test_name};
 
 const NO_SIGNALS: [i32; 0] = [];
 
@@ -25,12 +27,15 @@ enum End {
     ClosedAndReset,
 }
 
-/// Starts a relay that ends one connection after the first byte of request number `fatal`, counted from 0. Returns its URL.
-fn ending(service: &Service, fatal: usize, end: End) -> String {
+/// Starts a relay that ends one connection after the first byte of request number `fatal`, counted from 0. Returns its URL, and
+/// whether it has done so.
+fn ending(service: &Service, fatal: usize, end: End) -> (String, Arc<AtomicBool>) {
     let url = service.api_url().to_owned();
     let upstream = url.split('/').nth(2).unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = url.replace(&upstream, &listener.local_addr().unwrap().to_string());
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let ended = has_ended.clone();
     thread::spawn(move || {
         let mut pieces_left = Some(fatal);
         for client in listener.incoming() {
@@ -45,6 +50,7 @@ fn ending(service: &Service, fatal: usize, end: End) -> String {
                     pieces_left = None;
                     let _ = client.read(&mut [0]);
                     finish(&client, end);
+                    ended.store(true, Ordering::Relaxed);
                     break;
                 }
                 let Ok(length @ 1..) = client.read(&mut piece) else {
@@ -57,7 +63,7 @@ fn ending(service: &Service, fatal: usize, end: End) -> String {
             }
         }
     });
-    url
+    (url, has_ended)
 }
 
 fn finish(client: &TcpStream, end: End) {
@@ -72,22 +78,24 @@ fn finish(client: &TcpStream, end: End) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// Runs `child` with such a relay before the service, and with its row.
+/// Runs `child` with such a relay before the service, which must end a connection, and with its row.
 fn with_ending(
     test: &str,
     start: impl FnOnce() -> Service,
     (fatal, end): (usize, End),
     row: usize,
     child: impl FnOnce(),
-) -> Option<(Service, Run)> {
+) -> Option<Service> {
     let prepare = || {
         let service = start();
-        let url = ending(&service, fatal, end);
+        let (url, has_ended) = ending(&service, fatal, end);
         let more = [("SIGNPATH_API_URL", &*url), (ROW, &row.to_string())];
         let environment = environment(&service, &more);
-        (service, environment)
+        ((service, has_ended), environment)
     };
-    in_child(test, prepare, child)
+    let ((service, has_ended), _) = in_child(test, prepare, child)?;
+    assert!(has_ended.load(Ordering::Relaxed), "no connection was ended");
+    Some(service)
 }
 
 #[test]
@@ -95,17 +103,14 @@ fn a_connection_that_ends_raises_no_signal() {
     for end in [End::Closed, End::Reset, End::ClosedAndReset] {
         for (has_tls, fatal) in [(false, 0), (false, 1), (true, 2), (true, 3)] {
             let start = || match has_tls {
-                true => tls_service(TlsOptions::default()),
+                true => with_tls(),
                 false => service(),
             };
             let child = || {
                 log_in_and_sign(&load());
                 assert_eq!(pending_signals(), NO_SIGNALS);
             };
-            let Some((service, _)) = with_ending(test_name!(), start, (fatal, end), 0, child)
-            else {
-                return;
-            };
+            let service = in_parent!(with_ending(test_name!(), start, (fatal, end), 0, child));
             assert!(traffic(&service.requests()).signatures > 0);
         }
     }

@@ -6,8 +6,10 @@ use pkcs11_test::{Effect, Fault, Service, TlsOptions, TlsVersions};
 
 use super::*;
 use crate::common::programs::{Program, tinyproxy};
-use crate::common::{LIST, SIGN, environment, in_child, service, tls_service};
-use crate::test_name;
+use crate::common::{
+    LIST, SIGN, another_machine, environment, in_child, service, tls_service, with_tls,
+};
+use crate::{in_parent, test_name};
 
 /// In bytes, including what the C library needs.
 const SMALL: usize = 48 << 10;
@@ -25,8 +27,7 @@ const KEYS: [(&str, CK_MECHANISM_TYPE); 7] = [
 
 /// Calls everything that sends a request, and signs with each key.
 fn use_all(module: &Module) {
-    assert_eq!(module.initialize(), CKR_OK);
-    let session = module.session();
+    let session = module.opened();
     session.find(&[]).unwrap();
     assert_eq!(session.login(), CKR_OK);
     for (name, mechanism) in KEYS {
@@ -39,19 +40,18 @@ fn use_all(module: &Module) {
     assert_eq!(module.finalize(), CKR_OK);
 }
 
-/// A service, a variable, and perhaps a proxy.
-type Way = fn() -> (Service, Option<(&'static str, String)>, Option<Program>);
+/// A service, variables, and perhaps a proxy, which must be used.
+type Way = fn() -> (Service, Vec<(&'static str, String)>, Option<Program>);
 
 const WAYS: [Way; 5] = [
-    || (service(), None, None),
-    || (tls_service(TlsOptions::default()), None, None),
+    || (service(), vec![], None),
+    || (with_tls(), vec![], None),
     || {
-        let versions = TlsVersions::Only12;
-        let options = TlsOptions {
-            versions,
+        let service = tls_service(TlsOptions {
+            versions: TlsVersions::Only12,
             ..TlsOptions::default()
-        };
-        (tls_service(options), None, None)
+        });
+        (service, vec![], None)
     },
     || {
         let service = tls_service(TlsOptions {
@@ -60,13 +60,13 @@ const WAYS: [Way; 5] = [
         });
         let file = service.client_certificate().unwrap().display();
         let certificate = ("SIGNPATH_TLS_CLIENT_CERTIFICATE", format!("file:{file}"));
-        (service, Some(certificate), None)
+        (service, vec![certificate], None)
     },
     || {
-        let proxy = tinyproxy("");
+        let (service, proxy) = (with_tls(), tinyproxy(""));
+        let [url, permission] = another_machine(&service);
         let variable = ("http_proxy", proxy.address.clone());
-        let service = tls_service(TlsOptions::default());
-        (service, Some(variable), Some(proxy))
+        (service, vec![url, permission, variable], Some(proxy))
     },
 ];
 
@@ -74,12 +74,11 @@ const WAYS: [Way; 5] = [
 fn everything_works_on_a_small_stack() {
     for way in WAYS {
         let prepare = || {
-            let (service, variable, program) = way();
+            let (service, variables, proxy) = way();
             // Some requests are retried over a new connection.
             let headers = [("Retry-After", "0"), ("Connection", "close")];
             let busy = Effect::answer(503, &headers, "");
-            let faults = [(LIST, 1), (SIGN, 2)];
-            for (route, times) in faults {
+            for (route, times) in [(LIST, 1), (SIGN, 2)] {
                 let fault = Fault::on(route, busy.clone()).times(times);
                 service.inject(fault).unwrap();
             }
@@ -90,8 +89,9 @@ fn everything_works_on_a_small_stack() {
                 ("XDG_CACHE_HOME", cache.path().to_str().unwrap()),
             ];
             let mut environment = environment(&service, &more);
-            environment.extend(variable.map(|(name, value)| (name.to_owned(), value)));
-            ((service, program, cache), environment)
+            let variables = variables.into_iter();
+            environment.extend(variables.map(|(name, value)| (name.to_owned(), value)));
+            ((service, proxy, cache), environment)
         };
         let child = || {
             let module = load();
@@ -102,8 +102,7 @@ fn everything_works_on_a_small_stack() {
                 small.spawn_scoped(scope, calls).unwrap();
             });
         };
-        if in_child(test_name!(), prepare, child).is_none() {
-            return;
-        }
+        let ((_, proxy, _), _) = in_parent!(in_child(test_name!(), prepare, child));
+        assert!(proxy.is_none_or(|proxy| proxy.has_led_to("0.0.0.0")));
     }
 }

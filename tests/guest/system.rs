@@ -1,8 +1,6 @@
 //! Signals, limits and system calls.
 
 use std::mem::zeroed;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::ptr;
 
 /// The signals that are blocked in this thread.
@@ -61,20 +59,6 @@ unsafe fn members(set: &libc::sigset_t) -> Vec<i32> {
         .collect()
 }
 
-/// Sets the soft limit of this process.
-pub fn limit(resource: libc::__rlimit_resource_t, number: u64) {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the pointers are to a limit.
-    unsafe {
-        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
-        limit.rlim_cur = number;
-        assert_eq!(libc::setrlimit(resource, &limit), 0);
-    }
-}
-
 /// Makes the kernel refuse MADV_WIPEONFORK in this process, as kernels before 4.14 do.
 pub fn refuse_pages_that_a_fork_wipes() {
     let statement = |code: u32, k: u32| libc::sock_filter {
@@ -115,26 +99,4 @@ pub fn refuse_pages_that_a_fork_wipes() {
             0
         );
     }
-}
-
-/// A program or, with `-shared`, a library that is built from a C file beside this one.
-pub fn compiled(source: &str, options: &[&str]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/guest")
-        .join(source);
-    // Another run of the tests may use it while this one builds it.
-    let unfinished = tempfile::NamedTempFile::new_in(folder)
-        .unwrap()
-        .into_temp_path();
-    let status = Command::new("cc")
-        .args(["-Wall", "-Werror", "-fPIC", "-o"])
-        .args([unfinished.as_os_str(), path.as_os_str()])
-        .args(options)
-        .status()
-        .unwrap();
-    assert!(status.success(), "{source}");
-    let built = folder.join(source).with_extension("built");
-    unfinished.persist(&built).unwrap();
-    built
 }

@@ -5,13 +5,16 @@ use std::process::{Child, Stdio};
 
 use pkcs11_test::{Fault, Gate, Service};
 
+use crate::common::programs::compiled;
 use crate::common::{SIGN, command, environment, service, traffic};
-use crate::system::compiled;
 
 /// Starts a program in C with a service that it reaches by host name.
 fn start(mode: &str, service: &Service) -> Child {
     let url = service.api_url().replace("127.0.0.1", "localhost");
-    let program = compiled("host.c", &["-ldl", "-pthread", "-I/usr/include/p11-kit-1"]);
+    let program = compiled(
+        "guest/host.c",
+        &["-ldl", "-pthread", "-I/usr/include/p11-kit-1"],
+    );
     command(program)
         .arg(mode)
         .envs(environment(service, &[("SIGNPATH_API_URL", &url)]))

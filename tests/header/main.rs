@@ -32,32 +32,24 @@ fn a_program_in_c_or_cpp_signs_and_verifies() {
     for (language, standard) in [("c", "c99"), ("c++", "c++11")] {
         let program = folder.path().join(language);
         // Our header takes nothing that is not quite right.
+        let options = format!("-x {language} -std={standard} -Wall -Wextra -Wpedantic -Werror");
         let mut compiler = Command::new("cc");
-        compiler
-            .args(["-x", language, &format!("-std={standard}"), "-o"])
-            .arg(&program);
+        compiler.args(options.split(' ')).arg("-o").arg(&program);
         compiler.args([
-            "-Wall",
-            "-Wextra",
-            "-Wpedantic",
-            "-Werror",
             "-I",
             P11_KIT,
             "-I",
             "include",
+            "tests/header/sign.c",
+            "-ldl",
         ]);
-        succeed(
-            compiler
-                .args(["tests/header/sign.c", "-ldl"])
-                .current_dir(REPOSITORY),
-        );
+        succeed(compiler.current_dir(REPOSITORY));
         for (key, length) in [("demo/rsa-2048", 256), ("demo/p-384", 96)] {
             let service = service();
             let mut sign = Command::new(&program);
-            sign.arg(module_path())
-                .arg(key)
-                .envs(environment(&service, &[]));
-            assert_eq!(succeed(&mut sign), format!("verified {length} bytes\n"));
+            sign.arg(module_path()).arg(key);
+            let said = succeed(sign.envs(environment(&service, &[])));
+            assert_eq!(said, format!("verified {length} bytes\n"));
             let expected = Traffic {
                 lists: 1,
                 signatures: 1,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::common::{LIST, SIGN, SIGN_HASH};
-use crate::{table, test_name};
+use crate::{in_parent, table, test_name};
 
 /// Faults, the signing API, and the lines that a login and a signature add. DURATION stands for a duration, `…` for any text.
 type Row = (fn() -> Vec<Fault>, &'static str, &'static [&'static str]);
@@ -41,9 +41,7 @@ fn logs_each_exchange_with_attempt_status_and_duration() {
     for (faults, signing_api, expected) in ROWS {
         let more = |_: &LogFolder| vec![("SIGNPATH_SIGNING_API", (*signing_api).to_owned())];
         let child = || _ = sign(load().logged_in().unwrap());
-        let Some((service, folder, _)) = logged(test_name!(), "info", more, faults(), child) else {
-            return;
-        };
+        let (service, folder, _) = in_parent!(logged(test_name!(), "info", more, faults(), child));
         let mut lines = folder.lines();
         lines.retain(|line| line.level == "info" && line.message.contains(", attempt "));
         assert_eq!(lines.len(), expected.len(), "{lines:#?}");

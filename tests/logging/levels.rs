@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::common::SIGN;
-use crate::test_name;
+use crate::{in_parent, test_name};
 
 /// The levels, each of which shows itself and those before it.
 const LEVELS: [&str; 7] = [
@@ -65,9 +65,7 @@ fn each_level_shows_itself_and_what_is_worse() {
             }
         };
         let faults = vec![Fault::on(SIGN, busy())];
-        let Some((_, folder, run)) = logged(test_name!(), file, settings, faults, speak) else {
-            return;
-        };
+        let (_, folder, run) = in_parent!(logged(test_name!(), file, settings, faults, speak));
         let [shown, other] = match is_stdout {
             true => [run.stdout, run.stderr],
             false => [run.stderr, run.stdout],
@@ -93,9 +91,7 @@ fn logs_an_invalid_configuration_as_it_asks_for() {
         unsafe { std::env::set_var(FILE_LEVEL, "error") };
         assert_eq!(module.initialize(), CKR_GENERAL_ERROR);
     };
-    let Some((_, folder, run)) = logged(test_name!(), "none", invalid, vec![], child) else {
-        return;
-    };
+    let (_, folder, run) = in_parent!(logged(test_name!(), "none", invalid, vec![], child));
     run.assert_one_line(&["error: C_Initialize: environment variable SIGNPATH_API_URL"]);
     let lines = folder.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");

@@ -3,8 +3,8 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use super::*;
-use crate::common::SIGN;
-use crate::{table, test_name};
+use crate::common::{SIGN, limit};
+use crate::{in_parent, table, test_name};
 
 /// The folder below the private folder for state.
 const PRIVATE: &str = "state/signpath-pkcs11";
@@ -83,9 +83,7 @@ fn log_folders_and_files_are_for_their_user_alone() {
             unsafe { libc::umask(umask) };
             sign_well();
         };
-        let Some((_, folder, _)) = sign_with_log(test_name!(), prepare, child) else {
-            return;
-        };
+        let (_, folder, _) = in_parent!(sign_with_log(test_name!(), prepare, child));
         let logs = prepare(folder.0.path());
         assert_complete(&logs);
         assert_eq!(mode(logs.parent().unwrap()), 0o700, "{umask:o}");
@@ -103,9 +101,7 @@ fn a_log_file_that_others_can_read_becomes_private() {
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o666)).unwrap();
         logs(folder)
     };
-    let Some((_, folder, _)) = sign_with_log(test_name!(), prepare, sign_well) else {
-        return;
-    };
+    let (_, folder, _) = in_parent!(sign_with_log(test_name!(), prepare, sign_well));
     let logs = folder.path();
     assert_complete(&logs);
     assert_eq!((mode(&logs), mode(&logs.join(FILE))), (0o755, 0o600));
@@ -169,9 +165,7 @@ fn with_file(folder: &Path, make: impl FnOnce(&Path)) -> PathBuf {
 #[test]
 fn an_unsafe_log_folder_is_replaced_by_a_private_one() {
     for (obstruct, reason) in OBSTACLES {
-        let Some((_, folder, run)) = sign_with_log(test_name!(), obstruct, sign_well) else {
-            return;
-        };
+        let (_, folder, run) = in_parent!(sign_with_log(test_name!(), obstruct, sign_well));
         let private = folder.0.path().join(PRIVATE);
         assert_complete(&private);
         assert_eq!(mode(&private), 0o700);
@@ -205,47 +199,20 @@ fn the_private_folder_is_one_for_state_or_temporary_files() {
             let state = ("XDG_STATE_HOME", state.replace("{}", &folder));
             vec![(LOG_DIRECTORY, NOWHERE.to_owned()), state, (other, folder)]
         };
-        let ran = logged(test_name!(), "debug", variables, vec![], sign_well);
-        let Some((_, folder, _)) = ran else {
-            return;
-        };
+        let (_, folder, _) =
+            in_parent!(logged(test_name!(), "debug", variables, vec![], sign_well));
         assert_complete(&folder.0.path().join(private));
     }
-}
-
-#[test]
-fn signs_without_a_log_and_says_so_once() {
-    let nowhere = |_: &LogFolder| {
-        let names = [LOG_DIRECTORY, "XDG_STATE_HOME", "TMPDIR"];
-        names.map(|name| (name, NOWHERE.to_owned())).into()
-    };
-    let faults = vec![Fault::on(SIGN, busy())];
-    let Some((_, _, run)) = logged(test_name!(), "debug", nowhere, faults, sign_well) else {
-        return;
-    };
-    assert_said(&run, &["cannot write the log file /proc/nowhere/"]);
-}
-
-/// Limits what this process may use.
-fn set_limit(resource: libc::__rlimit_resource_t, limit: libc::rlim_t) {
-    let limit = libc::rlimit {
-        rlim_cur: limit,
-        rlim_max: limit,
-    };
-    // SAFETY: the pointer is to a local of that type.
-    assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
 }
 
 /// The limit also sends a signal, which would end the process.
 #[test]
 fn signs_with_a_full_log_and_says_so_once() {
     let child = || {
-        set_limit(libc::RLIMIT_FSIZE, 0);
+        limit(libc::RLIMIT_FSIZE, 0);
         sign_well();
     };
-    let Some((_, folder, run)) = sign_with_log(test_name!(), logs, child) else {
-        return;
-    };
+    let (_, folder, run) = in_parent!(sign_with_log(test_name!(), logs, child));
     let parts = [
         "warning: cannot write the log file ",
         "/logs/SignPath.CryptoProviders.Cryptoki.txt: file too large",
@@ -259,12 +226,10 @@ fn signs_with_a_full_log_and_says_so_once() {
 #[test]
 fn rotates_the_log_where_files_must_stay_small() {
     let child = || {
-        set_limit(libc::RLIMIT_FSIZE, 500);
+        limit(libc::RLIMIT_FSIZE, 500);
         sign_well();
     };
-    let Some((_, folder, run)) = sign_with_log(test_name!(), logs, child) else {
-        return;
-    };
+    let (_, folder, run) = in_parent!(sign_with_log(test_name!(), logs, child));
     assert_eq!(run.lines().len(), 1, "{:#?}", run.lines());
     assert_last_call(&folder, "C_Finalize(");
     assert!(folder.path().join(format!("{FILE}.5")).exists());
@@ -288,9 +253,7 @@ fn signs_when_the_reader_of_stderr_is_gone() {
         break_stderr();
         sign_well();
     };
-    let Some((_, folder, run)) = sign_with_log(test_name!(), logs, child) else {
-        return;
-    };
+    let (_, folder, run) = in_parent!(sign_with_log(test_name!(), logs, child));
     assert_eq!(run.stderr, "");
     assert_complete(&folder.path());
 }
@@ -301,13 +264,11 @@ fn signs_over_its_connection_when_no_descriptor_is_left() {
         let module = load();
         let session = module.logged_in().unwrap();
         break_stderr();
-        set_limit(libc::RLIMIT_NOFILE, 0);
+        limit(libc::RLIMIT_NOFILE, 0);
         assert_eq!(sign(session), CKR_OK);
         assert_eq!(module.finalize(), CKR_OK);
     };
-    let Some((_, folder, _)) = sign_with_log(test_name!(), logs, child) else {
-        return;
-    };
+    let (_, folder, _) = in_parent!(sign_with_log(test_name!(), logs, child));
     assert_last_call(&folder, "C_Login(");
 }
 
@@ -327,10 +288,13 @@ fn writes_no_line_to_a_connection_in_place_of_stderr() {
         assert!(stderr.display().to_string().starts_with("socket:"));
         assert_eq!(module.finalize(), CKR_OK);
     };
-    let ran = logged(test_name!(), "debug", |_| vec![], faults.into(), child);
-    let Some((service, folder, _)) = ran else {
-        return;
-    };
+    let (service, folder, _) = in_parent!(logged(
+        test_name!(),
+        "debug",
+        |_| vec![],
+        faults.into(),
+        child
+    ));
     assert_complete(&folder.path());
     // A server that receives a line of the log closes the connection.
     let requests = service.requests().into_iter();

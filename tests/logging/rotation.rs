@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use pkcs11_test::call;
 
 use super::*;
-use crate::test_name;
+use crate::{in_parent, test_name};
 
 /// The largest size of the file, in bytes.
 const MAX_SIZE: u64 = 10 << 20;
@@ -64,9 +64,7 @@ fn threads_and_processes_lose_no_line_when_the_log_rotates() {
             call_in_threads();
         });
     };
-    let Some((_, folder, run)) = logged(test, "verbose", |_| vec![], vec![], child) else {
-        return;
-    };
+    let (_, folder, run) = in_parent!(logged(test, "verbose", |_| vec![], vec![], child));
     run.assert_silent();
     let files = files(&folder);
     let sizes = files.iter().map(|path| path.metadata().unwrap().len());
@@ -105,9 +103,7 @@ fn keeps_five_copies_of_the_log() {
         vec![]
     };
     let child = || call(&load(), 1);
-    let Some((_, folder, run)) = logged(test_name!(), "debug", fill, vec![], child) else {
-        return;
-    };
+    let (_, folder, run) = in_parent!(logged(test_name!(), "debug", fill, vec![], child));
     run.assert_silent();
     let files = files(&folder);
     assert_eq!(files.len(), 6, "{files:#?}");

@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use pkcs11_test::Options;
 use pkcs11_test::harness::Stage;
-use pkcs11_test::{Options, call};
 use serde_json::json;
 
 use super::*;
@@ -137,13 +137,9 @@ fn visit(module: &Module, user: Option<&str>, pin: &str) {
         return;
     }
     let session = module.session();
-    let raw = |text: &str| (text.as_ptr().cast_mut(), text.len() as CK_ULONG);
-    let ((pin, length), handle) = (raw(pin), session.handle);
-    let logged_in = match user.map(raw) {
-        None => call!(module, C_Login(handle, CKU_USER, pin, length)),
-        Some((user, size)) => {
-            call! { module, C_LoginUser(handle, CKU_USER, pin, length, user, size) }
-        }
+    let logged_in = match user {
+        None => session.login_as(CKU_USER, pin.as_bytes()),
+        Some(user) => session.login_user(user, pin),
     };
     if logged_in == CKR_OK {
         sign(session);
@@ -183,11 +179,8 @@ fn pieces(secret: &str) -> Vec<String> {
 fn hides_secrets_at_good_and_bad_logins() {
     let parts = ["CKR_PIN_INCORRECT", "CommandLine", "commandLine"];
     hides(test_name!(), options, &[TOKEN], &parts, |bench| {
-        let (token, organization) = (
-            bench.service().token().to_owned(),
-            bench.service().organization_id(),
-        );
-        let organization = &*organization;
+        let token = bench.service().token().to_owned();
+        let organization = &*bench.service().organization_id();
         let good = &*pin(bench.service(), &token);
         let bad = &*pin(bench.service(), TOKEN);
         let other_token = &[("SIGNPATH_API_TOKEN", TOKEN)][..];
@@ -264,20 +257,15 @@ fn hides_a_token_that_the_service_repeats() {
         let token = bench.service().token().to_owned();
         let retried = Effect::answer(503, &[("Retry-After", "0")], &*token);
         bench.inject(Fault::on(SIGN, retried));
-        for echo in [LIST, SIGN].iter().flat_map(|route| {
-            echoes(&token)
-                .into_iter()
-                .map(|echo| Fault::on(route, echo))
-        }) {
-            bench.inject(echo.times(LEVELS.len()));
-            bench.configured(&[("SIGNPATH_SIGNING_API", "FastSigningRequest")]);
+        for route in [LIST, SIGN] {
+            for echo in echoes(&token) {
+                bench.inject(Fault::on(route, echo).times(LEVELS.len()));
+                bench.configured(&[("SIGNPATH_SIGNING_API", "FastSigningRequest")]);
+            }
         }
         let expected = LEVELS.len() * 3 * echoes("").len() + 1;
-        assert_eq!(
-            bench.service().requests().len(),
-            expected,
-            "each response was sent"
-        );
+        let sent = bench.service().requests().len();
+        assert_eq!(sent, expected, "each response was sent");
     });
 }
 
@@ -420,38 +408,31 @@ fn hides_a_client_key_that_lost_its_line_breaks() {
         certificate.to_owned() + &key.replace("-----END PRIVATE KEY-----", ""),
         key.replace("-----END", TOKEN),
     ];
-    hides(
-        test_name!(),
-        options,
-        &[TOKEN],
-        &["is not valid PEM"],
-        |bench| {
-            for content in contents {
-                let path = &*bench.folder.file("client.pem", content);
-                let client = format!("file:{path}");
-                bench.configured(&[("SIGNPATH_TLS_CLIENT_CERTIFICATE", &client)]);
-                let https = ("SIGNPATH_API_URL", "https://127.0.0.1:1/Api");
-                bench.configured(&[https, ("SIGNPATH_TLS_CA_FILE", path)]);
-            }
-            // The bytes of a piece in decimal and in hexadecimal, as `{:?}` and `{:x?}` write them.
-            let bytes = &TOKEN.as_bytes()[..PIECE];
-            let numbers = [format!("{bytes:?}"), format!("{bytes:x?}")];
-            let numbers = numbers.map(|list| list.trim_matches(['[', ']']).to_owned());
-            let log = std::fs::read_to_string(bench.folder.path().join(FILE)).unwrap();
-            assert_lacks(&(log + &bench.output), numbers);
-        },
-    );
+    let parts = ["is not valid PEM"];
+    hides(test_name!(), options, &[TOKEN], &parts, |bench| {
+        for content in contents {
+            let path = &*bench.folder.file("client.pem", content);
+            let client = format!("file:{path}");
+            bench.configured(&[("SIGNPATH_TLS_CLIENT_CERTIFICATE", &client)]);
+            let https = ("SIGNPATH_API_URL", "https://127.0.0.1:1/Api");
+            bench.configured(&[https, ("SIGNPATH_TLS_CA_FILE", path)]);
+        }
+        // The bytes of a piece in decimal and in hexadecimal, as `{:?}` and `{:x?}` write them.
+        let bytes = &TOKEN.as_bytes()[..PIECE];
+        let numbers = [format!("{bytes:?}"), format!("{bytes:x?}")];
+        let numbers = numbers.map(|list| list.trim_matches(['[', ']']).to_owned());
+        let log = std::fs::read_to_string(bench.folder.path().join(FILE)).unwrap();
+        assert_lacks(&(log + &bench.output), numbers);
+    });
 }
 
 #[test]
 fn hides_the_pin_of_a_command_line() {
     let (service, folder) = (service(), LogFolder::new());
+    let pin = pin(&service, service.token());
     for level in LEVELS {
         let output = command("pkcs11-tool")
-            .args(pkcs11_tool_arguments(
-                &pin(&service, service.token()),
-                &folder,
-            ))
+            .args(pkcs11_tool_arguments(&pin, &folder))
             .env("SIGNPATH_API_URL", service.api_url())
             .env(CONSOLE_LEVEL, level)
             .envs(folder.environment(level))
@@ -459,13 +440,8 @@ fn hides_the_pin_of_a_command_line() {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
         let output = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert_hidden(
-            &folder,
-            &service,
-            &output,
-            &[service.token()],
-            &["--pin *** --login"],
-        );
+        let parts = ["--pin *** --login"];
+        assert_hidden(&folder, &service, &output, &[service.token()], &parts);
     }
 }
 

@@ -6,14 +6,12 @@ mod common;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::Command;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::fork::fork;
-use common::{Run, environment, in_child, module_path, service};
+use common::programs::compiled;
+use common::{ONE_ATTEMPT, environment, in_child, load, service};
 use cryptoki_sys::*;
 use pkcs11_test::call;
 use pkcs11_test::harness::{Module, Rv, Session, place};
@@ -24,45 +22,32 @@ const HANGING: &str = "hanging.test";
 /// Far more than a call takes to end, and far less than its timeout, which is 22 s and more.
 const PROMPT: Duration = Duration::from_secs(10);
 
-/// The library with that lookup, built from C.
-fn library() -> &'static str {
-    static BUILT: OnceLock<String> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lookups/system.c");
-        // Another run of the tests may load the library while this one builds it.
-        let built = tempfile::NamedTempFile::new_in(folder).unwrap();
-        let library = folder.join("lookups.so");
-        let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
-            .args([built.path().as_os_str(), source.as_ref()])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        built.persist(&library).unwrap();
-        library.to_str().unwrap().to_owned()
-    })
-}
-
-/// Runs a test in a process of its own, with a service at a host name whose lookup hangs.
+/// Runs a test in a process of its own, with a service at a host name whose lookup hangs. The module says one line with these
+/// parts, or nothing if there are none.
 fn with_hanging_lookup(
     test: &str,
     more: &[(&str, &str)],
+    line: &[&str],
     act: impl FnOnce(&mut Lookups, Module),
-) -> Option<Run> {
+) {
     let prepare = || {
         let service = service();
         let url = service.api_url().replace("127.0.0.1", HANGING);
+        let library = compiled("lookups/system.c", &["-shared"]);
         let hanging = [
-            ("LD_PRELOAD", library()),
+            ("LD_PRELOAD", library.to_str().unwrap()),
             ("SIGNPATH_API_URL", &url),
             ("SIGNPATH_ALLOW_INSECURE_HTTP", "true"),
         ];
         let environment = environment(&service, &[&hanging, more].concat());
         (service, environment)
     };
-    let child = || act(&mut Lookups::watch(), Module::load(module_path()));
-    in_child(test, prepare, child).map(|(_, run)| run)
+    let child = || act(&mut Lookups::watch(), load());
+    match in_child(test, prepare, child) {
+        Some((_, run)) if line.is_empty() => run.assert_silent(),
+        Some((_, run)) => run.assert_one_line(line),
+        None => {}
+    }
 }
 
 /// In a child: the other end of the lookups.
@@ -158,30 +143,18 @@ fn login_with_lookup(lookups: &mut Lookups, session: Session) -> (Report, bool) 
     })
 }
 
-fn assert_silent(run: Option<Run>) {
-    if let Some(run) = run {
-        run.assert_silent();
-    }
-}
-
-fn assert_one_line(run: Option<Run>, parts: &[&str]) {
-    if let Some(run) = run {
-        run.assert_one_line(parts);
-    }
-}
-
 #[test]
 fn closing_the_session_ends_a_login_that_waits_for_a_lookup() {
     // The process ends well, although the lookup still hangs.
-    assert_silent(with_hanging_lookup(test_name!(), &[], |lookups, t| {
+    with_hanging_lookup(test_name!(), &[], &[], |lookups, t| {
         let rv = login_ended_by(lookups, &t, |session| session.close());
         assert_eq!(rv, CKR_SESSION_CLOSED);
-    }));
+    });
 }
 
 #[test]
 fn c_finalize_ends_a_login_that_waits_for_a_lookup() {
-    assert_silent(with_hanging_lookup(test_name!(), &[], |lookups, t| {
+    with_hanging_lookup(test_name!(), &[], &[], |lookups, t| {
         let threads = number_of_threads();
         let rv = login_ended_by(lookups, &t, |session| session.module.finalize());
         assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
@@ -189,35 +162,27 @@ fn c_finalize_ends_a_login_that_waits_for_a_lookup() {
         drop(t);
         lookups.release();
         wait_for_threads(threads);
-    }));
+    });
 }
 
 #[test]
 fn a_lookup_that_hangs_does_not_outlast_the_timeout() {
     let timeout = ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "1");
-    let run = with_hanging_lookup(
-        test_name!(),
-        &[timeout, common::ONE_ATTEMPT],
-        |lookups, t| {
-            let session = initialized(&t, 0);
-            let started = Instant::now();
-            assert_eq!(session.login(), CKR_FUNCTION_FAILED);
-            let took = started.elapsed();
-            assert!(took < PROMPT, "{took:?}");
-            lookups.next();
-        },
-    );
-    let parts = [
-        "hanging.test",
-        "(no connection within 1 s)",
-        "CKR_FUNCTION_FAILED",
-    ];
-    assert_one_line(run, &parts);
+    let more = [timeout, ONE_ATTEMPT];
+    let line = ["hanging.test", "(no connection within 1 s)", "CKR_FUNCTION"];
+    with_hanging_lookup(test_name!(), &more, &line, |lookups, t| {
+        let session = initialized(&t, 0);
+        let started = Instant::now();
+        assert_eq!(session.login(), CKR_FUNCTION_FAILED);
+        let took = started.elapsed();
+        assert!(took < PROMPT, "{took:?}");
+        lookups.next();
+    });
 }
 
 #[test]
 fn a_lookup_has_its_own_thread_without_signals_which_ends() {
-    with_hanging_lookup(test_name!(), &[], |lookups, t| {
+    with_hanging_lookup(test_name!(), &[], &[], |lookups, t| {
         let session = initialized(&t, 0);
         let threads = number_of_threads();
         let (report, is_same) = login_with_lookup(lookups, session);
@@ -228,7 +193,7 @@ fn a_lookup_has_its_own_thread_without_signals_which_ends() {
 
 #[test]
 fn an_application_that_forbids_threads_gets_none() {
-    with_hanging_lookup(test_name!(), &[], |lookups, t| {
+    with_hanging_lookup(test_name!(), &[], &[], |lookups, t| {
         let session = initialized(&t, CKF_LIBRARY_CANT_CREATE_OS_THREADS);
         assert!(login_with_lookup(lookups, session).1);
     });
@@ -236,7 +201,12 @@ fn an_application_that_forbids_threads_gets_none() {
 
 #[test]
 fn a_process_that_cannot_start_a_thread_is_told_at_once() {
-    let run = with_hanging_lookup(test_name!(), &[], |lookups, t| {
+    let line = [
+        "cannot start a thread",
+        "RLIMIT_NPROC",
+        "CKR_FUNCTION_FAILED",
+    ];
+    with_hanging_lookup(test_name!(), &[], &line, |lookups, t| {
         let session = initialized(&t, 0);
         lookups.release();
         // SAFETY: no other thread of this process reads the environment now.
@@ -246,17 +216,11 @@ fn a_process_that_cannot_start_a_thread_is_told_at_once() {
         unsafe { std::env::remove_var("SIGNPATH_TEST_NO_THREADS") };
         assert_eq!(session.login(), CKR_OK);
     });
-    let parts = [
-        "cannot start a thread",
-        "RLIMIT_NPROC",
-        "[CKR_FUNCTION_FAILED]",
-    ];
-    assert_one_line(run, &parts);
 }
 
 #[test]
 fn a_child_forked_while_a_lookup_hangs_can_log_in() {
-    assert_silent(with_hanging_lookup(test_name!(), &[], |lookups, t| {
+    with_hanging_lookup(test_name!(), &[], &[], |lookups, t| {
         let in_fork = |session: Session| {
             fork(|| {
                 let hanging = std::env::var("SIGNPATH_API_URL").unwrap();
@@ -268,18 +232,15 @@ fn a_child_forked_while_a_lookup_hangs_can_log_in() {
             session.close()
         };
         assert_eq!(login_ended_by(lookups, &t, in_fork), CKR_SESSION_CLOSED);
-    }));
+    });
 }
 
 #[test]
 fn a_localhost_name_of_another_machine_gets_no_token_over_http() {
     let url = ("SIGNPATH_API_URL", "http://elsewhere.localhost/Api");
     let insecure = ("SIGNPATH_ALLOW_INSECURE_HTTP", "false");
-    let run = with_hanging_lookup(test_name!(), &[url, insecure], |_, t| {
+    let line = ["resolves to 192.0.2.1", "unencrypted", "AllowInsecureHttp"];
+    with_hanging_lookup(test_name!(), &[url, insecure], &line, |_, t| {
         assert_eq!(initialized(&t, 0).login(), CKR_GENERAL_ERROR);
     });
-    assert_one_line(
-        run,
-        &["resolves to 192.0.2.1", "unencrypted", "AllowInsecureHttp"],
-    );
 }

@@ -2,16 +2,8 @@
 
 use crate::program::{Bench, Run, offline, program, rows};
 
-const COMMANDS: [&str; 8] = [
-    "list",
-    "certificate",
-    "sign",
-    "setup",
-    "doctor",
-    "journal",
-    "completions",
-    "man",
-];
+const COMMANDS: [&str; 8] =
+    rows! { "list"; "certificate"; "sign"; "setup"; "doctor"; "journal"; "completions"; "man"; };
 
 fn printed(arguments: &str) -> String {
     offline(arguments).assert_ok().stdout

@@ -7,7 +7,7 @@ use std::process::Command;
 use pkcs11_test::{Effect, Fault, REPOSITORY, TlsOptions};
 
 use crate::common::{SIGN, environment, service, tls_service};
-use crate::program::Run;
+use crate::program::{Run, rows};
 
 #[test]
 fn signs_once_for_each_key_and_route_and_compares_the_answers() {
@@ -18,65 +18,15 @@ fn signs_once_for_each_key_and_route_and_compares_the_answers() {
     let no_version = Fault::on("GET /v1/Meta/SystemInfo", Effect::answer(200, &json, "{}"));
     let folder = tempfile::tempdir().unwrap();
     // Arguments, the answer to the question, TLS, what goes wrong, the exit status, what is said, how many signatures are made.
-    for (arguments, typed, tls, faults, status, said, signatures) in [
-        (
-            &["--yes"][..],
-            "",
-            false,
-            vec![],
-            0,
-            &[all, "\n0 failed.\n"][..],
-            12,
-        ),
-        (
-            &["demo/rsa-2048"],
-            "yes\n",
-            true,
-            vec![],
-            0,
-            &[
-                "demo/rsa-2048, RSA 2048: FastSigningRequest SignHash",
-                "\n0 failed.\n",
-            ],
-            2,
-        ),
-        (
-            &["demo/p-256"],
-            "no\n",
-            false,
-            vec![],
-            1,
-            &["live.sh: Nothing was signed."],
-            0,
-        ),
-        (
-            &["demo/p-256"],
-            "",
-            false,
-            vec![],
-            1,
-            &["live.sh: Nothing was signed."],
-            0,
-        ),
-        (
-            &["demo/none", "--yes"],
-            "",
-            false,
-            vec![],
-            1,
-            &["There is no signing policy demo/none."],
-            0,
-        ),
-        (
-            &["demo/p-256", "--yes"],
-            "",
-            false,
-            vec![Fault::on(SIGN, Effect::WrongSignature), no_version],
-            1,
-            &[wrong, "does not verify", form, "\n2 failed.\n"],
-            2,
-        ),
-    ] {
+    for (arguments, typed, tls, faults, status, said, signatures) in rows! {
+        &["--yes"][..], "", false, vec![], 0, &[all, "\n0 failed.\n"][..], 12;
+        &["demo/rsa-2048"], "yes\n", true, vec![], 0, &["demo/rsa-2048, RSA 2048: FastSigningRequest SignHash", "\n0 failed.\n"], 2;
+        &["demo/p-256"], "no\n", false, vec![], 1, &["live.sh: Nothing was signed."], 0;
+        &["demo/p-256"], "", false, vec![], 1, &["live.sh: Nothing was signed."], 0;
+        &["demo/none", "--yes"], "", false, vec![], 1, &["There is no signing policy demo/none."], 0;
+        &["demo/p-256", "--yes"], "", false, vec![Fault::on(SIGN, Effect::WrongSignature), no_version], 1,
+            &[wrong, "does not verify", form, "\n2 failed.\n"], 2;
+    } {
         let service = match tls {
             true => tls_service(TlsOptions::default()),
             false => service(),

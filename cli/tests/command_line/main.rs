@@ -14,14 +14,3 @@ mod setup_gpg;
 mod sign;
 mod terminal;
 mod tokens;
-
-#[test]
-fn nothing_of_the_command_line_is_in_the_module() {
-    let module = std::fs::read(common::module_path()).unwrap();
-    let library = b"clap_builder";
-    assert!(
-        !module
-            .windows(library.len())
-            .any(|window| window == library)
-    );
-}

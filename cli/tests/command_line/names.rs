@@ -5,44 +5,20 @@ use std::os::unix::fs::PermissionsExt;
 
 use pkcs11_test::Fault;
 
-use crate::common::{LIST, listed};
-use crate::program::{Bench, Run, offline, program, rows};
+use crate::common::{LIST, listed, module_path};
+use crate::program::{Bench, Run, offline, program, rows, text};
 use crate::setup::{Agent, TOOLS};
 
 /// Slugs, and what the line says that leaves the signing policy out.
-const REFUSED: [(&str, &str, &str); 7] = [
-    (
-        "demo",
-        "x\ntouch /x",
-        r"demo/x\ntouch /x: its signing policy slug contains the character U+000A",
-    ),
-    (
-        "x\nremote: |id",
-        "y",
-        r"x\nremote: |id/y: its project slug contains the character U+000A",
-    ),
-    (
-        "demo",
-        "\u{1b}]0;title\u{7}",
-        r"demo/\u{1b}]0;title\u{7}: its signing policy slug contains the character U+001B",
-    ),
-    (
-        "demo",
-        "a\u{2028}b",
-        r"demo/a\u{2028}b: its signing policy slug contains the character U+2028",
-    ),
-    (
-        "demo",
-        "\u{202e}txt",
-        r"demo/\u{202e}txt: its signing policy slug contains the character U+202E",
-    ),
-    (
-        "demo/test",
-        "signing",
-        "demo/test/signing: its project slug contains a slash",
-    ),
-    ("demo", "", "demo/: its signing policy slug is empty"),
-];
+const REFUSED: [(&str, &str, &str); 7] = rows! {
+    "demo", "x\ntouch /x", r"demo/x\ntouch /x: its signing policy slug contains the character U+000A";
+    "x\nremote: |id", "y", r"x\nremote: |id/y: its project slug contains the character U+000A";
+    "demo", "\u{1b}]0;title\u{7}", r"demo/\u{1b}]0;title\u{7}: its signing policy slug contains the character U+001B";
+    "demo", "a\u{2028}b", r"demo/a\u{2028}b: its signing policy slug contains the character U+2028";
+    "demo", "\u{202e}txt", r"demo/\u{202e}txt: its signing policy slug contains the character U+202E";
+    "demo/test", "signing", "demo/test/signing: its project slug contains a slash";
+    "demo", "", "demo/: its signing policy slug is empty";
+};
 
 /// Every printable character of ASCII but the slash, and some others.
 const ODD: &str = r##"-a !"#$%&'()*+,.0:;<=>?@[\]^_`{|}~ @MODULE@ $(touch x) 日本 ü"##;
@@ -97,6 +73,14 @@ fn no_configuration_contains_a_line_of_a_name() {
     assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""));
 }
 
+/// Runs `setup` for the odd name. Returns what it prints.
+fn set_up(bench: &Bench, tool: &str, more: &[&str]) -> String {
+    let (name, module) = (format!("demo/{ODD}"), module_path());
+    let setup = ["setup", tool, &name, "--module", text(&module)];
+    let run = bench.run_words(&[&setup, more].concat(), &[]);
+    run.assert_ok().stdout
+}
+
 /// osslsigncode, jarsigner, pesign and gpg are scripts that print their arguments.
 #[test]
 fn an_odd_name_reaches_the_program_unchanged() {
@@ -109,17 +93,7 @@ fn an_odd_name_reaches_the_program_unchanged() {
     }
     let sh = |commands: &str| bench.sh(&format!("set -u; PATH=$PWD:$PATH\n{commands}"));
     let setup = |tool, file: &str| {
-        let module = crate::common::module_path();
-        let setup = [
-            "setup",
-            tool,
-            &name,
-            "--directory",
-            ".",
-            "--module",
-            module.to_str().unwrap(),
-        ];
-        bench.run_words(&setup, &[]).assert_ok();
+        set_up(&bench, tool, &["--directory", "."]);
         bench.read(file)
     };
     let script = setup("osslsigncode", "signpath-osslsigncode");
@@ -169,15 +143,7 @@ fn percent(text: &str) -> String {
 #[test]
 fn gpg_takes_an_odd_name_for_a_user_id() {
     let bench = listing(&[("demo", ODD)]);
-    let module = crate::common::module_path();
-    let setup = [
-        "setup",
-        "gpg",
-        &format!("demo/{ODD}"),
-        "--module",
-        module.to_str().unwrap(),
-    ];
-    let files = bench.run_words(&setup, &[]).assert_ok().stdout;
+    let files = set_up(&bench, "gpg", &[]);
     // A key of gpg's own, since there is no card.
     let parameters = files[files.rfind("%no-protection").unwrap()..].lines();
     let parameters = parameters.filter(|line| !line.starts_with("Key-Grip"));

@@ -15,10 +15,8 @@ fn the_list_shows_each_policy_with_key_certificate_and_uri_in_one_request() {
     let list = bench.ok("list").stdout;
     let lines: Vec<_> = list.lines().collect();
     assert_eq!(lines.len(), 7, "{list}");
-    assert!(
-        lines[0].starts_with("SIGNING POLICY  KEY       EXPIRES"),
-        "{list}"
-    );
+    let heading = "SIGNING POLICY  KEY       EXPIRES";
+    assert!(lines[0].starts_with(heading), "{list}");
     let columns = lines[2].split("  ").filter(|cell| !cell.is_empty());
     let columns: Vec<_> = columns.map(str::trim).collect();
     assert_eq!(columns[..2], ["demo/rsa-3072", "RSA 3072"]);
@@ -49,10 +47,8 @@ fn the_list_as_json_says_what_openssl_says_of_the_certificate() {
     ];
     assert_eq!(names, slugs.map(|slug| format!("demo/{slug}")));
     let policy = &policies[4];
-    assert_eq!(
-        policy["key"],
-        json!({"type": "EC", "bits": 384, "curve": "P-384"})
-    );
+    let key = json!({"type": "EC", "bits": 384, "curve": "P-384"});
+    assert_eq!(policy["key"], key);
     let uri = "pkcs11:token=SignPath;id=%64%65%6d%6f%2f%70%2d%33%38%34;type=private";
     assert_eq!(policy["idUri"], uri);
     bench.write_certificate("p-384");
@@ -60,10 +56,8 @@ fn the_list_as_json_says_what_openssl_says_of_the_certificate() {
         let ask = format!("openssl x509 -inform DER -in certificate.der -noout -sha256 {option}");
         let printed = bench.sh(&ask);
         let (_, value) = printed.trim().split_once('=').unwrap();
-        assert_eq!(
-            policy["certificate"][field],
-            value.replace(':', "").to_lowercase()
-        );
+        let value = value.replace(':', "").to_lowercase();
+        assert_eq!(policy["certificate"][field], value);
     }
 }
 
@@ -87,10 +81,8 @@ fn openssl_verifies_the_chain() {
     let bench = Bench::new();
     let ca = options().state.join("code-signing-ca.pem");
     let command = "certificate demo/rsa-2048 --chain";
-    let chain = bench
-        .run_with(command, &[(CHAIN, text(&ca))])
-        .assert_ok()
-        .stdout;
+    let run = bench.run_with(command, &[(CHAIN, text(&ca))]);
+    let chain = run.assert_ok().stdout;
     assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 2);
     assert!(chain.ends_with(&fs::read_to_string(&ca).unwrap()));
     bench.write("chain", &chain);

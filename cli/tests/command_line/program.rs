@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pkcs11_test::{Options, PolicyFile, Service};
+use pkcs11_test::Service;
 use serde_json::Value;
 
-use crate::common::{LOG_DIRECTORY, environment, module_path, options};
+use crate::common::{LOG_DIRECTORY, environment, module_path, with_policies};
 
 /// A program that finds no service, no proxy and no home of gpg in its environment.
 fn clean(program: &str) -> Command {
@@ -31,10 +31,7 @@ pub fn program(arguments: &[&str]) -> Command {
 
 /// Runs the program without a service.
 pub fn offline(arguments: &str) -> Run {
-    let words = words(arguments);
-    Run::of(&mut program(
-        &words.iter().map(String::as_str).collect::<Vec<_>>(),
-    ))
+    Run::of(program(&[]).args(words(arguments)))
 }
 
 /// The words of a command line. `{module}` stands for the path of the module.
@@ -129,14 +126,8 @@ impl Bench {
 
     /// With these signing policies, as in a policies file.
     pub fn with_policies(policies: &str) -> Self {
-        let policies = PolicyFile::parse(&format!("{{\"policies\": [{policies}]}}")).unwrap();
-        Self::with(
-            Service::start(Options {
-                policies,
-                ..options()
-            })
-            .unwrap(),
-        )
+        let options = with_policies(&format!("{{\"policies\": [{policies}]}}"));
+        Self::with(Service::start(options).unwrap())
     }
 
     /// In a directory of this name.
@@ -175,10 +166,8 @@ impl Bench {
     /// Runs the program with `more` in its environment. It never shows the token.
     pub fn run_words(&self, arguments: &[&str], more: &[(&str, &str)]) -> Run {
         let run = Run::of(&mut self.command(arguments, more));
-        assert!(
-            !format!("{run:?}").contains(self.service.token()),
-            "{run:?}"
-        );
+        let shows_token = format!("{run:?}").contains(self.service.token());
+        assert!(!shows_token, "{run:?}");
         run
     }
 
@@ -194,6 +183,12 @@ impl Bench {
 
     pub fn ok(&self, arguments: &str) -> Run {
         self.run(arguments).assert_ok()
+    }
+
+    /// How many signatures the service has made.
+    pub fn signatures(&self) -> usize {
+        let requests = self.service.requests().into_iter();
+        requests.filter(|request| request.is_signed).count()
     }
 
     /// A shell that runs `commands` and ends with the first that fails.

@@ -7,20 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{module_path, options, traffic};
-use crate::program::{Bench, Run, failures, offline, succeeded, text};
+use crate::program::{Bench, Run, failures, offline, rows, succeeded, text};
 
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-pub const TOOLS: [&str; 7] = [
-    "openssl-engine",
-    "openssl-provider",
-    "sunpkcs11",
-    "osslsigncode",
-    "gpg",
-    "p11-kit",
-    "nss",
-];
+pub const TOOLS: [&str; 7] = rows! { "openssl-engine"; "openssl-provider"; "sunpkcs11"; "osslsigncode"; "gpg"; "p11-kit"; "nss"; };
 
 /// Means something in a shell, in a configuration or to `setup`, and can be in a path.
 const ODD: &str = r#"it's "$HOME" \n `id` |;&(x)*?[y]!~=%s,@MODULE@ {z}"#;
@@ -233,36 +225,27 @@ fn nss_finds_certificates_and_keys() {
 #[test]
 fn a_path_that_a_format_cannot_hold_is_refused() {
     let bench = Bench::new();
+    let setup = |tool, to: [&str; 2], module: &Path| {
+        let words = ["setup", tool, "app/release", "--offline", to[0], to[1]];
+        bench.run_words(&[&words[..], &["--module", text(module)]].concat(), &[])
+    };
     let long = format!("{0}/{0}/{0}/{0}/{0}", "x".repeat(200));
     // The directory of the module, the tools that refuse it, and why.
-    let cases: &[(&str, &[&str], &str)] = &[
-        ("line\nbreak", &TOOLS, "U+000A"),
-        ("\u{1b}[31m", &TOOLS, "U+001B"),
-        ("a\u{202e}b", &TOOLS, "U+202E"),
-        ("a#b", &["gpg"], "it contains #"),
-        ("${user.home}", &["sunpkcs11"], "it contains ${"),
-        ("\u{fc}", &["sunpkcs11"], "non-ASCII"),
-        (
-            &long,
-            &["openssl-engine", "openssl-provider", "gpg"],
-            "longer than",
-        ),
-    ];
+    let cases: &[(&str, &[&str], &str)] = &rows! {
+        "line\nbreak", &TOOLS, "U+000A";
+        "\u{1b}[31m", &TOOLS, "U+001B";
+        "a\u{202e}b", &TOOLS, "U+202E";
+        "a#b", &["gpg"], "it contains #";
+        "${user.home}", &["sunpkcs11"], "it contains ${";
+        "\u{fc}", &["sunpkcs11"], "non-ASCII";
+        &long, &["openssl-engine", "openssl-provider", "gpg"], "longer than";
+    };
     for (directory, refusing, why) in cases {
         fs::create_dir_all(bench.path(directory)).unwrap();
         let module = bench.path(directory).join("module.so");
         fs::copy(module_path(), &module).unwrap();
         for tool in TOOLS {
-            let setup = [
-                "setup",
-                tool,
-                "app/release",
-                "--offline",
-                "--directory",
-                "new",
-                "--module",
-            ];
-            let run = bench.run_words(&[&setup[..], &[text(&module)]].concat(), &[]);
+            let run = setup(tool, ["--directory", "new"], &module);
             if refusing.contains(&tool) {
                 run.assert_fails(1, &[why, "move it to another directory"]);
                 assert!(!bench.path("new").exists(), "{tool}");
@@ -274,17 +257,7 @@ fn a_path_that_a_format_cannot_hold_is_refused() {
     }
     // The path of the configuration, which its comment shows.
     for (name, tool) in [("a\nb", "osslsigncode"), ("${user.dir}", "sunpkcs11")] {
-        let module = module_path();
-        let setup = [
-            "setup",
-            tool,
-            "app/release",
-            "--offline",
-            "--output",
-            name,
-            "--module",
-        ];
-        let run = bench.run_words(&[&setup[..], &[text(&module)]].concat(), &[]);
+        let run = setup(tool, ["--output", name], &module_path());
         run.assert_fails(1, &["write it to another directory"]);
         assert!(!bench.path(name).exists());
     }

@@ -74,10 +74,9 @@ fn the_imported_key_signs_and_everything_can_be_removed() {
     assert_eq!(id.len(), 40, "{id}");
     assert_eq!(signed, "# signed and verified a file: 1 signing request");
     // `setup` asks for list and key, and the module in gnupg-pkcs11-scd for list and signature.
-    let key = "GET /Projects/{project}/SigningPolicies/{policy}/Certificate/GpgPublicKey";
     let requests = user.0.service.requests().into_iter();
     let routes: Vec<_> = requests.map(|request| request.route).collect();
-    assert_eq!(routes, [LIST, key, LIST, "POST /SigningRequests"]);
+    assert_eq!(routes, [LIST, PUBLIC_KEY, LIST, "POST /SigningRequests"]);
 
     // A second run changes nothing.
     let again = user.setup("demo/gpg --test --no-pin").assert_ok();
@@ -118,16 +117,12 @@ fn a_directory_with_other_keys_keeps_them() {
     // The agent of the key generation still runs, with the other configuration.
     let forced = user.setup(&format!("{import} --force")).assert_ok().stdout;
     user.sh(&forced, SIGN);
-    user.sh(
-        &forced,
-        "gpg --batch --local-user other --output other.sig --detach-sign file",
-    );
+    let of_other = "gpg --batch --local-user other --output other.sig --detach-sign file";
+    user.sh(&forced, of_other);
 
     user.setup("demo/gpg --home home --undo").assert_ok();
-    assert_eq!(
-        user.0.read("home/gpg-agent.conf"),
-        "scdaemon-program /nonexistent\n"
-    );
+    let agent = user.0.read("home/gpg-agent.conf");
+    assert_eq!(agent, "scdaemon-program /nonexistent\n");
     let keys = user.sh(of_user, "gpg --batch --with-colons --list-secret-keys");
     let secret = keys.lines().filter(|line| line.starts_with("sec:"));
     assert_eq!(secret.count(), 1, "{keys}");
@@ -171,10 +166,8 @@ fn each_failure_is_one_line_and_signs_nothing() {
             user.0.text(&name)
         );
         let refused = user.0.run_with(&setup, &[("PATH", &all)]);
-        refused.assert_fails(
-            1,
-            &["is too long for the socket of gpg-agent; name a shorter one with --home"],
-        );
+        let why = "is too long for the socket of gpg-agent; name a shorter one with --home";
+        refused.assert_fails(1, &[why]);
     }
 
     // The agent of another configuration does not end.
@@ -198,14 +191,7 @@ fn each_failure_is_one_line_and_signs_nothing() {
         "setup gpg demo/gpg --import --module {module}" [PATH = &all]
             => 1: "the OpenPGP key of the signing policy demo/gpg is of another key than the policy's; ask the administrator";
     }
-    assert!(
-        !user
-            .0
-            .service
-            .requests()
-            .iter()
-            .any(|request| request.is_signed)
-    );
+    assert_eq!(user.0.signatures(), 0);
 }
 
 /// The agent of gpg 2.4 asks for a card without end with these versions.
@@ -227,10 +213,10 @@ fn the_doctor_warns_of_versions_that_wait_for_a_card() {
         ));
         let path = format!("{}:/usr/bin:/bin", user.0.text("."));
         let variables = [("PATH", &*path), ("SIGNPATH_SIGNING_POLICY_SLUG", slug)];
-        let json = user
+        let run = user
             .0
-            .run_with("doctor --json --module {module}", &variables)
-            .json();
+            .run_with("doctor --json --module {module}", &variables);
+        let json = run.json();
         let findings = json["findings"].as_array().unwrap();
         let warning = findings.iter().find(|finding| finding["check"] == "gpg");
         let Some(warning) = warning else {
@@ -243,10 +229,8 @@ fn the_doctor_warns_of_versions_that_wait_for_a_card() {
             ("message", "asks for a card without end"),
             ("remedy", "setup gpg PROJECT/POLICY"),
         ] {
-            assert!(
-                warning[field].as_str().unwrap().contains(part),
-                "{warning:#}"
-            );
+            let said = warning[field].as_str().unwrap();
+            assert!(said.contains(part), "{warning:#}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use shuttle::thread::JoinHandle;
 use shuttle::{check_pct, check_random, thread};
 use signpath_models::catalog::Catalog;
 use signpath_models::error::{CancellationReason, Error, Kind};
@@ -35,61 +36,67 @@ impl Operation for Sign {
     const END: &'static str = "C_Sign";
 }
 
-fn canceled() -> CancellationReason {
-    CancellationReason(Error::new(Kind::FunctionCanceled, "cancelled"))
+type Place = Arc<OperationPlace<Sign>>;
+
+/// A place with an operation.
+fn place() -> Place {
+    let place = Place::default();
+    place.start(|_| Ok(Sign(0))).unwrap();
+    place
+}
+
+/// Starts a thread that does something with the place.
+fn spawn<T: Send + 'static>(place: &Place, act: fn(&Place) -> T) -> JoinHandle<T> {
+    let place = place.clone();
+    thread::spawn(move || act(&place))
+}
+
+fn joined<T>(threads: impl Iterator<Item = JoinHandle<T>>) -> Vec<T> {
+    // All of them are started first.
+    let threads: Vec<_> = threads.collect();
+    let threads = threads.into_iter();
+    threads.map(|thread| thread.join().unwrap()).collect()
+}
+
+/// A call that uses the operation, if it gets it.
+fn take_and_keep(place: &Place) {
+    if let Ok(taken) = place.take() {
+        thread::yield_now();
+        taken.keep();
+    }
 }
 
 #[test]
 fn an_operation_is_used_by_one_call_at_a_time() {
     check(|| {
-        let place = Arc::new(OperationPlace::default());
+        let place = place();
         let users = Arc::new(AtomicUsize::new(0));
-        place.start(|_| Ok(Sign(0))).unwrap();
-        let threads = (0..3).map(|_| {
+        let uses = joined((0..3).map(|_| {
             let (place, users) = (place.clone(), users.clone());
             thread::spawn(move || {
-                if let Ok(mut taken) = place.take() {
-                    assert_eq!(users.fetch_add(1, Ordering::SeqCst), 0);
-                    thread::yield_now();
-                    taken.operation.0 += 1;
-                    users.fetch_sub(1, Ordering::SeqCst);
-                    taken.keep();
-                    return 1;
-                }
-                0
+                let Ok(mut taken) = place.take() else {
+                    return 0;
+                };
+                assert_eq!(users.fetch_add(1, Ordering::SeqCst), 0);
+                thread::yield_now();
+                taken.operation.0 += 1;
+                users.fetch_sub(1, Ordering::SeqCst);
+                taken.keep();
+                1
             })
-        });
-        let threads: Vec<_> = threads.collect();
-        let uses: usize = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum();
-        assert_eq!(place.with(|sign| sign.0).unwrap(), uses, "a use was lost");
+        }));
+        let counted = place.with(|sign| sign.0).unwrap();
+        assert_eq!(counted, uses.iter().sum(), "a use was lost");
     });
 }
 
 #[test]
 fn a_cancelled_operation_does_not_come_back() {
     check(|| {
-        let place = Arc::new(OperationPlace::default());
-        place.start(|_| Ok(Sign(1))).unwrap();
-        let user = {
-            let place = place.clone();
-            thread::spawn(move || {
-                if let Ok(taken) = place.take() {
-                    thread::yield_now();
-                    taken.keep();
-                }
-            })
-        };
-        let canceller = {
-            let place = place.clone();
-            thread::spawn(move || place.cancel())
-        };
-        assert!(
-            canceller.join().unwrap(),
-            "there was an operation to cancel"
-        );
+        let place = place();
+        let user = spawn(&place, take_and_keep);
+        let cancelled = spawn(&place, |place| place.cancel()).join().unwrap();
+        assert!(cancelled, "there was an operation to cancel");
         user.join().unwrap();
         assert!(!place.is_active());
     });
@@ -98,12 +105,8 @@ fn a_cancelled_operation_does_not_come_back() {
 #[test]
 fn a_wait_of_a_cancelled_operation_ends() {
     check(|| {
-        let place = Arc::new(OperationPlace::default());
-        place.start(|_| Ok(Sign(1))).unwrap();
-        let canceller = {
-            let place = place.clone();
-            thread::spawn(move || place.cancel())
-        };
+        let place = place();
+        let canceller = spawn(&place, |place| place.cancel());
         if let Ok(taken) = place.take() {
             let wait = taken.place.wait(&Cancellation::new());
             canceller.join().unwrap();
@@ -115,17 +118,8 @@ fn a_wait_of_a_cancelled_operation_ends() {
 #[test]
 fn an_operation_begun_after_a_cancellation_stays() {
     check(|| {
-        let place = Arc::new(OperationPlace::default());
-        place.start(|_| Ok(Sign(1))).unwrap();
-        let user = {
-            let place = place.clone();
-            thread::spawn(move || {
-                if let Ok(taken) = place.take() {
-                    thread::yield_now();
-                    taken.keep();
-                }
-            })
-        };
+        let place = place();
+        let user = spawn(&place, take_and_keep);
         place.cancel();
         let begun = place.start(|_| Ok(Sign(2))).is_ok();
         user.join().unwrap();
@@ -134,56 +128,45 @@ fn an_operation_begun_after_a_cancellation_stays() {
     });
 }
 
-/// A service that counts its requests, and those that it has at once.
-fn service(
-    answer: impl Fn(usize) -> Result<(), Kind> + Send + Sync + 'static,
-) -> (Client, Arc<AtomicUsize>) {
+/// A catalog whose service counts its requests, of which it never has two at once.
+fn catalog(answer: fn() -> Result<(), Kind>) -> (Arc<Catalog>, Arc<AtomicUsize>) {
     let requests = Arc::new(AtomicUsize::new(0));
     let (counted, at_once) = (requests.clone(), AtomicUsize::new(0));
     let client = Client::new(move |cancellation| {
         let number = counted.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(
-            at_once.fetch_add(1, Ordering::SeqCst),
-            0,
-            "two requests at once"
-        );
+        let others = at_once.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(others, 0, "two requests at once");
         thread::yield_now();
         at_once.fetch_sub(1, Ordering::SeqCst);
         cancellation.check()?;
-        match answer(number) {
+        match answer() {
             Ok(()) => Ok(PolicyList(number)),
             Err(kind) => Err(Error::new(kind, "the service's")),
         }
     });
-    (client, requests)
-}
-
-fn three() -> Vec<Cancellation> {
-    (0..3).map(|_| Cancellation::new()).collect()
+    let catalog = Catalog::new(Arc::new(client), None, Arc::default());
+    (Arc::new(catalog), requests)
 }
 
 /// What callers at once get, whose cancellations these are.
-fn callers(catalog: &Arc<Catalog>, cancellations: Vec<Cancellation>) -> Vec<Result<(), Kind>> {
-    let threads = cancellations.into_iter().map(|cancellation| {
+fn callers<const N: usize>(
+    catalog: &Arc<Catalog>,
+    cancellations: [Cancellation; N],
+) -> Vec<Result<(), Kind>> {
+    joined(cancellations.into_iter().map(|cancellation| {
         let catalog = catalog.clone();
         thread::spawn(move || match catalog.get(&cancellation) {
             Ok(_) => Ok(()),
             Err(error) => Err(error.kind),
         })
-    });
-    let threads: Vec<_> = threads.collect();
-    threads
-        .into_iter()
-        .map(|thread| thread.join().unwrap())
-        .collect()
+    }))
 }
 
 #[test]
 fn callers_at_once_share_one_request() {
     check(|| {
-        let (client, requests) = service(|_| Ok(()));
-        let catalog = Arc::new(Catalog::new(Arc::new(client), None, Arc::default()));
-        let got = callers(&catalog, three());
+        let (catalog, requests) = catalog(|| Ok(()));
+        let got = callers(&catalog, [(); 3].map(|()| Cancellation::new()));
         assert_eq!(got, [Ok(()); 3]);
         assert_eq!(requests.load(Ordering::SeqCst), 1);
     });
@@ -192,25 +175,21 @@ fn callers_at_once_share_one_request() {
 #[test]
 fn callers_at_once_share_a_failure_or_ask_after_it() {
     check(|| {
-        let (client, requests) = service(|_| Err(Kind::ServiceUnavailable));
-        let catalog = Arc::new(Catalog::new(Arc::new(client), None, Arc::default()));
-        let got = callers(&catalog, three());
+        let (catalog, _) = catalog(|| Err(Kind::ServiceUnavailable));
+        let got = callers(&catalog, [(); 3].map(|()| Cancellation::new()));
         assert_eq!(got, [Err(Kind::ServiceUnavailable); 3]);
-        assert!((1..=3).contains(&requests.load(Ordering::SeqCst)));
     });
 }
 
 #[test]
 fn another_caller_asks_if_the_first_one_is_cancelled() {
     check(|| {
-        let (client, requests) = service(|_| Ok(()));
-        let catalog = Arc::new(Catalog::new(Arc::new(client), None, Arc::default()));
-        let [first, second] = [Cancellation::new(), Cancellation::new()];
-        let canceller = {
-            let first = first.clone();
-            thread::spawn(move || first.cancel(canceled()))
-        };
-        let got = callers(&catalog, vec![first, second]);
+        let (catalog, requests) = catalog(|| Ok(()));
+        let [first, second] = [(); 2].map(|()| Cancellation::new());
+        let reason = CancellationReason(Error::new(Kind::FunctionCanceled, "cancelled"));
+        let cancelled = first.clone();
+        let canceller = thread::spawn(move || cancelled.cancel(reason));
+        let got = callers(&catalog, [first, second]);
         canceller.join().unwrap();
         assert!(matches!(got[0], Ok(()) | Err(Kind::FunctionCanceled)));
         assert_eq!(got[1], Ok(()), "the other caller is not cancelled");

@@ -27,6 +27,13 @@ impl Rv {
     }
 }
 
+/// CKR_OK if the call succeeded.
+impl<T> From<Answer<T>> for Rv {
+    fn from(answer: Answer<T>) -> Self {
+        answer.err().unwrap_or(Self(CKR_OK))
+    }
+}
+
 macro_rules! named {
     ($name:ident($type:ty): $($constant:ident)*) => {
         /// The name of a number, or the number if it has none here.

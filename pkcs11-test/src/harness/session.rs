@@ -6,6 +6,13 @@ use super::module::{Mechanism, Module, Output, called, null, ulong};
 use super::names::{Answer, Rv};
 use crate::call;
 
+/// Calls a function with the handle of a session as the first argument.
+macro_rules! own {
+    ($session:ident, $function:ident($($argument:expr),*)) => {
+        call!($session.module, $function($session.handle $(, $argument)*))
+    };
+}
+
 type Attributes<'a> = &'a [(CK_ATTRIBUTE_TYPE, Vec<u8>)];
 
 /// A session, open or not.
@@ -72,7 +79,13 @@ impl Module {
         session
     }
 
-    /// Initializes the module, opens a session, and logs the user in.
+    /// Initializes the module and opens a read-only session.
+    pub fn opened(&self) -> Session<'_> {
+        assert_eq!(self.initialize(), CKR_OK);
+        self.session()
+    }
+
+    /// The same, and logs the user in.
     pub fn logged_in(&self) -> Answer<Session<'_>> {
         self.initialize().answer(())?;
         let session = self.session();
@@ -88,50 +101,51 @@ impl<'a> Session<'a> {
 
     pub fn login_as(self, user: CK_USER_TYPE, pin: &[u8]) -> Rv {
         let (pin, length) = raw(pin);
-        call!(self.module, C_Login(self.handle, user, pin, length))
+        own!(self, C_Login(user, pin, length))
+    }
+
+    /// Logs in with a user name.
+    pub fn login_user(self, name: &str, pin: &str) -> Rv {
+        let ((name, size), (pin, length)) = (raw(name.as_bytes()), raw(pin.as_bytes()));
+        own!(self, C_LoginUser(CKU_USER, pin, length, name, size))
     }
 
     pub fn logout(self) -> Rv {
-        call!(self.module, C_Logout(self.handle))
+        own!(self, C_Logout())
     }
 
     pub fn close(self) -> Rv {
-        call!(self.module, C_CloseSession(self.handle))
+        own!(self, C_CloseSession())
     }
 
     pub fn cancel(self, flags: CK_FLAGS) -> Rv {
-        call!(self.module, C_SessionCancel(self.handle, flags))
+        own!(self, C_SessionCancel(flags))
     }
 
     pub fn info(self) -> Answer<CK_SESSION_INFO> {
         let mut info = CK_SESSION_INFO::default();
-        call!(self.module, C_GetSessionInfo(self.handle, &mut info)).answer(info)
+        own!(self, C_GetSessionInfo(&mut info)).answer(info)
     }
 
     pub fn find_init(self, template: Attributes) -> Rv {
         with(template, |template, count| {
-            call!(self.module, C_FindObjectsInit(self.handle, template, count))
+            own!(self, C_FindObjectsInit(template, count))
         })
     }
 
     /// The next objects of a search, at most `limit`.
     pub fn find_next(self, limit: usize) -> Answer<Vec<CK_OBJECT_HANDLE>> {
         let (mut objects, mut count) = (vec![0; limit], 0);
-        let rv = call!(
-            self.module,
-            C_FindObjects(
-                self.handle,
-                objects.as_mut_ptr(),
-                limit as CK_ULONG,
-                &mut count
-            )
+        let rv = own!(
+            self,
+            C_FindObjects(objects.as_mut_ptr(), limit as CK_ULONG, &mut count)
         );
         objects.truncate(count as usize);
         rv.answer(objects)
     }
 
     pub fn find_final(self) -> Rv {
-        call!(self.module, C_FindObjectsFinal(self.handle))
+        own!(self, C_FindObjectsFinal())
     }
 
     /// All objects that match, up to 100.
@@ -193,10 +207,7 @@ impl<'a> Session<'a> {
         };
         let mut template: Vec<_> = wanted.iter().zip(&mut buffers).map(attribute).collect();
         let (pointer, count) = (template.as_mut_ptr(), template.len() as CK_ULONG);
-        let rv = call!(
-            self.module,
-            C_GetAttributeValue(self.handle, object, pointer, count)
-        );
+        let rv = own!(self, C_GetAttributeValue(object, pointer, count));
         let lengths = template.iter().map(|attribute| attribute.ulValueLen);
         (rv, lengths.zip(buffers).collect())
     }
@@ -211,51 +222,35 @@ impl<'a> Session<'a> {
 
     pub fn create(self, template: Attributes) -> Answer<CK_OBJECT_HANDLE> {
         let mut object = 0;
-        let create = |template, count| {
-            call!(
-                self.module,
-                C_CreateObject(self.handle, template, count, &mut object)
-            )
-        };
+        let create = |template, count| own!(self, C_CreateObject(template, count, &mut object));
         with(template, create).answer(object)
     }
 
     pub fn copy(self, object: CK_OBJECT_HANDLE, changes: Attributes) -> Answer<CK_OBJECT_HANDLE> {
         let mut copy = 0;
-        let call = |changes, count| {
-            call!(
-                self.module,
-                C_CopyObject(self.handle, object, changes, count, &mut copy)
-            )
-        };
+        let call = |changes, count| own!(self, C_CopyObject(object, changes, count, &mut copy));
         with(changes, call).answer(copy)
     }
 
     pub fn change(self, object: CK_OBJECT_HANDLE, changes: Attributes) -> Rv {
         with(changes, |changes, count| {
-            call!(
-                self.module,
-                C_SetAttributeValue(self.handle, object, changes, count)
-            )
+            own!(self, C_SetAttributeValue(object, changes, count))
         })
     }
 
     pub fn destroy(self, object: CK_OBJECT_HANDLE) -> Rv {
-        call!(self.module, C_DestroyObject(self.handle, object))
+        own!(self, C_DestroyObject(object))
     }
 
     pub fn sign_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        call!(
-            self.module,
-            C_SignInit(self.handle, &mut mechanism.into().raw(), key)
-        )
+        own!(self, C_SignInit(&mut mechanism.into().raw(), key))
     }
 
     /// Signs into a buffer of `room` bytes, or NULL.
     pub fn sign_into(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
         let (data, length) = raw(data);
         Output::of(room, |buffer, size| {
-            call!(self.module, C_Sign(self.handle, data, length, buffer, size))
+            own!(self, C_Sign(data, length, buffer, size))
         })
     }
 
@@ -266,13 +261,11 @@ impl<'a> Session<'a> {
 
     pub fn sign_update(self, part: &[u8]) -> Rv {
         let (part, length) = raw(part);
-        call!(self.module, C_SignUpdate(self.handle, part, length))
+        own!(self, C_SignUpdate(part, length))
     }
 
     pub fn sign_final_into(self, room: impl Into<Option<usize>>) -> Output {
-        Output::of(room, |buffer, size| {
-            call!(self.module, C_SignFinal(self.handle, buffer, size))
-        })
+        Output::of(room, |buffer, size| own!(self, C_SignFinal(buffer, size)))
     }
 
     pub fn sign_final(self) -> Answer<Vec<u8>> {
@@ -280,33 +273,25 @@ impl<'a> Session<'a> {
     }
 
     pub fn message_sign_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        call!(
-            self.module,
-            C_MessageSignInit(self.handle, &mut mechanism.into().raw(), key)
-        )
+        own!(self, C_MessageSignInit(&mut mechanism.into().raw(), key))
     }
 
     pub fn sign_message(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
         let (data, length) = raw(data);
-        let call = |buffer, size| {
-            call!(
-                self.module,
-                C_SignMessage(self.handle, null(), 0, data, length, buffer, size)
-            )
-        };
+        let call = |buffer, size| own!(self, C_SignMessage(null(), 0, data, length, buffer, size));
         Output::of(room, call)
     }
 
     pub fn sign_message_begin(self) -> Rv {
-        call!(self.module, C_SignMessageBegin(self.handle, null(), 0))
+        own!(self, C_SignMessageBegin(null(), 0))
     }
 
     /// Hands over a part of a message that is not the last one.
     pub fn sign_message_part(self, part: &[u8]) -> Rv {
         let (part, length) = raw(part);
-        call!(
-            self.module,
-            C_SignMessageNext(self.handle, null(), 0, part, length, null(), null())
+        own!(
+            self,
+            C_SignMessageNext(null(), 0, part, length, null(), null())
         )
     }
 
@@ -314,51 +299,42 @@ impl<'a> Session<'a> {
     pub fn sign_message_last(self, part: &[u8], room: impl Into<Option<usize>>) -> Output {
         let (part, length) = raw(part);
         let call = |buffer, size| {
-            call!(
-                self.module,
-                C_SignMessageNext(self.handle, null(), 0, part, length, buffer, size)
+            own!(
+                self,
+                C_SignMessageNext(null(), 0, part, length, buffer, size)
             )
         };
         Output::of(room, call)
     }
 
     pub fn verify_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        call!(
-            self.module,
-            C_VerifyInit(self.handle, &mut mechanism.into().raw(), key)
-        )
+        own!(self, C_VerifyInit(&mut mechanism.into().raw(), key))
     }
 
     pub fn verify(self, data: &[u8], signature: &[u8]) -> Rv {
         let ((data, length), (signature, size)) = (raw(data), raw(signature));
-        call!(
-            self.module,
-            C_Verify(self.handle, data, length, signature, size)
-        )
+        own!(self, C_Verify(data, length, signature, size))
     }
 
     pub fn verify_update(self, part: &[u8]) -> Rv {
         let (part, length) = raw(part);
-        call!(self.module, C_VerifyUpdate(self.handle, part, length))
+        own!(self, C_VerifyUpdate(part, length))
     }
 
     pub fn verify_final(self, signature: &[u8]) -> Rv {
         let (signature, length) = raw(signature);
-        call!(self.module, C_VerifyFinal(self.handle, signature, length))
+        own!(self, C_VerifyFinal(signature, length))
     }
 
     pub fn message_verify_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        call!(
-            self.module,
-            C_MessageVerifyInit(self.handle, &mut mechanism.into().raw(), key)
-        )
+        own!(self, C_MessageVerifyInit(&mut mechanism.into().raw(), key))
     }
 
     pub fn verify_message(self, data: &[u8], signature: &[u8]) -> Rv {
         let ((data, length), (signature, size)) = (raw(data), raw(signature));
-        call!(
-            self.module,
-            C_VerifyMessage(self.handle, null(), 0, data, length, signature, size)
+        own!(
+            self,
+            C_VerifyMessage(null(), 0, data, length, signature, size)
         )
     }
 
@@ -370,44 +346,30 @@ impl<'a> Session<'a> {
         signature: &[u8],
     ) -> Rv {
         let (signature, length) = raw(signature);
-        call!(
-            self.module,
-            C_VerifySignatureInit(
-                self.handle,
-                &mut mechanism.into().raw(),
-                key,
-                signature,
-                length
-            )
+        own!(
+            self,
+            C_VerifySignatureInit(&mut mechanism.into().raw(), key, signature, length)
         )
     }
 
     pub fn digest_init(self, mechanism: impl Into<Mechanism>) -> Rv {
-        call!(
-            self.module,
-            C_DigestInit(self.handle, &mut mechanism.into().raw())
-        )
+        own!(self, C_DigestInit(&mut mechanism.into().raw()))
     }
 
     pub fn digest_into(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
         let (data, length) = raw(data);
         Output::of(room, |buffer, size| {
-            call!(
-                self.module,
-                C_Digest(self.handle, data, length, buffer, size)
-            )
+            own!(self, C_Digest(data, length, buffer, size))
         })
     }
 
     pub fn digest_update(self, part: &[u8]) -> Rv {
         let (part, length) = raw(part);
-        call!(self.module, C_DigestUpdate(self.handle, part, length))
+        own!(self, C_DigestUpdate(part, length))
     }
 
     pub fn digest_final_into(self, room: impl Into<Option<usize>>) -> Output {
-        Output::of(room, |buffer, size| {
-            call!(self.module, C_DigestFinal(self.handle, buffer, size))
-        })
+        Output::of(room, |buffer, size| own!(self, C_DigestFinal(buffer, size)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Mutex;
 
 use super::stderr::{read_at, redirect, stderr};
-use crate::{Error, Options, Service};
+use crate::{Error, Fault, Options, Service};
 
 /// The service, the environment that leads to it, and stderr, in a process of their own.
 pub struct Stage {
@@ -42,6 +42,11 @@ impl Stage {
     /// Sets a variable for the next C_Initialize.
     pub fn set(&self, name: &str, value: &str) {
         set(name, value);
+    }
+
+    /// Has something go wrong at the service.
+    pub fn inject(&self, fault: impl Into<Fault>) {
+        self.service.inject(fault).unwrap();
     }
 
     /// Whether stderr has this text. [`Self::see`] still returns it.

@@ -118,19 +118,15 @@ impl Browser {
     }
 
     fn call(&self, path: &str, body: Value) -> Value {
-        let answer: Value = self
-            .http
-            .post(format!("{}{path}", self.session))
-            .json(&body)
-            .send()
-            .and_then(reqwest::blocking::Response::json)
-            .expect("chromedriver answers");
-        assert!(
-            answer["value"]["error"].is_null(),
-            "{path} {body}: {}",
-            answer["value"]["message"]
-        );
-        answer["value"].clone()
+        let url = format!("{}{path}", self.session);
+        let value = answered(self.http.post(url).json(&body));
+        let message = &value["message"];
+        assert!(value["error"].is_null(), "{path} {body}: {message}");
+        value
+    }
+
+    fn get(&self, path: &str) -> Value {
+        answered(self.http.get(format!("{}{path}", self.session)))
     }
 
     /// Runs the body of a function.
@@ -179,13 +175,8 @@ impl Browser {
 
     pub fn text(&self, selector: &str) -> String {
         let element = self.element(selector);
-        let text: Value = self
-            .http
-            .get(format!("{}/element/{element}/text", self.session))
-            .send()
-            .and_then(reqwest::blocking::Response::json)
-            .expect("chromedriver answers");
-        text["value"].as_str().expect("text").to_owned()
+        let text = self.get(&format!("/element/{element}/text"));
+        text.as_str().expect("text").to_owned()
     }
 
     /// Waits for a file and reads it.
@@ -217,15 +208,9 @@ impl Browser {
     }
 
     pub fn screenshot(&self, file: &Path) {
-        let picture: Value = self
-            .http
-            .get(format!("{}/screenshot", self.session))
-            .send()
-            .and_then(reqwest::blocking::Response::json)
-            .expect("chromedriver answers");
-        let picture = BASE64_STANDARD
-            .decode(picture["value"].as_str().expect("a picture"))
-            .expect("base64");
+        let picture = self.get("/screenshot");
+        let picture = picture.as_str().expect("a picture");
+        let picture = BASE64_STANDARD.decode(picture).expect("base64");
         std::fs::write(file, picture).expect("write");
     }
 
@@ -238,6 +223,11 @@ impl Browser {
             .map(|entry| format!("{}: {}", entry["level"], entry["message"]))
             .collect()
     }
+}
+
+fn answered(request: reqwest::blocking::RequestBuilder) -> Value {
+    let answer = request.send().and_then(|answer| answer.json::<Value>());
+    answer.expect("chromedriver answers")["value"].take()
 }
 
 impl Drop for Browser {

@@ -15,61 +15,46 @@ fn refusals_carry_the_messages_of_the_real_service() {
         { "project": "demo", "policy": "approved", "key": "rsa-2048", "keyName": "shared", "approval": true } ] }"#,
     );
     let client = Client::new(&service);
-    let refused = |slug: &str, payload: &Value| {
-        client.sign(slug, payload).problem(StatusCode::BAD_REQUEST)["errors"].clone()
+    let refuses = |slug: &str, payload: &Value, field: &str, message: &str| {
+        let problem = client.sign(slug, payload).problem(StatusCode::BAD_REQUEST);
+        assert_eq!(problem["errors"], json!({ field: [message] }), "{payload}");
     };
     let unknown = "There is no signing policy with slug 'other' in the project with slug 'demo'.";
-    assert_eq!(
-        refused("other", &client::payload()),
-        json!({ "SigningPolicySlug": [unknown] })
-    );
     let approval = "The selected signing policy has an approval process. Hash signing does not support approvals.";
-    assert_eq!(
-        refused("approved", &client::payload()),
-        json!({ "SigningPolicyId": [approval] })
-    );
+    let invalid = "The file has an invalid format.";
+    let payload = client::payload();
+    refuses("other", &payload, "SigningPolicySlug", unknown);
+    refuses("approved", &payload, "SigningPolicyId", approval);
+    refuses("rsa-2048", &json!([]), "", invalid);
     for (name, value, message) in rows! {
         "Base64EncodedHash", json!(Hash::ALL[4].base64()), "The hash algorithm does not match the given hash.";
-        "SignatureAlgorithm", json!("Dsa"), "The file has an invalid format.";
-        "SignatureAlgorithm", json!("Ecdsa"), "The file has an invalid format.";
-        "RsaHashAlgorithm", Value::Null, "The file has an invalid format.";
-        "Base64EncodedHash", json!("?"), "The file has an invalid format.";
+        "SignatureAlgorithm", json!("Dsa"), invalid;
+        "SignatureAlgorithm", json!("Ecdsa"), invalid;
+        "RsaHashAlgorithm", Value::Null, invalid;
+        "Base64EncodedHash", json!("?"), invalid;
     } {
-        let mut payload = client::payload();
+        let mut payload = payload.clone();
         payload[name] = value;
-        assert_eq!(
-            refused("rsa-2048", &payload),
-            json!({ "": [message] }),
-            "{payload}"
-        );
+        refuses("rsa-2048", &payload, "", message);
     }
-    assert_eq!(
-        refused("rsa-2048", &json!([])),
-        json!({ "": ["The file has an invalid format."] })
-    );
 
     let guest = Client::with_token(&service, service.token_of("guest").unwrap());
-    guest
-        .sign("rsa-2048", &client::payload())
-        .problem(StatusCode::FORBIDDEN);
+    let forbidden = guest.sign("rsa-2048", &payload);
+    forbidden.problem(StatusCode::FORBIDDEN);
     let [listed] = &guest.list("")[..] else {
         panic!("not one signing policy");
     };
     assert_eq!(listed["signingPolicySlug"], "approved");
 
     for stranger in ["wrong", ""] {
-        let stranger = Client::with_token(&service, stranger);
-        stranger
-            .get("/Cryptoki/MySigningPolicies")
-            .problem(StatusCode::UNAUTHORIZED);
+        let list = Client::with_token(&service, stranger).get("/Cryptoki/MySigningPolicies");
+        list.problem(StatusCode::UNAUTHORIZED);
     }
     let other = "v1/00000000-0000-0000-0000-000000000000/Cryptoki/MySigningPolicies";
-    client
-        .get_url(&format!("{}/{other}", service.api_url()))
-        .problem(StatusCode::NOT_FOUND);
-    client
-        .get("/SigningRequests")
-        .problem(StatusCode::METHOD_NOT_ALLOWED);
+    let other = client.get_url(&format!("{}/{other}", service.api_url()));
+    other.problem(StatusCode::NOT_FOUND);
+    let signing = client.get("/SigningRequests");
+    signing.problem(StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[test]
@@ -83,13 +68,11 @@ fn faults_apply_to_the_requests_that_they_are_for() {
 
     let busy = Effect::answer(503, &[("Retry-After", "1")], b"<html>".to_vec());
     inject(&service, Fault::on("POST /SigningRequests", busy));
-    assert_eq!(
-        client.get("/Cryptoki/MySigningPolicies").status,
-        StatusCode::OK
-    );
+    let list = client.get("/Cryptoki/MySigningPolicies");
+    assert_eq!(list.status, StatusCode::OK);
     let answer = try_sign().unwrap();
     assert_eq!(
-        (answer.status.as_u16(), &answer.body[..]),
+        (answer.status.as_u16(), &*answer.body),
         (503, &b"<html>"[..])
     );
     assert_eq!(answer.headers["retry-after"], "1");
@@ -142,27 +125,19 @@ fn requests_are_recorded_without_the_token() {
     let [list, signed, refused] = &service.requests()[..] else {
         panic!("{:?}", service.requests())
     };
-    assert_eq!(
-        (&*list.route, &*signed.route),
-        ("GET /Cryptoki/MySigningPolicies", "POST /SigningRequests")
-    );
+    assert_eq!(list.route, "GET /Cryptoki/MySigningPolicies");
+    assert_eq!(signed.route, "POST /SigningRequests");
     let statuses = [list, signed, refused].map(|request| request.status);
     assert_eq!(statuses, [Some(200), Some(200), Some(401)]);
-    assert_eq!(
-        (list.user.as_deref(), refused.user.as_deref()),
-        (Some("ci"), None)
-    );
+    let users = [list, refused].map(|request| request.user.as_deref());
+    assert_eq!(users, [Some("ci"), None]);
     let fields = [&signed.project, &signed.policy, &signed.algorithm];
-    assert_eq!(
-        fields.map(|field| field.as_deref().unwrap()),
-        ["demo", "rsa-2048", "RsaPkcs1"]
-    );
+    let fields = fields.map(|field| field.as_deref().unwrap());
+    assert_eq!(fields, ["demo", "rsa-2048", "RsaPkcs1"]);
     assert_eq!(signed.metadata.as_ref(), Some(&payload["Metadata"]));
     // One client keeps its connection, another opens its own.
-    assert_eq!(
-        [list, signed, refused].map(|request| request.connection),
-        [1, 1, 2]
-    );
+    let connections = [list, signed, refused].map(|request| request.connection);
+    assert_eq!(connections, [1, 1, 2]);
 
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<Value> = text
@@ -178,10 +153,8 @@ fn requests_are_recorded_without_the_token() {
 fn health_needs_no_token() {
     let service = service();
     let health = format!("{}/healthz", service.api_url());
-    assert_eq!(
-        Client::with_token(&service, "").get_url(&health).status,
-        StatusCode::OK
-    );
+    let answer = Client::with_token(&service, "").get_url(&health);
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[test]
@@ -197,9 +170,6 @@ fn tls_needs_the_ca_certificate() {
         assert_eq!(trusting.get_url(&health).status, StatusCode::OK);
     }
     let other = std::fs::read(state("default").join("code-signing-ca.pem")).unwrap();
-    assert!(
-        Client::trusting(&service, &other)
-            .try_get_url(&health)
-            .is_err()
-    );
+    let distrusting = Client::trusting(&service, &other);
+    assert!(distrusting.try_get_url(&health).is_err());
 }

@@ -1,5 +1,6 @@
 //! Services that share state folders, an HTTP client, and OpenSSL.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -10,6 +11,7 @@ use reqwest::blocking::multipart::{Form, Part};
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, StatusCode};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::openssl;
 
@@ -101,24 +103,19 @@ pub fn payload() -> Value {
     rsa_payload("RsaPkcs1", Hash::SHA256)
 }
 
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Ecdsa-Sig-Value (RFC 3279, section 2.2.3) of r and s side by side.
 pub fn der_sequence(ieee: &[u8]) -> Vec<u8> {
     let (r, s) = ieee.split_at(ieee.len() / 2);
-    let [r, s] = [r, s].map(|number| {
-        number
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    });
-    let definition =
-        tempfile(format!("asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x{r}\ns=INTEGER:0x{s}\n").as_bytes());
-    openssl::line(
-        &format!(
-            "asn1parse -genconf {} -noout -out /dev/stdout",
-            definition.path()
-        ),
-        b"",
-    )
+    let [r, s] = [r, s].map(hex);
+    let definition = format!("asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x{r}\ns=INTEGER:0x{s}\n");
+    let definition = file(definition.as_bytes());
+    let path = definition.path().display();
+    let convert = format!("asn1parse -genconf {path} -noout -out /dev/stdout");
+    openssl::line(&convert, b"")
 }
 
 /// The signature in the answer to a first-generation request.
@@ -128,32 +125,16 @@ pub fn signature(answer: &Value) -> Vec<u8> {
         .unwrap()
 }
 
-/// A file that is gone when this is dropped.
-pub struct TemporaryFile(PathBuf);
-
-pub fn tempfile(content: &[u8]) -> TemporaryFile {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-
-    let path = state(&format!(
-        "{}-{}.tmp",
-        std::process::id(),
-        NUMBER.fetch_add(1, Ordering::Relaxed)
-    ));
-    std::fs::write(&path, content).unwrap();
-    TemporaryFile(path)
+/// The permissions of a file.
+pub fn mode(file: impl AsRef<Path>) -> u32 {
+    std::fs::metadata(file).unwrap().permissions().mode() & 0o777
 }
 
-impl TemporaryFile {
-    pub fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// A temporary file.
+pub fn file(content: &[u8]) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(&file, content).unwrap();
+    file
 }
 
 /// An HTTP client of one user, with a connection pool of its own.
@@ -204,12 +185,8 @@ impl Client {
 
     fn build(service: &Service, token: &str, ca_certificates: Vec<Certificate>) -> Self {
         static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            rustls::crypto::ring::default_provider()
-                .install_default()
-                .unwrap()
-        });
-
+        let ring = rustls::crypto::ring::default_provider;
+        PROVIDER.call_once(|| ring().install_default().unwrap());
         let http = reqwest::blocking::Client::builder()
             .no_proxy()
             .tls_certs_only(ca_certificates)

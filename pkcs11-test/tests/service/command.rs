@@ -2,11 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::client::{rows, state};
+use crate::client::{mode, rows, state};
 use crate::module::module;
 
 /// `pkcs11-test serve` with these words as arguments, in the directory of all state.
@@ -44,20 +43,11 @@ impl Serve {
     /// Ends the command with a signal; its stderr.
     fn end(mut self, signal: &str) -> String {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let killed = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(killed.success());
         let mut stderr = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut stderr)
-            .unwrap();
+        let mut pipe = self.child.stderr.take().unwrap();
+        pipe.read_to_string(&mut stderr).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         stderr
     }
@@ -81,8 +71,7 @@ fn prints_what_a_shell_needs_and_ends_cleanly() {
         // The file is there before the lines are.
         let file = std::fs::read_to_string(&serve.env).unwrap();
         assert_eq!(lines, file.lines().collect::<Vec<_>>());
-        let mode = std::fs::metadata(&serve.env).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode(&serve.env), 0o600);
         let script = r#". "$0"; printf '%s\n' "$SIGNPATH_API_URL" "$SIGNPATH_ORGANIZATION_ID" "$SIGNPATH_API_TOKEN""#;
         let shell = Command::new("sh")
             .args(["-c", script])
@@ -90,15 +79,12 @@ fn prints_what_a_shell_needs_and_ends_cleanly() {
             .output()
             .unwrap();
         let shell = String::from_utf8(shell.stdout).unwrap();
-        let [url, organization, token] = shell.lines().collect::<Vec<_>>()[..] else {
-            panic!("{shell}")
-        };
-        assert!(
-            url.starts_with("http://127.0.0.1:") && url.ends_with("/Api"),
-            "{url}"
-        );
-        assert_eq!(organization, "11111111-2222-3333-4444-555555555555");
-        assert_eq!(token, r#"it's $HOME `x` "/+="#);
+        let (url, rest) = shell.split_once('\n').unwrap();
+        let is_ours = url.starts_with("http://127.0.0.1:") && url.ends_with("/Api");
+        assert!(is_ours, "{url}");
+        let token = r#"it's $HOME `x` "/+="#;
+        let expected = format!("11111111-2222-3333-4444-555555555555\n{token}\n");
+        assert_eq!(rest, expected);
         serve.end(signal);
     }
 }
@@ -187,25 +173,17 @@ fn demo(arguments: &[&str]) -> (Option<i32>, String, String) {
         .args(arguments)
         .output()
         .expect("the command runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    let [stdout, stderr] = [output.stdout, output.stderr].map(text);
+    (output.status.code(), stdout, stderr)
 }
 
 #[test]
 fn the_demo_shows_a_line_for_each_row_and_what_was_verified() {
-    for (module, status, result, last) in [
-        (
-            module().to_str().unwrap(),
-            0,
-            "verified",
-            "2 of 2 rows verified.",
-        ),
-        ("/bin/sh", 1, "FAILED", "0 of 2 rows verified."),
-    ] {
+    for (module, status, result, last) in rows! {
+        module().to_str().unwrap(), 0, "verified", "2 of 2 rows verified.";
+        "/bin/sh", 1, "FAILED", "0 of 2 rows verified.";
+    } {
         let rows = ["pkcs11-tool-ec", "pkcs11-tool-short"];
         let (code, said, errors) = demo(&[&["--module", module], &rows[..]].concat());
         assert_eq!(code, Some(status), "{said}{errors}");
@@ -226,22 +204,14 @@ fn the_demo_says_in_one_line_what_it_cannot_run() {
     let list = demo(&["--list"]);
     assert_eq!(list.0, Some(0));
     assert!(list.1.starts_with("dgst-rsa-2048 "), "{list:?}");
-    for (arguments, expected) in [
-        (
-            &["no-such-row", "--module", module().to_str().unwrap()][..],
-            "There is no row no-such-row. See --list.",
-        ),
-        (
-            &["--module", "/nowhere.so"],
-            "cannot open the module /nowhere.so: no such file",
-        ),
-    ] {
+    for (arguments, expected) in rows! {
+        &["no-such-row", "--module", module().to_str().unwrap()][..], "There is no row no-such-row. See --list.";
+        &["--module", "/nowhere.so"], "cannot open the module /nowhere.so: no such file";
+    } {
         let (code, said, errors) = demo(arguments);
         assert_eq!((code, &*said), (Some(1), ""), "{errors}");
-        assert!(
-            errors.starts_with("pkcs11-test: ") && errors.contains(expected),
-            "{errors}"
-        );
+        let is_said = errors.starts_with("pkcs11-test: ") && errors.contains(expected);
+        assert!(is_said, "{errors}");
         assert_eq!(errors.lines().count(), 1);
     }
 }

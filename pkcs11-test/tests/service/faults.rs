@@ -55,15 +55,10 @@ impl Stage {
 
     /// A connection on which the health was requested.
     fn connection(&self) -> TcpStream {
-        let address = self
-            .service
-            .api_url()
-            .trim_start_matches("http://")
-            .trim_end_matches("/Api");
+        let address = self.service.api_url().split('/').nth(2).unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        stream
-            .write_all(b"GET /Api/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            .unwrap();
+        let request = b"GET /Api/healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request).unwrap();
         stream
     }
 }
@@ -92,11 +87,10 @@ fn a_fault_heals_after_as_many_requests_as_it_says() {
 #[test]
 fn answers_have_the_headers_and_bodies_of_the_real_service() {
     let stage = Stage::new();
-    let problem = stage
-        .answer(Effect::problem(400, &["First.", "Second."]))
-        .problem(StatusCode::BAD_REQUEST);
+    let answer = stage.answer(Effect::problem(400, &["First.", "Second."]));
+    let errors = &answer.problem(StatusCode::BAD_REQUEST)["errors"];
     assert_eq!(
-        problem["errors"],
+        *errors,
         json!({ "Field0": ["First."], "Field1": ["Second."] })
     );
     let page = stage.answer(Effect::web_page(502));
@@ -134,17 +128,14 @@ fn a_redirect_leads_to_another_service() {
 #[test]
 fn a_body_that_ends_early_is_an_error_and_the_record_says_whether_it_was_signed() {
     let stage = Stage::new();
-    for (effect, is_signed) in [
-        (Effect::truncated(500, "{", 100), false),
-        (
-            Effect::Raw(b"\x16\x03\x01 not HTTP\r\n\r\n".to_vec()),
-            false,
-        ),
-        (Effect::Raw(Vec::new()), false),
-        (Effect::Truncate, true),
-        (Effect::Close, false),
-        (Effect::ProcessAndClose, true),
-    ] {
+    for (effect, is_signed) in rows! {
+        Effect::truncated(500, "{", 100), false;
+        Effect::Raw(b"\x16\x03\x01 not HTTP\r\n\r\n".to_vec()), false;
+        Effect::Raw(Vec::new()), false;
+        Effect::Truncate, true;
+        Effect::Close, false;
+        Effect::ProcessAndClose, true;
+    } {
         stage.inject(effect.clone());
         assert!(stage.try_sign().is_err(), "{effect:?}");
         let request = stage.service.requests().pop().unwrap();
@@ -233,12 +224,8 @@ fn an_ecdsa_signature_comes_in_the_other_encoding() {
     let certificate = stage.service.certificate_der("demo", "p-256").unwrap();
     let in_the_other = |format| {
         stage.inject(Effect::OtherEncoding);
-        signature(
-            &stage
-                .client
-                .sign("p-256", &ecdsa_payload(format, Hash::SHA256))
-                .json(),
-        )
+        let payload = ecdsa_payload(format, Hash::SHA256);
+        signature(&stage.client.sign("p-256", &payload).json())
     };
     openssl::verify(certificate, ECDSA, Hash::SHA256, &in_the_other("Ieee"));
     let ieee = in_the_other("Asn1");
@@ -254,23 +241,13 @@ fn the_record_of_a_sign_hash_request_is_complete() {
     let body = json!({ "projectSlug": "demo", "signingPolicySlug": "p-256", "artifactConfigurationSlug": "configuration", "description": "text",
         "hashSigningData": { "signatureAlgorithm": "Ecdsa", "ecdsaOptions": { "signatureFormat": "Ieee" }, "hash": Hash::SHA256.base64(),
             "metadata": metadata } });
-    let answer = stage
-        .client
-        .post_json("/SigningRequests/SignHash", &body)
-        .json();
+    let answer = stage.client.post_json("/SigningRequests/SignHash", &body);
+    let signature = &answer.json()["hashSigningResult"]["signature"];
     // r and s side by side: 86 base64 digits and two of padding.
-    assert_eq!(
-        answer["hashSigningResult"]["signature"]
-            .as_str()
-            .unwrap()
-            .len(),
-        88
-    );
+    assert_eq!(signature.as_str().unwrap().len(), 88);
     let request = stage.service.requests().pop().unwrap();
-    assert_eq!(
-        (&*request.route, request.metadata),
-        (SIGN_HASH, Some(metadata))
-    );
+    assert_eq!(request.route, SIGN_HASH);
+    assert_eq!(request.metadata, Some(metadata));
     let fields = [
         request.project,
         request.policy,
@@ -285,18 +262,13 @@ fn the_record_of_a_sign_hash_request_is_complete() {
 
 /// What `openssl s_client` says of a service with these TLS options.
 fn s_client(service: &Service, arguments: &str) -> String {
-    let address = service
-        .api_url()
-        .trim_start_matches("https://")
-        .trim_end_matches("/Api");
+    let address = service.api_url().split('/').nth(2).unwrap();
     let (_, ca) = service.environment().pop().unwrap();
     let connect =
         format!("s_client -connect {address} -CAfile {ca} -verify_ip 127.0.0.1 {arguments}");
     let mut openssl = Command::new("openssl");
-    openssl
-        .args(connect.split_whitespace())
-        .stdin(Stdio::null());
-    let output = openssl.output().unwrap();
+    openssl.args(connect.split_whitespace());
+    let output = openssl.stdin(Stdio::null()).output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 

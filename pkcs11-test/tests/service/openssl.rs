@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::client::{Hash, tempfile};
+use crate::client::{Hash, file};
 
 /// Runs `openssl` with an input and returns its output. A status other than 0 fails the test.
 pub fn run(arguments: &[&str], input: &[u8]) -> Vec<u8> {
@@ -41,11 +41,12 @@ pub const ECDSA: &str = "";
 
 /// Fails the test unless the signature of [`crate::client::MESSAGE`] verifies.
 pub fn verify(certificate: &[u8], options: &str, hash: &Hash, signature: &[u8]) {
-    let (key, signature) = (tempfile(&public_key(certificate)), tempfile(signature));
-    let (key, signature, hash_name) = (key.path(), signature.path(), hash.name);
+    let (key, signature) = (file(&public_key(certificate)), file(signature));
+    let (key, signature) = (key.path().display(), signature.path().display());
     let verify = format!(
         "pkeyutl -verify -pubin -keyform DER -inkey {key} -sigfile {signature} \
-         -pkeyopt digest:{hash_name} {options}"
+         -pkeyopt digest:{} {options}",
+        hash.name
     );
     line(&verify, &hash.value());
 }

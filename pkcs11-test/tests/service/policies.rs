@@ -1,13 +1,11 @@
 //! The list of policies, their keys and certificates, and the file they come from.
 
-use std::os::unix::fs::PermissionsExt;
-
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pkcs11_test::PolicyFile;
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::client::{Client, rows, service, state, with_policies};
+use crate::client::{self, Client, hex, rows, service, state, with_policies};
 use crate::openssl;
 
 const SLUGS: [&str; 6] = [
@@ -25,35 +23,26 @@ fn lists_every_default_policy_with_its_public_key() {
     assert_eq!(policies.len(), SLUGS.len());
     for (slug, policy) in SLUGS.into_iter().zip(&policies) {
         let (family, bits) = slug.split_once('-').unwrap();
-        assert_eq!(
-            (&policy["projectSlug"], &policy["signingPolicySlug"]),
-            (&json!("demo"), &json!(slug))
-        );
+        assert_eq!(policy["projectSlug"], "demo");
+        assert_eq!(policy["signingPolicySlug"], slug);
         assert_eq!(policy["keySizeInBits"].to_string(), bits);
         assert_eq!(policy["certificateType"], "X509");
         let certificate = service.certificate_der("demo", slug).unwrap();
         assert_eq!(decoded(&policy["certificateBytes"]), certificate);
-        let (public_key, spki) = (
-            decoded(&policy["publicKeyBytes"]),
-            openssl::public_key(certificate),
-        );
+        let public_key = decoded(&policy["publicKeyBytes"]);
+        let spki = openssl::public_key(certificate);
         if family == "rsa" {
             assert_eq!(policy["keyType"], "Rsa");
             assert_eq!(policy["rsaParameters"]["publicExponent"], "AQAB");
-            let converted = openssl::line(
-                "rsa -RSAPublicKey_in -inform DER -pubout -outform DER",
-                &public_key,
-            );
-            assert_eq!(converted, spki);
+            let convert = "rsa -RSAPublicKey_in -inform DER -pubout -outform DER";
+            assert_eq!(openssl::line(convert, &public_key), spki);
             let modulus = decoded(&policy["rsaParameters"]["modulus"]);
-            let hex: String = modulus.iter().map(|byte| format!("{byte:02X}")).collect();
             let printed = openssl::line("x509 -inform DER -noout -modulus", certificate);
-            assert_eq!(printed, format!("Modulus={hex}\n").into_bytes());
+            let expected = format!("Modulus={}\n", hex(&modulus).to_uppercase());
+            assert_eq!(printed, expected.into_bytes());
         } else {
-            assert_eq!(
-                (&policy["keyType"], policy.get("rsaParameters")),
-                (&json!("Ecdsa"), None)
-            );
+            assert_eq!(policy["keyType"], "Ecdsa");
+            assert_eq!(policy.get("rsaParameters"), None);
             assert_eq!(public_key, spki);
         }
     }
@@ -92,15 +81,11 @@ fn certificates_are_for_code_signing_and_issued_by_the_ca() {
         let file = state.join(format!("certificates/demo/{slug}.pem"));
         let (ca, file) = (ca.display(), file.display());
         openssl::line(&format!("verify -x509_strict -CAfile {ca} {file}"), b"");
-        let usages = openssl::line(
-            &format!("x509 -in {file} -noout -ext keyUsage,extendedKeyUsage"),
-            b"",
-        );
-        let usages = String::from_utf8(usages).unwrap();
-        assert!(
-            usages.contains("Digital Signature") && usages.contains("Code Signing"),
-            "{usages}"
-        );
+        let show = format!("x509 -in {file} -noout -ext keyUsage,extendedKeyUsage");
+        let usages = String::from_utf8(openssl::line(&show, b"")).unwrap();
+        for usage in ["Digital Signature", "Code Signing"] {
+            assert!(usages.contains(usage), "{usages}");
+        }
         let der = openssl::line(&format!("x509 -in {file} -outform DER"), b"");
         assert_eq!(der, service.certificate_der("demo", slug).unwrap());
     }
@@ -116,11 +101,8 @@ fn certificates_are_for_code_unless_the_file_says_email() {
     );
     for (slug, usage) in [("code", "Code Signing"), ("mail", "E-mail Protection")] {
         let der = service.certificate_der("demo", slug).unwrap();
-        let text = String::from_utf8(openssl::line(
-            "x509 -inform DER -noout -ext extendedKeyUsage",
-            der,
-        ))
-        .unwrap();
+        let shown = openssl::line("x509 -inform DER -noout -ext extendedKeyUsage", der);
+        let text = String::from_utf8(shown).unwrap();
         assert_eq!(text.lines().last().map(str::trim), Some(usage), "{text}");
     }
 }
@@ -141,23 +123,17 @@ fn shared_missing_and_broken_certificates_are_listed_as_the_file_says() {
     };
     assert_eq!(one["certificateBytes"], two["certificateBytes"]);
     assert_ne!(one["signingPolicyId"], two["signingPolicyId"]);
-    assert_eq!(
-        (&gpg["certificateType"], gpg.get("certificateBytes")),
-        (&json!("GpgKey"), None)
-    );
-    let shown = (&broken["certificateType"], &broken["certificateBytes"]);
-    assert_eq!(shown, (&json!("X509"), &json!("invalid")));
+    assert_eq!(gpg["certificateType"], "GpgKey");
+    assert_eq!(gpg.get("certificateBytes"), None);
+    assert_eq!(broken["certificateType"], "X509");
+    assert_eq!(broken["certificateBytes"], "invalid");
 
     let download = |slug: &str, file: &str| {
-        client.get(&format!(
-            "/Projects/demo/SigningPolicies/{slug}/Certificate/{file}"
-        ))
+        let certificate = format!("/Projects/demo/SigningPolicies/{slug}/Certificate");
+        client.get(&format!("{certificate}/{file}"))
     };
     let certificate = download("two", "X509Certificate").body;
-    assert_eq!(
-        Some(&certificate[..]),
-        service.certificate_der("demo", "one")
-    );
+    assert_eq!(service.certificate_der("demo", "one"), Some(&*certificate));
     let key = download("gpg", "GpgPublicKey").body;
     assert!(key.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n"));
     assert_eq!(download("gpg", "GpgPublicKey").body, key);
@@ -189,16 +165,10 @@ fn the_next_start_finds_what_the_first_has_made_in_private_files() {
     let state = state("kept");
     let _ = std::fs::remove_dir_all(&state);
     let facts = || {
-        let service = with_policies(
-            "kept",
-            r#"{ "policies": [ { "project": "a", "policy": "b", "key": "p-256" } ] }"#,
-        );
-        let listed = Client::new(&service).list("");
-        (
-            service.organization_id(),
-            service.token().to_owned(),
-            listed,
-        )
+        let policies = r#"{ "policies": [ { "project": "a", "policy": "b", "key": "p-256" } ] }"#;
+        let service = with_policies("kept", policies);
+        let (list, token) = (Client::new(&service).list(""), service.token().to_owned());
+        (service.organization_id(), token, list)
     };
     let first = facts();
     assert_eq!(facts(), first);
@@ -209,7 +179,6 @@ fn the_next_start_finds_what_the_first_has_made_in_private_files() {
         ("code-signing-ca-key.pem", 0o600),
         ("identities.json", 0o600),
     ] {
-        let metadata = std::fs::metadata(state.join(file)).unwrap();
-        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{file}");
+        assert_eq!(client::mode(state.join(file)), mode, "{file}");
     }
 }

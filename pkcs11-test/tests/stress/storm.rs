@@ -69,6 +69,7 @@ pub fn run(size: Size, seed: u64, certificates: &Certificates) -> bool {
 impl Storm<'_> {
     fn operate(&self, random: &mut fastrand::Rng, operations: usize) {
         let mut session = None;
+        let count = |name, operate: &dyn Fn() -> Answer<()>| self.counts.operation(name, operate);
         for _ in 0..operations {
             let Some(current) = session else {
                 session = self.open();
@@ -77,41 +78,32 @@ impl Storm<'_> {
             let certificate = &self.certificates[random.usize(..self.certificates.len())];
             let data: Vec<_> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
             match random.u8(..100) {
-                0..=39 => self
-                    .counts
-                    .operation("sign", || self.sign(current, certificate, &data)),
-                40..=54 => self.counts.operation("search", || {
+                0..=39 => count("sign", &|| self.sign(current, certificate, &data)),
+                40..=54 => count("search", &|| {
                     let found = current.find(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))])?;
-                    self.expect(
-                        !found.is_empty() || !self.is_logged_in(current),
-                        "an empty search",
-                    )
+                    let is_right = !found.is_empty() || !self.is_logged_in(current);
+                    self.expect(is_right, "an empty search")
                 }),
-                55..=64 => self.counts.operation("attributes", || {
+                55..=64 => count("attributes", &|| {
                     let key = self.key(current, certificate, CKO_PUBLIC_KEY)?;
                     let label = current.attribute(key, CKA_LABEL)?;
                     self.expect(label == certificate.id.as_bytes(), "another label")
                 }),
-                65..=69 => self
-                    .counts
-                    .operation("login", || current.login().answer(())),
-                70 => self
-                    .counts
-                    .operation("logout", || current.logout().answer(())),
-                71..=80 => self.counts.operation("digest", || {
+                65..=69 => count("login", &|| current.login().answer(())),
+                70 => count("logout", &|| current.logout().answer(())),
+                71..=80 => count("digest", &|| {
                     current.digest_init(CKM_SHA256).answer(())?;
                     let digest = current.digest_into(&data, 32).bytes()?;
                     self.expect(digest == openssl::sha::sha256(&data), "another digest")
                 }),
-                81..=86 => self.counts.operation("verify nonsense", || {
+                81..=86 => count("verify nonsense", &|| {
                     self.verify_nonsense(current, certificate, &data)
                 }),
-                87..=96 => self.counts.operation("cancel", || {
+                87..=96 => count("cancel", &|| {
                     current.cancel(CKF_SIGN | CKF_DIGEST).answer(())
                 }),
                 _ => {
-                    self.counts
-                        .operation("close", || current.close().answer(()));
+                    count("close", &|| current.close().answer(()));
                     session = None;
                 }
             }

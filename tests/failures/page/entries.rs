@@ -1,5 +1,7 @@
 //! The entries of `docs/troubleshooting.md`: a piece of a message, what causes it and what to do about it.
 
+use crate::table;
+
 /// Entries below a heading of the page.
 pub struct Section {
     pub title: &'static str,
@@ -192,37 +194,16 @@ pub const SECTIONS: &[Section] = sections! {
 };
 
 /// Pieces of messages that no situation shows, and the file that contains the message.
-pub const UNSEEN: &[(&str, &str)] = &[
-    (
-        "which would get the API token unencrypted",
-        "client/src/failed_attempt.rs",
-    ),
+pub const UNSEEN: &[(&str, &str)] = &table! {
+    ("which would get the API token unencrypted", "client/src/failed_attempt.rs"),
     ("ignore their environment", "platform/src/environment.rs"),
-    (
-        "cannot start a thread to resolve a host name",
-        "platform/src/unix/errors.rs",
-    ),
+    ("cannot start a thread to resolve a host name", "platform/src/unix/errors.rs"),
     ("has run out of memory", "platform/src/unix/errors.rs"),
     ("not enough memory to copy", "src/error.rs"),
-    (
-        "has closed the descriptor of the connection",
-        "client/src/socket.rs",
-    ),
-    (
-        "the operating system returned no random numbers",
-        "src/ffi/random.rs",
-    ),
-    (
-        "the cached certificate of signing policy",
-        "src/catalog/mod.rs",
-    ),
-    (
-        "cannot refresh the list of signing policies",
-        "src/catalog/mod.rs",
-    ),
-    (
-        "the cached list of signing policies",
-        "client/src/policy_cache.rs",
-    ),
+    ("has closed the descriptor of the connection", "client/src/socket.rs"),
+    ("the operating system returned no random numbers", "src/ffi/random.rs"),
+    ("the cached certificate of signing policy", "src/catalog/mod.rs"),
+    ("cannot refresh the list of signing policies", "src/catalog/mod.rs"),
+    ("the cached list of signing policies", "client/src/policy_cache.rs"),
     ("more unknown settings, ignored", "config/src/file.rs"),
-];
+};

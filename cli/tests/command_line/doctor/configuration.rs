@@ -36,7 +36,7 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
             "{expected} is not in {finding:#}"
         );
     }
-    assert!(!finding.to_string().contains("pr0xy\""), "{finding:#}");
+    assert!(!finding.to_string().contains("pr0xy"), "{finding:#}");
 }
 
 #[test]

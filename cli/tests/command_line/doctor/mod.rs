@@ -14,13 +14,7 @@ pub const HEALTH: &str = "GET /healthz";
 /// Runs the doctor without tools, with `more` in its environment.
 pub fn doctor(bench: &Bench, more: &[(&str, &str)]) -> Run {
     let run = bench.run_with("doctor --json --no-tools --module {module}", more);
-    assert!(
-        !bench
-            .service
-            .requests()
-            .iter()
-            .any(|request| request.is_signed)
-    );
+    assert_eq!(bench.signatures(), 0);
     run
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use super::{POLICIES, Stage, element};
-use crate::client::state;
+use crate::client::{mode, state};
 
 #[test]
 fn the_first_commands_lead_to_this_service() {
@@ -26,14 +26,9 @@ fn the_first_commands_lead_to_this_service() {
         .next()
         .and_then(|line| line.strip_prefix("file:"))
         .expect("a file");
-    assert_eq!(
-        std::fs::read_to_string(token_file).expect("the token"),
-        format!("{}\n", stage.service.token())
-    );
-    let mode = std::fs::metadata(token_file)
-        .expect("metadata")
-        .permissions();
-    assert_eq!(mode.mode() & 0o777, 0o600);
+    let token = std::fs::read_to_string(token_file).expect("the token");
+    assert_eq!(token, format!("{}\n", stage.service.token()));
+    assert_eq!(mode(token_file), 0o600);
     assert!(said.contains("BEGIN CERTIFICATE") && said.ends_with("Hello, SignPath\n"));
 }
 
@@ -46,13 +41,8 @@ fn the_address_is_printed_first_and_open_hides_its_key_from_other_users() {
     std::fs::write(&opener, "#!/bin/sh\nprintf '%s\\n' \"$1\" >\"$OPENED\"\n").expect("write");
     std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).expect("mode");
     let pipe = folder.join(format!("opened-{}", std::process::id()));
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
     let policies = folder.join("policies.json");
     std::fs::write(&policies, POLICIES).expect("write");
     let mut serve = Command::new(env!("CARGO_BIN_EXE_pkcs11-test"))
@@ -75,13 +65,9 @@ fn the_address_is_printed_first_and_open_hides_its_key_from_other_users() {
     let _ = std::fs::remove_file(&pipe);
     let file = opened.trim_end();
     assert!(!file.contains("key="), "{file}");
-    let mode = std::fs::metadata(file).expect("the file").permissions();
-    assert_eq!(mode.mode() & 0o777, 0o600);
-    assert!(
-        std::fs::read_to_string(file)
-            .expect("text")
-            .contains(&format!("url={url}"))
-    );
+    assert_eq!(mode(file), 0o600);
+    let text = std::fs::read_to_string(file).expect("text");
+    assert!(text.contains(&format!("url={url}")), "{text}");
     serve.kill().expect("kill");
     serve.wait().expect("the command ends");
 }

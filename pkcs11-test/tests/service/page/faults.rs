@@ -4,27 +4,22 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::Stage;
-use crate::client;
+use crate::client::{self, rows};
 
 #[test]
 fn faults_by_name_do_what_they_say() {
     let stage = Stage::new();
     // Name, the status, whether a signature was made, the outcome on the page.
-    let rows = [
-        ("refuse-token", Some(401), false, "401 Unauthorized"),
-        ("unavailable", Some(503), false, "503 Service Unavailable"),
-        (
-            "too-many-requests",
-            Some(429),
-            false,
-            "429 Too Many Requests",
-        ),
-        ("late", Some(200), true, "Signed"),
-        ("drop-before-signing", None, false, "Dropped"),
-        ("drop-after-signing", None, true, "Signed, then dropped"),
-        ("wrong-signature", Some(200), true, "Wrong signature"),
-        ("truncated-answer", None, true, "Cut short"),
-    ];
+    let rows = rows! {
+        "refuse-token", Some(401), false, "401 Unauthorized";
+        "unavailable", Some(503), false, "503 Service Unavailable";
+        "too-many-requests", Some(429), false, "429 Too Many Requests";
+        "late", Some(200), true, "Signed";
+        "drop-before-signing", None, false, "Dropped";
+        "drop-after-signing", None, true, "Signed, then dropped";
+        "wrong-signature", Some(200), true, "Wrong signature";
+        "truncated-answer", None, true, "Cut short";
+    };
     for (name, status, is_signed, outcome) in rows {
         let answer = stage.fault(&json!({ "fault": name, "times": 1, "seconds": 1 }));
         assert_eq!(answer.status(), StatusCode::OK, "{name}");
@@ -44,12 +39,8 @@ fn faults_by_name_do_what_they_say() {
         if name == "late" {
             assert!(last.duration_ms >= 1000.0, "{}", last.duration_ms);
         }
-        let exported = stage.exported("");
-        assert_eq!(
-            exported.last().expect("a line")["outcome_text"],
-            outcome,
-            "{name}"
-        );
+        let exported = stage.exported("").pop().expect("a line");
+        assert_eq!(exported["outcome_text"], outcome, "{name}");
         assert_eq!(stage.sign(), StatusCode::OK, "{name}");
     }
 }
@@ -67,15 +58,9 @@ fn faults_last_until_healed_and_spare_other_requests() {
     stage.fault(&json!({ "fault": "drop-before-signing", "requests": "all" }));
     let active: Value = stage.get("/faults").json().expect("JSON");
     assert_eq!(active["active"].as_array().expect("faults").len(), 2);
-    let healed = stage
-        .http
-        .delete(stage.url("/faults"))
-        .send()
-        .expect("an answer");
-    assert_eq!(
-        healed.json::<Value>().expect("JSON"),
-        json!({ "active": [] })
-    );
+    let healed = stage.http.delete(stage.url("/faults")).send();
+    let healed: Value = healed.expect("an answer").json().expect("JSON");
+    assert_eq!(healed, json!({ "active": [] }));
     assert_eq!(stage.sign(), StatusCode::OK);
 
     stage.fault(&json!({ "fault": "refuse-token" }));
@@ -88,25 +73,13 @@ fn faults_last_until_healed_and_spare_other_requests() {
 #[test]
 fn a_fault_that_cannot_be_switched_on_is_explained() {
     let stage = Stage::new();
-    for (body, reason) in [
-        (
-            json!({}),
-            "`fault` is missing: expected refuse-token, unavailable",
-        ),
-        (json!({ "fault": "fire" }), "there is no fault `fire`"),
-        (
-            json!({ "fault": "late", "seconds": "soon" }),
-            "`seconds` is `soon`: expected a number from 0 to 86400",
-        ),
-        (
-            json!({ "fault": "late", "times": 0 }),
-            "`times` is `0`: expected a number from 1 to 1000000",
-        ),
-        (
-            json!({ "fault": "late", "requests": "some" }),
-            "there are no requests `some`: expected signing or all",
-        ),
-    ] {
+    for (body, reason) in rows! {
+        json!({}), "`fault` is missing: expected refuse-token, unavailable";
+        json!({ "fault": "fire" }), "there is no fault `fire`";
+        json!({ "fault": "late", "seconds": "soon" }), "`seconds` is `soon`: expected a number from 0 to 86400";
+        json!({ "fault": "late", "times": 0 }), "`times` is `0`: expected a number from 1 to 1000000";
+        json!({ "fault": "late", "requests": "some" }), "there are no requests `some`: expected signing or all";
+    } {
         let answer = stage.fault(&body);
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         let error = answer.json::<Value>().expect("JSON")["error"].to_string();

@@ -1,11 +1,12 @@
 //! Who is let in, and what the page gives away.
 
-use std::io::Read;
+use std::io::BufReader;
 
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::Stage;
+use super::requests::event;
 use crate::client::{self, Client};
 
 #[test]
@@ -57,11 +58,9 @@ fn refuses_other_sites_rebound_names_and_a_missing_key() {
                 request = request.header("origin", origin);
             }
             let status = request.send().expect("an answer").status();
-            assert_eq!(
-                status != StatusCode::FORBIDDEN,
-                answered,
-                "{path}{query} {host} {origin:?}: {status}"
-            );
+            let is_answered = status != StatusCode::FORBIDDEN;
+            let what = format!("{path}{query} {host} {origin:?}: {status}");
+            assert_eq!(is_answered, answered, "{what}");
         }
     }
 }
@@ -70,12 +69,11 @@ fn refuses_other_sites_rebound_names_and_a_missing_key() {
 fn a_refused_request_changes_nothing() {
     let stage = Stage::new();
     let fault = json!({ "fault": "unavailable" });
+    let post = || stage.post("/faults");
     for request in [
         stage.http.post(format!("{}/faults", stage.site)),
-        stage
-            .post("/faults")
-            .header("origin", "http://other.example"),
-        stage.post("/faults").header("host", "rebound.example"),
+        post().header("origin", "http://other.example"),
+        post().header("host", "rebound.example"),
     ] {
         let answer = request.json(&fault).send().expect("an answer");
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
@@ -125,10 +123,8 @@ fn there_is_no_page_unless_asked_for() {
     assert_eq!(service.page_url(), None);
     let client = Client::new(&service);
     let site = service.api_url().trim_end_matches("/Api");
-    assert_eq!(
-        client.get_url(&format!("{site}/")).status,
-        StatusCode::NOT_FOUND
-    );
+    let page = client.get_url(&format!("{site}/"));
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
 }
 
 #[test]
@@ -150,13 +146,11 @@ fn the_api_token_is_nowhere_on_the_page() {
         let text = stage.text(path);
         assert!(!text.contains(&token), "{path}: {text}");
     }
-    let mut start = [0; 4096];
-    let length = stage
-        .get("/events?after=0")
-        .read(&mut start)
-        .expect("events");
-    assert!(!String::from_utf8_lossy(&start[..length]).contains(&token));
-    assert!(stage.text("/").contains("tool --pin ***"));
+    let rows = event(&mut BufReader::new(stage.get("/events?after=0")), "rows");
+    assert!(!rows.contains(&token), "{rows}");
+    for shown in [rows, stage.text("/")] {
+        assert!(shown.contains("tool --pin ***"), "{shown}");
+    }
 }
 
 #[test]

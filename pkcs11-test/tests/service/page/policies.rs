@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::requests::event;
 use super::{Stage, element};
-use crate::client::{Hash, state};
+use crate::client::{Hash, rows, state};
 use crate::openssl;
 
 #[test]
@@ -29,29 +29,12 @@ fn forms_work_without_script() {
             .expect("an answer")
     };
     // As a browser sends the form: a field that is left empty is there.
-    for (path, fields, section) in [
-        (
-            "/faults",
-            &[("fault", "unavailable"), ("times", ""), ("seconds", "5")][..],
-            "#faults",
-        ),
-        (
-            "/policies",
-            &[
-                ("project", "demo"),
-                ("policy", "by-form"),
-                ("key", "p-256"),
-                ("certificate", "X509"),
-            ][..],
-            "#policies",
-        ),
-        (
-            "/policies/remove",
-            &[("project", "demo"), ("policy", "by-form")][..],
-            "#policies",
-        ),
-        ("/requests/clear", &[("policy", "")][..], "#requests"),
-    ] {
+    for (path, fields, section) in rows! {
+        "/faults", &[("fault", "unavailable"), ("times", ""), ("seconds", "5")][..], "#faults";
+        "/policies", &[("project", "demo"), ("policy", "by-form"), ("key", "p-256"), ("certificate", "X509")][..], "#policies";
+        "/policies/remove", &[("project", "demo"), ("policy", "by-form")][..], "#policies";
+        "/requests/clear", &[("policy", "")][..], "#requests";
+    } {
         let answer = form(path, fields);
         assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
         let location = answer.headers()["location"].to_str().expect("text");
@@ -66,15 +49,9 @@ fn forms_work_without_script() {
 
 /// The slugs that the API lists.
 fn listed(stage: &Stage) -> Vec<String> {
-    let list = stage.client.get("/Cryptoki/MySigningPolicies").json();
-    let policies = list["signingPolicies"].as_array().expect("policies");
-    let slug = |policy: &Value| {
-        policy["signingPolicySlug"]
-            .as_str()
-            .expect("a slug")
-            .to_owned()
-    };
-    policies.iter().map(slug).collect()
+    let slug = |policy: &Value| policy["signingPolicySlug"].as_str().map(str::to_owned);
+    let slugs: Option<_> = stage.client.list("").iter().map(slug).collect();
+    slugs.expect("slugs")
 }
 
 fn post(stage: &Stage, path: &str, body: &Value) -> (StatusCode, Value) {
@@ -85,50 +62,32 @@ fn post(stage: &Stage, path: &str, body: &Value) -> (StatusCode, Value) {
 #[test]
 fn policies_come_and_go_while_the_service_runs() {
     let stage = Stage::new();
-    let hash = Hash::ALL[2].base64();
+    let hash = Hash::SHA256.base64();
     let ecdsa = json!({ "SignatureAlgorithm": "Ecdsa", "Base64EncodedHash": hash });
     // What is added, whether it signs, what can be downloaded of it.
-    for (more, signs, files) in [
-        (
-            json!({}),
-            StatusCode::OK,
-            &["certificate.pem", "public-key.pem"][..],
-        ),
-        (
-            json!({ "approval": true }),
-            StatusCode::BAD_REQUEST,
-            &["certificate.pem", "public-key.pem"],
-        ),
-        (
-            json!({ "certificate": "None" }),
-            StatusCode::OK,
-            &["openpgp-key.asc", "public-key.pem"],
-        ),
-        (
-            json!({ "certificate": "Garbage" }),
-            StatusCode::OK,
-            &["public-key.pem"],
-        ),
-    ] {
+    for (more, signs, files) in rows! {
+        json!({}), StatusCode::OK, &["certificate.pem", "public-key.pem"][..];
+        json!({ "approval": true }), StatusCode::BAD_REQUEST, &["certificate.pem", "public-key.pem"];
+        json!({ "certificate": "None" }), StatusCode::OK, &["openpgp-key.asc", "public-key.pem"];
+        json!({ "certificate": "Garbage" }), StatusCode::OK, &["public-key.pem"];
+    } {
         let mut added = json!({ "project": "demo", "policy": "added", "key": "p-256" });
-        added
-            .as_object_mut()
-            .expect("an object")
-            .extend(more.as_object().expect("an object").clone());
+        for (name, value) in more.as_object().expect("an object") {
+            added[name] = value.clone();
+        }
         let done = (StatusCode::OK, json!({ "added": "demo/added" }));
         assert_eq!(post(&stage, "/policies", &added), done);
         assert_eq!(listed(&stage), ["rsa-2048", "p-256", "gpg", "added"]);
-        assert_eq!(stage.client.sign("added", &ecdsa).status, signs, "{more}");
+        let sign = || stage.client.sign("added", &ecdsa).status;
+        assert_eq!(sign(), signs, "{more}");
         let page = stage.text("/");
         for file in ["certificate.pem", "openpgp-key.asc", "public-key.pem"] {
             let path = format!("/policies/demo/added/{file}");
-            let is_there = files.contains(&file);
-            assert_eq!(
+            let is_there = [
                 stage.get(&path).status() == StatusCode::OK,
-                is_there,
-                "{file} {more}"
-            );
-            assert_eq!(page.contains(&path), is_there, "{file} {more}");
+                page.contains(&path),
+            ];
+            assert_eq!(is_there, [files.contains(&file); 2], "{file} {more}");
         }
         let twice = post(&stage, "/policies", &added);
         assert_eq!(twice.0, StatusCode::BAD_REQUEST);
@@ -136,16 +95,11 @@ fn policies_come_and_go_while_the_service_runs() {
         assert!(twice.1.to_string().contains(reason), "{}", twice.1);
 
         let removed = json!({ "project": "demo", "policy": "added" });
-        assert_eq!(post(&stage, "/policies/remove", &removed).0, StatusCode::OK);
-        assert_eq!(
-            post(&stage, "/policies/remove", &removed).0,
-            StatusCode::BAD_REQUEST
-        );
+        let remove = || post(&stage, "/policies/remove", &removed).0;
+        let removed = [remove(), remove()];
+        assert_eq!(removed, [StatusCode::OK, StatusCode::BAD_REQUEST]);
         assert_eq!(listed(&stage), ["rsa-2048", "p-256", "gpg"]);
-        assert_eq!(
-            stage.client.sign("added", &ecdsa).status,
-            StatusCode::BAD_REQUEST
-        );
+        assert_eq!(sign(), StatusCode::BAD_REQUEST);
     }
 }
 
@@ -161,24 +115,12 @@ fn the_certificate_of_a_policy_has_its_public_key() {
 #[test]
 fn a_policy_that_cannot_be_added_is_explained() {
     let stage = Stage::new();
-    for (body, reason) in [
-        (
-            json!({ "project": "demo", "key": "p-256" }),
-            "`policy` is missing",
-        ),
-        (
-            json!({ "project": "demo", "policy": "../x", "key": "p-256" }),
-            "../x",
-        ),
-        (
-            json!({ "project": "demo", "policy": "x", "key": "p-1" }),
-            "p-1",
-        ),
-        (
-            json!({ "project": "demo", "policy": "x", "key": "p-256", "certificate": "PGP" }),
-            "PGP",
-        ),
-    ] {
+    for (body, reason) in rows! {
+        json!({ "project": "demo", "key": "p-256" }), "`policy` is missing";
+        json!({ "project": "demo", "policy": "../x", "key": "p-256" }), "../x";
+        json!({ "project": "demo", "policy": "x", "key": "p-1" }), "p-1";
+        json!({ "project": "demo", "policy": "x", "key": "p-256", "certificate": "PGP" }), "PGP";
+    } {
         let (status, answer) = post(&stage, "/policies", &body);
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert!(answer.to_string().contains(reason), "{answer}");
@@ -189,11 +131,8 @@ fn a_policy_that_cannot_be_added_is_explained() {
 fn gpg_reads_the_openpgp_key_of_a_policy_and_gets_commands_for_it() {
     let stage = Stage::new();
     let mut events = BufReader::new(stage.get("/events"));
-    assert!(
-        stage
-            .text("/")
-            .contains("need a signing policy of type GPG with an RSA key")
-    );
+    let missing = "need a signing policy of type GPG with an RSA key";
+    assert!(stage.text("/").contains(missing));
     let added = json!({ "project": "demo", "policy": "packages", "key": "rsa-2048", "certificate": "None" });
     assert_eq!(post(&stage, "/policies", &added).0, StatusCode::OK);
     // On a page that is open too.
@@ -216,8 +155,6 @@ fn gpg_reads_the_openpgp_key_of_a_policy_and_gets_commands_for_it() {
         .output()
         .expect("gpg");
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(
-        shown.contains(":demo packages <packages@demo.example>:"),
-        "{shown}"
-    );
+    let user_id = ":demo packages <packages@demo.example>:";
+    assert!(shown.contains(user_id), "{shown}");
 }

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{Stage, element};
-use crate::client::{self, Hash, state};
+use crate::client::{self, Hash, ecdsa_payload, hex, rsa_payload, state};
 
 #[test]
 fn lists_a_signature_with_what_was_sent_and_answered() {
@@ -16,10 +16,7 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
     payload["Metadata"] = json!({ "CreatingProcess": {
         "CommandLine": "/usr/bin/pkcs11-tool --sign", "User": "builder" } });
     let answer = stage.client.sign("rsa-2048", &payload).json();
-    let signature: String = client::signature(&answer)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let signature = hex(&client::signature(&answer));
 
     let page = stage.text("/");
     let rows = page.split("<tbody").nth(1).expect("a table");
@@ -38,8 +35,7 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
     }
     let details = stage.text("/requests/1");
     assert_eq!(element(&details, "signature-1"), signature);
-    let digest = Hash::ALL[2].value();
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&Hash::SHA256.value());
     assert_eq!(element(&details, "digest-1"), digest);
     assert!(element(&details, "sent-1").contains("\"Base64EncodedHash\""));
     assert!(element(&details, "answered-1").contains("\"Signature\""));
@@ -54,9 +50,9 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
 
 #[test]
 fn the_openssl_command_of_a_request_verifies_its_signature() {
-    let hash = Hash::ALL[2].base64();
-    let rsa = |algorithm: &str| json!({ "SignatureAlgorithm": algorithm, "RsaHashAlgorithm": Hash::ALL[2].oid, "Base64EncodedHash": hash });
-    let ecdsa = |format: &str| json!({ "SignatureAlgorithm": "Ecdsa", "EcdsaSignatureFormat": format, "Base64EncodedHash": hash });
+    let hash = Hash::SHA256.base64();
+    let rsa = |algorithm| rsa_payload(algorithm, Hash::SHA256);
+    let ecdsa = |format| ecdsa_payload(format, Hash::SHA256);
     let stage = Stage::new();
     let rows = [
         ("rsa-2048", rsa("RsaPkcs1"), "CKM_SHA256_RSA_PKCS"),
@@ -70,12 +66,9 @@ fn the_openssl_command_of_a_request_verifies_its_signature() {
     let second = json!({ "projectSlug": "demo", "signingPolicySlug": "rsa-2048", "hashSigningData": {
         "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmName": "Sha256", "paddingMode": "Pss" }, "hash": hash } });
     stage.client.post_json("/SigningRequests/SignHash", &second);
-    let mechanisms = rows
-        .iter()
-        .map(|row| row.2)
-        .chain(["CKM_SHA256_RSA_PKCS_PSS"]);
-    for (index, mechanism) in mechanisms.enumerate() {
-        let number = index + 1;
+    let mechanisms = rows.iter().map(|row| row.2);
+    let mechanisms = mechanisms.chain(["CKM_SHA256_RSA_PKCS_PSS"]);
+    for (number, mechanism) in (1..).zip(mechanisms) {
         let details = stage.text(&format!("/requests/{number}?part=true"));
         assert!(details.contains(&format!("<code>{mechanism}</code>")));
         let folder = state(&format!("verify-{number}"));
@@ -163,9 +156,8 @@ fn streams_requests_that_fit_the_filter_as_they_end() {
     stage.client.get("/Cryptoki/MySigningPolicies");
     stage.sign();
     let rows = event(&mut events, "rows");
-    assert!(
-        rows.contains("request-3") && !rows.contains("request-2") && !rows.contains("request-1")
-    );
+    let shows = |number| rows.contains(&format!("request-{number}"));
+    assert_eq!([1, 2, 3].map(shows), [false, false, true]);
     stage.fault(&json!({ "fault": "late", "seconds": 3 }));
     assert!(event(&mut events, "active-faults").contains("Answer 3 s late"));
     stage.post("/requests/clear").send().expect("an answer");
