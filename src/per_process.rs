@@ -18,6 +18,7 @@ struct Generation<T> {
 
 impl<T: Default> PerProcess<T> {
     /// Without a value for any process.
+    #[allow(clippy::new_without_default, reason = "only a static has one")]
     pub const fn new() -> Self {
         Self {
             first: OnceBox::new(),

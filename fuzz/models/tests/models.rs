@@ -1,7 +1,6 @@
 //! What must hold in every order in which the threads of an application can go on.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
