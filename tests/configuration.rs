@@ -53,7 +53,7 @@ fn older_names_and_misspelt_variables_are_a_warning_each() {
     let removed = removed.map(|name| format!("SIGNPATH_TIMEOUTS_{name}"));
     let removed = removed.each_ref().map(|name| (name.as_str(), "3"));
     let warnings = [
-        "/signpath.json, line 2, setting CIUserToken: this name is deprecated; use ApiToken instead",
+        "signpath.json, line 2, setting CIUserToken: this name is deprecated; use ApiToken instead",
         "environment variable SIGNPATH_API_TOKN: unknown setting, ignored; did you mean SIGNPATH_API_TOKEN?",
     ];
     let no_warnings = ("SIGNPATH_LOG_CONSOLE_LEVEL", "error");

@@ -439,8 +439,7 @@ impl Draw {
             }
             _ => (0, Some(0)),
         };
-        let mechanism = [id, parameter as CK_ULONG, length.unwrap_or_default()];
-        self.place_or_null(&mechanism.map(CK_ULONG::to_ne_bytes).concat())
+        self.place_or_null(&around_pointer(id, parameter, length.unwrap_or_default()))
     }
 
     fn template(&mut self) -> (usize, Option<CK_ULONG>) {
@@ -470,8 +469,7 @@ impl Draw {
                 false => length.unwrap_or_default(),
             };
             let id = *self.one_of(ATTRIBUTES);
-            let attribute = [id, value as CK_ULONG, length];
-            template.extend(attribute.map(CK_ULONG::to_ne_bytes).concat());
+            template.extend(around_pointer(id, value, length));
         }
         let length = match self.is_wild() {
             true => *self.one_of(WILD_COUNTS),
@@ -496,8 +494,7 @@ impl Draw {
     fn attributes(&mut self, values: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> (usize, Option<CK_ULONG>) {
         let template: Vec<u8> = values
             .iter()
-            .flat_map(|(id, value)| [*id, self.place(value) as CK_ULONG, value.len() as CK_ULONG])
-            .flat_map(CK_ULONG::to_ne_bytes)
+            .flat_map(|(id, value)| around_pointer(*id, self.place(value), value.len() as CK_ULONG))
             .collect();
         (self.place(&template), Some(values.len() as CK_ULONG))
     }
@@ -518,12 +515,20 @@ impl Draw {
             _ => self.random.usize(..4),
         };
         let reserved = self.random.usize(..8) / 7;
-        let arguments = [&mutexes[..], &[flags, reserved]].concat();
-        let bytes: Vec<u8> = arguments
-            .iter()
-            .flat_map(|word| word.to_ne_bytes())
-            .collect();
+        let bytes = [
+            mutexes.map(usize::to_ne_bytes).as_flattened(),
+            &(flags as CK_FLAGS).to_ne_bytes(),
+            &reserved.to_ne_bytes(),
+        ]
+        .concat();
         assert_eq!(bytes.len(), size_of::<CK_C_INITIALIZE_ARGS>());
         self.place_or_null(&bytes)
     }
+}
+
+/// A CK_MECHANISM or a CK_ATTRIBUTE, which have the same form. On Windows they are packed, and a
+/// pointer is longer than a number.
+fn around_pointer(id: CK_ULONG, pointer: usize, length: CK_ULONG) -> Vec<u8> {
+    let (id, length) = (id.to_ne_bytes(), length.to_ne_bytes());
+    [&id[..], &pointer.to_ne_bytes(), &length].concat()
 }
