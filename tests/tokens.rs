@@ -119,7 +119,13 @@ fn each_token_has_its_slot_and_its_keys() {
             let signature = key.sign(CKM_ECDSA_SHA256, b"data").unwrap();
             let certificate = session.certificate(name);
             let certificate = session.attribute(certificate, CKA_VALUE).unwrap();
-            openssl::verify(&certificate, "sha256", Padding::Ecdsa, b"data", &signature);
+            openssl::verify(
+                &openssl::public_key(&certificate),
+                "sha256",
+                Padding::Ecdsa,
+                b"data",
+                &signature,
+            );
         }
         let users = partner
             .requests()

@@ -51,8 +51,8 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "the list of tokens is empty": [configure(scene, "{\n  \"Tokens\": []\n}")] initialize
         => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens", "a list of one or more objects";
     "a token has a URL of its own and no API token":
-        [configure(scene, "{\"Tokens\": [{ \"Label\": \"A\", \"ApiUrl\": \"https://signpath.example/Api\" }]}")] login
-        => CKR_PIN_INCORRECT, "none": "the token A has no API token", "set ApiToken in its entry of Tokens";
+        [configure(scene, "{\"Tokens\": [{ \"Label\": \"SignPath\", \"ApiUrl\": \"https://signpath.example/Api\" }]}")] login
+        => CKR_PIN_INCORRECT, "none": "the token SignPath has no API token", "set ApiToken in its entry of Tokens";
     "the metadata is not a JSON object": [scene.set("SIGNPATH_METADATA", "build 7")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_METADATA", "a JSON object";
     "the proxy in the configuration file is not an HTTP proxy": [
