@@ -160,9 +160,9 @@ kinds! {
     FunctionNotParallel => CKR_FUNCTION_NOT_PARALLEL, Debug;
     /// No interface has that name, version and flags. OpenSC returns the same code.
     NoSuchInterface => CKR_ARGUMENTS_BAD, Debug;
-    /// C_WaitForSlotEvent: the only slot never changes.
+    /// C_WaitForSlotEvent: no slot ever changes.
     NoEvent => CKR_NO_EVENT, Debug;
-    /// A slot other than slot 1.
+    /// No token is in that slot.
     SlotId => CKR_SLOT_ID_INVALID, Error;
     /// No session has that handle.
     SessionHandle => CKR_SESSION_HANDLE_INVALID, Error;

@@ -244,12 +244,22 @@ fn no_api_token_reaches_the_server_of_another_token() {
         let tokens = json!([{"Label": "A"}, {"Label": "B", "ApiUrl": url}]);
         initialize(stage, module, &tokens);
         let session = open(module, 2);
-        let refused = stage.see(|| session.login());
-        assert_eq!(refused.value, CKR_PIN_INCORRECT);
-        let [line] = &refused.lines[..] else {
-            panic!("{:#?}", refused.lines);
-        };
-        assert!(line.contains("the token B has no API token"), "{line}");
+        let public = [(CKA_CLASS, ulong(CKO_PUBLIC_KEY))];
+        assert!(session.find(&public).unwrap().is_empty());
+        let organization = stage.service.organization_id();
+        let logins: [&dyn Fn() -> Rv; 3] = [
+            &|| session.login(),
+            &|| session.login_as(CKU_USER, b""),
+            &|| session.login_user(&organization, "CONFIG"),
+        ];
+        for login in logins {
+            let refused = stage.see(login);
+            assert_eq!(refused.value, CKR_PIN_INCORRECT);
+            let [line] = &refused.lines[..] else {
+                panic!("{:#?}", refused.lines);
+            };
+            assert!(line.contains("the token B has no API token"), "{line}");
+        }
         server.set_nonblocking(true).unwrap();
         let nobody = server.accept().unwrap_err();
         assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{nobody}");

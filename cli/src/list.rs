@@ -45,10 +45,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => organization::configured()?,
     };
     let has_several = configs.len() > 1;
-    let (mut policies, mut status) = (Vec::new(), ExitCode::SUCCESS);
+    let (mut policies, mut failed) = (Vec::new(), None);
     for config in configs {
         let label = config.token.label.clone();
-        match Organization::of(config).and_then(|organization| organization.policies()) {
+        let listed = Organization::of(config).and_then(|organization| match has_several {
+            true => organization.policies_at_once(),
+            false => organization.policies(),
+        });
+        match listed {
             Ok(listed) => {
                 policies.extend(
                     listed
@@ -57,13 +61,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 );
             }
             Err(Failure::Reason(reason)) if has_several => {
-                status = Failure::Reason(format!("token {label}: {reason}")).report();
+                failed = Some(Failure::Reason(format!("token {label}: {reason}")).report());
             }
             Err(failure) => return Err(failure),
         }
     }
     if arguments.json {
         output::print_json(&json!({ "signingPolicies": policies }))?;
+    } else if let (true, Some(status)) = (policies.is_empty(), failed) {
+        return Ok(status);
     } else if policies.is_empty() {
         let (what, remedy) = NO_POLICIES.split_once("; ").unwrap_or((NO_POLICIES, ""));
         output::print(&format!("There are {what}; {remedy}.\n"))?;
@@ -79,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let rows: Vec<_> = policies.iter().map(row).collect();
         output::print(&output::table(heading, &rows))?;
     }
-    Ok(status)
+    Ok(failed.unwrap_or(ExitCode::SUCCESS))
 }
 
 fn row(policy: &PolicySummary) -> [String; 6] {

@@ -9,6 +9,7 @@ use signpath_client::{
     Threads, Transport,
 };
 use signpath_config::Config;
+use signpath_config::token_info::TokenInfo;
 use signpath_crypto::{Digest, SignatureAlgorithm};
 use signpath_logging::{FileLog, OutputStream};
 
@@ -51,6 +52,17 @@ impl TokenChoice {
                 format!("no token {label}; choose one of {}", labels.join(", ")).into()
             })
     }
+
+    /// How the token identifies itself, for a command that needs nothing else of the configuration: without the option,
+    /// one that cannot be used does not matter.
+    pub fn info_offline(&self) -> Result<TokenInfo, Failure> {
+        match self.token {
+            Some(_) => Ok(self.config()?.token),
+            None => Ok(Config::load()
+                .map(|config| config.token)
+                .unwrap_or_default()),
+        }
+    }
 }
 
 /// The configuration of each token, at least one, with logging as it wants.
@@ -88,10 +100,8 @@ impl Organization {
             config.client_options.clone(),
             Threads::Allowed,
         ));
-        let others = config.other_api_tokens.iter();
-        let others: Vec<_> = others.filter_map(|token| token.read().ok()).collect();
-        let others: Vec<_> = others.iter().collect();
-        let client = Client::new(transport, &credentials, &others);
+        let others = config.other_secrets();
+        let client = Client::new(transport, &credentials, &others.iter().collect::<Vec<_>>());
         let cache = config.policy_cache;
         Ok(Self {
             cache: cache.and_then(|max_age| PolicyCache::new(&client, max_age)),
@@ -103,6 +113,12 @@ impl Organization {
     /// Requests the signing policies. Unusable ones are skipped with a warning.
     pub fn policies(&self) -> Result<Vec<SigningPolicy>, Failure> {
         Ok(self.ask(Retry::Configured)?.usable())
+    }
+
+    /// The same in one attempt, for a token among others that are to be shown too.
+    pub fn policies_at_once(&self) -> Result<Vec<SigningPolicy>, Failure> {
+        let limit = self.config.client_options.http_request_timeout;
+        Ok(self.ask(Retry::Once(limit))?.usable())
     }
 
     /// The signing policy with that name, or the only one.

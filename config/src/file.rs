@@ -23,6 +23,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The member that tells editors the schema of the file.
 const SCHEMA: &str = "$schema";
 
+/// The largest number of tokens.
+const MAX_TOKENS: usize = 100;
+
 /// How many unknown settings get a notice of their own.
 const MAX_NOTICES: usize = 10;
 
@@ -52,11 +55,8 @@ pub(crate) struct FileToken {
 impl FileToken {
     /// The value that the entry itself has for a setting.
     pub(crate) fn entry(&self, setting: &Setting) -> Option<&Entry> {
-        let set = |name| {
-            let mut entries = self.entries.iter();
-            entries.find(|entry| entry.is_named(name) && entry.is_set())
-        };
-        setting.paths().find_map(set)
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.is_named(setting.json))
     }
 }
 
@@ -71,10 +71,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn is_set(&self) -> bool {
-        !self.text.is_empty()
-    }
-
     /// Whether this is the last part of its name.
     fn is_named(&self, name: &str) -> bool {
         self.name.rsplit('.').next() == Some(name)
@@ -139,7 +135,7 @@ impl File {
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries
             .iter()
-            .find(|entry| entry.name == name && entry.is_set())
+            .find(|entry| entry.name == name && !entry.text.is_empty())
     }
 
     /// The entries of the setting `Tokens`, in their order. Empty if it is not set.
@@ -205,11 +201,11 @@ impl File {
         if list.get() == "null" {
             return Ok(());
         }
-        let expected = "expected a list of one or more objects";
+        let expected = format!("expected a list of 1 to {MAX_TOKENS} objects");
         let entries: Vec<&RawValue> = serde_json::from_str(list.get())
-            .map_err(|_| self.unusable(line, Some(TOKENS), expected))?;
-        if entries.is_empty() {
-            return Err(self.unusable(line, Some(TOKENS), expected));
+            .map_err(|_| self.unusable(line, Some(TOKENS), &expected))?;
+        if !(1..=MAX_TOKENS).contains(&entries.len()) {
+            return Err(self.unusable(line, Some(TOKENS), &expected));
         }
         for object in entries {
             let line = line_of(object, text);
@@ -227,7 +223,9 @@ impl File {
         Ok(())
     }
 
-    fn token(&mut self, text: &str, first_line: usize, object: &RawValue) -> Result<FileToken> {
+    /// Unlike at the top level, what the entry cannot have is an error: without a misspelt `ApiUrl` or `OrganizationId`,
+    /// the entry's API token would go to the server that all tokens share, or theirs would be used.
+    fn token(&self, text: &str, first_line: usize, object: &RawValue) -> Result<FileToken> {
         const LABEL: Setting = Setting {
             json: TOKEN_LABEL,
             variable: "",
@@ -248,16 +246,22 @@ impl File {
             }
             let setting = match name == TOKEN_LABEL {
                 true => Some(&LABEL),
-                false => known(&name).filter(|setting| TOKEN_SETTINGS.contains(&setting.json)),
+                false => known(&name).filter(|_| TOKEN_SETTINGS.contains(&&*name)),
             };
-            match setting {
-                Some(setting) => entries.push(Entry {
-                    text: self.text(line, setting, &path, value)?,
-                    name: path,
-                    line,
-                }),
-                None => self.unknown(line, &path, |_| not_of_a_token(&name)),
+            let Some(setting) = setting else {
+                return Err(self.unusable(line, Some(&shown(&path)), &not_of_a_token(&name)));
+            };
+            let text = self.text(line, setting, &path, value)?;
+            if text.is_empty() {
+                let reason =
+                    "expected a value; without this line, the token has that of the top level";
+                return Err(self.unusable(line, Some(&path), reason));
             }
+            entries.push(Entry {
+                name: path,
+                line,
+                text,
+            });
         }
         let label = entries.iter().find(|entry| entry.is_named(TOKEN_LABEL));
         let line = label.map_or(first_line, |label| label.line);
@@ -315,11 +319,11 @@ impl File {
         if self.unknown > MAX_NOTICES {
             return;
         }
-        let shown: String = path.chars().take(MAX_NAME).collect();
-        let (place, reason) = (place(&self.path, line), reason(&shown));
-        let cut = if shown.len() < path.len() { "..." } else { "" };
+        let start: String = path.chars().take(MAX_NAME).collect();
+        let (place, reason) = (place(&self.path, line), reason(&start));
+        let shown = shown(path);
         self.notices
-            .push(format!("{place}, setting {shown}{cut}: {reason}"));
+            .push(format!("{place}, setting {shown}: {reason}"));
     }
 
     fn invalid_json(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {
@@ -391,6 +395,15 @@ fn line_of(part: &RawValue, text: &str) -> usize {
     before.matches('\n').count() + 1
 }
 
+/// The name of an unknown setting, of which a long one is cut.
+fn shown(path: &str) -> String {
+    let start: String = path.chars().take(MAX_NAME).collect();
+    match start.len() < path.len() {
+        true => format!("{start}..."),
+        false => start,
+    }
+}
+
 /// Whether a token can have this label. Blanks at its end would be lost, since the label is padded with blanks.
 fn is_label(label: &str) -> bool {
     (1..=MAX_LABEL_LENGTH).contains(&label.len())
@@ -398,14 +411,18 @@ fn is_label(label: &str) -> bool {
         && !label.chars().any(signpath_platform::escape::is_harmful)
 }
 
+/// Why a token cannot have a setting of its own.
 fn not_of_a_token(name: &str) -> String {
     let names = TOKEN_SETTINGS.into_iter().chain([TOKEN_LABEL]);
-    match nearest(name, names) {
-        Some(nearest) => format!("unknown setting, ignored; did you mean {nearest}?"),
-        None if known(name).is_some() => {
-            "ignored; this setting is the same for all tokens, at the top level".to_owned()
+    match (nearest(name, names.clone()), known(name)) {
+        (Some(nearest), _) => format!("unknown setting; did you mean {nearest}?"),
+        (None, Some(setting)) if !TOKEN_SETTINGS.contains(&setting.json) => {
+            "this setting is the same for all tokens; move it to the top level".to_owned()
         }
-        None => "unknown setting, ignored; docs/configuration.md lists all settings".to_owned(),
+        (None, _) => {
+            let names: Vec<_> = names.collect();
+            format!("unknown setting; a token can have {}", names.join(", "))
+        }
     }
 }
 

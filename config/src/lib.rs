@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use log::warn;
-use signpath_client::{ClientCertificate, Options, is_unencrypted};
+use signpath_client::{ClientCertificate, Options, Secret, is_unencrypted};
 use url::Url;
 
 pub use api_token::ApiToken;
@@ -63,13 +63,15 @@ use signpath_logging::{self as logging, FileLog, Level, LogFormat, OutputStream}
 pub struct Config {
     /// How the token identifies itself.
     pub token: TokenInfo,
+    /// Whether there are other tokens.
+    pub has_others: bool,
     /// The organization of the configured API token.
     pub organization_id: Option<String>,
     /// The API token for the PIN `CONFIG`, and for requests before login.
     pub api_token: Option<ApiToken>,
     /// Why the API token that all tokens share is not this one's: it has an organization or a URL of its own.
     pub inherits_no_api_token: bool,
-    /// The API tokens of the other tokens, which must not be shown either.
+    /// The other API tokens in the configuration, which must not be shown either.
     pub other_api_tokens: Vec<ApiToken>,
     /// How to reach the service, and what to send in signing requests.
     pub client_options: Options,
@@ -140,11 +142,17 @@ impl Config {
         for (slot_id, token) in (token_info::SLOT_ID..).zip(sources.tokens()) {
             tokens.push(Self::of_token(slot_id, &token)?);
         }
-        let api_tokens: Vec<_> = tokens.iter().map(|token| token.api_token.clone()).collect();
-        for (index, token) in tokens.iter_mut().enumerate() {
-            let others = api_tokens.iter().enumerate();
-            let others = others.filter(|(other, _)| *other != index);
-            token.other_api_tokens = others.filter_map(|(_, token)| token.clone()).collect();
+        // Perhaps no token uses the one at the top level, but the command line may contain it.
+        let shared = sources.find(setting("ApiToken")).ok().flatten();
+        let shared = shared.and_then(|found| ApiToken::parse(&found.text).ok());
+        let own = tokens.iter().filter_map(|token| token.api_token.clone());
+        let mut api_tokens: Vec<_> = own.collect();
+        api_tokens.extend(shared.filter(|shared| !api_tokens.contains(shared)));
+        let has_others = tokens.len() > 1;
+        for token in &mut tokens {
+            let is_other = |other: &&ApiToken| Some(*other) != token.api_token.as_ref();
+            token.other_api_tokens = api_tokens.iter().filter(is_other).cloned().collect();
+            token.has_others = has_others;
         }
         // The same proxy is chosen for each token whose URL has the same scheme.
         let mut notices = sources.notices()?;
@@ -178,6 +186,7 @@ impl Config {
                 _ => TokenInfo::further(slot_id, label, organization_id.as_deref()),
             },
             organization_id,
+            has_others: false,
             inherits_no_api_token: !sources.inherits_token(),
             other_api_tokens: Vec::new(),
             api_token: sources
@@ -225,6 +234,20 @@ impl Config {
             log_journal: path("Log.Journal")?,
             notices: proxy_choice.notices,
         })
+    }
+
+    /// The other API tokens as they are now, without those that cannot be read.
+    pub fn other_secrets(&self) -> Vec<Secret> {
+        let tokens = self.other_api_tokens.iter();
+        tokens.filter_map(|token| token.read().ok()).collect()
+    }
+
+    /// The beginning of a message about this token: its label, if there are others.
+    pub fn message_prefix(&self) -> String {
+        match self.has_others {
+            true => format!("token {}: ", self.token.label),
+            false => String::new(),
+        }
     }
 
     /// Logs the [`Self::notices`]. Call it once logging has been configured.

@@ -196,8 +196,16 @@ fn schema_accepts_only_files_that_the_code_accepts() {
         (
             json!({"Tokens": [{"Label": "A", "TlsCaFile": "/ca.pem"}]}),
             false,
-            true,
+            false,
         ),
+        (json!({"Tokens": [{"Label": " A"}]}), false, false),
+        (
+            json!({"Tokens": [{"Label": "A", "ApiUrl": ""}]}),
+            false,
+            false,
+        ),
+        // JSON Schema counts characters.
+        (json!({"Tokens": [{"Label": "ä".repeat(17)}]}), true, false),
         (json!({"OfTheFuture": {"Some": [1]}}), false, true),
         // The code is lenient, like the official library; the schema wants the canonical form.
         (json!({"AllowInsecureHttp": "True"}), false, true),

@@ -34,6 +34,12 @@ pub struct TokenInfo {
     pub serial_number: String,
 }
 
+impl Default for TokenInfo {
+    fn default() -> Self {
+        Self::first(LABEL)
+    }
+}
+
 impl TokenInfo {
     /// The token in the first slot, whatever its label is.
     pub(crate) fn first(label: &str) -> Self {

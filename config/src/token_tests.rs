@@ -43,10 +43,6 @@ fn a_token_has_what_it_names_and_inherits_the_rest() {
             r#", "ApiToken": "own""#,
             ("one", Some("own"), "https://one.example/Api", "app"),
         ),
-        (
-            r#", "CIUserToken": "own""#,
-            ("one", Some("own"), "https://one.example/Api", "app"),
-        ),
         // The API token is for one server and one organization.
         (
             r#", "OrganizationId": "two""#,
@@ -67,11 +63,6 @@ fn a_token_has_what_it_names_and_inherits_the_rest() {
         (
             r#", "ApiUrl": "https://two.example/Api", "ApiToken": "own""#,
             ("one", Some("own"), "https://two.example/Api", "app"),
-        ),
-        // As in the rest of the file, these leave a setting unset.
-        (
-            r#", "OrganizationId": null, "ApiUrl": """#,
-            ("one", Some("s3cret"), "https://one.example/Api", "app"),
         ),
     ] {
         let tokens = of(&format!(r#"[{{"Label": "A"}}, {{"Label": "B"{own}}}]"#));
@@ -161,24 +152,61 @@ fn each_token_knows_what_must_not_be_shown_of_the_others() {
         .map(|token| token.other_api_tokens.len())
         .collect();
     assert_eq!(others, [1, 1, 2]);
+    // No token uses the one at the top level, but a command line may contain it.
+    let [only] = &of(r#"[{"Label": "A", "ApiUrl": "https://a.example", "ApiToken": "own"}]"#)[..]
+    else {
+        panic!("one token");
+    };
+    let secrets = only.other_secrets();
+    assert_eq!(
+        secrets
+            .iter()
+            .map(|secret| secret.expose())
+            .collect::<Vec<_>>(),
+        ["s3cret"]
+    );
 }
 
 #[test]
 fn unusable_lists_are_refused() {
     let expected = "expected a label of 1 to 32 bytes";
+    let many = format!("[{}]", vec![r#"{"Label": "A"}"#; 101].join(","));
     let long = format!(r#"[{{"Label": "{}"}}]"#, "a".repeat(33));
     for (entries, part) in [
+        ("[]", "setting Tokens: expected a list of 1 to 100 objects"),
+        ("{}", "setting Tokens: expected a list of 1 to 100 objects"),
+        (&many, "setting Tokens: expected a list of 1 to 100 objects"),
+        // Otherwise an API token would go to the server or the organization of the top level.
         (
-            "[]",
-            "setting Tokens: expected a list of one or more objects",
+            r#"[{"Label": "A", "ApiURL": "https://a.example"}]"#,
+            "setting Tokens.ApiURL: unknown setting; did you mean ApiUrl?",
         ),
         (
-            "{}",
-            "setting Tokens: expected a list of one or more objects",
+            r#"[{"Label": "A", "Server": "https://a.example"}]"#,
+            "setting Tokens.Server: unknown setting; a token can have OrganizationId, ApiToken, ApiUrl,",
+        ),
+        (
+            r#"[{"Label": "A", "CIUserToken": "s3cret"}]"#,
+            "setting Tokens.CIUserToken: unknown setting",
+        ),
+        (
+            r#"[{"Label": "A", "ApiUrl": ""}]"#,
+            "setting Tokens.ApiUrl: expected a value",
+        ),
+        (
+            r#"[{"Label": "A", "OrganizationId": null}]"#,
+            "setting Tokens.OrganizationId: expected a value",
+        ),
+        (
+            r#"[{"Label": "A", "TlsCaFile": "/ca.pem"}]"#,
+            "setting Tokens.TlsCaFile: this setting is the same for all tokens",
         ),
         (r#"["A"]"#, "setting Tokens: expected a JSON object"),
         ("[{}]", expected),
-        (r#"[{"Label": ""}]"#, expected),
+        (
+            r#"[{"Label": ""}]"#,
+            "setting Tokens.Label: expected a value",
+        ),
         (r#"[{"Label": " A"}]"#, expected),
         (r#"[{"Label": "A "}]"#, expected),
         (r#"[{"Label": "A\u0007"}]"#, expected),
@@ -207,26 +235,5 @@ fn unusable_lists_are_refused() {
         let error = load(entries, ("", "")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Configuration, "{entries}");
         assert!(error.reason.contains(part), "{entries}: {}", error.reason);
-    }
-}
-
-#[test]
-fn settings_that_a_token_cannot_have_are_a_warning() {
-    for (setting, part) in [
-        (
-            "TlsCaFile",
-            "setting Tokens.TlsCaFile: ignored; this setting is the same for all tokens",
-        ),
-        ("Labels", "did you mean Label?"),
-        ("ApiURL", "did you mean ApiUrl?"),
-    ] {
-        let tokens = of(&format!(
-            r#"[{{"Label": "A", "{setting}": "x"}}, {{"Label": "B"}}]"#
-        ));
-        let [notice] = &tokens[0].notices[..] else {
-            panic!("{setting}: {:?}", tokens[0].notices);
-        };
-        assert!(notice.contains(part), "{notice}");
-        assert!(tokens[1].notices.is_empty());
     }
 }

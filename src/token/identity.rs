@@ -33,9 +33,10 @@ impl Identity {
         options: &Arc<Options>,
         credentials: Credentials,
     ) -> Arc<Self> {
-        let configured = config.api_token.iter().chain(&config.other_api_tokens);
-        let configured: Vec<_> = configured.filter_map(|token| token.read().ok()).collect();
-        let secrets: Vec<_> = configured.iter().collect();
+        let configured = config.api_token.as_ref();
+        let configured = configured.and_then(|token| token.read().ok());
+        let others = config.other_secrets();
+        let secrets: Vec<_> = configured.iter().chain(&others).collect();
         let client = Arc::new(Client::new(transport.clone(), &credentials, &secrets));
         let cache = config
             .policy_cache

@@ -85,8 +85,9 @@ impl Token {
             .map(|credentials| Identity::new(&transport, &config, &options, credentials));
         if !config.login_required && configured.is_none() {
             warn!(
-                "Cryptoki.LoginRequired has no effect without OrganizationId and ApiToken, so a login \
-                     is required; set both"
+                "{}Cryptoki.LoginRequired has no effect without OrganizationId and ApiToken, so a login \
+                     is required; set both",
+                config.message_prefix()
             );
         }
         Ok(Self {
@@ -228,8 +229,9 @@ impl Token {
     fn warn_of_no_policies(&self) {
         let slug = |slug: &Option<String>| slug.clone().unwrap_or_else(|| "*".to_owned());
         warn!(
-            "no usable signing policy {}/{}; check ProjectSlug and SigningPolicySlug, and that the \
+            "{}no usable signing policy {}/{}; check ProjectSlug and SigningPolicySlug, and that the \
                  user of the API token is a Submitter",
+            self.config.message_prefix(),
             slug(&self.config.client_options.project_slug),
             slug(&self.config.client_options.signing_policy_slug)
         );

@@ -114,7 +114,10 @@ impl Token {
             Err(error) if is_certain => Err(error),
             Err(error) => {
                 cancellation.check()?;
-                warn!("cannot show objects before login: {error}");
+                warn!(
+                    "{}cannot show objects before login: {error}",
+                    self.config.message_prefix()
+                );
                 Ok(None)
             }
         }
@@ -149,8 +152,9 @@ impl Token {
             some => format!("can sign with {}{more}", identity.masked(&some.join(", "))),
         };
         warn!(
-            "no signing policy {} (keys are named ProjectSlug/SigningPolicySlug); the user of the API \
+            "{}no signing policy {} (keys are named ProjectSlug/SigningPolicySlug); the user of the API \
                  token {others}",
+            self.config.message_prefix(),
             legible(unknown),
         );
     }

@@ -48,8 +48,11 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "line 4", "setting Tokens.Label", "labels must be unique";
     "a token has no label": [configure(scene, "{\n  \"Tokens\": [{ \"ProjectSlug\": \"app\" }]\n}")] initialize
         => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens.Label", "expected a label of 1 to 32 bytes";
+    "the name of a token's setting is misspelt":
+        [configure(scene, "{\n  \"Tokens\": [\n    { \"Label\": \"A\", \"ApiURL\": \"https://signpath.example/Api\" }\n  ]\n}")] initialize
+        => CKR_GENERAL_ERROR, "none": "line 3", "setting Tokens.ApiURL", "did you mean ApiUrl?";
     "the list of tokens is empty": [configure(scene, "{\n  \"Tokens\": []\n}")] initialize
-        => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens", "a list of one or more objects";
+        => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens", "a list of 1 to 100 objects";
     "a token has a URL of its own and no API token":
         [configure(scene, "{\"Tokens\": [{ \"Label\": \"SignPath\", \"ApiUrl\": \"https://signpath.example/Api\" }]}")] login
         => CKR_PIN_INCORRECT, "none": "the token SignPath has no API token", "set ApiToken in its entry of Tokens";

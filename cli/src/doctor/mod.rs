@@ -79,15 +79,14 @@ fn check(configs: &[Config], arguments: &Arguments, report: &mut Report) -> Resu
         return Ok(());
     };
     configure_logging(first);
-    report.add(configuration::log(first))?;
-    if let Some(journal) = configuration::journal(first) {
-        report.add(journal)?;
-    }
     let (mut of_first, mut starts) = (Vec::new(), true);
     for (index, config) in configs.iter().enumerate() {
         report.token = (configs.len() > 1).then(|| config.token.label.clone());
-        let (policies, is_usable) = check_token(config, report)?;
-        starts &= is_usable;
+        starts &= check_credentials(config, report)?;
+        if index == 0 {
+            check_files(config, report)?;
+        }
+        let policies = check_service(config, report)?;
         if index == 0 {
             of_first = policies;
         }
@@ -108,24 +107,37 @@ fn check(configs: &[Config], arguments: &Arguments, report: &mut Report) -> Resu
     }
 }
 
-/// Checks a token. Returns its signing policies, and whether the module can start with its configuration.
-fn check_token(
-    config: &Config,
-    report: &mut Report,
-) -> Result<(Vec<SigningPolicy>, bool), Failure> {
+/// Returns whether the module can start with the configuration of the token.
+fn check_credentials(config: &Config, report: &mut Report) -> Result<bool, Failure> {
     report.add(configuration::credentials(config))?;
     let chain = configuration::chain(config);
     let starts = !chain.as_ref().is_some_and(Finding::is_failed);
     if let Some(chain) = chain {
         report.add(chain)?;
     }
+    Ok(starts)
+}
+
+/// Checks the files that all tokens share.
+fn check_files(config: &Config, report: &mut Report) -> Result<(), Failure> {
+    let token = report.token.take();
+    report.add(configuration::log(config))?;
+    if let Some(journal) = configuration::journal(config) {
+        report.add(journal)?;
+    }
+    report.token = token;
+    Ok(())
+}
+
+/// Checks the way to the service of the token. Returns its signing policies.
+fn check_service(config: &Config, report: &mut Report) -> Result<Vec<SigningPolicy>, Failure> {
     if !is_reachable(config, report)? {
         let message = "skipped, because the service cannot be reached";
         report.add(Finding::skipped("service", message))?;
-        return Ok((Vec::new(), starts));
+        return Ok(Vec::new());
     }
     service::check_health(config, report)?;
-    Ok((service::check_policies(config, report)?, starts))
+    service::check_policies(config, report)
 }
 
 fn is_reachable(config: &Config, report: &mut Report) -> Result<bool, Failure> {

@@ -98,7 +98,11 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
         config.client_options.clone(),
         Threads::Allowed,
     ));
-    let client = Client::new(transport, &credentials, &[]);
+    let client = Client::new(
+        transport,
+        &credentials,
+        &config.other_secrets().iter().collect::<Vec<_>>(),
+    );
     let listed = {
         let _progress = Progress::start("Requesting the signing policies");
         client.signing_policies(Retry::Once(TIME_LIMIT), &Cancellation::new())

@@ -160,7 +160,7 @@ const TOOLS: &[Tool] = &[
         version: Sh("command -v p11tool >/dev/null && p11tool --version"),
         load: Some(Load {
             script: Sh("p11tool --provider \"$MODULE\" --list-tokens"),
-            expected: "token=SignPath",
+            expected: "manufacturer=SignPath",
             needs_policy: false,
         }),
     },
@@ -173,7 +173,7 @@ const TOOLS: &[Tool] = &[
             script: Sh(
                 "sh \"$FOLDER/signpath-nss\" \"$FOLDER\" && modutil -dbdir \"sql:$FOLDER\" -list SignPath",
             ),
-            expected: "Token Name: SignPath",
+            expected: "Token Manufacturer: SignPath",
             needs_policy: false,
         }),
     },
@@ -465,12 +465,12 @@ impl TestBed {
         let line = of_module
             .or_else(|| lines().next_back())
             .unwrap_or("no output");
-        let tokens = self
+        let own = self
             .config
             .api_token
-            .iter()
-            .chain(&self.config.other_api_tokens);
-        let tokens = tokens.filter_map(|token| token.read().ok());
+            .as_ref()
+            .and_then(|token| token.read().ok());
+        let tokens = self.config.other_secrets().into_iter().chain(own);
         tokens.fold(line.to_owned(), |line, token| token.mask_in(&line))
     }
 }

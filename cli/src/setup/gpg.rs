@@ -73,6 +73,11 @@ pub fn run(
     })?;
     let module = module::find(module)?;
     let organization = Organization::configured(choice)?;
+    if organization.config.has_others {
+        return Err("gpg's card daemon would see the keys of all tokens; name a configuration without the setting Tokens \
+             with SIGNPATH_CONFIG_FILE"
+            .into());
+    }
     let wanted = organization.policy(Some(policy))?;
     let keygrip = rsa_keygrip(&wanted)?;
     let key = match arguments.import || arguments.test {

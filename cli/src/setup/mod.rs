@@ -16,7 +16,7 @@ use signpath_platform::file;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
-use crate::organization::{NO_CREDENTIALS, Organization, TokenChoice};
+use crate::organization::{Organization, TokenChoice, no_credentials};
 use crate::{module, output};
 
 const EXAMPLES: &str = "\
@@ -134,11 +134,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         );
     }
     let module = module::find(arguments.module.as_deref())?;
-    let config = arguments.choice.config()?;
-    let token = config.token.clone();
-    let policies = match arguments.offline {
-        true => Vec::new(),
-        false => Organization::of(config).map_err(or_offline)?.policies()?,
+    let (token, policies) = match arguments.offline {
+        true => (arguments.choice.info_offline()?, Vec::new()),
+        false => {
+            let config = arguments.choice.config()?;
+            if config.credentials()?.is_none() {
+                return Err(format!("{}; or use --offline", no_credentials(&config)).into());
+            }
+            let token = config.token.clone();
+            (token, Organization::of(config)?.policies()?)
+        }
     };
     let values = Values::new(&module, &token, policies, arguments.policy.as_ref())?;
     if arguments.tool.is_for_one_policy() && values.policy().is_none() {
@@ -208,13 +213,4 @@ fn write(path: &Path, (folder_mode, mode): (u32, u32), content: &str) -> io::Res
         file::create_folder(folder, folder_mode)?;
     }
     file::create(path, mode)?.write_all(content.as_bytes())
-}
-
-fn or_offline(failure: Failure) -> Failure {
-    match failure {
-        Failure::Reason(reason) if reason == NO_CREDENTIALS => {
-            format!("{reason}; or use --offline").into()
-        }
-        failure => failure,
-    }
 }

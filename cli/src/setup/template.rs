@@ -5,7 +5,7 @@ use std::path::Path;
 use sha1::{Digest, Sha1};
 use signpath_client::PolicyName;
 use signpath_client::SigningPolicy;
-use signpath_config::token_info::TokenInfo;
+use signpath_config::token_info::{SLOT_ID, TokenInfo};
 use signpath_crypto::PublicKey;
 
 use super::place::{self, Place};
@@ -145,6 +145,7 @@ impl Values {
                 "FILE" => file_path(),
                 "KEY" => place::SHELL.write(&uri(&self.token.label, &policy)),
                 "KEYGRIP" => Ok(keygrip.clone()),
+                "LABEL" => place::SHELL.write(&self.token.label),
                 "MODULE" => path(&self.module),
                 "NAME" => template.policy.write(&policy),
                 "OBJECT" => Ok(percent(policy.as_bytes())),
@@ -152,6 +153,7 @@ impl Values {
                 "POLICY" => Ok(policy.clone()),
                 "PROPERTY" => file_path().and_then(|_| place::SHELL.write(&provider(file))),
                 "SCDAEMON" => path(&scdaemon()),
+                "PROVIDER" => Ok(self.provider_name()),
                 "SLOT" => Ok(self.token.slot_id.to_string()),
                 "TOKEN" => Ok(percent(self.token.label.as_bytes())),
                 "USER_ID" => place::SHELL.write(&format!("={policy}")),
@@ -159,6 +161,14 @@ impl Values {
             })
         };
         filled(template.text, value).map(Some)
+    }
+
+    /// The name of Java's provider. Two providers of one name cannot be used side by side.
+    fn provider_name(&self) -> String {
+        match self.token.slot_id {
+            SLOT_ID => "SignPath".to_owned(),
+            slot => format!("SignPath-{slot}"),
+        }
     }
 
     /// Whether there is a key that the template needs.

@@ -106,6 +106,7 @@ fn configurations_of_tools_name_label_and_slot() {
             &["openssl-provider"],
             &["pkcs11:token=Two%20words;object=demo%2Fp-384;type=private"],
         ),
+        (&["nss"], &["-K -h 'Two words' -d", "-t 'Two words' -c"]),
         (&["p11-kit"], &["'pkcs11:token=Two%20words'"]),
         (&["p11-kit", "--offline"], &["'pkcs11:token=Two%20words'"]),
     ] {

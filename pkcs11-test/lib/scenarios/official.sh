@@ -21,11 +21,11 @@ with_json() {
     grep -q 'SigningRequests' logs/SignPath.CryptoProviders.Cryptoki.txt || fail "the log file does not contain the request"
 }
 
-# Runs a scenario with two tokens, the second of which has the key. Arguments: the scenario and its arguments.
+# Runs a scenario with two tokens, of which the first has a wrong API token. Arguments: the scenario and its arguments.
 with_tokens() {
     SLOT=2
     TOKEN=SignPath
-    jq --null-input '{ Tokens: [{ Label: "Empty", ProjectSlug: "none" }, { Label: "SignPath" }] }' >tokens.json
+    jq --null-input '{ Tokens: [{ Label: "Wrong", ApiToken: "wrong" }, { Label: "SignPath" }] }' >tokens.json
     export SIGNPATH_CONFIG_FILE=$PWD/tokens.json
     "$@"
 }

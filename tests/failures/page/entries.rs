@@ -45,9 +45,10 @@ pub const SECTIONS: &[Section] = sections! {
         "thumbprint: is only supported on Windows": "Export the certificate and its key to a PEM file, and set `file:` and its path.";
         "must contain the API token on one line": "The file is empty or has more than one line.";
         "expected a JSON object": "`Metadata` must be an object, such as `{\"build\": \"17\"}`.";
+        "setting Tokens.ApiURL: unknown setting": "An entry of `Tokens` has a setting that it cannot have. Correct its name, or move it to the top level.";
         "labels must be unique": "Two entries of `Tokens` have the same `Label`. Tools choose a token by it.";
         "expected a label of 1 to 32 bytes": "An entry of `Tokens` has no `Label`, or one that does not fit into a token's label.";
-        "expected a list of one or more objects": "`Tokens` is a list, such as `[{\"Label\": \"A\"}]`. Without it there is one token.";
+        "expected a list of 1 to 100 objects": "`Tokens` is a list, such as `[{\"Label\": \"A\"}]`. Without it there is one token.";
         "so it does not use the one at the top level": "An entry of `Tokens` that has an `OrganizationId` or `ApiUrl` needs its own `ApiToken`; see [Several tokens](configuration.md#several-tokens).";
         "expected host:port or http://": "`HttpProxy` is not an HTTP proxy. SOCKS is not supported.";
         "contains no PEM certificate": "The file is not a certificate, or it is DER. `openssl x509 -inform DER` converts it.";
