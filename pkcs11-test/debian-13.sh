@@ -119,14 +119,15 @@ install_debian_13() {
     fi
 }
 
-# Runs a script of this folder in a Debian 13 that has nothing else. Cargo and pip trust what this machine trusts, in case that a proxy
+# Runs a script of this folder in a Debian 13 that has nothing else. Cargo, pip and npm trust what this machine trusts, in case that a proxy
 # is between it and their registries. Argument: the script.
 whole() {
     install_debian_13 --include=ca-certificates,git
     rm -rf "$ROOT/checkout"
     git clone --quiet --no-hardlinks . "$ROOT/checkout"
     cp /etc/ssl/certs/ca-certificates.crt "$ROOT/certificates.pem"
-    in_debian_13 CARGO_HTTP_CAINFO=/certificates.pem PIP_CERT=/certificates.pem "/checkout/pkcs11-test/$1"
+    in_debian_13 CARGO_HTTP_CAINFO=/certificates.pem PIP_CERT=/certificates.pem NODE_EXTRA_CA_CERTS=/certificates.pem \
+        "/checkout/pkcs11-test/$1"
 }
 
 outside() {

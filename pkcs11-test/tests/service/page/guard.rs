@@ -19,24 +19,26 @@ fn refuses_other_sites_rebound_names_and_a_missing_key() {
     let own_origin = format!("http://{address}");
     let localhost = format!("localhost:{port}");
     let rebound = format!("rebound.example:{port}");
+    let [of_localhost, of_rebound] = [&localhost, &rebound].map(|host| format!("http://{host}"));
+    let (over_tls, another) = (format!("https://{address}"), format!("127.0.0.2:{port}"));
     // Host, Origin, query, is it answered?
     let rows: [(&str, Option<&str>, &str, bool); 16] = [
         (&address, None, &key, true),
         (&address, Some(&own_origin), &key, true),
         (&localhost, None, &key, true),
-        (&localhost, Some(&format!("http://{localhost}")), &key, true),
+        (&localhost, Some(&of_localhost), &key, true),
         (&localhost, Some(&own_origin), &key, false),
         (&address, None, "", false),
         (&address, None, "?key=", false),
         (&address, None, &other_key, false),
         (&address, None, &key[..key.len() - 1], false),
         (&rebound, None, &key, false),
-        (&rebound, Some(&format!("http://{rebound}")), &key, false),
+        (&rebound, Some(&of_rebound), &key, false),
         ("127.0.0.1", None, &key, false),
-        (&format!("127.0.0.2:{port}"), None, &key, false),
+        (&another, None, &key, false),
         (&address, Some("http://other.example"), &key, false),
         (&address, Some("null"), &key, false),
-        (&address, Some(&format!("https://{address}")), &key, false),
+        (&address, Some(&over_tls), &key, false),
     ];
     for (host, origin, query, answered) in rows {
         for (method, path) in [
