@@ -321,7 +321,7 @@ library_signs_itself() {
     module=$(pkcs11-test/lib/module.sh)
     mkdir "$BIN/signed"
     cp "$BIN/signpath_pkcs11.dll" "$BIN/signpath-pkcs11.exe" "$BIN/signed/"
-    authenticode "$module" $KEY "$BIN"/signed/*
+    authenticode "$module" "$KEY" "$BIN"/signed/*
     for file in "$BIN"/signed/*; do
         osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$file"
         ! osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$BIN/${file##*/}" || return 1
