@@ -317,32 +317,27 @@ signs_with_a_client_certificate_of_the_store() {
 
 # The library and the command, signed by osslsigncode with the library for this machine.
 library_signs_itself() {
-    local module file
+    local module file key=demo/rsa-3072
     module=$(pkcs11-test/lib/module.sh)
     mkdir "$BIN/signed"
     cp "$BIN/signpath_pkcs11.dll" "$BIN/signpath-pkcs11.exe" "$BIN/signed/"
-    authenticode "$module" "$KEY" "$BIN"/signed/*
+    authenticode "$module" "$key" "$BIN"/signed/*
     for file in "$BIN"/signed/*; do
         osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$file"
         ! osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$BIN/${file##*/}" || return 1
     done
     run_windows client.exe 'signed\signpath_pkcs11.dll' demo/p-256 | grep '^verified '
-    run_windows 'signed\signpath-pkcs11.exe' list | grep "^$KEY"
+    run_windows 'signed\signpath-pkcs11.exe' list | grep "^$key"
 }
 
 # A library that the same tools built catches a panic.
 panic_is_caught() {
-    local profile=dist
+    # shellcheck disable=SC2034 # compile_with_zig uses them
     local -a cargo_zigbuild std maps
     local RUST_SOURCES RUST_BIN
     choose_toolchain "$WINDOWS_TARGET"
-    if [[ $CI == yes ]]; then
-        profile=debug
-        (cd packaging/panic && "${cargo_zigbuild[@]}" zigbuild --locked "${std[@]}" --target "$WINDOWS_TARGET" --target-dir "$TARGET_FOLDER")
-    else
-        (cd packaging/panic && compile_with_zig "$WINDOWS_TARGET" zigbuild --target-dir "$TARGET_FOLDER")
-    fi
-    cp "$TARGET_FOLDER/$WINDOWS_TARGET/$profile/panic.dll" "$BIN/"
+    (cd packaging/panic && compile_with_zig "$WINDOWS_TARGET" zigbuild --target-dir "$TARGET_FOLDER")
+    cp "$TARGET_FOLDER/$WINDOWS_TARGET/dist/panic.dll" "$BIN/"
     run_windows proof.exe catches panic.dll
 }
 
@@ -471,8 +466,8 @@ main() {
     start_service_again "$WORK/service-client" --tls --client-certificate
     prove "signs with a client certificate of the user's store" signs_with_a_client_certificate_of_the_store
     stop_service
-    prove "a panic is caught" panic_is_caught
     if [[ $CI == no ]]; then
+        prove "a panic is caught" panic_is_caught
         build_black_box_tests
         for test in "${BLACK_BOX_TESTS[@]}"; do
             prove "black-box tests: $test" passes_black_box_tests "$test"

@@ -24,7 +24,9 @@ use std::path::Path;
 use serde_json::json;
 use setup::template::{self, Template, Values};
 use signpath_client::{PolicyName, Secret, SigningPolicy, fuzzing};
+use signpath_config::token_info::{MAX_LABEL_LENGTH, TokenInfo};
 use signpath_fuzz::first_line;
+use signpath_platform::escape::is_harmful;
 
 signpath_fuzz::target!(check);
 
@@ -52,12 +54,13 @@ fn check(data: &[u8]) {
     names.sort_by_key(ToString::to_string);
     names.dedup();
     let named = names.first();
+    let token = token(file);
     for policies in [policies(&names), Vec::new()] {
         let usual: Vec<_> = (0..policies.len())
             .filter_map(|number| format!("p/{number}").parse().ok())
             .collect();
         let usual = values(self::policies(&usual), usual.first());
-        let Ok(values) = Values::new(Path::new(module), policies, named) else {
+        let Ok(values) = Values::new(Path::new(module), &token, policies, named) else {
             continue;
         };
         for template in &TEMPLATES {
@@ -68,6 +71,25 @@ fn check(data: &[u8]) {
             let usual = usual.expect("usual values fit everywhere");
             assert_same_lines(&filled, &usual);
         }
+    }
+}
+
+/// A token that has the name of the file for its label, if that is one that the configuration accepts.
+fn token(file: &str) -> TokenInfo {
+    let usual = TokenInfo::default();
+    let end = (0..=MAX_LABEL_LENGTH.min(file.len()))
+        .rev()
+        .find(|end| file.is_char_boundary(*end));
+    let label = file
+        .get(..end.unwrap_or_default())
+        .unwrap_or_default()
+        .trim();
+    match label.is_empty() || label.chars().any(is_harmful) {
+        true => usual,
+        false => TokenInfo {
+            label: label.to_owned(),
+            ..usual
+        },
     }
 }
 
@@ -84,7 +106,12 @@ fn assert_same_lines(filled: &str, usual: &str) {
 
 /// What makes no trouble anywhere.
 fn values(policies: Vec<SigningPolicy>, named: Option<&PolicyName>) -> Values {
-    match Values::new(Path::new("/lib/module.so"), policies, named) {
+    match Values::new(
+        Path::new("/lib/module.so"),
+        &TokenInfo::default(),
+        policies,
+        named,
+    ) {
         Ok(values) => values,
         Err(_) => panic!("usual values were refused"),
     }
