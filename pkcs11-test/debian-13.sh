@@ -100,7 +100,8 @@ in_debian_13() {
             mount --bind "$PWD" "$ROOT/repository"
             mount --bind "$WORK/programs" "$ROOT/programs"
         fi
-        mount --bind /dev "$ROOT/dev"
+        # With the pseudo-terminals.
+        mount --rbind /dev "$ROOT/dev"
         mount -t proc proc "$ROOT/proc"
         mount -t tmpfs tmpfs "$ROOT/tmp"
         exec chroot "$ROOT" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"

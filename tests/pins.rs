@@ -193,7 +193,12 @@ fn says_that_the_libp11_engine_truncated_a_long_pin() {
     } {
         let output = bench.openssl(&no_credentials, uri, passin).output();
         let output = output.unwrap();
-        assert!(!output.status.success());
+        if output.status.success() {
+            // From libp11 0.4.13 on, the engine takes 255 bytes.
+            let bench = Bench::new();
+            signs_as_the_other_user(&bench, bench.openssl(&no_credentials, uri, passin));
+            continue;
+        }
         let (text, line) = (text(&output), format!("C_Login: {line}"));
         assert!(text.contains(&line), "{line:?} is not in {text}");
         assert_eq!(bench.users(), []);

@@ -83,7 +83,8 @@ fn openssl_signs_with_the_engine() {
         .sh("openssl dgst -sha256 -verify key.pem -signature file.sig file");
     work.0.write("request", request);
     let subject = work.0.sh("openssl req -verify -noout -subject -in request");
-    assert_contains(&subject, &["CN = x"]);
+    // Some versions of openssl put blanks around the equals sign.
+    assert_contains(&subject.replace(' ', ""), &["subject=CN=x"]);
     // A signed file and a signed certificate request.
     work.assert_signed(2);
 }
@@ -175,7 +176,10 @@ fn gpg_makes_an_openpgp_key_and_signs() {
     );
     work.0.write("file", "content");
     let commands = examples(&work.0.read("signpath-gpg-key")) + "\ngpg --verify file.sig file 2>&1";
-    let verified = succeeded(work.0.shell(&commands).env("GNUPGHOME", home));
+    let mut shell = work.0.shell(&commands);
+    // gpg 2.4 asks for a card without end if it sees a key that is not RSA.
+    let only = ("SIGNPATH_SIGNING_POLICY_SLUG", "rsa-3072");
+    let verified = succeeded(shell.env("GNUPGHOME", home).env(only.0, only.1));
     assert_contains(&verified, &["Good signature from \"demo/rsa-3072\""]);
     work.assert_signed(3);
 }

@@ -87,12 +87,18 @@ fn version_and_quota_are_shown_if_the_service_tells_them() {
     assert!(!findings.iter().any(is_told), "{findings:#?}");
 }
 
-/// A bench whose list has one signing policy with a certificate that is valid for so many days from now.
+/// A bench whose list has one signing policy with a certificate that is valid for so many days from now, or was.
 fn certificate_for(days: &str) -> Bench {
     let bench = Bench::new();
     bench.sh(&format!(
         "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Old -keyout key -out request 2>&1
-        openssl x509 -req -in request -signkey key -days {days} -outform DER -out certificate 2>&1"
+        printf '[ca]\ndefault_ca = a\n[a]\ndatabase = index\nserial = serial\nnew_certs_dir = .\ndefault_md = sha256\npolicy = p\n[p]\n\
+        commonName = supplied\n' >ca.cnf
+        touch index
+        echo 01 >serial
+        openssl ca -batch -config ca.cnf -selfsign -keyfile key -in request -notext -startdate 20200101000000Z \
+            -enddate $(date --utc --date '{days} days' +%Y%m%d%H%M%SZ) -out certificate.pem 2>&1
+        openssl x509 -in certificate.pem -outform DER -out certificate"
     ));
     let certificate = STANDARD.encode(std::fs::read(bench.path("certificate")).unwrap());
     listing(&[json!({
