@@ -69,7 +69,7 @@ pub struct Config {
     pub organization_id: Option<String>,
     /// The API token for the PIN `CONFIG`, and for requests before login.
     pub api_token: Option<ApiToken>,
-    /// Why the API token that all tokens share is not this one's: it has an organization or a URL of its own.
+    /// Whether the token has an organization or a URL of its own, and so does not use the API token that all tokens share.
     pub inherits_no_api_token: bool,
     /// The other API tokens in the configuration, which must not be shown either.
     pub other_api_tokens: Vec<ApiToken>,
@@ -142,12 +142,13 @@ impl Config {
         for (slot_id, token) in (token_info::SLOT_ID..).zip(sources.tokens()) {
             tokens.push(Self::of_token(slot_id, &token)?);
         }
-        // Perhaps no token uses the one at the top level, but the command line may contain it.
-        let shared = sources.find(setting("ApiToken")).ok().flatten();
-        let shared = shared.and_then(|found| ApiToken::parse(&found.text).ok());
-        let own = tokens.iter().filter_map(|token| token.api_token.clone());
-        let mut api_tokens: Vec<_> = own.collect();
-        api_tokens.extend(shared.filter(|shared| !api_tokens.contains(shared)));
+        let used = tokens.iter().filter_map(|token| token.api_token.clone());
+        let mut api_tokens: Vec<_> = used.collect();
+        if !sources.tokens().iter().any(TokenSources::uses_shared_token) {
+            // The command line may contain it even so.
+            let shared = sources.find(setting("ApiToken")).ok().flatten();
+            api_tokens.extend(shared.and_then(|found| ApiToken::parse(&found.text).ok()));
+        }
         let has_others = tokens.len() > 1;
         for token in &mut tokens {
             let is_other = |other: &&ApiToken| Some(*other) != token.api_token.as_ref();

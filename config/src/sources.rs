@@ -288,11 +288,16 @@ impl TokenSources<'_> {
         self.all.find(setting)
     }
 
-    /// Whether the token uses the API token that all tokens share, unless it has its own.
+    /// Whether the token may use the API token that all tokens share.
     pub(crate) fn inherits_token(&self) -> bool {
         ["OrganizationId", "ApiUrl"]
             .into_iter()
             .all(|name| self.own(setting(name)).is_none())
+    }
+
+    /// Whether the API token that all tokens share is this one's.
+    pub(crate) fn uses_shared_token(&self) -> bool {
+        self.own(setting("ApiToken")).is_none() && self.inherits_token()
     }
 
     /// The value that the entry itself has.

@@ -118,6 +118,37 @@ fn configurations_of_tools_name_label_and_slot() {
 }
 
 #[test]
+fn gpg_is_not_set_up_for_several_tokens() {
+    let bench = bench();
+    let module = crate::common::module_path();
+    let setup = ["setup", "gpg", "demo/p-256", "--import", "--module"];
+    let refused = run(&bench, &[&setup[..], &[module.to_str().unwrap()]].concat());
+    let said = ["would see the keys of all tokens", "SIGNPATH_CONFIG_FILE"];
+    refused.assert_fails(1, &said);
+}
+
+#[test]
+fn offline_needs_no_configuration_unless_a_token_is_named() {
+    let (bench, _) = bench();
+    let module = crate::common::module_path();
+    let setup = [
+        "setup",
+        "p11-kit",
+        "--offline",
+        "--module",
+        module.to_str().unwrap(),
+    ];
+    let none = [("SIGNPATH_CONFIG_FILE", "/nonexistent/signpath.json")];
+    let setup_done = bench.run_words(&setup, &none).assert_ok();
+    setup_done.assert_prints(&["'pkcs11:token=SignPath'"]);
+    let named = bench.run_words(&[&setup[..], &["--token", "Demo"]].concat(), &none);
+    named.assert_fails(
+        1,
+        &["cannot read configuration file /nonexistent/signpath.json"],
+    );
+}
+
+#[test]
 fn the_doctor_looks_at_each_token() {
     let bench = bench();
     let module = crate::common::module_path();
