@@ -220,6 +220,8 @@ kinds! {
     CurveNotSupported => CKR_CURVE_NOT_SUPPORTED, Error;
     /// EC domain parameters that are malformed or not a named curve.
     DomainParameters => CKR_DOMAIN_PARAMS_INVALID, Error;
+    /// The parameter set of an ML-DSA key is not supported.
+    ParameterSet => CKR_PARAMETER_SET_NOT_SUPPORTED, Error;
     /// The public key is invalid; for example, its point is not on the curve.
     PublicKey => CKR_PUBLIC_KEY_INVALID, Error;
     /// The object cannot be copied, changed or destroyed.

@@ -7,10 +7,10 @@ use crate::error::{Error, Kind, Result};
 use signpath_client::{RSA_KEY_SIZES, has_supported_size};
 use signpath_crypto::HashAlgorithm::{
     self, Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512,
-    Sha512_224, Sha512_256,
+    Sha512_224, Sha512_256, Shake128, Shake256,
 };
 use signpath_crypto::SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss};
-use signpath_crypto::{Curve, PublicKey, Scheme};
+use signpath_crypto::{Curve, MlDsa, PublicKey, Scheme};
 
 /// A mechanism supported by the token.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,17 +28,26 @@ pub struct Mechanism {
 pub enum Function {
     /// Computes digests, locally.
     Digest(HashAlgorithm),
-    /// Signs, in SignPath, and verifies, locally.
+    /// Signs, in SignPath, and verifies, locally; or only verifies.
     Signature(Signature),
 }
 
 /// How a signature mechanism works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
-    /// What SignPath does with the digest.
-    pub algorithm: SignatureAlgorithm,
+    /// The algorithm.
+    pub algorithm: Algorithm,
     /// What the caller supplies.
     pub input: Input,
+}
+
+/// The algorithm of a signature mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// SignPath signs a digest with it.
+    OfService(SignatureAlgorithm),
+    /// ML-DSA. Its signatures are only verified: how SignPath signs with it is not documented.
+    MlDsa,
 }
 
 /// What the caller of a signature mechanism supplies.
@@ -52,6 +61,8 @@ pub enum Input {
     BareDigest,
     /// The message itself, which is hashed locally.
     Message(HashAlgorithm),
+    /// The message itself, which is not hashed before it is verified.
+    WholeMessage,
 }
 
 macro_rules! row {
@@ -62,7 +73,7 @@ macro_rules! row {
             function: $function,
         }
     };
-    ($name:ident, $algorithm:ident, $input:expr) => {
+    ($name:ident, $algorithm:expr, $input:expr) => {
         row!(
             $name,
             Function::Signature(Signature {
@@ -73,29 +84,54 @@ macro_rules! row {
     };
 }
 
+/// A mechanism that SignPath signs with.
+macro_rules! signs {
+    ($name:ident, $algorithm:ident, $input:expr) => {
+        row!($name, Algorithm::OfService($algorithm), $input)
+    };
+}
+
+/// A mechanism of ML-DSA.
+macro_rules! ml_dsa {
+    ($name:ident, $input:expr) => {
+        row!($name, Algorithm::MlDsa, $input)
+    };
+}
+
 /// The mechanisms, in the order of C_GetMechanismList. CKM_RSA_PKCS comes first because pkcs11-tool
 /// uses the first one that signs if the user names none.
 ///
-/// Only mechanisms that SignPath can sign with are listed as signature mechanisms. One that can
-/// only verify, such as CKM_SHA224_RSA_PKCS, would be mistaken for one that signs by applications
-/// that only look at the list.
+/// For RSA and EC keys, only mechanisms that SignPath can sign with are listed. One that can only verify, such as
+/// CKM_SHA224_RSA_PKCS, would be mistaken for one that signs by applications that only look at the list.
 pub static MECHANISMS: &[Mechanism] = &[
-    row!(CKM_RSA_PKCS, RsaPkcs1, Input::DigestInfo),
-    row!(CKM_MD5_RSA_PKCS, RsaPkcs1, Input::Message(Md5)),
-    row!(CKM_SHA1_RSA_PKCS, RsaPkcs1, Input::Message(Sha1)),
-    row!(CKM_SHA256_RSA_PKCS, RsaPkcs1, Input::Message(Sha256)),
-    row!(CKM_SHA384_RSA_PKCS, RsaPkcs1, Input::Message(Sha384)),
-    row!(CKM_SHA512_RSA_PKCS, RsaPkcs1, Input::Message(Sha512)),
-    row!(CKM_RSA_PKCS_PSS, RsaPss, Input::DigestByParameter),
-    row!(CKM_SHA1_RSA_PKCS_PSS, RsaPss, Input::Message(Sha1)),
-    row!(CKM_SHA256_RSA_PKCS_PSS, RsaPss, Input::Message(Sha256)),
-    row!(CKM_SHA384_RSA_PKCS_PSS, RsaPss, Input::Message(Sha384)),
-    row!(CKM_SHA512_RSA_PKCS_PSS, RsaPss, Input::Message(Sha512)),
-    row!(CKM_ECDSA, Ecdsa, Input::BareDigest),
-    row!(CKM_ECDSA_SHA1, Ecdsa, Input::Message(Sha1)),
-    row!(CKM_ECDSA_SHA256, Ecdsa, Input::Message(Sha256)),
-    row!(CKM_ECDSA_SHA384, Ecdsa, Input::Message(Sha384)),
-    row!(CKM_ECDSA_SHA512, Ecdsa, Input::Message(Sha512)),
+    signs!(CKM_RSA_PKCS, RsaPkcs1, Input::DigestInfo),
+    signs!(CKM_MD5_RSA_PKCS, RsaPkcs1, Input::Message(Md5)),
+    signs!(CKM_SHA1_RSA_PKCS, RsaPkcs1, Input::Message(Sha1)),
+    signs!(CKM_SHA256_RSA_PKCS, RsaPkcs1, Input::Message(Sha256)),
+    signs!(CKM_SHA384_RSA_PKCS, RsaPkcs1, Input::Message(Sha384)),
+    signs!(CKM_SHA512_RSA_PKCS, RsaPkcs1, Input::Message(Sha512)),
+    signs!(CKM_RSA_PKCS_PSS, RsaPss, Input::DigestByParameter),
+    signs!(CKM_SHA1_RSA_PKCS_PSS, RsaPss, Input::Message(Sha1)),
+    signs!(CKM_SHA256_RSA_PKCS_PSS, RsaPss, Input::Message(Sha256)),
+    signs!(CKM_SHA384_RSA_PKCS_PSS, RsaPss, Input::Message(Sha384)),
+    signs!(CKM_SHA512_RSA_PKCS_PSS, RsaPss, Input::Message(Sha512)),
+    signs!(CKM_ECDSA, Ecdsa, Input::BareDigest),
+    signs!(CKM_ECDSA_SHA1, Ecdsa, Input::Message(Sha1)),
+    signs!(CKM_ECDSA_SHA256, Ecdsa, Input::Message(Sha256)),
+    signs!(CKM_ECDSA_SHA384, Ecdsa, Input::Message(Sha384)),
+    signs!(CKM_ECDSA_SHA512, Ecdsa, Input::Message(Sha512)),
+    ml_dsa!(CKM_ML_DSA, Input::WholeMessage),
+    ml_dsa!(CKM_HASH_ML_DSA, Input::DigestByParameter),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA224, Input::Message(Sha224)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA256, Input::Message(Sha256)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA384, Input::Message(Sha384)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA512, Input::Message(Sha512)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA3_224, Input::Message(Sha3_224)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA3_256, Input::Message(Sha3_256)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA3_384, Input::Message(Sha3_384)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHA3_512, Input::Message(Sha3_512)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHAKE128, Input::Message(Shake128)),
+    ml_dsa!(CKM_HASH_ML_DSA_SHAKE256, Input::Message(Shake256)),
     row!(CKM_MD5, Function::Digest(Md5)),
     row!(CKM_SHA_1, Function::Digest(Sha1)),
     row!(CKM_SHA224, Function::Digest(Sha224)),
@@ -130,7 +166,7 @@ const SIGNATURE_FLAGS: CK_FLAGS =
     CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
 
 /// A mechanism as passed to a C_…Init function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Its `CKM_` value.
     pub id: CK_MECHANISM_TYPE,
@@ -139,7 +175,7 @@ pub struct Request {
 }
 
 /// The parameter of a mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parameter {
     /// No parameter.
     None,
@@ -152,6 +188,14 @@ pub enum Parameter {
         /// The length of the salt in bytes.
         salt_length: CK_ULONG,
     },
+    /// CK_SIGN_ADDITIONAL_CONTEXT or CK_HASH_SIGN_ADDITIONAL_CONTEXT (PKCS #11 3.2, section 6.67). The hedge variant, which
+    /// only concerns who signs, is not kept.
+    AdditionalContext {
+        /// What the signature is bound to besides the message.
+        context: Vec<u8>,
+        /// The mechanism of the digest; only in CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+        hash: Option<CK_MECHANISM_TYPE>,
+    },
     /// A parameter that no mechanism here supports.
     Other,
 }
@@ -162,11 +206,31 @@ impl Mechanism {
         MECHANISMS.iter().find(|mechanism| mechanism.id == id)
     }
 
+    /// Looks up a mechanism that SignPath signs with, and its name for the algorithm.
+    ///
+    /// # Errors
+    /// [`Kind::Mechanism`] if there is none.
+    pub fn for_signing(
+        id: CK_MECHANISM_TYPE,
+    ) -> Result<(&'static Self, Signature, SignatureAlgorithm)> {
+        let (mechanism, signature) = Self::for_verification(id)?;
+        match signature.algorithm {
+            Algorithm::OfService(algorithm) => Ok((mechanism, signature, algorithm)),
+            Algorithm::MlDsa => Err(Error::new(
+                Kind::Mechanism,
+                format!(
+                    "{} can verify, but not sign: SignPath does not document yet how it signs with ML-DSA",
+                    mechanism.name
+                ),
+            )),
+        }
+    }
+
     /// Looks up a signature mechanism.
     ///
     /// # Errors
     /// [`Kind::Mechanism`] if there is no such signature mechanism.
-    pub fn for_signatures(id: CK_MECHANISM_TYPE) -> Result<(&'static Self, Signature)> {
+    pub fn for_verification(id: CK_MECHANISM_TYPE) -> Result<(&'static Self, Signature)> {
         Self::find(id)
             .and_then(|mechanism| Some((mechanism, mechanism.signature()?)))
             .ok_or_else(|| {
@@ -181,12 +245,28 @@ impl Mechanism {
             })
     }
 
+    /// Checks that a mechanism verifies message by message (PKCS #11 3.2, section 5.16).
+    ///
+    /// # Errors
+    /// [`Kind::Mechanism`].
+    pub fn for_messages(id: CK_MECHANISM_TYPE) -> Result<()> {
+        let (mechanism, _) = Self::for_verification(id)?;
+        if mechanism.info().flags & CKF_MESSAGE_VERIFY != 0 {
+            return Ok(());
+        }
+        let name = mechanism.name;
+        Err(Error::new(
+            Kind::Mechanism,
+            format!("{name} does not verify message by message; use C_VerifyInit"),
+        ))
+    }
+
     /// Returns the hash algorithm of a digest mechanism.
     ///
     /// # Errors
     /// [`Kind::Mechanism`] if there is no such digest mechanism, [`Kind::MechanismParameter`] if it
     /// was given a parameter.
-    pub fn for_digests(request: Request) -> Result<HashAlgorithm> {
+    pub fn for_digests(request: &Request) -> Result<HashAlgorithm> {
         match Self::find(request.id) {
             Some(Self {
                 function: Function::Digest(_),
@@ -218,20 +298,24 @@ impl Mechanism {
         }
     }
 
-    /// The result of C_GetMechanismInfo; key sizes are in bits. CKF_HW stands for SignPath's
+    /// The result of C_GetMechanismInfo; key sizes are in bits, those of ML-DSA public keys in bytes. CKF_HW stands for SignPath's
     /// hardware, which digests do not use.
     pub fn info(&self) -> CK_MECHANISM_INFO {
         let ((min, max), flags) = match self.signature() {
             None => ((0, 0), CKF_DIGEST),
             Some(signature) => {
-                let (sizes, flags) = match signature.algorithm {
-                    RsaPkcs1 | RsaPss => (RSA_KEY_SIZES, 0),
-                    Ecdsa => (
+                const EC_FLAGS: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+                match signature.algorithm {
+                    Algorithm::OfService(RsaPkcs1 | RsaPss) => (RSA_KEY_SIZES, SIGNATURE_FLAGS),
+                    Algorithm::OfService(Ecdsa) => (
                         (Curve::P256.bits(), Curve::P521.bits()),
-                        CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS,
+                        SIGNATURE_FLAGS | EC_FLAGS,
                     ),
-                };
-                (sizes, SIGNATURE_FLAGS | flags)
+                    Algorithm::MlDsa => (
+                        (MlDsa::MlDsa44.key_length(), MlDsa::MlDsa87.key_length()),
+                        CKF_VERIFY,
+                    ),
+                }
             }
         };
         CK_MECHANISM_INFO {
@@ -246,8 +330,9 @@ impl Signature {
     /// The key type that it requires.
     pub const fn key_type(&self) -> CK_KEY_TYPE {
         match self.algorithm {
-            RsaPkcs1 | RsaPss => CKK_RSA,
-            Ecdsa => CKK_EC,
+            Algorithm::OfService(RsaPkcs1 | RsaPss) => CKK_RSA,
+            Algorithm::OfService(Ecdsa) => CKK_EC,
+            Algorithm::MlDsa => CKK_ML_DSA,
         }
     }
 
@@ -256,7 +341,7 @@ impl Signature {
     /// # Errors
     /// [`Kind::MechanismParameter`] for an unexpected parameter, and for PSS parameters that
     /// SignPath cannot sign with, because it derives all of them from the digest.
-    pub fn hash_to_sign(&self, name: &str, parameter: Parameter) -> Result<Option<HashAlgorithm>> {
+    pub fn hash_to_sign(&self, name: &str, parameter: &Parameter) -> Result<Option<HashAlgorithm>> {
         let Some(pss) = self.pss(name, parameter)? else {
             return Ok(self.input.hash());
         };
@@ -288,7 +373,10 @@ impl Signature {
     ///
     /// # Errors
     /// [`Kind::MechanismParameter`] if the mechanism or the key does not support the parameter.
-    pub fn scheme(&self, name: &str, parameter: Parameter, key: &PublicKey) -> Result<Scheme> {
+    pub fn scheme(&self, name: &str, parameter: &Parameter, key: &PublicKey) -> Result<Scheme> {
+        if self.algorithm == Algorithm::MlDsa {
+            return self.ml_dsa(name, parameter);
+        }
         if let Some(pss) = self.pss(name, parameter)? {
             let salt_length = usize::try_from(pss.salt_length).unwrap_or(usize::MAX);
             if key.longest_salt(pss.hash) < Some(salt_length) {
@@ -301,22 +389,22 @@ impl Signature {
             });
         }
         Ok(match (self.algorithm, self.input.hash()) {
-            (Ecdsa, _) => Scheme::Ecdsa,
+            (Algorithm::OfService(Ecdsa), _) => Scheme::Ecdsa,
             (_, Some(hash)) => Scheme::RsaPkcs1(hash),
             (_, None) => Scheme::RsaPkcs1Raw,
         })
     }
 
     /// The PSS parameters; `None` if the mechanism takes none.
-    fn pss(&self, name: &str, parameter: Parameter) -> Result<Option<Pss>> {
+    fn pss(&self, name: &str, parameter: &Parameter) -> Result<Option<Pss>> {
         let refuse = |reason: &str| Err(parameter_error(name, reason));
-        if self.algorithm != RsaPss {
+        if self.algorithm != Algorithm::OfService(RsaPss) {
             return match parameter {
                 Parameter::None => Ok(None),
                 _ => refuse("takes no parameter"),
             };
         }
-        let Parameter::Pss {
+        let &Parameter::Pss {
             hash,
             mgf,
             salt_length,
@@ -324,10 +412,8 @@ impl Signature {
         else {
             return refuse("needs CK_RSA_PKCS_PSS_PARAMS as its parameter");
         };
-        let known = Mechanism::find(hash).and_then(|mechanism| match mechanism.function {
-            Function::Digest(hash) => MASK_GENERATION.iter().find(|(_, known)| *known == hash),
-            Function::Signature(_) => None,
-        });
+        let known = digest_mechanism(hash)
+            .and_then(|hash| MASK_GENERATION.iter().find(|(_, known)| *known == hash));
         let Some((expected_mgf, hash)) = known.copied() else {
             return refuse(&format!(
                 "{} is not supported for PSS; use SHA-256, SHA-384 or SHA-512",
@@ -350,6 +436,51 @@ impl Signature {
         }
         Ok(Some(Pss { hash, salt_length }))
     }
+
+    /// The scheme of an ML-DSA mechanism (PKCS #11 3.2, section 6.67). Without a parameter, the context is empty.
+    fn ml_dsa(&self, name: &str, parameter: &Parameter) -> Result<Scheme> {
+        let refuse = |reason: &str| Err(parameter_error(name, reason));
+        let (context, pre_hash) = match (parameter, self.input) {
+            (
+                Parameter::AdditionalContext {
+                    context,
+                    hash: Some(hash),
+                },
+                Input::DigestByParameter,
+            ) => {
+                let Some(known) =
+                    digest_mechanism(*hash).filter(|hash| ![Md5, Sha1].contains(hash))
+                else {
+                    return refuse(&format!(
+                        "hash is {}, but must be SHA-2 or SHA-3",
+                        constant_names::mechanism(*hash)
+                    ));
+                };
+                (context.clone(), Some(known))
+            }
+            (_, Input::DigestByParameter) => {
+                return refuse("needs CK_HASH_SIGN_ADDITIONAL_CONTEXT as its parameter");
+            }
+            (
+                Parameter::AdditionalContext {
+                    context,
+                    hash: None,
+                },
+                input,
+            ) => (context.clone(), input.hash()),
+            (Parameter::None, input) => (Vec::new(), input.hash()),
+            _ => return refuse("takes CK_SIGN_ADDITIONAL_CONTEXT as its parameter, or none"),
+        };
+        Ok(Scheme::MlDsa { pre_hash, context })
+    }
+}
+
+/// The hash algorithm of a digest mechanism.
+fn digest_mechanism(id: CK_MECHANISM_TYPE) -> Option<HashAlgorithm> {
+    match Mechanism::find(id)?.function {
+        Function::Digest(hash) => Some(hash),
+        Function::Signature(_) => None,
+    }
 }
 
 /// CK_RSA_PKCS_PSS_PARAMS with MGF1 of the same digest.
@@ -363,7 +494,9 @@ impl Input {
     const fn hash(self) -> Option<HashAlgorithm> {
         match self {
             Self::Message(hash) => Some(hash),
-            Self::DigestInfo | Self::DigestByParameter | Self::BareDigest => None,
+            Self::DigestInfo | Self::DigestByParameter | Self::BareDigest | Self::WholeMessage => {
+                None
+            }
         }
     }
 }
@@ -376,15 +509,17 @@ fn parameter_error(name: &str, reason: &str) -> Error {
 pub const fn key_name(key_type: CK_KEY_TYPE) -> &'static str {
     match key_type {
         CKK_RSA => "an RSA key",
+        CKK_ML_DSA => "an ML-DSA key",
         _ => "an EC key",
     }
 }
 
 /// The `CKK_` value of a key's type.
 pub fn key_type(key: &PublicKey) -> CK_KEY_TYPE {
-    match key.is_rsa() {
-        true => CKK_RSA,
-        false => CKK_EC,
+    match (key.is_rsa(), key.ml_dsa()) {
+        (true, _) => CKK_RSA,
+        (false, Some(_)) => CKK_ML_DSA,
+        (false, None) => CKK_EC,
     }
 }
 
@@ -397,13 +532,18 @@ pub fn allowed_for(key: &PublicKey) -> impl Iterator<Item = &'static Mechanism> 
     })
 }
 
+/// Whether SignPath can sign with `key`.
+pub fn can_sign(key: &PublicKey) -> bool {
+    allowed_for(key).any(|mechanism| mechanism.info().flags & CKF_SIGN != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn hash_to_sign(id: CK_MECHANISM_TYPE, parameter: Parameter) -> Result<Option<HashAlgorithm>> {
-        let (mechanism, signature) = Mechanism::for_signatures(id).unwrap();
-        signature.hash_to_sign(mechanism.name, parameter)
+        let (mechanism, signature, _) = Mechanism::for_signing(id).unwrap();
+        signature.hash_to_sign(mechanism.name, &parameter)
     }
 
     fn pss(hash: CK_ULONG, mgf: CK_ULONG, salt_length: CK_ULONG) -> Parameter {

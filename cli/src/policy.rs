@@ -94,6 +94,13 @@ impl PolicySummary {
 impl KeySummary {
     /// Describes a key.
     pub fn of(key: &PublicKey) -> Self {
+        if let Some((parameter_set, _)) = key.ml_dsa() {
+            return Self {
+                key_type: parameter_set.name(),
+                bits: key.bits(),
+                curve: None,
+            };
+        }
         let curve = key.ec().map(|(curve, _)| match curve {
             Curve::P256 => "P-256",
             Curve::P384 => "P-384",
@@ -110,6 +117,7 @@ impl KeySummary {
     pub fn text(&self) -> String {
         match self.curve {
             Some(curve) => format!("{} {curve}", self.key_type),
+            None if self.key_type != "RSA" => self.key_type.to_owned(),
             None => format!("{} {}", self.key_type, self.bits),
         }
     }

@@ -141,6 +141,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let digest = arguments.digest()?;
     let policy = organization.policy_to_sign(arguments.policy.as_ref())?;
     let name = policy.name.to_string();
+    if let Some(reason) = policy.why_not_signing() {
+        return Err(format!("signing policy {name}: {reason}").into());
+    }
     let key = policy
         .public_key
         .as_ref()

@@ -143,7 +143,7 @@ impl Client {
         let masked = |text: Option<String>| text.map(|text| self.masked(&text));
         let is_valid = algorithm
             .scheme(digest)
-            .is_some_and(|scheme| key.verifies(scheme, &digest.value, &signature));
+            .is_some_and(|scheme| key.verifies(&scheme, &digest.value, &signature));
         match is_valid {
             true => Ok(Signed {
                 signature,

@@ -140,7 +140,7 @@ impl JournalEntry {
             Some(_) => "publicKey",
             None => "certificate",
         }))?;
-        match key.verifies(scheme, &digest.value, &signature) {
+        match key.verifies(&scheme, &digest.value, &signature) {
             true => Ok(()),
             false => Err(Unverified::Invalid),
         }

@@ -66,24 +66,18 @@ impl PolicyList {
     }
 
     /// Parses keys and certificates and returns the usable signing policies. The first few others
-    /// are logged as warnings, and so are the first few with a key that this version does not
-    /// support.
+    /// are logged as warnings, and so are the first few with a key that cannot sign.
     pub fn usable(self) -> Vec<SigningPolicy> {
         let masker = self.masker.clone();
         let mut left_out = RepeatedWarnings::new("more unusable signing policies, skipped");
-        let mut without_key =
-            RepeatedWarnings::new("more signing policies whose key is not supported");
+        let mut without_key = RepeatedWarnings::new("more signing policies whose key cannot sign");
         let usable = |policy: Result<SigningPolicy, String>| {
             let policy = policy
                 .inspect_err(|reason| left_out.warn(|| format!("{reason}; skipped")))
                 .ok()?;
-            if let Some(reason) = &policy.key_problem {
-                without_key.warn(|| {
-                    masker.mask(&format!(
-                        "signing policy {}: its key is not supported ({reason})",
-                        policy.name
-                    ))
-                });
+            if let Some(reason) = policy.why_not_signing() {
+                without_key
+                    .warn(|| masker.mask(&format!("signing policy {}: {reason}", policy.name)));
             }
             Some(policy)
         };

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use signpath_crypto::{Certificate, Curve, PublicKey, PublicKeyError};
+use signpath_crypto::{Certificate, Curve, MlDsa, PublicKey, PublicKeyError};
 
 use crate::listed::Listed;
 use crate::policy_name::PolicyName;
@@ -25,7 +25,7 @@ pub struct SigningPolicy {
     /// Its public key. [`None`] if this version does not support it.
     pub public_key: Option<PublicKey>,
     /// Why [`Self::public_key`] is [`None`].
-    pub(crate) key_problem: Option<String>,
+    key_problem: Option<String>,
 }
 
 impl SigningPolicy {
@@ -71,6 +71,18 @@ impl SigningPolicy {
         })
     }
 
+    /// Why nothing can be signed with it, as the rest of a sentence about the policy. [`None`] if something can.
+    pub fn why_not_signing(&self) -> Option<String> {
+        if let Some(problem) = &self.key_problem {
+            return Some(format!("its key is not supported ({problem})"));
+        }
+        let (parameter_set, _) = self.public_key.as_ref()?.ml_dsa()?;
+        Some(format!(
+            "its {} key can verify, but not sign: SignPath does not document yet how it signs with ML-DSA",
+            parameter_set.name()
+        ))
+    }
+
     /// Whether its certificate has expired.
     pub fn has_expired(&self) -> bool {
         let certificate = self.certificate.as_ref();
@@ -97,6 +109,13 @@ fn listed_key(policy: &Listed) -> Result<PublicKey, PublicKeyError> {
                 None => unsupported(),
             }
         }
+        "mldsa" => match MlDsa::ALL
+            .into_iter()
+            .find(|set| set.key_length() == bytes.len())
+        {
+            Some(parameter_set) => PublicKey::from_ml_dsa(parameter_set, bytes),
+            None => unsupported(),
+        },
         _ => unsupported(),
     }
 }

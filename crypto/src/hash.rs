@@ -28,6 +28,8 @@ macro_rules! with_type {
             HashAlgorithm::Sha3_256 => arm!(sha3::Sha3_256),
             HashAlgorithm::Sha3_384 => arm!(sha3::Sha3_384),
             HashAlgorithm::Sha3_512 => arm!(sha3::Sha3_512),
+            HashAlgorithm::Shake128 => arm!($crate::shake::Shake128),
+            HashAlgorithm::Shake256 => arm!($crate::shake::Shake256),
         }
     }};
 }
@@ -60,6 +62,10 @@ pub enum HashAlgorithm {
     Sha3_384,
     /// FIPS 202.
     Sha3_512,
+    /// FIPS 202, with 256 bits of output.
+    Shake128,
+    /// FIPS 202, with 512 bits of output.
+    Shake256,
 }
 
 /// The name that its standard gives it.
@@ -78,6 +84,8 @@ impl fmt::Display for HashAlgorithm {
             Self::Sha3_256 => "SHA3-256",
             Self::Sha3_384 => "SHA3-384",
             Self::Sha3_512 => "SHA3-512",
+            Self::Shake128 => "SHAKE128",
+            Self::Shake256 => "SHAKE256",
         })
     }
 }
@@ -172,7 +180,7 @@ mod tests {
     }
 
     /// The digests of "abc" are from RFC 1321, appendix A.5, and from NIST's examples for FIPS
-    /// 180-4 and FIPS 202; the object identifiers are those that openssl shows.
+    /// 180-4 and FIPS 202, those of SHAKE from openssl; the object identifiers are those that openssl shows.
     #[test]
     fn matches_the_test_vectors_of_the_standards() {
         for (hash, oid, expected) in [
@@ -235,6 +243,16 @@ mod tests {
                 HashAlgorithm::Sha3_512,
                 "2.16.840.1.101.3.4.2.10",
                 "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
+            ),
+            (
+                HashAlgorithm::Shake128,
+                "2.16.840.1.101.3.4.2.11",
+                "5881092dd818bf5cf8a3ddb793fbcba74097d5c526a6d35f97b83351940f2cc8",
+            ),
+            (
+                HashAlgorithm::Shake256,
+                "2.16.840.1.101.3.4.2.12",
+                "483366601360a8771c6863080cc4114d8db44530f8f1e1ee4f94ea37e78b5739d5a15bef186a5386c75744c0527e1faa9f8726e462a12a4feb06bd8801e751e4",
             ),
         ] {
             let mut hasher = hash.hasher();

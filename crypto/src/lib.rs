@@ -28,12 +28,15 @@ mod certificate;
 mod digest_info;
 mod ecdsa_signature;
 mod hash;
+mod ml_dsa;
 mod public_key;
+mod shake;
 
 pub use certificate::Certificate;
 pub use digest_info::parse_digest_info;
 pub use ecdsa_signature::{asn1_from_ieee, ieee_from_asn1};
 pub use hash::{HashAlgorithm, Hasher};
+pub use ml_dsa::MlDsa;
 pub use public_key::{Curve, PublicKey, PublicKeyError};
 
 /// The algorithm with which a digest is signed.
@@ -49,7 +52,7 @@ pub enum SignatureAlgorithm {
 }
 
 /// The scheme with which a signature is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
     /// RSASSA-PKCS1-v1_5 padding (RFC 8017, section 9.2) of arbitrary bytes in place of a
     /// DigestInfo.
@@ -65,6 +68,13 @@ pub enum Scheme {
     },
     /// ECDSA of a digest of any length.
     Ecdsa,
+    /// ML-DSA (FIPS 204, section 5.2) of a message, or HashML-DSA (section 5.4) of a digest.
+    MlDsa {
+        /// The digest's algorithm. [`None`] if the message itself is signed.
+        pre_hash: Option<HashAlgorithm>,
+        /// What the signature is bound to besides the message; at most [`MlDsa::MAX_CONTEXT`] bytes.
+        context: Vec<u8>,
+    },
 }
 
 impl SignatureAlgorithm {

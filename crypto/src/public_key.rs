@@ -10,7 +10,7 @@ use spki::der::{Decode, Encode};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use super::hash::with_type;
-use super::{HashAlgorithm, Scheme};
+use super::{HashAlgorithm, MlDsa, Scheme};
 
 /// The object identifier of elliptic curve keys (RFC 5480, section 2.1.1).
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -71,6 +71,8 @@ enum Key {
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
     P521(p521::ecdsa::VerifyingKey),
+    /// Its bytes are the last ones of the SubjectPublicKeyInfo.
+    MlDsa(MlDsa),
 }
 
 /// Why a [`PublicKey`] cannot be created.
@@ -99,7 +101,12 @@ impl PublicKey {
                 let parameters = info.algorithm.parameters.ok_or(PublicKeyError::Malformed)?;
                 Key::ec(named_curve(parameters)?, key_bytes)?
             }
-            other => return Err(PublicKeyError::Unsupported(other.to_string())),
+            other => match MlDsa::ALL.into_iter().find(|set| set.oid() == other) {
+                Some(set) if info.algorithm.parameters.is_none() => Key::ml_dsa(set, key_bytes)?,
+                // RFC 9881, section 2: the parameters are absent.
+                Some(_) => return Err(PublicKeyError::Malformed),
+                None => return Err(PublicKeyError::Unsupported(other.to_string())),
+            },
         };
         Ok(Self {
             key,
@@ -124,7 +131,7 @@ impl PublicKey {
     /// # Errors
     /// See [`PublicKeyError`].
     pub fn from_rsa_public_key(der: &[u8]) -> Result<Self, PublicKeyError> {
-        Self::from_parts(RSA_ENCRYPTION, AnyRef::NULL, der)
+        Self::from_parts(RSA_ENCRYPTION, Some(AnyRef::NULL), der)
     }
 
     /// Reads a point on `curve` (SEC 1, section 2.3.3).
@@ -133,18 +140,26 @@ impl PublicKey {
     /// See [`PublicKeyError`].
     pub fn from_ec_point(curve: Curve, point: &[u8]) -> Result<Self, PublicKeyError> {
         let oid = curve.oid();
-        Self::from_parts(ID_EC_PUBLIC_KEY, AnyRef::from(&oid), point)
+        Self::from_parts(ID_EC_PUBLIC_KEY, Some(AnyRef::from(&oid)), point)
+    }
+
+    /// Reads an ML-DSA public key (FIPS 204, section 7.2).
+    ///
+    /// # Errors
+    /// See [`PublicKeyError`].
+    pub fn from_ml_dsa(parameter_set: MlDsa, key: &[u8]) -> Result<Self, PublicKeyError> {
+        Self::from_parts(parameter_set.oid(), None, key)
     }
 
     fn from_parts(
         algorithm: ObjectIdentifier,
-        parameters: AnyRef<'_>,
+        parameters: Option<AnyRef<'_>>,
         key: &[u8],
     ) -> Result<Self, PublicKeyError> {
         let info = SubjectPublicKeyInfoRef {
             algorithm: AlgorithmIdentifierRef {
                 oid: algorithm,
-                parameters: Some(parameters),
+                parameters,
             },
             subject_public_key: BitStringRef::from_bytes(key).map_err(malformed)?,
         };
@@ -173,7 +188,7 @@ impl PublicKey {
     /// keys.
     pub fn ec(&self) -> Option<(Curve, Vec<u8>)> {
         let point = match &self.key {
-            Key::Rsa(_) => return None,
+            Key::Rsa(_) | Key::MlDsa(_) => return None,
             Key::P256(key) => (Curve::P256, key.to_encoded_point(false).as_bytes().to_vec()),
             Key::P384(key) => (Curve::P384, key.to_encoded_point(false).as_bytes().to_vec()),
             Key::P521(key) => (Curve::P521, key.to_encoded_point(false).as_bytes().to_vec()),
@@ -181,13 +196,26 @@ impl PublicKey {
         Some(point)
     }
 
-    /// The size of the modulus or of the curve, in bits.
+    /// The parameter set and the bytes (FIPS 204, section 7.2) of an ML-DSA key. [`None`] for other keys.
+    pub fn ml_dsa(&self) -> Option<(MlDsa, &[u8])> {
+        let Key::MlDsa(set) = self.key else {
+            return None;
+        };
+        let before = self
+            .subject_public_key_info
+            .len()
+            .checked_sub(set.key_length())?;
+        Some((set, self.subject_public_key_info.get(before..)?))
+    }
+
+    /// The size of the modulus, of the curve, or of the ML-DSA public key, in bits.
     pub fn bits(&self) -> usize {
         match &self.key {
             Key::Rsa(key) => key.n().bits(),
             Key::P256(_) => Curve::P256.bits(),
             Key::P384(_) => Curve::P384.bits(),
             Key::P521(_) => Curve::P521.bits(),
+            Key::MlDsa(set) => 8 * set.key_length(),
         }
     }
 
@@ -198,6 +226,7 @@ impl PublicKey {
             Key::P256(_) => 2 * Curve::P256.field_length(),
             Key::P384(_) => 2 * Curve::P384.field_length(),
             Key::P521(_) => 2 * Curve::P521.field_length(),
+            Key::MlDsa(set) => set.signature_length(),
         }
     }
 
@@ -212,8 +241,9 @@ impl PublicKey {
     }
 
     /// Whether `signature` is a valid signature of `data` with this key and scheme. `data` is a
-    /// digest, or for [`Scheme::RsaPkcs1Raw`] the bytes to pad. An ECDSA signature is r‖s.
-    pub fn verifies(&self, scheme: Scheme, data: &[u8], signature: &[u8]) -> bool {
+    /// digest, or for [`Scheme::RsaPkcs1Raw`] the bytes to pad, or for ML-DSA without a digest the message. An ECDSA
+    /// signature is r‖s.
+    pub fn verifies(&self, scheme: &Scheme, data: &[u8], signature: &[u8]) -> bool {
         match (&self.key, scheme) {
             // RSAVP1 refuses these (RFC 8017, section 5.2.2). The rsa crate does so for PKCS #1
             // only.
@@ -222,11 +252,11 @@ impl PublicKey {
                 let padding = Pkcs1v15Sign::new_unprefixed();
                 key.verify(padding, data, signature).is_ok()
             }
-            (Key::Rsa(key), Scheme::RsaPkcs1(hash)) => {
+            (Key::Rsa(key), &Scheme::RsaPkcs1(hash)) => {
                 let padding = with_type!(hash, Hash => Pkcs1v15Sign::new::<Hash>());
                 key.verify(padding, data, signature).is_ok()
             }
-            (Key::Rsa(key), Scheme::RsaPss { hash, salt_length }) => {
+            (Key::Rsa(key), &Scheme::RsaPss { hash, salt_length }) => {
                 let padding = with_type!(hash, Hash => Pss::new_with_salt::<Hash>(salt_length));
                 self.longest_salt(hash) >= Some(salt_length)
                     && key.verify(padding, data, signature).is_ok()
@@ -239,6 +269,10 @@ impl PublicKey {
             }
             (Key::P521(key), Scheme::Ecdsa) => {
                 ecdsa_verifies::<_, p521::ecdsa::Signature>(key, Curve::P521, data, signature)
+            }
+            (Key::MlDsa(set), Scheme::MlDsa { pre_hash, context }) => {
+                let key = self.ml_dsa().map_or(&[][..], |(_, key)| key);
+                set.verifies(key, (context, *pre_hash), data, signature)
             }
             _ => false,
         }
@@ -279,6 +313,14 @@ impl Key {
             Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::P521),
         }
         .map_err(malformed)
+    }
+
+    /// Any bytes of the right length are a key.
+    fn ml_dsa(parameter_set: MlDsa, key: &[u8]) -> Result<Self, PublicKeyError> {
+        match key.len() == parameter_set.key_length() {
+            true => Ok(Self::MlDsa(parameter_set)),
+            false => Err(PublicKeyError::Malformed),
+        }
     }
 }
 

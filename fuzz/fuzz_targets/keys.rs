@@ -35,7 +35,7 @@ fn check(data: &[u8]) {
         return;
     };
     let scheme = SCHEMES[usize::from(selector / 6) % SCHEMES.len()];
-    let _ = key.verifies(scheme, &[7; 32], signature);
+    let _ = key.verifies(&scheme, &[7; 32], signature);
     // A key survives each way out and in again.
     let again = PublicKey::from_subject_public_key_info(key.subject_public_key_info());
     let again = again.expect("its own encoding");

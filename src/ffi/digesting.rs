@@ -17,7 +17,7 @@ functions! {
         let Some(request) = mechanism_or_cancel(&session.digest, &pMechanism)? else {
             return Ok(());
         };
-        session.digest.start(|_| Ok(Digest::new(Mechanism::for_digests(request)?)))
+        session.digest.start(|_| Ok(Digest::new(Mechanism::for_digests(&request)?)))
     }
 
     /// C_Digest (PKCS #11 3.2, section 5.12.2). The data and the digest may share a buffer.

@@ -1,5 +1,6 @@
 //! Mechanisms and their parameters.
 
+use std::ffi::c_void;
 use std::mem::size_of;
 
 use cryptoki_sys::*;
@@ -8,8 +9,8 @@ use log::debug;
 use super::memory::CallerMemory;
 use crate::constant_names;
 use crate::error::{Error, Kind, Result};
-use crate::mechanism::{Mechanism, Parameter, Request};
-use signpath_crypto::SignatureAlgorithm;
+use crate::mechanism::{Algorithm, Input, Mechanism, Parameter, Request, Signature};
+use signpath_crypto::{MlDsa, SignatureAlgorithm};
 
 /// A CK_MECHANISM with its parameter.
 pub(super) struct MechanismArgument<'a>(CallerMemory<'a, CK_MECHANISM>);
@@ -31,16 +32,24 @@ impl<'a> MechanismArgument<'a> {
         let mechanism = self.0.read(0)?;
         let id = mechanism.mechanism;
         let parameter = self.parameter(&mechanism)?;
-        let described = match parameter {
+        let described = match &parameter {
             Parameter::Pss {
                 hash,
                 mgf,
                 salt_length,
             } => format!(
                 ", hashAlg={}, mgf={}, sLen={salt_length}",
-                constant_names::mechanism(hash),
-                constant_names::mask_generation_function(mgf)
+                constant_names::mechanism(*hash),
+                constant_names::mask_generation_function(*mgf)
             ),
+            Parameter::AdditionalContext { context, hash } => {
+                let hash = hash.map(|hash| format!(", hash={}", constant_names::mechanism(hash)));
+                format!(
+                    ", ulContextLen={}{}",
+                    context.len(),
+                    hash.unwrap_or_default()
+                )
+            }
             Parameter::None | Parameter::Other => String::new(),
         };
         let length = mechanism.ulParameterLen;
@@ -54,9 +63,6 @@ impl<'a> MechanismArgument<'a> {
     /// Reads the parameter of `mechanism`.
     fn parameter(&self, mechanism: &CK_MECHANISM) -> Result<Parameter> {
         let (pointer, length) = (mechanism.pParameter, mechanism.ulParameterLen);
-        let is_pss = Mechanism::find(mechanism.mechanism)
-            .and_then(Mechanism::signature)
-            .is_some_and(|signature| signature.algorithm == SignatureAlgorithm::RsaPss);
         if length == 0 {
             return Ok(Parameter::None);
         }
@@ -66,18 +72,73 @@ impl<'a> MechanismArgument<'a> {
                 format!("pParameter is NULL, but ulParameterLen is {length}"),
             ));
         }
-        if !is_pss || length as usize != size_of::<CK_RSA_PKCS_PSS_PARAMS>() {
-            return Ok(Parameter::Other);
+        let signature = Mechanism::find(mechanism.mechanism).and_then(Mechanism::signature);
+        let has_length_of = |expected| length as usize == expected;
+        match signature {
+            Some(Signature {
+                algorithm: Algorithm::OfService(SignatureAlgorithm::RsaPss),
+                ..
+            }) if has_length_of(size_of::<CK_RSA_PKCS_PSS_PARAMS>()) => {
+                // SAFETY: the caller guarantees the length, which is that of the structure.
+                let pss = unsafe { self.structure::<CK_RSA_PKCS_PSS_PARAMS>(pointer) }?;
+                Ok(Parameter::Pss {
+                    hash: pss.hashAlg,
+                    mgf: pss.mgf,
+                    salt_length: pss.sLen,
+                })
+            }
+            Some(Signature {
+                algorithm: Algorithm::MlDsa,
+                input: Input::DigestByParameter,
+            }) if has_length_of(size_of::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>()) => {
+                // SAFETY: the caller guarantees the length, which is that of the structure.
+                let given = unsafe { self.structure::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>(pointer) }?;
+                self.additional_context(given.pContext, given.ulContextLen, Some(given.hash))
+            }
+            Some(Signature {
+                algorithm: Algorithm::MlDsa,
+                input: Input::WholeMessage | Input::Message(_),
+            }) if has_length_of(size_of::<CK_SIGN_ADDITIONAL_CONTEXT>()) => {
+                // SAFETY: the caller guarantees the length, which is that of the structure.
+                let given = unsafe { self.structure::<CK_SIGN_ADDITIONAL_CONTEXT>(pointer) }?;
+                self.additional_context(given.pContext, given.ulContextLen, None)
+            }
+            _ => Ok(Parameter::Other),
         }
-        let pointer = pointer.cast::<CK_RSA_PKCS_PSS_PARAMS>();
-        // SAFETY: the caller guarantees the length, which is that of CK_RSA_PKCS_PSS_PARAMS.
-        let place = unsafe { CallerMemory::new(self.0.memory(), pointer, 1, "pParameter") };
-        let pss = place.read(0)?;
-        Ok(Parameter::Pss {
-            hash: pss.hashAlg,
-            mgf: pss.mgf,
-            salt_length: pss.sLen,
-        })
+    }
+
+    /// Copies a structure that a parameter points to.
+    ///
+    /// # Safety
+    /// The caller's parameter has the length of a `T`.
+    unsafe fn structure<T: Copy>(&self, pointer: *mut c_void) -> Result<T> {
+        // SAFETY: as the caller guarantees.
+        let place =
+            unsafe { CallerMemory::new(self.0.memory(), pointer.cast::<T>(), 1, "pParameter") };
+        place.read(0)
+    }
+
+    /// Reads a context. One that is too long is not read, since the stated length may exceed the caller's buffer.
+    fn additional_context(
+        &self,
+        pointer: *mut CK_BYTE,
+        length: CK_ULONG,
+        hash: Option<CK_MECHANISM_TYPE>,
+    ) -> Result<Parameter> {
+        let refuse = |reason: String| Err(Error::new(Kind::MechanismParameter, reason));
+        let longest = MlDsa::MAX_CONTEXT;
+        if length > longest as CK_ULONG {
+            return refuse(format!(
+                "ulContextLen is {length}; at most {longest} bytes are possible"
+            ));
+        }
+        if pointer.is_null() && length > 0 {
+            return refuse(format!("pContext is NULL, but ulContextLen is {length}"));
+        }
+        // SAFETY: the caller guarantees the length.
+        let place = unsafe { CallerMemory::new(self.0.memory(), pointer, length, "pContext") };
+        let context = place.bytes()?.to_vec();
+        Ok(Parameter::AdditionalContext { context, hash })
     }
 }
 
@@ -165,7 +226,7 @@ mod tests {
                 (24, _) => Parameter::Pss { hash, mgf, salt_length },
                 _ => Parameter::Other,
             };
-            prop_assert_eq!(request.unwrap(), Request { id, parameter });
+            prop_assert_eq!(request.unwrap(), Request { id, parameter: parameter.clone() });
 
             let row = VERIFIED.iter().position(|[known, known_mgf, _]| [*known, *known_mgf] == [hash, mgf]);
             let row = row.filter(|_| length == 24 && demanded.is_none_or(|demanded| demanded == hash));
@@ -173,10 +234,10 @@ mod tests {
             let is_signed = row.is_some_and(|row| row < SIGNED && salt_length == salt_of(row));
             // RFC 8017, section 9.1.1: a 2048-bit key has room for 256 - 2 bytes of digest and salt.
             let is_verified = row.is_some_and(|row| salt_length <= 254 - salt_of(row));
-            let (mechanism, signature) = Mechanism::for_signatures(id).unwrap();
+            let (mechanism, signature) = Mechanism::for_verification(id).unwrap();
             let key = PublicKey::from_rsa(&[0xAB; 256], &[1, 0, 1]).unwrap();
-            let signs = signature.hash_to_sign(mechanism.name, parameter).map(drop);
-            let verifies = signature.scheme(mechanism.name, parameter, &key).map(drop);
+            let signs = signature.hash_to_sign(mechanism.name, &parameter).map(drop);
+            let verifies = signature.scheme(mechanism.name, &parameter, &key).map(drop);
             for (answer, expected) in [(signs, is_signed), (verifies, is_verified)] {
                 prop_assert_eq!(answer.map_err(|error| error.kind), match expected {
                     true => Ok(()),

@@ -13,6 +13,7 @@ use super::output::Output;
 use super::signing::signer;
 use super::verifying::verifier;
 use crate::error::{Error, Kind, Result};
+use crate::mechanism::Mechanism;
 use crate::module::Module;
 use crate::operation::{Data, MessageKey, MessageSign, Messages, Operation, OperationPlace, Taken};
 use crate::session::Session;
@@ -104,7 +105,10 @@ functions! {
         let Some(request) = mechanism_or_cancel(&session.message_verify, &pMechanism)? else {
             return Ok(());
         };
-        session.message_verify.start(|_| verifier(&session.token, request, hKey).map(Messages::new))
+        session.message_verify.start(|_| {
+            Mechanism::for_messages(request.id)?;
+            verifier(&session.token, request, hKey).map(Messages::new)
+        })
     }
 
     /// C_VerifyMessage (PKCS #11 3.2, section 5.16.2).

@@ -64,9 +64,9 @@ functions! {
 
 /// Looks up a private key and prepares it for signing.
 pub(super) fn signer(token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<Signer> {
-    let mechanism = Mechanism::for_signatures(request.id)?;
+    let mechanism = Mechanism::for_signing(request.id)?;
     let Key { service, object } = token.key(key)?;
-    Signer::new(service, &object, mechanism, request.parameter)
+    Signer::new(service, &object, mechanism, &request.parameter)
 }
 
 /// Returns the signature of the data once `complete` has added the rest of it.

@@ -114,8 +114,8 @@ functions! {
 
 /// Looks up a public key and prepares it for verification, also before login.
 pub(super) fn verifier(token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<Verifier> {
-    let mechanism = Mechanism::for_signatures(request.id)?;
-    Verifier::new(token.visible_key(key)?, mechanism, request.parameter)
+    let mechanism = Mechanism::for_verification(request.id)?;
+    Verifier::new(token.visible_key(key)?, mechanism, &request.parameter)
 }
 
 /// When the caller passes the signature.

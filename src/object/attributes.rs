@@ -7,7 +7,7 @@ use spki::der::asn1::OctetStringRef;
 
 use super::{Certificate, Class};
 use crate::mechanism;
-use signpath_crypto::PublicKey;
+use signpath_crypto::{MlDsa, PublicKey};
 use signpath_platform::date::day;
 
 /// The value of an attribute.
@@ -199,7 +199,23 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
             (CKA_EC_PARAMS, der(Ok(curve.oid()))),
         ]);
     }
+    if let Some((parameter_set, value)) = key.ml_dsa() {
+        attributes.extend([
+            (CKA_KEY_TYPE, number(CKK_ML_DSA)),
+            (CKA_PARAMETER_SET, number(parameter_set_id(parameter_set))),
+            (CKA_VALUE, bytes(value)),
+        ]);
+    }
     attributes
+}
+
+/// The value of CKA_PARAMETER_SET (PKCS #11 3.2, section 6.67.2).
+pub(super) const fn parameter_set_id(parameter_set: MlDsa) -> CK_ML_DSA_PARAMETER_SET_TYPE {
+    match parameter_set {
+        MlDsa::MlDsa44 => CKP_ML_DSA_44,
+        MlDsa::MlDsa65 => CKP_ML_DSA_65,
+        MlDsa::MlDsa87 => CKP_ML_DSA_87,
+    }
 }
 
 /// A CK_ULONG in native byte order.

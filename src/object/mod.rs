@@ -166,8 +166,8 @@ impl Object {
             id: name.as_bytes(),
             subject: subject.unwrap_or_default(),
         };
-        let can_sign = |key: &&PublicKey| mechanism::allowed_for(key).next().is_some();
-        let signing_key = policy.public_key.as_ref().filter(can_sign);
+        let signing_key = policy.public_key.as_ref();
+        let signing_key = signing_key.filter(|key| mechanism::can_sign(key));
         let mut objects = Vec::new();
         let mut add = |class, attributes| {
             objects.push(Self::new(class, Some(policy), attributes, common));

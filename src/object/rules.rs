@@ -96,7 +96,8 @@ pub(super) enum SettableBy {
 pub(super) const CERTIFICATE: u8 = 1;
 pub(super) const RSA: u8 = 2;
 pub(super) const EC: u8 = 4;
-const KEY: u8 = RSA | EC;
+pub(super) const ML_DSA: u8 = 8;
+const KEY: u8 = RSA | EC | ML_DSA;
 const ALL: u8 = CERTIFICATE | KEY;
 
 /// The attributes of objects that can be created: on which objects, their type, and who may set
@@ -241,6 +242,13 @@ const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, SettableBy)] = &[
     ),
     (CKA_EC_PARAMS, EC, ValueType::Bytes, SettableBy::Creator),
     (CKA_EC_POINT, EC, ValueType::Bytes, SettableBy::Creator),
+    (
+        CKA_PARAMETER_SET,
+        ML_DSA,
+        ValueType::Number,
+        SettableBy::Creator,
+    ),
+    (CKA_VALUE, ML_DSA, ValueType::Bytes, SettableBy::Creator),
 ];
 
 /// The other attributes defined in the standard, including older versions. They are valid (section
@@ -260,7 +268,7 @@ const OTHERS: &[(ValueType, &[CK_ATTRIBUTE_TYPE])] = &[
         ValueType::Number,
         &[
             CKA_VALUE_LEN, CKA_VALUE_BITS, CKA_PRIME_BITS, CKA_SUBPRIME_BITS, CKA_PROFILE_ID,
-            CKA_PARAMETER_SET, CKA_MECHANISM_TYPE, CKA_HW_FEATURE_TYPE, CKA_PIXEL_X, CKA_PIXEL_Y,
+            CKA_MECHANISM_TYPE, CKA_HW_FEATURE_TYPE, CKA_PIXEL_X, CKA_PIXEL_Y,
             CKA_RESOLUTION, CKA_CHAR_ROWS, CKA_CHAR_COLUMNS, CKA_BITS_PER_PIXEL, CKA_OTP_FORMAT,
             CKA_OTP_LENGTH, CKA_OTP_TIME_INTERVAL, CKA_OTP_CHALLENGE_REQUIREMENT,
             CKA_OTP_TIME_REQUIREMENT, CKA_OTP_COUNTER_REQUIREMENT, CKA_OTP_PIN_REQUIREMENT,

@@ -9,11 +9,11 @@ use spki::der::Decode;
 use spki::der::asn1::{OctetStringRef, UintRef};
 
 use super::attributes::{self, Attributes, Names, boolean, bytes};
-use super::rules::{self, CERTIFICATE, EC, RSA, SettableBy};
+use super::rules::{self, CERTIFICATE, EC, ML_DSA, RSA, SettableBy};
 use super::{Attribute, Certificate, Class, Object, SharedAttributes, Value};
 use crate::constant_names;
 use crate::error::{Error, Kind, Result};
-use signpath_crypto::{Curve, PublicKey};
+use signpath_crypto::{Curve, MlDsa, PublicKey};
 
 /// An attribute of a template, with a value of the right type.
 struct TypedAttribute<'a> {
@@ -23,11 +23,12 @@ struct TypedAttribute<'a> {
 
 impl Object {
     /// Creates a session object from the template of C_CreateObject: an X.509 certificate, or an
-    /// RSA or EC public key.
+    /// RSA, EC or ML-DSA public key.
     ///
     /// # Errors
-    /// Those of section 4.1.1, [`Kind::TokenWriteProtected`] for a token object, and for EC keys
-    /// [`Kind::DomainParameters`], [`Kind::CurveNotSupported`] and [`Kind::PublicKey`].
+    /// Those of section 4.1.1, [`Kind::TokenWriteProtected`] for a token object, for EC keys
+    /// [`Kind::DomainParameters`], [`Kind::CurveNotSupported`] and [`Kind::PublicKey`], and for ML-DSA keys
+    /// [`Kind::ParameterSet`].
     pub(crate) fn from_template(template: &[Attribute], unique_id: String) -> Result<Self> {
         let template = &given(template)?;
         check_repetitions(template)?;
@@ -111,6 +112,7 @@ impl Object {
     fn shape(&self) -> u8 {
         match self.public_key() {
             Some(key) if key.is_rsa() => RSA,
+            Some(key) if key.ml_dsa().is_some() => ML_DSA,
             Some(_) => EC,
             None => CERTIFICATE,
         }
@@ -185,13 +187,17 @@ fn public_key(template: &[TypedAttribute], unique_id: String) -> Result<Object> 
             check_shape(template, EC)?;
             ec_key(template)?
         }
+        CKK_ML_DSA => {
+            check_shape(template, ML_DSA)?;
+            ml_dsa_key(template)?
+        }
         other => {
             return Err(not_created(
                 CKA_KEY_TYPE,
                 CKK_RSA..=CKK_SLH_DSA,
                 other,
                 &constant_names::key_type(other),
-                "RSA and EC public keys",
+                "RSA, EC and ML-DSA public keys",
             ));
         }
     };
@@ -255,6 +261,28 @@ fn ec_key(template: &[TypedAttribute]) -> Result<PublicKey> {
             Kind::PublicKey,
             "the point in CKA_EC_POINT is not on the curve in CKA_EC_PARAMS",
         )
+    })
+}
+
+fn ml_dsa_key(template: &[TypedAttribute]) -> Result<PublicKey> {
+    let wanted = required_number(template, CKA_PARAMETER_SET)?;
+    let key = required(template, CKA_VALUE)?;
+    let parameter_set = MlDsa::ALL
+        .into_iter()
+        .find(|set| attributes::parameter_set_id(*set) == wanted)
+        .ok_or_else(|| {
+            Error::new(
+                Kind::ParameterSet,
+                format!("CKA_PARAMETER_SET is {wanted}, but must be CKP_ML_DSA_44, CKP_ML_DSA_65 or CKP_ML_DSA_87"),
+            )
+        })?;
+    PublicKey::from_ml_dsa(parameter_set, key).map_err(|_| {
+        let (name, length) = (parameter_set.name(), parameter_set.key_length());
+        let reason = format!(
+            "has {} bytes, but a public key of {name} has {length}",
+            key.len()
+        );
+        invalid(CKA_VALUE, &reason)
     })
 }
 

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn collected(limit: Limit) -> Data {
-        let (mechanism, signature) = Mechanism::for_signatures(CKM_ECDSA).unwrap();
+        let (mechanism, signature) = Mechanism::for_verification(CKM_ECDSA).unwrap();
         Data::of(mechanism, signature, limit)
     }
 

@@ -45,6 +45,7 @@ pub struct Signer {
     key: PublicKey,
     mechanism: &'static Mechanism,
     signature: Signature,
+    algorithm: SignatureAlgorithm,
     /// The hash algorithm, unless it is named by the data or unknown.
     hash: Option<HashAlgorithm>,
 }
@@ -87,8 +88,8 @@ impl Signer {
     pub fn new(
         service: Option<Arc<dyn SigningService>>,
         object: &Object,
-        (mechanism, signature): (&'static Mechanism, Signature),
-        parameter: Parameter,
+        (mechanism, signature, algorithm): (&'static Mechanism, Signature, SignatureAlgorithm),
+        parameter: &Parameter,
     ) -> Result<Self> {
         let name = mechanism.name;
         let whose = object
@@ -128,6 +129,7 @@ impl Signer {
             hash: signature.hash_to_sign(mechanism.name, parameter)?,
             mechanism,
             signature,
+            algorithm,
         })
     }
 
@@ -152,9 +154,8 @@ impl Signer {
     /// [`SigningService::sign`]; [`Kind::SignatureInvalid`].
     pub fn sign(&self, data: Data, cancellation: &Cancellation) -> Result<Vec<u8>> {
         let digest = self.digest(data.finish())?;
-        let algorithm = self.signature.algorithm;
         self.service
-            .sign(&self.policy, algorithm, &digest, cancellation)
+            .sign(&self.policy, self.algorithm, &digest, cancellation)
     }
 
     fn digest(&self, data: Vec<u8>) -> Result<Digest> {

@@ -73,7 +73,7 @@ impl Verifier {
     pub fn new(
         object: Arc<Object>,
         (mechanism, signature): (&'static Mechanism, Signature),
-        parameter: Parameter,
+        parameter: &Parameter,
     ) -> Result<Self> {
         let refuse =
             |kind, reason: &str| Err(Error::new(kind, format!("{}: {reason}", mechanism.name)));
@@ -117,12 +117,17 @@ impl Verifier {
     /// Creates an empty buffer for the signed data.
     pub fn data(&self) -> Data {
         let length = self.signature_length();
-        let limit = match self.scheme {
+        let limit = match &self.scheme {
             Scheme::RsaPkcs1Raw => Limit::AtMost(length.saturating_sub(PKCS1_OVERHEAD)),
             Scheme::RsaPkcs1(_) | Scheme::RsaPss { .. } => Limit::AtMost(MAX_DIGEST_LENGTH),
             // Only the leftmost bits of a digest are signed, as many as the order has (FIPS 186-5,
             // section 6.4.1); s is as long as the order.
             Scheme::Ecdsa => Limit::First(length / 2),
+            Scheme::MlDsa {
+                pre_hash: Some(_), ..
+            } => Limit::AtMost(MAX_DIGEST_LENGTH),
+            // The message itself, which can have any length.
+            Scheme::MlDsa { pre_hash: None, .. } => Limit::AtMost(usize::MAX),
         };
         Data::of(self.mechanism, self.signature, limit)
     }
@@ -131,7 +136,7 @@ impl Verifier {
     /// of r and s, as long as both have the same length (section 6.3.1).
     pub fn takes(&self, length: usize) -> bool {
         let longest = self.signature_length();
-        match self.scheme {
+        match &self.scheme {
             Scheme::Ecdsa => length > 0 && length <= longest && length % 2 == 0,
             _ => length == longest,
         }
@@ -163,7 +168,12 @@ impl Verifier {
             return refuse(Kind::SignatureLength, reason);
         }
         let data = data.finish();
-        if let Scheme::RsaPss { hash, .. } = self.scheme {
+        if let Scheme::RsaPss { hash, .. }
+        | Scheme::MlDsa {
+            pre_hash: Some(hash),
+            ..
+        } = &self.scheme
+        {
             let (length, expected) = (data.len(), hash.digest_length());
             if length != expected {
                 let reason = format!(
@@ -176,7 +186,7 @@ impl Verifier {
         let is_valid = self
             .object
             .public_key()
-            .is_some_and(|key| key.verifies(self.scheme, &data, &padded(signature, longest)));
+            .is_some_and(|key| key.verifies(&self.scheme, &data, &padded(signature, longest)));
         if !is_valid {
             let reason = "the signature does not match the data and the key".to_owned();
             return refuse(Kind::NotVerified, reason);

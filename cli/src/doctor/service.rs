@@ -169,9 +169,10 @@ fn permissions(policies: &[SigningPolicy], unusable: &[String]) -> Finding {
         1 => "you may sign with 1 signing policy".to_owned(),
         number => format!("you may sign with {number} signing policies"),
     };
-    let without_key = policies.iter().filter(|policy| policy.public_key.is_none());
-    let without_key =
-        without_key.map(|policy| format!("the key of {} is not supported", policy.name));
+    let without_key = policies.iter().filter_map(|policy| {
+        let reason = policy.why_not_signing()?;
+        Some(format!("{}: {reason}", policy.name))
+    });
     let number = unusable.len() + without_key.clone().count();
     let problems = unusable.iter().cloned().chain(without_key);
     let mut problems: Vec<_> = problems.take(NAMED).collect();
