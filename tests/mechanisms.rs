@@ -49,8 +49,14 @@ fn lists_the_mechanisms_of_signpath_with_key_sizes_rsa_pkcs_first() {
         let ec = list![CKM_ECDSA CKM_ECDSA_SHA1 CKM_ECDSA_SHA256 CKM_ECDSA_SHA384 CKM_ECDSA_SHA512];
         let rsa = rsa.map(|id| (id, (2048, 4096, SIGNS)));
         let ec = ec.map(|id| (id, (256, 521, EC)));
+        let ml_dsa = list![
+            CKM_ML_DSA CKM_HASH_ML_DSA CKM_HASH_ML_DSA_SHA224 CKM_HASH_ML_DSA_SHA256 CKM_HASH_ML_DSA_SHA384 CKM_HASH_ML_DSA_SHA512
+            CKM_HASH_ML_DSA_SHA3_224 CKM_HASH_ML_DSA_SHA3_256 CKM_HASH_ML_DSA_SHA3_384 CKM_HASH_ML_DSA_SHA3_512
+            CKM_HASH_ML_DSA_SHAKE128 CKM_HASH_ML_DSA_SHAKE256
+        ];
+        let ml_dsa = ml_dsa.map(|id| (id, (1312, 2592, CKF_VERIFY)));
         let digests = DIGESTS.map(|(id, _)| (id, (0, 0, CKF_DIGEST)));
-        let expected = [&rsa[..], &ec, &digests].concat();
+        let expected = [&rsa[..], &ec, &ml_dsa, &digests].concat();
         let mut listed = module.mechanisms();
         assert_eq!(listed[0], CKM_RSA_PKCS);
         for (id, expected) in &expected {

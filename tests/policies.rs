@@ -148,7 +148,7 @@ fn names_ten_unusable_policies_and_counts_the_rest() {
             ("signing policy quantum/p", 10),
             ("warning: more invalid entries in the list of signing policies, skipped: 9990", 1),
             ("warning: more unusable signing policies, skipped: 9990", 1),
-            ("warning: more signing policies whose key is not supported: 9990", 1),
+            ("warning: more signing policies whose key cannot sign: 9990", 1),
         } {
             let said = lines.iter().filter(|line| line.contains(part)).count();
             assert_eq!(said, count, "{part}: {lines:#?}");

@@ -3,18 +3,26 @@
 
 #![no_main]
 
-use signpath_crypto::{Curve, HashAlgorithm, PublicKey, Scheme};
+use signpath_crypto::{Curve, HashAlgorithm, MlDsa, PublicKey, Scheme};
 use signpath_fuzz::first_byte;
 
 signpath_fuzz::target!(check);
 
-const SCHEMES: [Scheme; 4] = [
+const SCHEMES: [Scheme; 6] = [
     Scheme::Ecdsa,
     Scheme::RsaPkcs1Raw,
     Scheme::RsaPkcs1(HashAlgorithm::Sha256),
     Scheme::RsaPss {
         hash: HashAlgorithm::Sha384,
         salt_length: 48,
+    },
+    Scheme::MlDsa {
+        pre_hash: None,
+        context: Vec::new(),
+    },
+    Scheme::MlDsa {
+        pre_hash: Some(HashAlgorithm::Shake128),
+        context: Vec::new(),
     },
 ];
 
@@ -25,17 +33,18 @@ fn check(data: &[u8]) {
     };
     let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
     let (encoded, signature) = rest.split_at(length);
-    let key = match selector % 6 {
+    let key = match selector % 9 {
         0 => PublicKey::from_subject_public_key_info(encoded),
         1 => PublicKey::from_rsa_public_key(encoded),
         2 => PublicKey::from_rsa(encoded, &[1, 0, 1]),
-        number => PublicKey::from_ec_point(Curve::ALL[usize::from(number) - 3], encoded),
+        number @ 3..6 => PublicKey::from_ec_point(Curve::ALL[usize::from(number) - 3], encoded),
+        number => PublicKey::from_ml_dsa(MlDsa::ALL[usize::from(number) - 6], encoded),
     };
     let Ok(key) = key else {
         return;
     };
-    let scheme = SCHEMES[usize::from(selector / 6) % SCHEMES.len()];
-    let _ = key.verifies(&scheme, &[7; 32], signature);
+    let scheme = &SCHEMES[usize::from(selector / 9) % SCHEMES.len()];
+    let _ = key.verifies(scheme, &[7; 32], signature);
     // A key survives each way out and in again.
     let again = PublicKey::from_subject_public_key_info(key.subject_public_key_info());
     let again = again.expect("its own encoding");
@@ -44,6 +53,10 @@ fn check(data: &[u8]) {
     if let Some((modulus, exponent)) = key.rsa() {
         let same = PublicKey::from_rsa(&modulus, &exponent).expect("its own numbers");
         assert_eq!(same.rsa(), Some((modulus, exponent)));
+    }
+    if let Some((parameter_set, value)) = key.ml_dsa() {
+        let same = PublicKey::from_ml_dsa(parameter_set, value).expect("its own value");
+        assert_eq!(same.subject_public_key_info(), key.subject_public_key_info());
     }
     if let Some((curve, point)) = key.ec() {
         let same = PublicKey::from_ec_point(curve, &point).expect("its own point");

@@ -115,7 +115,8 @@ functions! {
 /// Looks up a public key and prepares it for verification, also before login.
 pub(super) fn verifier(token: &Token, request: Request, key: CK_OBJECT_HANDLE) -> Result<Verifier> {
     let mechanism = Mechanism::for_verification(request.id)?;
-    Verifier::new(token.visible_key(key)?, mechanism, &request.parameter)
+    let key = token.visible_key(key)?;
+    Verifier::new(key, mechanism, &request.parameter, token.threads)
 }
 
 /// When the caller passes the signature.

@@ -11,8 +11,10 @@ use super::{Data, Functions, InParts, Operation};
 use crate::error::{Error, Kind, Result};
 use crate::mechanism::{self, Mechanism, Parameter, Signature};
 use crate::object::{Object, Value};
-use signpath_client::has_supported_size;
-use signpath_crypto::{PublicKey, Scheme};
+use signpath_client::{Threads, has_supported_size};
+use signpath_crypto::{MlDsa, PublicKey, Scheme};
+use signpath_platform::shortage::Shortage;
+use signpath_platform::thread;
 
 /// The maximum length of a digest in bytes.
 const MAX_DIGEST_LENGTH: usize = 64;
@@ -23,6 +25,7 @@ pub struct Verifier {
     mechanism: &'static Mechanism,
     signature: Signature,
     scheme: Scheme,
+    threads: Threads,
 }
 
 /// An initialized verification.
@@ -63,7 +66,8 @@ impl InParts for Verify {
 }
 
 impl Verifier {
-    /// Prepares verification with the key `object`.
+    /// Prepares verification with the key `object`. ML-DSA needs more stack than some applications' threads have, and so a
+    /// thread if the application allows threads.
     ///
     /// # Errors
     /// [`Kind::KeyType`] and [`Kind::KeySize`] if the mechanism does not support this key,
@@ -74,6 +78,7 @@ impl Verifier {
         object: Arc<Object>,
         (mechanism, signature): (&'static Mechanism, Signature),
         parameter: &Parameter,
+        threads: Threads,
     ) -> Result<Self> {
         let refuse =
             |kind, reason: &str| Err(Error::new(kind, format!("{}: {reason}", mechanism.name)));
@@ -111,6 +116,7 @@ impl Verifier {
             mechanism,
             signature,
             scheme,
+            threads,
         })
     }
 
@@ -151,7 +157,7 @@ impl Verifier {
     /// Verifies a signature.
     ///
     /// # Errors
-    /// [`Kind::SignatureLength`], [`Kind::DataLength`], [`Kind::NotVerified`].
+    /// [`Kind::SignatureLength`], [`Kind::DataLength`], [`Kind::NotVerified`], [`Kind::ProcessLimit`].
     pub fn verify(&self, data: Data, signature: &[u8]) -> Result<()> {
         let refuse = |kind, reason: String| {
             Err(Error::new(
@@ -183,10 +189,17 @@ impl Verifier {
                 return refuse(Kind::DataLength, reason);
             }
         }
-        let is_valid = self
-            .object
-            .public_key()
-            .is_some_and(|key| key.verifies(&self.scheme, &data, &padded(signature, longest)));
+        let verifies = || {
+            let key = self.object.public_key();
+            key.is_some_and(|key| key.verifies(&self.scheme, &data, &padded(signature, longest)))
+        };
+        let is_valid = match (&self.scheme, self.threads) {
+            (Scheme::MlDsa { .. }, Threads::Allowed) => {
+                thread::with_stack(MlDsa::STACK, "signpath-verify", verifies)
+                    .map_err(|_| Shortage::threads())?
+            }
+            _ => verifies(),
+        };
         if !is_valid {
             let reason = "the signature does not match the data and the key".to_owned();
             return refuse(Kind::NotVerified, reason);

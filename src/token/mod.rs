@@ -34,6 +34,8 @@ const FLAGS: CK_FLAGS =
 
 /// A token, whose login state is shared by all its sessions.
 pub struct Token {
+    /// Whether the application allows threads.
+    pub threads: Threads,
     config: Config,
     transport: Arc<Transport>,
     options: Arc<Options>,
@@ -91,6 +93,7 @@ impl Token {
             );
         }
         Ok(Self {
+            threads,
             profiles: profiles(configured.is_some()),
             config,
             options,

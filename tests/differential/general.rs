@@ -197,7 +197,11 @@ fn mechanisms(t: &Module, r: &mut Report) {
         }
     }
     let (info, room, mut count) = (place(CK_MECHANISM_INFO::default()), place(0), 1);
-    let ours: Vec<_> = OURS.iter().map(|(_, id)| *id).collect();
+    // SoftHSM has no ML-DSA.
+    let ml_dsa = [CKM_ML_DSA, CKM_HASH_ML_DSA]
+        .into_iter()
+        .chain(CKM_HASH_ML_DSA_SHA224..=CKM_HASH_ML_DSA_SHAKE256);
+    let ours: Vec<_> = OURS.iter().map(|(_, id)| *id).chain(ml_dsa).collect();
     rows! { r;
         "others are listed" => listed.iter().any(|listed| !ours.contains(listed)) => false: READ_ONLY;
         "unknown mechanism" => call!(t, C_GetMechanismInfo(slot, 0x7fff_0000, info)) => CKR_MECHANISM_INVALID;

@@ -30,6 +30,8 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_DATA_LEN_RANGE, "1 GET": "0 bytes";
     "CKM_RSA_X_509": [] |module| sign_with(module, CKM_RSA_X_509, "demo/rsa-2048", 256)
         => CKR_MECHANISM_INVALID, "1 GET": "SignPath cannot sign with CKM_RSA_X_509; pkcs11-tool";
+    "CKM_ML_DSA": [] |module| sign_with(module, CKM_ML_DSA, "demo/rsa-2048", 32)
+        => CKR_MECHANISM_INVALID, "1 GET": "CKM_ML_DSA can verify, but not sign: SignPath does not document yet how it signs with ML-DSA";
     "CKM_ECDSA with an RSA key": [] |module| sign_with(module, CKM_ECDSA, "demo/rsa-2048", 32)
         => CKR_KEY_TYPE_INCONSISTENT, "1 GET": "requires an EC key";
 };

@@ -1,5 +1,7 @@
 //! What the module warns of, and goes on.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cryptoki_sys::CKA_ID;
 use pkcs11_test::Effect;
 use pkcs11_test::harness::{Module, Rv};
@@ -54,6 +56,9 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_OK, "1 GET": "warning", "signing policy demo/x: its certificate is not a valid X.509 certificate", "skipped";
     "the key of one of several signing policies is of an unknown type": [list(scene, json!({"keyType": "Quantum", "certificateBytes": null}))] login
         => CKR_OK, "1 GET": "warning", "signing policy demo/x: its key is not supported";
+    "the key of one of several signing policies is an ML-DSA key":
+        [list(scene, json!({"keyType": "Mldsa", "publicKeyBytes": STANDARD.encode([7; 1312]), "certificateBytes": null}))] login
+        => CKR_OK, "1 GET": "warning", "signing policy demo/x: its ML-DSA-44 key can verify, but not sign: SignPath does not document yet";
     "the slug of one of several signing policies is unusable": [list(scene, json!({"projectSlug": "a/b"}))] login
         => CKR_OK, "1 GET": "warning", "signing policy a/b/x: ", "correct it in SignPath; skipped";
     "one of several entries of the list is unusable": [list(scene, json!({"keySizeInBits": "many"}))] login

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use pkcs11_test::harness::ulong;
 use pkcs11_test::{Effect, Fault, Service, TlsOptions, TlsVersions};
 
 use super::*;
@@ -36,6 +37,18 @@ fn use_all(module: &Module) {
         let verified = key.verify(mechanism, &[7; 100], &signature);
         assert_eq!(verified, CKR_OK, "{name}");
     }
+    // Any bytes are a public key, and with no hints a signature (FIPS 204, sections 7.1 and 7.2).
+    let ml_dsa = session.create(&[
+        (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
+        (CKA_KEY_TYPE, ulong(CKK_ML_DSA)),
+        (CKA_PARAMETER_SET, ulong(CKP_ML_DSA_87)),
+        (CKA_VALUE, vec![7; 2592]),
+    ]);
+    assert_eq!(session.verify_init(CKM_ML_DSA, ml_dsa.unwrap()), CKR_OK);
+    assert_eq!(
+        session.verify(b"", &[vec![1; 4544], vec![0; 83]].concat()),
+        CKR_SIGNATURE_INVALID
+    );
     assert_eq!(session.logout(), CKR_OK);
     assert_eq!(module.finalize(), CKR_OK);
 }

@@ -1,7 +1,8 @@
 //! Starts threads in the application's process.
 
 use std::io;
-use std::thread::Builder;
+use std::panic::resume_unwind;
+use std::thread::{Builder, scope};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 
@@ -10,8 +11,33 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 /// # Errors
 /// Those of the system.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = Builder::new().name(name.to_owned());
+    without_signals(|| thread.spawn(body)).map(drop)
+}
+
+/// Runs `body` in a thread with a stack of `size` bytes, and waits for it. The thread blocks all signals.
+///
+/// # Errors
+/// Those of the system, if it cannot start the thread.
+///
+/// # Panics
+/// If `body` does.
+pub fn with_stack<R: Send>(
+    size: usize,
+    name: &str,
+    body: impl FnOnce() -> R + Send,
+) -> io::Result<R> {
+    let thread = Builder::new().name(name.to_owned()).stack_size(size);
+    scope(|scope| {
+        let started = without_signals(|| thread.spawn_scoped(scope, body))?;
+        Ok(started.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+/// A thread inherits the signal mask of the one that starts it.
+fn without_signals<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let started = Builder::new().name(name.to_owned()).spawn(body);
+    let started = start();
     before.thread_set_mask()?;
-    started.map(drop)
+    started
 }

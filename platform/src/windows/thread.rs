@@ -1,8 +1,9 @@
 //! Starts threads in the application's process.
 
 use std::io;
+use std::panic::resume_unwind;
 use std::ptr;
-use std::thread::Builder;
+use std::thread::{Builder, scope};
 
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
@@ -17,6 +18,25 @@ use super::succeeded;
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     stay_loaded()?;
     Builder::new().name(name.to_owned()).spawn(body).map(drop)
+}
+
+/// Runs `body` in a thread with a stack of `size` bytes, and waits for it.
+///
+/// # Errors
+/// Those of the system, if it cannot start the thread.
+///
+/// # Panics
+/// If `body` does.
+pub fn with_stack<R: Send>(
+    size: usize,
+    name: &str,
+    body: impl FnOnce() -> R + Send,
+) -> io::Result<R> {
+    let thread = Builder::new().name(name.to_owned()).stack_size(size);
+    scope(|scope| {
+        let started = thread.spawn_scoped(scope, body)?;
+        Ok(started.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 fn stay_loaded() -> io::Result<()> {

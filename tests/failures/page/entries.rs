@@ -137,10 +137,12 @@ pub const SECTIONS: &[Section] = sections! {
         "mgf is": "The mask generation function must be MGF1 with the hash algorithm of the digest.";
         "but the mechanism hashes with": "The hash algorithm in the PSS parameters is not that of the mechanism.";
         "SignPath cannot sign with": "`pkcs11-tool --list-mechanisms` lists the supported mechanisms.";
+        "can verify, but not sign": "SignPath has not documented how it signs with ML-DSA keys. Sign with an RSA or EC key.";
         "is not one": "An RSA mechanism with an EC key, or the other way round.";
     }
     "Objects that a program creates" "" {
-        "can be created": "The token creates X.509 certificates and RSA and EC public keys, as session objects.";
+        "but must be CKP_ML_DSA": "The standard has no other parameter set.";
+        "can be created": "The token creates X.509 certificates and RSA, EC and ML-DSA public keys, as session objects.";
         "the template lacks": "Add this attribute to the template.";
         "objects of this class and type do not have": "Remove this attribute from the template.";
         "unknown attribute": "The attribute is unknown to PKCS #11 3.2.";

@@ -157,7 +157,7 @@ fn an_unusable_signing_policy_is_a_warning_with_the_reason() {
     let run = doctor(&bench, &[]);
     for reason in [
         "signing policy app/garbage: its certificate is not a valid X.509 certificate",
-        "the key of app/new is not supported",
+        "app/new: its key is not supported (Mldsa)",
     ] {
         assert_finds(&run, "signing policies", "warning", reason, "administrator");
     }
