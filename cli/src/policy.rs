@@ -29,7 +29,7 @@ pub struct PolicySummary {
     pub id_uri: String,
     /// CKA_ID in hexadecimal.
     pub id: String,
-    /// The key, if the module can sign with it.
+    /// The key, if the module supports it. An ML-DSA key only verifies.
     pub key: Option<KeySummary>,
     /// The certificate, if there is one.
     pub certificate: Option<CertificateSummary>,
@@ -38,10 +38,10 @@ pub struct PolicySummary {
 /// A key in JSON output.
 #[derive(Serialize)]
 pub struct KeySummary {
-    /// `RSA` or `EC`.
+    /// `RSA` or `EC`, or the parameter set of ML-DSA.
     #[serde(rename = "type")]
     pub key_type: &'static str,
-    /// The size of the modulus or curve in bits.
+    /// The size of the modulus, of the curve, or of the ML-DSA public key, in bits.
     pub bits: usize,
     /// The name of the curve.
     pub curve: Option<&'static str>,

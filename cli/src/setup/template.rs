@@ -85,6 +85,7 @@ struct Row {
     key: String,
     /// GnuPG's identifier of the key, if it is an RSA key.
     keygrip: Option<String>,
+    can_sign: bool,
 }
 
 impl Values {
@@ -103,9 +104,12 @@ impl Values {
                     format!("no signing policy {name}; `signpath-pkcs11 list` shows them").into(),
                 );
             }
+            if let Some(reason) = policies.first().and_then(SigningPolicy::why_not_signing) {
+                return Err(format!("signing policy {name}: {reason}").into());
+            }
         }
         let only = match policies.as_slice() {
-            [only] => Some(only.name.to_string()),
+            [only] if only.why_not_signing().is_none() => Some(only.name.to_string()),
             _ => None,
         };
         let module = module.to_str().ok_or_else(|| {
@@ -183,11 +187,11 @@ impl Values {
     /// the user named, or else the first whose name can be written there. [`None`] if there is no suitable key.
     fn subject_of(&self, template: &Template) -> Result<Option<(String, String)>, Failure> {
         let needs_keygrip = template.text.contains("@KEYGRIP@");
-        let rows = self.rows.iter();
+        let rows = self.rows.iter().filter(|row| row.can_sign);
         let mut subjects: Vec<_> = rows
             .map(|row| (row.name.as_str(), row.keygrip.as_deref()))
             .collect();
-        if subjects.is_empty() {
+        if self.rows.is_empty() {
             subjects.push((self.policy().unwrap_or(ANY_POLICY), None));
         }
         subjects.retain(|(name, keygrip)| {
@@ -225,6 +229,7 @@ impl Row {
                 .map(KeySummary::of)
                 .map_or_else(|| "unsupported key".to_owned(), |key| key.text()),
             keygrip: key.and_then(keygrip),
+            can_sign: policy.why_not_signing().is_none(),
         }
     }
 

@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pkcs11_test::{Effect, Fault};
 use serde_json::json;
 
-use crate::common::{Traffic, options, traffic};
+use crate::common::{LIST, Traffic, options, traffic};
 use crate::program::{Bench, failures, text};
 
 const CHAIN: &str = "SIGNPATH_CHAIN_CERTIFICATES_FILE";
@@ -122,4 +125,36 @@ fn each_failure_says_what_happened_and_what_to_do() {
     }
     let wrong = bench.run_with("list", &[("SIGNPATH_API_TOKEN", "wr0ng")]);
     assert!(!wrong.stderr.contains("wr0ng"), "{wrong:?}");
+}
+
+/// SignPath does not document how it signs with ML-DSA.
+#[test]
+fn a_key_that_only_verifies_is_listed_and_neither_signs_nor_gets_into_a_configuration() {
+    let bench = Bench::new();
+    // Any bytes of the right length are a public key (FIPS 204, section 7.2).
+    let key = STANDARD.encode([7; 1952]);
+    let policy = json!({
+        "projectSlug": "demo", "signingPolicySlug": "new", "keyType": "Mldsa", "publicKeyBytes": key,
+    });
+    let body = json!({ "signingPolicies": [policy] }).to_string();
+    let list = Fault::on(LIST, Effect::answer(200, &[], body)).always();
+    bench.service.inject(list).unwrap();
+    let listed = bench.run("list --json").json()["signingPolicies"][0]["key"].clone();
+    let expected = json!({"type": "ML-DSA-65", "bits": 8 * 1952, "curve": null});
+    assert_eq!(listed, expected);
+    assert!(bench.run("list").stdout.contains("ML-DSA-65"));
+    let why = "signing policy demo/new: its ML-DSA-65 key can verify, but not sign";
+    for arguments in [
+        "sign --digest 0000000000000000000000000000000000000000000000000000000000000000 demo/new",
+        "setup openssl-provider demo/new",
+    ] {
+        let run = bench.run(arguments);
+        assert_eq!(run.status, Some(1), "{run:?}");
+        assert!(run.stderr.contains(why), "{run:?}");
+    }
+    let configuration = bench.run("setup openssl-provider").stdout;
+    assert!(
+        configuration.contains("demo/new, ML-DSA-65") && configuration.contains("PROJECT%2FPOLICY"),
+        "{configuration}"
+    );
 }
