@@ -64,6 +64,14 @@ fn a_token_has_what_it_names_and_inherits_the_rest() {
             r#", "ApiUrl": "https://two.example/Api", "ApiToken": "own""#,
             ("one", Some("own"), "https://two.example/Api", "app"),
         ),
+        (
+            r#", "OrganizationId": "two", "ApiToken": "own""#,
+            ("two", Some("own"), "https://one.example/Api", "app"),
+        ),
+        (
+            r#", "OrganizationId": "two", "ApiUrl": "https://two.example/Api""#,
+            ("two", None, "https://two.example/Api", "app"),
+        ),
     ] {
         let tokens = of(&format!(r#"[{{"Label": "A"}}, {{"Label": "B"{own}}}]"#));
         let [_, token] = &tokens[..] else {
@@ -94,16 +102,67 @@ fn a_token_has_what_it_names_and_inherits_the_rest() {
     }
 }
 
+/// Wherever the API token at the top level comes from, it is for the server and the organization there.
+#[test]
+fn every_form_of_the_shared_api_token_is_inherited_with_url_and_organization_only() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "of the file\n").unwrap();
+    let in_file = format!("file:{}", file.path().display());
+    let entries = r#"[{"Label": "A"}, {"Label": "B", "OrganizationId": "two"}, {"Label": "C", "ApiUrl": "https://c.example"}]"#;
+    for (variable, value, expected) in [
+        ("", "", "s3cret"),
+        ("SIGNPATH_API_TOKEN", "new", "new"),
+        ("SIGNPATH_API_TOKEN", &in_file, "of the file"),
+        ("SIGNPATH_CI_USER_TOKEN", "old", "old"),
+        // Not a value of the entry.
+        ("SIGNPATH_ORGANIZATION_ID", "three", "s3cret"),
+        ("SIGNPATH_API_URL", "https://new.example", "s3cret"),
+    ] {
+        let tokens = load(entries, (variable, value)).unwrap();
+        let seen: Vec<_> = tokens.iter().map(api_token).collect();
+        assert_eq!(seen, [Some(expected.to_owned()), None, None], "{variable}");
+    }
+}
+
+#[test]
+fn the_setting_token_label_shows_one_token() {
+    let entries =
+        r#"[{"Label": "A"}, {"Label": "B", "ApiToken": "own", "ApiUrl": "https://b.example"}]"#;
+    let label = "SIGNPATH_TOKEN_LABEL";
+    let [only] = &load(entries, (label, "B")).unwrap()[..] else {
+        panic!("one token");
+    };
+    // Nothing else about it changes, and the API token of the other one is masked all the same.
+    let [_, among_others] = &of(entries)[..] else {
+        panic!("two tokens");
+    };
+    assert_eq!(only.token, among_others.token);
+    assert_eq!(only.message_prefix(), "token B: ");
+    assert_eq!(only.other_secrets(), among_others.other_secrets());
+    let in_file = format!(r#"{entries}, "TokenLabel": "A""#);
+    for (value, expected) in [("", "A"), ("B", "B")] {
+        let tokens = load(&in_file, (label, value)).unwrap();
+        let labels: Vec<_> = tokens.iter().map(|config| &*config.token.label).collect();
+        assert_eq!(labels, [expected]);
+    }
+    let unknown = load(entries, (label, "C")).unwrap_err();
+    let expected = "environment variable SIGNPATH_TOKEN_LABEL: no token C; choose one of A, B";
+    assert_eq!(unknown.reason, expected);
+}
+
 #[test]
 fn variables_override_the_top_level_only() {
-    let entries = r#"[{"Label": "A"}, {"Label": "B", "ProjectSlug": "own", "ApiToken": "own", "ApiUrl": "https://b.example/Api"}]"#;
+    let entries = r#"[{"Label": "A"}, {"Label": "B", "ProjectSlug": "own", "ApiToken": "own",
+        "ApiUrl": "https://b.example/Api", "OrganizationId": "two"}]"#;
     for (variable, first, second) in [
         ("SIGNPATH_PROJECT_SLUG", "new", "own"),
         ("SIGNPATH_API_TOKEN", "new", "own"),
+        ("SIGNPATH_ORGANIZATION_ID", "new", "two"),
     ] {
         let tokens = load(entries, (variable, "new")).unwrap();
         let value = |token: &Config| match variable {
             "SIGNPATH_API_TOKEN" => api_token(token).unwrap(),
+            "SIGNPATH_ORGANIZATION_ID" => token.organization_id.clone().unwrap(),
             _ => token.client_options.project_slug.clone().unwrap(),
         };
         assert_eq!(
@@ -230,6 +289,20 @@ fn unusable_lists_are_refused() {
         (
             r#"[{"Label": "A", "ApiToken": "file:/nonexistent/s3cret"}]"#,
             "setting Tokens.ApiToken: cannot read",
+        ),
+        #[cfg(not(windows))]
+        (
+            r#"[{"Label": "A", "ApiToken": "encrypted:AQAA"}]"#,
+            "setting Tokens.ApiToken: encrypted: (DPAPI) is only supported on Windows",
+        ),
+        #[cfg(not(windows))]
+        (
+            r#"[{"Label": "A", "ApiToken": "registry:HKEY_CURRENT_USER\\A"}]"#,
+            "setting Tokens.ApiToken: registry: is only supported on Windows",
+        ),
+        (
+            r#"[{"Label": "A", "TokenLabel": "A"}]"#,
+            "setting Tokens.TokenLabel: this setting is the same for all tokens",
         ),
     ] {
         let error = load(entries, ("", "")).unwrap_err();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::doctor::assert_says;
 use crate::program::{Bench, Run};
 
 /// A bench and the variable that names the file with its tokens, the last of which is on a server that is down.
@@ -118,16 +119,6 @@ fn configurations_of_tools_name_label_and_slot() {
 }
 
 #[test]
-fn gpg_is_not_set_up_for_several_tokens() {
-    let bench = bench();
-    let module = crate::common::module_path();
-    let setup = ["setup", "gpg", "demo/p-256", "--import", "--module"];
-    let refused = run(&bench, &[&setup[..], &[module.to_str().unwrap()]].concat());
-    let said = ["would see the keys of all tokens", "SIGNPATH_CONFIG_FILE"];
-    refused.assert_fails(1, &said);
-}
-
-#[test]
 fn offline_needs_no_configuration_unless_a_token_is_named() {
     let (bench, _) = bench();
     let module = crate::common::module_path();
@@ -146,6 +137,18 @@ fn offline_needs_no_configuration_unless_a_token_is_named() {
         1,
         &["cannot read configuration file /nonexistent/signpath.json"],
     );
+}
+
+#[test]
+fn the_doctor_tries_tools_with_a_token_that_has_a_certificate() {
+    let bench = Bench::new();
+    let tokens = json!({"Tokens": [{"Label": "None", "ProjectSlug": "none"}, {"Label": "Demo"}]});
+    bench.write("tokens.json", tokens.to_string());
+    let tokens = [("SIGNPATH_CONFIG_FILE", "tokens.json")];
+    let run = bench.run_with("doctor --json --module {module}", &tokens);
+    for tool in ["openssl engine", "keytool, jarsigner", "ssh"] {
+        assert_says(&run, tool, "ok", "; loads the module", "");
+    }
 }
 
 #[test]
