@@ -285,6 +285,33 @@ fn masks_the_values_of_secret_options_and_attributes() {
             ],
             "osslsigncode -ts http://ts.example:80/ -h sha256 -n a:b@c",
         ),
+        (
+            &[
+                "tool",
+                "-p",
+                "c3e1b8f0-5d2a-4a3c-9a51-000000000000:a/b+c=;d",
+                "-pC3E1B8F0-5D2A-4A3C-9A51-000000000000:a",
+            ],
+            "tool -p c3e1b8f0-5d2a-4a3c-9a51-000000000000:*** -pC3E1B8F0-5D2A-4A3C-9A51-000000000000:***",
+        ),
+        (
+            &[
+                "sh",
+                "a c3e1b8f0-5d2a-4a3c-9a51-000000000000:a -b 'c3e1b8f0-5d2a-4a3c-9a51-000000000000:c' d",
+            ],
+            "sh \"a c3e1b8f0-5d2a-4a3c-9a51-000000000000:*** -b 'c3e1b8f0-5d2a-4a3c-9a51-000000000000:***' d\"",
+        ),
+        // No PIN: nothing after the colon, no colon, an ID that is too short or not hexadecimal.
+        (
+            &[
+                "c3e1b8f0-5d2a-4a3c-9a51-000000000000: a",
+                "c3e1b8f0-5d2a-4a3c-9a51-000000000000=a",
+                "3e1b8f0-5d2a-4a3c-9a51-000000000000:a",
+                "g3e1b8f0-5d2a-4a3c-9a51-000000000000:a",
+            ],
+            "\"c3e1b8f0-5d2a-4a3c-9a51-000000000000: a\" c3e1b8f0-5d2a-4a3c-9a51-000000000000=a \
+             3e1b8f0-5d2a-4a3c-9a51-000000000000:a g3e1b8f0-5d2a-4a3c-9a51-000000000000:a",
+        ),
     ] {
         assert_eq!(masked(arguments), expected);
     }
