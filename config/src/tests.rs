@@ -13,6 +13,8 @@ macro_rules! rows {
     ($($($field:expr),+;)*) => { [$(($($field),+)),*] };
 }
 
+pub(crate) use rows;
+
 fn load(environment: &[(&str, &str)]) -> Result<Config> {
     let variables = environment
         .iter()

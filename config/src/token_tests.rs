@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::tests::rows;
 
 const SHARED: &str = r#""OrganizationId": "one", "ApiToken": "s3cret", "ApiUrl": "https://one.example/Api", "ProjectSlug": "app""#;
 
@@ -30,49 +31,19 @@ fn api_token(config: &Config) -> Option<String> {
 #[test]
 fn a_token_has_what_it_names_and_inherits_the_rest() {
     // Its own settings, then organization, API token, URL, project.
-    for (own, expected) in [
-        (
-            "",
-            ("one", Some("s3cret"), "https://one.example/Api", "app"),
-        ),
-        (
-            r#", "ProjectSlug": "other""#,
-            ("one", Some("s3cret"), "https://one.example/Api", "other"),
-        ),
-        (
-            r#", "ApiToken": "own""#,
-            ("one", Some("own"), "https://one.example/Api", "app"),
-        ),
+    for (own, expected) in rows! {
+        "", ("one", Some("s3cret"), "https://one.example/Api", "app");
+        r#", "ProjectSlug": "other""#, ("one", Some("s3cret"), "https://one.example/Api", "other");
+        r#", "ApiToken": "own""#, ("one", Some("own"), "https://one.example/Api", "app");
         // The API token is for one server and one organization.
-        (
-            r#", "OrganizationId": "two""#,
-            ("two", None, "https://one.example/Api", "app"),
-        ),
-        (
-            r#", "OrganizationId": "one""#,
-            ("one", None, "https://one.example/Api", "app"),
-        ),
-        (
-            r#", "ApiUrl": "https://two.example/Api""#,
-            ("one", None, "https://two.example/Api", "app"),
-        ),
-        (
-            r#", "ApiUrl": "https://one.example/Api""#,
-            ("one", None, "https://one.example/Api", "app"),
-        ),
-        (
-            r#", "ApiUrl": "https://two.example/Api", "ApiToken": "own""#,
-            ("one", Some("own"), "https://two.example/Api", "app"),
-        ),
-        (
-            r#", "OrganizationId": "two", "ApiToken": "own""#,
-            ("two", Some("own"), "https://one.example/Api", "app"),
-        ),
-        (
-            r#", "OrganizationId": "two", "ApiUrl": "https://two.example/Api""#,
-            ("two", None, "https://two.example/Api", "app"),
-        ),
-    ] {
+        r#", "OrganizationId": "two""#, ("two", None, "https://one.example/Api", "app");
+        r#", "OrganizationId": "one""#, ("one", None, "https://one.example/Api", "app");
+        r#", "ApiUrl": "https://two.example/Api""#, ("one", None, "https://two.example/Api", "app");
+        r#", "ApiUrl": "https://one.example/Api""#, ("one", None, "https://one.example/Api", "app");
+        r#", "ApiUrl": "https://two.example/Api", "ApiToken": "own""#, ("one", Some("own"), "https://two.example/Api", "app");
+        r#", "OrganizationId": "two", "ApiToken": "own""#, ("two", Some("own"), "https://one.example/Api", "app");
+        r#", "OrganizationId": "two", "ApiUrl": "https://two.example/Api""#, ("two", None, "https://two.example/Api", "app");
+    } {
         let tokens = of(&format!(r#"[{{"Label": "A"}}, {{"Label": "B"{own}}}]"#));
         let [_, token] = &tokens[..] else {
             panic!("{own}: {} tokens", tokens.len());
@@ -231,80 +202,33 @@ fn unusable_lists_are_refused() {
     let expected = "expected a label of 1 to 32 bytes";
     let many = format!("[{}]", vec![r#"{"Label": "A"}"#; 101].join(","));
     let long = format!(r#"[{{"Label": "{}"}}]"#, "a".repeat(33));
-    for (entries, part) in [
-        ("[]", "setting Tokens: expected a list of 1 to 100 objects"),
-        ("{}", "setting Tokens: expected a list of 1 to 100 objects"),
-        (&many, "setting Tokens: expected a list of 1 to 100 objects"),
+    for (entries, part) in rows! {
+        "[]", "setting Tokens: expected a list of 1 to 100 objects";
+        "{}", "setting Tokens: expected a list of 1 to 100 objects";
+        &many, "setting Tokens: expected a list of 1 to 100 objects";
         // Otherwise an API token would go to the server or the organization of the top level.
-        (
-            r#"[{"Label": "A", "ApiURL": "https://a.example"}]"#,
-            "setting Tokens.ApiURL: unknown setting; did you mean ApiUrl?",
-        ),
-        (
-            r#"[{"Label": "A", "Server": "https://a.example"}]"#,
-            "setting Tokens.Server: unknown setting; a token can have OrganizationId, ApiToken, ApiUrl,",
-        ),
-        (
-            r#"[{"Label": "A", "CIUserToken": "s3cret"}]"#,
-            "setting Tokens.CIUserToken: unknown setting",
-        ),
-        (
-            r#"[{"Label": "A", "ApiUrl": ""}]"#,
-            "setting Tokens.ApiUrl: expected a value",
-        ),
-        (
-            r#"[{"Label": "A", "OrganizationId": null}]"#,
-            "setting Tokens.OrganizationId: expected a value",
-        ),
-        (
-            r#"[{"Label": "A", "TlsCaFile": "/ca.pem"}]"#,
-            "setting Tokens.TlsCaFile: this setting is the same for all tokens",
-        ),
-        (r#"["A"]"#, "setting Tokens: expected a JSON object"),
-        ("[{}]", expected),
-        (
-            r#"[{"Label": ""}]"#,
-            "setting Tokens.Label: expected a value",
-        ),
-        (r#"[{"Label": " A"}]"#, expected),
-        (r#"[{"Label": "A "}]"#, expected),
-        (r#"[{"Label": "A\u0007"}]"#, expected),
-        (&long, expected),
-        (
-            r#"[{"Label": 1}]"#,
-            "setting Tokens.Label: expected a string",
-        ),
-        (
-            r#"[{"Label": "A"}, {"Label": "A"}]"#,
-            "labels must be unique",
-        ),
-        (
-            r#"[{"Label": "A", "Label": "B"}]"#,
-            "setting Tokens.Label: duplicate setting",
-        ),
-        (
-            r#"[{"Label": "A", "ApiUrl": "http://other.example"}]"#,
-            "setting Tokens.ApiUrl: http://other.example/ would send the API token unencrypted",
-        ),
-        (
-            r#"[{"Label": "A", "ApiToken": "file:/nonexistent/s3cret"}]"#,
-            "setting Tokens.ApiToken: cannot read",
-        ),
-        #[cfg(not(windows))]
-        (
-            r#"[{"Label": "A", "ApiToken": "encrypted:AQAA"}]"#,
-            "setting Tokens.ApiToken: encrypted: (DPAPI) is only supported on Windows",
-        ),
-        #[cfg(not(windows))]
-        (
-            r#"[{"Label": "A", "ApiToken": "registry:HKEY_CURRENT_USER\\A"}]"#,
-            "setting Tokens.ApiToken: registry: is only supported on Windows",
-        ),
-        (
-            r#"[{"Label": "A", "TokenLabel": "A"}]"#,
-            "setting Tokens.TokenLabel: this setting is the same for all tokens",
-        ),
-    ] {
+        r#"[{"Label": "A", "ApiURL": "https://a.example"}]"#, "setting Tokens.ApiURL: unknown setting; did you mean ApiUrl?";
+        r#"[{"Label": "A", "Server": "https://a.example"}]"#, "setting Tokens.Server: unknown setting; a token can have OrganizationId, ApiToken, ApiUrl,";
+        r#"[{"Label": "A", "CIUserToken": "s3cret"}]"#, "setting Tokens.CIUserToken: unknown setting";
+        r#"[{"Label": "A", "ApiUrl": ""}]"#, "setting Tokens.ApiUrl: expected a value";
+        r#"[{"Label": "A", "OrganizationId": null}]"#, "setting Tokens.OrganizationId: expected a value";
+        r#"[{"Label": "A", "TlsCaFile": "/ca.pem"}]"#, "setting Tokens.TlsCaFile: this setting is the same for all tokens";
+        r#"["A"]"#, "setting Tokens: expected a JSON object";
+        "[{}]", expected;
+        r#"[{"Label": ""}]"#, "setting Tokens.Label: expected a value";
+        r#"[{"Label": " A"}]"#, expected;
+        r#"[{"Label": "A "}]"#, expected;
+        r#"[{"Label": "A\u0007"}]"#, expected;
+        &long, expected;
+        r#"[{"Label": 1}]"#, "setting Tokens.Label: expected a string";
+        r#"[{"Label": "A"}, {"Label": "A"}]"#, "labels must be unique";
+        r#"[{"Label": "A", "Label": "B"}]"#, "setting Tokens.Label: duplicate setting";
+        r#"[{"Label": "A", "ApiUrl": "http://other.example"}]"#, "setting Tokens.ApiUrl: http://other.example/ would send the API token unencrypted";
+        r#"[{"Label": "A", "ApiToken": "file:/nonexistent/s3cret"}]"#, "setting Tokens.ApiToken: cannot read";
+        r#"[{"Label": "A", "ApiToken": "encrypted:AQAA"}]"#, "setting Tokens.ApiToken: encrypted: (DPAPI) is only supported on Windows";
+        r#"[{"Label": "A", "ApiToken": "registry:HKEY_CURRENT_USER\\A"}]"#, "setting Tokens.ApiToken: registry: is only supported on Windows";
+        r#"[{"Label": "A", "TokenLabel": "A"}]"#, "setting Tokens.TokenLabel: this setting is the same for all tokens";
+    } {
         let error = load(entries, ("", "")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Configuration, "{entries}");
         assert!(error.reason.contains(part), "{entries}: {}", error.reason);
