@@ -10,7 +10,7 @@ use crate::error::{CancellationReason, Error, Kind, Result};
 use crate::object::Attribute;
 use crate::per_process::PerProcess;
 use crate::session::Session;
-use crate::token::{self, Login, Token};
+use crate::token::{Login, Token};
 use signpath_client::Threads;
 use signpath_config::Config;
 use signpath_platform::fork;
@@ -163,11 +163,12 @@ impl Module {
         tokens
             .find(|token| token.slot_id() == slot_id)
             .ok_or_else(|| {
-                let known = match self.tokens.last().map(|last| last.slot_id()) {
-                    Some(last) if last > token::SLOT_ID => {
-                        format!("the slot IDs are {} to {last}", token::SLOT_ID)
+                let known = match &self.tokens[..] {
+                    [first, .., last] => {
+                        format!("the slot IDs are {} to {}", first.slot_id(), last.slot_id())
                     }
-                    _ => format!("the only slot ID is {}", token::SLOT_ID),
+                    [only] => format!("the only slot ID is {}", only.slot_id()),
+                    [] => "there is none".to_owned(),
                 };
                 Error::new(Kind::SlotId, format!("no slot {slot_id}; {known}"))
             })

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::process::Command;
 
-use common::{function_names, in_child, module_path};
+use common::{function_names, in_child, module_path, printed};
 use cryptoki_sys::*;
 use pkcs11_test::call;
 use pkcs11_test::harness::{Module, Rv, null, place};
@@ -15,13 +15,8 @@ use pkcs11_test::harness::{Module, Rv, null, place};
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
 
 fn tool(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .arg(module_path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{program}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    let mut command = Command::new(program);
+    printed(command.args(arguments).arg(module_path()))
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{assert_lines, environment, module_path, on_stage, options, service};
+use common::{assert_lines, environment, module_path, on_stage, options, printed, service};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Seen, Session, Stage, boolean, ulong};
 
@@ -16,20 +16,16 @@ fn ca() -> PathBuf {
     options().state.join("code-signing-ca.pem")
 }
 
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// A self-signed certificate of another key, in PEM.
 fn self_signed(subject: &str) -> String {
     let key = ["-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null"];
     let name = ["-days", "9", "-subj", subject, "-multivalue-rdn"];
-    run(Command::new("openssl")
-        .args(["req", "-x509"])
-        .args(key)
-        .args(name))
+    printed(
+        Command::new("openssl")
+            .args(["req", "-x509"])
+            .args(key)
+            .args(name),
+    )
 }
 
 /// Initializes the module with a bundle, and logs in.
@@ -57,7 +53,7 @@ fn shows_only_the_certificates_that_lead_up_from_a_policys() {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(&file, pem).unwrap();
             let print = ["x509", "-noout", "-subject", "-in"];
-            run(Command::new("openssl").args(print).arg(file.path()))
+            printed(Command::new("openssl").args(print).arg(file.path()))
         };
         assert_eq!(subject(&impostor), subject(&pem));
         let bundle = [&*impostor, &pem, &self_signed("/CN=Stranger"), &pem].concat();
@@ -146,10 +142,12 @@ fn jarsigner_writes_the_whole_chain() {
         let words: Vec<_> = line.split(' ').collect();
         let environment = environment(&service, &[(SETTING, &chain)]);
         let mut command = Command::new(words[0]);
-        run(command
-            .args(&words[1..])
-            .current_dir(&folder)
-            .envs(environment))
+        printed(
+            command
+                .args(&words[1..])
+                .current_dir(&folder)
+                .envs(environment),
+        )
     };
     tool("jar cf in.jar file");
     let entries = tool("keytool STORE -list");

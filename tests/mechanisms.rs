@@ -2,7 +2,6 @@
 
 mod common;
 #[path = "common/openssl.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod openssl;
 
 use common::{on_stage, options};

@@ -3,7 +3,6 @@
 
 mod common;
 #[path = "common/openssl.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod openssl;
 
 use std::collections::HashSet;

@@ -9,7 +9,9 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use common::{LIST, ONE_ATTEMPT, SIGN, SIGN_HASH, assert_lines, on_stage, options, with_policies};
+use common::{
+    LIST, ONE_ATTEMPT, SIGN, SIGN_HASH, assert_lines, on_stage, options, succeed, with_policies,
+};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Seen, Stage, ulong};
 use pkcs11_test::{Effect, Fault, Options, Service};
@@ -207,17 +209,14 @@ fn let_expire(list: &mut Value, policy: &str) {
         .concat();
     fs::write(&template, format!("cn = \"old\"\n{dates}")).unwrap();
     let keys = options().state.join("keys/demo");
-    let output = Command::new("certtool")
-        .args(["--generate-self-signed", "--outder", "--template"])
-        .args([&template, Path::new("--load-privkey")])
-        .arg(keys.join(format!("{policy}.pem")))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
+    let mut certtool = Command::new("certtool");
+    certtool.args(["--generate-self-signed", "--outder", "--template"]);
+    certtool.args([&template, Path::new("--load-privkey")]);
+    let certificate = succeed(certtool.arg(keys.join(format!("{policy}.pem")))).stdout;
     let policies = list["signingPolicies"].as_array_mut().unwrap();
     let of_policy = |entry: &&mut Value| entry["signingPolicySlug"] == policy;
     let entry = policies.iter_mut().find(of_policy).unwrap();
-    entry["certificateBytes"] = BASE64_STANDARD.encode(output.stdout).into();
+    entry["certificateBytes"] = BASE64_STANDARD.encode(certificate).into();
 }
 
 #[test]

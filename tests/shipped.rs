@@ -5,7 +5,7 @@ mod common;
 use std::ffi::OsString;
 use std::process::Command;
 
-use common::{environment, in_child, load, service, sign, traffic};
+use common::{environment, in_child, load, printed, service, sign, traffic};
 use cryptoki_sys::CKR_OK;
 use pkcs11_test::{Fault, Gate};
 
@@ -35,15 +35,11 @@ const FOREIGN: &[&str] = &table! {
 /// The crates that are linked into the library, with their features.
 fn tree() -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = Command::new(cargo)
-        .args(["tree", "--locked", "--package", env!("CARGO_PKG_NAME")])
-        .args(["--edges", "normal,no-proc-macro", "--prefix", "none"])
-        .args(["--format", "{p} {f}"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(tree.status.success(), "{tree:?}");
-    String::from_utf8(tree.stdout).unwrap()
+    let mut tree = Command::new(cargo);
+    tree.args(["tree", "--locked", "--package", env!("CARGO_PKG_NAME")]);
+    tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none"]);
+    tree.args(["--format", "{p} {f}"]);
+    printed(tree.current_dir(env!("CARGO_MANIFEST_DIR")))
 }
 
 #[test]

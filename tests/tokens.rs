@@ -2,7 +2,6 @@
 
 mod common;
 #[path = "common/openssl.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod openssl;
 
 use std::io::Read;
@@ -133,6 +132,25 @@ fn each_token_has_its_slot_and_its_keys() {
             .map(|request| (request.route, request.user));
         let expected = [LIST, SIGN].map(|route| (route.to_owned(), Some("partner".to_owned())));
         assert_eq!(users.collect::<Vec<_>>(), expected);
+    });
+}
+
+#[test]
+fn one_token_of_several_is_shown_in_its_slot() {
+    let only = [("SIGNPATH_TOKEN_LABEL", "B")];
+    on_stage(test_name!(), options, &only, |stage, module| {
+        let tokens =
+            json!([{"Label": "A"}, {"Label": "B", "SigningPolicySlug": "p-256"}, {"Label": "C"}]);
+        initialize(stage, module, &tokens);
+        assert_eq!(slots(module), [2]);
+        assert_eq!(text(&info(module, 2).label), "B");
+        let session = open(module, 2);
+        assert_eq!(session.login(), CKR_OK);
+        assert_eq!(keys(session), ["demo/p-256"]);
+        let hidden = stage.see(|| module.open(1, CKF_SERIAL_SESSION).err());
+        assert_eq!(hidden.value, Some(Rv(CKR_SLOT_ID_INVALID)));
+        let said = "no slot 1; the only slot ID is 2";
+        assert!(hidden.lines[0].contains(said), "{:#?}", hidden.lines);
     });
 }
 

@@ -16,10 +16,6 @@ use signpath_logging::{FileLog, OutputStream};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// The message for a configuration without credentials.
-pub const NO_CREDENTIALS: &str = "no credentials; set SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN, or OrganizationId and \
-     ApiToken in the file named by SIGNPATH_CONFIG_FILE";
-
 /// The longest wait for a newer list than the one that is kept.
 const REFRESH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -95,7 +91,7 @@ impl Organization {
     pub fn of(config: Config) -> Result<Self, Failure> {
         let credentials = config
             .credentials()?
-            .ok_or_else(|| no_credentials(&config))?;
+            .ok_or_else(|| config.missing_credentials())?;
         let transport = Arc::new(Transport::new(
             config.client_options.clone(),
             Threads::Allowed,
@@ -194,17 +190,6 @@ impl Organization {
         let url = &self.config.client_options.api_url;
         let _progress = Progress::start(format!("Requesting the signing policies from {url}"));
         self.client.signing_policies(retry, &Cancellation::new())
-    }
-}
-
-/// The message for a token without credentials.
-pub fn no_credentials(config: &Config) -> String {
-    match config.inherits_no_api_token && config.api_token.is_none() {
-        true => format!(
-            "the token {} has no API token; set ApiToken in its entry of Tokens",
-            config.token.label
-        ),
-        false => NO_CREDENTIALS.to_owned(),
     }
 }
 

@@ -32,6 +32,32 @@ impl Config {
         }))
     }
 
+    /// What [`Self::credentials`] lack, and what to do.
+    pub fn missing_credentials(&self) -> String {
+        let missing = match (&self.organization_id, &self.api_token) {
+            (_, None) if self.inherits_no_api_token => {
+                return format!(
+                    "the token {} has no API token: it has an OrganizationId or ApiUrl of its own, so it does not \
+                     use the one at the top level; set ApiToken in its entry of Tokens",
+                    self.token.label
+                );
+            }
+            (None, None) => {
+                "no organization ID and no API token are configured; set SIGNPATH_ORGANIZATION_ID and \
+                 SIGNPATH_API_TOKEN, or both in the configuration file"
+            }
+            (None, _) => {
+                "no organization ID is configured; set SIGNPATH_ORGANIZATION_ID, or OrganizationId in \
+                 the configuration file (SIGNPATH_CONFIG_FILE)"
+            }
+            (_, _) => {
+                "no API token is configured; set SIGNPATH_API_TOKEN, or ApiToken in the configuration \
+                 file (SIGNPATH_CONFIG_FILE)"
+            }
+        };
+        missing.to_owned()
+    }
+
     /// Parses a PIN: `{OrganizationId}:{ApiToken}`, or `CONFIG` or an empty PIN for the configured
     /// credentials.
     ///
@@ -139,29 +165,7 @@ fn missing(config: &Config, is_empty: bool) -> Error {
             ),
         );
     }
-    let of_token;
-    let missing = match (&config.organization_id, &config.api_token) {
-        (_, None) if config.inherits_no_api_token => {
-            of_token = format!(
-                "the token {} has no API token: it has an OrganizationId or ApiUrl of its own, so it does not \
-                 use the one at the top level; set ApiToken in its entry of Tokens",
-                config.token.label
-            );
-            &of_token
-        }
-        (None, None) => {
-            "no organization ID and no API token are configured; set SIGNPATH_ORGANIZATION_ID and \
-             SIGNPATH_API_TOKEN, or both in the configuration file"
-        }
-        (None, _) => {
-            "no organization ID is configured; set SIGNPATH_ORGANIZATION_ID, or OrganizationId in \
-             the configuration file (SIGNPATH_CONFIG_FILE)"
-        }
-        (_, _) => {
-            "no API token is configured; set SIGNPATH_API_TOKEN, or ApiToken in the configuration \
-             file (SIGNPATH_CONFIG_FILE)"
-        }
-    };
+    let missing = config.missing_credentials();
     let pin = match is_empty {
         false => "the PIN is CONFIG",
         // The libp11 engine passes an empty PIN if it cannot pass the whole one.

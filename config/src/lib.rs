@@ -63,7 +63,7 @@ use signpath_logging::{self as logging, FileLog, Level, LogFormat, OutputStream}
 pub struct Config {
     /// How the token identifies itself.
     pub token: TokenInfo,
-    /// Whether there are other tokens.
+    /// Whether there are other tokens, shown or not.
     pub has_others: bool,
     /// The organization of the configured API token.
     pub organization_id: Option<String>,
@@ -155,6 +155,7 @@ impl Config {
             token.other_api_tokens = api_tokens.iter().filter(is_other).cloned().collect();
             token.has_others = has_others;
         }
+        show_only(&mut tokens, sources)?;
         // The same proxy is chosen for each token whose URL has the same scheme.
         let mut notices = sources.notices()?;
         for token in &mut tokens {
@@ -256,6 +257,26 @@ impl Config {
         for notice in &self.notices {
             warn!("{notice}");
         }
+    }
+}
+
+/// Leaves only the token that the setting `TokenLabel` names, if it is set.
+fn show_only(tokens: &mut Vec<Config>, sources: &Sources) -> Result<()> {
+    let Some(found) = sources.find(setting("TokenLabel"))? else {
+        return Ok(());
+    };
+    let label = found.text.as_str();
+    let labels: Vec<_> = tokens
+        .iter()
+        .map(|config| config.token.label.clone())
+        .collect();
+    tokens.retain(|config| config.token.label == label);
+    match tokens.is_empty() {
+        true => Err(found.unusable(&format!(
+            "no token {label}; choose one of {}",
+            labels.join(", ")
+        ))),
+        false => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::settings::{SettingType, TOKEN_LABEL, TOKEN_SETTINGS, TOKENS};
 use super::sources::Sources;
+use super::tests::rows;
 use super::{Config, SETTINGS};
 
 const SCHEMA: &str = include_str!("../../docs/signpath-config.schema.json");
@@ -101,118 +102,74 @@ fn schema_has_all_settings_with_types_and_defaults() {
 #[test]
 fn schema_accepts_only_files_that_the_code_accepts() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
-    for (document, by_schema, by_code) in [
-        (json!({}), true, true),
-        (
-            json!({"$schema": "signpath-config.schema.json"}),
-            true,
-            true,
-        ),
-        (
-            json!({"OrganizationId": "o", "ApiToken": "t/+="}),
-            true,
-            true,
-        ),
-        (json!({"CIUserToken": "t"}), true, true),
-        (json!({"ApiToken": 1}), false, false),
-        (json!({"ApiToken": "encrypted:AQAA"}), false, false),
-        (json!({"ApiToken": "registry:HKCU"}), false, false),
-        (json!({"ApiUrl": "https://host:8443/Api"}), true, true),
-        (json!({"ApiUrl": "http://[::1]:80"}), true, true),
-        (json!({"ApiUrl": "host/Api"}), false, false),
-        (json!({"ApiUrl": "ftp://host/Api"}), false, false),
-        (
-            json!({"ApiUrl": "https://user:password@host/Api"}),
-            false,
-            false,
-        ),
-        (json!({"ApiUrl": "https://host/Api?x"}), false, false),
-        (json!({"ApiUrl": "https://host/Api#x"}), false, false),
-        (json!({"HttpProxy": "host:3128"}), true, true),
-        (json!({"HttpProxy": "[::1]:3128"}), true, true),
-        (
-            json!({"HttpProxy": "http://us%40er:p@host:3128/"}),
-            true,
-            true,
-        ),
-        (json!({"HttpProxy": "https://host"}), false, false),
-        (json!({"HttpProxy": "socks5://host"}), false, false),
-        (json!({"HttpProxy": 3128}), false, false),
-        (json!({"TlsClientCertificate": "file:/c.pem"}), true, true),
-        (
-            json!({"TlsClientCertificate": "thumbprint:00"}),
-            false,
-            false,
-        ),
-        (json!({"Metadata": {"build": {"number": 7}}}), true, true),
-        (json!({"Metadata": "{}"}), false, false),
-        (json!({"Metadata": []}), false, false),
-        (json!({"SigningApi": "SignHash"}), true, true),
-        (json!({"SigningApi": "sign"}), false, false),
-        (json!({"PolicyCacheSeconds": 0}), true, true),
-        (json!({"PolicyCacheSeconds": -1}), false, false),
-        (json!({"HttpRequestTimeoutInSeconds": 1}), true, true),
-        (json!({"HttpRequestTimeoutInSeconds": 0}), false, false),
-        (json!({"HttpRequestTimeoutInSeconds": 1.5}), false, false),
-        (
-            json!({"HttpRequestTimeoutInSeconds": 4_294_967_296_u64}),
-            false,
-            false,
-        ),
-        (json!({"HttpRequestTimeoutInSeconds": true}), false, false),
-        (json!({"AllowInsecureHttp": true}), true, true),
-        (json!({"AllowInsecureHttp": "yes"}), false, false),
-        (json!({"AllowInsecureHttp": 1}), false, false),
-        (json!({"Cryptoki": {"LoginRequired": false}}), true, true),
-        (json!({"Cryptoki": false}), false, false),
-        (
-            json!({"Log": {"File": {"Level": "none"}, "Console": {}}}),
-            true,
-            true,
-        ),
-        (json!({"Log": {"File": {"Level": "loud"}}}), false, false),
-        (
-            json!({"Tokens": [{"Label": "A"}, {"Label": "B", "ApiUrl": "https://b.example"}]}),
-            true,
-            true,
-        ),
-        (json!({"Tokens": []}), false, false),
-        (json!({"Tokens": {"Label": "A"}}), false, false),
-        (json!({"Tokens": [{}]}), false, false),
-        (json!({"Tokens": [{"Label": ""}]}), false, false),
-        (
-            json!({"Tokens": [{"Label": "A", "ApiToken": 1}]}),
-            false,
-            false,
-        ),
-        (json!([]), false, false),
+    for (document, by_schema, by_code) in rows! {
+        json!({}), true, true;
+        json!({"$schema": "signpath-config.schema.json"}), true, true;
+        json!({"OrganizationId": "o", "ApiToken": "t/+="}), true, true;
+        json!({"CIUserToken": "t"}), true, true;
+        json!({"ApiToken": 1}), false, false;
+        json!({"ApiToken": "encrypted:AQAA"}), false, false;
+        json!({"ApiToken": "registry:HKCU"}), false, false;
+        json!({"ApiUrl": "https://host:8443/Api"}), true, true;
+        json!({"ApiUrl": "http://[::1]:80"}), true, true;
+        json!({"ApiUrl": "host/Api"}), false, false;
+        json!({"ApiUrl": "ftp://host/Api"}), false, false;
+        json!({"ApiUrl": "https://user:password@host/Api"}), false, false;
+        json!({"ApiUrl": "https://host/Api?x"}), false, false;
+        json!({"ApiUrl": "https://host/Api#x"}), false, false;
+        json!({"HttpProxy": "host:3128"}), true, true;
+        json!({"HttpProxy": "[::1]:3128"}), true, true;
+        json!({"HttpProxy": "http://us%40er:p@host:3128/"}), true, true;
+        json!({"HttpProxy": "https://host"}), false, false;
+        json!({"HttpProxy": "socks5://host"}), false, false;
+        json!({"HttpProxy": 3128}), false, false;
+        json!({"TlsClientCertificate": "file:/c.pem"}), true, true;
+        json!({"TlsClientCertificate": "thumbprint:00"}), false, false;
+        json!({"Metadata": {"build": {"number": 7}}}), true, true;
+        json!({"Metadata": "{}"}), false, false;
+        json!({"Metadata": []}), false, false;
+        json!({"SigningApi": "SignHash"}), true, true;
+        json!({"SigningApi": "sign"}), false, false;
+        json!({"PolicyCacheSeconds": 0}), true, true;
+        json!({"PolicyCacheSeconds": -1}), false, false;
+        json!({"HttpRequestTimeoutInSeconds": 1}), true, true;
+        json!({"HttpRequestTimeoutInSeconds": 0}), false, false;
+        json!({"HttpRequestTimeoutInSeconds": 1.5}), false, false;
+        json!({"HttpRequestTimeoutInSeconds": 4_294_967_296_u64}), false, false;
+        json!({"HttpRequestTimeoutInSeconds": true}), false, false;
+        json!({"AllowInsecureHttp": true}), true, true;
+        json!({"AllowInsecureHttp": "yes"}), false, false;
+        json!({"AllowInsecureHttp": 1}), false, false;
+        json!({"Cryptoki": {"LoginRequired": false}}), true, true;
+        json!({"Cryptoki": false}), false, false;
+        json!({"Log": {"File": {"Level": "none"}, "Console": {}}}), true, true;
+        json!({"Log": {"File": {"Level": "loud"}}}), false, false;
+        json!({"Tokens": [{"Label": "A"}, {"Label": "B", "ApiUrl": "https://b.example"}]}), true, true;
+        json!({"Tokens": []}), false, false;
+        json!({"Tokens": {"Label": "A"}}), false, false;
+        json!({"Tokens": [{}]}), false, false;
+        json!({"Tokens": [{"Label": ""}]}), false, false;
+        json!({"Tokens": [{"Label": "A", "ApiToken": 1}]}), false, false;
+        json!([]), false, false;
         // The code ignores unknown settings with a warning; the schema lets editors mark them.
-        (json!({"Cryptoki": {"Login": false}}), false, true),
-        (json!({"Log": {"Level": "info"}}), false, true),
-        (json!({"Log.File.Level": "info"}), false, true),
-        (json!({"apitoken": "t"}), false, true),
-        (json!({"Timeouts": {"RetryCount": 3}}), false, true),
-        (json!({"Timeouts": 3}), false, true),
-        (
-            json!({"Tokens": [{"Label": "A", "TlsCaFile": "/ca.pem"}]}),
-            false,
-            false,
-        ),
-        (json!({"Tokens": [{"Label": " A"}]}), false, false),
-        (
-            json!({"Tokens": [{"Label": "A", "ApiUrl": ""}]}),
-            false,
-            false,
-        ),
+        json!({"Cryptoki": {"Login": false}}), false, true;
+        json!({"Log": {"Level": "info"}}), false, true;
+        json!({"Log.File.Level": "info"}), false, true;
+        json!({"apitoken": "t"}), false, true;
+        json!({"Timeouts": {"RetryCount": 3}}), false, true;
+        json!({"Timeouts": 3}), false, true;
+        json!({"Tokens": [{"Label": "A", "TlsCaFile": "/ca.pem"}]}), false, false;
+        json!({"Tokens": [{"Label": " A"}]}), false, false;
+        json!({"Tokens": [{"Label": "A", "ApiUrl": ""}]}), false, false;
         // JSON Schema counts characters.
-        (json!({"Tokens": [{"Label": "ä".repeat(17)}]}), true, false),
-        (json!({"OfTheFuture": {"Some": [1]}}), false, true),
+        json!({"Tokens": [{"Label": "ä".repeat(17)}]}), true, false;
+        json!({"OfTheFuture": {"Some": [1]}}), false, true;
         // The code is lenient, like the official library; the schema wants the canonical form.
-        (json!({"AllowInsecureHttp": "True"}), false, true),
-        (json!({"PolicyCacheSeconds": "60"}), false, true),
-        (json!({"Log": {"File": {"Level": "Info"}}}), false, true),
-        (json!({"ProjectSlug": null}), false, true),
-    ] {
+        json!({"AllowInsecureHttp": "True"}), false, true;
+        json!({"PolicyCacheSeconds": "60"}), false, true;
+        json!({"Log": {"File": {"Level": "Info"}}}), false, true;
+        json!({"ProjectSlug": null}), false, true;
+    } {
         assert_eq!(validator.is_valid(&document), by_schema, "{document}");
         assert_eq!(is_accepted(&document), by_code, "{document}");
     }

@@ -220,6 +220,7 @@ pub const SETTINGS: &[Setting] = &[
     )
     .or("text"),
     row("Log.Journal", "SIGNPATH_LOG_JOURNAL", SettingType::Path),
+    row("TokenLabel", "SIGNPATH_TOKEN_LABEL", SettingType::Text),
 ];
 
 /// The list of tokens in the JSON file. It has no variable: a list has no place in one.

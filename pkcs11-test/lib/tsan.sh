@@ -5,17 +5,14 @@
 #
 # The locks of the standard library have to be seen to be locks, so it is built too. That takes its sources: those of rustup's
 # rust-src, or of Debian's rust-src or rust-web-src with the compiler that belongs to them.
+# shellcheck source-path=SCRIPTDIR/../..
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. pkcs11-test/lib/sanitizer.sh
 
 if [[ ${1:-} == runtime ]]; then
-    runtime=$(cc -print-file-name=libtsan.so)
-    if [[ ! -e $runtime ]]; then
-        echo "cc has no libtsan.so; install libtsan2 or what else brings the ThreadSanitizer of $(cc -dumpmachine) GCC" \
-            "$(cc -dumpversion)." >&2
-        exit 1
-    fi
+    runtime=$(gcc_runtime ThreadSanitizer libtsan libtsan2)
     # GCC's runtime does not have these, which rustc calls. They watch what they copy themselves, so that the C library's need not be
     # watched: programs that are not instrumented call those too.
     more=${CARGO_TARGET_DIR:-$PWD/target}/tsan/more.so
@@ -55,7 +52,5 @@ if ! has_sources rustc; then
     fi
     PATH=/usr/bin:$PATH
 fi
-host=$(rustc --version --verbose | awk '$1 == "host:" { print $2 }')
-# -Zsanitizer and -Zbuild-std are unstable. CFLAGS instruments the C code of dependencies too.
-exec env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread "CFLAGS_${host//-/_}=-fsanitize=thread" \
-    CARGO_PROFILE_DEV_DEBUG=line-tables-only pkcs11-test/lib/module.sh tsan --target "$host" -Z build-std=std,panic_unwind
+# -Zbuild-std is unstable.
+build_with thread tsan "" -Z build-std=std,panic_unwind

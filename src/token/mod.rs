@@ -22,9 +22,6 @@ pub use objects::Key;
 pub use signpath_config::token_info::{MANUFACTURER, MODEL};
 use unknown_names::UnknownNames;
 
-/// The ID of the first slot.
-pub const SLOT_ID: CK_SLOT_ID = signpath_config::token_info::SLOT_ID as CK_SLOT_ID;
-
 /// The maximum length of a PIN, in bytes.
 pub const MAX_PIN_LENGTH: CK_ULONG = signpath_config::token_info::MAX_PIN_LENGTH as CK_ULONG;
 

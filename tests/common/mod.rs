@@ -13,7 +13,7 @@ pub mod programs;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 
 use base64::Engine;
@@ -305,6 +305,20 @@ macro_rules! table {
     ($($rows:tt)*) => {
         [$($rows)*]
     };
+}
+
+/// Runs a program that has to succeed.
+#[track_caller]
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+/// What a program prints that has to succeed.
+#[track_caller]
+pub fn printed(command: &mut Command) -> String {
+    String::from_utf8(succeed(command).stdout).unwrap()
 }
 
 /// The environment that leads a module to `service`, with `more` over it.

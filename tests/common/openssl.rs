@@ -1,5 +1,8 @@
 //! What openssl signs and verifies.
 
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -8,9 +11,7 @@ use spki::der::{Decode, Encode, Reader, SliceReader, Tag};
 
 /// What openssl prints.
 pub fn openssl(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("openssl").args(arguments).output().unwrap();
-    assert!(output.status.success(), "openssl {arguments:?}: {output:?}");
-    output.stdout
+    crate::common::succeed(Command::new("openssl").args(arguments)).stdout
 }
 
 /// What openssl prints, with `input` in a file behind `-in`.

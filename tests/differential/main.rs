@@ -10,7 +10,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/openssl.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod openssl;
 
 /// Constants, each with its name.

@@ -10,8 +10,8 @@ use pkcs11_test::{ServerCertificate, TlsOptions, TlsVersions};
 use socket2::{Domain, Socket, Type};
 
 use crate::Situation;
-use crate::common::beyond_loopback;
 use crate::common::programs::{nginx, tinyproxy};
+use crate::common::{beyond_loopback, printed};
 use crate::scene::{PROXY_PASSWORD, Scene, login, sign};
 
 pub const SITUATIONS: &[Situation] = situations! { scene;
@@ -285,20 +285,13 @@ fn show_client(scene: &mut Scene, pem: &str) {
 
 /// The PEM certificate and key of a client that nobody knows.
 pub fn other_client(scene: &mut Scene) -> (String, String) {
-    let key = openssl(&[
-        "genpkey",
-        "-algorithm",
-        "EC",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-    ]);
+    let curve = "ec_paramgen_curve:P-256";
+    let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", curve]);
     let file = scene.file("other-key.pem", &key);
     let certificate = openssl(&["req", "-x509", "-new", "-key", &file, "-subj", "/CN=other"]);
     (certificate, key)
 }
 
 fn openssl(arguments: &[&str]) -> String {
-    let output = Command::new("openssl").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    printed(Command::new("openssl").args(arguments))
 }

@@ -7,16 +7,15 @@ mod generate;
 
 use std::process::Command;
 
-use common::{Traffic, environment, module_path, service, traffic};
+use common::{Traffic, environment, module_path, service, succeed, traffic};
 use pkcs11_test::REPOSITORY;
 
 /// The folder of libp11-kit-dev's headers.
 const P11_KIT: &str = "/usr/include/p11-kit-1";
 
-/// The output of a command that succeeds.
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
+/// What a program prints that succeeds and does not complain.
+fn prints(command: &mut Command) -> String {
+    let output = succeed(command);
     assert!(output.stderr.is_empty(), "{command:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -43,12 +42,12 @@ fn a_program_in_c_or_cpp_signs_and_verifies() {
             "tests/header/sign.c",
             "-ldl",
         ]);
-        succeed(compiler.current_dir(REPOSITORY));
+        prints(compiler.current_dir(REPOSITORY));
         for (key, length) in [("demo/rsa-2048", 256), ("demo/p-384", 96)] {
             let service = service();
             let mut sign = Command::new(&program);
             sign.arg(module_path()).arg(key);
-            let said = succeed(sign.envs(environment(&service, &[])));
+            let said = prints(sign.envs(environment(&service, &[])));
             assert_eq!(said, format!("verified {length} bytes\n"));
             let expected = Traffic {
                 lists: 1,

@@ -54,12 +54,9 @@ fn threads_and_processes_lose_no_line_when_the_log_rotates() {
         std::thread::scope(|scope| {
             scope.spawn(|| common::fork::fork(|| call(&module, THREADS * CALLS)));
             scope.spawn(|| {
-                let output = std::process::Command::new(std::env::current_exe().unwrap())
-                    .args([test, "--exact", "--test-threads=1"])
-                    .env(WORKER, "1")
-                    .output()
-                    .unwrap();
-                assert!(output.status.success(), "{output:?}");
+                let mut worker = std::process::Command::new(std::env::current_exe().unwrap());
+                worker.args([test, "--exact", "--test-threads=1"]);
+                common::succeed(worker.env(WORKER, "1"));
             });
             call_in_threads();
         });

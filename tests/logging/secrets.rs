@@ -431,14 +431,11 @@ fn hides_the_pin_of_a_command_line() {
     let (service, folder) = (service(), LogFolder::new());
     let pin = pin(&service, service.token());
     for level in LEVELS {
-        let output = command("pkcs11-tool")
-            .args(pkcs11_tool_arguments(&pin, &folder))
-            .env("SIGNPATH_API_URL", service.api_url())
-            .env(CONSOLE_LEVEL, level)
-            .envs(folder.environment(level))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let mut tool = command("pkcs11-tool");
+        tool.args(pkcs11_tool_arguments(&pin, &folder));
+        tool.env("SIGNPATH_API_URL", service.api_url());
+        tool.env(CONSOLE_LEVEL, level);
+        let output = common::succeed(tool.envs(folder.environment(level)));
         let output = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let parts = ["--pin *** --login"];
         assert_hidden(&folder, &service, &output, &[service.token()], &parts);
@@ -465,14 +462,11 @@ fn masks_and_shortens_the_command_line_for_the_service() {
         (&uri_with_pin, &format!("engine:{uri};pin-value=***;x=y ")),
         (&long, "\"java -cp /a.jar:/a.jar:"),
     ] {
-        let output = command("pkcs11-tool")
-            .arg0(name)
-            .args(pkcs11_tool_arguments("CONFIG", &folder))
-            .args(["--token-label", "SignPath"])
-            .envs(environment(&service, &[]))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let mut tool = command("pkcs11-tool");
+        tool.arg0(name)
+            .args(pkcs11_tool_arguments("CONFIG", &folder));
+        tool.args(["--token-label", "SignPath"]);
+        common::succeed(tool.envs(environment(&service, &[])));
         let metadata = service.requests().pop().unwrap().metadata.unwrap();
         let command_line = metadata["CreatingProcess"]["CommandLine"].as_str().unwrap();
         assert!(command_line.starts_with(told), "{command_line}");

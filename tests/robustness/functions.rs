@@ -2,7 +2,8 @@
 
 use cryptoki_sys::*;
 
-use crate::arguments::{Argument, Draw};
+use crate::arguments::Argument;
+use crate::draw::Draw;
 
 /// A function of the module.
 pub struct Function {

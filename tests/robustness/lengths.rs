@@ -4,8 +4,8 @@ use cryptoki_sys::*;
 use pkcs11_test::call;
 use pkcs11_test::harness::{Answer, Module, Rv, Session, Template, null, ulong, with};
 
-use crate::arguments::{WILD_COUNTS, WILD_LENGTHS};
 use crate::memory::Page;
+use crate::samples::{WILD_COUNTS, WILD_LENGTHS};
 use crate::{check, test_name};
 
 /// The actual value of each attribute.

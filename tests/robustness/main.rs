@@ -13,16 +13,18 @@ macro_rules! constants {
 }
 
 mod arguments;
+mod draw;
 mod functions;
 mod lengths;
 mod memory;
+mod samples;
 
 use std::collections::BTreeSet;
 use std::thread;
 
-use arguments::{Draw, Handles, Values};
 use common::{ONE_ATTEMPT, child_of, function_names, load, service};
 use cryptoki_sys::*;
+use draw::{Draw, Handles, Values};
 use functions::{FUNCTIONS, Function};
 use pkcs11_test::call;
 use pkcs11_test::harness::{Module, null};

@@ -5,7 +5,6 @@ use signpath_logging::{self as logging, Level};
 
 use super::finding::{Detail, Finding, Status};
 use super::report::counted;
-use crate::organization::no_credentials;
 
 /// Reports each setting with its value and source, and returns the configuration of each token if it is valid.
 pub fn settings() -> (Finding, Option<Vec<Config>>) {
@@ -68,7 +67,7 @@ pub fn credentials(config: &Config) -> Finding {
                 credentials.organization_id
             ),
         ),
-        Ok(None) => Finding::error(CHECK, &no_credentials(config), ""),
+        Ok(None) => Finding::error(CHECK, &config.missing_credentials(), ""),
         Err(error) => Finding::error(
             CHECK,
             &error.reason,

@@ -4,10 +4,12 @@ pub mod child;
 mod configuration;
 mod connection;
 mod finding;
+mod gpg;
 pub mod module;
 mod report;
 mod service;
 mod tls;
+mod tool;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -79,17 +81,14 @@ fn check(configs: &[Config], arguments: &Arguments, report: &mut Report) -> Resu
         return Ok(());
     };
     configure_logging(first);
-    let (mut of_first, mut starts) = (Vec::new(), true);
+    let (mut tokens, mut starts) = (Vec::new(), true);
     for (index, config) in configs.iter().enumerate() {
         report.token = (configs.len() > 1).then(|| config.token.label.clone());
         starts &= check_credentials(config, report)?;
         if index == 0 {
             check_files(config, report)?;
         }
-        let policies = check_service(config, report)?;
-        if index == 0 {
-            of_first = policies;
-        }
+        tokens.push((config, check_service(config, report)?));
     }
     report.token = None;
     if !starts {
@@ -97,7 +96,7 @@ fn check(configs: &[Config], arguments: &Arguments, report: &mut Report) -> Resu
         return report.add(Finding::skipped("module", message));
     }
     match crate::module::find(arguments.module.as_deref()) {
-        Ok(path) => check_module(first, &path, of_first, arguments, report),
+        Ok(path) => check_module(tokens, &path, arguments, report),
         Err(Failure::Reason(reason)) => report.add(Finding::error(
             "module",
             &reason,
@@ -154,9 +153,8 @@ fn is_reachable(config: &Config, report: &mut Report) -> Result<bool, Failure> {
 }
 
 fn check_module(
-    config: &Config,
+    tokens: Vec<(&Config, Vec<SigningPolicy>)>,
     path: &Path,
-    policies: Vec<SigningPolicy>,
     arguments: &Arguments,
     report: &mut Report,
 ) -> Result<(), Failure> {
@@ -166,5 +164,5 @@ fn check_module(
     if !is_loaded || arguments.no_tools {
         return Ok(());
     }
-    tools::check(config, path, policies, report)
+    tools::check(tokens, path, report)
 }

@@ -11,8 +11,10 @@ use tempfile::TempDir;
 
 use super::child::{self, End, Outcome};
 use super::finding::Finding;
+use super::gpg;
 use super::report::Report;
-use Script::{Program, Sh};
+use super::tool::Script::{self, Program, Sh};
+use super::tool::{Load, TOOLS, Tool};
 use signpath_platform::child::KILLED;
 use signpath_platform::os_error::describe;
 
@@ -23,11 +25,6 @@ use crate::setup::template::{self, Template, Values};
 
 /// The time limit for a tool to load the module and list its contents.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-
-/// Since this version, gpg-agent asks its daemon for the key before each signature.
-const WAITS_SINCE: [u32; 2] = [2, 4];
-/// Up to this version, the answer is an error if the first certificate is not for an RSA key.
-const FAILS_UP_TO: [u32; 3] = [0, 11, 0];
 
 /// What a shell adds to the number of the signal that killed a program.
 const AFTER_SIGNAL: i32 = 128;
@@ -40,204 +37,6 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("LC_ALL", "C.UTF-8"),
 ];
 
-/// A tool and how to try it: with the module in `$MODULE`, a directory with the configurations written by `setup` in
-/// `$FOLDER`, and the URI of a public key in `$PUBLIC_KEY`. Nothing is signed.
-struct Tool {
-    name: &'static str,
-    /// Fails if the tool is not installed; otherwise the first line of its output is the version.
-    version: Script,
-    /// Loads the module; [`None`] if another row does this for the same tool.
-    load: Option<Load>,
-}
-
-/// How a program is started.
-#[derive(Clone, Copy)]
-enum Script {
-    /// By `sh`.
-    Sh(&'static str),
-    /// Directly, with these arguments, where there is no `sh`.
-    Program(&'static str, &'static [&'static str]),
-}
-
-impl Script {
-    fn contains(self, text: &str) -> bool {
-        match self {
-            Sh(script) => script.contains(text),
-            Program(_, arguments) => arguments.iter().any(|argument| argument.contains(text)),
-        }
-    }
-}
-
-struct Load {
-    script: Script,
-    /// What it prints on success.
-    expected: &'static str,
-    /// Whether it needs a key of a signing policy, and so a request to SignPath.
-    needs_policy: bool,
-}
-
-/// The tools on systems with `sh`.
-const TOOLS: &[Tool] = &[
-    Tool {
-        name: "openssl",
-        version: Sh("openssl version"),
-        load: None,
-    },
-    Tool {
-        name: "openssl engine",
-        version: Sh("openssl engine pkcs11"),
-        load: Some(Load {
-            script: Sh("export OPENSSL_CONF=\"$FOLDER/signpath-engine.cnf\"
-                openssl pkey -engine pkcs11 -pubin -inform engine -in \"$PUBLIC_KEY\" -pubout"),
-            expected: "BEGIN PUBLIC KEY",
-            needs_policy: true,
-        }),
-    },
-    Tool {
-        name: "openssl provider",
-        version: Sh(
-            "test -e \"$(openssl version -m | sed 's/.*\"\\(.*\\)\"/\\1/')/pkcs11.so\" && echo pkcs11-provider",
-        ),
-        load: Some(Load {
-            script: Sh("export OPENSSL_CONF=\"$FOLDER/signpath-provider.cnf\"
-                openssl pkey -pubin -in \"$PUBLIC_KEY\" -pubout"),
-            expected: "BEGIN PUBLIC KEY",
-            needs_policy: true,
-        }),
-    },
-    Tool {
-        name: "osslsigncode",
-        version: Sh(
-            "command -v osslsigncode >/dev/null && { osslsigncode --version 2>&1 || true; }",
-        ),
-        // No key has this name: those of signing policies contain a slash.
-        load: Some(Load {
-            script: Sh(
-                "SIGNPATH_LOG_CONSOLE_LEVEL=debug osslsigncode sign -pkcs11module \"$MODULE\" -pass CONFIG \
-                -key 'pkcs11:object=none;type=private' -pkcs11cert 'pkcs11:object=none;type=cert' \
-                -in \"$MODULE\" -out \"$FOLDER/signed\" 2>&1 || true",
-            ),
-            expected: "C_OpenSession(",
-            needs_policy: false,
-        }),
-    },
-    Tool {
-        name: "keytool, jarsigner",
-        version: Sh("command -v keytool >/dev/null && java -version 2>&1"),
-        load: Some(Load {
-            script: Sh(
-                "keytool -list -storetype PKCS11 -keystore NONE -storepass CONFIG \
-                -providerClass sun.security.pkcs11.SunPKCS11 -providerArg \"$FOLDER/signpath-sunpkcs11.cfg\"",
-            ),
-            expected: "Keystore type: PKCS11",
-            needs_policy: true,
-        }),
-    },
-    Tool {
-        name: "pkcs11-tool",
-        version: Sh(
-            "command -v pkcs11-tool >/dev/null && { opensc-tool --version 2>/dev/null || echo OpenSC; }",
-        ),
-        load: Some(Load {
-            script: Sh("pkcs11-tool --module \"$MODULE\" --list-token-slots"),
-            expected: "SignPath",
-            needs_policy: false,
-        }),
-    },
-    Tool {
-        name: "gnupg-pkcs11-scd",
-        version: Sh("command -v gnupg-pkcs11-scd >/dev/null && gnupg-pkcs11-scd --version"),
-        load: Some(Load {
-            script: Sh(
-                "printf 'SERIALNO\\nBYE\\n' | gnupg-pkcs11-scd --server --homedir \"$FOLDER\"",
-            ),
-            expected: "S SERIALNO",
-            needs_policy: false,
-        }),
-    },
-    Tool {
-        name: "p11tool",
-        version: Sh("command -v p11tool >/dev/null && p11tool --version"),
-        load: Some(Load {
-            script: Sh("p11tool --provider \"$MODULE\" --list-tokens"),
-            expected: "manufacturer=SignPath",
-            needs_policy: false,
-        }),
-    },
-    Tool {
-        name: "NSS",
-        version: Sh(
-            "command -v modutil >/dev/null && command -v certutil >/dev/null && echo modutil and certutil",
-        ),
-        load: Some(Load {
-            script: Sh(
-                "sh \"$FOLDER/signpath-nss\" \"$FOLDER\" && modutil -dbdir \"sql:$FOLDER\" -list SignPath",
-            ),
-            expected: "Token Manufacturer: SignPath",
-            needs_policy: false,
-        }),
-    },
-    Tool {
-        name: "ssh",
-        version: Sh("command -v ssh-keygen >/dev/null && ssh -V 2>&1"),
-        load: Some(Load {
-            script: Sh("ssh-keygen -D \"$MODULE\""),
-            expected: "ssh-rsa |ecdsa-sha2-",
-            needs_policy: true,
-        }),
-    },
-];
-
-/// The tools on Windows.
-const WINDOWS_TOOLS: &[Tool] = &[
-    Tool {
-        name: "openssl",
-        version: Program("openssl", &["version"]),
-        load: None,
-    },
-    Tool {
-        name: "osslsigncode",
-        version: Program("osslsigncode", &["--version"]),
-        load: None,
-    },
-    Tool {
-        name: "keytool, jarsigner",
-        version: Program("java", &["-version"]),
-        load: Some(Load {
-            script: Program(
-                "keytool",
-                &[
-                    "-list",
-                    "-storetype",
-                    "PKCS11",
-                    "-keystore",
-                    "NONE",
-                    "-storepass",
-                    "CONFIG",
-                    "-providerClass",
-                    "sun.security.pkcs11.SunPKCS11",
-                    "-providerArg",
-                    "$FOLDER/signpath-sunpkcs11.cfg",
-                ],
-            ),
-            expected: "Keystore type: PKCS11",
-            needs_policy: true,
-        }),
-    },
-    Tool {
-        name: "pkcs11-tool",
-        version: Program("opensc-tool", &["--version"]),
-        load: Some(Load {
-            script: Program(
-                "pkcs11-tool",
-                &["--module", "$MODULE", "--list-token-slots"],
-            ),
-            expected: "SignPath",
-            needs_policy: false,
-        }),
-    },
-];
-
 /// The configurations used by the scripts.
 const TEMPLATES: [Template; 5] = [
     template::ENGINE,
@@ -247,52 +46,46 @@ const TEMPLATES: [Template; 5] = [
     template::NSS,
 ];
 
-/// Tries each tool with the module at `path`, and with one of `policies` if the tool needs one.
+/// Tries each tool with the module at `path`, and with a signing policy of one of the tokens if the tool needs one.
 pub fn check(
-    config: &Config,
+    tokens: Vec<(&Config, Vec<SigningPolicy>)>,
     path: &Path,
-    policies: Vec<SigningPolicy>,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let workshop = TestBed::new(config, path, policies)?;
-    let tools = match cfg!(windows) {
-        true => WINDOWS_TOOLS,
-        false => TOOLS,
-    };
-    for tool in tools {
-        report.add(workshop.check(tool))?;
+    let not_rsa = gpg::not_rsa(&tokens);
+    let test_bed = TestBed::new(tokens, path)?;
+    for tool in TOOLS {
+        report.add(test_bed.check(tool))?;
     }
-    match workshop.waits_for_a_card() {
+    match not_rsa.and_then(|policy| gpg::waits_for_a_card(&test_bed, &policy)) {
         Some(warning) => report.add(warning),
         None => Ok(()),
     }
 }
 
 /// The directory and environment for running the tools.
-struct TestBed {
+pub struct TestBed {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
     has_policy: bool,
-    /// The name of a signing policy with a key that is not RSA.
-    not_rsa: Option<String>,
     /// The configurations that could not be written, and why.
     unwritten: Vec<(&'static str, String)>,
     config: Config,
 }
 
 impl TestBed {
-    fn new(config: &Config, path: &Path, policies: Vec<SigningPolicy>) -> Result<Self, Failure> {
+    fn new(mut tokens: Vec<(&Config, Vec<SigningPolicy>)>, path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::write("a temporary directory", &error);
         let folder = tempfile::tempdir().map_err(failed)?;
         let usable =
             |policy: &&SigningPolicy| policy.certificate.is_some() && policy.public_key.is_some();
+        let mut all = tokens.iter();
+        let with_policy =
+            all.position(|(_, policies)| policies.iter().any(|policy| usable(&policy)));
+        let (config, policies) = tokens.swap_remove(with_policy.unwrap_or_default());
         let policy = policies
             .iter()
             .find(usable)
-            .map(|policy| policy.name.to_string());
-        let not_rsa = policies
-            .iter()
-            .find(|policy| policy.public_key.as_ref().is_some_and(|key| !key.is_rsa()))
             .map(|policy| policy.name.to_string());
         let values = Values::new(path, &config.token, policies, None)?;
         let mut unwritten = Vec::new();
@@ -317,7 +110,6 @@ impl TestBed {
                 ),
             ],
             has_policy: policy.is_some(),
-            not_rsa,
             unwritten,
             folder,
             config: config.clone(),
@@ -357,31 +149,6 @@ impl TestBed {
         let mut unwritten = self.unwritten.iter();
         let (_, reason) = unwritten.find(|(name, _)| load.script.contains(stem(name)))?;
         Some(reason)
-    }
-
-    /// Warns of gpg 2.4 with a gnupg-pkcs11-scd that fails if it sees a key that is not RSA; each failure makes
-    /// gpg-agent ask for a card again.
-    fn waits_for_a_card(&self) -> Option<Finding> {
-        const CHECK: &str = "gpg";
-        let version = |script| {
-            let outcome = self.run(Sh(script)).ok()?;
-            let output = Some(outcome.output).filter(|_| outcome.end == End::Status(0))?;
-            numbers(output.lines().next()?)
-        };
-        let gpg = version("gpg --version")?;
-        let scdaemon = version("gnupg-pkcs11-scd --version")?;
-        let other = self.not_rsa.as_deref()?;
-        (gpg.as_slice() >= &WAITS_SINCE[..] && scdaemon.as_slice() <= &FAILS_UP_TO[..]).then(|| {
-            Finding::warning(
-                CHECK,
-                format!(
-                    "gpg {} with gnupg-pkcs11-scd {} asks for a card without end, since {other} has a key that is not RSA",
-                    dotted(&gpg),
-                    dotted(&scdaemon)
-                ),
-                "show it one signing policy only: signpath-pkcs11 setup gpg PROJECT/POLICY --import",
-            )
-        })
     }
 
     fn load(&self, name: &'static str, version: &str, load: &Load) -> Finding {
@@ -424,7 +191,8 @@ impl TestBed {
         )
     }
 
-    fn run(&self, script: Script) -> io::Result<Outcome> {
+    /// Runs a script.
+    pub fn run(&self, script: Script) -> io::Result<Outcome> {
         let mut command = match script {
             Sh(script) => {
                 let mut shell = Command::new("sh");
@@ -473,24 +241,6 @@ impl TestBed {
         let tokens = self.config.other_secrets().into_iter().chain(own);
         tokens.fold(line.to_owned(), |line, token| token.mask_in(&line))
     }
-}
-
-/// The version in a line such as `gpg (GnuPG) 2.4.7`.
-fn numbers(line: &str) -> Option<Vec<u32>> {
-    let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
-    let version = line.split_whitespace().find(is_version)?;
-    version
-        .split('.')
-        .map(|number| {
-            let end = number.find(|c: char| !c.is_ascii_digit());
-            number.get(..end.unwrap_or(number.len()))?.parse().ok()
-        })
-        .collect()
-}
-
-fn dotted(version: &[u32]) -> String {
-    let numbers: Vec<_> = version.iter().map(u32::to_string).collect();
-    numbers.join(".")
 }
 
 /// Whether the output contains one of the expected texts, which are separated by `|`.

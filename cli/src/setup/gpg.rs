@@ -25,7 +25,7 @@ const SCDAEMON: &str = "gnupg-pkcs11-scd";
 #[command(next_help_heading = "Options for gpg")]
 pub struct Arguments {
     /// Make this directory a GNUPGHOME that signs with the signing policy [default: a directory of the signing policy in
-    /// $XDG_DATA_HOME/signpath-pkcs11/gnupg]
+    /// $XDG_DATA_HOME/signpath-pkcs11/gnupg, or in gnupg-LABEL there with --token LABEL]
     #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["output", "directory", "offline"])]
     home: Option<PathBuf>,
 
@@ -62,7 +62,7 @@ pub fn run(
     force: bool,
 ) -> Result<ExitCode, Failure> {
     let policy = policy.ok_or("gpg signs with one signing policy; name it after gpg")?;
-    let home = Home::of(arguments.home.as_deref(), policy)?;
+    let home = Home::of(arguments.home.as_deref(), choice.token.as_deref(), policy)?;
     let gnupg = Gnupg::installed(&home)?;
     if arguments.undo {
         home.undo(&gnupg)?;
@@ -73,11 +73,7 @@ pub fn run(
     })?;
     let module = module::find(module)?;
     let organization = Organization::configured(choice)?;
-    if organization.config.has_others {
-        return Err("gpg's card daemon would see the keys of all tokens; name a configuration without the setting Tokens \
-             with SIGNPATH_CONFIG_FILE"
-            .into());
-    }
+    let config = &organization.config;
     let wanted = organization.policy(Some(policy))?;
     let keygrip = rsa_keygrip(&wanted)?;
     let key = match arguments.import || arguments.test {
@@ -94,6 +90,8 @@ pub fn run(
         .transpose()?;
     let wrapper = Wrapper {
         policy,
+        // The daemon would look at each of them, wait for those that are down, and ask for the PIN of each.
+        token: (config.has_others).then_some(&*config.token.label),
         scdaemon: &scdaemon,
         module: &module,
         asks_for_pin: !arguments.no_pin,

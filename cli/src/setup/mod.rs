@@ -16,7 +16,7 @@ use signpath_platform::file;
 use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
-use crate::organization::{Organization, TokenChoice, no_credentials};
+use crate::organization::{Organization, TokenChoice};
 use crate::{module, output};
 
 const EXAMPLES: &str = "\
@@ -139,7 +139,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         false => {
             let config = arguments.choice.config()?;
             if config.credentials()?.is_none() {
-                return Err(format!("{}; or use --offline", no_credentials(&config)).into());
+                return Err(format!("{}; or use --offline", config.missing_credentials()).into());
             }
             let token = config.token.clone();
             (token, Organization::of(config)?.policies()?)

@@ -78,6 +78,6 @@ fn the_manual_pages_are_well_formed() {
 fn nothing_is_coloured_without_a_terminal() {
     for (variable, value) in [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")] {
         // One line without an escape sequence.
-        Run::of(program(&["list"]).env(variable, value)).assert_fails(1, &["no credentials"]);
+        Run::of(program(&["list"]).env(variable, value)).assert_fails(1, &["no API token"]);
     }
 }

@@ -109,7 +109,7 @@ fn each_failure_says_what_happened_and_what_to_do() {
     );
     failures! { bench;
         "list" [SIGNPATH_API_TOKEN = "wr0ng"] => 1: "401", "check that the API token is complete";
-        "list" [SIGNPATH_API_TOKEN = ""] => 1: "no credentials", "SIGNPATH_API_TOKEN";
+        "list" [SIGNPATH_API_TOKEN = ""] => 1: "no API token is configured; set SIGNPATH_API_TOKEN";
         "list" [SIGNPATH_API_URL = "http://127.0.0.1:1/Api", SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS = "2"]
             => 1: "cannot connect to http://127.0.0.1:1/Api";
         "list" [SIGNPATH_API_URL = "nonsense"] => 1: "SIGNPATH_API_URL", "expected a URL";

@@ -5,21 +5,32 @@ use std::path::Path;
 use std::process::Command;
 
 use pkcs11_test::{Effect, Fault};
+use serde_json::{Value, json};
 
 use crate::common::LIST;
 use crate::program::{Bench, Run, failures, rows};
 
 /// A bench whose user data is in its directory. gnupg-pkcs11-scd must see one of the keys alone.
-struct User(Bench);
+struct User(Bench, String);
 
 impl User {
     fn new() -> Self {
-        Self(Bench::with_policies(
+        let bench = Bench::with_policies(
             r#"{"project": "demo", "policy": "p-256", "key": "p-256"},
                {"project": "demo", "policy": "gpg", "key": "rsa-2048", "certificate": "None"},
                {"project": "demo", "policy": "gpg-ec", "key": "p-256", "certificate": "None"},
                {"project": "demo", "policy": "rsa-2048", "key": "rsa-2048"}"#,
-        ))
+        );
+        Self(bench, String::new())
+    }
+
+    /// A user whose configuration has these tokens.
+    fn with_tokens(tokens: &Value) -> Self {
+        let mut user = Self::new();
+        user.1 = user.0.text("tokens.json");
+        user.0
+            .write("tokens.json", json!({ "Tokens": tokens }).to_string());
+        user
     }
 
     fn setup(&self, arguments: &str) -> Run {
@@ -28,22 +39,28 @@ impl User {
             true => format!("setup gpg {arguments}"),
             false => format!("setup gpg {arguments} --module {{module}}"),
         };
-        self.0.run_with(&arguments, &[("XDG_DATA_HOME", &data)])
+        let variables = [("XDG_DATA_HOME", &*data), ("SIGNPATH_CONFIG_FILE", &self.1)];
+        self.0.run_with(&arguments, &variables)
     }
 
     /// Runs shell commands after what `setup` printed.
     fn sh(&self, exports: &str, commands: &str) -> String {
-        self.0.sh(&format!("{exports}\n{commands}"))
+        let tokens = &self.1;
+        self.0.sh(&format!(
+            "export SIGNPATH_CONFIG_FILE={tokens}\n{exports}\n{commands}"
+        ))
     }
 }
 
 /// The directory of demo/gpg unless `--home` names one.
 const HOME: &str = "data/signpath-pkcs11/gnupg/demo/gpg";
+/// The same for the token `It's`.
+const HOME_OF_TOKEN: &str = "data/signpath-pkcs11/gnupg-It%27s/demo/gpg";
 
 /// Ends what gpg started.
 impl Drop for User {
     fn drop(&mut self) {
-        for home in [HOME, "home"].map(|home| self.0.path(home)) {
+        for home in [HOME, HOME_OF_TOKEN, "home"].map(|home| self.0.path(home)) {
             if home.exists() {
                 let mut command = Command::new("timeout");
                 command.args(["30", "gpgconf", "--kill", "all"]);
@@ -98,6 +115,26 @@ fn the_imported_key_signs_and_everything_can_be_removed() {
     assert!(!user.0.path(HOME).exists());
     user.setup("demo/gpg --undo")
         .assert_fails(1, &["nothing is set up in "]);
+}
+
+/// The others would be asked too: their lists are requests, and one of them is down.
+#[test]
+fn gpg_sees_one_of_several_tokens() {
+    let tokens = json!([
+        {"Label": "Down", "ApiToken": "s3cret", "ApiUrl": "http://127.0.0.1:1/Api"},
+        {"Label": "EC", "SigningPolicySlug": "p-256"},
+        {"Label": "It's", "ProjectSlug": "demo"},
+    ]);
+    let user = User::with_tokens(&tokens);
+    let setup = user.setup("demo/gpg --test --no-pin --token It's");
+    let exports = setup.assert_ok().stdout;
+    let home = user.0.text(HOME_OF_TOKEN);
+    assert!(exports.contains(&home), "{exports}");
+    assert_eq!(user.0.service.requests().len(), 4);
+    user.sh(&exports, SIGN);
+    assert_eq!(user.0.service.requests().len(), 6);
+    user.setup("demo/gpg --undo --token It's").assert_ok();
+    assert!(!Path::new(&home).exists());
 }
 
 #[test]
@@ -197,13 +234,24 @@ fn each_failure_is_one_line_and_signs_nothing() {
 /// The agent of gpg 2.4 asks for a card without end with these versions.
 #[test]
 fn the_doctor_warns_of_versions_that_wait_for_a_card() {
-    let user = User::new();
-    for (gpg, scdaemon, slug, warns) in [
-        ("2.4.7", "0.10.0", "", true),
-        ("2.4.7", "0.11.0", "", true),
-        ("2.4.7", "0.11.1_master", "", false),
-        ("2.2.40", "0.10.0", "", false),
-        ("2.4.7", "0.10.0", "gpg", false),
+    let user = User::with_tokens(&json!([
+        {"Label": "A", "SigningPolicySlug": "gpg"},
+        {"Label": "B", "SigningPolicySlug": "p-256"},
+    ]));
+    let (none, tokens) = ("", user.1.as_str());
+    for (gpg, scdaemon, slug, file, warns) in [
+        ("2.4.7", "0.10.0", "", none, "since demo/p-256 has"),
+        ("2.4.7", "0.11.0", "", none, "since demo/p-256 has"),
+        ("2.4.7", "0.11.1_master", "", none, ""),
+        ("2.2.40", "0.10.0", "", none, ""),
+        ("2.4.7", "0.10.0", "gpg", none, ""),
+        (
+            "2.4.7",
+            "0.10.0",
+            "",
+            tokens,
+            "since demo/p-256 of the token B has",
+        ),
     ] {
         // Written by another process: a child of another thread's could still hold it open when it is run.
         user.0.sh(&format!(
@@ -212,7 +260,11 @@ fn the_doctor_warns_of_versions_that_wait_for_a_card() {
             print gnupg-pkcs11-scd 'gnupg-pkcs11-scd {scdaemon}'"
         ));
         let path = format!("{}:/usr/bin:/bin", user.0.text("."));
-        let variables = [("PATH", &*path), ("SIGNPATH_SIGNING_POLICY_SLUG", slug)];
+        let variables = [
+            ("PATH", &*path),
+            ("SIGNPATH_SIGNING_POLICY_SLUG", slug),
+            ("SIGNPATH_CONFIG_FILE", file),
+        ];
         let run = user
             .0
             .run_with("doctor --json --module {module}", &variables);
@@ -220,13 +272,14 @@ fn the_doctor_warns_of_versions_that_wait_for_a_card() {
         let findings = json["findings"].as_array().unwrap();
         let warning = findings.iter().find(|finding| finding["check"] == "gpg");
         let Some(warning) = warning else {
-            assert!(!warns, "{gpg} {scdaemon} {slug}: {json:#}");
+            assert_eq!(warns, "", "{gpg} {scdaemon} {slug}: {json:#}");
             continue;
         };
-        assert!(warns, "{gpg} {scdaemon} {slug}: {json:#}");
+        assert_ne!(warns, "", "{gpg} {scdaemon} {slug}: {json:#}");
         assert_eq!(warning["status"], "warning");
         for (field, part) in [
             ("message", "asks for a card without end"),
+            ("message", warns),
             ("remedy", "setup gpg PROJECT/POLICY"),
         ] {
             let said = warning[field].as_str().unwrap();

@@ -28,6 +28,9 @@ const SECRET_FIELDS: &[&str] = &["pin", "authorization", "cookie", "api-key"];
 /// Endings of environment variables that contain a secret.
 const SECRET_VARIABLES: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
+/// The length of an organization ID, a UUID (RFC 9562).
+const ID_LENGTH: usize = 36;
+
 /// The characters that end an attribute within an argument.
 const ATTRIBUTE_ENDS: [char; 4] = [';', '&', '?', '\n'];
 
@@ -57,7 +60,7 @@ pub(super) fn mask_text(text: &str) -> String {
             let start = text.len() - address.len();
             hidden.map(|hidden| start + hidden.start..start + hidden.end)
         } else {
-            named_value(text, delimiter)
+            token_of_pin(text, delimiter).or_else(|| named_value(text, delimiter))
         };
         if let Some(hidden) = hidden {
             masked.push_str(text.get(shown_to..hidden.start).unwrap_or_default());
@@ -76,6 +79,20 @@ fn pin_in_uri(text: &str, delimiter: usize, uri_to: usize) -> Option<Range<usize
     }
     let end = find(text, delimiter, &ATTRIBUTE_ENDS).unwrap_or(uri_to);
     Some(delimiter + 1..end.min(uri_to))
+}
+
+/// The range of the API token in `{OrganizationId}:{ApiToken}`. It may be of a login that is yet to come, or of another token.
+fn token_of_pin(text: &str, delimiter: usize) -> Option<Range<usize>> {
+    let id = text.get(delimiter.checked_sub(ID_LENGTH)?..delimiter)?;
+    let fits = |(index, byte): (usize, u8)| match index {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    let is_pin = text.as_bytes().get(delimiter) == Some(&b':') && id.bytes().enumerate().all(fits);
+    let after = tail(text, delimiter + 1);
+    let is_end = |character: char| character.is_whitespace() || "\"'".contains(character);
+    let length = after.find(is_end).unwrap_or(after.len());
+    (is_pin && length > 0).then_some(delimiter + 1..delimiter + 1 + length)
 }
 
 /// The range of the value after a delimiter, if the name before it says that it is a secret.

@@ -49,6 +49,7 @@ pub const SECTIONS: &[Section] = sections! {
         "labels must be unique": "Two entries of `Tokens` have the same `Label`. Tools choose a token by it.";
         "expected a label of 1 to 32 bytes": "An entry of `Tokens` has no `Label`, or one that does not fit into a token's label.";
         "expected a list of 1 to 100 objects": "`Tokens` is a list, such as `[{\"Label\": \"A\"}]`. Without it there is one token.";
+        ": no token": "`TokenLabel` (`SIGNPATH_TOKEN_LABEL`) names a token that is not in `Tokens`.";
         "so it does not use the one at the top level": "An entry of `Tokens` that has an `OrganizationId` or `ApiUrl` needs its own `ApiToken`; see [Several tokens](configuration.md#several-tokens).";
         "expected host:port or http://": "`HttpProxy` is not an HTTP proxy. SOCKS is not supported.";
         "contains no PEM certificate": "The file is not a certificate, or it is DER. `openssl x509 -inform DER` converts it.";

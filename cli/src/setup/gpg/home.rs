@@ -10,6 +10,7 @@ use signpath_platform::os_error::describe;
 
 use super::agent::Gnupg;
 use crate::failure::Failure;
+use crate::policy::percent;
 use crate::setup::place;
 
 const AGENT_CONF: &str = "gpg-agent.conf";
@@ -37,6 +38,8 @@ pub struct Home {
 /// What the script that gpg-agent starts in place of its smart card daemon does and tells.
 pub struct Wrapper<'a> {
     pub policy: &'a PolicyName,
+    /// The label of the policy's token, if there are others.
+    pub token: Option<&'a str>,
     pub scdaemon: &'a Path,
     pub module: &'a Path,
     pub asks_for_pin: bool,
@@ -47,7 +50,12 @@ pub struct Wrapper<'a> {
 
 impl Home {
     /// The named directory, or that of the signing policy in the user's data directory (XDG Base Directory Specification).
-    pub fn of(named: Option<&Path>, policy: &PolicyName) -> Result<Self, Failure> {
+    /// Policies of several tokens may have the same name, so that a token that was named has a directory of its own.
+    pub fn of(
+        named: Option<&Path>,
+        token: Option<&str>,
+        policy: &PolicyName,
+    ) -> Result<Self, Failure> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from);
         let absolute = |name| variable(name).filter(|path| path.is_absolute());
         let data = || {
@@ -58,7 +66,11 @@ impl Home {
             Some(path) => path.to_owned(),
             None => data()
                 .ok_or("neither XDG_DATA_HOME nor HOME names a directory; name one with --home")?
-                .join("signpath-pkcs11/gnupg")
+                .join("signpath-pkcs11")
+                .join(match token {
+                    Some(label) => format!("gnupg-{}", percent(label.as_bytes())),
+                    None => "gnupg".to_owned(),
+                })
                 .join(policy.project_slug())
                 .join(policy.signing_policy_slug()),
         };
@@ -143,6 +155,10 @@ impl Home {
         if is_new {
             notes.push_str(&format!("{NEW_FOLDER}\n"));
         }
+        let token = match wrapper.token {
+            Some(label) => format!("export SIGNPATH_TOKEN_LABEL={}\n", shell(label)?),
+            None => String::new(),
+        };
         let pin = match wrapper.asks_for_pin {
             true => "",
             false => "export SIGNPATH_CRYPTOKI_LOGIN_REQUIRED=false\n",
@@ -150,11 +166,12 @@ impl Home {
         Ok(format!(
             "#!/bin/sh\n\
              # {MARK}: gpg-agent starts this in place of its smart card daemon.\n\
-             # Only one signing policy is visible: gpg 2.4 waits for a card without end if gnupg-pkcs11-scd sees a key that is\n\
+             # Only one signing policy of one token is visible: gpg 2.4 waits for a card without end if gnupg-pkcs11-scd sees a key that is\n\
              # not RSA. Organization and API token come from the environment of gpg-agent, or from the file that\n\
              # SIGNPATH_CONFIG_FILE names there. gnupg-pkcs11-scd speaks its protocol on standard output.\n\
              #\n\
              {notes}\
+             {token}\
              export SIGNPATH_PROJECT_SLUG={}\n\
              export SIGNPATH_SIGNING_POLICY_SLUG={}\n\
              export SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS=true\n\

@@ -43,7 +43,7 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
 fn an_invalid_configuration_or_missing_credentials_end_the_checks() {
     for (variable, value, check, message, remedy, skipped) in rows! {
         "SIGNPATH_LOG_FILE_LEVEL", "loud", "configuration", "SIGNPATH_LOG_FILE_LEVEL", "", "other checks";
-        "SIGNPATH_API_TOKEN", "", "credentials", "no credentials", "set SIGNPATH_ORGANIZATION_ID", "API token";
+        "SIGNPATH_API_TOKEN", "", "credentials", "no API token is configured", "set SIGNPATH_API_TOKEN", "API token";
     } {
         let run = doctor(&Bench::new(), &[(variable, value)]);
         assert_failed(&run, check, message, remedy);
