@@ -3,7 +3,8 @@
    reload MODULE LABEL COUNT   loads, signs and unloads COUNT times
    stack MODULE LABEL BYTES    signs in a thread with a stack of BYTES
    protect TEXT                prints the text, encrypted with DPAPI for this user, in hexadecimal
-   import FILE PASSWORD        adds the certificates of a PKCS #12 file and their keys to the user's personal store
+   import STORE FILE PASSWORD  adds the certificates of a PKCS #12 file and their keys to the personal store of the user or the machine
+   guest MODULE LABEL          signs in a process without a console, and fails if it then has one, or new handles that children inherit
    catches LIBRARY             fails unless the library of packaging/panic catches its panic
    append MODULE COUNT         makes COUNT calls that are logged, each with a line of its own
    hold FILE MODULE COUNT      the same, while the program has FILE open and does not allow that it is renamed */
@@ -83,13 +84,14 @@ static int protect(char *text)
     return 0;
 }
 
-static int import(const char *path, const char *password)
+static int import(const char *of, const char *path, const char *password)
 {
     static BYTE content[1 << 16];
     FILE *file = fopen(path, "rb");
     DATA_BLOB data = {file == NULL ? 0 : fread(content, 1, sizeof content, file), content};
     WCHAR wide[64] = {0};
-    HCERTSTORE imported, store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, CERT_SYSTEM_STORE_CURRENT_USER, L"My");
+    DWORD place = strcmp(of, "machine") == 0 ? CERT_SYSTEM_STORE_LOCAL_MACHINE : CERT_SYSTEM_STORE_CURRENT_USER;
+    HCERTSTORE imported, store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, place, L"My");
     PCCERT_CONTEXT certificate = NULL;
     MultiByteToWideChar(CP_UTF8, 0, password, -1, wide, 63);
     imported = PFXImportCertStore(&data, wide, CRYPT_EXPORTABLE);
@@ -103,6 +105,45 @@ static int import(const char *path, const char *password)
     CertCloseStore(imported, 0);
     CertCloseStore(store, 0);
     return 0;
+}
+
+static int inheritable_handles(void)
+{
+    UINT_PTR handle;
+    DWORD flags;
+    int count = 0;
+    for (handle = 4; handle < 1 << 16; handle += 4)
+        count += GetHandleInformation((HANDLE)handle, &flags) && (flags & HANDLE_FLAG_INHERIT);
+    return count;
+}
+
+static int is_a_guest(const char *path)
+{
+    CK_SESSION_HANDLE session = 0;
+    CK_BYTE pin[] = "CONFIG";
+    int before = inheritable_handles();
+    load(path);
+    check("C_Initialize", module->C_Initialize(NULL));
+    check("C_OpenSession", module->C_OpenSession(1, CKF_SERIAL_SESSION, NULL, NULL, &session));
+    check("C_Login", module->C_Login(session, CKU_USER, pin, sizeof pin - 1));
+    sign(session, label);
+    /* The log file and the connection to the service are still open. */
+    return inheritable_handles() == before && GetConsoleCP() == 0 && GetConsoleWindow() == NULL ? 0 : 3;
+}
+
+/* Starts this program again, without a console. */
+static int guest(const char *path)
+{
+    STARTUPINFOA startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION process;
+    char command_line[1024];
+    DWORD status = 1;
+    snprintf(command_line, sizeof command_line, "proof guest-without-console \"%s\" \"%s\"", path, label);
+    if (!CreateProcessA("proof.exe", command_line, NULL, NULL, FALSE, DETACHED_PROCESS, NULL, NULL, &startup, &process))
+        return 1;
+    WaitForSingleObject(process.hProcess, INFINITE);
+    GetExitCodeProcess(process.hProcess, &status);
+    return status;
 }
 
 static int catches(const char *path)
@@ -149,8 +190,12 @@ int main(int argc, char **argv)
         return hold(argv[2], argv[3], atoi(argv[4]));
     if (argc == 3 && strcmp(command, "protect") == 0)
         return protect(argv[2]);
-    if (argc == 4 && strcmp(command, "import") == 0)
-        return import(argv[2], argv[3]);
+    if (argc == 5 && strcmp(command, "import") == 0)
+        return import(argv[2], argv[3], argv[4]);
+    if (argc == 4 && strcmp(command, "guest") == 0)
+        return guest(argv[2]);
+    if (argc == 4 && strcmp(command, "guest-without-console") == 0)
+        return is_a_guest(argv[2]);
     if (argc == 3 && strcmp(command, "catches") == 0)
         return catches(argv[2]);
     fputs("usage: proof COMMAND ARGUMENT...\n", stderr);

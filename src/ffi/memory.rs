@@ -11,6 +11,9 @@ use crate::error::{Error, Kind, Result};
 /// The maximum size of an object in memory, in bytes.
 const MAX_LENGTH: usize = isize::MAX as usize;
 
+/// More is a negative number of C. On Windows, where CK_ULONG has 32 bits, so many bytes would fit into memory.
+const MAX_COUNT: CK_ULONG = CK_ULONG::MAX / 2;
+
 /// The caller's memory during one call.
 ///
 /// The caller's pointers may alias: C_Digest may be asked to write the digest over the data.
@@ -97,14 +100,14 @@ impl<'a, T> CallerMemory<'a, T> {
         }
     }
 
-    /// The number of values, if that many fit into memory.
+    /// The number of values, if there can be that many.
     pub(super) fn checked_count(&self) -> Result<usize> {
         let count = self.count as usize;
         match count.checked_mul(size_of::<T>()) {
-            Some(length) if length <= MAX_LENGTH => Ok(count),
+            Some(length) if length <= MAX_LENGTH && self.count <= MAX_COUNT => Ok(count),
             _ => Err(Error::new(
                 Kind::Arguments,
-                format!("{} is {count}, which exceeds the address space", self.name),
+                format!("{} is {count}, which is too large", self.name),
             )),
         }
     }
@@ -203,6 +206,17 @@ mod tests {
         drop(borrowed);
         digest.write(0, b"hash").unwrap();
         assert_eq!(*data.bytes().unwrap(), *b"hash");
+    }
+
+    #[test]
+    fn refuses_a_negative_length() {
+        let memory = Memory::new();
+        let pointer = std::ptr::NonNull::dangling().as_ptr();
+        for count in [CK_ULONG::MAX, CK_ULONG::MAX / 2 + 1] {
+            // SAFETY: as it is refused, nothing is read.
+            let data = unsafe { CallerMemory::<CK_BYTE>::new(&memory, pointer, count, "pData") };
+            assert_eq!(data.bytes().unwrap_err().kind, Kind::Arguments);
+        }
     }
 
     #[test]

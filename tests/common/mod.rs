@@ -250,6 +250,7 @@ pub fn child_command(program: &Path, test: &str) -> Command {
 }
 
 /// Sets the soft limit of this process.
+#[cfg(target_os = "linux")]
 pub fn limit(resource: libc::__rlimit_resource_t, number: u64) {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use cryptoki_sys::CK_ULONG;
 use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Decode, Encode, Reader, SliceReader, Tag};
 
@@ -28,7 +29,7 @@ pub enum Padding {
     /// With a salt as long as the digest.
     Pss,
     /// With a salt of so many bytes.
-    PssWith(u64),
+    PssWith(CK_ULONG),
     Ecdsa,
 }
 

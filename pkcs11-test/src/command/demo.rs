@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::os::unix::process::CommandExt;
+use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -80,5 +80,21 @@ pub fn run(arguments: &Demo) -> Result<Infallible, Box<dyn Error>> {
         let programs = program.parent().unwrap_or(&program);
         script.env("MODULE", module).env("PROGRAMS", programs);
     }
-    Err(format!("cannot run bash: {}", script.exec()).into())
+    Err(format!("cannot run bash: {}", become_it(&mut script)).into())
+}
+
+/// Returns only if it cannot.
+#[cfg(unix)]
+fn become_it(script: &mut Command) -> io::Error {
+    use std::os::unix::process::CommandExt;
+    script.exec()
+}
+
+/// Ends with the status of the script: on Windows no process becomes another.
+#[cfg(windows)]
+fn become_it(script: &mut Command) -> io::Error {
+    match script.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
+    }
 }

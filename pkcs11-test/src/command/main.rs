@@ -1,6 +1,6 @@
 //! The command `pkcs11-test`.
 
-#[cfg(feature = "harness")]
+#[cfg(all(feature = "harness", unix))]
 mod bench;
 mod demo;
 mod serve;
@@ -24,10 +24,10 @@ enum Command {
     /// Sign files with real tools through the module, and verify the signatures with other programs
     Demo(demo::Demo),
     /// Measure a module; see bench.sh
-    #[cfg(feature = "harness")]
+    #[cfg(all(feature = "harness", unix))]
     Bench(bench::Measure),
     /// What bench runs in processes of its own
-    #[cfg(feature = "harness")]
+    #[cfg(all(feature = "harness", unix))]
     #[command(hide = true)]
     BenchTask {
         #[arg(allow_hyphen_values = true)]
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments).map(|never| match never {}),
-        #[cfg(feature = "harness")]
+        #[cfg(all(feature = "harness", unix))]
         Command::Bench(arguments) => bench::run(arguments),
-        #[cfg(feature = "harness")]
+        #[cfg(all(feature = "harness", unix))]
         Command::BenchTask { arguments } => {
             pkcs11_test::bench::run_task(&arguments);
             Ok(())

@@ -10,7 +10,6 @@ use std::thread;
 use clap::ValueEnum;
 use pkcs11_test::{KeyStoreKind, Log, Options, PolicyFile, Service, TlsOptions};
 use signpath_platform::os_error::describe;
-use tokio::signal::unix::{SignalKind, signal};
 
 const STATE_HELP: &str = "\
 Files in the state directory, created on first start:
@@ -115,8 +114,7 @@ pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
         .enable_io()
         .build()?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let end = end()?;
         let url = service.page_url().unwrap_or_default();
         let lines = format!("# {url}\n{}", export_lines(&service.environment()));
         if let Some(path) = &env {
@@ -129,14 +127,34 @@ pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
         if let Some(file) = &open {
             open_page(url, file)?;
         }
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        end.await;
         Ok::<_, Box<dyn Error>>(())
     })?;
     service.stop();
     Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+#[cfg(unix)]
+fn end() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(windows)]
+fn end() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }
 
 impl Serve {

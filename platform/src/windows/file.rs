@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
+use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::{AsRawHandle, FromRawHandle};
 use std::path::Path;
 use std::ptr;
@@ -12,10 +12,11 @@ use windows_sys::Win32::Foundation::{
 };
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, CREATE_ALWAYS, CREATE_NEW, CreateDirectoryW, CreateFileW,
-    FILE_ATTRIBUTE_REPARSE_POINT, FILE_CREATION_DISPOSITION, FILE_FLAG_BACKUP_SEMANTICS,
-    FILE_FLAG_OPEN_REPARSE_POINT, FILE_FLAGS_AND_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ,
-    FILE_SHARE_WRITE, FILE_TYPE_DISK, GetFileInformationByHandle, GetFileType,
-    SECURITY_IDENTIFICATION,
+    FILE_ATTRIBUTE_REPARSE_POINT, FILE_ATTRIBUTE_TAG_INFO, FILE_CREATION_DISPOSITION,
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_FLAGS_AND_ATTRIBUTES,
+    FILE_INFO_BY_HANDLE_CLASS, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
+    FILE_STANDARD_INFO, FILE_TYPE_DISK, FileAttributeTagInfo, FileStandardInfo,
+    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, SECURITY_IDENTIFICATION,
 };
 
 use super::access::{Private, Writers, writers};
@@ -178,14 +179,59 @@ pub(super) fn open_itself(path: &Path, share: u32) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether it is a link of any kind.
-pub(super) fn is_link(file: &File) -> io::Result<bool> {
-    Ok(file.metadata()?.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0)
+/// What an open file or directory is. The standard library's metadata would take longer, since it also
+/// identifies the volume: under Wine, another process is asked for that.
+pub(super) struct State {
+    /// Whether it is a link of any kind.
+    pub(super) is_link: bool,
+    pub(super) is_folder: bool,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
+impl State {
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let mut attributes = FILE_ATTRIBUTE_TAG_INFO::default();
+        let mut standard = FILE_STANDARD_INFO::default();
+        // SAFETY: these structures belong to these classes.
+        unsafe {
+            information(file, FileAttributeTagInfo, &mut attributes)?;
+            information(file, FileStandardInfo, &mut standard)?;
+        }
+        Ok(Self {
+            is_link: attributes.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0,
+            is_folder: standard.Directory,
+            size: standard.EndOfFile.try_into().unwrap_or_default(),
+        })
+    }
+}
+
+/// Reads a structure about an open file.
+///
+/// # Safety
+/// It must be the one of its class.
+unsafe fn information<T>(
+    file: &File,
+    class: FILE_INFO_BY_HANDLE_CLASS,
+    found: &mut T,
+) -> io::Result<()> {
+    let size = size_of::<T>() as u32;
+    // SAFETY: the handle is open, and the caller guarantees the structure of the class.
+    succeeded(unsafe {
+        GetFileInformationByHandleEx(
+            file.as_raw_handle(),
+            class,
+            ptr::from_mut(found).cast(),
+            size,
+        )
+    })
 }
 
 fn open_checked(path: &Path, share: u32) -> io::Result<File> {
     let file = open_itself(path, share)?;
-    if is_link(&file)? {
+    if State::of(&file)?.is_link {
         return Err(io::Error::other("symbolic links are not followed"));
     }
     match writers(&file)? {

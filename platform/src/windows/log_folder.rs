@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
 
 use super::access::{Writers, writers};
-use super::file::{Identity, STAYING, create_folder, identity, is_link, open_itself, open_private};
+use super::file::{STAYING, State, create_folder, identity, open_itself, open_private};
 use super::succeeded;
 use crate::log_folder::{Unusable, renames};
 
@@ -37,12 +37,11 @@ pub struct LogFolder {
     _open: File,
 }
 
-/// An open log file, and its state when it was opened.
+/// An open log file.
 #[derive(Debug)]
 pub struct LogFile {
     pub(crate) file: File,
-    identity: Identity,
-    /// In bytes.
+    /// When it was opened, in bytes.
     pub size: u64,
 }
 
@@ -59,10 +58,11 @@ impl LogFolder {
             }
             open => open?,
         };
-        if is_link(&open)? {
+        let state = State::of(&open)?;
+        if state.is_link {
             return Err(Unusable::Symlink);
         }
-        if !open.metadata()?.is_dir() {
+        if !state.is_folder {
             return Err(io::Error::other("not a directory").into());
         }
         match writers(&open)? {
@@ -81,20 +81,19 @@ impl LogFolder {
     /// See [`Unusable`].
     pub fn open_file(&self, name: &str) -> Result<LogFile, Unusable> {
         let path = self.path.join(name);
-        if path.is_dir() {
-            return Err(Unusable::NotAFile);
-        }
         // Without FILE_WRITE_DATA, each write appends. Reading is for the lock.
         let access = GENERIC_READ | FILE_APPEND_DATA;
-        let file = open_private(&path, access, OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() || is_link(&file)? {
+        let file = match open_private(&path, access, OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT) {
+            Err(_) if path.is_dir() => return Err(Unusable::NotAFile),
+            file => file?,
+        };
+        let state = State::of(&file)?;
+        if state.is_link || state.is_folder {
             return Err(Unusable::NotAFile);
         }
         match writers(&file)? {
             Writers::Own => Ok(LogFile {
-                identity: identity(&file)?,
-                size: metadata.len(),
+                size: state.size,
                 file,
             }),
             Writers::Foreign(user) => Err(Unusable::Foreign(user)),
@@ -115,8 +114,9 @@ impl LogFolder {
         let path = |name: &str| self.path.join(name);
         let open = |access| OpenOptions::new().access_mode(access).open(path(name));
         let now = open(FILE_READ_ATTRIBUTES);
-        if now.and_then(|now| identity(&now)).ok() != Some(full.identity) {
-            return true;
+        match (now.and_then(|now| identity(&now)), identity(&full.file)) {
+            (Ok(now), Ok(full)) if now == full => {}
+            _ => return true,
         }
         // Fails if a program has the file open and does not allow that it is renamed. Renaming the
         // copies alone would only lose the oldest.
