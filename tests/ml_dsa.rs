@@ -3,7 +3,6 @@
 
 mod common;
 #[path = "common/openssl.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod openssl;
 
 use base64::Engine;
@@ -56,15 +55,6 @@ fn bytes(value: &Value, name: &str) -> Vec<u8> {
     STANDARD.decode(text(value, name)).unwrap()
 }
 
-/// A mechanism with CK_SIGN_ADDITIONAL_CONTEXT, or with CK_HASH_SIGN_ADDITIONAL_CONTEXT if there is a hash.
-fn in_context(id: CK_MECHANISM_TYPE, context: &[u8], hash: Option<CK_ULONG>) -> Mechanism {
-    let length = ulong(context.len() as CK_ULONG);
-    let pointer = (context.as_ptr() as usize).to_ne_bytes();
-    let hash = hash.map(ulong).unwrap_or_default();
-    let parameter = [&ulong(CKH_HEDGE_PREFERRED)[..], &pointer, &length, &hash].concat();
-    Mechanism { id, parameter }
-}
-
 fn set_of(value: &Value) -> (&'static str, CK_ULONG, usize, usize) {
     let name = text(value, "parameterSet");
     SETS.into_iter().find(|(known, ..)| *known == name).unwrap()
@@ -101,7 +91,7 @@ fn every_way(
     };
     let mut answers = Vec::new();
     if let Some(id) = hashing {
-        let mechanism = in_context(id, context, None);
+        let mechanism = Mechanism::in_context(id, context, None);
         assert_eq!(session.verify_init(&mechanism, key), CKR_OK);
         answers.push(session.verify(message, signature));
         assert_eq!(session.verify_init(&mechanism, key), CKR_OK);
@@ -122,7 +112,10 @@ fn every_way(
     if let Some(digested) = digested {
         let digest = openssl::digest(name, message);
         assert_eq!(
-            session.verify_init(in_context(CKM_HASH_ML_DSA, context, Some(digested)), key),
+            session.verify_init(
+                Mechanism::in_context(CKM_HASH_ML_DSA, context, Some(digested)),
+                key
+            ),
             CKR_OK
         );
         answers.push(session.verify(&digest, signature));
@@ -301,7 +294,8 @@ fn its_mechanisms_only_verify() {
             }
             let messages = stage.see(|| session.message_verify_init(id, own));
             assert_eq!(messages.value, CKR_MECHANISM_INVALID);
-            let mechanism = in_context(id, b"", (id == CKM_HASH_ML_DSA).then_some(CKM_SHA256));
+            let mechanism =
+                Mechanism::in_context(id, b"", (id == CKM_HASH_ML_DSA).then_some(CKM_SHA256));
             let other = stage.see(|| session.verify_init(&mechanism, of_token.public));
             assert_eq!(other.value, CKR_KEY_TYPE_INCONSISTENT);
         }
@@ -331,9 +325,12 @@ fn refused(module: &Module) {
     };
     let given = |id, parameter| Mechanism { id, parameter };
     for (mechanism, expected) in [
-        (in_context(CKM_ML_DSA, &context[..255], None), CKR_OK),
         (
-            in_context(CKM_ML_DSA, &context, None),
+            Mechanism::in_context(CKM_ML_DSA, &context[..255], None),
+            CKR_OK,
+        ),
+        (
+            Mechanism::in_context(CKM_ML_DSA, &context, None),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (given(CKM_ML_DSA, null(0)), CKR_OK),
@@ -344,11 +341,11 @@ fn refused(module: &Module) {
         ),
         (given(CKM_ML_DSA, vec![0; 3]), CKR_MECHANISM_PARAM_INVALID),
         (
-            in_context(CKM_ML_DSA, b"", Some(CKM_SHA256)),
+            Mechanism::in_context(CKM_ML_DSA, b"", Some(CKM_SHA256)),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (
-            in_context(CKM_HASH_ML_DSA_SHA256, b"", Some(CKM_SHA256)),
+            Mechanism::in_context(CKM_HASH_ML_DSA_SHA256, b"", Some(CKM_SHA256)),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (given(CKM_HASH_ML_DSA_SHA256, Vec::new()), CKR_OK),
@@ -357,22 +354,25 @@ fn refused(module: &Module) {
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (
-            in_context(CKM_HASH_ML_DSA, b"", None),
+            Mechanism::in_context(CKM_HASH_ML_DSA, b"", None),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (
-            in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA_1)),
+            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA_1)),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (
-            in_context(CKM_HASH_ML_DSA, b"", Some(CKM_MD5)),
+            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_MD5)),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (
-            in_context(CKM_HASH_ML_DSA, b"", Some(CKM_ECDSA)),
+            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_ECDSA)),
             CKR_MECHANISM_PARAM_INVALID,
         ),
-        (in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA3_512)), CKR_OK),
+        (
+            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA3_512)),
+            CKR_OK,
+        ),
     ] {
         let rv = session.verify_init(&mechanism, key);
         assert_eq!(
@@ -387,7 +387,7 @@ fn refused(module: &Module) {
             );
         }
     }
-    let digest = in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA256));
+    let digest = Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA256));
     assert_eq!(session.verify_init(&digest, key), CKR_OK);
     assert_eq!(session.verify(&[7; 31], &[7; 3309]), CKR_DATA_LEN_RANGE);
 

@@ -56,7 +56,10 @@ fn check(data: &[u8]) {
     }
     if let Some((parameter_set, value)) = key.ml_dsa() {
         let same = PublicKey::from_ml_dsa(parameter_set, value).expect("its own value");
-        assert_eq!(same.subject_public_key_info(), key.subject_public_key_info());
+        assert_eq!(
+            same.subject_public_key_info(),
+            key.subject_public_key_info()
+        );
     }
     if let Some((curve, point)) = key.ec() {
         let same = PublicKey::from_ec_point(curve, &point).expect("its own point");

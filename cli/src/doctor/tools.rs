@@ -77,8 +77,9 @@ impl TestBed {
     fn new(mut tokens: Vec<(&Config, Vec<SigningPolicy>)>, path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::write("a temporary directory", &error);
         let folder = tempfile::tempdir().map_err(failed)?;
-        let usable =
-            |policy: &&SigningPolicy| policy.certificate.is_some() && policy.public_key.is_some();
+        let usable = |policy: &&SigningPolicy| {
+            policy.certificate.is_some() && policy.why_not_signing().is_none()
+        };
         let mut all = tokens.iter();
         let with_policy =
             all.position(|(_, policies)| policies.iter().any(|policy| usable(&policy)));

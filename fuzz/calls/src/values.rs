@@ -1,5 +1,7 @@
 //! What the steps of a sequence consist of.
 
+use std::ops::RangeInclusive;
+
 use arbitrary::Arbitrary;
 use cryptoki_sys::*;
 use pkcs11_test::harness::Mechanism;
@@ -28,8 +30,20 @@ pub enum Label {
 #[derive(Arbitrary, Debug)]
 pub enum Asked {
     Listed(u8),
-    Pss { id: u8, hash: u8, salt: u8 },
-    Any { id: u32, parameter: Vec<u8> },
+    Pss {
+        id: u8,
+        hash: u8,
+        salt: u8,
+    },
+    InContext {
+        id: u8,
+        hash: Option<u8>,
+        length: u8,
+    },
+    Any {
+        id: u32,
+        parameter: Vec<u8>,
+    },
 }
 
 /// A handle that there was, or any.
@@ -95,10 +109,19 @@ impl Asked {
                 let (hash, mgf) = HASHES[usize::from(*hash) % HASHES.len()];
                 Mechanism::pss(one(id), hash, mgf, (*salt).into())
             }
-            Self::Any { id, parameter } => Mechanism {
-                id: (*id).into(),
-                parameter: parameter.clone(),
-            },
+            Self::InContext { id, hash, length } => {
+                let id = ML_DSA.start() + CK_ULONG::from(*id) % (ML_DSA.end() - ML_DSA.start() + 1);
+                let hash = hash.map(|hash| HASHES[usize::from(hash) % HASHES.len()].0);
+                Mechanism::in_context(id, &CONTEXT[..(*length).into()], hash)
+            }
+            Self::Any { id, parameter } => {
+                let (id, mut parameter) = ((*id).into(), parameter.clone());
+                // The pointer to a context is the caller's responsibility.
+                if let (true, Some(pointer)) = (ML_DSA.contains(&id), parameter.get_mut(8..16)) {
+                    pointer.fill(0);
+                }
+                Mechanism { id, parameter }
+            }
         }
     }
 }
@@ -142,6 +165,11 @@ const MECHANISMS: [CK_MECHANISM_TYPE; 16] = [
     CKM_AES_CBC,
 ];
 
+/// From CKM_ML_DSA to the last one that hashes with SHAKE; some numbers between them are other mechanisms.
+const ML_DSA: RangeInclusive<CK_ULONG> = CKM_ML_DSA..=CKM_HASH_ML_DSA_SHAKE256;
+
+static CONTEXT: [u8; 256] = [7; 256];
+
 const HASHES: [(CK_ULONG, CK_ULONG); 5] = [
     (CKM_SHA_1, CKG_MGF1_SHA1),
     (CKM_SHA256, CKG_MGF1_SHA256),
@@ -150,7 +178,7 @@ const HASHES: [(CK_ULONG, CK_ULONG); 5] = [
     (CKM_SHA256, CKG_MGF1_SHA1),
 ];
 
-const ATTRIBUTES: [CK_ATTRIBUTE_TYPE; 40] = [
+const ATTRIBUTES: [CK_ATTRIBUTE_TYPE; 41] = [
     CKA_CLASS,
     CKA_TOKEN,
     CKA_PRIVATE,
@@ -191,6 +219,7 @@ const ATTRIBUTES: [CK_ATTRIBUTE_TYPE; 40] = [
     CKA_ALWAYS_AUTHENTICATE,
     CKA_ALLOWED_MECHANISMS,
     CKA_WRAP_TEMPLATE,
+    CKA_PARAMETER_SET,
 ];
 
 /// RFC 8017, section 9.2, note 1.

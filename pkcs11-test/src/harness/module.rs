@@ -182,6 +182,16 @@ impl Mechanism {
         Self { id, parameter }
     }
 
+    /// A mechanism with CK_SIGN_ADDITIONAL_CONTEXT, or with CK_HASH_SIGN_ADDITIONAL_CONTEXT if there is a hash. The context has to
+    /// outlive the mechanism's use.
+    pub fn in_context(id: CK_MECHANISM_TYPE, context: &[u8], hash: Option<CK_ULONG>) -> Self {
+        let length = ulong(context.len() as CK_ULONG);
+        let pointer = context.as_ptr().expose_provenance().to_ne_bytes();
+        let hash = hash.map(ulong).unwrap_or_default();
+        let parameter = [&ulong(CKH_HEDGE_PREFERRED)[..], &pointer, &length, &hash].concat();
+        Self { id, parameter }
+    }
+
     /// The structure that points to the parameter.
     pub fn raw(&mut self) -> CK_MECHANISM {
         CK_MECHANISM {
