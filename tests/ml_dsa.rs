@@ -108,6 +108,19 @@ fn every_way(
             session.module,
             C_VerifySignature(session.handle, data, length)
         ));
+        assert_eq!(
+            session.verify_signature_init(&mechanism, key, signature),
+            CKR_OK
+        );
+        let update = call!(
+            session.module,
+            C_VerifySignatureUpdate(session.handle, data, length)
+        );
+        assert_eq!(update, CKR_OK);
+        answers.push(call!(
+            session.module,
+            C_VerifySignatureFinal(session.handle)
+        ));
     }
     if let Some(digested) = digested {
         let digest = openssl::digest(name, message);
@@ -223,14 +236,24 @@ fn shown(stage: &Stage, module: &Module, with_certificates: bool) {
             (CKA_PUBLIC_KEY_INFO, info),
             (CKA_VERIFY, vec![CK_TRUE]),
         ] {
+            let class = (CKA_CLASS, ulong(CKO_PUBLIC_KEY));
+            let found = session
+                .find(&[class, (attribute, expected.clone())])
+                .unwrap();
+            assert!(found.contains(&object), "{name} {attribute:#x}");
             assert_eq!(
                 session.attribute(object, attribute),
                 Ok(expected),
                 "{name} {attribute:#x}"
             );
         }
-        let allowed = session.attribute(object, CKA_ALLOWED_MECHANISMS).unwrap();
-        assert_eq!(allowed.len(), 12 * ulong(0).len());
+        let hashing = HASHES.iter().filter_map(|(.., hashing)| *hashing);
+        let allowed = [CKM_ML_DSA, CKM_HASH_ML_DSA].into_iter().chain(hashing);
+        let allowed = allowed.flat_map(ulong).collect();
+        assert_eq!(
+            session.attribute(object, CKA_ALLOWED_MECHANISMS),
+            Ok(allowed)
+        );
         let find = |class| {
             session
                 .find(&[(CKA_CLASS, ulong(class)), (CKA_ID, id.clone().into_bytes())])
@@ -292,8 +315,13 @@ fn its_mechanisms_only_verify() {
                     "{seen:?}"
                 );
             }
-            let messages = stage.see(|| session.message_verify_init(id, own));
-            assert_eq!(messages.value, CKR_MECHANISM_INVALID);
+            let inits = || {
+                [
+                    session.message_verify_init(id, own),
+                    session.message_sign_init(id, own),
+                ]
+            };
+            assert_eq!(stage.see(inits).value, [CKR_MECHANISM_INVALID; 2]);
             let mechanism =
                 Mechanism::in_context(id, b"", (id == CKM_HASH_ML_DSA).then_some(CKM_SHA256));
             let other = stage.see(|| session.verify_init(&mechanism, of_token.public));
@@ -413,8 +441,12 @@ fn refused(module: &Module) {
             Some(CKR_PARAMETER_SET_NOT_SUPPORTED),
         ),
         (
-            vec![set, value(1952), (CKA_MODULUS, vec![1])],
+            vec![set.clone(), value(1952), (CKA_MODULUS, vec![1])],
             Some(CKR_TEMPLATE_INCONSISTENT),
+        ),
+        (
+            vec![set, value(1952), (CKA_PUBLIC_KEY_INFO, vec![1])],
+            Some(CKR_ATTRIBUTE_VALUE_INVALID),
         ),
     ] {
         assert_eq!(
@@ -424,4 +456,53 @@ fn refused(module: &Module) {
             attributes.first()
         );
     }
+
+    // Such an object is copied and changed with the rules of its own type.
+    let of_ec = [(CKA_EC_POINT, vec![4])];
+    assert_eq!(
+        session.copy(key, &of_ec),
+        Err(Rv(CKR_TEMPLATE_INCONSISTENT))
+    );
+    let new_set = [(CKA_PARAMETER_SET, ulong(CKP_ML_DSA_44))];
+    assert_eq!(session.change(key, &new_set), CKR_ATTRIBUTE_READ_ONLY);
+    let copy = session.copy(key, &[(CKA_LABEL, b"copy".to_vec())]).unwrap();
+    let info = |key| session.attribute(key, CKA_PUBLIC_KEY_INFO).unwrap();
+    assert_eq!(info(copy), info(key));
+}
+
+/// RFC 9881, section 2: a key has no parameters and exactly its length. FIPS 204 has no other lengths.
+#[test]
+fn a_malformed_key_is_reported_and_left_out() {
+    on_stage(test_name!(), options, &[], |stage, module| {
+        let made: Value = serde_json::from_str(OPENSSL).unwrap();
+        let info = bytes(&made["keys"][0], "publicKey");
+        // SEQUENCE (1330 bytes) of a SEQUENCE of 11 bytes, which holds the object identifier, and the BIT STRING.
+        let with_null = [
+            &[0x30, 0x82, 5, 0x34, 0x30, 13],
+            &info[6..17],
+            &[5, 0],
+            &info[17..],
+        ]
+        .concat();
+        let short = &info[..info.len() - 1];
+        let entry = |(index, key): (usize, &[u8])| json!({"projectSlug": "demo", "signingPolicySlug": format!("p{index}"), "keyType": "Mldsa", "publicKeyBytes": STANDARD.encode(key)});
+        let keys = [&with_null[..], short, &[7; 1311]];
+        let entries: Vec<_> = keys.into_iter().enumerate().map(entry).collect();
+        let body = json!({ "signingPolicies": entries }).to_string();
+        stage.inject(Effect::answer(
+            200,
+            &[("Content-Type", "application/json")],
+            body,
+        ));
+        let login = stage.see(|| module.logged_in().unwrap());
+        let (session, lines) = (login.value, login.lines);
+        assert_eq!(
+            session.find(&[(CKA_CLASS, ulong(CKO_PUBLIC_KEY))]),
+            Ok(vec![])
+        );
+        for index in 0..3 {
+            let why = format!("signing policy demo/p{index}: its public key is malformed; skipped");
+            assert!(lines.iter().any(|line| line.contains(&why)), "{lines:#?}");
+        }
+    });
 }

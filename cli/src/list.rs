@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::organization::{self, NO_POLICIES, Organization, TokenChoice};
 use crate::output;
-use crate::policy::{CertificateSummary, KeySummary, PolicySummary};
+use crate::policy::{CertificateSummary, PolicySummary};
 
 const JSON_HELP: &str = "\
 Examples:
@@ -20,12 +20,13 @@ JSON (--json): { \"signingPolicies\": [ {
     \"key\": { \"type\": \"RSA\" or \"EC\", \"bits\": 3072, \"curve\": null or \"P-256\" } or null,
     \"certificate\": { \"subject\", \"issuer\", \"serialNumber\", \"notBefore\", \"notAfter\", \"sha256\", \"daysLeft\" } or null
   } ] }
-key is null for a key that the module cannot sign with, certificate for a signing policy without one.";
+key is null for a key that the module cannot sign with, and the URIs are then those of its public key; certificate is null for a
+signing policy without one.";
 
-/// List the signing policies that you may sign with
+/// List your signing policies
 ///
 /// Shows for each signing policy its name, its key, the expiry (UTC) and subject of its certificate, its CKA_ID in
-/// hexadecimal, and the PKCS #11 URI of its private key. Nothing is signed. If the setting Tokens lists several tokens, those
+/// hexadecimal, and the PKCS #11 URI of its private key, or of its public key if it cannot sign. Nothing is signed. If the setting Tokens lists several tokens, those
 /// of all are shown; a token whose list cannot be had is reported, and the exit status is then 1.
 #[derive(clap::Args)]
 #[command(after_long_help = JSON_HELP)]
@@ -92,10 +93,7 @@ fn row(policy: &PolicySummary) -> [String; 6] {
     let certificate = policy.certificate.as_ref();
     [
         policy.name.clone(),
-        policy
-            .key
-            .as_ref()
-            .map_or_else(|| "unsupported".to_owned(), KeySummary::text),
+        policy.key_text.clone(),
         certificate.map_or_else(|| "-".to_owned(), expiry),
         certificate
             .map_or("none", |certificate| &certificate.subject)

@@ -213,8 +213,17 @@ fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usi
         (None, 0) => Err(NO_POLICIES.into()),
         (None, 1) => Ok(0),
         (None, _) => {
-            let all = named(policies);
-            Err(format!("more than one signing policy; choose one of {all}").into())
+            let signing = policies
+                .iter()
+                .filter(|policy| policy.why_not_signing().is_none());
+            let mut signing = signing.map(|policy| &policy.name);
+            match (signing.next(), signing.next()) {
+                (Some(only), None) => position(policies, Some(only)),
+                _ => {
+                    let all = named(policies);
+                    Err(format!("more than one signing policy; choose one of {all}").into())
+                }
+            }
         }
     }
 }

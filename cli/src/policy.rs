@@ -23,25 +23,28 @@ pub struct PolicySummary {
     pub project_slug: String,
     /// The signing policy's slug.
     pub signing_policy_slug: String,
-    /// The PKCS #11 URI of the private key, by label (RFC 7512).
+    /// The PKCS #11 URI of the private key, by label (RFC 7512). Of the public key if there is no private key.
     pub uri: String,
     /// The PKCS #11 URI of the private key, by CKA_ID.
     pub id_uri: String,
     /// CKA_ID in hexadecimal.
     pub id: String,
-    /// The key, if the module supports it. An ML-DSA key only verifies.
+    /// The key, if SignPath can sign with it.
     pub key: Option<KeySummary>,
     /// The certificate, if there is one.
     pub certificate: Option<CertificateSummary>,
+    /// What [`key_text`] says.
+    #[serde(skip)]
+    pub key_text: String,
 }
 
 /// A key in JSON output.
 #[derive(Serialize)]
 pub struct KeySummary {
-    /// `RSA` or `EC`, or the parameter set of ML-DSA.
+    /// `RSA` or `EC`.
     #[serde(rename = "type")]
     pub key_type: &'static str,
-    /// The size of the modulus, of the curve, or of the ML-DSA public key, in bits.
+    /// The size of the modulus or curve in bits.
     pub bits: usize,
     /// The name of the curve.
     pub curve: Option<&'static str>,
@@ -72,18 +75,23 @@ impl PolicySummary {
     pub fn of(token: &str, policy: &SigningPolicy) -> Self {
         let name = policy.name.to_string();
         let certificate = policy.certificate.as_ref();
+        let kind = match signing_key(policy) {
+            Some(_) => "private",
+            None => "public",
+        };
         Self {
             project_slug: policy.name.project_slug().to_owned(),
             signing_policy_slug: policy.name.signing_policy_slug().to_owned(),
             token: token.to_owned(),
-            uri: uri(token, &name),
+            uri: uri(token, &name, kind),
             id_uri: format!(
-                "pkcs11:token={};id={};type=private",
+                "pkcs11:token={};id={};type={kind}",
                 percent(token.as_bytes()),
                 percent_all(name.as_bytes())
             ),
+            key_text: key_text(policy),
             id: hex(name.as_bytes()),
-            key: policy.public_key.as_ref().map(KeySummary::of),
+            key: signing_key(policy).map(KeySummary::of),
             certificate: certificate
                 .and_then(|certificate| CertificateSummary::of(certificate.der())),
             name,
@@ -91,16 +99,25 @@ impl PolicySummary {
     }
 }
 
+/// The key of a signing policy, if SignPath can sign with it.
+fn signing_key(policy: &SigningPolicy) -> Option<&PublicKey> {
+    let key = policy.public_key.as_ref();
+    key.filter(|_| policy.why_not_signing().is_none())
+}
+
+/// A short description of the key, such as `RSA 3072`, `EC P-256`, `ML-DSA-65` or `unsupported`.
+pub fn key_text(policy: &SigningPolicy) -> String {
+    let ml_dsa = policy.public_key.as_ref().and_then(PublicKey::ml_dsa);
+    match (signing_key(policy), ml_dsa) {
+        (Some(key), _) => KeySummary::of(key).text(),
+        (None, Some((parameter_set, _))) => parameter_set.name().to_owned(),
+        (None, None) => "unsupported".to_owned(),
+    }
+}
+
 impl KeySummary {
     /// Describes a key.
     pub fn of(key: &PublicKey) -> Self {
-        if let Some((parameter_set, _)) = key.ml_dsa() {
-            return Self {
-                key_type: parameter_set.name(),
-                bits: key.bits(),
-                curve: None,
-            };
-        }
         let curve = key.ec().map(|(curve, _)| match curve {
             Curve::P256 => "P-256",
             Curve::P384 => "P-384",
@@ -117,7 +134,6 @@ impl KeySummary {
     pub fn text(&self) -> String {
         match self.curve {
             Some(curve) => format!("{} {curve}", self.key_type),
-            None if self.key_type != "RSA" => self.key_type.to_owned(),
             None => format!("{} {}", self.key_type, self.bits),
         }
     }
@@ -146,10 +162,10 @@ impl CertificateSummary {
     }
 }
 
-/// The PKCS #11 URI of the private key of a signing policy (RFC 7512).
-pub fn uri(token: &str, name: &str) -> String {
+/// The PKCS #11 URI of a key of a signing policy (RFC 7512), `private` or `public`.
+pub fn uri(token: &str, name: &str, kind: &str) -> String {
     let (token, object) = (percent(token.as_bytes()), percent(name.as_bytes()));
-    format!("pkcs11:token={token};object={object};type=private")
+    format!("pkcs11:token={token};object={object};type={kind}")
 }
 
 /// Percent-encodes a value in the path of a URI (RFC 7512, section 2.3), except for unreserved characters.

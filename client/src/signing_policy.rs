@@ -109,13 +109,11 @@ fn listed_key(policy: &Listed) -> Result<PublicKey, PublicKeyError> {
                 None => unsupported(),
             }
         }
-        "mldsa" => match MlDsa::ALL
-            .into_iter()
-            .find(|set| set.key_length() == bytes.len())
-        {
-            Some(parameter_set) => PublicKey::from_ml_dsa(parameter_set, bytes),
-            None => unsupported(),
-        },
+        "mldsa" => {
+            let mut sets = MlDsa::ALL.into_iter();
+            let set = sets.find(|set| set.key_length() == bytes.len());
+            PublicKey::from_ml_dsa(set.ok_or(PublicKeyError::Malformed)?, bytes)
+        }
         _ => unsupported(),
     }
 }

@@ -47,7 +47,7 @@ impl Shortage {
         .find_map(|error| Self::of(error.downcast_ref()?))
     }
 
-    /// No thread can be started to look up a host name.
+    /// No thread can be started, for example to look up a host name.
     pub const fn threads() -> Self {
         NO_THREAD
     }

@@ -129,7 +129,7 @@ impl<'a> MechanismArgument<'a> {
         let longest = MlDsa::MAX_CONTEXT;
         if length > longest as CK_ULONG {
             return refuse(format!(
-                "ulContextLen is {length}; at most {longest} bytes are possible"
+                "ulContextLen is {length}, but must be at most {longest}"
             ));
         }
         if pointer.is_null() && length > 0 {

@@ -104,10 +104,12 @@ struct Shown {
 
 impl Shown {
     fn new(policy: SigningPolicy, options: &Options) -> Self {
+        // gnupg-pkcs11-scd fails if one certificate is for a key that it does not know, such as ML-DSA.
+        let needs_stand_in = options.stand_in_certificates && policy.certificate.is_none();
         let key = policy
             .public_key
             .as_ref()
-            .filter(|_| options.stand_in_certificates && policy.certificate.is_none());
+            .filter(|key| needs_stand_in && mechanism::can_sign(key));
         Self {
             stand_in: key.and_then(|key| stand_in::certificate(&policy.name.to_string(), key)),
             policy: Arc::new(policy),

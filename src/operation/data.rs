@@ -88,7 +88,7 @@ impl Data {
                     return Err(Error::new(
                         Kind::DataLength,
                         format!(
-                            "{}: more than {length} bytes of data; the mechanism signs a digest, \
+                            "{}: more than {length} bytes of data; the mechanism takes a digest, \
                              not the message",
                             mechanism.name
                         ),

@@ -1,4 +1,4 @@
-//! gpg 2.4 with a gnupg-pkcs11-scd that fails if it sees a key that is not RSA, other than one that only verifies, which has no private key.
+//! gpg 2.4 with a gnupg-pkcs11-scd that fails if it sees a certificate for a key that is not RSA.
 
 use signpath_client::SigningPolicy;
 use signpath_config::Config;
@@ -16,13 +16,9 @@ const FAILS_UP_TO: [u32; 3] = [0, 11, 0];
 /// A signing policy with a key that is not RSA, and its token, if there are several.
 pub fn not_rsa(tokens: &[(&Config, Vec<SigningPolicy>)]) -> Option<String> {
     tokens.iter().find_map(|(config, policies)| {
-        let is_ec = |policy: &&SigningPolicy| {
-            policy
-                .public_key
-                .as_ref()
-                .is_some_and(|key| key.ec().is_some())
-        };
-        let policy = policies.iter().find(is_ec)?;
+        let is_rsa =
+            |policy: &SigningPolicy| policy.public_key.as_ref().is_none_or(|key| key.is_rsa());
+        let policy = policies.iter().find(|policy| !is_rsa(policy))?;
         Some(match config.has_others {
             true => format!("{} of the token {}", policy.name, config.token.label),
             false => policy.name.to_string(),

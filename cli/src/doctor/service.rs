@@ -12,7 +12,7 @@ use super::report::Report;
 use super::{EXPIRES_SOON, NETWORK};
 use crate::failure::Failure;
 use crate::organization::{NAMED, NO_POLICIES};
-use crate::policy::{CertificateSummary, KeySummary};
+use crate::policy::{CertificateSummary, key_text};
 use crate::progress::Progress;
 
 /// The time limit for one request.
@@ -192,14 +192,10 @@ fn permissions(policies: &[SigningPolicy], unusable: &[String]) -> Finding {
 }
 
 fn row(policy: &SigningPolicy) -> Detail {
-    let key = policy.public_key.as_ref().map(KeySummary::of);
     let certificate = summary(policy);
     Detail(vec![
         ("name", policy.name.to_string()),
-        (
-            "key",
-            key.map_or_else(|| "unsupported".to_owned(), |key| key.text()),
-        ),
+        ("key", key_text(policy)),
         (
             "notAfter",
             certificate.map_or_else(

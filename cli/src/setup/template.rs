@@ -10,7 +10,7 @@ use signpath_crypto::PublicKey;
 
 use super::place::{self, Place};
 use crate::failure::Failure;
-use crate::policy::{KeySummary, percent, uri};
+use crate::policy::{key_text, percent, uri};
 use crate::program;
 
 /// A file with `@NAME@` as placeholder for each value.
@@ -108,8 +108,11 @@ impl Values {
                 return Err(format!("signing policy {name}: {reason}").into());
             }
         }
-        let only = match policies.as_slice() {
-            [only] if only.why_not_signing().is_none() => Some(only.name.to_string()),
+        let signing = policies
+            .iter()
+            .filter(|policy| policy.why_not_signing().is_none());
+        let only = match signing.collect::<Vec<_>>()[..] {
+            [only] => Some(only.name.to_string()),
             _ => None,
         };
         let module = module.to_str().ok_or_else(|| {
@@ -147,7 +150,7 @@ impl Values {
         let value = |name: &str| {
             Some(match name {
                 "FILE" => file_path(),
-                "KEY" => place::SHELL.write(&uri(&self.token.label, &policy)),
+                "KEY" => place::SHELL.write(&uri(&self.token.label, &policy, "private")),
                 "KEYGRIP" => Ok(keygrip.clone()),
                 "LABEL" => place::SHELL.write(&self.token.label),
                 "MODULE" => path(&self.module),
@@ -225,19 +228,18 @@ impl Row {
         let key = policy.public_key.as_ref();
         Self {
             name: policy.name.to_string(),
-            key: key
-                .map(KeySummary::of)
-                .map_or_else(|| "unsupported key".to_owned(), |key| key.text()),
+            key: key_text(policy),
             keygrip: key.and_then(keygrip),
             can_sign: policy.why_not_signing().is_none(),
         }
     }
 
-    /// The row as a comment line, with the key's URI unless the line would be too long.
+    /// The row as a comment line, with the key's URI if it signs, unless the line would be too long.
     fn comment(&self, token: &str) -> String {
         let without_uri = format!("#   {}, {}", self.name, self.key);
-        let line = format!("{without_uri}: {}", uri(token, &self.name));
+        let line = format!("{without_uri}: {}", uri(token, &self.name, "private"));
         match line.len() {
+            _ if !self.can_sign => format!("{without_uri}, which cannot sign"),
             ..=MAX_COMMENT => line,
             _ => without_uri,
         }

@@ -54,10 +54,10 @@ pub const SHORTAGES: &[(i32, Shortage)] = &[
     ),
 ];
 
-/// No thread can be started to look up a host name.
+/// No thread can be started, for example to look up a host name.
 pub const NO_THREAD: Shortage = Shortage {
     resource: Resource::Threads,
-    what: "the process cannot start a thread to resolve a host name",
+    what: "the process cannot start a thread",
     remedy: "raise its limit on threads (ulimit -u, RLIMIT_NPROC, TasksMax=)",
 };
 

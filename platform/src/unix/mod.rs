@@ -18,5 +18,7 @@ pub mod secrets;
 #[allow(unsafe_code)]
 pub mod secure;
 pub mod socket;
+#[allow(unsafe_code)]
+mod stack;
 pub mod system_proxy;
 pub mod thread;

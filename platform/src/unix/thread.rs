@@ -15,7 +15,8 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()>
     without_signals(|| thread.spawn(body)).map(drop)
 }
 
-/// Runs `body` in a thread with a stack of `size` bytes, and waits for it. The thread blocks all signals.
+/// Runs `body` with a stack of `size` bytes: on that of the caller if it has as much left, and otherwise in a thread, for which it
+/// waits. The thread blocks all signals.
 ///
 /// # Errors
 /// Those of the system, if it cannot start the thread.
@@ -27,6 +28,9 @@ pub fn with_stack<R: Send>(
     name: &str,
     body: impl FnOnce() -> R + Send,
 ) -> io::Result<R> {
+    if super::stack::left().is_some_and(|left| left > size) {
+        return Ok(body());
+    }
     let thread = Builder::new().name(name.to_owned()).stack_size(size);
     scope(|scope| {
         let started = without_signals(|| thread.spawn_scoped(scope, body))?;

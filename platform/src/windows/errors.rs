@@ -90,9 +90,9 @@ const fn of(error: WIN32_ERROR) -> i32 {
     error as i32
 }
 
-/// No thread can be started to look up a host name.
+/// No thread can be started, for example to look up a host name.
 pub const NO_THREAD: Shortage = Shortage {
     resource: Resource::Threads,
-    what: "the process cannot start a thread to resolve a host name",
+    what: "the process cannot start a thread",
     remedy: "free memory, or have it end threads that it does not need",
 };

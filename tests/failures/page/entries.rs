@@ -126,7 +126,7 @@ pub const SECTIONS: &[Section] = sections! {
     "Data that cannot be signed" "" {
         "look like a bare": "The tool passed a digest where CKM_RSA_PKCS needs a DigestInfo. openssl pkeyutl: add `-pkeyopt digest:sha256`. pkcs11-tool: use `--mechanism SHA256-RSA-PKCS`.";
         "are not a DER DigestInfo": "CKM_RSA_PKCS signs a DigestInfo of MD5, SHA-1, SHA-256, SHA-384 or SHA-512 only.";
-        "the mechanism signs a digest, not the message": "Use a mechanism that hashes, such as CKM_SHA256_RSA_PKCS.";
+        "the mechanism takes a digest, not the message": "Use a mechanism that hashes, such as CKM_SHA256_RSA_PKCS.";
         "digest is": "The digest does not have the length of its hash algorithm.";
         "pass a SHA-1, SHA-256, SHA-384 or SHA-512 digest": "CKM_ECDSA signs digests of these hashes only.";
         "are a DigestInfo": "The DigestInfo has a hash that SignPath does not sign, or is malformed.";
@@ -139,7 +139,7 @@ pub const SECTIONS: &[Section] = sections! {
         "but the mechanism hashes with": "The hash algorithm in the PSS parameters is not that of the mechanism.";
         "SignPath cannot sign with": "`pkcs11-tool --list-mechanisms` lists the supported mechanisms.";
         "can verify, but not sign": "SignPath has not documented how it signs with ML-DSA keys. Sign with an RSA or EC key.";
-        "is not one": "An RSA mechanism with an EC key, or the other way round.";
+        "is not one": "A mechanism for one type of key with a key of another, such as an RSA mechanism with an EC key.";
     }
     "Objects that a program creates" "" {
         "but must be CKP_ML_DSA": "The standard has no other parameter set.";
@@ -170,7 +170,7 @@ pub const SECTIONS: &[Section] = sections! {
     }
     "Shortages" "The process has run out of something. The line says which limit to raise." {
         "has run out of file descriptors": "Raise the limit of open files (`ulimit -n`).";
-        "cannot start a thread to resolve a host name": "Raise the limit of threads (`ulimit -u`, `TasksMax=` of systemd).";
+        "cannot start a thread": "Raise the limit of threads (`ulimit -u`, `TasksMax=` of systemd).";
         "has run out of memory": "Raise the memory limit of the process or container.";
         "not enough memory to copy": "The program passed more data than memory can hold.";
         "has closed the descriptor of the connection": "The program closes descriptors that it did not open. The module opens a new connection.";
@@ -201,7 +201,7 @@ pub const SECTIONS: &[Section] = sections! {
 pub const UNSEEN: &[(&str, &str)] = &table! {
     ("which would get the API token unencrypted", "client/src/failed_attempt.rs"),
     ("ignore their environment", "platform/src/environment.rs"),
-    ("cannot start a thread to resolve a host name", "platform/src/unix/errors.rs"),
+    ("cannot start a thread", "platform/src/unix/errors.rs"),
     ("has run out of memory", "platform/src/unix/errors.rs"),
     ("not enough memory to copy", "src/error.rs"),
     ("has closed the descriptor of the connection", "client/src/socket.rs"),

@@ -152,12 +152,12 @@ fn an_unusable_signing_policy_is_a_warning_with_the_reason() {
     };
     let bench = listing(&[
         policy("garbage", "Rsa", Some("AAAA")),
-        policy("new", "Mldsa", None),
+        policy("new", "Quantum", None),
     ]);
     let run = doctor(&bench, &[]);
     for reason in [
         "signing policy app/garbage: its certificate is not a valid X.509 certificate",
-        "app/new: its key is not supported (Mldsa)",
+        "app/new: its key is not supported (Quantum)",
     ] {
         assert_finds(&run, "signing policies", "warning", reason, "administrator");
     }
