@@ -14,7 +14,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "CKM_RSA_PKCS with data that is as long as a DigestInfo": [] |module| sign_with(module, CKM_RSA_PKCS, "demo/rsa-2048", 51)
         => CKR_DATA_INVALID, "1 GET": "not a DER DigestInfo";
     "CKM_RSA_PKCS with a message": [] |module| sign_with(module, CKM_RSA_PKCS, "demo/rsa-2048", 2000)
-        => CKR_DATA_LEN_RANGE, "1 GET": "signs a digest";
+        => CKR_DATA_LEN_RANGE, "1 GET": "takes a digest";
     "CKM_RSA_PKCS_PSS with a digest of another length":
         [] |module| sign_with(module, pss(CKG_MGF1_SHA256, 32), "demo/rsa-2048", 31)
         => CKR_DATA_LEN_RANGE, "1 GET": "31 bytes long; a SHA-256 digest is 32";
