@@ -130,6 +130,7 @@ impl<'a> Session<'a> {
         sign_message_begin() => C_SignMessageBegin(null(), 0);
         /// Hands over a part of a message that is not the last one.
         sign_message_part(part: &[u8]) => C_SignMessageNext(null(), 0, at(part), size(part), null(), null());
+        message_sign_final() => C_MessageSignFinal();
         verify_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) => C_VerifyInit(&mut mechanism.into().raw(), key);
         verify(data: &[u8], signature: &[u8]) => C_Verify(at(data), size(data), at(signature), size(signature));
         verify_update(part: &[u8]) => C_VerifyUpdate(at(part), size(part));
@@ -138,9 +139,19 @@ impl<'a> Session<'a> {
             => C_MessageVerifyInit(&mut mechanism.into().raw(), key);
         verify_message(data: &[u8], signature: &[u8])
             => C_VerifyMessage(null(), 0, at(data), size(data), at(signature), size(signature));
+        verify_message_begin() => C_VerifyMessageBegin(null(), 0);
+        /// Hands over a part of a message that is not the last one.
+        verify_message_part(part: &[u8]) => C_VerifyMessageNext(null(), 0, at(part), size(part), null(), 0);
+        /// Hands over the last part of a message, and its signature.
+        verify_message_last(part: &[u8], signature: &[u8])
+            => C_VerifyMessageNext(null(), 0, at(part), size(part), at(signature), size(signature));
+        message_verify_final() => C_MessageVerifyFinal();
         /// Begins a verification that is told the signature first.
         verify_signature_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE, signature: &[u8])
             => C_VerifySignatureInit(&mut mechanism.into().raw(), key, at(signature), size(signature));
+        verify_signature(data: &[u8]) => C_VerifySignature(at(data), size(data));
+        verify_signature_update(part: &[u8]) => C_VerifySignatureUpdate(at(part), size(part));
+        verify_signature_final() => C_VerifySignatureFinal();
         digest_init(mechanism: impl Into<Mechanism>) => C_DigestInit(&mut mechanism.into().raw());
         digest_update(part: &[u8]) => C_DigestUpdate(at(part), size(part));
     }
