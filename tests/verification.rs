@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use common::{on_stage, options};
 use cryptoki_sys::*;
 use openssl::{Padding, fixed_size, openssl, sign};
-use pkcs11_test::call;
-use pkcs11_test::harness::{Mechanism, Rv, Session, null, ulong};
+use pkcs11_test::harness::{Mechanism, Rv, Session, ulong};
 
 const MESSAGE: &[u8] =
     b"The quick brown fox jumps over the lazy dog, and checks who signed for it.";
@@ -87,12 +86,9 @@ fn every_way(
     data: &[u8],
     signature: &[u8],
 ) -> [Rv; 6] {
-    let raw = |bytes: &[u8]| (bytes.as_ptr().cast_mut(), bytes.len() as CK_ULONG);
     let ok = |rv: Rv| assert_eq!(rv, CKR_OK);
-    let (t, h, none, m) = (s.module, s.handle, null(), &mechanism(row));
+    let m = &mechanism(row);
     let (first, rest) = data.split_at(data.len() / 3);
-    let ((d, length), (f, first_length), (r, rest_length)) = (raw(data), raw(first), raw(rest));
-    let (v, size) = raw(signature);
 
     ok(s.verify_init(m, key));
     let one_part = s.verify(data, signature);
@@ -102,29 +98,19 @@ fn every_way(
     let in_parts = s.verify_final(signature);
 
     ok(s.verify_signature_init(m, key, signature));
-    let told = call!(t, C_VerifySignature(h, d, length));
+    let told = s.verify_signature(data);
     ok(s.verify_signature_init(m, key, signature));
-    ok(call!(t, C_VerifySignatureUpdate(h, f, first_length)));
-    ok(call!(t, C_VerifySignatureUpdate(h, r, rest_length)));
-    let told_in_parts = call!(t, C_VerifySignatureFinal(h));
+    ok(s.verify_signature_update(first));
+    ok(s.verify_signature_update(rest));
+    let told_in_parts = s.verify_signature_final();
 
     ok(s.message_verify_init(m, key));
     let message = s.verify_message(data, signature);
-    ok(call!(t, C_VerifyMessageBegin(h, none, 0)));
-    ok(call!(
-        t,
-        C_VerifyMessageNext(h, none, 0, f, first_length, null(), 0)
-    ));
-    let message_in_parts = call!(t, C_VerifyMessageNext(h, none, 0, r, rest_length, v, size));
-    ok(call!(t, C_MessageVerifyFinal(h)));
-    [
-        one_part,
-        in_parts,
-        told,
-        told_in_parts,
-        message,
-        message_in_parts,
-    ]
+    ok(s.verify_message_begin());
+    ok(s.verify_message_part(first));
+    let message_in_parts = s.verify_message_last(rest, signature);
+    ok(s.message_verify_final());
+    table! { one_part, in_parts, told, told_in_parts, message, message_in_parts }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! what it takes to get its length.
 
 use cryptoki_sys::*;
-use pkcs11_test::call;
 use pkcs11_test::harness::{Key, Mechanism, Module, Output, Rv, Session};
 
 use crate::report::{Report, Script, Told};
@@ -130,12 +129,11 @@ impl Operation<'_> {
     }
 
     fn part(&self, s: Session, part: &[u8]) -> Rv {
-        let (pointer, length) = (part.as_ptr().cast_mut(), part.len() as CK_ULONG);
         match self.kind {
             Digest => s.digest_update(part),
             Sign => s.sign_update(part),
             Verify => s.verify_update(part),
-            VerifySignature => call!(s.module, C_VerifySignatureUpdate(s.handle, pointer, length)),
+            VerifySignature => s.verify_signature_update(part),
         }
     }
 
@@ -149,12 +147,11 @@ impl Operation<'_> {
     }
 
     fn verify(&self, s: Session, is_one: bool, signature: &[u8]) -> Rv {
-        let (data, length) = (self.data.as_ptr().cast_mut(), self.data.len() as CK_ULONG);
         match (self.kind, is_one) {
             (Verify, true) => s.verify(self.data, signature),
             (Verify, false) => s.verify_final(signature),
-            (_, true) => call!(s.module, C_VerifySignature(s.handle, data, length)),
-            (_, false) => call!(s.module, C_VerifySignatureFinal(s.handle)),
+            (_, true) => s.verify_signature(self.data),
+            (_, false) => s.verify_signature_final(),
         }
     }
 }

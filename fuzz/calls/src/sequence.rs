@@ -154,10 +154,7 @@ impl<'a> Sequence<'a> {
                 self.session(session)
                     .sign_message_last(&part.value(), size.room(512)),
             ),
-            Step::MessageSignFinal(session) => {
-                let session = self.session(session).handle;
-                call!(self.module, C_MessageSignFinal(session))
-            }
+            Step::MessageSignFinal(session) => self.session(session).message_sign_final(),
             Step::VerifyInit(session, mechanism, key) => {
                 let key = self.object(key);
                 self.session(session).verify_init(mechanism.value(), key)
@@ -175,10 +172,7 @@ impl<'a> Sequence<'a> {
                     .verify_signature_init(mechanism.value(), key, &signature)
             }
             Step::VerifySignature(session, data) => {
-                let data = data.value();
-                let (pointer, length) = (data.as_ptr().cast_mut(), data.len() as CK_ULONG);
-                let session = self.session(session).handle;
-                call!(self.module, C_VerifySignature(session, pointer, length))
+                self.session(session).verify_signature(&data.value())
             }
             Step::MessageVerifyInit(session, mechanism, key) => {
                 let key = self.object(key);
@@ -188,10 +182,7 @@ impl<'a> Sequence<'a> {
             Step::VerifyMessage(session, data, signature) => self
                 .session(session)
                 .verify_message(&data.value(), &signature.value()),
-            Step::MessageVerifyFinal(session) => {
-                let session = self.session(session).handle;
-                call!(self.module, C_MessageVerifyFinal(session))
-            }
+            Step::MessageVerifyFinal(session) => self.session(session).message_verify_final(),
             Step::DigestInit(session, mechanism) => {
                 self.session(session).digest_init(mechanism.value())
             }

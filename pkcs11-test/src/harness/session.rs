@@ -13,6 +13,24 @@ macro_rules! own {
     };
 }
 
+/// Methods that call one function each: `name(argument: Type, ...) => C_Function(arguments);`.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) => $function:ident($($passed:expr),*);)*) => {
+        $($(#[$doc])* pub fn $name(self, $($argument: $type),*) -> Rv {
+            own!(self, $function($($passed),*))
+        })*
+    };
+}
+
+/// The same for functions that write to a buffer, which is their last argument: one of `room` bytes, or NULL.
+macro_rules! outputs {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) => $function:ident($($passed:expr),*);)*) => {
+        $($(#[$doc])* pub fn $name(self, $($argument: $type,)* room: impl Into<Option<usize>>) -> Output {
+            Output::of(room, |buffer, length| own!(self, $function($($passed,)* buffer, length)))
+        })*
+    };
+}
+
 type Attributes<'a> = &'a [(CK_ATTRIBUTE_TYPE, Vec<u8>)];
 
 /// A session, open or not.
@@ -30,17 +48,21 @@ pub struct Key<'a> {
     pub public: CK_OBJECT_HANDLE,
 }
 
-/// Pointer and length of what a module only reads.
-fn raw(bytes: &[u8]) -> (*mut CK_BYTE, CK_ULONG) {
-    (bytes.as_ptr().cast_mut(), bytes.len() as CK_ULONG)
+/// Where bytes are that a module only reads.
+fn at(bytes: &[u8]) -> *mut CK_BYTE {
+    bytes.as_ptr().cast_mut()
+}
+
+fn size(bytes: &[u8]) -> CK_ULONG {
+    bytes.len() as CK_ULONG
 }
 
 /// Calls with the structures that point to the values of a template.
 pub fn with<T>(template: Attributes, call: impl FnOnce(*mut CK_ATTRIBUTE, CK_ULONG) -> T) -> T {
     let attribute = |(id, value): &(CK_ATTRIBUTE_TYPE, Vec<u8>)| CK_ATTRIBUTE {
         type_: *id,
-        pValue: raw(value).0.cast(),
-        ulValueLen: raw(value).1,
+        pValue: at(value).cast(),
+        ulValueLen: size(value),
     };
     let mut attributes: Vec<_> = template.iter().map(attribute).collect();
     call(attributes.as_mut_ptr(), template.len() as CK_ULONG)
@@ -94,32 +116,68 @@ impl Module {
 }
 
 impl<'a> Session<'a> {
+    calls! {
+        login_as(user: CK_USER_TYPE, pin: &[u8]) => C_Login(user, at(pin), size(pin));
+        logout() => C_Logout();
+        close() => C_CloseSession();
+        cancel(flags: CK_FLAGS) => C_SessionCancel(flags);
+        find_final() => C_FindObjectsFinal();
+        destroy(object: CK_OBJECT_HANDLE) => C_DestroyObject(object);
+        sign_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) => C_SignInit(&mut mechanism.into().raw(), key);
+        sign_update(part: &[u8]) => C_SignUpdate(at(part), size(part));
+        message_sign_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE)
+            => C_MessageSignInit(&mut mechanism.into().raw(), key);
+        sign_message_begin() => C_SignMessageBegin(null(), 0);
+        /// Hands over a part of a message that is not the last one.
+        sign_message_part(part: &[u8]) => C_SignMessageNext(null(), 0, at(part), size(part), null(), null());
+        message_sign_final() => C_MessageSignFinal();
+        verify_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) => C_VerifyInit(&mut mechanism.into().raw(), key);
+        verify(data: &[u8], signature: &[u8]) => C_Verify(at(data), size(data), at(signature), size(signature));
+        verify_update(part: &[u8]) => C_VerifyUpdate(at(part), size(part));
+        verify_final(signature: &[u8]) => C_VerifyFinal(at(signature), size(signature));
+        message_verify_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE)
+            => C_MessageVerifyInit(&mut mechanism.into().raw(), key);
+        verify_message(data: &[u8], signature: &[u8])
+            => C_VerifyMessage(null(), 0, at(data), size(data), at(signature), size(signature));
+        verify_message_begin() => C_VerifyMessageBegin(null(), 0);
+        /// Hands over a part of a message that is not the last one.
+        verify_message_part(part: &[u8]) => C_VerifyMessageNext(null(), 0, at(part), size(part), null(), 0);
+        /// Hands over the last part of a message, and its signature.
+        verify_message_last(part: &[u8], signature: &[u8])
+            => C_VerifyMessageNext(null(), 0, at(part), size(part), at(signature), size(signature));
+        message_verify_final() => C_MessageVerifyFinal();
+        /// Begins a verification that is told the signature first.
+        verify_signature_init(mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE, signature: &[u8])
+            => C_VerifySignatureInit(&mut mechanism.into().raw(), key, at(signature), size(signature));
+        verify_signature(data: &[u8]) => C_VerifySignature(at(data), size(data));
+        verify_signature_update(part: &[u8]) => C_VerifySignatureUpdate(at(part), size(part));
+        verify_signature_final() => C_VerifySignatureFinal();
+        digest_init(mechanism: impl Into<Mechanism>) => C_DigestInit(&mut mechanism.into().raw());
+        digest_update(part: &[u8]) => C_DigestUpdate(at(part), size(part));
+    }
+
+    outputs! {
+        sign_into(data: &[u8]) => C_Sign(at(data), size(data));
+        sign_final_into() => C_SignFinal();
+        sign_message(data: &[u8]) => C_SignMessage(null(), 0, at(data), size(data));
+        /// Hands over the last part of a message.
+        sign_message_last(part: &[u8]) => C_SignMessageNext(null(), 0, at(part), size(part));
+        digest_into(data: &[u8]) => C_Digest(at(data), size(data));
+        digest_final_into() => C_DigestFinal();
+    }
+
     /// Logs the user in with the right PIN.
     pub fn login(self) -> Rv {
         self.login_as(CKU_USER, &self.module.pin)
     }
 
-    pub fn login_as(self, user: CK_USER_TYPE, pin: &[u8]) -> Rv {
-        let (pin, length) = raw(pin);
-        own!(self, C_Login(user, pin, length))
-    }
-
     /// Logs in with a user name.
     pub fn login_user(self, name: &str, pin: &str) -> Rv {
-        let ((name, size), (pin, length)) = (raw(name.as_bytes()), raw(pin.as_bytes()));
-        own!(self, C_LoginUser(CKU_USER, pin, length, name, size))
-    }
-
-    pub fn logout(self) -> Rv {
-        own!(self, C_Logout())
-    }
-
-    pub fn close(self) -> Rv {
-        own!(self, C_CloseSession())
-    }
-
-    pub fn cancel(self, flags: CK_FLAGS) -> Rv {
-        own!(self, C_SessionCancel(flags))
+        let (name, pin) = (name.as_bytes(), pin.as_bytes());
+        own!(
+            self,
+            C_LoginUser(CKU_USER, at(pin), size(pin), at(name), size(name))
+        )
     }
 
     pub fn info(self) -> Answer<CK_SESSION_INFO> {
@@ -142,10 +200,6 @@ impl<'a> Session<'a> {
         );
         objects.truncate(count as usize);
         rv.answer(objects)
-    }
-
-    pub fn find_final(self) -> Rv {
-        own!(self, C_FindObjectsFinal())
     }
 
     /// All objects that match, up to 100.
@@ -238,138 +292,13 @@ impl<'a> Session<'a> {
         })
     }
 
-    pub fn destroy(self, object: CK_OBJECT_HANDLE) -> Rv {
-        own!(self, C_DestroyObject(object))
-    }
-
-    pub fn sign_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        own!(self, C_SignInit(&mut mechanism.into().raw(), key))
-    }
-
-    /// Signs into a buffer of `room` bytes, or NULL.
-    pub fn sign_into(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
-        let (data, length) = raw(data);
-        Output::of(room, |buffer, size| {
-            own!(self, C_Sign(data, length, buffer, size))
-        })
-    }
-
     /// Signs into a buffer that is large enough for any key.
     pub fn sign(self, data: &[u8]) -> Answer<Vec<u8>> {
         self.sign_into(data, 512).bytes()
     }
 
-    pub fn sign_update(self, part: &[u8]) -> Rv {
-        let (part, length) = raw(part);
-        own!(self, C_SignUpdate(part, length))
-    }
-
-    pub fn sign_final_into(self, room: impl Into<Option<usize>>) -> Output {
-        Output::of(room, |buffer, size| own!(self, C_SignFinal(buffer, size)))
-    }
-
     pub fn sign_final(self) -> Answer<Vec<u8>> {
         self.sign_final_into(512).bytes()
-    }
-
-    pub fn message_sign_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        own!(self, C_MessageSignInit(&mut mechanism.into().raw(), key))
-    }
-
-    pub fn sign_message(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
-        let (data, length) = raw(data);
-        let call = |buffer, size| own!(self, C_SignMessage(null(), 0, data, length, buffer, size));
-        Output::of(room, call)
-    }
-
-    pub fn sign_message_begin(self) -> Rv {
-        own!(self, C_SignMessageBegin(null(), 0))
-    }
-
-    /// Hands over a part of a message that is not the last one.
-    pub fn sign_message_part(self, part: &[u8]) -> Rv {
-        let (part, length) = raw(part);
-        own!(
-            self,
-            C_SignMessageNext(null(), 0, part, length, null(), null())
-        )
-    }
-
-    /// Hands over the last part of a message.
-    pub fn sign_message_last(self, part: &[u8], room: impl Into<Option<usize>>) -> Output {
-        let (part, length) = raw(part);
-        let call = |buffer, size| {
-            own!(
-                self,
-                C_SignMessageNext(null(), 0, part, length, buffer, size)
-            )
-        };
-        Output::of(room, call)
-    }
-
-    pub fn verify_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        own!(self, C_VerifyInit(&mut mechanism.into().raw(), key))
-    }
-
-    pub fn verify(self, data: &[u8], signature: &[u8]) -> Rv {
-        let ((data, length), (signature, size)) = (raw(data), raw(signature));
-        own!(self, C_Verify(data, length, signature, size))
-    }
-
-    pub fn verify_update(self, part: &[u8]) -> Rv {
-        let (part, length) = raw(part);
-        own!(self, C_VerifyUpdate(part, length))
-    }
-
-    pub fn verify_final(self, signature: &[u8]) -> Rv {
-        let (signature, length) = raw(signature);
-        own!(self, C_VerifyFinal(signature, length))
-    }
-
-    pub fn message_verify_init(self, mechanism: impl Into<Mechanism>, key: CK_OBJECT_HANDLE) -> Rv {
-        own!(self, C_MessageVerifyInit(&mut mechanism.into().raw(), key))
-    }
-
-    pub fn verify_message(self, data: &[u8], signature: &[u8]) -> Rv {
-        let ((data, length), (signature, size)) = (raw(data), raw(signature));
-        own!(
-            self,
-            C_VerifyMessage(null(), 0, data, length, signature, size)
-        )
-    }
-
-    /// Begins a verification that is told the signature first.
-    pub fn verify_signature_init(
-        self,
-        mechanism: impl Into<Mechanism>,
-        key: CK_OBJECT_HANDLE,
-        signature: &[u8],
-    ) -> Rv {
-        let (signature, length) = raw(signature);
-        own!(
-            self,
-            C_VerifySignatureInit(&mut mechanism.into().raw(), key, signature, length)
-        )
-    }
-
-    pub fn digest_init(self, mechanism: impl Into<Mechanism>) -> Rv {
-        own!(self, C_DigestInit(&mut mechanism.into().raw()))
-    }
-
-    pub fn digest_into(self, data: &[u8], room: impl Into<Option<usize>>) -> Output {
-        let (data, length) = raw(data);
-        Output::of(room, |buffer, size| {
-            own!(self, C_Digest(data, length, buffer, size))
-        })
-    }
-
-    pub fn digest_update(self, part: &[u8]) -> Rv {
-        let (part, length) = raw(part);
-        own!(self, C_DigestUpdate(part, length))
-    }
-
-    pub fn digest_final_into(self, room: impl Into<Option<usize>>) -> Output {
-        Output::of(room, |buffer, size| own!(self, C_DigestFinal(buffer, size)))
     }
 }
 
