@@ -151,6 +151,16 @@ checksums_are_signed() {
     )
 }
 
+# What release.sh has signed is still so in the packages, and the MSI is signed too.
+windows_packages_are_signed() {
+    local file
+    rm -rf "$WORK/zip"
+    unzip -q dist/packages/*-x86_64-windows.zip -d "$WORK/zip"
+    for file in dist/packages/*-x86_64-windows.msi "$WORK"/zip/*/{signpath_pkcs11.dll,SignPath.Cryptoki.dll,signpath-pkcs11.exe}; do
+        osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$file"
+    done
+}
+
 # The library in the image is the one that was built.
 image_is_complete() {
     packaging/package.sh --format image "$1"
@@ -342,7 +352,7 @@ install_requirements_of_proofs() {
             "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h" "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg")
     fi
     if [[ $* == *-windows-* ]]; then
-        REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip")
+        REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip" "osslsigncode osslsigncode")
     fi
     install_requirements
     install_tools
@@ -391,6 +401,10 @@ main() {
         [[ $built == no ]] || options=(--built)
         prove_build "$target" "${options[@]}"
     done
+    if [[ " ${targets[*]} " == *" x86_64-unknown-linux-gnu "* && " ${targets[*]} " == *-windows-* ]]; then
+        start_local_service
+        prove_of "$WINDOWS_TARGET" "signed by release.sh with the module" env "SIGNPATH_RELEASE_KEY=$KEY" packaging/release.sh authenticode
+    fi
     # What is left of another version would be packed and signed too.
     rm -rf dist/packages
     prove_of packages "package.sh" packaging/package.sh "${targets[@]}"
@@ -411,6 +425,9 @@ main() {
             x86_64-*-linux-gnu)
                 prove_gnu_x86_64
                 prove_of packages "checksums signed by the module" checksums_are_signed
+                if compgen -G 'dist/packages/*.msi' >/dev/null; then
+                    prove_of packages "zip and MSI: signatures (Authenticode)" windows_packages_are_signed
+                fi
                 prove_of packages "action.yml with the tarball" action_sets_up_a_job dist/packages/signpath-pkcs11-*-x86_64-linux-gnu.tar.gz
                 ;;
             *-windows-*) prove_windows ;;
