@@ -16,7 +16,8 @@ usage() {
     cat <<'TEXT'
 Usage: packaging/verify.sh [--ci] [--built] [--programs DIR] [TARGET...]
 
-Builds all targets, or those named, makes their packages, and shows that they work. Needs root: it installs packages in chroots.
+Builds all targets, or those named, makes their packages, and shows that they work. Needs root: it installs packages in chroots. Without
+TARGET, also shows that every crate compiles for macOS.
 
   --ci              the short part: build for x86_64 with glibc, check the library and the deb
   --built           take what is in dist instead of building it
@@ -25,6 +26,8 @@ TEXT
 }
 
 ALL_TARGETS=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl "$WINDOWS_TARGET")
+# Nothing is linked for these here, since that needs libraries of Apple's.
+MACOS_TARGETS=(aarch64-apple-darwin x86_64-apple-darwin)
 DEBIANS=(bullseye bookworm trixie)
 SIGNED_ON=() # "target|system" where a signature was made and verified
 
@@ -269,6 +272,16 @@ prove_windows() {
         packaging/windows.sh --built ${PROGRAMS:+--programs "$PROGRAMS"}
 }
 
+# Argument: a target.
+compiles() {
+    # shellcheck disable=SC2034 # choose_toolchain sets them
+    local -a cargo_zigbuild std maps
+    # shellcheck disable=SC2034
+    local RUST_SOURCES RUST_BIN
+    choose_toolchain "$1"
+    "${cargo_zigbuild[@]}" check --workspace --locked --quiet "${std[@]}" --target "$1" --target-dir "$TARGET_FOLDER"
+}
+
 # Builds a target, or checks what has been built. Arguments: the target, options of build.sh, or --built.
 prove_build() {
     local target=$1 failed=$FAILED
@@ -359,7 +372,7 @@ install_requirements_of_proofs() {
 }
 
 main() {
-    local target ci=no built=no started=$SECONDS
+    local target ci=no built=no all=no started=$SECONDS
     local -a targets=() options=()
     while (($#)); do
         case $1 in
@@ -385,7 +398,10 @@ main() {
     done
     [[ $ci == no || ${#targets[@]} == 0 ]] || die "--ci takes no targets."
     [[ $ci == no ]] || targets=(x86_64-unknown-linux-gnu)
-    ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
+    if ((${#targets[@]} == 0)); then
+        all=yes
+        targets=("${ALL_TARGETS[@]}")
+    fi
     for target in "${targets[@]}"; do
         [[ $built == no || -d dist/$target ]] || die "There is no build for $target in dist. See packaging/build.sh --help."
     done
@@ -434,6 +450,11 @@ main() {
             *) prove_elsewhere "$target" ;;
         esac
     done
+    if [[ $all == yes ]]; then
+        for target in "${MACOS_TARGETS[@]}"; do
+            prove_of "$target" "every crate compiles (cargo check)" compiles "$target"
+        done
+    fi
     print_table "${targets[@]}"
     say "$((SECONDS - started)) s in all"
     conclude
