@@ -97,7 +97,7 @@ step_collect() {
 step_authenticode() {
     : "${SIGNPATH_RELEASE_KEY:?names the key, as PROJECT/POLICY}"
     install_requirements_of_signing
-    authenticode "$(own_library)" "$SIGNPATH_RELEASE_KEY" dist/$WINDOWS_RELEASE_TARGET/*.{dll,exe}
+    authenticode "$(own_library)" "$SIGNPATH_RELEASE_KEY" dist/*-windows-*/*.{dll,exe}
 }
 
 # The library in dist that runs on this machine.

@@ -16,7 +16,8 @@ usage() {
     cat <<'TEXT'
 Usage: packaging/verify.sh [--ci] [--built] [--programs DIR] [TARGET...]
 
-Builds all targets, or those named, makes their packages, and shows that they work. Needs root: it installs packages in chroots.
+Builds all targets, or those named, makes their packages, and shows that they work. Needs root: it installs packages in chroots. Without
+TARGET, also shows that every crate compiles for macOS.
 
   --ci              the short part: build for x86_64 with glibc, check the library and the deb
   --built           take what is in dist instead of building it
@@ -25,6 +26,8 @@ TEXT
 }
 
 ALL_TARGETS=(x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl "$WINDOWS_TARGET")
+# Nothing is linked for these here, since that needs libraries of Apple's.
+MACOS_TARGETS=(aarch64-apple-darwin x86_64-apple-darwin)
 DEBIANS=(bullseye bookworm trixie)
 SIGNED_ON=() # "target|system" where a signature was made and verified
 
@@ -151,6 +154,16 @@ checksums_are_signed() {
     )
 }
 
+# What release.sh has signed is still so in the packages, and the MSI is signed too.
+windows_packages_are_signed() {
+    local file
+    rm -rf "$WORK/zip"
+    unzip -q dist/packages/*-x86_64-windows.zip -d "$WORK/zip"
+    for file in dist/packages/*-x86_64-windows.msi "$WORK"/zip/*/{signpath_pkcs11.dll,SignPath.Cryptoki.dll,signpath-pkcs11.exe}; do
+        osslsigncode verify -CAfile "$STATE/code-signing-ca.pem" -in "$file"
+    done
+}
+
 # The library in the image is the one that was built.
 image_is_complete() {
     packaging/package.sh --format image "$1"
@@ -259,6 +272,16 @@ prove_windows() {
         packaging/windows.sh --built ${PROGRAMS:+--programs "$PROGRAMS"}
 }
 
+# Argument: a target.
+compiles() {
+    # shellcheck disable=SC2034 # choose_toolchain sets them
+    local -a cargo_zigbuild std maps
+    # shellcheck disable=SC2034
+    local RUST_SOURCES RUST_BIN
+    choose_toolchain "$1"
+    "${cargo_zigbuild[@]}" check --workspace --locked --quiet "${std[@]}" --target "$1" --target-dir "$TARGET_FOLDER"
+}
+
 # Builds a target, or checks what has been built. Arguments: the target, options of build.sh, or --built.
 prove_build() {
     local target=$1 failed=$FAILED
@@ -342,14 +365,14 @@ install_requirements_of_proofs() {
             "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h" "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg")
     fi
     if [[ $* == *-windows-* ]]; then
-        REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip")
+        REQUIREMENTS+=("wine64 /usr/lib/wine/wine64" "msitools msiextract" "wixl wixl" "zip zip" "unzip unzip" "osslsigncode osslsigncode")
     fi
     install_requirements
     install_tools
 }
 
 main() {
-    local target ci=no built=no started=$SECONDS
+    local target ci=no built=no all=no started=$SECONDS
     local -a targets=() options=()
     while (($#)); do
         case $1 in
@@ -375,7 +398,10 @@ main() {
     done
     [[ $ci == no || ${#targets[@]} == 0 ]] || die "--ci takes no targets."
     [[ $ci == no ]] || targets=(x86_64-unknown-linux-gnu)
-    ((${#targets[@]})) || targets=("${ALL_TARGETS[@]}")
+    if ((${#targets[@]} == 0)); then
+        all=yes
+        targets=("${ALL_TARGETS[@]}")
+    fi
     for target in "${targets[@]}"; do
         [[ $built == no || -d dist/$target ]] || die "There is no build for $target in dist. See packaging/build.sh --help."
     done
@@ -391,6 +417,10 @@ main() {
         [[ $built == no ]] || options=(--built)
         prove_build "$target" "${options[@]}"
     done
+    if [[ " ${targets[*]} " == *" x86_64-unknown-linux-gnu "* && " ${targets[*]} " == *-windows-* ]]; then
+        start_local_service
+        prove_of "$WINDOWS_TARGET" "signed by release.sh with the module" env "SIGNPATH_RELEASE_KEY=$KEY" packaging/release.sh authenticode
+    fi
     # What is left of another version would be packed and signed too.
     rm -rf dist/packages
     prove_of packages "package.sh" packaging/package.sh "${targets[@]}"
@@ -411,12 +441,20 @@ main() {
             x86_64-*-linux-gnu)
                 prove_gnu_x86_64
                 prove_of packages "checksums signed by the module" checksums_are_signed
+                if compgen -G 'dist/packages/*.msi' >/dev/null; then
+                    prove_of packages "zip and MSI: signatures (Authenticode)" windows_packages_are_signed
+                fi
                 prove_of packages "action.yml with the tarball" action_sets_up_a_job dist/packages/signpath-pkcs11-*-x86_64-linux-gnu.tar.gz
                 ;;
             *-windows-*) prove_windows ;;
             *) prove_elsewhere "$target" ;;
         esac
     done
+    if [[ $all == yes ]]; then
+        for target in "${MACOS_TARGETS[@]}"; do
+            prove_of "$target" "every crate compiles (cargo check)" compiles "$target"
+        done
+    fi
     print_table "${targets[@]}"
     say "$((SECONDS - started)) s in all"
     conclude
