@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 every=${1:-1}
 
 # The code whose mutants are tried.
-FILES=('src/operation/**' 'src/object/**' 'src/catalog/**' src/mechanism.rs 'crypto/src/**' 'client/src/command_line/**'
+FILES=('src/operation/**' 'src/object/**' 'src/catalog/**' 'src/mechanism/**' 'crypto/src/**' 'client/src/command_line/**'
     client/src/{encoding,fast_signing_request,listed,masker,no_proxy,policy_list,problem,retry,secret,sign_hash}.rs config/src/proxy.rs)
 
 # Tests that look at the process, the build or the command rather than at what the module does.
