@@ -4,10 +4,13 @@ use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::error::{Reason, Result};
+use signpath_platform::lock::Mutex;
 
-/// How often a waiting call checks whether it has been cancelled. The check is cheap, whereas
-/// waking a thread that waits for a socket would need another descriptor.
+use crate::error::{Reason, Result};
+use crate::socket::Descriptor;
+
+/// How often a waiting call checks whether it has been cancelled, unless it waits for a connection that the cancellation can end:
+/// waking it in other ways would need another descriptor.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Ends the calls that it is passed to, with an error. Clones are cancelled together.
@@ -53,6 +56,14 @@ struct Signal {
     at_once: OnceLock<Reason>,
     /// The reason to send no more requests. A request in flight is still completed.
     after_attempt: OnceLock<Reason>,
+    /// The connections that calls wait for.
+    waited_for: Mutex<Vec<Arc<Descriptor>>>,
+}
+
+/// While it exists, a cancellation ends the waits for a connection.
+pub(crate) struct Watch<'a> {
+    cancellation: &'a Cancellation,
+    descriptor: &'a Arc<Descriptor>,
 }
 
 impl Default for Cancellation {
@@ -81,6 +92,7 @@ impl Cancellation {
     pub fn cancel(&self, reason: impl StdError + Send + Sync + 'static) {
         if let Some(own) = self.signals.first() {
             let _ = own.at_once.set(Arc::new(reason));
+            own.waited_for.lock().iter().for_each(|it| it.end_waits());
         }
     }
 
@@ -89,6 +101,18 @@ impl Cancellation {
     pub fn cancel_after_attempt(&self, reason: impl StdError + Send + Sync + 'static) {
         if let Some(own) = self.signals.first() {
             let _ = own.after_attempt.set(Arc::new(reason));
+        }
+    }
+
+    /// Ends waits for this connection when it is cancelled from now on. Who waits has to check after this whether it has been
+    /// cancelled before.
+    pub(crate) fn watch<'a>(&'a self, descriptor: &'a Arc<Descriptor>) -> Watch<'a> {
+        for signal in &self.signals {
+            signal.waited_for.lock().push(descriptor.clone());
+        }
+        Watch {
+            cancellation: self,
+            descriptor,
         }
     }
 
@@ -117,6 +141,18 @@ impl Cancellation {
         reasons
             .next()
             .map_or(Ok(()), |reason| Err(reason.clone().into()))
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        for signal in &self.cancellation.signals {
+            let mut waited_for = signal.waited_for.lock();
+            let mut all = waited_for.iter();
+            if let Some(index) = all.position(|other| Arc::ptr_eq(other, self.descriptor)) {
+                waited_for.swap_remove(index);
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use url::Url;
 
+use super::cancellation::POLL_INTERVAL;
 use super::connect_error::ConnectError;
 use super::lookup::{self, Threads};
 use super::socket::Socket;
@@ -124,7 +125,7 @@ fn connect_to_first(
             sockets.push((socket.own()?, Interest::WRITE));
         }
         if !sockets.is_empty() {
-            waiting.for_sockets(&sockets)?;
+            waiting.for_sockets(&sockets, POLL_INTERVAL)?;
         }
     }
 }

@@ -12,6 +12,11 @@ const MAX_IDLE: usize = 64;
 pub trait Reusable {
     /// Whether another request can be sent.
     fn is_usable(&mut self) -> bool;
+
+    /// The same after it has been idle.
+    fn is_still_usable(&mut self) -> bool {
+        self.is_usable()
+    }
 }
 
 pub struct Pool<C> {
@@ -53,7 +58,7 @@ impl<C: Reusable> Pool<C> {
             let connection = self.idle.lock().connections.pop();
             // Neither checking nor closing it needs the lock.
             let mut connection = connection?;
-            if connection.is_usable() {
+            if connection.is_still_usable() {
                 return Some(connection);
             }
         }

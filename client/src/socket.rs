@@ -2,23 +2,36 @@
 //!
 //! An application may close all descriptors without the module's knowledge (daemons call
 //! `closefrom`), and reuse their numbers. A socket therefore remembers its device and inode and
-//! checks them before each use. If the descriptor refers to something else by now, it is abandoned
-//! without being closed.
+//! checks them before each read, write and close. If the descriptor refers to something else by now, it is abandoned without being
+//! closed.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use signpath_platform::socket::{self, Identity, Interest, identity};
+use signpath_platform::socket::{self, ENDS_WAITS, Identity, Interest, identity};
 use socket2::{Domain, Protocol, TcpKeepalive, Type};
 
+use super::cancellation::POLL_INTERVAL;
 use super::waiting::{Interruption, Waiting};
+
+/// How often a call that waits for a connection checks whether the application has closed its descriptor, and whether it was
+/// cancelled, if a cancellation does not end the wait itself.
+const CHECK_INTERVAL: Duration = match ENDS_WAITS {
+    true => Duration::from_millis(100),
+    false => POLL_INTERVAL,
+};
 
 /// A connected or connecting TCP socket.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub(crate) struct Socket(Arc<Descriptor>);
+
+/// Its descriptor, which a cancellation shares while a call waits.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
     /// [`None`] only while it is being dropped.
-    descriptor: Option<socket2::Socket>,
+    socket: Option<socket2::Socket>,
     identity: Identity,
 }
 
@@ -58,10 +71,10 @@ impl Socket {
             Err(error) if socket::is_connecting(&error) => {}
             Err(error) => return Err(error),
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Descriptor {
             identity: identity(&socket)?,
-            descriptor: Some(socket),
-        })
+            socket: Some(socket),
+        })))
     }
 
     /// The result of connecting. [`None`] while it is in progress.
@@ -77,7 +90,7 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket is ready for `interest`, but no longer than `POLL_INTERVAL`.
+    /// Waits until the socket is ready for `interest`.
     ///
     /// # Errors
     /// See [`Interruption`].
@@ -86,8 +99,18 @@ impl Socket {
         waiting: &Waiting<'_>,
         interest: Interest,
     ) -> Result<(), Interruption> {
-        let socket = self.own().map_err(Interruption::Failed)?;
-        waiting.for_sockets(&[(socket, interest)])
+        let _ended_by_cancellation = waiting.cancellation.watch(&self.0);
+        let mut is_ready = false;
+        while !is_ready {
+            // Polling another file does no harm. A read or write has just checked the descriptor, and another one follows.
+            let socket = self.0.socket.as_ref().ok_or_else(closed);
+            let socket = socket.map_err(Interruption::Failed)?;
+            is_ready = waiting.for_sockets(&[(socket, interest)], CHECK_INTERVAL)?;
+            if !is_ready {
+                self.own().map_err(Interruption::Failed)?;
+            }
+        }
+        waiting.check()
     }
 
     /// The descriptor, after checking that it still refers to this socket.
@@ -95,22 +118,37 @@ impl Socket {
     /// # Errors
     /// [`io::ErrorKind::NotConnected`] if the application has closed it.
     pub(crate) fn own(&self) -> io::Result<&socket2::Socket> {
-        self.descriptor
-            .as_ref()
-            .filter(|socket| identity(socket).is_ok_and(|now| now == self.identity))
-            .ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::NotConnected,
-                    "the application has closed the descriptor of the connection",
-                )
-            })
+        self.0.own()
     }
 }
 
-impl Drop for Socket {
+impl Descriptor {
+    fn own(&self) -> io::Result<&socket2::Socket> {
+        self.socket
+            .as_ref()
+            .filter(|socket| identity(socket).is_ok_and(|now| now == self.identity))
+            .ok_or_else(closed)
+    }
+
+    /// Ends the wait of a call that is cancelled. The connection cannot be used afterwards.
+    pub(crate) fn end_waits(&self) {
+        if let Ok(socket) = self.own() {
+            socket::end_waits(socket);
+        }
+    }
+}
+
+fn closed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the application has closed the descriptor of the connection",
+    )
+}
+
+impl Drop for Descriptor {
     fn drop(&mut self) {
         let is_own = self.own().is_ok();
-        if let Some(socket) = self.descriptor.take().filter(|_| !is_own) {
+        if let Some(socket) = self.socket.take().filter(|_| !is_own) {
             // The application has reused the number.
             socket::abandon(socket);
         }
@@ -148,6 +186,31 @@ fn uninterrupted(mut act: impl FnMut() -> io::Result<usize>) -> io::Result<usize
         match act() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::Cancellation;
+
+    #[test]
+    fn a_cancellation_ends_the_wait_for_a_silent_server() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = Socket::connect(server.local_addr().unwrap()).unwrap();
+        let own = socket.own().unwrap();
+        let wait = |interest, time| socket::wait(&[(own, interest)], time).unwrap();
+        assert!(wait(Interest::WRITE, Duration::from_secs(30)));
+        let cancellation = Cancellation::new();
+        drop(cancellation.watch(&socket.0));
+        let watched = cancellation.child();
+        for (is_watched, ends) in [(false, false), (true, ENDS_WAITS)] {
+            let _watch = is_watched.then(|| watched.watch(&socket.0));
+            cancellation.cancel(io::Error::other("closed"));
+            assert_eq!(wait(Interest::READ, Duration::ZERO), ends);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::rt::ReadBufCursor;
@@ -27,6 +27,8 @@ pub(crate) struct Link {
     pub(crate) socket: Socket,
     /// The [`Interest`] of the reads and writes that would have blocked.
     wanted: AtomicU8,
+    /// Whether all that had arrived has been read, so that a read would block.
+    is_drained: AtomicBool,
 }
 
 /// A connection, with or without TLS.
@@ -50,13 +52,36 @@ impl Link {
         wanted.contains(Interest::WRITE)
     }
 
-    /// Waits until the stream can make progress, but no longer than `POLL_INTERVAL`.
+    /// Waits until the stream can make progress.
     ///
     /// # Errors
     /// See [`Interruption`].
     pub(crate) fn wait(&self, waiting: &Waiting<'_>) -> Result<(), Interruption> {
         let wanted = self.wanted.swap(0, Ordering::Relaxed);
-        self.socket.wait(waiting, Interest::from_bits(wanted))
+        self.socket.wait(waiting, Interest::from_bits(wanted))?;
+        self.look_again();
+        Ok(())
+    }
+
+    /// Has the next read try whether something has arrived.
+    pub(crate) fn look_again(&self) {
+        self.is_drained.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Reads what has arrived. Does not try again before [`Link::look_again`] if it was less than there was room for.
+impl Read for &Link {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_drained.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let read = (&self.socket).read(buffer);
+        let is_drained = match &read {
+            Ok(length) => (1..buffer.len()).contains(length),
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        self.is_drained.store(is_drained, Ordering::Relaxed);
+        read
     }
 }
 
@@ -113,6 +138,7 @@ impl Stream {
             link: Arc::new(Link {
                 socket,
                 wanted: AtomicU8::new(0),
+                is_drained: AtomicBool::new(false),
             }),
             tls,
             piece: Vec::new(),
@@ -131,7 +157,7 @@ impl Stream {
     /// [`io::ErrorKind::WouldBlock`], [`io::ErrorKind::Interrupted`] after [`READS`] reads, and
     /// those of the connection.
     fn read(&mut self, room: usize, take: impl FnOnce(&[u8])) -> io::Result<()> {
-        let mut socket = &self.link.socket;
+        let mut link = &*self.link;
         let reads = &mut self.reads;
         let mut pause = || {
             *reads += 1;
@@ -143,7 +169,7 @@ impl Stream {
         let Some(tls) = &mut self.tls else {
             pause()?;
             self.piece.resize(room, 0);
-            let length = socket.read(&mut self.piece)?;
+            let length = link.read(&mut self.piece)?;
             take(self.piece.get(..length).unwrap_or_default());
             return Ok(());
         };
@@ -159,9 +185,9 @@ impl Stream {
                 Err(error) => return Err(error),
             }
             pause()?;
-            tls.read_tls(&mut socket)?;
+            tls.read_tls(&mut link)?;
             if let Err(error) = tls.process_new_packets() {
-                let _ = tls.write_tls(&mut socket);
+                let _ = tls.write_tls(&mut &link.socket);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }

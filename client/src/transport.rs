@@ -143,7 +143,10 @@ impl Transport {
         let mut connection = self
             .connection(&waiting)?
             .map_err(|error| failed(ExchangeError::Connect(error)))?;
-        let response = connection.exchange(request, &waiting).map_err(failed)?;
+        let response = connection.exchange(request, &waiting);
+        // A cancellation ends the connection, which looks like an error or the end of the response.
+        cancellation.check()?;
+        let response = response.map_err(failed)?;
         // The connection's buffers still contain the API token. If it was refused, they are not
         // kept.
         if !matches!(
@@ -248,21 +251,20 @@ impl Transport {
 }
 
 impl Reusable for Connection {
-    /// The connection has been idle, so it is polled to see whether the server has closed it. It
-    /// is not usable if it is still sending, or if the server responded before it had the whole
+    /// It is not usable if the server has closed it, if it is still sending, or if the server responded before it had the whole
     /// request.
     fn is_usable(&mut self) -> bool {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
-        self.link.socket.own().is_ok()
-            && self
-                .driver
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-            && !woken.take()
-            && !self.link.has_unsent()
-            && self.sender.is_ready()
+        let driven = self.driver.as_mut().poll(&mut Context::from_waker(&waker));
+        driven.is_pending() && !woken.take() && !self.link.has_unsent() && self.sender.is_ready()
+    }
+
+    /// An idle connection is read from, which fails if the server has sent something or closed it, or if the application has closed
+    /// its descriptor.
+    fn is_still_usable(&mut self) -> bool {
+        self.link.look_again();
+        self.is_usable()
     }
 }
 

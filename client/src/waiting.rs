@@ -46,23 +46,37 @@ impl<'a> Waiting<'a> {
     /// # Errors
     /// [`Interruption::Cancelled`] and [`Interruption::TimedOut`].
     pub(crate) fn slice(&self) -> Result<Duration, Interruption> {
-        self.cancellation.check().map_err(Interruption::Cancelled)?;
+        self.slice_of(POLL_INTERVAL)
+    }
+
+    /// The same with another interval between checks.
+    fn slice_of(&self, interval: Duration) -> Result<Duration, Interruption> {
+        self.check()?;
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Interruption::TimedOut);
         }
-        Ok(left.min(POLL_INTERVAL))
+        Ok(left.min(interval))
     }
 
-    /// Waits until one of the sockets is ready, but no longer than [`POLL_INTERVAL`].
+    /// Whether the call may go on.
+    ///
+    /// # Errors
+    /// [`Interruption::Cancelled`].
+    pub(crate) fn check(&self) -> Result<(), Interruption> {
+        self.cancellation.check().map_err(Interruption::Cancelled)
+    }
+
+    /// Waits until one of the sockets is ready, but no longer than `interval`. Returns whether the caller should look at them.
     ///
     /// # Errors
     /// See [`Interruption`].
     pub(crate) fn for_sockets(
         &self,
         sockets: &[(&socket2::Socket, Interest)],
-    ) -> Result<(), Interruption> {
-        let slice = self.slice()?;
+        interval: Duration,
+    ) -> Result<bool, Interruption> {
+        let slice = self.slice_of(interval)?;
         socket::wait(sockets, slice).map_err(Interruption::Failed)
     }
 

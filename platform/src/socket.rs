@@ -2,7 +2,8 @@
 
 pub use crate::system::errors::is_connecting;
 pub use crate::system::socket::{
-    Identity, abandon, identity, limit_unacknowledged, send, send_vectored, wait,
+    ENDS_WAITS, Identity, abandon, end_waits, identity, limit_unacknowledged, send, send_vectored,
+    wait,
 };
 
 /// What a socket is to be ready for.

@@ -5,6 +5,8 @@
 //! the same socket.
 
 use std::io::{self, IoSlice};
+#[cfg(target_os = "linux")]
+use std::net::Shutdown;
 use std::os::fd::{AsFd, IntoRawFd};
 use std::thread;
 use std::time::Duration;
@@ -60,11 +62,24 @@ pub fn send_vectored(socket: &Socket, pieces: &[IoSlice<'_>]) -> io::Result<usiz
     socket.send_vectored_with_flags(pieces, libc::MSG_NOSIGNAL)
 }
 
-/// Waits until one of the sockets is ready, but no longer than `time`. May return early.
+/// Whether [`end_waits`] does something.
+pub const ENDS_WAITS: bool = cfg!(target_os = "linux");
+
+/// Has all threads that wait for this connection return from [`wait`]. The connection cannot be used afterwards.
+pub fn end_waits(socket: &Socket) {
+    // Sends nothing, and Linux wakes all threads that poll the socket. Other systems are not known to.
+    #[cfg(target_os = "linux")]
+    let _ = socket.shutdown(Shutdown::Read);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
+/// Waits until one of the sockets is ready, but no longer than `time`. Returns whether the caller should look at them; `false` if
+/// the time is up, or the thread got a signal.
 ///
 /// # Errors
 /// Those of the system.
-pub fn wait(sockets: &[(&Socket, Interest)], time: Duration) -> io::Result<()> {
+pub fn wait(sockets: &[(&Socket, Interest)], time: Duration) -> io::Result<bool> {
     let mut waits: Vec<_> = sockets
         .iter()
         .map(|(socket, interest)| PollFd::new(socket.as_fd(), flags(*interest)))
@@ -73,12 +88,13 @@ pub fn wait(sockets: &[(&Socket, Interest)], time: Duration) -> io::Result<()> {
     let milliseconds = time.as_millis().max(1);
     let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
     match nix::poll::poll(&mut waits, timeout) {
-        // EINTR: the application got a signal.
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Ok(ready) => Ok(ready > 0),
+        // The application got a signal.
+        Err(Errno::EINTR) => Ok(false),
         // The limit of open files is lower than the number of sockets (poll(2)).
         Err(Errno::EINVAL) => {
             thread::sleep(Duration::from_millis(1));
-            Ok(())
+            Ok(true)
         }
         Err(error) => Err(error.into()),
     }

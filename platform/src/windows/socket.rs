@@ -44,12 +44,18 @@ pub fn send_vectored(socket: &Socket, pieces: &[IoSlice<'_>]) -> io::Result<usiz
     socket.send_vectored(pieces)
 }
 
-/// Waits until one of the sockets is ready, but no longer than `time`. May return early. Before
-/// Windows 10 2004 it does not notice that connecting has failed, so the caller has to look.
+/// Whether [`end_waits`] does something.
+pub const ENDS_WAITS: bool = false;
+
+/// Nothing on Windows.
+pub fn end_waits(_: &Socket) {}
+
+/// Waits until one of the sockets is ready, but no longer than `time`. Returns whether one is. Before Windows 10 2004 it does not
+/// notice that connecting has failed, so a caller that connects has to look in any case.
 ///
 /// # Errors
 /// Those of the system.
-pub fn wait(sockets: &[(&Socket, Interest)], time: Duration) -> io::Result<()> {
+pub fn wait(sockets: &[(&Socket, Interest)], time: Duration) -> io::Result<bool> {
     let mut waits: Vec<_> = sockets
         .iter()
         .map(|(socket, interest)| WSAPOLLFD {
@@ -64,7 +70,7 @@ pub fn wait(sockets: &[(&Socket, Interest)], time: Duration) -> io::Result<()> {
     // SAFETY: the pointer is to `count` structures.
     match unsafe { WSAPoll(waits.as_mut_ptr(), count, milliseconds) } {
         ..0 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+        ready => Ok(ready > 0),
     }
 }
 
