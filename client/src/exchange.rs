@@ -41,6 +41,8 @@ pub(crate) struct Api {
 /// A usable response.
 pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
+    /// The service's IDs in it.
+    pub(crate) reference: Reference,
     /// How many attempts it took.
     pub(crate) attempts: u32,
 }
@@ -70,10 +72,7 @@ impl Api {
     ) -> std::result::Result<Answer, FailedAttempt> {
         loop {
             let failure = match self.attempt(call, &attempts, cancellation, &request) {
-                Ok(body) => {
-                    let attempts = attempts.number;
-                    return Ok(Answer { body, attempts });
-                }
+                Ok(answer) => return Ok(answer),
                 Err(failure) if failure.is_transient && call.retry == Retry::Configured => failure,
                 Err(failure) => return Err(failure),
             };
@@ -106,7 +105,7 @@ impl Api {
         attempts: &Attempts,
         cancellation: &Cancellation,
         request: impl Fn(Url) -> Result<Outgoing>,
-    ) -> std::result::Result<Vec<u8>, FailedAttempt> {
+    ) -> std::result::Result<Answer, FailedAttempt> {
         let authorization = authorization(&self.credentials.api_token)?;
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -133,7 +132,15 @@ impl Api {
             Ok(response) => remove_byte_order_mark(&mut response.body),
             Err(_) => false,
         };
-        self.log_exchange(call, attempts.number, &response, started.elapsed());
+        let duration = started.elapsed();
+        let reference = match &response {
+            // A list has none, and may be long.
+            Ok(response) if call.policy.is_some() || response.status != StatusCode::OK => {
+                Reference::of(&response.body)
+            }
+            _ => Reference::default(),
+        };
+        self.log_exchange(call, attempts.number, &response, &reference, duration);
         if has_mark {
             info!("the response starts with a byte order mark, ignored");
         }
@@ -142,7 +149,11 @@ impl Api {
             return Err(refusal(&self.masker, call, &response));
         }
         match encoding(&response) {
-            None => Ok(response.body),
+            None => Ok(Answer {
+                body: response.body,
+                reference,
+                attempts: attempts.number,
+            }),
             Some(what) => Err(undecodable(&self.masker, call, &what).into()),
         }
     }
@@ -153,6 +164,7 @@ impl Api {
         call: &Call<'_>,
         attempt: u32,
         response: &std::result::Result<Response, FailedAttempt>,
+        reference: &Reference,
         duration: Duration,
     ) {
         if !log::log_enabled!(log::Level::Info) {
@@ -164,7 +176,7 @@ impl Api {
             .unwrap_or_default();
         let outcome = match response {
             Ok(response) => {
-                let reference = self.masked(&Reference::of(&response.body).to_string());
+                let reference = self.masked(&reference.to_string());
                 format!("{} in {duration:.1?}{reference}", response.status)
             }
             Err(failure) => format!(

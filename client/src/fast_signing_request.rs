@@ -15,7 +15,6 @@ use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::multipart::Form;
 use crate::policy_name::PolicyName;
-use crate::problem::Reference;
 use crate::retry::Attempts;
 use crate::signed::Returned;
 use crate::transport::Outgoing;
@@ -63,7 +62,7 @@ impl Api {
         })?;
         Ok(Returned {
             signature,
-            reference: Reference::of(&answer.body),
+            reference: answer.reference,
             attempts: answer.attempts,
         })
     }
@@ -110,8 +109,9 @@ struct SignedPayload {
 /// # Errors
 /// What is missing or invalid.
 pub(crate) fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
-    let signed: SignedPayload =
-        any_case::from_slice(body, &["Signature"]).map_err(|error| error.to_string())?;
+    let signed: SignedPayload = serde_json::from_slice(body)
+        .or_else(|_| any_case::from_slice(body, &["Signature"]))
+        .map_err(|error| error.to_string())?;
     STANDARD
         .decode(signed.signature)
         .map_err(|_| "Signature is not base64".to_owned())

@@ -24,11 +24,18 @@ impl Masker {
     /// Creates a masker for `secrets`.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let (mut whole_forms, mut pieces) = (Vec::new(), HashSet::new());
+        // The API token of the PIN is often the configured one.
+        let mut known: Vec<&Secret> = Vec::new();
         for secret in secrets {
+            if known.iter().any(|other| other.expose() == secret.expose()) {
+                continue;
+            }
+            known.push(secret);
             // Each piece of a longer one is searched for anyway.
             let is_short = |form: &Zeroizing<String>| (1..PIECE).contains(&form.len());
             whole_forms.extend(secret.whole_forms().into_iter().filter(is_short));
             for form in secret.forms() {
+                pieces.reserve(form.len());
                 let windows = form.as_bytes().windows(PIECE);
                 pieces.extend(windows.filter_map(|window| <[u8; PIECE]>::try_from(window).ok()));
             }

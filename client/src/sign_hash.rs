@@ -15,7 +15,6 @@ use crate::exchange::{Api, serialization_error};
 use crate::failed_attempt::FailedAttempt;
 use crate::options::Options;
 use crate::policy_name::PolicyName;
-use crate::problem::Reference;
 use crate::retry::Attempts;
 use crate::signed::Returned;
 use crate::transport::Outgoing;
@@ -48,7 +47,7 @@ impl Api {
         })?;
         Ok(Returned {
             signature,
-            reference: Reference::of(&answer.body),
+            reference: answer.reference,
             attempts: answer.attempts,
         })
     }

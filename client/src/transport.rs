@@ -341,8 +341,13 @@ async fn read(
     response: &mut Response,
 ) -> std::result::Result<(), ExchangeError> {
     let is_refusal = response.status != StatusCode::OK;
-    if !is_refusal && body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(ExchangeError::TooLong);
+    if !is_refusal {
+        let announced = body.size_hint().lower();
+        if announced > MAX_BODY as u64 {
+            return Err(ExchangeError::TooLong);
+        }
+        // Growing it again and again would copy a long list of signing policies several times.
+        response.body.reserve_exact(announced as usize);
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(ExchangeError::Body)?;
