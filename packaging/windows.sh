@@ -381,15 +381,18 @@ panic_is_caught() {
 }
 
 # The black-box tests that read nothing of Linux, make no fork, and load the library only themselves.
-BLACK_BOX_TESTS=(chain configuration credentials handles mechanisms objects operations policies redirects robustness signing signing_api
-    tokens traffic verification)
+BLACK_BOX_TESTS=(cancellation chain configuration credentials handles journal mechanisms objects operations policies policy_cache redirects
+    robustness sessions signing signing_api tokens traffic verification)
 # Java for Windows is needed for the first; the second expects the name and the version of Linux, and a row above does the same here.
 SKIPPED_TESTS=(jarsigner_writes_the_whole_chain the_metadata_names_process_user_host_and_system)
 
 # Builds them. They find their folder by the path that is compiled in, on Wine's drive Z.
 build_black_box_tests() {
     say "Building the black-box tests for $WINDOWS_TARGET ..."
-    compile_windows packaging/windows/linux.c -o "$BIN/openssl.exe"
+    local program
+    for program in openssl certtool sha256sum; do
+        compile_windows packaging/windows/linux.c -o "$BIN/$program.exe"
+    done
     local -a cargo_zigbuild std maps
     local RUST_SOURCES RUST_BIN
     choose_toolchain "$WINDOWS_TARGET"
@@ -459,7 +462,7 @@ main() {
         shift
     done
     REQUIREMENTS=("git git" "jq jq" "python3-venv python3" "binutils objcopy" "openssl openssl" "xxd xxd" "wine64 /usr/lib/wine/wine64"
-        "osslsigncode osslsigncode" "libengine-pkcs11-openssl /usr/lib/*/engines-3/pkcs11.so"
+        "osslsigncode osslsigncode" "gnutls-bin certtool" "libengine-pkcs11-openssl /usr/lib/*/engines-3/pkcs11.so"
         "libp11-kit-dev /usr/include/p11-kit-1/p11-kit/pkcs11.h")
     install_requirements
     install_tools

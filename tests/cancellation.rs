@@ -4,7 +4,6 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,8 +79,12 @@ fn silent_server(response: Option<&'static str>) -> (String, Receiver<()>) {
     let (arriving, arrived) = channel();
     // Before the client can connect.
     let only = response.is_none().then(|| {
-        // SAFETY: the descriptor is open. A second call changes how many connections wait.
-        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsRawFd;
+            // SAFETY: the descriptor is open. A second call changes how many connections wait.
+            assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        }
         TcpStream::connect(address).unwrap()
     });
     thread::spawn(move || {
@@ -142,8 +145,12 @@ fn with_credentials(test: &str, act: impl FnOnce(&Module)) {
 #[test]
 fn a_call_ends_within_moments_wherever_it_waits() {
     with_credentials(test_name!(), |module| {
+        // Only Linux shows that a connection waits which is not accepted.
+        let is_seen =
+            |(_, _, _, response): &&Phase| cfg!(target_os = "linux") || response.is_some();
         let phases = PHASES
             .iter()
+            .filter(is_seen)
             .flat_map(|phase| ENDS.iter().map(move |end| (phase, end)));
         for ((phase, scheme, has_proxy, response), (name, call, end, rv)) in phases {
             let took = || {
@@ -172,6 +179,7 @@ fn a_call_ends_within_moments_wherever_it_waits() {
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_login_ends_that_waits_for_the_list_of_another() {
     with_credentials(test_name!(), |module| {

@@ -4,13 +4,12 @@ mod common;
 #[path = "common/openssl.rs"]
 mod openssl;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::{SIGN, SIGN_HASH, assert_lines, on_stage, options, sign, with_policies};
+use common::{SIGN, SIGN_HASH, on_stage, options, sign, with_policies};
 use cryptoki_sys::*;
 use openssl::Padding;
 use pkcs11_test::harness::{Mechanism, Module, Stage};
@@ -124,9 +123,13 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
             }
             verify(entry);
         }
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(journal.parent().unwrap()), 0o700);
-        assert_eq!(mode(journal), 0o600);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(journal.parent().unwrap()), 0o700);
+            assert_eq!(mode(journal), 0o600);
+        }
         let text = fs::read_to_string(journal).unwrap();
         assert!(!text.contains(stage.service.token()));
     });
@@ -167,8 +170,12 @@ fn a_truncated_line_does_not_spoil_the_next_one() {
     });
 }
 
+/// Modes and symbolic links are those of Unix.
+#[cfg(unix)]
 #[test]
 fn a_journal_that_cannot_be_written_is_a_warning() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     on_stage(test_name!(), options, &[], |stage, module| {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -193,7 +200,7 @@ fn a_journal_that_cannot_be_written_is_a_warning() {
             let line = format!(
                 "warning: cannot write the journal {journal}: {reason}; … Log.Journal ({JOURNAL})"
             );
-            assert_lines(&signed.lines, &[&line]);
+            common::assert_lines(&signed.lines, &[&line]);
             assert_eq!(module.finalize(), CKR_OK);
         }
         assert_eq!(fs::read(path("elsewhere")).unwrap(), b"");

@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::fs::{self, Permissions};
+use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +45,11 @@ fn with_cache(test: &str, options: impl FnOnce() -> Options, act: impl FnOnce(&m
     let more = [("SIGNPATH_POLICY_CACHE_SECONDS", "3600"), ONE_ATTEMPT];
     on_stage(test, options, &more, |stage, module| {
         let folder = tempfile::tempdir().unwrap();
-        stage.set("XDG_CACHE_HOME", folder.path().to_str().unwrap());
+        let variable = match cfg!(windows) {
+            true => "LOCALAPPDATA",
+            false => "XDG_CACHE_HOME",
+        };
+        stage.set(variable, folder.path().to_str().unwrap());
         let mut bench = Bench {
             stage,
             module,
@@ -109,8 +114,20 @@ impl Bench<'_> {
     }
 }
 
-fn mode(path: &Path) -> u32 {
-    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+/// On Windows, packaging/windows.sh looks at who has access.
+#[cfg_attr(windows, allow(unused_variables))]
+fn assert_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        let permissions = fs::symlink_metadata(path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o7777, mode);
+    }
+}
+
+/// Lets others write to a file.
+#[cfg(unix)]
+fn share(file: &Path) {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o622)).unwrap();
 }
 
 #[test]
@@ -121,8 +138,8 @@ fn with_a_cached_list_a_run_is_one_request() {
         let [file] = &bench.files()[..] else {
             panic!("{:?}", bench.files())
         };
-        assert_eq!(mode(file), 0o600);
-        assert_eq!(mode(file.parent().unwrap()), 0o700);
+        assert_mode(file, 0o600);
+        assert_mode(file.parent().unwrap(), 0o700);
         let content = fs::read_to_string(file).unwrap();
         let token = bench.stage.service.token();
         assert!(content.contains("demo") && !content.contains(token));
@@ -166,12 +183,14 @@ fn rewrite(file: &Path, change: impl FnOnce(&mut Value)) {
 
 #[test]
 fn a_damaged_old_or_foreign_list_is_replaced() {
-    let damages: [fn(&Path); 10] = [
+    let damages: &[fn(&Path)] = &[
         |file| {
             let content = fs::read(file).unwrap();
             fs::write(file, &content[..content.len() / 2]).unwrap();
         },
-        |file| fs::set_permissions(file, Permissions::from_mode(0o622)).unwrap(),
+        #[cfg(unix)]
+        share,
+        #[cfg(unix)]
         |file| {
             let elsewhere = file.with_file_name("elsewhere");
             fs::rename(file, &elsewhere).unwrap();
@@ -194,7 +213,7 @@ fn a_damaged_old_or_foreign_list_is_replaced() {
         for (index, damage) in damages.iter().enumerate() {
             damage(&file);
             bench.sign_again(&format!("damage {index}"));
-            assert_eq!(mode(&file), 0o600);
+            assert_mode(&file, 0o600);
         }
     });
 }
@@ -348,14 +367,15 @@ use Before::{File, Nothing, OtherRoute};
 
 #[test]
 fn the_signing_route_is_cached_as_long_as_the_list() {
-    let routes: [(Before, &str, &[&str]); 9] = table! {
+    let routes: &[(Before, &str, &[&str])] = &table! {
         (Nothing, "3600", &[SIGN, SIGN_HASH]),
         (Nothing, "3600", &[SIGN_HASH]),
         (File(|file| rewrite(file, |route| route["time"] = 1.into())), "3600", &[SIGN, SIGN_HASH]),
         (Nothing, "3600", &[SIGN_HASH]),
         (Nothing, "0", &[SIGN, SIGN_HASH]),
         (File(|file| fs::write(file, "damaged").unwrap()), "3600", &[SIGN, SIGN_HASH]),
-        (File(|file| fs::set_permissions(file, Permissions::from_mode(0o622)).unwrap()), "3600", &[SIGN, SIGN_HASH]),
+        #[cfg(unix)]
+        (File(share), "3600", &[SIGN, SIGN_HASH]),
         (OtherRoute, "3600", &[SIGN_HASH, SIGN]),
         (Nothing, "3600", &[SIGN]),
     };
@@ -365,7 +385,7 @@ fn the_signing_route_is_cached_as_long_as_the_list() {
             let mut files = bench.files().into_iter();
             files.find(|file| file.extension().is_some_and(|name| name == "sign-hash"))
         };
-        for (number, (before, seconds, expected)) in routes.into_iter().enumerate() {
+        for (number, (before, seconds, expected)) in routes.iter().enumerate() {
             match before {
                 Nothing => {}
                 File(change) => change(&file(bench).unwrap()),
@@ -379,7 +399,7 @@ fn the_signing_route_is_cached_as_long_as_the_list() {
             assert_eq!(run.value, SIGNED);
             assert_lines(&run.lines, &[]);
             run.requests.retain(|route| route != LIST);
-            assert_eq!(run.requests, expected, "run {number}");
+            assert_eq!(run.requests, *expected, "run {number}");
         }
         assert_eq!(file(bench), None);
     });
@@ -390,9 +410,12 @@ fn a_cache_folder_that_cannot_be_used_costs_a_warning() {
     with_cache(test_name!(), options, |bench| {
         let taken = bench.folder.path().join("signpath-pkcs11");
         let elsewhere = tempfile::tempdir().unwrap();
-        for reason in ["signpath-pkcs11", "symbolic link"] {
+        // A symbolic link needs privileges on Windows.
+        let reasons = ["signpath-pkcs11", "symbolic link"];
+        for reason in &reasons[..if cfg!(unix) { 2 } else { 1 }] {
             let _ = fs::remove_file(&taken);
-            match reason {
+            match *reason {
+                #[cfg(unix)]
                 "symbolic link" => symlink(elsewhere.path(), &taken).unwrap(),
                 _ => fs::write(&taken, "a file").unwrap(),
             }

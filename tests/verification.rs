@@ -5,7 +5,7 @@ mod common;
 #[path = "common/openssl.rs"]
 mod openssl;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::{on_stage, options};
 use cryptoki_sys::*;
@@ -54,11 +54,6 @@ fn mechanism((id, _, pss): &Row) -> Mechanism {
         Some([hash, mgf, salt]) => Mechanism::pss(*id, *hash, *mgf, *salt),
         None => (*id).into(),
     }
-}
-
-/// The private key of a policy. With slashes only: under Wine, openssl is that of Linux.
-fn key_of(policy: &str) -> PathBuf {
-    format!("{KEYS}/{policy}.pem").into()
 }
 
 /// What the module is given, and the signature of openssl.
@@ -127,7 +122,8 @@ fn signatures_of_openssl_verify_in_every_way_before_login() {
             ] {
                 let key = session.public(&format!("demo/{name}"));
                 for row in rows {
-                    let (data, signature) = signed(&key_of(name), row);
+                    let (data, signature) =
+                        signed(&Path::new(KEYS).join(format!("{name}.pem")), row);
                     let check = |data: &[u8], signature: &[u8], rv: CK_RV| {
                         let answers = every_way(session, key, row, data, signature);
                         assert_eq!(answers, [rv; 6], "{name} {:#x} {}", row.0, row.1);
@@ -205,7 +201,7 @@ fn an_ecdsa_signature_without_leading_zeros_verifies() {
         let (key, row) = (session.public("demo/p-521"), &EC_ROWS[1]);
         // One signature of four begins with a zero in both halves.
         let (data, signature) = (0..1000)
-            .map(|_| signed(&key_of("p-521"), row))
+            .map(|_| signed(&Path::new(KEYS).join("p-521.pem"), row))
             .find(|(_, signature)| signature[0] == 0 && signature[1] != 0 && signature[66] == 0)
             .unwrap();
         let check = |signature: &[u8], rv: CK_RV| {

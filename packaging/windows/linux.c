@@ -1,5 +1,5 @@
-/* Runs the Linux program of the same name, with the same arguments, for tests that ask openssl under Wine: Wine starts programs of
-   Linux, but neither waits for them nor gives them its pipes. */
+/* Runs the Linux program of the same name, with the same arguments, for tests that ask openssl and others under Wine: Wine starts
+   programs of Linux, but neither waits for them nor gives them its pipes. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +59,9 @@ static char *path_of(const char *path)
 
 static int has_drive(const char *text) { return text[0] != 0 && text[1] == ':' && (text[2] == '\\' || text[2] == '/'); }
 
+/* A path of Linux to which Windows has added names. */
+static int is_mixed(const char *text) { return text[0] == '/' && strchr(text, '\\') != NULL && GetFileAttributesA(text) != INVALID_FILE_ATTRIBUTES; }
+
 /* Opens a file beside the temporary one, whose names differ by their extension. */
 static FILE *open_beside(const char *base, const char *extension)
 {
@@ -101,7 +104,7 @@ int main(int argc, char **argv)
     append(path_of(base));
     append(name);
     for (index = 1; index < argc; index++)
-        append(has_drive(argv[index]) ? path_of(argv[index]) : argv[index]);
+        append(has_drive(argv[index]) || is_mixed(argv[index]) ? path_of(argv[index]) : argv[index]);
     if (!CreateProcessA("Z:\\bin\\sh", command_line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process))
         fail("sh");
     for (waited = 0; (file = open_beside(base, "status")) == NULL; waited += 5) {
