@@ -17,7 +17,7 @@ use crate::{in_parent, test_name};
 const NO_SIGNALS: [i32; 0] = [];
 
 /// How a server ends a connection.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     /// With FIN, although there is something to read.
     Closed,
@@ -94,7 +94,10 @@ fn with_ending(
         ((service, has_ended), environment)
     };
     let ((service, has_ended), _) = in_child(test, prepare, child)?;
-    assert!(has_ended.load(Ordering::Relaxed), "no connection was ended");
+    assert!(
+        has_ended.load(Ordering::Relaxed),
+        "no connection was ended: {fatal} {end:?}"
+    );
     Some(service)
 }
 
@@ -107,7 +110,10 @@ fn a_connection_that_ends_raises_no_signal() {
                 false => service(),
             };
             let child = || {
-                log_in_and_sign(&load());
+                let module = load();
+                let session = log_in_and_sign(&module);
+                // What is written at once may arrive in one piece, so there are more pieces than are needed.
+                assert_eq!(sign(session), CKR_OK);
                 assert_eq!(pending_signals(), NO_SIGNALS);
             };
             let service = in_parent!(with_ending(test_name!(), start, (fatal, end), 0, child));

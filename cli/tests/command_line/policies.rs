@@ -149,13 +149,13 @@ fn a_key_that_only_verifies_is_listed_and_neither_signs_nor_gets_into_a_configur
     let why = "signing policy demo/new: its ML-DSA-65 key can verify, but not sign";
     for arguments in [
         "sign --digest 0000000000000000000000000000000000000000000000000000000000000000 demo/new",
-        "setup openssl-provider demo/new",
+        "setup openssl-provider demo/new --module {module}",
     ] {
         let run = bench.run(arguments);
         assert_eq!(run.status, Some(1), "{run:?}");
         assert!(run.stderr.contains(why), "{run:?}");
     }
-    let configuration = bench.run("setup openssl-provider").stdout;
+    let configuration = bench.run("setup openssl-provider --module {module}").stdout;
     assert!(
         configuration.contains("demo/new, ML-DSA-65, which cannot sign")
             && configuration.contains("PROJECT%2FPOLICY"),
