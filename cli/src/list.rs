@@ -26,8 +26,8 @@ signing policy without one.";
 /// List your signing policies
 ///
 /// Shows for each signing policy its name, its key, the expiry (UTC) and subject of its certificate, its CKA_ID in
-/// hexadecimal, and the PKCS #11 URI of its private key, or of its public key if it cannot sign. Nothing is signed. If the setting Tokens lists several tokens, those
-/// of all are shown; a token whose list cannot be had is reported, and the exit status is then 1.
+/// hexadecimal, and the PKCS #11 URI of its private key, or of its public key if it cannot sign. Nothing is signed. If the setting
+/// Tokens lists several tokens, those of all are shown; a token whose list cannot be had is reported, and the exit status is then 1.
 #[derive(clap::Args)]
 #[command(after_long_help = JSON_HELP)]
 pub struct Arguments {

@@ -14,7 +14,7 @@ use super::place;
 use super::template::keygrip;
 use crate::failure::Failure;
 use crate::organization::{Organization, TokenChoice};
-use crate::policy::KeySummary;
+use crate::policy::key_text;
 use crate::{module, output, program};
 
 /// What replaces GnuPG's smart card daemon.
@@ -124,13 +124,11 @@ pub fn run(
 /// GnuPG's identifier of the key, which must be RSA.
 fn rsa_keygrip(policy: &SigningPolicy) -> Result<String, Failure> {
     let name = &policy.name;
-    let Some(key) = &policy.public_key else {
-        return Err(
-            format!("the module cannot sign with the key of the signing policy {name}").into(),
-        );
-    };
-    keygrip(key).ok_or_else(|| {
-        let key = KeySummary::of(key).text();
+    if let Some(reason) = policy.why_not_signing() {
+        return Err(format!("signing policy {name}: {reason}").into());
+    }
+    policy.public_key.as_ref().and_then(keygrip).ok_or_else(|| {
+        let key = key_text(policy);
         format!("{SCDAEMON} only knows RSA keys, and the key of the signing policy {name} is {key}; use one with an RSA key").into()
     })
 }

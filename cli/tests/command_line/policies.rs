@@ -150,6 +150,7 @@ fn a_key_that_only_verifies_is_listed_and_neither_signs_nor_gets_into_a_configur
     for arguments in [
         "sign --digest 0000000000000000000000000000000000000000000000000000000000000000 demo/new",
         "setup openssl-provider demo/new --module {module}",
+        "setup gpg demo/new --import --module {module}",
     ] {
         let run = bench.run(arguments);
         assert_eq!(run.status, Some(1), "{run:?}");
