@@ -346,8 +346,9 @@ async fn read(
         if announced > MAX_BODY as u64 {
             return Err(ExchangeError::TooLong);
         }
-        // Growing it again and again would copy a long list of signing policies several times.
-        response.body.reserve_exact(announced as usize);
+        // Growing it again and again would copy a long list of signing policies several times. If there is not that much memory, it
+        // grows as the body arrives.
+        let _ = response.body.try_reserve_exact(announced as usize);
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(ExchangeError::Body)?;
