@@ -1,14 +1,12 @@
 //! The machine that the benchmark runs on.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
 use super::children::Figures;
-use crate::error::{Context, Error};
 
 /// Keeps this process and those that it starts on the last core.
 pub(super) fn use_one_core() {
@@ -28,7 +26,7 @@ pub(super) fn use_one_core() {
 }
 
 /// One paragraph: when, where, and how quiet it was.
-pub(super) fn description(module: &Path, figures: &Figures) -> Result<String, Error> {
+pub(super) fn description(figures: &Figures) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
     let model = processors
@@ -47,20 +45,16 @@ pub(super) fn description(module: &Path, figures: &Figures) -> Result<String, Er
         let at = |part| figures.quantile(name, part).unwrap_or(f64::NAN);
         format!("{:.0} %", (at(0.9) / at(0.1) - 1.0) * 100.0)
     };
-    Ok(format!(
-        "Measured on {date}, on {count} cores of {} (Linux {}, glibc), with a library of {:.2} MB built by {}. Load average at the end: \
-         {load}. Between the tenth and the ninetieth percentile, the time of a loop that always does the same grew by {}, and that of a raw POST \
+    format!(
+        "Measured on {date}, on {count} cores of {} (Linux {}, glibc), with a library built by {}. Load average at the end: {load}. \
+         Between the tenth and the ninetieth percentile, the time of a loop that always does the same grew by {}, and that of a raw POST \
          by {}.",
         model.unwrap_or("an unknown processor"),
         release.trim(),
-        fs::metadata(module)
-            .context("cannot read the module")?
-            .len() as f64
-            / 1e6,
         compiler(),
         noise("noise loop"),
         noise("warm raw"),
-    ))
+    )
 }
 
 fn compiler() -> String {
@@ -69,21 +63,4 @@ fn compiler() -> String {
     let version = version.unwrap_or_default();
     let number = version.split(' ').nth(1).unwrap_or("of an unknown version");
     format!("rustc {number}")
-}
-
-/// The size of a library without its symbols, in MB, or as it is if there is no strip.
-pub(super) fn stripped_size(module: &Path) -> Result<f64, Error> {
-    let stripped = std::env::temp_dir().join(format!("stripped.{}.so", std::process::id()));
-    let strip = Command::new("strip")
-        .arg("-o")
-        .arg(&stripped)
-        .arg(module)
-        .status();
-    let file = match strip {
-        Ok(status) if status.success() => stripped.as_path(),
-        _ => module,
-    };
-    let size = fs::metadata(file).context("cannot read the module")?.len();
-    let _ = fs::remove_file(&stripped);
-    Ok(size as f64 / 1e6)
 }
