@@ -18,8 +18,9 @@ install_windows_file() {
 
 windows_imports() { objdump --private-headers "$1" | sed -n 's/^\tDLL Name: //p'; }
 
+# Newer versions of objdump print titles of the columns.
 windows_exports() {
-    objdump --private-headers "$1" | awk '/^\[Ordinal\/Name Pointer\] Table/ { on = 1; next } /^$/ { on = 0 } on { print $NF }' | sort
+    objdump --private-headers "$1" | awk '/^\[Ordinal\/Name Pointer\] Table/ { on = 1 } /^$/ { on = 0 } on && /^\t\[/ { print $NF }' | sort
 }
 
 # The library exports the functions in exports.def and nothing else. Argument: the library.
