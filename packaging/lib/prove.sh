@@ -81,6 +81,8 @@ unpack_root() {
     if [[ $target == "$(uname -m)"-* ]]; then
         (cd "$root" && quietly apt-get download "${packages[@]}")
         dpkg-deb --extract "$root"/*.deb "$root"
+        # Debian 13's musl is in /usr/lib.
+        [[ -d $root/lib ]] || ln -s usr/lib "$root/lib"
         touch "$root.done"
         return
     fi
