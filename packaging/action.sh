@@ -20,7 +20,8 @@ download() {
     local folder name machine libc=gnu
     machine=$(uname -m)
     [[ $machine == x86_64 || $machine == aarch64 ]] || die "There is no build for $machine."
-    ! ldd --version 2>&1 | grep -q musl || libc=musl
+    # musl's ldd prints its name and fails.
+    [[ $(ldd --version 2>&1 || true) != *musl* ]] || libc=musl
     name=signpath-pkcs11-$INPUT_VERSION-$machine-linux-$libc.tar.gz
     folder=$(mktemp -d)
     gh release download "v$INPUT_VERSION" --repo "$ACTION_REPOSITORY" --pattern "$name" --pattern SHA256SUMS --dir "$folder" ||
