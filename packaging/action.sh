@@ -17,15 +17,16 @@ export_variable() {
 
 # Downloads the tarball of a release and its checksum. Sets `package` and `sha256`.
 download() {
-    local folder name machine libc=gnu
+    local folder name machine libc=gnu repository=${ACTION_REPOSITORY:-$GITHUB_REPOSITORY}
     machine=$(uname -m)
     [[ $machine == x86_64 || $machine == aarch64 ]] || die "There is no build for $machine."
     # musl's ldd prints its name and fails.
     [[ $(ldd --version 2>&1 || true) != *musl* ]] || libc=musl
     name=signpath-pkcs11-$INPUT_VERSION-$machine-linux-$libc.tar.gz
+    command -v gh >/dev/null || die "There is no gh here to download $name with. Install the GitHub CLI, or name the file with the input package."
     folder=$(mktemp -d)
-    gh release download "v$INPUT_VERSION" --repo "$ACTION_REPOSITORY" --pattern "$name" --pattern SHA256SUMS --dir "$folder" ||
-        die "$ACTION_REPOSITORY has no release v$INPUT_VERSION with $name."
+    gh release download "v$INPUT_VERSION" --repo "$repository" --pattern "$name" --pattern SHA256SUMS --dir "$folder" ||
+        die "$name and SHA256SUMS cannot be downloaded from release v$INPUT_VERSION of $repository."
     package=$folder/$name
     [[ -n $sha256 ]] || sha256=$(awk -v name="$name" '$2 == name { print $1 }' "$folder/SHA256SUMS")
     [[ -n $sha256 ]] || die "SHA256SUMS of v$INPUT_VERSION does not list $name."
