@@ -69,7 +69,9 @@ install_package() {
 main() {
     local package=${INPUT_PACKAGE:-} sha256=${INPUT_SHA256:-} module
     [[ -n ${INPUT_API_TOKEN:-} ]] || die "The input api-token is empty. Secrets are not there in workflows of forks."
-    # Before anything can print it.
+    # The second line would be printed, and not masked.
+    [[ $INPUT_API_TOKEN != *[$'\r\n']* ]] || die "The input api-token has a line end in it."
+    # GitHub masks secrets by itself, but not what an earlier step has read from elsewhere.
     printf '::add-mask::%s\n' "$INPUT_API_TOKEN"
     [[ -n ${INPUT_ORGANIZATION_ID:-} ]] || die "The input organization-id is empty."
     [[ ${INPUT_DOCTOR:-fail} == @(fail|warn|skip) ]] || die "The input doctor is fail, warn or skip."
