@@ -45,7 +45,7 @@ install_package() {
     local folder
     case $package in
         *.deb) as_root apt-get --quiet --yes install "$package" ;;
-        *.rpm) as_root rpm --upgrade --verbose "$package" ;;
+        *.rpm) as_root rpm --upgrade --replacepkgs --verbose "$package" ;;
         *.apk) as_root apk add --allow-untrusted "$package" ;;
         *.tar.gz)
             folder=${RUNNER_TOOL_CACHE:-${RUNNER_TEMP:-/opt}}/signpath-pkcs11
