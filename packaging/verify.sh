@@ -202,6 +202,33 @@ action_sets_up_a_job() {
         "INPUT_ORGANIZATION_ID=$SIGNPATH_ORGANIZATION_ID" "INPUT_API_TOKEN=$SIGNPATH_API_TOKEN" packaging/action.sh >/dev/null
 }
 
+# Without a package, it downloads the file for the system and its C library. What tells these is replaced, and gh, which downloads.
+# Argument: the target.
+action_downloads() {
+    local folder=$WORK/download system=Linux libc='ldd (GNU libc) 2.36' library=libsignpath_pkcs11.so
+    case $1 in
+        *-musl) libc='musl libc (x86_64)' ;;
+        *-windows-*) system=MINGW64_NT-10.0-26100 library=signpath_pkcs11.dll ;;
+    esac
+    rm -rf "$folder"
+    mkdir -p "$folder/bin"
+    # shellcheck disable=SC2016 # the programs have these arguments
+    {
+        printf '#!/bin/sh\n[ "$1" = -m ] && echo %s || echo %s\n' "${1%%-*}" "$system" >"$folder/bin/uname"
+        # musl's fails.
+        printf '#!/bin/sh\necho "%s" >&2\nexit 1\n' "$libc" >"$folder/bin/ldd"
+        printf '#!/bin/sh\nshift\necho "$@"\n' >"$folder/bin/cygpath"
+        # release download TAG --repo REPOSITORY --pattern NAME --pattern SHA256SUMS --dir DIR
+        printf '#!/bin/sh\n[ "$5" = owner/name ] && cp "dist/packages/$7" "dist/packages/$9" "${11}"\n' >"$folder/bin/gh"
+    }
+    chmod +x "$folder"/bin/*
+    env "PATH=$folder/bin:$PATH" "RUNNER_TOOL_CACHE=$folder" "GITHUB_ENV=$folder/env" "GITHUB_PATH=$folder/path" \
+        "GITHUB_OUTPUT=$folder/output" ACTION_REPOSITORY= GITHUB_REPOSITORY=owner/name "INPUT_VERSION=$(version)" INPUT_DOCTOR=skip \
+        "INPUT_ORGANIZATION_ID=$SIGNPATH_ORGANIZATION_ID" "INPUT_API_TOKEN=$SIGNPATH_API_TOKEN" packaging/action.sh
+    cmp "$(sed -n 's/^module=//p' "$folder/output")" "dist/$1/$library"
+    compgen -G "$(cat "$folder/path")/signpath-pkcs11*" >/dev/null
+}
+
 other_versions() {
     other_version 0.0.9 "$WORK/packages/old"
     other_version "$(version)" "$WORK/packages/this"
@@ -450,6 +477,11 @@ main() {
             *) prove_elsewhere "$target" ;;
         esac
     done
+    if [[ -e dist/packages/SHA256SUMS ]]; then
+        for target in "${targets[@]}"; do
+            prove_of "$target" "action.yml downloads it" action_downloads "$target"
+        done
+    fi
     if [[ $all == yes ]]; then
         for target in "${MACOS_TARGETS[@]}"; do
             prove_of "$target" "every crate compiles (cargo check)" compiles "$target"
