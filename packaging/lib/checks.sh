@@ -39,10 +39,11 @@ check_files() {
             glibc=$(highest_glibc "$file")
             at_least "$GLIBC" "$glibc" || die "$file needs glibc $glibc, which is newer than $GLIBC."
         fi
-        readelf --wide --sections "$file" | grep -qE ' \.(symtab|debug_[a-z]+) ' && die "$file has symbols."
+        # Without --quiet grep reads to the end: if it stopped at its match, the pipe would have readelf's failure.
+        readelf --wide --sections "$file" | grep -E ' \.(symtab|debug_[a-z]+) ' >/dev/null && die "$file has symbols."
         [[ -n $(build_id "$file") && $(build_id "$file") == "$(build_id "$debug")" ]] ||
             die "$file and $debug have no build ID in common."
-        readelf --wide --sections "$debug" 2>/dev/null | grep -q ' \.debug_line ' || die "$debug has no line numbers."
+        readelf --wide --sections "$debug" 2>/dev/null | grep ' \.debug_line ' >/dev/null || die "$debug has no line numbers."
         paths=$(machine_paths)
         for foreign in "$file" "$debug"; do
             if grep --quiet --text --fixed-strings "$paths" "$foreign"; then
