@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What action.yml runs: installs a package, a tarball or a zip, sets up the environment of the steps after it, and runs the doctor.
-# The inputs are in variables named INPUT_*; GITHUB_ENV, GITHUB_PATH and GITHUB_OUTPUT are files.
+# The inputs are in variables named INPUT_*; GITHUB_ENV, GITHUB_PATH and GITHUB_OUTPUT are files. The bash of macOS, which says there
+# that there is no build, is 3.2.
 
 set -euo pipefail
 
@@ -110,7 +111,7 @@ main() {
     # GitHub masks secrets by itself, but not what an earlier step has read from elsewhere.
     printf '::add-mask::%s\n' "$INPUT_API_TOKEN"
     [[ -n ${INPUT_ORGANIZATION_ID:-} ]] || die "The input organization-id is empty."
-    [[ ${INPUT_DOCTOR:-fail} == @(fail|warn|skip) ]] || die "The input doctor is fail, warn or skip."
+    [[ ${INPUT_DOCTOR:-fail} =~ ^(fail|warn|skip)$ ]] || die "The input doctor is fail, warn or skip."
 
     if [[ -n $package ]]; then
         [[ -f $package ]] || die "There is no file $package."
