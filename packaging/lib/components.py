@@ -22,7 +22,7 @@ LICENCE_FILES = re.compile(r"^(licen[cs]e|copying|copyright|notice|unlicense)", 
 
 
 def run(*command: str) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
 
 
 def crates_of(package: str, target: str) -> tuple[list[tuple[str, str]], dict[tuple[str, str], set[tuple[str, str]]]]:
