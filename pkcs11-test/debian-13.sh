@@ -8,7 +8,7 @@
 # With an option it runs demo.sh or test.sh instead, of what is committed, with everything from a minimal Debian 13: Rust, the build and
 # the tools.
 #
-# DEBIAN_13 names a folder for the Debian 13, which then stays for the next run.
+# DEBIAN_13 names a folder for the Debian 13, which then stays for the next run. The rows and the options need one each.
 #
 # Debian 13 has neither the provider of libp11 nor an osslsigncode that loads it. Both are built if LIBP11 and OSSLSIGNCODE name folders
 # with their sources; otherwise their rows are left out. To get them:
