@@ -143,6 +143,8 @@ impl Transport {
         let mut connection = self
             .connection(&waiting)?
             .map_err(|error| failed(ExchangeError::Connect(error)))?;
+        // The user may have logged out while it was being opened.
+        cancellation.check_attempt()?;
         let response = connection.exchange(request, &waiting);
         // A cancellation ends the connection, which looks like an error or the end of the response.
         cancellation.check()?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use pkcs11_test::{PolicyFile, Service};
 use url::Url;
 
 use super::Cancellation;
@@ -127,4 +128,41 @@ fn no_request_leaves_for_an_api_url_that_would_give_the_token_away() {
         assert!(error.reason.contains(reason), "{}", error.reason);
         assert!(!error.reason.contains("password@"), "{}", error.reason);
     }
+}
+
+/// Passes on what one side sends to the other.
+fn forward(from: &TcpStream, to: &TcpStream) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    thread::spawn(move || std::io::copy(&mut from, &mut to));
+}
+
+#[test]
+fn no_request_leaves_after_a_logout_during_the_tls_handshake() {
+    let state = tempfile::tempdir().unwrap();
+    let service = Service::start(pkcs11_test::Options {
+        tls: true,
+        policies: PolicyFile::parse(r#"{"policies": []}"#).unwrap(),
+        ..pkcs11_test::Options::new(state.path())
+    })
+    .unwrap();
+    let mut url = Url::parse(service.api_url()).unwrap();
+    let address = url.socket_addrs(|| None).unwrap()[0];
+    let cancellation = Cancellation::new();
+    let logout = cancellation.clone();
+    let (_, on_the_way) = server(move |_, client| {
+        logout.cancel_after_attempt(std::io::Error::other("logged out"));
+        let service = TcpStream::connect(address).unwrap();
+        forward(&client, &service);
+        forward(&service, &client);
+    });
+    url.set_port(on_the_way.port()).unwrap();
+    let options = Options {
+        tls_ca_file: Some(state.path().join("tls-ca.pem")),
+        ..Options::new(url.clone())
+    };
+    let transport = Transport::new(options, Threads::Allowed);
+    let response = transport.send(FOREVER, &cancellation, Outgoing::get(url));
+    let failure = response.map(|response| response.status).unwrap_err();
+    assert_eq!(failure.error.reason, "logged out");
+    assert!(service.requests().is_empty());
 }
