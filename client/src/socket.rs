@@ -99,7 +99,7 @@ impl Socket {
         waiting: &Waiting<'_>,
         interest: Interest,
     ) -> Result<(), Interruption> {
-        let _ended_by_cancellation = waiting.cancellation.watch(&self.0);
+        let watch = waiting.cancellation.watch(&self.0);
         let mut is_ready = false;
         while !is_ready {
             // Polling another file does no harm. A read or write has just checked the descriptor, and another one follows.
@@ -110,6 +110,8 @@ impl Socket {
                 self.own().map_err(Interruption::Failed)?;
             }
         }
+        // The other way round, a cancellation in between would look as if the server had closed the connection.
+        drop(watch);
         waiting.check()
     }
 
