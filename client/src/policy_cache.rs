@@ -2,10 +2,10 @@
 //! not have to request it. The list contains only public data: names, public keys and certificates.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base16ct::lower::encode_string as hex;
@@ -170,11 +170,9 @@ impl PolicyCache {
         let folder = self.path.parent().unwrap_or(&self.path);
         file::create_own_folder(folder)?;
 
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = folder.join(format!(".{}-{number}.new", std::process::id()));
-        // May be left over from a killed process with the same ID.
-        let _ = fs::remove_file(&temporary);
+        // Containers that share the directory may have processes with the same ID, and a forked child draws its parent's numbers.
+        let random = RandomState::new().hash_one(());
+        let temporary = folder.join(format!(".{}-{random:x}.new", std::process::id()));
         let mut file = file::create_new(&temporary, 0o600)?;
         let written = file
             .write_all(format!("{digest}\n").as_bytes())
@@ -284,6 +282,23 @@ mod tests {
                 .is_none()
         );
         assert!(cache.read_at(now - Duration::from_secs(1)).is_none());
+    }
+
+    /// Such a process may be in another container.
+    #[test]
+    fn leaves_alone_what_a_process_with_the_same_id_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |number| format!(".{}-{number}.new", std::process::id());
+        let others = (0..100).map(|number| folder.path().join(name(number)));
+        let others: Vec<_> = others.collect();
+        for other in &others {
+            fs::write(other, "").unwrap();
+        }
+        let cache = cache(folder.path());
+        cache.store(&policies(), SystemTime::now()).unwrap();
+        assert!(others.iter().all(|other| other.exists()));
+        let files = fs::read_dir(folder.path()).unwrap();
+        assert_eq!(files.count(), others.len() + 1);
     }
 
     #[test]
