@@ -265,15 +265,15 @@ fn show_only(tokens: &mut Vec<Config>, sources: &Sources) -> Result<()> {
     let Some(found) = sources.find(setting("TokenLabel"))? else {
         return Ok(());
     };
-    let label = found.text.as_str();
     let labels: Vec<_> = tokens
         .iter()
         .map(|config| config.token.label.clone())
         .collect();
-    tokens.retain(|config| config.token.label == label);
+    tokens.retain(|config| config.token.label == *found.text);
     match tokens.is_empty() {
+        // The value may be an API token, so it is not repeated.
         true => Err(found.unusable(&format!(
-            "no token {label}; choose one of {}",
+            "no token has this label; choose one of {}",
             labels.join(", ")
         ))),
         false => Ok(()),

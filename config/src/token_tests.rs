@@ -117,7 +117,8 @@ fn the_setting_token_label_shows_one_token() {
         assert_eq!(labels, [expected]);
     }
     let unknown = load(entries, (label, "C")).unwrap_err();
-    let expected = "environment variable SIGNPATH_TOKEN_LABEL: no token C; choose one of A, B";
+    let expected =
+        "environment variable SIGNPATH_TOKEN_LABEL: no token has this label; choose one of A, B";
     assert_eq!(unknown.reason, expected);
 }
 

@@ -54,7 +54,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "the list of tokens is empty": [configure(scene, "{\n  \"Tokens\": []\n}")] initialize
         => CKR_GENERAL_ERROR, "none": "line 2", "setting Tokens", "a list of 1 to 100 objects";
     "the label is of no token": [scene.set("SIGNPATH_TOKEN_LABEL", "Partner")] initialize
-        => CKR_GENERAL_ERROR, "none": "SIGNPATH_TOKEN_LABEL", "no token Partner; choose one of SignPath";
+        => CKR_GENERAL_ERROR, "none": "SIGNPATH_TOKEN_LABEL", "no token has this label; choose one of SignPath";
     "a token has a URL of its own and no API token":
         [configure(scene, "{\"Tokens\": [{ \"Label\": \"SignPath\", \"ApiUrl\": \"https://signpath.example/Api\" }]}")] login
         => CKR_PIN_INCORRECT, "none": "the token SignPath has no API token", "set ApiToken in its entry of Tokens";

@@ -332,6 +332,7 @@ fn hides_a_token_in_the_place_of_another_setting() {
             ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", TOKEN),
             ("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", TOKEN),
             ("SIGNPATH_POLICY_CACHE_SECONDS", TOKEN),
+            ("SIGNPATH_TOKEN_LABEL", TOKEN),
         } {
             bench.configured(&[(name, value)]);
         }
