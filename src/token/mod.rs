@@ -177,7 +177,7 @@ impl Token {
         let identity = self.identity(credentials);
         let snapshot = identity.catalog.get(cancellation).map_err(pin_incorrect)?;
         if snapshot.policies().next().is_none() {
-            self.warn_of_no_policies();
+            self.warn_of_no_policies(&identity);
         }
         Ok(User(identity))
     }
@@ -226,8 +226,11 @@ impl Token {
         new
     }
 
-    fn warn_of_no_policies(&self) {
-        let slug = |slug: &Option<String>| slug.clone().unwrap_or_else(|| "*".to_owned());
+    fn warn_of_no_policies(&self, identity: &Identity) {
+        let slug = |slug: &Option<String>| {
+            let slug = slug.as_deref().unwrap_or("*");
+            identity.masked(slug)
+        };
         warn!(
             "{}no usable signing policy {}/{}; check ProjectSlug and SigningPolicySlug, and that the \
                  user of the API token is a Submitter",

@@ -155,7 +155,8 @@ impl Token {
             "{}no signing policy {} (keys are named ProjectSlug/SigningPolicySlug); the user of the API \
                  token {others}",
             self.config.message_prefix(),
-            legible(unknown),
+            // Programs that do not know PKCS #11 URIs search for a whole one, with its PIN.
+            identity.masked(&legible(unknown)),
         );
     }
 

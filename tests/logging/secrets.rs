@@ -395,6 +395,37 @@ fn hides_a_secret_that_is_also_a_policy_name() {
     });
 }
 
+/// The name of a key is a whole URI where a program does not know PKCS #11 URIs.
+#[test]
+fn hides_a_token_in_the_names_that_a_warning_repeats() {
+    let parts = [
+        "warning: no signing policy \"pkcs11:object=x?pin-value=",
+        "warning: no usable signing policy ***/***; ",
+    ];
+    hides(test_name!(), options, &[], &parts, |bench| {
+        let (stage, module) = (bench.stage, bench.module);
+        let token = bench.service().token().to_owned();
+        let pin = pin(bench.service(), &token);
+        let uri = format!("pkcs11:object=x?pin-value={pin}");
+        for level in [CONSOLE_LEVEL, FILE_LEVEL] {
+            stage.set(level, "verbose");
+        }
+        for slug in ["", &token] {
+            stage.set("SIGNPATH_PROJECT_SLUG", slug);
+            stage.set("SIGNPATH_SIGNING_POLICY_SLUG", slug);
+            let visit = || {
+                let session = module.opened();
+                assert_eq!(session.login_as(CKU_USER, pin.as_bytes()), CKR_OK);
+                for name in [CKA_LABEL, CKA_ID] {
+                    assert_eq!(session.find(&[(name, uri.as_str().into())]), Ok(vec![]));
+                }
+                assert_eq!(module.finalize(), CKR_OK);
+            };
+            bench.output += &stage.see(visit).stderr;
+        }
+    });
+}
+
 #[test]
 fn hides_a_client_key_that_lost_its_line_breaks() {
     let key = format!("-----BEGIN PRIVATE KEY-----\n{TOKEN}\n{TOKEN}\n-----END PRIVATE KEY-----\n");
