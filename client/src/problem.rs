@@ -68,6 +68,9 @@ pub(crate) struct Problem {
 /// nothing; a title that only repeats the `status` is ignored.
 pub(crate) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
     const NAMES: [&str; 4] = ["title", "detail", "errors", "traceId"];
+    if any_case::is_deep(body) {
+        return None;
+    }
     let problem: ProblemDetails = any_case::from_slice(body, &NAMES).ok()?;
     let mut messages = messages(problem.errors);
     if messages.is_empty() {

@@ -90,10 +90,10 @@ fn everything_works_on_a_small_stack() {
             let (service, variables, proxy) = way();
             // Some requests are retried over a new connection.
             let headers = [("Retry-After", "0"), ("Connection", "close")];
-            let busy = Effect::answer(503, &headers, "");
-            for (route, times) in [(LIST, 1), (SIGN, 2)] {
-                let fault = Fault::on(route, busy.clone()).times(times);
-                service.inject(fault).unwrap();
+            for (route, levels) in [(LIST, 100), (SIGN, 100), (SIGN, 9)] {
+                let errors = "[".repeat(levels) + &"]".repeat(levels);
+                let busy = Effect::answer(503, &headers, format!("{{\"errors\": {errors}}}"));
+                service.inject(Fault::on(route, busy)).unwrap();
             }
             let cache = tempfile::tempdir().unwrap();
             let more = [
