@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::token::{Login, Token};
 use signpath_client::Threads;
 use signpath_config::Config;
+use signpath_crypto::Certificate;
 use signpath_platform::fork;
 use signpath_platform::lock::{Condvar, Mutex, RwLock};
 
@@ -99,6 +100,7 @@ impl Module {
         if own.read().is_some() {
             return Err(already());
         }
+        Certificate::prepare();
         let configs = Config::load_tokens_and_log()?;
         configs.iter().for_each(Config::log_notices);
         let tokens = configs.into_iter();

@@ -8,7 +8,7 @@ use spki::der::asn1::AnyRef;
 use spki::der::{Encode, Tag};
 use time::OffsetDateTime;
 use x509_parser::pem::Pem;
-use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error};
+use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Error, X509Extension};
 
 /// An X.509 certificate (RFC 5280). It is kept as DER only, since there may be many.
 #[derive(Debug)]
@@ -23,6 +23,13 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Prepares [`Self::from_der`], whose first call makes a table that all threads wait for. A process that is forked while another
+    /// thread makes it would wait forever.
+    pub fn prepare() {
+        // Basic constraints that are empty (RFC 5280, section 4.2.1.9).
+        let _ = X509Extension::from_der(b"\x30\x09\x06\x03\x55\x1d\x13\x04\x02\x30\x00");
+    }
+
     /// Parses a DER certificate.
     ///
     /// # Errors

@@ -5,7 +5,10 @@ use std::thread;
 
 use super::*;
 use crate::common::fork::{fork, fork_by};
-use crate::common::{child_of, environment, in_child, service, traffic, with_tls};
+use crate::common::programs::compiled;
+use crate::common::{
+    child_of, command, environment, in_child, service, succeed, traffic, with_tls,
+};
 use crate::system::refuse_pages_that_a_fork_wipes;
 use crate::{in_parent, test_name};
 
@@ -132,4 +135,11 @@ fn each_sign_of_a_fork_is_enough() {
         let connections = traffic(&service.requests()).connections;
         assert_eq!(connections, 2, "one for each process");
     }
+}
+
+#[test]
+fn a_child_works_that_is_forked_at_any_allocation_of_a_login() {
+    let service = service();
+    let program = compiled("guest/forks.c", &["-ldl", "-I/usr/include/p11-kit-1"]);
+    succeed(command(program).envs(environment(&service, &[])));
 }
