@@ -132,10 +132,9 @@ fn merged(
     Value::Object(metadata)
 }
 
-/// A cached user name. A forked child and a process that has changed its user ID append an entry of
-/// their own to the list, which is read without a lock.
+/// A cached user name. A process that has changed its user ID appends an entry to the list, which is read without a lock. A forked
+/// child needs no lookup if its parent made one: it would wait forever if another thread was in the C library's at the fork.
 struct User {
-    process_id: u32,
     id: UserId,
     name: String,
     next: OnceBox<User>,
@@ -146,20 +145,15 @@ static FIRST_USER: OnceBox<User> = OnceBox::new();
 /// The name of this process's user, or the user ID if there is no name. It is looked up only once,
 /// since the lookup may involve a directory service.
 pub(crate) fn user() -> &'static str {
-    let (process_id, id) = (std::process::id(), UserId::current());
+    let id = UserId::current();
     let mut place = &FIRST_USER;
     loop {
         let user = place.get_or_init(|| {
             let name = id.name().unwrap_or_else(|| id.to_string());
             let next = OnceBox::new();
-            Box::new(User {
-                process_id,
-                id,
-                name,
-                next,
-            })
+            Box::new(User { id, name, next })
         });
-        if (user.process_id, user.id) == (process_id, id) {
+        if user.id == id {
             return &user.name;
         }
         place = &user.next;
