@@ -26,10 +26,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Creates an error.
     pub fn new(kind: Kind, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind,
-            reason: reason.into(),
-        }
+        Self { kind, reason: reason.into() }
     }
 }
 
@@ -43,10 +40,7 @@ impl std::error::Error for Error {}
 
 impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Self {
-        Self::new(
-            Kind::HostMemory,
-            "not enough memory to copy the application's data",
-        )
+        Self::new(Kind::HostMemory, "not enough memory to copy the application's data")
     }
 }
 
@@ -295,10 +289,7 @@ mod tests {
     #[test]
     fn displays_the_reason_and_the_return_value() {
         let error = Error::new(Kind::PinIncorrect, "the token was refused");
-        assert_eq!(
-            error.to_string(),
-            "the token was refused [CKR_PIN_INCORRECT]"
-        );
+        assert_eq!(error.to_string(), "the token was refused [CKR_PIN_INCORRECT]");
         assert_eq!(error.kind.rv(), 0xA0);
     }
 }

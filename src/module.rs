@@ -91,12 +91,8 @@ impl Module {
     /// [`Kind::AlreadyInitialized`], [`Kind::Configuration`].
     pub fn initialize(threads: Threads) -> Result<()> {
         let own = own();
-        let already = || {
-            Error::new(
-                Kind::AlreadyInitialized,
-                "C_Initialize has already been called",
-            )
-        };
+        let already =
+            || Error::new(Kind::AlreadyInitialized, "C_Initialize has already been called");
         if own.read().is_some() {
             return Err(already());
         }
@@ -162,18 +158,16 @@ impl Module {
     /// [`Kind::SlotId`].
     pub fn token(&self, slot_id: CK_SLOT_ID) -> Result<&Arc<Token>> {
         let mut tokens = self.tokens.iter();
-        tokens
-            .find(|token| token.slot_id() == slot_id)
-            .ok_or_else(|| {
-                let known = match &self.tokens[..] {
-                    [first, .., last] => {
-                        format!("the slot IDs are {} to {}", first.slot_id(), last.slot_id())
-                    }
-                    [only] => format!("the only slot ID is {}", only.slot_id()),
-                    [] => "there is none".to_owned(),
-                };
-                Error::new(Kind::SlotId, format!("no slot {slot_id}; {known}"))
-            })
+        tokens.find(|token| token.slot_id() == slot_id).ok_or_else(|| {
+            let known = match &self.tokens[..] {
+                [first, .., last] => {
+                    format!("the slot IDs are {} to {}", first.slot_id(), last.slot_id())
+                }
+                [only] => format!("the only slot ID is {}", only.slot_id()),
+                [] => "there is none".to_owned(),
+            };
+            Error::new(Kind::SlotId, format!("no slot {slot_id}; {known}"))
+        })
     }
 
     /// Opens a session with a token and returns its handle. Handles are never reused.
@@ -189,12 +183,7 @@ impl Module {
     /// # Errors
     /// [`Kind::SessionHandle`].
     pub fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
-        self.sessions
-            .lock()
-            .open
-            .get(&handle)
-            .cloned()
-            .ok_or_else(|| no_session(handle))
+        self.sessions.lock().open.get(&handle).cloned().ok_or_else(|| no_session(handle))
     }
 
     /// Closes a session and destroys its objects. Closing the last session with a token logs its user
@@ -315,17 +304,11 @@ fn own() -> &'static RwLock<Option<Arc<Module>>> {
 }
 
 fn not_initialized() -> Error {
-    Error::new(
-        Kind::NotInitialized,
-        "C_Initialize has not been called in this process",
-    )
+    Error::new(Kind::NotInitialized, "C_Initialize has not been called in this process")
 }
 
 fn session_closed() -> Error {
-    Error::new(
-        Kind::SessionClosed,
-        "the session was closed during the call",
-    )
+    Error::new(Kind::SessionClosed, "the session was closed during the call")
 }
 
 fn no_session(handle: CK_SESSION_HANDLE) -> Error {

@@ -20,9 +20,7 @@ impl<T: Default> PerProcess<T> {
     /// Without a value for any process.
     #[allow(clippy::new_without_default, reason = "only a static has one")]
     pub const fn new() -> Self {
-        Self {
-            first: OnceBox::new(),
-        }
+        Self { first: OnceBox::new() }
     }
 
     /// The value of the process with this [generation](signpath_platform::fork::generation), which
@@ -42,10 +40,6 @@ impl<T: Default> PerProcess<T> {
 
 impl<T: Default> Generation<T> {
     fn new(number: u32) -> Box<Self> {
-        Box::new(Self {
-            number,
-            value: T::default(),
-            child: OnceBox::new(),
-        })
+        Box::new(Self { number, value: T::default(), child: OnceBox::new() })
     }
 }

@@ -77,8 +77,7 @@ impl Session {
     /// # Errors
     /// [`Kind::OperationNotInitialized`].
     pub fn find_objects(&self, limit: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        self.find
-            .with(|find| find.next(limit, |handle| self.token.is_valid(handle)))
+        self.find.with(|find| find.next(limit, |handle| self.token.is_valid(handle)))
     }
 
     /// Ends the search.
@@ -119,14 +118,8 @@ impl Session {
     /// Always: [`Kind::StateUnsaveable`], or [`Kind::NoStateToSave`] if no operation is active.
     pub fn operation_state(&self) -> Result<()> {
         if self.digest.is_active() || self.sign.is_active() || self.verify.is_active() {
-            return Err(Error::new(
-                Kind::StateUnsaveable,
-                "operation state cannot be saved",
-            ));
+            return Err(Error::new(Kind::StateUnsaveable, "operation state cannot be saved"));
         }
-        Err(Error::new(
-            Kind::NoStateToSave,
-            "no digest, signature or verification is active",
-        ))
+        Err(Error::new(Kind::NoStateToSave, "no digest, signature or verification is active"))
     }
 }

@@ -22,10 +22,8 @@ fn tool(program: &str, arguments: &[&str]) -> String {
 #[test]
 fn exactly_the_functions_of_the_standard_are_exported() {
     let symbols = tool("nm", &["--dynamic", "--defined-only", "--format=posix"]);
-    let exported: BTreeSet<_> = symbols
-        .lines()
-        .map(|line| line.split(' ').next().unwrap().to_owned())
-        .collect();
+    let exported: BTreeSet<_> =
+        symbols.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(function_names().len(), 104);
     assert_eq!(exported, function_names());
 }
@@ -33,10 +31,7 @@ fn exactly_the_functions_of_the_standard_are_exported() {
 #[test]
 fn function_lists_are_bound_to_this_library() {
     let relocations = tool("readelf", &["--relocs", "--wide"]);
-    let foreign: Vec<_> = relocations
-        .lines()
-        .filter(|line| line.contains(" C_"))
-        .collect();
+    let foreign: Vec<_> = relocations.lines().filter(|line| line.contains(" C_")).collect();
     assert_eq!(foreign, Vec::<&str>::new());
 }
 
@@ -50,9 +45,7 @@ fn needs_only_system_libraries_and_an_old_glibc() {
     assert!(!known.is_empty() && others.is_empty(), "{dynamic}");
     let symbols = tool("nm", &["--dynamic", "--undefined-only"]);
     let versions = symbols.split("GLIBC_").skip(1).map(|version| {
-        let mut numbers = version
-            .split(['.', '\n'])
-            .map(|number| number.parse::<u32>().unwrap());
+        let mut numbers = version.split(['.', '\n']).map(|number| number.parse::<u32>().unwrap());
         (numbers.next().unwrap(), numbers.next().unwrap())
     });
     let newest = versions.max().unwrap();
@@ -72,18 +65,12 @@ fn described(interface: &CK_INTERFACE) -> (&CStr, (u8, u8)) {
 #[test]
 fn interfaces_are_found_by_name_version_and_flags() {
     let t = Module::load(module_path());
-    let none = CK_INTERFACE {
-        pInterfaceName: null(),
-        pFunctionList: null(),
-        flags: 0,
-    };
+    let none = CK_INTERFACE { pInterfaceName: null(), pFunctionList: null(), flags: 0 };
     let mut list = [none; 3];
     let pointer = list.as_mut_ptr();
-    for (list, room, answer) in [
-        (null(), 0, CKR_OK),
-        (pointer, 2, CKR_BUFFER_TOO_SMALL),
-        (pointer, 3, CKR_OK),
-    ] {
+    for (list, room, answer) in
+        [(null(), 0, CKR_OK), (pointer, 2, CKR_BUFFER_TOO_SMALL), (pointer, 3, CKR_OK)]
+    {
         let mut count = room;
         let rv = call!(t, C_GetInterfaceList(list, &mut count));
         assert_eq!((rv, count), (Rv(answer), 3));
@@ -118,10 +105,7 @@ fn interfaces_are_found_by_name_version_and_flags() {
 fn a_wrapper_can_write_to_the_interface_that_it_was_given() {
     let t = Module::load(module_path());
     let interface = place(null());
-    assert_eq!(
-        call!(t, C_GetInterface(null(), null(), interface, 0)),
-        CKR_OK
-    );
+    assert_eq!(call!(t, C_GetInterface(null(), null(), interface, 0)), CKR_OK);
     // SAFETY: OpenSC's pkcs11-spy writes its own list there; here it is the same one, since other
     // tests of this process use it.
     unsafe {
@@ -176,10 +160,7 @@ fn the_list_of_2_40_shows_no_mechanism_flags_of_later_versions() {
         assert_eq!(get_old(CKM_AES_CBC, &raw mut old), CKR_MECHANISM_INVALID);
         assert_eq!(get_old(CKM_ECDSA, null()), CKR_ARGUMENTS_BAD);
         t.finalize();
-        assert_eq!(
-            get_old(CKM_ECDSA, &raw mut old),
-            CKR_CRYPTOKI_NOT_INITIALIZED
-        );
+        assert_eq!(get_old(CKM_ECDSA, &raw mut old), CKR_CRYPTOKI_NOT_INITIALIZED);
     });
 }
 
@@ -208,21 +189,14 @@ fn module_slot_and_token_describe_themselves() {
         }
         let flags = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
         let flags = flags | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
-        assert_eq!(
-            (info.flags, slot.flags, token.flags),
-            (0, CKF_TOKEN_PRESENT, flags)
-        );
+        assert_eq!((info.flags, slot.flags, token.flags), (0, CKF_TOKEN_PRESENT, flags));
         assert!(token.ulMaxPinLen >= 128 && token.ulMinPinLen == 0);
 
         let numbers = env!("CARGO_PKG_VERSION").split('.');
         let numbers: Vec<u8> = numbers.map(|number| number.parse().unwrap()).collect();
         let version = |version: CK_VERSION| [version.major, version.minor];
         assert_eq!(version(info.cryptokiVersion), [3, 2]);
-        for ours in [
-            info.libraryVersion,
-            slot.firmwareVersion,
-            token.firmwareVersion,
-        ] {
+        for ours in [info.libraryVersion, slot.firmwareVersion, token.firmwareVersion] {
             assert_eq!(version(ours), numbers[..2]);
         }
         for hardware in [slot.hardwareVersion, token.hardwareVersion] {

@@ -127,10 +127,7 @@ fn set(name: &str, value: &str) {
 /// Runs `act` with credentials and without an API URL.
 fn with_credentials(test: &str, act: impl FnOnce(&Module)) {
     let child = || {
-        set(
-            "SIGNPATH_ORGANIZATION_ID",
-            "c3e1b8f0-5d2a-4a3c-9a51-000000000000",
-        );
+        set("SIGNPATH_ORGANIZATION_ID", "c3e1b8f0-5d2a-4a3c-9a51-000000000000");
         set("SIGNPATH_API_TOKEN", "t0ken");
         // Otherwise a search would not retry.
         set("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false");

@@ -20,12 +20,7 @@ fn ca() -> PathBuf {
 fn self_signed(subject: &str) -> String {
     let key = ["-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null"];
     let name = ["-days", "9", "-subj", subject, "-multivalue-rdn"];
-    printed(
-        Command::new("openssl")
-            .args(["req", "-x509"])
-            .args(key)
-            .args(name),
-    )
+    printed(Command::new("openssl").args(["req", "-x509"]).args(key).args(name))
 }
 
 /// Initializes the module with a bundle, and logs in.
@@ -88,10 +83,7 @@ fn reads_bundles_with_byte_order_marks_and_old_labels() {
         let ca = std::fs::read_to_string(ca()).unwrap();
         // The label is the one of OpenSSL before 0.9.
         let old = ca.replace(" CERTIFICATE", " X509 CERTIFICATE") + &stranger;
-        let marked = [
-            format!("\u{feff}{ca}{stranger}"),
-            format!("{stranger}\u{feff}{ca}"),
-        ];
+        let marked = [format!("\u{feff}{ca}{stranger}"), format!("{stranger}\u{feff}{ca}")];
         for bundle in marked.iter().chain([&old]) {
             let login = log_in(stage, module, bundle);
             assert_lines(&login.lines, &[]);
@@ -142,25 +134,14 @@ fn jarsigner_writes_the_whole_chain() {
         let words: Vec<_> = line.split(' ').collect();
         let environment = environment(&service, &[(SETTING, &chain)]);
         let mut command = Command::new(words[0]);
-        printed(
-            command
-                .args(&words[1..])
-                .current_dir(&folder)
-                .envs(environment),
-        )
+        printed(command.args(&words[1..]).current_dir(&folder).envs(environment))
     };
     tool("jar cf in.jar file");
     let entries = tool("keytool STORE -list");
-    assert!(
-        entries.contains("contains 6 entries"),
-        "no entry for the CA: {entries}"
-    );
+    assert!(entries.contains("contains 6 entries"), "no entry for the CA: {entries}");
     tool("jarsigner STORE -sigalg SHA256withRSA -signedjar out.jar in.jar demo/rsa-2048");
     let printed = tool("keytool -printcert -jarfile out.jar");
-    let owners: Vec<_> = printed
-        .lines()
-        .filter(|line| line.starts_with("Owner:"))
-        .collect();
+    let owners: Vec<_> = printed.lines().filter(|line| line.starts_with("Owner:")).collect();
     let names = ["CN=Code Signing demo rsa-2048", "CN=Local Code Signing CA"];
     assert_eq!(owners.len(), names.len(), "{printed}");
     for (owner, name) in owners.iter().zip(names) {

@@ -7,11 +7,8 @@ use common::{on_stage, options};
 use cryptoki_sys::CKR_OK;
 
 /// No warning depends on credentials.
-const NO_CREDENTIALS: [(&str, &str); 3] = [
-    ("SIGNPATH_API_URL", ""),
-    ("SIGNPATH_ORGANIZATION_ID", ""),
-    ("SIGNPATH_API_TOKEN", ""),
-];
+const NO_CREDENTIALS: [(&str, &str); 3] =
+    [("SIGNPATH_API_URL", ""), ("SIGNPATH_ORGANIZATION_ID", ""), ("SIGNPATH_API_TOKEN", "")];
 
 /// A configuration file, variables of the environment, and a part of each warning.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
@@ -24,9 +21,7 @@ fn assert_warnings(test: &str, rows: &[Row]) {
         stage.set("SIGNPATH_CONFIG_FILE", path.to_str().unwrap());
         for (content, variables, expected) in rows {
             std::fs::write(&path, content).unwrap();
-            variables
-                .iter()
-                .for_each(|(name, value)| stage.set(name, value));
+            variables.iter().for_each(|(name, value)| stage.set(name, value));
             let said = stage.see(|| assert_eq!(module.initialize(), CKR_OK));
             assert_eq!(module.finalize(), CKR_OK);
             variables.iter().for_each(|(name, _)| stage.set(name, ""));
@@ -103,10 +98,7 @@ fn suggests_the_setting_that_was_probably_meant() {
               "setting Timeouts.s3: unknown setting"]),
         (r#"{"Timeouts": "s3cret"}"#, &["setting Timeouts: unknown setting, ignored"]),
     };
-    assert_warnings(
-        test_name!(),
-        &rows.map(|(content, expected)| (content, &[][..], expected)),
-    );
+    assert_warnings(test_name!(), &rows.map(|(content, expected)| (content, &[][..], expected)));
 }
 
 #[test]

@@ -94,10 +94,7 @@ fn a_second_login_does_not_change_the_user() {
         assert_eq!(second.logout(), CKR_OK);
         assert_eq!(login(second, other), CKR_OK);
         sign(first, "p-521");
-        assert_asked(
-            stage,
-            &["ci lists", "ci signs", "other lists", "other signs"],
-        );
+        assert_asked(stage, &["ci lists", "ci signs", "other lists", "other signs"]);
     });
 }
 
@@ -157,13 +154,7 @@ fn a_pin_wins_over_a_configuration_without_login() {
         assert_eq!(init.value, CKR_KEY_HANDLE_INVALID);
         assert_eq!(session.logout(), CKR_OK);
         sign(session, "p-256");
-        let expected = [
-            "ci lists",
-            "ci signs",
-            "other lists",
-            "other signs",
-            "ci signs",
-        ];
+        let expected = ["ci lists", "ci signs", "other lists", "other signs", "ci signs"];
         assert_asked(stage, &expected);
     });
 }
@@ -284,10 +275,6 @@ fn a_token_may_have_a_byte_order_mark_and_line_ending() {
             }
         }
         let requests = stage.service.requests();
-        assert!(
-            requests
-                .iter()
-                .all(|request| request.user.as_deref() == Some("ci"))
-        );
+        assert!(requests.iter().all(|request| request.user.as_deref() == Some("ci")));
     });
 }

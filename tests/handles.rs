@@ -19,10 +19,7 @@ fn certificate(policy: &str) -> Vec<u8> {
 
 /// The list of two policies with these certificates.
 fn list(first: &[u8], second: &[u8]) -> Effect {
-    listed_policies(
-        [("demo", "p-256", first), ("demo", "p-384", second)],
-        "Ecdsa",
-    )
+    listed_policies([("demo", "p-256", first), ("demo", "p-384", second)], "Ecdsa")
 }
 
 #[test]

@@ -112,10 +112,7 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
         for (entry, (policy, _, _, algorithms)) in lines.iter().zip(&rows) {
             let values = |names: [&str; 2]| json!(names.map(|name| &entry[name]));
             assert_eq!(entry["organizationId"], stage.service.organization_id());
-            assert_eq!(
-                values(["projectSlug", "signingPolicySlug"]),
-                json!(["demo", policy])
-            );
+            assert_eq!(values(["projectSlug", "signingPolicySlug"]), json!(["demo", policy]));
             assert_eq!(values(["signatureAlgorithm", "hashAlgorithm"]), *algorithms);
             assert_eq!(values(["attempts", "processId"]), json!([1, process]));
             for name in ["user", "program", "time"] {
@@ -137,23 +134,18 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
 
 #[test]
 fn a_line_names_the_signing_request_and_counts_retries() {
-    with_journal(
-        test_name!(),
-        options,
-        "journal",
-        |stage, module, journal| {
-            stage.set("SIGNPATH_SIGNING_API", "SignHash");
-            stage.inject(Fault::on(SIGN_HASH, Effect::retry_after(503, 0)));
-            let session = module.logged_in().unwrap();
-            assert_eq!(stage.see(|| sign(session)).value, CKR_OK);
-            let [entry] = &entries(journal)[..] else {
-                panic!("not one line");
-            };
-            assert_eq!(entry["attempts"], 2);
-            let id = entry["signingRequestId"].as_str().unwrap();
-            assert!(entry["webLink"].as_str().unwrap().contains(id), "{entry}");
-        },
-    );
+    with_journal(test_name!(), options, "journal", |stage, module, journal| {
+        stage.set("SIGNPATH_SIGNING_API", "SignHash");
+        stage.inject(Fault::on(SIGN_HASH, Effect::retry_after(503, 0)));
+        let session = module.logged_in().unwrap();
+        assert_eq!(stage.see(|| sign(session)).value, CKR_OK);
+        let [entry] = &entries(journal)[..] else {
+            panic!("not one line");
+        };
+        assert_eq!(entry["attempts"], 2);
+        let id = entry["signingRequestId"].as_str().unwrap();
+        assert!(entry["webLink"].as_str().unwrap().contains(id), "{entry}");
+    });
 }
 
 #[test]
@@ -233,9 +225,6 @@ fn log_lines_are_json_if_the_format_is_json() {
         }
         let sign = said("C_Sign(");
         assert_eq!(sign["level"], "debug");
-        assert_eq!(
-            said("POST SigningRequests, attempt 1")["call"],
-            sign["call"]
-        );
+        assert_eq!(said("POST SigningRequests, attempt 1")["call"], sign["call"]);
     });
 }

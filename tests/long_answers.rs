@@ -90,10 +90,7 @@ fn each_policy_of_a_long_list_takes_less_than_4_kib() {
             session.find_final();
         }
         session.private(&format!("demo/{}", POLICIES - 1));
-        assert!(
-            memory.iter().all(|bytes| *bytes < 4 * KIB * POLICIES),
-            "{memory:?}"
-        );
+        assert!(memory.iter().all(|bytes| *bytes < 4 * KIB * POLICIES), "{memory:?}");
     });
 }
 
@@ -114,10 +111,7 @@ fn unknown_members_of_a_list_take_no_memory() {
 
 #[test]
 fn a_body_of_100_mb_takes_neither_its_memory_nor_its_time() {
-    let announced = |status| Effect::Long {
-        status,
-        length: TOO_LONG as u64,
-    };
+    let announced = |status| Effect::Long { status, length: TOO_LONG as u64 };
     let endless = |status: u16| {
         let head = format!("HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n");
         let mut answer = format!("{head}{TOO_LONG:x}\r\n").into_bytes();
@@ -125,13 +119,7 @@ fn a_body_of_100_mb_takes_neither_its_memory_nor_its_time() {
         Effect::Raw(answer)
     };
     let faults = || {
-        let effects = [
-            Effect::Usual,
-            announced(400),
-            endless(400),
-            announced(200),
-            endless(200),
-        ];
+        let effects = [Effect::Usual, announced(400), endless(400), announced(200), endless(200)];
         effects.map(|effect| Fault::on(SIGN, effect)).into()
     };
     with_faults(test_name!(), faults, |t| {

@@ -78,16 +78,13 @@ fn every_way(
     message: &[u8],
     signature: &[u8],
 ) -> Vec<Rv> {
-    let known = |hash: &str| {
-        HASHES
-            .into_iter()
-            .find(|(acvp, name, ..)| [*acvp, *name].contains(&hash))
-    };
+    let known =
+        |hash: &str| HASHES.into_iter().find(|(acvp, name, ..)| [*acvp, *name].contains(&hash));
     let (name, digested, hashing) = match hash {
         None => ("", None, Some(CKM_ML_DSA)),
-        Some(hash) => known(hash)
-            .map(|(_, name, digested, hashing)| (name, digested, hashing))
-            .unwrap(),
+        Some(hash) => {
+            known(hash).map(|(_, name, digested, hashing)| (name, digested, hashing)).unwrap()
+        }
     };
     let mut answers = Vec::new();
     if let Some(id) = hashing {
@@ -99,36 +96,19 @@ fn every_way(
             assert_eq!(session.verify_update(part), CKR_OK);
         }
         answers.push(session.verify_final(signature));
-        assert_eq!(
-            session.verify_signature_init(&mechanism, key, signature),
-            CKR_OK
-        );
+        assert_eq!(session.verify_signature_init(&mechanism, key, signature), CKR_OK);
         let (data, length) = (message.as_ptr().cast_mut(), message.len() as CK_ULONG);
-        answers.push(call!(
-            session.module,
-            C_VerifySignature(session.handle, data, length)
-        ));
-        assert_eq!(
-            session.verify_signature_init(&mechanism, key, signature),
-            CKR_OK
-        );
-        let update = call!(
-            session.module,
-            C_VerifySignatureUpdate(session.handle, data, length)
-        );
+        answers.push(call!(session.module, C_VerifySignature(session.handle, data, length)));
+        assert_eq!(session.verify_signature_init(&mechanism, key, signature), CKR_OK);
+        let update = call!(session.module, C_VerifySignatureUpdate(session.handle, data, length));
         assert_eq!(update, CKR_OK);
-        answers.push(call!(
-            session.module,
-            C_VerifySignatureFinal(session.handle)
-        ));
+        answers.push(call!(session.module, C_VerifySignatureFinal(session.handle)));
     }
     if let Some(digested) = digested {
         let digest = openssl::digest(name, message);
         assert_eq!(
-            session.verify_init(
-                Mechanism::in_context(CKM_HASH_ML_DSA, context, Some(digested)),
-                key
-            ),
+            session
+                .verify_init(Mechanism::in_context(CKM_HASH_ML_DSA, context, Some(digested)), key),
             CKR_OK
         );
         answers.push(session.verify(&digest, signature));
@@ -185,11 +165,7 @@ fn policies(made: &Value, with_certificates: bool) -> Effect {
         // A SubjectPublicKeyInfo, or only the bytes of the key.
         let (name, _, length, _) = set_of(key);
         let info = bytes(key, "publicKey");
-        let start = if name == "ML-DSA-65" {
-            0
-        } else {
-            info.len() - length
-        };
+        let start = if name == "ML-DSA-65" { 0 } else { info.len() - length };
         json!({"projectSlug": "demo", "signingPolicySlug": name, "keyType": "Mldsa", "publicKeyBytes": STANDARD.encode(&info[start..])})
     };
     let entries: Vec<_> = keys.iter().map(entry).collect();
@@ -199,16 +175,12 @@ fn policies(made: &Value, with_certificates: bool) -> Effect {
 
 #[test]
 fn a_signing_policy_shows_its_certificate_and_its_public_key() {
-    on_stage(test_name!(), options, &[], |stage, module| {
-        shown(stage, module, true)
-    });
+    on_stage(test_name!(), options, &[], |stage, module| shown(stage, module, true));
 }
 
 #[test]
 fn a_signing_policy_without_a_certificate_shows_its_public_key() {
-    on_stage(test_name!(), options, &[], |stage, module| {
-        shown(stage, module, false)
-    });
+    on_stage(test_name!(), options, &[], |stage, module| shown(stage, module, false));
 }
 
 /// What is shown, and whether it verifies what OpenSSL signed.
@@ -222,9 +194,7 @@ fn shown(stage: &Stage, module: &Module, with_certificates: bool) {
         let (name, set, length, _) = set_of(key);
         let why = format!("demo/{name}: its {name} key can verify, but not sign");
         assert!(
-            lines
-                .iter()
-                .any(|line| line.contains("warning") && line.contains(&why)),
+            lines.iter().any(|line| line.contains("warning") && line.contains(&why)),
             "{lines:#?}"
         );
         let (id, info) = (format!("demo/{name}"), bytes(key, "publicKey"));
@@ -237,23 +207,14 @@ fn shown(stage: &Stage, module: &Module, with_certificates: bool) {
             (CKA_VERIFY, vec![CK_TRUE]),
         ] {
             let class = (CKA_CLASS, ulong(CKO_PUBLIC_KEY));
-            let found = session
-                .find(&[class, (attribute, expected.clone())])
-                .unwrap();
+            let found = session.find(&[class, (attribute, expected.clone())]).unwrap();
             assert!(found.contains(&object), "{name} {attribute:#x}");
-            assert_eq!(
-                session.attribute(object, attribute),
-                Ok(expected),
-                "{name} {attribute:#x}"
-            );
+            assert_eq!(session.attribute(object, attribute), Ok(expected), "{name} {attribute:#x}");
         }
         let hashing = HASHES.iter().filter_map(|(.., hashing)| *hashing);
         let allowed = [CKM_ML_DSA, CKM_HASH_ML_DSA].into_iter().chain(hashing);
         let allowed = allowed.flat_map(ulong).collect();
-        assert_eq!(
-            session.attribute(object, CKA_ALLOWED_MECHANISMS),
-            Ok(allowed)
-        );
+        assert_eq!(session.attribute(object, CKA_ALLOWED_MECHANISMS), Ok(allowed));
         let find = |class| {
             session
                 .find(&[(CKA_CLASS, ulong(class)), (CKA_ID, id.clone().into_bytes())])
@@ -271,11 +232,8 @@ fn shown(stage: &Stage, module: &Module, with_certificates: bool) {
     }
     for made in made["signatures"].as_array().unwrap() {
         let key = session.public(&format!("demo/{}", text(made, "parameterSet")));
-        let (hash, context, signature) = (
-            made["hash"].as_str(),
-            text(made, "context"),
-            bytes(made, "signature"),
-        );
+        let (hash, context, signature) =
+            (made["hash"].as_str(), text(made, "context"), bytes(made, "signature"));
         let mut changed = signature.clone();
         changed[77] ^= 1;
         for (context, message, signature, expected) in [
@@ -285,10 +243,7 @@ fn shown(stage: &Stage, module: &Module, with_certificates: bool) {
             (context, MESSAGE, &changed, CKR_SIGNATURE_INVALID),
         ] {
             let answers = every_way(session, key, hash, context.as_bytes(), message, signature);
-            assert!(
-                answers.iter().all(|rv| *rv == expected),
-                "{hash:?} {answers:?}"
-            );
+            assert!(answers.iter().all(|rv| *rv == expected), "{hash:?} {answers:?}");
         }
         if context.is_empty() {
             // Without a parameter, the context is empty.
@@ -310,17 +265,10 @@ fn its_mechanisms_only_verify() {
                 let seen = stage.see(|| session.sign_init(id, key));
                 assert_eq!(seen.value, CKR_MECHANISM_INVALID);
                 let says = "can verify, but not sign: SignPath does not document yet how it signs with ML-DSA";
-                assert!(
-                    seen.lines.len() == 1 && seen.lines[0].contains(says),
-                    "{seen:?}"
-                );
+                assert!(seen.lines.len() == 1 && seen.lines[0].contains(says), "{seen:?}");
             }
-            let inits = || {
-                [
-                    session.message_verify_init(id, own),
-                    session.message_sign_init(id, own),
-                ]
-            };
+            let inits =
+                || [session.message_verify_init(id, own), session.message_sign_init(id, own)];
             assert_eq!(stage.see(inits).value, [CKR_MECHANISM_INVALID; 2]);
             let mechanism =
                 Mechanism::in_context(id, b"", (id == CKM_HASH_ML_DSA).then_some(CKM_SHA256));
@@ -344,75 +292,33 @@ fn refused(module: &Module) {
     let key = create(session, CKP_ML_DSA_65, vec![7; 1952]).unwrap();
     let context = vec![1; 256];
     let null = |length| {
-        [
-            ulong(CKH_HEDGE_PREFERRED),
-            0_usize.to_ne_bytes().to_vec(),
-            ulong(length),
-        ]
-        .concat()
+        [ulong(CKH_HEDGE_PREFERRED), 0_usize.to_ne_bytes().to_vec(), ulong(length)].concat()
     };
     let given = |id, parameter| Mechanism { id, parameter };
     for (mechanism, expected) in [
-        (
-            Mechanism::in_context(CKM_ML_DSA, &context[..255], None),
-            CKR_OK,
-        ),
-        (
-            Mechanism::in_context(CKM_ML_DSA, &context, None),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
+        (Mechanism::in_context(CKM_ML_DSA, &context[..255], None), CKR_OK),
+        (Mechanism::in_context(CKM_ML_DSA, &context, None), CKR_MECHANISM_PARAM_INVALID),
         (given(CKM_ML_DSA, null(0)), CKR_OK),
         (given(CKM_ML_DSA, null(1)), CKR_MECHANISM_PARAM_INVALID),
-        (
-            given(CKM_ML_DSA, null(CK_ULONG::MAX)),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
+        (given(CKM_ML_DSA, null(CK_ULONG::MAX)), CKR_MECHANISM_PARAM_INVALID),
         (given(CKM_ML_DSA, vec![0; 3]), CKR_MECHANISM_PARAM_INVALID),
-        (
-            Mechanism::in_context(CKM_ML_DSA, b"", Some(CKM_SHA256)),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
+        (Mechanism::in_context(CKM_ML_DSA, b"", Some(CKM_SHA256)), CKR_MECHANISM_PARAM_INVALID),
         (
             Mechanism::in_context(CKM_HASH_ML_DSA_SHA256, b"", Some(CKM_SHA256)),
             CKR_MECHANISM_PARAM_INVALID,
         ),
         (given(CKM_HASH_ML_DSA_SHA256, Vec::new()), CKR_OK),
-        (
-            given(CKM_HASH_ML_DSA, Vec::new()),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
-        (
-            Mechanism::in_context(CKM_HASH_ML_DSA, b"", None),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
-        (
-            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA_1)),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
-        (
-            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_MD5)),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
-        (
-            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_ECDSA)),
-            CKR_MECHANISM_PARAM_INVALID,
-        ),
-        (
-            Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA3_512)),
-            CKR_OK,
-        ),
+        (given(CKM_HASH_ML_DSA, Vec::new()), CKR_MECHANISM_PARAM_INVALID),
+        (Mechanism::in_context(CKM_HASH_ML_DSA, b"", None), CKR_MECHANISM_PARAM_INVALID),
+        (Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA_1)), CKR_MECHANISM_PARAM_INVALID),
+        (Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_MD5)), CKR_MECHANISM_PARAM_INVALID),
+        (Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_ECDSA)), CKR_MECHANISM_PARAM_INVALID),
+        (Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA3_512)), CKR_OK),
     ] {
         let rv = session.verify_init(&mechanism, key);
-        assert_eq!(
-            rv, expected,
-            "{:#x} {:x?}",
-            mechanism.id, mechanism.parameter
-        );
+        assert_eq!(rv, expected, "{:#x} {:x?}", mechanism.id, mechanism.parameter);
         if rv == CKR_OK {
-            assert_eq!(
-                session.verify(&[7; 64], &[7; 3308]),
-                CKR_SIGNATURE_LEN_RANGE
-            );
+            assert_eq!(session.verify(&[7; 64], &[7; 3308]), CKR_SIGNATURE_LEN_RANGE);
         }
     }
     let digest = Mechanism::in_context(CKM_HASH_ML_DSA, b"", Some(CKM_SHA256));
@@ -420,10 +326,7 @@ fn refused(module: &Module) {
     assert_eq!(session.verify(&[7; 31], &[7; 3309]), CKR_DATA_LEN_RANGE);
 
     let template = |attributes: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]| {
-        let always = [
-            (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-            (CKA_KEY_TYPE, ulong(CKK_ML_DSA)),
-        ];
+        let always = [(CKA_CLASS, ulong(CKO_PUBLIC_KEY)), (CKA_KEY_TYPE, ulong(CKK_ML_DSA))];
         session.create(&[&always[..], attributes].concat()).err()
     };
     let set = (CKA_PARAMETER_SET, ulong(CKP_ML_DSA_65));
@@ -432,37 +335,17 @@ fn refused(module: &Module) {
         (vec![set.clone(), value(1952)], None),
         (vec![value(1952)], Some(CKR_TEMPLATE_INCOMPLETE)),
         (vec![set.clone()], Some(CKR_TEMPLATE_INCOMPLETE)),
-        (
-            vec![set.clone(), value(1312)],
-            Some(CKR_ATTRIBUTE_VALUE_INVALID),
-        ),
-        (
-            vec![(CKA_PARAMETER_SET, ulong(4)), value(1952)],
-            Some(CKR_PARAMETER_SET_NOT_SUPPORTED),
-        ),
-        (
-            vec![set.clone(), value(1952), (CKA_MODULUS, vec![1])],
-            Some(CKR_TEMPLATE_INCONSISTENT),
-        ),
-        (
-            vec![set, value(1952), (CKA_PUBLIC_KEY_INFO, vec![1])],
-            Some(CKR_ATTRIBUTE_VALUE_INVALID),
-        ),
+        (vec![set.clone(), value(1312)], Some(CKR_ATTRIBUTE_VALUE_INVALID)),
+        (vec![(CKA_PARAMETER_SET, ulong(4)), value(1952)], Some(CKR_PARAMETER_SET_NOT_SUPPORTED)),
+        (vec![set.clone(), value(1952), (CKA_MODULUS, vec![1])], Some(CKR_TEMPLATE_INCONSISTENT)),
+        (vec![set, value(1952), (CKA_PUBLIC_KEY_INFO, vec![1])], Some(CKR_ATTRIBUTE_VALUE_INVALID)),
     ] {
-        assert_eq!(
-            template(&attributes),
-            expected.map(Rv),
-            "{:x?}",
-            attributes.first()
-        );
+        assert_eq!(template(&attributes), expected.map(Rv), "{:x?}", attributes.first());
     }
 
     // Such an object is copied and changed with the rules of its own type.
     let of_ec = [(CKA_EC_POINT, vec![4])];
-    assert_eq!(
-        session.copy(key, &of_ec),
-        Err(Rv(CKR_TEMPLATE_INCONSISTENT))
-    );
+    assert_eq!(session.copy(key, &of_ec), Err(Rv(CKR_TEMPLATE_INCONSISTENT)));
     let new_set = [(CKA_PARAMETER_SET, ulong(CKP_ML_DSA_44))];
     assert_eq!(session.change(key, &new_set), CKR_ATTRIBUTE_READ_ONLY);
     let copy = session.copy(key, &[(CKA_LABEL, b"copy".to_vec())]).unwrap();
@@ -477,29 +360,17 @@ fn a_malformed_key_is_reported_and_left_out() {
         let made: Value = serde_json::from_str(OPENSSL).unwrap();
         let info = bytes(&made["keys"][0], "publicKey");
         // SEQUENCE (1330 bytes) of a SEQUENCE of 11 bytes, which holds the object identifier, and the BIT STRING.
-        let with_null = [
-            &[0x30, 0x82, 5, 0x34, 0x30, 13],
-            &info[6..17],
-            &[5, 0],
-            &info[17..],
-        ]
-        .concat();
+        let with_null =
+            [&[0x30, 0x82, 5, 0x34, 0x30, 13], &info[6..17], &[5, 0], &info[17..]].concat();
         let short = &info[..info.len() - 1];
         let entry = |(index, key): (usize, &[u8])| json!({"projectSlug": "demo", "signingPolicySlug": format!("p{index}"), "keyType": "Mldsa", "publicKeyBytes": STANDARD.encode(key)});
         let keys = [&with_null[..], short, &[7; 1311]];
         let entries: Vec<_> = keys.into_iter().enumerate().map(entry).collect();
         let body = json!({ "signingPolicies": entries }).to_string();
-        stage.inject(Effect::answer(
-            200,
-            &[("Content-Type", "application/json")],
-            body,
-        ));
+        stage.inject(Effect::answer(200, &[("Content-Type", "application/json")], body));
         let login = stage.see(|| module.logged_in().unwrap());
         let (session, lines) = (login.value, login.lines);
-        assert_eq!(
-            session.find(&[(CKA_CLASS, ulong(CKO_PUBLIC_KEY))]),
-            Ok(vec![])
-        );
+        assert_eq!(session.find(&[(CKA_CLASS, ulong(CKO_PUBLIC_KEY))]), Ok(vec![]));
         for index in 0..3 {
             let why = format!("signing policy demo/p{index}: its public key is malformed; skipped");
             assert!(lines.iter().any(|line| line.contains(&why)), "{lines:#?}");

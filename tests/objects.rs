@@ -30,10 +30,7 @@ fn count(session: Session, class: CK_OBJECT_CLASS) -> usize {
 
 /// What openssl says of a certificate in DER.
 fn x509(options: &[&str], certificate: &[u8]) -> Vec<u8> {
-    openssl_in(
-        &[&["x509", "-inform", "DER", "-noout"], options].concat(),
-        certificate,
-    )
+    openssl_in(&[&["x509", "-inform", "DER", "-noout"], options].concat(), certificate)
 }
 
 /// The public key of a certificate, in DER.
@@ -47,11 +44,7 @@ fn profiles_are_found_without_a_request() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let token = stage.service.token();
         // Certificates are seen before login only with credentials in the configuration.
-        let login_first = [
-            CKP_BASELINE_PROVIDER,
-            CKP_EXTENDED_PROVIDER,
-            CKP_AUTHENTICATION_TOKEN,
-        ];
+        let login_first = [CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER, CKP_AUTHENTICATION_TOKEN];
         let configured = [&login_first[..], &[CKP_PUBLIC_CERTIFICATES_TOKEN]].concat();
         for (token, expected) in [(token, &configured[..]), ("", &login_first)] {
             stage.set("SIGNPATH_API_TOKEN", token);
@@ -81,10 +74,7 @@ fn profiles_are_found_without_a_request() {
 
 #[test]
 fn a_placeholder_certificate_is_the_same_in_each_process() {
-    let stand_in = [(
-        "SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS",
-        "true",
-    )];
+    let stand_in = [("SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS", "true")];
     let mut seen = Vec::new();
     for _ in 0..2 {
         let options = || with_policies(WITHOUT_CERTIFICATES);
@@ -224,11 +214,7 @@ fn each_entry_of_a_template_is_answered_as_if_alone() {
     on_stage(test_name!(), options, &[], |_, module| {
         let session = module.logged_in().unwrap();
         let key = session.key("demo/rsa-2048");
-        let objects = [
-            session.certificate("demo/rsa-2048"),
-            key.public,
-            key.private,
-        ];
+        let objects = [session.certificate("demo/rsa-2048"), key.public, key.private];
         let known: &[_] =
             &table! { CKA_CLASS, CKA_ID, CKA_SIGN, CKA_SUBJECT, CKA_MODULUS, CKA_VALUE };
         let others: &[_] =
@@ -286,11 +272,7 @@ fn the_attributes_of_a_certificate_are_those_that_openssl_reads() {
 
 /// The number that openssl prints behind a name.
 fn unhex(line: &[u8]) -> Vec<u8> {
-    let (_, digits) = std::str::from_utf8(line)
-        .unwrap()
-        .trim()
-        .split_once('=')
-        .unwrap();
+    let (_, digits) = std::str::from_utf8(line).unwrap().trim().split_once('=').unwrap();
     base16ct::upper::decode_vec(digits).unwrap()
 }
 

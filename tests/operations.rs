@@ -24,9 +24,7 @@ fn with_keys(test: &str, signatures: usize, act: impl FnOnce(&Stage, Session, Ke
         let session = t.logged_in().unwrap();
         stage.see(|| act(stage, session, session.key("demo/p-256")));
         let requests = stage.service.requests();
-        let routes = requests
-            .iter()
-            .map(|request| (&*request.route, request.connection));
+        let routes = requests.iter().map(|request| (&*request.route, request.connection));
         let mut expected = vec![(SIGN, 1); signatures + 1];
         expected[0] = (LIST, 1);
         assert_eq!(routes.collect::<Vec<_>>(), expected, "over one connection");

@@ -29,11 +29,7 @@ impl Bench {
         let service = Service::start(with_policies(policies)).unwrap();
         let pin = pin(&service, service.token_of("other").unwrap());
         let folder = tempfile::tempdir().unwrap();
-        Self {
-            service,
-            folder,
-            pin,
-        }
+        Self { service, folder, pin }
     }
 
     fn file(&self, name: &str, content: &str) -> PathBuf {

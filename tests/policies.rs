@@ -36,18 +36,12 @@ fn a_search_for_an_unknown_name_lists_the_known_ones() {
 
 #[test]
 fn slugs_in_the_configuration_narrow_the_list() {
-    let slugs = [
-        ("SIGNPATH_PROJECT_SLUG", "demo"),
-        ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256"),
-    ];
+    let slugs = [("SIGNPATH_PROJECT_SLUG", "demo"), ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256")];
     on_stage(test_name!(), options, &slugs, |_, module| {
         let session = module.logged_in().unwrap();
         let found = visible(session);
         assert_eq!(found.len(), 3);
-        assert_eq!(
-            session.find(&[(CKA_ID, "demo/p-256".into())]).unwrap(),
-            found
-        );
+        assert_eq!(session.find(&[(CKA_ID, "demo/p-256".into())]).unwrap(), found);
     });
 }
 
@@ -63,10 +57,7 @@ fn an_invalid_certificate_hides_no_other_policy() {
     };
     on_stage(test_name!(), policies, &[], |stage, module| {
         let login = stage.see(|| module.logged_in().unwrap());
-        assert_lines(
-            &login.lines,
-            &["warning … signing policy demo/p-384 … skipped"],
-        );
+        assert_lines(&login.lines, &["warning … signing policy demo/p-384 … skipped"]);
         // A policy without certificate still shows its keys.
         assert_eq!(visible(login.value).len(), 3 + 2);
         for name in ["demo/p-256", "demo/p-521"] {

@@ -50,11 +50,7 @@ fn with_cache(test: &str, options: impl FnOnce() -> Options, act: impl FnOnce(&m
             false => "XDG_CACHE_HOME",
         };
         stage.set(variable, folder.path().to_str().unwrap());
-        let mut bench = Bench {
-            stage,
-            module,
-            folder,
-        };
+        let mut bench = Bench { stage, module, folder };
         act(&mut bench);
     });
 }
@@ -135,9 +131,7 @@ fn with_a_cached_list_a_run_is_one_request() {
     with_cache(test_name!(), options, |bench| {
         bench.sign_again("");
         bench.sign("demo/p-256", One, 0, "a third time");
-        let [file] = &bench.files()[..] else {
-            panic!("{:?}", bench.files())
-        };
+        let [file] = &bench.files()[..] else { panic!("{:?}", bench.files()) };
         assert_mode(file, 0o600);
         assert_mode(file.parent().unwrap(), 0o700);
         let content = fs::read_to_string(file).unwrap();
@@ -223,9 +217,7 @@ fn let_expire(list: &mut Value, policy: &str) {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template");
     let dates = ["activation_date = \"2003", "expiration_date = \"2004"];
-    let dates = dates
-        .map(|date| format!("{date}-01-01 00:00:00\"\n"))
-        .concat();
+    let dates = dates.map(|date| format!("{date}-01-01 00:00:00\"\n")).concat();
     fs::write(&template, format!("cn = \"old\"\n{dates}")).unwrap();
     let keys = options().state.join("keys/demo");
     let mut certtool = Command::new("certtool");

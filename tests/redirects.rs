@@ -32,10 +32,7 @@ fn a_redirect_is_not_followed() {
                     assert_eq!(module.finalize(), CKR_OK);
                     [login, signed]
                 });
-                assert_eq!(
-                    refused.value, [CKR_GENERAL_ERROR; 2],
-                    "{status} to {location}"
-                );
+                assert_eq!(refused.value, [CKR_GENERAL_ERROR; 2], "{status} to {location}");
                 assert_eq!(refused.requests, [LIST, LIST, SIGN, SIGN]);
                 assert_eq!(refused.lines.len(), 2, "{:#?}", refused.lines);
                 for line in refused.lines {

@@ -128,9 +128,7 @@ fn forgets(test: &str, start: Start, more: Source, child: fn(&Module)) -> Option
     let prepare = || {
         let (service, folder) = (start(), tempfile::tempdir().unwrap());
         let mut environment = environment(&service, &[(API_TOKEN, "")]);
-        let more = [backwards(service.token())]
-            .into_iter()
-            .chain(more(&service, folder.path()));
+        let more = [backwards(service.token())].into_iter().chain(more(&service, folder.path()));
         environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
         ((service, folder), environment)
     };

@@ -68,11 +68,7 @@ fn sleeps(thread: libc::pid_t) -> bool {
 fn thousands_of_sessions_are_open_and_no_handle_is_given_twice() {
     initialized(test_name!(), &[], |_, t| {
         let open = |index| {
-            if index % 5 == 0 {
-                t.read_write()
-            } else {
-                t.session()
-            }
+            if index % 5 == 0 { t.read_write() } else { t.session() }
         };
         let mut handles: HashSet<_> = (0..5000).map(|index| open(index).handle).collect();
         let info = token_info(t);
@@ -148,10 +144,7 @@ fn c_login_user_takes_the_organization_as_the_user_name() {
                 assert_eq!(session.logout(), CKR_OK);
             }
         }
-        let nobody = call!(
-            t,
-            C_LoginUser(session.handle, CKU_USER, null(), 0, null(), 0)
-        );
+        let nobody = call!(t, C_LoginUser(session.handle, CKU_USER, null(), 0, null(), 0));
         assert_eq!(nobody, CKR_OK, "NULL is the configuration, as for C_Login");
     });
 }
@@ -172,20 +165,14 @@ fn threads_that_log_in_at_once_share_a_request_and_one_succeeds() {
             let seen = stage.see(|| {
                 thread::scope(|scope| {
                     let threads: Vec<_> = (0..8).map(|_| scope.spawn(log_in)).collect();
-                    threads
-                        .into_iter()
-                        .map(|thread| thread.join().unwrap())
-                        .collect()
+                    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
                 })
             });
             let mut answers: Vec<_> = seen.value;
             answers.sort_unstable();
             assert_eq!(answers[0], CKR_OK);
             assert_eq!(answers[1..], [CKR_USER_ALREADY_LOGGED_IN; 7]);
-            assert_eq!(
-                (seen.lines.len(), &*seen.requests),
-                (0, &[LIST.to_owned()][..])
-            );
+            assert_eq!((seen.lines.len(), &*seen.requests), (0, &[LIST.to_owned()][..]));
         }
     });
 }

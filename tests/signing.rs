@@ -86,10 +86,7 @@ fn sign(
 /// tests/differential has the same over the other route.
 #[test]
 fn sign_hash_signs_with_every_mechanism_and_key_over_one_connection() {
-    let with_tls = || Options {
-        tls: true,
-        ..options()
-    };
+    let with_tls = || Options { tls: true, ..options() };
     let sign_hash = [("SIGNPATH_SIGNING_API", "SignHash")];
     on_stage(test_name!(), with_tls, &sign_hash, |stage, t| {
         let seen = stage.see(|| {
@@ -119,11 +116,7 @@ fn an_ecdsa_signature_in_der_is_converted() {
                 signed
             });
             let converted = |line: &&String| line.contains("SignPath returned a DER signature");
-            assert_eq!(
-                seen.lines.iter().filter(converted).count(),
-                seen.value,
-                "{api}"
-            );
+            assert_eq!(seen.lines.iter().filter(converted).count(), seen.value, "{api}");
             assert_eq!(seen.requests.len(), 1 + seen.value, "{api}");
         }
     });

@@ -94,18 +94,12 @@ fn both_routes_together_stay_within_the_total_time() {
 
 /// A signing request of each API with these variables, and its metadata on the process.
 fn both(stage: &Stage, module: &Module, more: &[(&str, &str)]) -> [(RequestRecord, Value); 2] {
-    let generations = [
-        ("FastSigningRequest", "CreatingProcess"),
-        ("SignHash", "sourceProcess"),
-    ];
+    let generations = [("FastSigningRequest", "CreatingProcess"), ("SignHash", "sourceProcess")];
     more.iter().for_each(|(name, value)| stage.set(name, value));
     let records = generations.map(|(signing_api, process)| {
         stage.set("SIGNPATH_SIGNING_API", signing_api);
         let signed = signed(stage, module, vec![], 1);
-        assert_eq!(
-            (signed.value, signed.lines),
-            (vec![Rv(CKR_OK)], NO_LINES.to_vec())
-        );
+        assert_eq!((signed.value, signed.lines), (vec![Rv(CKR_OK)], NO_LINES.to_vec()));
         let record = stage.service.requests().pop().unwrap();
         let process = record.metadata.as_ref().unwrap()[process].clone();
         (record, process)
@@ -135,10 +129,7 @@ fn the_metadata_names_process_user_host_and_system() {
         let program = std::env::current_exe().unwrap();
         for command_line in [&first["CommandLine"], &second["commandLine"]] {
             let command_line = command_line.as_str().unwrap();
-            assert!(
-                command_line.starts_with(program.to_str().unwrap()),
-                "{command_line}"
-            );
+            assert!(command_line.starts_with(program.to_str().unwrap()), "{command_line}");
             assert!(command_line.contains(test_name!().trim_end_matches("::{{closure}}")));
         }
     });
@@ -147,10 +138,9 @@ fn the_metadata_names_process_user_host_and_system() {
 #[test]
 fn the_metadata_can_leave_out_command_line_and_user() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        for (variable, left_out) in [
-            ("SIGNPATH_METADATA_COMMAND_LINE", "CommandLine"),
-            ("SIGNPATH_METADATA_USER", "User"),
-        ] {
+        for (variable, left_out) in
+            [("SIGNPATH_METADATA_COMMAND_LINE", "CommandLine"), ("SIGNPATH_METADATA_USER", "User")]
+        {
             for (_, process) in both(stage, module, &[(variable, "false")]) {
                 let process = process.as_object().unwrap();
                 for name in ["CommandLine", "User", "Name", "Host"] {
@@ -190,10 +180,8 @@ fn requests_contain_what_the_configuration_adds_and_nothing_else() {
 /// The table of the REST documentation, "Signing a hash: first generation".
 #[test]
 fn a_fast_signing_request_is_the_documented_form() {
-    let more = [
-        ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"),
-        ("SIGNPATH_DESCRIPTION", "1.0"),
-    ];
+    let more =
+        [("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"), ("SIGNPATH_DESCRIPTION", "1.0")];
     on_stage(test_name!(), options, &more, |stage, module| {
         signed(stage, module, vec![], 1);
         let form = &stage.service.requests().pop().unwrap().form;
@@ -205,10 +193,7 @@ fn a_fast_signing_request_is_the_documented_form() {
             "IsFastSigningRequest",
         ];
         let payload = ("Artifact", Some("payload.json"), Some("application/json"));
-        let expected = texts
-            .map(|name| (name, None, None))
-            .into_iter()
-            .chain([payload]);
+        let expected = texts.map(|name| (name, None, None)).into_iter().chain([payload]);
         let fields = form.iter().map(|field| {
             let types = (field.file_name.as_deref(), field.content_type.as_deref());
             (&*field.name, types.0, types.1)

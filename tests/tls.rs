@@ -27,11 +27,7 @@ fn text(path: &Path) -> String {
 type Way = fn(&Path) -> (Service, Option<Program>, Vec<(&'static str, String)>);
 
 fn with(versions: TlsVersions, client_certificate: bool) -> Service {
-    tls_service(TlsOptions {
-        versions,
-        client_certificate,
-        ..TlsOptions::default()
-    })
+    tls_service(TlsOptions { versions, client_certificate, ..TlsOptions::default() })
 }
 
 fn client(service: &Service) -> (&'static str, String) {
@@ -118,11 +114,7 @@ fn trusts_the_cas_of_the_system_and_skips_invalid_files() {
             std::fs::write(folder.join(name), content).unwrap();
         }
         let level = ("SIGNPATH_LOG_CONSOLE_LEVEL", "info".to_owned());
-        let system = [
-            ("SSL_CERT_DIR", text(folder)),
-            (CA_FILE, String::new()),
-            level,
-        ];
+        let system = [("SSL_CERT_DIR", text(folder)), (CA_FILE, String::new()), level];
         (with_tls(), None, system.into())
     };
     let run = in_parent!(signed(test_name!(), way));

@@ -26,11 +26,7 @@ fn partner() -> Service {
         "policies": [{"project": "partner", "policy": "p-256", "key": "p-256"}],
     });
     let policies = PolicyFile::parse(&policies.to_string()).unwrap();
-    Service::start(Options {
-        policies,
-        ..options()
-    })
-    .unwrap()
+    Service::start(Options { policies, ..options() }).unwrap()
 }
 
 /// Initializes the module with these entries of the setting Tokens, beside the environment of the stage.
@@ -47,10 +43,7 @@ fn open(module: &Module, slot: CK_SLOT_ID) -> Session<'_> {
 
 fn slots(module: &Module) -> Vec<CK_SLOT_ID> {
     let (mut slots, mut count) = (vec![0; 16], 16);
-    let rv = call!(
-        module,
-        C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &mut count)
-    );
+    let rv = call!(module, C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &mut count));
     assert_eq!(rv, CKR_OK);
     slots.truncate(count as usize);
     slots
@@ -75,9 +68,7 @@ fn text(field: &[CK_UTF8CHAR]) -> &str {
 
 /// The names of the private keys.
 fn keys(session: Session) -> Vec<String> {
-    let found = session
-        .find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))])
-        .unwrap();
+    let found = session.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))]).unwrap();
     let label = |key: &CK_OBJECT_HANDLE| {
         String::from_utf8(session.attribute(*key, CKA_LABEL).unwrap()).unwrap()
     };
@@ -126,10 +117,7 @@ fn each_token_has_its_slot_and_its_keys() {
                 &signature,
             );
         }
-        let users = partner
-            .requests()
-            .into_iter()
-            .map(|request| (request.route, request.user));
+        let users = partner.requests().into_iter().map(|request| (request.route, request.user));
         let expected = [LIST, SIGN].map(|route| (route.to_owned(), Some("partner".to_owned())));
         assert_eq!(users.collect::<Vec<_>>(), expected);
     });
@@ -193,14 +181,8 @@ fn logins_and_sessions_are_those_of_a_token() {
         let (a, b) = (open(module, 1), open(module, 2));
         assert_eq!((a.info().unwrap().slotID, b.info().unwrap().slotID), (1, 2));
         assert_eq!(a.login(), CKR_OK);
-        assert_eq!(
-            (state(a), state(b)),
-            (CKS_RO_USER_FUNCTIONS, CKS_RO_PUBLIC_SESSION)
-        );
-        assert_eq!(
-            (a.login(), b.login()),
-            (Rv(CKR_USER_ALREADY_LOGGED_IN), Rv(CKR_OK))
-        );
+        assert_eq!((state(a), state(b)), (CKS_RO_USER_FUNCTIONS, CKS_RO_PUBLIC_SESSION));
+        assert_eq!((a.login(), b.login()), (Rv(CKR_USER_ALREADY_LOGGED_IN), Rv(CKR_OK)));
 
         // An object belongs to the token of its session.
         let (of_a, of_b) = (a.key("demo/p-256"), b.key("demo/p-256"));
@@ -212,20 +194,11 @@ fn logins_and_sessions_are_those_of_a_token() {
         let template = [
             (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
             (CKA_KEY_TYPE, ulong(CKK_EC)),
-            (
-                CKA_EC_PARAMS,
-                a.attribute(of_a.public, CKA_EC_PARAMS).unwrap(),
-            ),
-            (
-                CKA_EC_POINT,
-                a.attribute(of_a.public, CKA_EC_POINT).unwrap(),
-            ),
+            (CKA_EC_PARAMS, a.attribute(of_a.public, CKA_EC_PARAMS).unwrap()),
+            (CKA_EC_POINT, a.attribute(of_a.public, CKA_EC_POINT).unwrap()),
         ];
         let created = a.create(&template).unwrap();
-        assert_eq!(
-            refused(stage, || b.destroy(created)),
-            CKR_OBJECT_HANDLE_INVALID
-        );
+        assert_eq!(refused(stage, || b.destroy(created)), CKR_OBJECT_HANDLE_INVALID);
 
         // Read-only sessions of one token do not keep the security officer from another one.
         assert_eq!(call!(module, C_CloseAllSessions(2)), CKR_OK);
@@ -242,10 +215,7 @@ fn logins_and_sessions_are_those_of_a_token() {
         // Logging out, and closing the last session, concern one token.
         assert_eq!(b.login(), CKR_OK);
         assert_eq!(b.logout(), CKR_OK);
-        assert_eq!(
-            (state(a), state(b)),
-            (CKS_RO_USER_FUNCTIONS, CKS_RW_PUBLIC_SESSION)
-        );
+        assert_eq!((state(a), state(b)), (CKS_RO_USER_FUNCTIONS, CKS_RW_PUBLIC_SESSION));
         of_a.sign(CKM_ECDSA, &[7; 32]).unwrap();
         assert_eq!(b.login(), CKR_OK);
         assert_eq!(a.close(), CKR_OK);
@@ -265,11 +235,10 @@ fn no_api_token_reaches_the_server_of_another_token() {
         let public = [(CKA_CLASS, ulong(CKO_PUBLIC_KEY))];
         assert!(session.find(&public).unwrap().is_empty());
         let organization = stage.service.organization_id();
-        let logins: [&dyn Fn() -> Rv; 3] = [
-            &|| session.login(),
-            &|| session.login_as(CKU_USER, b""),
-            &|| session.login_user(&organization, "CONFIG"),
-        ];
+        let logins: [&dyn Fn() -> Rv; 3] =
+            [&|| session.login(), &|| session.login_as(CKU_USER, b""), &|| {
+                session.login_user(&organization, "CONFIG")
+            }];
         for login in logins {
             let refused = stage.see(login);
             assert_eq!(refused.value, CKR_PIN_INCORRECT);
@@ -289,13 +258,10 @@ fn no_api_token_reaches_the_server_of_another_token() {
             let (mut client, _) = server.accept().unwrap();
             let mut request = [0; 4096];
             let length = client.read(&mut request).unwrap();
-            sender
-                .send(String::from_utf8(request[..length].to_vec()).unwrap())
-                .unwrap();
+            sender.send(String::from_utf8(request[..length].to_vec()).unwrap()).unwrap();
         });
-        let requests = stage
-            .see(|| session.login_as(CKU_USER, b"organization:of-the-pin"))
-            .requests;
+        let requests =
+            stage.see(|| session.login_as(CKU_USER, b"organization:of-the-pin")).requests;
         assert!(requests.is_empty(), "{requests:?}");
         let request = receiver.recv().unwrap();
         assert!(

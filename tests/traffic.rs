@@ -47,10 +47,7 @@ fn asks_nothing_before_it_is_needed() {
 fn a_search_before_login_gives_up_soon() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let gate = Gate::new();
-        let faults = [
-            Fault::hold(LIST, &gate),
-            Fault::on(LIST, Effect::status(503)),
-        ];
+        let faults = [Fault::hold(LIST, &gate), Fault::on(LIST, Effect::status(503))];
         for (number, fault) in faults.into_iter().enumerate() {
             stage.inject(fault);
             let seen = stage.see(|| {
@@ -166,10 +163,7 @@ fn threads_share_one_list_and_sign_at_the_same_time() {
 
 #[test]
 fn replaces_a_closed_connection_before_it_sends_a_request() {
-    let at = |address: &str| Options {
-        listen: address.parse().unwrap(),
-        ..options()
-    };
+    let at = |address: &str| Options { listen: address.parse().unwrap(), ..options() };
     let anywhere = || at(&free_address());
     on_stage(test_name!(), anywhere, &[], |stage, module| {
         let key = module.logged_in().unwrap().key("demo/p-256");

@@ -63,9 +63,7 @@ fn signed(pem: &Path, (id, digest, pss): &Row) -> (Vec<u8>, Vec<u8>) {
     let length = [("p-256", 32), ("p-384", 48), ("p-521", 66)]
         .into_iter()
         .find(|(name, _)| pem.file_stem().is_some_and(|stem| stem == *name));
-    let signature = length.map_or(signature.clone(), |(_, length)| {
-        fixed_size(&signature, length)
-    });
+    let signature = length.map_or(signature.clone(), |(_, length)| fixed_size(&signature, length));
     let data = match *id {
         CKM_ECDSA | CKM_RSA_PKCS_PSS => openssl::digest(digest, MESSAGE),
         _ => MESSAGE.to_vec(),

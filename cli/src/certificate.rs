@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let is_text = arguments.format == Format::Pem;
     if arguments.chain && !is_text {
         return Err(
-            "--chain requires --format pem, since DER files contain a single certificate".into(),
+            "--chain requires --format pem, since DER files contain a single certificate".into()
         );
     }
     let organization = Organization::configured(&arguments.choice)?;

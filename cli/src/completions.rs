@@ -58,7 +58,5 @@ pub fn run(arguments: &Arguments, command: &mut Command) -> Result<ExitCode, Fai
 fn with_consistent_labels(script: &[u8], name: &str) -> Vec<u8> {
     let (at_label, where_chosen) = (name.replace('-', "__subcmd__"), name.replace('-', "__"));
     let label = |name: String| format!("{name}__subcmd__");
-    String::from_utf8_lossy(script)
-        .replace(&label(at_label), &label(where_chosen))
-        .into_bytes()
+    String::from_utf8_lossy(script).replace(&label(at_label), &label(where_chosen)).into_bytes()
 }

@@ -110,17 +110,10 @@ impl Line {
 
 fn read(path: &Path) -> Result<Vec<Line>, Failure> {
     let text = std::fs::read(path).map_err(|error| {
-        format!(
-            "cannot read the journal {}: {}",
-            path.display(),
-            describe(&error)
-        )
+        format!("cannot read the journal {}: {}", path.display(), describe(&error))
     })?;
     let text = String::from_utf8_lossy(&text);
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty());
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
     let line = |(index, line): (usize, &str)| Line {
         number: index + 1,
         entry: serde_json::from_str(line).map_err(|error| error.to_string()),
@@ -130,16 +123,11 @@ fn read(path: &Path) -> Result<Vec<Line>, Failure> {
 
 /// Says on stderr which lines cannot be read, and returns their number.
 fn report_unreadable(path: &Path, lines: &[Line]) -> usize {
-    let unreadable = lines
-        .iter()
-        .filter_map(|line| Some((line.number, line.entry.as_ref().err()?)));
+    let unreadable =
+        lines.iter().filter_map(|line| Some((line.number, line.entry.as_ref().err()?)));
     let mut count = 0;
     for (number, reason) in unreadable {
-        report(
-            path,
-            number,
-            &format!("not an entry of a journal ({reason})"),
-        );
+        report(path, number, &format!("not an entry of a journal ({reason})"));
         count += 1;
     }
     count
@@ -162,11 +150,7 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(line: &'a Line) -> Option<Self> {
-        Some(Self {
-            entry: line.entry.as_ref().ok()?,
-            line: line.number,
-            verified: None,
-        })
+        Some(Self { entry: line.entry.as_ref().ok()?, line: line.number, verified: None })
     }
 
     /// Verifies the signature, says on stderr if that fails, and returns the number of failures.
@@ -191,10 +175,7 @@ impl<'a> Shown<'a> {
 fn of_file<'a>(signatures: Vec<Shown<'a>>, file: &Path) -> Result<Vec<Shown<'a>>, Failure> {
     let is_used = |hash: &HashAlgorithm| {
         signatures.iter().any(|shown| match shown.entry.digest() {
-            Some(Digest {
-                algorithm: Some(used),
-                ..
-            }) => used == *hash,
+            Some(Digest { algorithm: Some(used), .. }) => used == *hash,
             Some(Digest { value, .. }) => value.len() == hash.digest_length(),
             None => false,
         })
@@ -222,15 +203,7 @@ fn print(signatures: &[Shown<'_>]) -> Result<(), Failure> {
     if signatures.is_empty() {
         return output::print("No signatures found.\n");
     }
-    let heading = [
-        "TIME",
-        "SIGNING POLICY",
-        "ALGORITHM",
-        "DIGEST",
-        "PROGRAM",
-        "USER",
-        "VERIFIED",
-    ];
+    let heading = ["TIME", "SIGNING POLICY", "ALGORITHM", "DIGEST", "PROGRAM", "USER", "VERIFIED"];
     let rows: Vec<_> = signatures.iter().map(row).collect();
     output::print(&output::table(heading, &rows))
 }

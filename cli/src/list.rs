@@ -55,11 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         });
         match listed {
             Ok(listed) => {
-                policies.extend(
-                    listed
-                        .iter()
-                        .map(|policy| PolicySummary::of(&label, policy)),
-                );
+                policies.extend(listed.iter().map(|policy| PolicySummary::of(&label, policy)));
             }
             Err(Failure::Reason(reason)) if has_several => {
                 failed = Some(Failure::Reason(format!("token {label}: {reason}")).report());
@@ -75,14 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let (what, remedy) = NO_POLICIES.split_once("; ").unwrap_or((NO_POLICIES, ""));
         output::print(&format!("There are {what}; {remedy}.\n"))?;
     } else {
-        let heading = [
-            "SIGNING POLICY",
-            "KEY",
-            "EXPIRES",
-            "CERTIFICATE",
-            "ID",
-            "URI",
-        ];
+        let heading = ["SIGNING POLICY", "KEY", "EXPIRES", "CERTIFICATE", "ID", "URI"];
         let rows: Vec<_> = policies.iter().map(row).collect();
         output::print(&output::table(heading, &rows))?;
     }
@@ -95,9 +84,7 @@ fn row(policy: &PolicySummary) -> [String; 6] {
         policy.name.clone(),
         policy.key_text.clone(),
         certificate.map_or_else(|| "-".to_owned(), expiry),
-        certificate
-            .map_or("none", |certificate| &certificate.subject)
-            .to_owned(),
+        certificate.map_or("none", |certificate| &certificate.subject).to_owned(),
         policy.id.clone(),
         policy.uri.clone(),
     ]
@@ -105,9 +92,5 @@ fn row(policy: &PolicySummary) -> [String; 6] {
 
 fn expiry(certificate: &CertificateSummary) -> String {
     let day = certificate.last_day();
-    if certificate.days_left < 0 {
-        format!("{day} (expired)")
-    } else {
-        day.to_owned()
-    }
+    if certificate.days_left < 0 { format!("{day} (expired)") } else { day.to_owned() }
 }

@@ -1,12 +1,7 @@
 //! `signpath-pkcs11`: SignPath's signing policies and the module's setup from the command line.
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod certificate;
 mod completions;
@@ -84,9 +79,8 @@ fn main() -> ExitCode {
     // Windows has no such limit.
     #[cfg(unix)]
     signpath_platform::guest::report_size_limit();
-    let arguments = command()
-        .try_get_matches()
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments =
+        command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     let result = match arguments {
         Ok(arguments) => run(arguments.command),
         Err(error) => with_escaped_arguments(error).exit(),
@@ -101,10 +95,9 @@ fn with_escaped_arguments(mut error: clap::Error) -> clap::Error {
         .context()
         .filter_map(|(kind, value)| match value {
             ContextValue::String(text) => Some((kind, ContextValue::String(shown(text)))),
-            ContextValue::Strings(texts) => Some((
-                kind,
-                ContextValue::Strings(texts.iter().map(shown).collect()),
-            )),
+            ContextValue::Strings(texts) => {
+                Some((kind, ContextValue::Strings(texts.iter().map(shown).collect())))
+            }
             _ => None,
         })
         .collect();
@@ -140,7 +133,5 @@ fn with_exit_status(command: clap::Command) -> clap::Command {
         let help = help.map(|help| format!("{help}\n\n"));
         format!("{}{EXIT_STATUS}", help.unwrap_or_default())
     };
-    command
-        .after_long_help(with(long.or_else(|| short.clone())))
-        .after_help(with(short))
+    command.after_long_help(with(long.or_else(|| short.clone()))).after_help(with(short))
 }

@@ -38,9 +38,7 @@ pub fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode, Fail
 
 fn write_all(command: &Command, folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let shown = command
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set());
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
     for command in shown.chain([command]) {
         let file = folder.join(format!("{}.1", name(command)));
         std::fs::write(file, page(command)?)?;

@@ -16,15 +16,12 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let file = match named {
         Some(path) if path.is_file() => path.to_owned(),
         Some(path) => return Err(format!("no such file: {}", path.display()).into()),
-        None => candidates()
-            .into_iter()
-            .find(|path| path.is_file())
-            .ok_or_else(|| {
-                format!(
-                    "{} not found beside this program or in a library directory; use --module",
-                    file_name()
-                )
-            })?,
+        None => candidates().into_iter().find(|path| path.is_file()).ok_or_else(|| {
+            format!(
+                "{} not found beside this program or in a library directory; use --module",
+                file_name()
+            )
+        })?,
     };
     std::path::absolute(&file)
         .map_err(|error| format!("cannot use {}: {}", file.display(), describe(&error)).into())
@@ -33,9 +30,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
 fn candidates() -> Vec<PathBuf> {
     let program = std::env::current_exe().ok();
     let beside = program.as_deref().and_then(Path::parent);
-    let around = beside
-        .and_then(Path::parent)
-        .map(|folder| folder.join("lib"));
+    let around = beside.and_then(Path::parent).map(|folder| folder.join("lib"));
     let libraries = around.into_iter().chain(FOLDERS.map(PathBuf::from));
     let folders = libraries.flat_map(|folder| {
         // Debian's multiarch directories.
@@ -44,11 +39,7 @@ fn candidates() -> Vec<PathBuf> {
     });
     let folders = folders.flat_map(|folder| [folder.join("pkcs11"), folder]);
     let beside = beside.map(Path::to_owned);
-    beside
-        .into_iter()
-        .chain(folders)
-        .map(|folder| folder.join(file_name()))
-        .collect()
+    beside.into_iter().chain(folders).map(|folder| folder.join(file_name())).collect()
 }
 
 fn file_name() -> String {

@@ -37,16 +37,12 @@ impl TokenChoice {
         let Some(label) = &self.token else {
             return Ok(configs.swap_remove(0));
         };
-        let index = configs
-            .iter()
-            .position(|config| config.token.label == *label);
-        index
-            .map(|index| configs.swap_remove(index))
-            .ok_or_else(|| {
-                let labels = configs.iter().map(|config| config.token.label.as_str());
-                let labels: Vec<_> = labels.collect();
-                format!("no token {label}; choose one of {}", labels.join(", ")).into()
-            })
+        let index = configs.iter().position(|config| config.token.label == *label);
+        index.map(|index| configs.swap_remove(index)).ok_or_else(|| {
+            let labels = configs.iter().map(|config| config.token.label.as_str());
+            let labels: Vec<_> = labels.collect();
+            format!("no token {label}; choose one of {}", labels.join(", ")).into()
+        })
     }
 
     /// How the token identifies itself, for a command that needs nothing else of the configuration: without the option,
@@ -54,9 +50,7 @@ impl TokenChoice {
     pub fn info_offline(&self) -> Result<TokenInfo, Failure> {
         match self.token {
             Some(_) => Ok(self.config()?.token),
-            None => Ok(Config::load()
-                .map(|config| config.token)
-                .unwrap_or_default()),
+            None => Ok(Config::load().map(|config| config.token).unwrap_or_default()),
         }
     }
 }
@@ -89,13 +83,8 @@ impl Organization {
 
     /// The organization with this configuration. Sends no request.
     pub fn of(config: Config) -> Result<Self, Failure> {
-        let credentials = config
-            .credentials()?
-            .ok_or_else(|| config.missing_credentials())?;
-        let transport = Arc::new(Transport::new(
-            config.client_options.clone(),
-            Threads::Allowed,
-        ));
+        let credentials = config.credentials()?.ok_or_else(|| config.missing_credentials())?;
+        let transport = Arc::new(Transport::new(config.client_options.clone(), Threads::Allowed));
         let others = config.other_secrets();
         let client = Client::new(transport, &credentials, &others.iter().collect::<Vec<_>>());
         let cache = config.policy_cache;
@@ -168,9 +157,7 @@ impl Organization {
         algorithm: SignatureAlgorithm,
         digest: &Digest,
     ) -> Result<Vec<u8>, Failure> {
-        let signed = self
-            .client
-            .sign(policy, algorithm, digest, &Cancellation::new());
+        let signed = self.client.sign(policy, algorithm, digest, &Cancellation::new());
         if let (Err(error), Some(cache)) = (&signed, &self.cache) {
             if error.contradicts_policies() {
                 cache.remove();
@@ -178,9 +165,7 @@ impl Organization {
         }
         let signed = signed?;
         if let Some(journal) = &self.config.log_journal {
-            let entry = self
-                .client
-                .journal_entry(policy, algorithm, digest, &signed);
+            let entry = self.client.journal_entry(policy, algorithm, digest, &signed);
             signpath_logging::journal::append(journal, &entry);
         }
         Ok(signed.signature)
@@ -203,19 +188,16 @@ fn choose(
 
 fn position(policies: &[SigningPolicy], name: Option<&PolicyName>) -> Result<usize, Failure> {
     match (name, policies.len()) {
-        (Some(name), _) => policies
-            .iter()
-            .position(|policy| policy.name == *name)
-            .ok_or_else(|| {
+        (Some(name), _) => {
+            policies.iter().position(|policy| policy.name == *name).ok_or_else(|| {
                 let all = named(policies);
                 format!("no signing policy {name}; choose one of {all}").into()
-            }),
+            })
+        }
         (None, 0) => Err(NO_POLICIES.into()),
         (None, 1) => Ok(0),
         (None, _) => {
-            let signing = policies
-                .iter()
-                .filter(|policy| policy.why_not_signing().is_none());
+            let signing = policies.iter().filter(|policy| policy.why_not_signing().is_none());
             let mut signing = signing.map(|policy| &policy.name);
             match (signing.next(), signing.next()) {
                 (Some(only), None) => position(policies, Some(only)),
@@ -245,11 +227,8 @@ pub const NO_POLICIES: &str = "no signing policies; make the user of the API tok
      ProjectSlug and SigningPolicySlug";
 
 fn named(policies: &[SigningPolicy]) -> String {
-    let mut names: Vec<_> = policies
-        .iter()
-        .take(NAMED)
-        .map(|policy| policy.name.to_string())
-        .collect();
+    let mut names: Vec<_> =
+        policies.iter().take(NAMED).map(|policy| policy.name.to_string()).collect();
     match policies.len().saturating_sub(NAMED) {
         0 if names.is_empty() => return "none".to_owned(),
         0 => {}

@@ -55,13 +55,7 @@ impl Target {
             .truncate(false)
             .open(path)
             .map_err(|error| Failure::write(&path.display().to_string(), &error))?;
-        Ok(Self {
-            file: Some(OpenFile {
-                file,
-                path: path.to_owned(),
-                is_unused,
-            }),
-        })
+        Ok(Self { file: Some(OpenFile { file, path: path.to_owned(), is_unused }) })
     }
 
     /// Replaces the previous contents with `content`.
@@ -114,10 +108,7 @@ pub fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; CO
             .unwrap_or_default()
     });
     let line = |row: &[String; COLUMNS]| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut text = format!("{bold}{}{bold:#}\n", line(&heading));

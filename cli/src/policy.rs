@@ -123,11 +123,7 @@ impl KeySummary {
             Curve::P384 => "P-384",
             Curve::P521 => "P-521",
         });
-        Self {
-            key_type: if curve.is_some() { "EC" } else { "RSA" },
-            bits: key.bits(),
-            curve,
-        }
+        Self { key_type: if curve.is_some() { "EC" } else { "RSA" }, bits: key.bits(), curve }
     }
 
     /// A short description, such as `RSA 3072` or `EC P-256`.
@@ -171,11 +167,8 @@ pub fn uri(token: &str, name: &str, kind: &str) -> String {
 /// Percent-encodes a value in the path of a URI (RFC 7512, section 2.3), except for unreserved characters.
 pub fn percent(bytes: &[u8]) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const RESERVED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     percent_encode(bytes, RESERVED).to_string()
 }
 

@@ -156,9 +156,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let signature = match algorithm {
         SignatureAlgorithm::Ecdsa if arguments.format != Some(Format::Raw) => {
-            asn1_from_ieee(&signature)
-                .map(Cow::from)
-                .ok_or("cannot encode the signature as DER")?
+            asn1_from_ieee(&signature).map(Cow::from).ok_or("cannot encode the signature as DER")?
         }
         _ => Cow::from(signature),
     };
@@ -178,10 +176,7 @@ impl Arguments {
             let algorithm = self.hash.unwrap_or(Hash::Sha256).algorithm();
             let digests = digests_of_file(path, &[algorithm])?;
             let value = digests.into_iter().next().unwrap_or_default();
-            return Ok(Digest {
-                algorithm: Some(algorithm),
-                value,
-            });
+            return Ok(Digest { algorithm: Some(algorithm), value });
         };
         let fits = |hash: &Hash| hash.algorithm().digest_length() == value.len();
         let possible = match &self.hash {
@@ -194,17 +189,12 @@ impl Arguments {
                 format!("{length} ({})", hash.name())
             });
             let lengths = lengths.collect::<Vec<_>>().join(", ");
-            return Err(format!(
-                "the digest is {} bytes long; expected {lengths}",
-                value.len()
-            )
-            .into());
+            return Err(
+                format!("the digest is {} bytes long; expected {lengths}", value.len()).into()
+            );
         };
         let algorithm = hash.algorithm();
-        Ok(Digest {
-            algorithm: Some(algorithm),
-            value: value.clone(),
-        })
+        Ok(Digest { algorithm: Some(algorithm), value: value.clone() })
     }
 
     fn algorithm(&self, name: &str, key: &PublicKey) -> Result<SignatureAlgorithm, Failure> {

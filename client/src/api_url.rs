@@ -29,11 +29,7 @@ pub fn is_unencrypted(url: &Url) -> bool {
 /// `localhost` with its subdomains (RFC 6761, section 6.3).
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    match host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-    {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => {
             let host = host.strip_suffix('.').unwrap_or(host);

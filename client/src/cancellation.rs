@@ -75,17 +75,13 @@ impl Default for Cancellation {
 impl Cancellation {
     /// A cancellation that has not been triggered.
     pub fn new() -> Self {
-        Self {
-            signals: vec![Arc::default()],
-        }
+        Self { signals: vec![Arc::default()] }
     }
 
     /// A part of this cancellation: it is cancelled together with this one, or on its own.
     pub fn child(&self) -> Self {
         let own = std::iter::once(Arc::default());
-        Self {
-            signals: own.chain(self.signals.iter().cloned()).collect(),
-        }
+        Self { signals: own.chain(self.signals.iter().cloned()).collect() }
     }
 
     /// Ends current and later calls with `reason`. Only the first reason counts.
@@ -110,10 +106,7 @@ impl Cancellation {
         for signal in &self.signals {
             signal.waited_for.lock().push(descriptor.clone());
         }
-        Watch {
-            cancellation: self,
-            descriptor,
-        }
+        Watch { cancellation: self, descriptor }
     }
 
     /// Whether it has been cancelled.
@@ -134,13 +127,8 @@ impl Cancellation {
     }
 
     fn first(&self, reason: impl Fn(&Signal) -> &OnceLock<Reason>) -> Result<()> {
-        let mut reasons = self
-            .signals
-            .iter()
-            .filter_map(|signal| reason(signal).get());
-        reasons
-            .next()
-            .map_or(Ok(()), |reason| Err(reason.clone().into()))
+        let mut reasons = self.signals.iter().filter_map(|signal| reason(signal).get());
+        reasons.next().map_or(Ok(()), |reason| Err(reason.clone().into()))
     }
 }
 

@@ -44,8 +44,7 @@ impl Client {
         let options = transport.options();
         let mut base = options.api_url.clone();
         if let Ok(mut path) = base.path_segments_mut() {
-            path.pop_if_empty()
-                .extend(["v1", &credentials.organization_id]);
+            path.pop_if_empty().extend(["v1", &credentials.organization_id]);
         }
         let masker = Masker::new(
             [&credentials.api_token]
@@ -152,11 +151,7 @@ impl Client {
                 attempts: returned.attempts,
                 duration: started.elapsed(),
             }),
-            false => Err(invalid_signature(
-                &signature,
-                &shown,
-                key.signature_length(),
-            )),
+            false => Err(invalid_signature(&signature, &shown, key.signature_length())),
         }
     }
 
@@ -178,12 +173,10 @@ impl Client {
         let attempts = self.api.attempts();
         let sign = |route| match route {
             SigningRoute::FastSigningRequest => {
-                self.api
-                    .fast_signing_request(policy, algorithm, digest, attempts, cancellation)
+                self.api.fast_signing_request(policy, algorithm, digest, attempts, cancellation)
             }
             SigningRoute::SignHash => {
-                self.api
-                    .sign_hash(policy, algorithm, digest, attempts, cancellation)
+                self.api.sign_hash(policy, algorithm, digest, attempts, cancellation)
             }
         };
         let signature = match sign(route) {

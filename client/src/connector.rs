@@ -40,9 +40,8 @@ pub(crate) fn connect(
     let addresses = lookup::addresses(host(first), port, threads, waiting)?;
     if service.scheme() == "http" && !options.allow_insecure_http {
         // The configuration accepted the name as one for this machine (RFC 6761, section 6.3).
-        let mut others = addresses
-            .iter()
-            .filter(|address| !address.ip().to_canonical().is_loopback());
+        let mut others =
+            addresses.iter().filter(|address| !address.ip().to_canonical().is_loopback());
         if let Some(other) = others.next() {
             return Err(ConnectError::NotLoopback(*other));
         }
@@ -68,9 +67,8 @@ fn host(url: &Url) -> &str {
 /// families alternating (RFC 8305, section 4).
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv6() == is_v6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == is_v6);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut sorted = Vec::new();
     loop {

@@ -53,11 +53,7 @@ mod tests {
             (None, b"x", None),
             (None, b"", None),
         ] {
-            assert_eq!(
-                other_encoding(coding, body).as_deref(),
-                expected,
-                "{body:?}"
-            );
+            assert_eq!(other_encoding(coding, body).as_deref(), expected, "{body:?}");
         }
     }
 }

@@ -87,18 +87,12 @@ impl Error {
             Some((what, remedy)) => format!("{what}; {more}; {remedy}"),
             None => format!("{}; {more}", self.reason),
         };
-        Self {
-            reason: reason.into(),
-            ..self
-        }
+        Self { reason: reason.into(), ..self }
     }
 
     /// The same error with `more` appended to its reason.
     pub(crate) fn and(self, more: impl fmt::Display) -> Self {
-        Self {
-            reason: format!("{}{more}", self.reason).into(),
-            ..self
-        }
+        Self { reason: format!("{}{more}", self.reason).into(), ..self }
     }
 }
 

@@ -124,9 +124,7 @@ impl Api {
         request.headers.insert(AUTHORIZATION, authorization);
         // Without this, older versions of the service respond to every error with 500, which would
         // be retried.
-        request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut response = self.transport.send(time_limit, cancellation, request);
         let has_mark = match &mut response {
             Ok(response) => remove_byte_order_mark(&mut response.body),
@@ -149,11 +147,7 @@ impl Api {
             return Err(refusal(&self.masker, call, &response));
         }
         match encoding(&response) {
-            None => Ok(Answer {
-                body: response.body,
-                reference,
-                attempts: attempts.number,
-            }),
+            None => Ok(Answer { body: response.body, reference, attempts: attempts.number }),
             Some(what) => Err(undecodable(&self.masker, call, &what).into()),
         }
     }
@@ -179,15 +173,9 @@ impl Api {
                 let reference = self.masked(&reference.to_string());
                 format!("{} in {duration:.1?}{reference}", response.status)
             }
-            Err(failure) => format!(
-                "no response after {duration:.1?} ({})",
-                failure.error.reason
-            ),
+            Err(failure) => format!("no response after {duration:.1?} ({})", failure.error.reason),
         };
-        info!(
-            "{} {}, attempt {attempt}{policy}: {outcome}",
-            call.method, call.route
-        );
+        info!("{} {}, attempt {attempt}{policy}: {outcome}", call.method, call.route);
     }
 }
 

@@ -136,10 +136,7 @@ impl FailedAttempt {
                 unreachable(&describe(&error))
             }
             ExchangeError::Connect(ConnectError::Interrupted(Interruption::TimedOut)) => {
-                let limit = connect_timeout(options)
-                    .min(time_limit)
-                    .as_secs_f32()
-                    .ceil();
+                let limit = connect_timeout(options).min(time_limit).as_secs_f32().ceil();
                 unreachable(&format_args!("no connection within {limit} s"))
             }
             ExchangeError::Interrupted(Interruption::TimedOut) => {
@@ -218,10 +215,7 @@ impl FailedAttempt {
             false => "refused to connect",
         };
         let reason = format!("the proxy {proxy} {outcome} to {authority} ({status}); {remedy}");
-        Self {
-            is_transient,
-            ..Error::new(kind, reason).into()
-        }
+        Self { is_transient, ..Error::new(kind, reason).into() }
     }
 }
 
@@ -276,9 +270,7 @@ fn root_cause(error: &hyper::Error) -> String {
     let Some(cause) = causes(error).last() else {
         return error.to_string();
     };
-    cause
-        .downcast_ref()
-        .map_or_else(|| cause.to_string(), describe)
+    cause.downcast_ref().map_or_else(|| cause.to_string(), describe)
 }
 
 /// The causes of an error. [`io::Error::source`] skips the error that it wraps, which is included

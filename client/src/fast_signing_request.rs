@@ -35,10 +35,7 @@ impl Api {
         let payload = serde_json::to_vec(&Payload::new(algorithm, digest, metadata))
             .map_err(|error| serialization_error(&error))?;
         let optional = [
-            (
-                "ArtifactConfigurationSlug",
-                &options.artifact_configuration_slug,
-            ),
+            ("ArtifactConfigurationSlug", &options.artifact_configuration_slug),
             ("Description", &options.description),
         ];
         let mut form = Form::new()?;
@@ -60,11 +57,7 @@ impl Api {
         let signature = signature(&answer.body).map_err(|reason| {
             unintelligible(&self.masker, "signed payload", &answer.body, &reason)
         })?;
-        Ok(Returned {
-            signature,
-            reference: answer.reference,
-            attempts: answer.attempts,
-        })
+        Ok(Returned { signature, reference: answer.reference, attempts: answer.attempts })
     }
 }
 
@@ -112,9 +105,7 @@ pub(crate) fn signature(body: &[u8]) -> Result<Vec<u8>, String> {
     let signed: SignedPayload = serde_json::from_slice(body)
         .or_else(|_| any_case::from_slice(body, &["Signature"]))
         .map_err(|error| error.to_string())?;
-    STANDARD
-        .decode(signed.signature)
-        .map_err(|_| "Signature is not base64".to_owned())
+    STANDARD.decode(signed.signature).map_err(|_| "Signature is not base64".to_owned())
 }
 
 #[cfg(test)]
@@ -126,10 +117,7 @@ mod tests {
 
     #[test]
     fn rsa_payload_has_the_digests_object_identifier() {
-        let digest = Digest {
-            algorithm: Some(HashAlgorithm::Sha256),
-            value: b"digest".to_vec(),
-        };
+        let digest = Digest { algorithm: Some(HashAlgorithm::Sha256), value: b"digest".to_vec() };
         let payload = Payload::new(SignatureAlgorithm::RsaPss, &digest, json!({"a": 1}));
         assert_eq!(
             serde_json::to_value(payload).unwrap(),
@@ -144,10 +132,7 @@ mod tests {
 
     #[test]
     fn ecdsa_payload_requests_the_format_of_pkcs11() {
-        let digest = Digest {
-            algorithm: Some(HashAlgorithm::Sha256),
-            value: b"digest".to_vec(),
-        };
+        let digest = Digest { algorithm: Some(HashAlgorithm::Sha256), value: b"digest".to_vec() };
         let payload = Payload::new(SignatureAlgorithm::Ecdsa, &digest, json!({}));
         assert_eq!(
             serde_json::to_value(payload).unwrap(),

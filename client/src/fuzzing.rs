@@ -32,34 +32,21 @@ pub fn messages(
     mut body: Vec<u8>,
     secret: &Secret,
 ) -> Vec<String> {
-    let (Ok(status), Ok(policy)) = (
-        StatusCode::from_u16(status),
-        PolicyName::new("project", "policy"),
-    ) else {
+    let (Ok(status), Ok(policy)) =
+        (StatusCode::from_u16(status), PolicyName::new("project", "policy"))
+    else {
         return Vec::new();
     };
     let header = |(name, value): &(&str, &[u8])| {
-        Some((
-            HeaderName::try_from(*name).ok()?,
-            HeaderValue::from_bytes(value).ok()?,
-        ))
+        Some((HeaderName::try_from(*name).ok()?, HeaderValue::from_bytes(value).ok()?))
     };
     let headers: HeaderMap = headers.iter().filter_map(header).collect();
     remove_byte_order_mark(&mut body);
-    let response = Response {
-        status,
-        headers,
-        body,
-    };
-    let (masker, call) = (
-        Masker::new([secret]),
-        Call::sign("SigningRequests", &policy),
-    );
+    let response = Response { status, headers, body };
+    let (masker, call) = (Masker::new([secret]), Call::sign("SigningRequests", &policy));
     let refusal = refusal(&masker, &call, &response).error;
-    let mut messages = vec![
-        refusal.reason.into_owned(),
-        masker.mask(&Reference::of(&response.body).to_string()),
-    ];
+    let mut messages =
+        vec![refusal.reason.into_owned(), masker.mask(&Reference::of(&response.body).to_string())];
     messages.extend(refusal.said.into_iter().chain(refusal.trace_id));
     if let Some(what) = encoding(&response) {
         messages.push(undecodable(&masker, &call, &what).reason.into_owned());

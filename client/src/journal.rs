@@ -92,9 +92,7 @@ impl Client {
             digest: base16ct::lower::encode_string(&digest.value),
             signature: STANDARD.encode(&signed.signature),
             certificate: certificate.map(|der| STANDARD.encode(der)),
-            public_key: key
-                .filter(|_| certificate.is_none())
-                .map(|der| STANDARD.encode(der)),
+            public_key: key.filter(|_| certificate.is_none()).map(|der| STANDARD.encode(der)),
             signing_request_id: signed.signing_request_id.clone(),
             web_link: signed.web_link.clone(),
             attempts: signed.attempts,
@@ -130,12 +128,8 @@ impl JournalEntry {
         let algorithm = SignatureAlgorithm::from_name(&self.signature_algorithm)
             .ok_or(unreadable("signatureAlgorithm"))?;
         let digest = self.digest().ok_or(unreadable("digest"))?;
-        let scheme = algorithm
-            .scheme(&digest)
-            .ok_or(unreadable("hashAlgorithm"))?;
-        let signature = STANDARD
-            .decode(&self.signature)
-            .map_err(|_| unreadable("signature"))?;
+        let scheme = algorithm.scheme(&digest).ok_or(unreadable("hashAlgorithm"))?;
+        let signature = STANDARD.decode(&self.signature).map_err(|_| unreadable("signature"))?;
         let key = self.key().ok_or(unreadable(match self.public_key {
             Some(_) => "publicKey",
             None => "certificate",

@@ -214,9 +214,7 @@ impl Serialize for Listed {
 fn without_position(error: &serde_json::Error) -> String {
     const MAX_CHARACTERS: usize = 200;
     let text = error.to_string();
-    let reason = text
-        .rsplit_once(" at line ")
-        .map_or(&*text, |(reason, _)| reason);
+    let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
     match reason.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => format!("{}...", reason.get(..end).unwrap_or_default()),
         None => reason.to_owned(),

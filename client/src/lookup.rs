@@ -80,9 +80,7 @@ fn resolve(host: &str, port: u16) -> Addresses {
 /// The message for a failed lookup, from that of the standard library: its own words, a colon and
 /// those of the system's resolver.
 fn explain(message: &str) -> String {
-    let reason = message
-        .rsplit_once(": ")
-        .map_or(message, |(_, reason)| reason);
+    let reason = message.rsplit_once(": ").map_or(message, |(_, reason)| reason);
     format!("cannot resolve the host name: {}", in_lower_case(reason))
 }
 

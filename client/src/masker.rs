@@ -53,8 +53,7 @@ impl Masker {
     /// escaping may leave.
     pub fn mask(&self, text: &str) -> String {
         #[cfg(test)]
-        self.looked_at
-            .fetch_add(text.len(), std::sync::atomic::Ordering::Relaxed);
+        self.looked_at.fetch_add(text.len(), std::sync::atomic::Ordering::Relaxed);
         let mut masked = String::with_capacity(text.len());
         let mut shown_from = 0;
         let mut hidden_to = None;
@@ -131,10 +130,7 @@ mod tests {
             ("cut: en+of-me= and more", "cut: *** and more"),
             ("too short: s3cret/", "too short: s3cret/"),
             ("two: t0ken+of, s3cret/t", "two: ***, ***"),
-            (
-                "escaped: s3cret/t0ken\\u002Bof-me=",
-                "escaped: ***\\u002Bof-me=",
-            ),
+            ("escaped: s3cret/t0ken\\u002Bof-me=", "escaped: ***\\u002Bof-me="),
             ("?t=s3cret%2Ft0ken%2Bof-me%3D", "?t=***"),
             ("?t=s3cret%2ft0ken%2bof-me%3d", "?t=***"),
             ("czNjcmV0L3Qwa2VuK29mLW1lPQ==", "***Q=="),

@@ -89,9 +89,7 @@ impl Process {
     fn current(options: &Options, masker: &Masker) -> Self {
         let program = std::env::current_exe().unwrap_or_default();
         Self {
-            command_line: options
-                .metadata_command_line
-                .then(|| command_line::masked(masker)),
+            command_line: options.metadata_command_line.then(|| command_line::masked(masker)),
             name: program
                 .file_name()
                 .unwrap_or(Path::new("").as_os_str())
@@ -107,11 +105,7 @@ impl Process {
 impl OperatingSystem {
     fn current() -> Self {
         let (name, version) = process::system();
-        Self {
-            name,
-            version,
-            architecture: std::env::consts::ARCH,
-        }
+        Self { name, version, architecture: std::env::consts::ARCH }
     }
 }
 
@@ -166,10 +160,7 @@ mod tests {
 
     fn metadata(options: &Options) -> [Value; 2] {
         let (metadata, masker) = (Metadata::default(), Masker::new([]));
-        [
-            metadata.creating_process(options, &masker),
-            metadata.source_process(options, &masker),
-        ]
+        [metadata.creating_process(options, &masker), metadata.source_process(options, &masker)]
     }
 
     #[test]

@@ -30,10 +30,7 @@ impl Form {
             let reason = format!("cannot get random numbers from the system: {reason}");
             Error::new(ErrorKind::NoRandomNumbers, reason)
         })?;
-        Ok(Self {
-            boundary: base16ct::lower::encode_string(&random),
-            body: Vec::new(),
-        })
+        Ok(Self { boundary: base16ct::lower::encode_string(&random), body: Vec::new() })
     }
 
     /// Adds a text field. The name must not need quoting.

@@ -74,15 +74,11 @@ impl Entry {
 
 impl Hosts {
     fn parse(text: &str) -> Option<Self> {
-        let bare = text
-            .strip_prefix('[')
-            .map_or(Some(text), |text| text.strip_suffix(']'))?;
+        let bare = text.strip_prefix('[').map_or(Some(text), |text| text.strip_suffix(']'))?;
         if bare == "*" {
             return Some(Self::All);
         }
-        let network = bare
-            .parse()
-            .or_else(|_| bare.parse().map(|address: IpAddr| address.into()));
+        let network = bare.parse().or_else(|_| bare.parse().map(|address: IpAddr| address.into()));
         if let Ok(network) = network {
             return Some(Self::Network(network));
         }
@@ -147,11 +143,7 @@ mod tests {
             ("https://app.signpath.io/Api", " ,, app.signpath.io,", true),
             ("https://app.signpath.io/Api", "path.io", false),
             ("https://app.signpath.io/Api", "other", false),
-            (
-                "https://m\u{fc}nchen.example/",
-                "M\u{fc}nchen.example",
-                true,
-            ),
+            ("https://m\u{fc}nchen.example/", "M\u{fc}nchen.example", true),
             ("https://my_host/", "my_host", true),
             ("https://10.1.2.3/", "10.0.0.0/8", true),
             ("https://10.1.2.3/", "10.1.2.3", true),

@@ -136,8 +136,6 @@ impl Options {
 
     /// The proxy to use for `url`, if any.
     pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
-        self.http_proxy
-            .as_ref()
-            .filter(|_| !self.no_proxy.exempts(url))
+        self.http_proxy.as_ref().filter(|_| !self.no_proxy.exempts(url))
     }
 }

@@ -60,10 +60,7 @@ impl PolicyCache {
     /// user has no cache directory.
     pub fn new(client: &Client, max_age: Duration) -> Option<Self> {
         let Some(folder) = folders::cache() else {
-            warn!(
-                "PolicyCacheSeconds has no effect: {}",
-                folders::CACHE_VARIABLES
-            );
+            warn!("PolicyCacheSeconds has no effect: {}", folders::CACHE_VARIABLES);
             return None;
         };
         let named = |name: String| Self {
@@ -157,10 +154,7 @@ impl PolicyCache {
 
     pub(crate) fn store(&self, policies: &[Listed], now: SystemTime) -> io::Result<()> {
         let json = serde_json::to_string(&Content {
-            head: Head {
-                version: VERSION,
-                time: seconds(now),
-            },
+            head: Head { version: VERSION, time: seconds(now) },
             signing_policies: policies,
         })?;
         let digest = hex_digest(json.as_bytes());
@@ -207,9 +201,7 @@ fn damaged() -> io::Error {
 
 /// Seconds since 1970.
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A file name that is different for each list. It is a single digest of everything the list
@@ -276,11 +268,7 @@ mod tests {
         cache.store(&policies(), now).unwrap();
         assert_eq!(listed(cache.read_at(now)), policies());
         assert_eq!(listed(cache.read_at(now + MINUTE)), policies());
-        assert!(
-            cache
-                .read_at(now + MINUTE + Duration::from_secs(1))
-                .is_none()
-        );
+        assert!(cache.read_at(now + MINUTE + Duration::from_secs(1)).is_none());
         assert!(cache.read_at(now - Duration::from_secs(1)).is_none());
     }
 
@@ -345,11 +333,7 @@ mod tests {
         ];
         let different: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(different.len(), names.len());
-        assert!(
-            names
-                .iter()
-                .all(|name| name.len() == 64 && *name != hex_digest(b"bc"))
-        );
+        assert!(names.iter().all(|name| name.len() == 64 && *name != hex_digest(b"bc")));
     }
 
     #[test]
@@ -357,11 +341,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cache = cache(directory.path());
         cache.note(&Ok(PolicyList::new(policies(), &cache.masker)));
-        for kind in [
-            ErrorKind::Unavailable,
-            ErrorKind::Failed,
-            ErrorKind::Refused,
-        ] {
+        for kind in [ErrorKind::Unavailable, ErrorKind::Failed, ErrorKind::Refused] {
             cache.note(&Err(Error::new(kind, "")));
             assert_eq!(listed(cache.read()), policies(), "{kind:?}");
         }

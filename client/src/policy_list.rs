@@ -28,10 +28,7 @@ impl fmt::Debug for PolicyList {
 impl PolicyList {
     /// A list. `masker` masks secrets in messages about it.
     pub(crate) fn new(listed: Vec<Listed>, masker: &Arc<Masker>) -> Self {
-        Self {
-            listed,
-            masker: masker.clone(),
-        }
+        Self { listed, masker: masker.clone() }
     }
 
     /// Parses the service's response. Invalid entries are skipped, so that they do not hide the
@@ -72,9 +69,8 @@ impl PolicyList {
         let mut left_out = RepeatedWarnings::new("more unusable signing policies, skipped");
         let mut without_key = RepeatedWarnings::new("more signing policies whose key cannot sign");
         let usable = |policy: Result<SigningPolicy, String>| {
-            let policy = policy
-                .inspect_err(|reason| left_out.warn(|| format!("{reason}; skipped")))
-                .ok()?;
+            let policy =
+                policy.inspect_err(|reason| left_out.warn(|| format!("{reason}; skipped"))).ok()?;
             if let Some(reason) = policy.why_not_signing() {
                 without_key
                     .warn(|| masker.mask(&format!("signing policy {}: {reason}", policy.name)));

@@ -87,11 +87,7 @@ fn described(c: char) -> String {
 
 impl fmt::Display for PolicyName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}/{}",
-            self.project_slug, self.signing_policy_slug
-        )
+        write!(formatter, "{}/{}", self.project_slug, self.signing_policy_slug)
     }
 }
 
@@ -113,11 +109,8 @@ mod tests {
 
     #[test]
     fn accepts_two_slugs_of_visible_characters() {
-        for (project, policy) in [
-            ("app", "release"),
-            ("-o 'x'", "$(id) | `#\"\\"),
-            ("ß", "日本"),
-        ] {
+        for (project, policy) in [("app", "release"), ("-o 'x'", "$(id) | `#\"\\"), ("ß", "日本")]
+        {
             let name = PolicyName::new(project, policy).unwrap();
             assert_eq!(name.to_string(), format!("{project}/{policy}"));
             assert_eq!(name.to_string().parse(), Ok(name));
@@ -145,10 +138,7 @@ mod tests {
         assert!(PolicyName::new(slug(127), slug(127)).is_ok());
         assert!(PolicyName::new(slug(1), slug(253)).is_ok());
         let reason = PolicyName::new(slug(128), slug(127)).unwrap_err();
-        assert_eq!(
-            reason,
-            "its name is 256 bytes long, but at most 255 are supported"
-        );
+        assert_eq!(reason, "its name is 256 bytes long, but at most 255 are supported");
         // Bytes, not characters.
         assert!(PolicyName::new("ß".repeat(127), "x").is_err());
     }

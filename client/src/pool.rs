@@ -36,11 +36,7 @@ struct Idle<C> {
 impl<C> Default for Pool<C> {
     fn default() -> Self {
         Self {
-            idle: Mutex::new(Idle {
-                connections: Vec::new(),
-                waiting: 0,
-                generation: 0,
-            }),
+            idle: Mutex::new(Idle { connections: Vec::new(), waiting: 0, generation: 0 }),
             returned: Condvar::new(),
         }
     }

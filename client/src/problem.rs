@@ -78,12 +78,7 @@ pub(crate) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
         messages.extend(problem.detail.or(title));
     }
     let is_specific = !messages.is_empty();
-    messages.extend(
-        problem
-            .trace_id
-            .as_ref()
-            .map(|trace_id| format!("(trace id {trace_id})")),
-    );
+    messages.extend(problem.trace_id.as_ref().map(|trace_id| format!("(trace id {trace_id})")));
     (!messages.is_empty()).then(|| Problem {
         text: messages.join(" "),
         is_specific,
@@ -93,11 +88,7 @@ pub(crate) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
 
 fn repeats(title: &str, status: StatusCode) -> bool {
     let reason = status.canonical_reason().unwrap_or_default();
-    title
-        .trim()
-        .trim_end_matches('.')
-        .eq_ignore_ascii_case(reason)
-        || title.trim().is_empty()
+    title.trim().trim_end_matches('.').eq_ignore_ascii_case(reason) || title.trim().is_empty()
 }
 
 /// The texts in `errors`: lists by field, as SignPath sends them, or objects with a `detail` (RFC
@@ -108,10 +99,7 @@ fn messages(errors: Value) -> Vec<String> {
         Value::Array(errors) => errors.into_iter().flat_map(messages).collect(),
         Value::Object(mut errors) => match errors.remove("detail") {
             Some(detail) => messages(detail),
-            None => errors
-                .into_iter()
-                .flat_map(|(_, errors)| messages(errors))
-                .collect(),
+            None => errors.into_iter().flat_map(|(_, errors)| messages(errors)).collect(),
         },
         _ => Vec::new(),
     }
@@ -137,9 +125,7 @@ mod tests {
             "traceId": "00-5465-5d5a-00"
         });
         assert_eq!(
-            problem(body.to_string().as_bytes(), StatusCode::BAD_REQUEST)
-                .unwrap()
-                .text,
+            problem(body.to_string().as_bytes(), StatusCode::BAD_REQUEST).unwrap().text,
             "The file has an invalid format. The selected signing policy has an approval process. \
              (trace id 00-5465-5d5a-00)"
         );

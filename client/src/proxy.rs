@@ -19,11 +19,8 @@ impl Proxy {
     /// Parses `host:port` or `http://[user:password@]host:port`. [`None`] for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let with_scheme = if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("http://{text}")
-        };
+        let with_scheme =
+            if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let mut url = Url::parse(&with_scheme).ok()?;
         // Anything beyond host and port may be a misplaced secret.
         let is_origin = url.has_host()
@@ -34,9 +31,7 @@ impl Proxy {
             return None;
         }
         let decoded = |text: &str| {
-            percent_encoding::percent_decode_str(text)
-                .decode_utf8_lossy()
-                .into_owned()
+            percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
         };
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         let credentials = has_credentials.then(|| {
@@ -79,26 +74,13 @@ mod tests {
                 "s3cr/et",
                 "http://us%40er:***@proxy:3128/",
             ),
-            (
-                "http://:s3cret@proxy:3128",
-                "",
-                "s3cret",
-                "http://:***@proxy:3128/",
-            ),
-            (
-                "http://user:s3cr@et@proxy:3128",
-                "user",
-                "s3cr@et",
-                "http://user:***@proxy:3128/",
-            ),
+            ("http://:s3cret@proxy:3128", "", "s3cret", "http://:***@proxy:3128/"),
+            ("http://user:s3cr@et@proxy:3128", "user", "s3cr@et", "http://user:***@proxy:3128/"),
         ] {
             let proxy = Proxy::parse(text).unwrap();
             assert_eq!(proxy.url.as_str(), "http://proxy:3128/");
             let credentials = proxy.credentials.clone().unwrap();
-            assert_eq!(
-                (credentials.0.as_str(), credentials.1.expose()),
-                (user, password)
-            );
+            assert_eq!((credentials.0.as_str(), credentials.1.expose()), (user, password));
             assert_eq!(proxy.masked(), masked);
             assert!(!format!("{proxy:?} {proxy}").contains("s3cr"));
         }

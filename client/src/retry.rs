@@ -61,11 +61,7 @@ pub(crate) struct Attempts {
 impl Attempts {
     /// The first attempt of a call with a total time limit of `total`.
     pub(crate) fn new(total: Duration) -> Self {
-        Self {
-            started: Instant::now(),
-            total,
-            number: 1,
-        }
+        Self { started: Instant::now(), total, number: 1 }
     }
 
     /// The time limit of this attempt: `limit`, or what is left of the total time.
@@ -138,10 +134,7 @@ mod tests {
     #[test]
     fn honours_retry_after() {
         assert_eq!(wait(1, Some(120 * SECOND), 0.0), 120 * SECOND);
-        assert!(
-            wait(9, Some(Duration::ZERO), 0.0) > 20 * SECOND,
-            "no hammering"
-        );
+        assert!(wait(9, Some(Duration::ZERO), 0.0) > 20 * SECOND, "no hammering");
     }
 
     #[test]

@@ -44,12 +44,7 @@ impl Verifier {
             add(&mut roots, bundle);
             verifier(roots, &provider)
         });
-        let verifier = Self {
-            provider,
-            configured,
-            quick,
-            all: OnceCell::new(),
-        };
+        let verifier = Self { provider, configured, quick, all: OnceCell::new() };
         if verifier.quick.is_none() {
             verifier.all()?;
         }
@@ -77,9 +72,7 @@ fn verifier(
     roots: RootCertStore,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<WebPkiServerVerifier>> {
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .ok()
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().ok()
 }
 
 impl ServerCertVerifier for Verifier {
@@ -98,9 +91,7 @@ impl ServerCertVerifier for Verifier {
         if let Some(Ok(verified)) = self.quick.as_deref().map(verify) {
             return Ok(verified);
         }
-        let all = self
-            .all()
-            .map_err(|error| rustls::Error::Other(OtherError(Arc::new(error))))?;
+        let all = self.all().map_err(|error| rustls::Error::Other(OtherError(Arc::new(error))))?;
         verify(all)
     }
 
@@ -125,9 +116,7 @@ impl ServerCertVerifier for Verifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -249,9 +238,7 @@ mod tests {
         fn roots(&self) -> RootCertStore {
             let file = self.state.path().join("tls-ca.pem");
             let mut roots = RootCertStore::empty();
-            roots
-                .add(CertificateDer::from_pem_file(file).unwrap())
-                .unwrap();
+            roots.add(CertificateDer::from_pem_file(file).unwrap()).unwrap();
             roots
         }
 
@@ -296,13 +283,9 @@ mod tests {
     fn reads_the_same_certificates_from_a_bundle_as_rustls() {
         let server = Server::new();
         let pem = std::fs::read_to_string(server.state.path().join("tls-ca.pem")).unwrap();
-        let bundle = format!(
-            "# Comment\n{pem}\nIssuer: CN=A\n{}",
-            pem.replace('\n', "\r\n")
-        );
-        let known: Vec<_> = CertificateDer::pem_slice_iter(bundle.as_bytes())
-            .map(|known| known.unwrap())
-            .collect();
+        let bundle = format!("# Comment\n{pem}\nIssuer: CN=A\n{}", pem.replace('\n', "\r\n"));
+        let known: Vec<_> =
+            CertificateDer::pem_slice_iter(bundle.as_bytes()).map(|known| known.unwrap()).collect();
         assert_eq!(known.len(), 2);
         assert_eq!(parse_bundle(&bundle), Some(known));
         assert_eq!(parse_bundle(""), Some(Vec::new()));

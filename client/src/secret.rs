@@ -13,11 +13,7 @@ use zeroize::Zeroizing;
 pub const MASK: &str = "***";
 
 /// All characters except the unreserved ones (RFC 3986, section 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The SHA-256 digest of `parts`, which may be secret, each preceded by its length as a big-endian
 /// `usize`.

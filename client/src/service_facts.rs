@@ -62,9 +62,7 @@ impl Client {
         let info = self.facts(&call)?;
         // The documentation does not name the property.
         let names = ["applicationVersion", "version"];
-        let version = names
-            .iter()
-            .find_map(|name| property(&info, name)?.as_str());
+        let version = names.iter().find_map(|name| property(&info, name)?.as_str());
         Ok(version.map(|version| self.masked(version)))
     }
 
@@ -84,20 +82,16 @@ impl Client {
         let organization = self.facts(&call)?;
         let number = property(&organization, "yearlyMaxNumberOfIndividualSignatures");
         let period_end = property(&organization, "quotaPeriodEnd").and_then(Value::as_str);
-        Ok(number
-            .and_then(Value::as_u64)
-            .map(|yearly_signatures| Quota {
-                yearly_signatures,
-                period_end: period_end.map(|end| self.masked(end)),
-            }))
+        Ok(number.and_then(Value::as_u64).map(|yearly_signatures| Quota {
+            yearly_signatures,
+            period_end: period_end.map(|end| self.masked(end)),
+        }))
     }
 
     /// A JSON object that tells something, or nothing where there is no such route or it is for others.
     fn facts(&self, call: &Call<'_>) -> Result<Value> {
         let body = self.ask(call, &Cancellation::new())?;
-        Ok(body
-            .and_then(|body| serde_json::from_slice(&body).ok())
-            .unwrap_or_default())
+        Ok(body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default())
     }
 
     /// What a route answers; [`None`] where the service has nothing there.
@@ -105,9 +99,7 @@ impl Client {
         let has_nothing = |error: &Error| error.status == Some(StatusCode::NOT_FOUND.as_u16());
         let answer = self
             .api()
-            .call(call, self.api().attempts(), cancellation, |url| {
-                Ok(Outgoing::get(url))
-            });
+            .call(call, self.api().attempts(), cancellation, |url| Ok(Outgoing::get(url)));
         match answer {
             Ok(answer) => Ok(Some(answer.body)),
             Err(failed) if has_nothing(&failed.error) => Ok(None),

@@ -45,11 +45,7 @@ impl Api {
         let signature = signature(&answer.body, digest).map_err(|reason| {
             unintelligible(&self.masker, "SignHash response", &answer.body, &reason)
         })?;
-        Ok(Returned {
-            signature,
-            reference: answer.reference,
-            attempts: answer.attempts,
-        })
+        Ok(Returned { signature, reference: answer.reference, attempts: answer.attempts })
     }
 }
 
@@ -120,9 +116,8 @@ impl<'a> SignHash<'a> {
             SignatureAlgorithm::RsaPss => ("Rsa", rsa_options("Pss")),
             SignatureAlgorithm::Ecdsa => ("Ecdsa", None),
         };
-        let ecdsa_options = rsa_options.is_none().then_some(EcdsaOptions {
-            signature_format: "Ieee",
-        });
+        let ecdsa_options =
+            rsa_options.is_none().then_some(EcdsaOptions { signature_format: "Ieee" });
         Self {
             project_slug: policy.project_slug(),
             signing_policy_slug: policy.signing_policy_slug(),
@@ -218,10 +213,7 @@ mod tests {
             (RsaPss, Sha256, rsa(sha256(), "Pss")),
             (Ecdsa, Sha256, ecdsa),
         ] {
-            let digest = Digest {
-                algorithm: Some(hash),
-                value: value.clone(),
-            };
+            let digest = Digest { algorithm: Some(hash), value: value.clone() };
             let request = |options: &Options| {
                 let request = SignHash::new(&policy, options, algorithm, &digest, metadata.clone());
                 serde_json::to_value(request).unwrap()

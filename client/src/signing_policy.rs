@@ -58,17 +58,10 @@ impl SigningPolicy {
                 (None, Some(problem.to_owned()))
             }
             Err(PublicKeyError::Malformed) => {
-                return Err(format!(
-                    "signing policy {name}: its public key is malformed"
-                ));
+                return Err(format!("signing policy {name}: its public key is malformed"));
             }
         };
-        Ok(Self {
-            certificate,
-            name,
-            public_key,
-            key_problem,
-        })
+        Ok(Self { certificate, name, public_key, key_problem })
     }
 
     /// Why nothing can be signed with it, as the rest of a sentence about the policy. [`None`] if something can.

@@ -44,10 +44,8 @@ const PROBES: u32 = 3;
 /// Enables TCP keepalive, so that firewalls do not drop an idle connection and a dead peer is
 /// noticed before the next request. Systems that do not support it work without.
 fn keep_alive(socket: &socket2::Socket) {
-    let keepalive = TcpKeepalive::new()
-        .with_time(PROBE_AFTER)
-        .with_interval(PROBE_AFTER)
-        .with_retries(PROBES);
+    let keepalive =
+        TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_AFTER).with_retries(PROBES);
     let _ = socket.set_tcp_keepalive(&keepalive);
     socket::limit_unacknowledged(socket, PROBE_AFTER * (PROBES - 1));
 }
@@ -58,11 +56,8 @@ impl Socket {
     /// # Errors
     /// Those of the system, including a lack of descriptors or memory.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let socket = socket2::Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let socket =
+            socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         keep_alive(&socket);
@@ -71,10 +66,7 @@ impl Socket {
             Err(error) if socket::is_connecting(&error) => {}
             Err(error) => return Err(error),
         }
-        Ok(Self(Arc::new(Descriptor {
-            identity: identity(&socket)?,
-            socket: Some(socket),
-        })))
+        Ok(Self(Arc::new(Descriptor { identity: identity(&socket)?, socket: Some(socket) })))
     }
 
     /// The result of connecting. [`None`] while it is in progress.

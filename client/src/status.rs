@@ -44,35 +44,18 @@ const VERDICTS: &[(std::ops::RangeInclusive<u16>, Verdict)] = &[
             "check that the user of the API token is a Submitter of the signing policy",
         ),
     ),
-    (
-        404..=404,
-        refused(
-            ErrorKind::Refused,
-            REFUSES,
-            "check OrganizationId and ApiUrl",
-        ),
-    ),
-    (
-        407..=407,
-        refused(ErrorKind::InvalidResponse, REFUSES, PROXY_CREDENTIALS),
-    ),
+    (404..=404, refused(ErrorKind::Refused, REFUSES, "check OrganizationId and ApiUrl")),
+    (407..=407, refused(ErrorKind::InvalidResponse, REFUSES, PROXY_CREDENTIALS)),
     (408..=408, refused(ErrorKind::Unavailable, FAILS, BUSY)),
     (429..=429, transient(ErrorKind::Unavailable, false, BUSY)),
     (400..=499, refused(ErrorKind::Refused, REFUSES, REFUSED)),
     (503..=503, transient(ErrorKind::Unavailable, false, BUSY)),
     (502..=504, transient(ErrorKind::Unavailable, true, BUSY)),
     (500..=599, transient(ErrorKind::Failed, true, SUPPORT)),
-    (
-        300..=399,
-        refused(ErrorKind::InvalidResponse, "redirected {}", NOT_SIGNPATH),
-    ),
+    (300..=399, refused(ErrorKind::InvalidResponse, "redirected {}", NOT_SIGNPATH)),
     (
         0..=u16::MAX,
-        refused(
-            ErrorKind::InvalidResponse,
-            "sent an unexpected response to {}",
-            NOT_SIGNPATH,
-        ),
+        refused(ErrorKind::InvalidResponse, "sent an unexpected response to {}", NOT_SIGNPATH),
     ),
 ];
 
@@ -100,23 +83,11 @@ const REFUSES: &str = "refused {}";
 const FAILS: &str = "could not process {}";
 
 const fn refused(kind: ErrorKind, outcome: &'static str, remedy: &'static str) -> Verdict {
-    Verdict {
-        kind,
-        outcome,
-        is_transient: false,
-        may_be_done: false,
-        remedy,
-    }
+    Verdict { kind, outcome, is_transient: false, may_be_done: false, remedy }
 }
 
 const fn transient(kind: ErrorKind, may_be_done: bool, remedy: &'static str) -> Verdict {
-    Verdict {
-        kind,
-        outcome: FAILS,
-        is_transient: true,
-        may_be_done,
-        remedy,
-    }
+    Verdict { kind, outcome: FAILS, is_transient: true, may_be_done, remedy }
 }
 
 impl Verdict {
@@ -125,10 +96,7 @@ impl Verdict {
         VERDICTS
             .iter()
             .find(|(statuses, _)| statuses.contains(&status.as_u16()))
-            .map_or_else(
-                || refused(ErrorKind::Internal, FAILS, ""),
-                |(_, verdict)| *verdict,
-            )
+            .map_or_else(|| refused(ErrorKind::Internal, FAILS, ""), |(_, verdict)| *verdict)
     }
 }
 

@@ -62,12 +62,10 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
             let chain = certificates("TlsClientCertificate", path, &pem)?;
             let key = PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|error| unusable(describe_pem_error(&error, NO_KEY)))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| match error {
-                    rustls::Error::InconsistentKeys(_) => unusable(OTHER_KEY),
-                    _ => unusable(&format!("is unusable ({error})")),
-                })?
+            builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => unusable(OTHER_KEY),
+                _ => unusable(&format!("is unusable ({error})")),
+            })?
         }
     };
     client_config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -127,10 +125,7 @@ fn describe_pem_error(error: &PemError, missing: &'static str) -> &'static str {
 
 /// The error for a file. `reason` is the rest of a sentence that starts with it.
 fn unusable(setting: &str, path: &Path, reason: &str) -> Error {
-    Error::new(
-        ErrorKind::Options,
-        format!("{setting} {} {reason}", path.display()),
-    )
+    Error::new(ErrorKind::Options, format!("{setting} {} {reason}", path.display()))
 }
 
 /// Explains a TLS error and what a user can do, as the rest of a sentence that starts with the
@@ -198,10 +193,6 @@ fn names(presented: &[String]) -> String {
         let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
         inner.trim_end_matches(')').trim_matches('"')
     });
-    let more = if presented.len() > MAX_NAMES {
-        ", ..."
-    } else {
-        ""
-    };
+    let more = if presented.len() > MAX_NAMES { ", ..." } else { "" };
     shown.collect::<Vec<_>>().join(", ") + more
 }

@@ -79,12 +79,7 @@ struct Connection {
 impl Outgoing {
     /// A request without a body.
     pub(crate) fn get(url: Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     /// A request with a body of this content type.
@@ -134,15 +129,11 @@ impl Transport {
         // After a logout from now on, the connection is closed when this request has finished.
         let generation = self.idle.generation();
         cancellation.check_attempt()?;
-        let waiting = Waiting {
-            deadline: Instant::now() + time_limit,
-            cancellation,
-        };
+        let waiting = Waiting { deadline: Instant::now() + time_limit, cancellation };
         let request = self.request(request)?;
         let failed = |exchange| FailedAttempt::of_exchange(exchange, time_limit, &self.options);
-        let mut connection = self
-            .connection(&waiting)?
-            .map_err(|error| failed(ExchangeError::Connect(error)))?;
+        let mut connection =
+            self.connection(&waiting)?.map_err(|error| failed(ExchangeError::Connect(error)))?;
         // The user may have logged out while it was being opened.
         cancellation.check_attempt()?;
         let response = connection.exchange(request, &waiting);
@@ -151,10 +142,7 @@ impl Transport {
         let response = response.map_err(failed)?;
         // The connection's buffers still contain the API token. If it was refused, they are not
         // kept.
-        if !matches!(
-            response.status,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-        ) {
+        if !matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             self.idle.put_back(connection, generation);
         }
         Ok(response)
@@ -164,22 +152,11 @@ impl Transport {
     /// 3.2.2).
     #[inline(never)] // Frees its stack before the exchange starts.
     fn request(&self, outgoing: Outgoing) -> Result<Request<Full<Bytes>>> {
-        let Outgoing {
-            method,
-            url,
-            mut headers,
-            body,
-        } = outgoing;
+        let Outgoing { method, url, mut headers, body } = outgoing;
         let authority = url.authority();
-        headers.insert(
-            HOST,
-            HeaderValue::from_str(authority).map_err(|error| unsendable(&error))?,
-        );
+        headers.insert(HOST, HeaderValue::from_str(authority).map_err(|error| unsendable(&error))?);
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        let proxy = self
-            .options
-            .proxy_for(&url)
-            .filter(|_| url.scheme() == "http");
+        let proxy = self.options.proxy_for(&url).filter(|_| url.scheme() == "http");
         if let Some(authorization) = proxy.and_then(tunnel::authorization) {
             let mut value =
                 HeaderValue::from_str(&authorization).map_err(|error| unsendable(&error))?;
@@ -237,9 +214,7 @@ impl Transport {
         &self,
         waiting: &Waiting<'_>,
     ) -> Result<std::result::Result<Connection, ConnectError>> {
-        let tls = self
-            .tls
-            .get_or_try_init(|| tls::client_config(&self.options).map(Arc::new))?;
+        let tls = self.tls.get_or_try_init(|| tls::client_config(&self.options).map(Arc::new))?;
         let connecting = waiting.until(Instant::now() + connect_timeout(&self.options));
         let stream = connector::connect(&self.options, tls, self.threads, &connecting);
         Ok(stream.and_then(|stream| Connection::over(stream, &connecting)))
@@ -278,12 +253,7 @@ impl Connection {
         let (sender, driver) = waiting
             .drive(handshake, |waiting| link.wait(waiting))?
             .map_err(|error| ConnectError::Failed(std::io::Error::other(error)))?;
-        Ok(Self {
-            link,
-            sender,
-            driver: Box::pin(driver),
-            is_over: false,
-        })
+        Ok(Self { link, sender, driver: Box::pin(driver), is_over: false })
     }
 
     /// Sends a request, and waits for the whole response.
@@ -293,18 +263,11 @@ impl Connection {
         waiting: &Waiting<'_>,
     ) -> std::result::Result<Response, ExchangeError> {
         let response = self.sender.send_request(request);
-        let response = self
-            .drive(response, waiting)?
-            .map_err(ExchangeError::Http)?;
+        let response = self.drive(response, waiting)?.map_err(ExchangeError::Http)?;
         let (head, body) = response.into_parts();
-        let mut response = Response {
-            status: head.status,
-            headers: head.headers,
-            body: Vec::new(),
-        };
-        let read = self
-            .drive(read(body, &mut response), waiting)
-            .and_then(|read| read);
+        let mut response =
+            Response { status: head.status, headers: head.headers, body: Vec::new() };
+        let read = self.drive(read(body, &mut response), waiting).and_then(|read| read);
         match read {
             Err(cancelled @ ExchangeError::Interrupted(Interruption::Cancelled(_))) => {
                 Err(cancelled)
@@ -331,9 +294,7 @@ impl Connection {
             part.as_mut().poll(context)
         });
         let link = &self.link;
-        waiting
-            .drive(both, |waiting| link.wait(waiting))
-            .map_err(ExchangeError::Interrupted)
+        waiting.drive(both, |waiting| link.wait(waiting)).map_err(ExchangeError::Interrupted)
     }
 }
 
@@ -368,8 +329,5 @@ async fn read(
 }
 
 fn unsendable(error: &dyn std::error::Error) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        format!("cannot build the request: {error}"),
-    )
+    Error::new(ErrorKind::Internal, format!("cannot build the request: {error}"))
 }

@@ -35,9 +35,7 @@ fn head(stream: &TcpStream) {
 /// closes them.
 fn server(serve: impl Fn(usize, TcpStream) + Send + 'static) -> (Transport, Url) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url: Url = format!("http://{}/", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     thread::spawn(move || {
         let mut open = Vec::new();
         for (number, stream) in listener.incoming().enumerate() {
@@ -73,10 +71,7 @@ fn reports_the_status_of_an_error_with_an_endless_body() {
 fn a_request_ends_at_its_deadline_despite_endless_data() {
     for (start, again) in [
         ("", "HTTP/1.1 102 X\r\n\r\n"),
-        (
-            "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n",
-            "1\r\nx\r\n",
-        ),
+        ("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
     ] {
         let (transport, url) = server(move |_, mut stream| {
             head(&stream);
@@ -156,10 +151,8 @@ fn no_request_leaves_after_a_logout_during_the_tls_handshake() {
         forward(&service, &client);
     });
     url.set_port(on_the_way.port()).unwrap();
-    let options = Options {
-        tls_ca_file: Some(state.path().join("tls-ca.pem")),
-        ..Options::new(url.clone())
-    };
+    let options =
+        Options { tls_ca_file: Some(state.path().join("tls-ca.pem")), ..Options::new(url.clone()) };
     let transport = Transport::new(options, Threads::Allowed);
     let response = transport.send(FOREVER, &cancellation, Outgoing::get(url));
     let failure = response.map(|response| response.status).unwrap_err();

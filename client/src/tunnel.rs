@@ -64,16 +64,13 @@ pub(crate) fn open(
     let request = connect_request(proxy, service);
     let mut unsent = request.as_slice();
     while !unsent.is_empty() {
-        let sent = wait_for(socket, Interest::WRITE, waiting, |mut socket| {
-            socket.write(unsent)
-        })?;
+        let sent = wait_for(socket, Interest::WRITE, waiting, |mut socket| socket.write(unsent))?;
         unsent = unsent.get(sent..).unwrap_or_default();
     }
     let (mut head, mut piece) = (Vec::new(), vec![0; PIECE]);
     while head.len() < MAX_HEAD {
-        let length = wait_for(socket, Interest::READ, waiting, |mut socket| {
-            socket.read(&mut piece)
-        })?;
+        let length =
+            wait_for(socket, Interest::READ, waiting, |mut socket| socket.read(&mut piece))?;
         if length == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
@@ -99,9 +96,7 @@ fn parse_response(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
     match response.parse(head) {
         Ok(httparse::Status::Partial) => None,
         Ok(httparse::Status::Complete(_)) => {
-            let status = response
-                .code
-                .and_then(|code| StatusCode::from_u16(code).ok());
+            let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
             Some(status.ok_or(NotHttp))
         }
         Err(_) => Some(Err(NotHttp)),

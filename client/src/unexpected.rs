@@ -49,10 +49,8 @@ pub(crate) fn refusal(masker: &Masker, call: &Call<'_>, response: &Response) -> 
         Some(_) if verdict.kind == ErrorKind::Refused => REFUSED,
         _ => verdict.remedy,
     };
-    let trace_id = problem
-        .as_ref()
-        .and_then(|problem| problem.trace_id.as_deref())
-        .map(|id| masker.mask(id));
+    let trace_id =
+        problem.as_ref().and_then(|problem| problem.trace_id.as_deref()).map(|id| masker.mask(id));
     let subject = masker.mask(&call.subject);
     let outcome = match &page {
         Some(_) if matches!(verdict.kind, ErrorKind::Refused | ErrorKind::Unauthorized) => {
@@ -80,10 +78,7 @@ pub(crate) fn refusal(masker: &Masker, call: &Call<'_>, response: &Response) -> 
         Some(_) => ": ",
     };
     let semicolon = if remedy.is_empty() { "" } else { "; " };
-    let reason = format!(
-        "{outcome} ({}){colon}{said}{semicolon}{remedy}",
-        response.status
-    );
+    let reason = format!("{outcome} ({}){colon}{said}{semicolon}{remedy}", response.status);
     FailedAttempt {
         error: Error {
             status: Some(response.status.as_u16()),
@@ -131,10 +126,7 @@ pub(crate) fn undecodable(masker: &Masker, call: &Call<'_>, what: &str) -> Error
 /// Describes a body that is not UTF-8 JSON.
 pub(crate) fn encoding(response: &Response) -> Option<String> {
     let coding = response.headers.get(CONTENT_ENCODING);
-    other_encoding(
-        coding.and_then(|coding| coding.to_str().ok()),
-        &response.body,
-    )
+    other_encoding(coding.and_then(|coding| coding.to_str().ok()), &response.body)
 }
 
 /// What is said about the target of a redirect.

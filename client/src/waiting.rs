@@ -35,10 +35,7 @@ pub(crate) enum Interruption {
 impl<'a> Waiting<'a> {
     /// The same, but at most until `deadline`.
     pub(crate) fn until(self, deadline: Instant) -> Self {
-        Self {
-            deadline: deadline.min(self.deadline),
-            ..self
-        }
+        Self { deadline: deadline.min(self.deadline), ..self }
     }
 
     /// How long to wait before the next check.

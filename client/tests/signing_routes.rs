@@ -33,14 +33,8 @@ fn service() -> Service {
 }
 
 fn client(url: &str, organization_id: String, token: &str, signing_api: SigningApi) -> Client {
-    let options = Options {
-        signing_api,
-        ..Options::new(url.parse().unwrap())
-    };
-    let credentials = Credentials {
-        organization_id,
-        api_token: Secret::new(token.to_owned()),
-    };
+    let options = Options { signing_api, ..Options::new(url.parse().unwrap()) };
+    let credentials = Credentials { organization_id, api_token: Secret::new(token.to_owned()) };
     let transport = Transport::new(options, Threads::Allowed);
     Client::new(Arc::new(transport), &credentials, &[])
 }
@@ -65,9 +59,7 @@ impl User {
             false => SignatureAlgorithm::Ecdsa,
         };
         let digest = hash.digest(b"what is signed");
-        let signed = self
-            .0
-            .sign(&policy, algorithm, &digest, &Cancellation::new());
+        let signed = self.0.sign(&policy, algorithm, &digest, &Cancellation::new());
         signed.map(|signed| signed.signature)
     }
 
@@ -149,12 +141,7 @@ fn the_case_of_property_names_does_not_matter() {
     user.sign_sha256().unwrap();
 
     let user = User::new(&service, SigningApi::FastSigningRequest);
-    answer(
-        &service,
-        FAST,
-        200,
-        &format!(r#"{{"signature": "{base64}"}}"#),
-    );
+    answer(&service, FAST, 200, &format!(r#"{{"signature": "{base64}"}}"#));
     user.sign_sha256().unwrap();
 
     let list = r#"{"SigningPolicies": [{"ProjectSlug": "demo", "SIGNINGPOLICYSLUG": "release", "Keytype": "Rsa",

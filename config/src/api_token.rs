@@ -83,9 +83,7 @@ impl ApiToken {
             })
         })?;
         one_line(&bytes).ok_or_else(|| {
-            unusable(format!(
-                "{shown} must contain the API token on one line and nothing else"
-            ))
+            unusable(format!("{shown} must contain the API token on one line and nothing else"))
         })
     }
 }

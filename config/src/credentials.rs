@@ -66,9 +66,7 @@ impl Config {
     /// [`ErrorKind::Configuration`] if the file with the token cannot be read.
     fn credentials_of_pin(&self, pin: &[u8]) -> Result<Credentials> {
         if pin.is_empty() || pin == PIN_CONFIG.as_bytes() {
-            return self
-                .credentials()?
-                .ok_or_else(|| missing(self, pin.is_empty()));
+            return self.credentials()?.ok_or_else(|| missing(self, pin.is_empty()));
         }
         let (organization_id, api_token) = std::str::from_utf8(pin)
             .ok()
@@ -225,17 +223,12 @@ mod tests {
     #[test]
     fn error_names_the_missing_credentials() {
         for (organization_id, api_token, expected) in [
-            (
-                None,
-                None,
-                "SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN",
-            ),
+            (None, None, "SIGNPATH_ORGANIZATION_ID and SIGNPATH_API_TOKEN"),
             (Some("org"), None, "no API token is configured"),
             (None, Some("token"), "no organization ID is configured"),
         ] {
-            let error = config(organization_id, api_token)
-                .credentials_of_pin(b"CONFIG")
-                .unwrap_err();
+            let error =
+                config(organization_id, api_token).credentials_of_pin(b"CONFIG").unwrap_err();
             assert_eq!(error.kind, ErrorKind::Pin);
             assert!(error.reason.contains(expected), "{}", error.reason);
         }
@@ -251,9 +244,7 @@ mod tests {
             (organization_id, "the PIN must be CONFIG"),
             ("c3e1b8f0+5d2a+4a3c+9a51+00000000", "the PIN must be CONFIG"),
         ] {
-            let error = config(None, None)
-                .credentials_of_pin(pin.as_bytes())
-                .unwrap_err();
+            let error = config(None, None).credentials_of_pin(pin.as_bytes()).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Pin);
             assert!(error.reason.contains(expected), "{}", error.reason);
         }
@@ -261,16 +252,8 @@ mod tests {
 
     #[test]
     fn refuses_other_pins_without_quoting_them() {
-        for pin in [
-            b"1234".as_slice(),
-            b":s3cret",
-            b"s3cret:",
-            b"s3cret\xff:x",
-            b"config",
-        ] {
-            let error = config(Some("o"), Some("t"))
-                .credentials_of_pin(pin)
-                .unwrap_err();
+        for pin in [b"1234".as_slice(), b":s3cret", b"s3cret:", b"s3cret\xff:x", b"config"] {
+            let error = config(Some("o"), Some("t")).credentials_of_pin(pin).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Pin);
             assert!(!error.reason.contains("s3cret"), "{}", error.reason);
         }

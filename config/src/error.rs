@@ -33,10 +33,7 @@ pub enum ErrorKind {
 impl Error {
     /// An error of `kind` with its `reason`.
     pub(crate) fn new(kind: ErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind,
-            reason: reason.into(),
-        }
+        Self { kind, reason: reason.into() }
     }
 }
 

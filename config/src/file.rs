@@ -119,9 +119,8 @@ impl File {
         let more = file.unknown.saturating_sub(MAX_NOTICES);
         if more > 0 {
             let path = &file.path;
-            file.notices.push(format!(
-                "configuration file {path}: {more} more unknown settings, ignored"
-            ));
+            file.notices
+                .push(format!("configuration file {path}: {more} more unknown settings, ignored"));
         }
         Ok(file)
     }
@@ -133,9 +132,7 @@ impl File {
 
     /// The value at this dotted path.
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find(|entry| entry.name == name && !entry.text.is_empty())
+        self.entries.iter().find(|entry| entry.name == name && !entry.text.is_empty())
     }
 
     /// The entries of the setting `Tokens`, in their order. Empty if it is not set.
@@ -166,11 +163,7 @@ impl File {
             match known(&path) {
                 Some(setting) => {
                     let text = self.text(line, setting, &path, value)?;
-                    self.entries.push(Entry {
-                        name: path,
-                        line,
-                        text,
-                    });
+                    self.entries.push(Entry { name: path, line, text });
                 }
                 None if path == SCHEMA => {}
                 None if path == TOKENS => {
@@ -257,17 +250,11 @@ impl File {
                     "expected a value; without this line, the token has that of the top level";
                 return Err(self.unusable(line, Some(&path), reason));
             }
-            entries.push(Entry {
-                name: path,
-                line,
-                text,
-            });
+            entries.push(Entry { name: path, line, text });
         }
         let label = entries.iter().find(|entry| entry.is_named(TOKEN_LABEL));
         let line = label.map_or(first_line, |label| label.line);
-        let label = label
-            .map(|label| label.text.to_string())
-            .unwrap_or_default();
+        let label = label.map(|label| label.text.to_string()).unwrap_or_default();
         if !is_label(&label) {
             let reason = format!(
                 "expected a label of 1 to {MAX_LABEL_LENGTH} bytes, without control characters and without \
@@ -308,9 +295,7 @@ impl File {
         let Text(text) = serde_json::from_str(json)
             .map_err(|error| self.unusable(line, Some(name), &without_position(&error)))?;
         let text = Zeroizing::new(text.into_owned());
-        Ok(Zeroizing::new(
-            signpath_platform::text::line_of(&text).to_owned(),
-        ))
+        Ok(Zeroizing::new(signpath_platform::text::line_of(&text).to_owned()))
     }
 
     /// Adds a notice about an unknown setting.
@@ -322,17 +307,12 @@ impl File {
         let start: String = path.chars().take(MAX_NAME).collect();
         let (place, reason) = (place(&self.path, line), reason(&start));
         let shown = shown(path);
-        self.notices
-            .push(format!("{place}, setting {shown}: {reason}"));
+        self.notices.push(format!("{place}, setting {shown}: {reason}"));
     }
 
     fn invalid_json(&self, line: usize, level: &str, error: &serde_json::Error) -> Error {
         let level = Some(level).filter(|level| !level.is_empty());
-        self.unusable(
-            line,
-            level,
-            &format!("not valid JSON: {}", without_position(error)),
-        )
+        self.unusable(line, level, &format!("not valid JSON: {}", without_position(error)))
     }
 
     fn unusable(&self, line: usize, name: Option<&str>, reason: &str) -> Error {
@@ -427,9 +407,7 @@ fn not_of_a_token(name: &str) -> String {
 }
 
 fn known(path: &str) -> Option<&'static Setting> {
-    SETTINGS
-        .iter()
-        .find(|setting| setting.paths().any(|known| known == path))
+    SETTINGS.iter().find(|setting| setting.paths().any(|known| known == path))
 }
 
 /// Whether any of `paths` is below `path`.
@@ -449,9 +427,7 @@ fn not_a_setting(path: &str) -> String {
         return removed.notice();
     }
     let paths = SETTINGS.iter().flat_map(Setting::paths);
-    let levels = SETTINGS
-        .iter()
-        .filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
+    let levels = SETTINGS.iter().filter_map(|setting| Some(setting.json.rsplit_once('.')?.0));
     match nearest(path, paths.chain(levels).chain([TOKENS])) {
         Some(nearest) => format!("unknown setting, ignored; did you mean {nearest}?"),
         None => "unknown setting, ignored; docs/configuration.md lists all settings".to_owned(),

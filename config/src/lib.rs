@@ -265,17 +265,12 @@ fn show_only(tokens: &mut Vec<Config>, sources: &Sources) -> Result<()> {
     let Some(found) = sources.find(setting("TokenLabel"))? else {
         return Ok(());
     };
-    let labels: Vec<_> = tokens
-        .iter()
-        .map(|config| config.token.label.clone())
-        .collect();
+    let labels: Vec<_> = tokens.iter().map(|config| config.token.label.clone()).collect();
     tokens.retain(|config| config.token.label == *found.text);
     match tokens.is_empty() {
         // The value may be an API token, so it is not repeated.
-        true => Err(found.unusable(&format!(
-            "no token has this label; choose one of {}",
-            labels.join(", ")
-        ))),
+        true => Err(found
+            .unusable(&format!("no token has this label; choose one of {}", labels.join(", ")))),
         false => Ok(()),
     }
 }
@@ -293,9 +288,8 @@ fn configure_logging(sources: &Sources) {
     let level = |name| sources.valid_or_default(name, Level::from_name);
     let directory =
         sources.valid_or_default("Log.File.Directory", |text| Some(logging::directory(text)));
-    let stream = sources.valid_or_default("Log.Console.OutputStream", |text| {
-        named(&OUTPUT_STREAMS, text)
-    });
+    let stream =
+        sources.valid_or_default("Log.Console.OutputStream", |text| named(&OUTPUT_STREAMS, text));
     let format = sources.valid_or_default("Log.File.Format", |text| named(&LOG_FORMATS, text));
     logging::configure(
         (
@@ -328,10 +322,8 @@ fn tls_client_certificate(sources: &TokenSources) -> Result<Option<ClientCertifi
     let Some(found) = sources.find(setting)? else {
         return Ok(None);
     };
-    values::client_certificate(&found.text)
-        .map(Some)
-        .map_err(|reason| match reason {
-            Some(reason) => found.unusable(reason),
-            None => found.unexpected(setting.form),
-        })
+    values::client_certificate(&found.text).map(Some).map_err(|reason| match reason {
+        Some(reason) => found.unusable(reason),
+        None => found.unexpected(setting.form),
+    })
 }

@@ -51,10 +51,7 @@ impl ProxyChoice {
         };
         let (no_proxy, invalid) = NoProxy::parse(list);
         if no_proxy.exempts(api_url) {
-            return Ok(Self {
-                no_proxy,
-                ..Self::default()
-            });
+            return Ok(Self { no_proxy, ..Self::default() });
         }
         let mut unusable = Vec::new();
         let named = named(api_url, sources, &mut unusable)?;
@@ -74,9 +71,8 @@ impl ProxyChoice {
             }
         };
         let unusable = unusable.iter();
-        let mut notices: Vec<_> = unusable
-            .map(|reason| format!("{reason}, ignored; {instead}"))
-            .collect();
+        let mut notices: Vec<_> =
+            unusable.map(|reason| format!("{reason}, ignored; {instead}")).collect();
         // The list does not matter without a proxy.
         if proxy.is_some() {
             match &listed {
@@ -87,11 +83,7 @@ impl ProxyChoice {
                 })),
             }
         }
-        Ok(Self {
-            proxy,
-            no_proxy,
-            notices,
-        })
+        Ok(Self { proxy, no_proxy, notices })
     }
 }
 
@@ -109,9 +101,7 @@ fn describe_invalid(entries: &[&str]) -> Option<String> {
         number => format!(" and {} more", number - MAX_SHOWN),
     };
     let expected = EXPECTED_NO_PROXY;
-    Some(format!(
-        "invalid entries {shown}{more}, ignored; expected {expected}"
-    ))
+    Some(format!("invalid entries {shown}{more}, ignored; expected {expected}"))
 }
 
 /// The proxy to use and where it was found. The reasons for variables that cannot be used are added
@@ -122,20 +112,16 @@ fn named(
     unusable: &mut Vec<String>,
 ) -> Result<Option<(String, Proxy)>> {
     let setting = setting("HttpProxy");
-    let for_https = HTTPS_PROXY
-        .into_iter()
-        .filter(|_| api_url.scheme() == "https");
+    let for_https = HTTPS_PROXY.into_iter().filter(|_| api_url.scheme() == "https");
     for name in for_https.chain(setting.variables()) {
         match sources.variable(name) {
             Err(error) => unusable.push(error.reason.into_owned()),
             Ok(None) => {}
             Ok(Some(found)) => match Proxy::parse(&found.text) {
                 Some(proxy) => return Ok(Some((found.place(), proxy))),
-                None => unusable.push(format!(
-                    "{}: {}",
-                    found.place(),
-                    explain_invalid(&found.text)
-                )),
+                None => {
+                    unusable.push(format!("{}: {}", found.place(), explain_invalid(&found.text)))
+                }
             },
         }
     }
@@ -201,18 +187,9 @@ mod tests {
     #[test]
     fn a_proxy_script_is_named_by_its_host_alone() {
         for (script, place) in [
-            (
-                "http://wpad.example/proxy.pac",
-                "a script at wpad.example chooses",
-            ),
-            (
-                "http://ada:s3cret@wpad.example:8080/",
-                "a script at wpad.example chooses",
-            ),
-            (
-                "https://[::1]/s3cret/p.pac?token=s3cret#s3cret",
-                "a script at [::1] chooses",
-            ),
+            ("http://wpad.example/proxy.pac", "a script at wpad.example chooses"),
+            ("http://ada:s3cret@wpad.example:8080/", "a script at wpad.example chooses"),
+            ("https://[::1]/s3cret/p.pac?token=s3cret#s3cret", "a script at [::1] chooses"),
             ("file:///C:/s3cret.pac", "a script chooses"),
             ("ada:s3cret@wpad.example/proxy.pac", "a script chooses"),
             (r"\\server\s3cret", "a script chooses"),

@@ -42,33 +42,19 @@ impl Report {
     fn of(mut sources: Sources) -> Self {
         let read = sources.read_file();
         let settings = SETTINGS.iter().map(|setting| describe(setting, &sources));
-        let of_tokens = sources
-            .tokens()
-            .into_iter()
-            .flat_map(|token| describe_token(&token));
+        let of_tokens = sources.tokens().into_iter().flat_map(|token| describe_token(&token));
         let file = Described {
             name: CONFIG_FILE.to_owned(),
-            value: sources
-                .path
-                .as_ref()
-                .map(|path| path.to_string_lossy().into_owned()),
+            value: sources.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
             origin: match &sources.path {
                 Some(_) => Origin::Variable(CONFIG_FILE),
                 None => Origin::Default,
             },
         };
-        let others = [
-            (HTTPS_PROXY, SettingType::Proxy),
-            (NO_PROXY, SettingType::Text),
-        ]
-        .map(|(names, form)| describe_other(names, form, &sources));
+        let others = [(HTTPS_PROXY, SettingType::Proxy), (NO_PROXY, SettingType::Text)]
+            .map(|(names, form)| describe_other(names, form, &sources));
         Self {
-            settings: [file]
-                .into_iter()
-                .chain(settings)
-                .chain(of_tokens)
-                .chain(others)
-                .collect(),
+            settings: [file].into_iter().chain(settings).chain(of_tokens).chain(others).collect(),
             problem: read.and_then(|()| Config::of_tokens(&sources)).err(),
         }
     }
@@ -148,9 +134,8 @@ mod tests {
     use super::*;
 
     fn report(environment: &[(&str, &str)]) -> Report {
-        let variables = environment
-            .iter()
-            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let variables =
+            environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Report::of(Sources::environment(variables))
     }
 
@@ -176,49 +161,21 @@ mod tests {
             ("SIGNPATH_SOMETHING_ELSE", "s3cret"),
         ]);
         for (variable, value, origin) in [
-            (
-                "SIGNPATH_CONFIG_FILE",
-                Some(path),
-                "environment variable SIGNPATH_CONFIG_FILE",
-            ),
-            (
-                "ApiToken",
-                Some("***"),
-                &format!("configuration file {path}, line 2"),
-            ),
-            (
-                "Log.File.Level",
-                Some("debug"),
-                &format!("configuration file {path}, line 4"),
-            ),
-            (
-                "ProjectSlug",
-                Some("app"),
-                "environment variable SIGNPATH_PROJECT_SLUG",
-            ),
+            ("SIGNPATH_CONFIG_FILE", Some(path), "environment variable SIGNPATH_CONFIG_FILE"),
+            ("ApiToken", Some("***"), &format!("configuration file {path}, line 2")),
+            ("Log.File.Level", Some("debug"), &format!("configuration file {path}, line 4")),
+            ("ProjectSlug", Some("app"), "environment variable SIGNPATH_PROJECT_SLUG"),
             (
                 "HttpProxy",
                 Some("http://us%40er:***@proxy:3128/"),
                 "environment variable http_proxy",
             ),
-            (
-                "HTTPS_PROXY",
-                Some("http://other:***@proxy/"),
-                "environment variable HTTPS_PROXY",
-            ),
+            ("HTTPS_PROXY", Some("http://other:***@proxy/"), "environment variable HTTPS_PROXY"),
             ("OrganizationId", None, "default"),
             ("HttpRequestTimeoutInSeconds", Some("30"), "default"),
             ("no_proxy", None, "default"),
-            (
-                "Tokens[A].ApiToken",
-                Some("***"),
-                &format!("configuration file {path}, line 5"),
-            ),
-            (
-                "Tokens[A].ProjectSlug",
-                Some("own"),
-                &format!("configuration file {path}, line 5"),
-            ),
+            ("Tokens[A].ApiToken", Some("***"), &format!("configuration file {path}, line 5")),
+            ("Tokens[A].ProjectSlug", Some("own"), &format!("configuration file {path}, line 5")),
         ] {
             let expected = (value, origin.to_owned());
             assert_eq!(described(&report, variable), expected, "{variable}");
@@ -238,9 +195,7 @@ mod tests {
         assert_eq!(api_url, (Some("***"), origin));
         let problem = report.problem.as_ref().unwrap();
         assert!(
-            problem
-                .reason
-                .contains("cannot read configuration file /nonexistent/signpath.json")
+            problem.reason.contains("cannot read configuration file /nonexistent/signpath.json")
         );
         assert!(!format!("{report:?}").contains("s3cret"));
     }

@@ -41,10 +41,7 @@ fn is_accepted(document: &Value) -> bool {
     std::fs::write(file.path(), document.to_string()).unwrap();
     let variable = ("SIGNPATH_CONFIG_FILE".into(), file.path().into());
     let mut sources = Sources::environment([variable].into_iter());
-    sources
-        .read_file()
-        .and_then(|()| Config::of_tokens(&sources))
-        .is_ok()
+    sources.read_file().and_then(|()| Config::of_tokens(&sources)).is_ok()
 }
 
 #[test]
@@ -55,28 +52,19 @@ fn schema_has_all_settings_with_types_and_defaults() {
     let mut leaves = leaves("", schema["properties"].as_object().unwrap());
     let mut take = |path: &str| {
         let index = leaves.iter().position(|(known, _)| known == path);
-        leaves
-            .remove(index.unwrap_or_else(|| panic!("{path} is not in the schema")))
-            .1
+        leaves.remove(index.unwrap_or_else(|| panic!("{path} is not in the schema"))).1
     };
     take("$schema");
     let token = take(TOKENS);
     let of_token = token["items"]["properties"].as_object().unwrap().keys();
     let of_token: BTreeSet<_> = of_token.map(String::as_str).collect();
-    assert_eq!(
-        of_token,
-        TOKEN_SETTINGS.into_iter().chain([TOKEN_LABEL]).collect()
-    );
+    assert_eq!(of_token, TOKEN_SETTINGS.into_iter().chain([TOKEN_LABEL]).collect());
     for setting in SETTINGS {
         let leaf = take(setting.json);
-        let default = setting
-            .default
-            .map_or(Value::Null, |default| match setting.form {
-                SettingType::Flag | SettingType::Seconds(_) => {
-                    serde_json::from_str(default).unwrap()
-                }
-                _ => default.into(),
-            });
+        let default = setting.default.map_or(Value::Null, |default| match setting.form {
+            SettingType::Flag | SettingType::Seconds(_) => serde_json::from_str(default).unwrap(),
+            _ => default.into(),
+        });
         assert_eq!(leaf["default"], default, "{}", setting.json);
         let (type_, names) = match setting.form {
             SettingType::Flag => (json!("boolean"), Value::Null),
@@ -182,17 +170,14 @@ fn the_page_lists_every_setting_with_its_variable_and_default() {
         let row = PAGE.lines().find(|line| line.starts_with(&begin));
         let row = row.unwrap_or_else(|| panic!("{} is not in docs/configuration.md", setting.json));
         let cells: Vec<_> = row.split(" | ").collect();
-        for (cell, names) in [
-            (0, setting.paths().collect::<Vec<_>>()),
-            (1, setting.variables().collect()),
-        ] {
+        for (cell, names) in
+            [(0, setting.paths().collect::<Vec<_>>()), (1, setting.variables().collect())]
+        {
             for name in names {
                 assert!(cells[cell].contains(&format!("`{name}`")), "{row}");
             }
         }
-        let default = setting
-            .default
-            .map_or("none".to_owned(), |default| format!("`{default}`"));
+        let default = setting.default.map_or("none".to_owned(), |default| format!("`{default}`"));
         assert_eq!(cells[2], default, "{row}");
     }
 }

@@ -99,78 +99,33 @@ pub struct Setting {
 
 /// All settings of this version.
 pub const SETTINGS: &[Setting] = &[
-    row(
-        "OrganizationId",
-        "SIGNPATH_ORGANIZATION_ID",
-        SettingType::Text,
-    ),
+    row("OrganizationId", "SIGNPATH_ORGANIZATION_ID", SettingType::Text),
     Setting {
         older: Some(("CIUserToken", "SIGNPATH_CI_USER_TOKEN")),
         ..row("ApiToken", "SIGNPATH_API_TOKEN", SettingType::Token)
     },
     row("ApiUrl", "SIGNPATH_API_URL", SettingType::Url).or(DEFAULT_API_URL),
     row("ProjectSlug", "SIGNPATH_PROJECT_SLUG", SettingType::Text),
-    row(
-        "SigningPolicySlug",
-        "SIGNPATH_SIGNING_POLICY_SLUG",
-        SettingType::Text,
-    ),
-    row(
-        "ArtifactConfigurationSlug",
-        "SIGNPATH_ARTIFACT_CONFIGURATION_SLUG",
-        SettingType::Text,
-    ),
+    row("SigningPolicySlug", "SIGNPATH_SIGNING_POLICY_SLUG", SettingType::Text),
+    row("ArtifactConfigurationSlug", "SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", SettingType::Text),
     row("Description", "SIGNPATH_DESCRIPTION", SettingType::Text),
     row("Metadata", "SIGNPATH_METADATA", SettingType::Object),
-    row(
-        "MetadataCommandLine",
-        "SIGNPATH_METADATA_COMMAND_LINE",
-        SettingType::Flag,
-    )
-    .or("true"),
+    row("MetadataCommandLine", "SIGNPATH_METADATA_COMMAND_LINE", SettingType::Flag).or("true"),
     row("MetadataUser", "SIGNPATH_METADATA_USER", SettingType::Flag).or("true"),
-    row(
-        "SigningApi",
-        "SIGNPATH_SIGNING_API",
-        SettingType::SigningApi,
-    )
-    .or("Auto"),
-    row(
-        "AllowInsecureHttp",
-        "SIGNPATH_ALLOW_INSECURE_HTTP",
-        SettingType::Flag,
-    )
-    .or("false"),
+    row("SigningApi", "SIGNPATH_SIGNING_API", SettingType::SigningApi).or("Auto"),
+    row("AllowInsecureHttp", "SIGNPATH_ALLOW_INSECURE_HTTP", SettingType::Flag).or("false"),
     row("TlsCaFile", "SIGNPATH_TLS_CA_FILE", SettingType::Path),
-    row(
-        "TlsClientCertificate",
-        "SIGNPATH_TLS_CLIENT_CERTIFICATE",
-        SettingType::PemFile,
-    ),
+    row("TlsClientCertificate", "SIGNPATH_TLS_CLIENT_CERTIFICATE", SettingType::PemFile),
     row("HttpProxy", "http_proxy", SettingType::Proxy),
-    row(
-        "ChainCertificatesFile",
-        "SIGNPATH_CHAIN_CERTIFICATES_FILE",
-        SettingType::Path,
-    ),
-    row(
-        "PolicyCacheSeconds",
-        "SIGNPATH_POLICY_CACHE_SECONDS",
-        SettingType::Seconds(0),
-    )
-    .or("0"),
+    row("ChainCertificatesFile", "SIGNPATH_CHAIN_CERTIFICATES_FILE", SettingType::Path),
+    row("PolicyCacheSeconds", "SIGNPATH_POLICY_CACHE_SECONDS", SettingType::Seconds(0)).or("0"),
     row(
         "IncludeDummyX509CertificateForGpgKeys",
         "SIGNPATH_INCLUDE_DUMMY_X509CERTIFICATE_FOR_GPG_KEYS",
         SettingType::Flag,
     )
     .or("false"),
-    row(
-        "Cryptoki.LoginRequired",
-        "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED",
-        SettingType::Flag,
-    )
-    .or("true"),
+    row("Cryptoki.LoginRequired", "SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", SettingType::Flag).or("true"),
     row(
         "Cryptoki.DoNotFailOnReadWriteSessions",
         "SIGNPATH_CRYPTOKI_DO_NOT_FAIL_ON_READ_WRITE_SESSIONS",
@@ -189,36 +144,17 @@ pub const SETTINGS: &[Setting] = &[
         SettingType::Seconds(1),
     )
     .or("600"),
-    row(
-        "Log.Console.Level",
-        "SIGNPATH_LOG_CONSOLE_LEVEL",
-        SettingType::Level,
-    )
-    .or("warning"),
+    row("Log.Console.Level", "SIGNPATH_LOG_CONSOLE_LEVEL", SettingType::Level).or("warning"),
     row(
         "Log.Console.OutputStream",
         "SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM",
         SettingType::OutputStream,
     )
     .or("stderr"),
-    row(
-        "Log.File.Level",
-        "SIGNPATH_LOG_FILE_LEVEL",
-        SettingType::Level,
-    )
-    .or("info"),
-    row(
-        "Log.File.Directory",
-        "SIGNPATH_LOG_FILE_DIRECTORY",
-        SettingType::Path,
-    )
-    .or(logging::DEFAULT_DIRECTORY),
-    row(
-        "Log.File.Format",
-        "SIGNPATH_LOG_FILE_FORMAT",
-        SettingType::LogFormat,
-    )
-    .or("text"),
+    row("Log.File.Level", "SIGNPATH_LOG_FILE_LEVEL", SettingType::Level).or("info"),
+    row("Log.File.Directory", "SIGNPATH_LOG_FILE_DIRECTORY", SettingType::Path)
+        .or(logging::DEFAULT_DIRECTORY),
+    row("Log.File.Format", "SIGNPATH_LOG_FILE_FORMAT", SettingType::LogFormat).or("text"),
     row("Log.Journal", "SIGNPATH_LOG_JOURNAL", SettingType::Path),
     row("TokenLabel", "SIGNPATH_TOKEN_LABEL", SettingType::Text),
 ];
@@ -277,45 +213,29 @@ impl RemovedSetting {
 }
 
 const fn row(json: &'static str, variable: &'static str, form: SettingType) -> Setting {
-    Setting {
-        json,
-        variable,
-        older: None,
-        form,
-        default: None,
-    }
+    Setting { json, variable, older: None, form, default: None }
 }
 
 impl Setting {
     const fn or(self, default: &'static str) -> Self {
-        Self {
-            default: Some(default),
-            ..self
-        }
+        Self { default: Some(default), ..self }
     }
 
     /// Its paths in the JSON file, the current one first.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &'static str> {
-        [self.json]
-            .into_iter()
-            .chain(self.older.map(|(json, _)| json))
+        [self.json].into_iter().chain(self.older.map(|(json, _)| json))
     }
 
     /// Its environment variables, the current one first.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> {
-        [self.variable]
-            .into_iter()
-            .chain(self.older.map(|(_, variable)| variable))
+        [self.variable].into_iter().chain(self.older.map(|(_, variable)| variable))
     }
 }
 
 /// The setting with this path in the JSON file.
 pub(crate) fn setting(json: &str) -> &'static Setting {
     const NONE: Setting = row("", "", SettingType::Text);
-    SETTINGS
-        .iter()
-        .find(|setting| setting.json == json)
-        .unwrap_or(&NONE)
+    SETTINGS.iter().find(|setting| setting.json == json).unwrap_or(&NONE)
 }
 
 /// The entry of `names` that `name` was probably meant to be: they differ in case, in a few

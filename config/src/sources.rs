@@ -58,10 +58,7 @@ pub(crate) struct Found {
 impl Found {
     /// The error for an invalid value.
     pub(crate) fn unusable(&self, reason: &str) -> Error {
-        Error::new(
-            ErrorKind::Configuration,
-            format!("{}: {reason}", self.place()),
-        )
+        Error::new(ErrorKind::Configuration, format!("{}: {reason}", self.place()))
     }
 
     /// Adds the place to an error about the value. Other errors, such as shortages, are kept.
@@ -88,10 +85,7 @@ impl Found {
     /// The warning about an older name.
     pub(crate) fn notice(&self) -> Option<String> {
         let newer = self.newer?;
-        Some(format!(
-            "{}: this name is deprecated; use {newer} instead",
-            self.place()
-        ))
+        Some(format!("{}: this name is deprecated; use {newer} instead", self.place()))
     }
 }
 
@@ -112,10 +106,7 @@ impl Sources {
     /// Reads the environment of the process, but not yet the file.
     pub(crate) fn of_process() -> Self {
         let names = known_variables().chain([CONFIG_FILE]).chain(TLS_VARIABLES);
-        Self {
-            ignored: environment::ignored(names),
-            ..Self::environment(environment::vars_os())
-        }
+        Self { ignored: environment::ignored(names), ..Self::environment(environment::vars_os()) }
     }
 
     /// Like [`Self::of_process`], with these variables.
@@ -184,9 +175,7 @@ impl Sources {
     /// # Errors
     /// [`ErrorKind::Configuration`] if the value is not UTF-8.
     pub(crate) fn other(&self, names: &[&'static str]) -> Result<Option<Found>> {
-        let mut found = names
-            .iter()
-            .filter_map(|name| self.variable(name).transpose());
+        let mut found = names.iter().filter_map(|name| self.variable(name).transpose());
         found.next().transpose()
     }
 
@@ -290,9 +279,7 @@ impl TokenSources<'_> {
 
     /// Whether the token may use the API token that all tokens share.
     pub(crate) fn inherits_token(&self) -> bool {
-        ["OrganizationId", "ApiUrl"]
-            .into_iter()
-            .all(|name| self.own(setting(name)).is_none())
+        ["OrganizationId", "ApiUrl"].into_iter().all(|name| self.own(setting(name)).is_none())
     }
 
     /// Whether the API token that all tokens share is this one's.
@@ -340,10 +327,7 @@ impl TokenSources<'_> {
 fn found_in(file: &File, entry: &Entry, newer: Option<&'static str>) -> Found {
     Found {
         text: entry.text.clone(),
-        origin: Origin::File {
-            path: file.path.clone(),
-            line: entry.line,
-        },
+        origin: Origin::File { path: file.path.clone(), line: entry.line },
         name: Some(entry.name.clone()),
         newer,
     }
@@ -352,9 +336,7 @@ fn found_in(file: &File, entry: &Entry, newer: Option<&'static str>) -> Found {
 /// The warning about an unknown variable, unless it may belong to another program.
 fn unknown(name: &str) -> Option<String> {
     let names = known_variables().chain([CONFIG_FILE]);
-    let removed = REMOVED_SETTINGS
-        .iter()
-        .find(|removed| removed.variable == name);
+    let removed = REMOVED_SETTINGS.iter().find(|removed| removed.variable == name);
     let reason = match removed {
         Some(removed) => removed.notice(),
         None => {
@@ -366,9 +348,5 @@ fn unknown(name: &str) -> Option<String> {
 }
 
 fn known_variables() -> impl Iterator<Item = &'static str> {
-    SETTINGS
-        .iter()
-        .flat_map(Setting::variables)
-        .chain(HTTPS_PROXY)
-        .chain(NO_PROXY)
+    SETTINGS.iter().flat_map(Setting::variables).chain(HTTPS_PROXY).chain(NO_PROXY)
 }

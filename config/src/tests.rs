@@ -16,9 +16,7 @@ macro_rules! rows {
 pub(crate) use rows;
 
 fn load(environment: &[(&str, &str)]) -> Result<Config> {
-    let variables = environment
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()));
+    let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
     let mut sources = Sources::environment(variables);
     sources.read_file()?;
     first(&sources)
@@ -70,10 +68,7 @@ fn defaults_are_those_of_the_official_library() {
     assert_eq!(options.api_url.as_str(), "https://app.signpath.io/Api");
     assert_eq!(*options, Options::new(options.api_url.clone()));
     assert_eq!(options.http_request_timeout, Duration::from_secs(30));
-    assert_eq!(
-        options.service_unavailable_timeout,
-        Duration::from_secs(600)
-    );
+    assert_eq!(options.service_unavailable_timeout, Duration::from_secs(600));
     assert!(config.credentials().unwrap().is_none());
 }
 
@@ -120,11 +115,7 @@ fn an_error_about_the_file_names_path_line_and_setting() {
     } {
         let (_directory, path) = file(content);
         let loaded = load(&[(FILE, &path)]);
-        assert!(
-            loaded
-                .as_ref()
-                .is_err_and(|error| error.reason.contains(&path))
-        );
+        assert!(loaded.as_ref().is_err_and(|error| error.reason.contains(&path)));
         assert_refused(loaded, expected);
     }
 }
@@ -203,10 +194,7 @@ fn names_a_variable_that_is_not_utf_8() {
 
     let load = |name: &str| {
         let value = OsString::from_vec(b"s3cret\xff".to_vec());
-        let variables = [
-            (name.into(), value),
-            ("http_proxy".into(), "proxy:1".into()),
-        ];
+        let variables = [(name.into(), value), ("http_proxy".into(), "proxy:1".into())];
         first(&Sources::environment(variables.into_iter()))
     };
     assert_refused(
@@ -243,11 +231,7 @@ fn https_proxy_takes_precedence_for_https_only() {
         &[https, ("no_proxy", "signpath.io")], None;
         &[], None;
     } {
-        assert_eq!(
-            proxy(&load(environment).unwrap()),
-            expected,
-            "{environment:?}"
-        );
+        assert_eq!(proxy(&load(environment).unwrap()), expected, "{environment:?}");
     }
 }
 
@@ -335,10 +319,7 @@ fn debug_output_of_a_configuration_contains_no_secret() {
 #[cfg(target_os = "linux")]
 #[test]
 fn refuses_to_read_a_device() {
-    for variable in [
-        (FILE, "/dev/zero"),
-        ("SIGNPATH_API_TOKEN", "file:/dev/zero"),
-    ] {
+    for variable in [(FILE, "/dev/zero"), ("SIGNPATH_API_TOKEN", "file:/dev/zero")] {
         assert_refused(load(&[variable]), "/dev/zero: not a regular file");
     }
 }

@@ -43,11 +43,7 @@ impl Default for TokenInfo {
 impl TokenInfo {
     /// The token in the first slot, whatever its label is.
     pub(crate) fn first(label: &str) -> Self {
-        Self {
-            slot_id: SLOT_ID,
-            label: label.to_owned(),
-            serial_number: SERIAL_NUMBER.to_owned(),
-        }
+        Self { slot_id: SLOT_ID, label: label.to_owned(), serial_number: SERIAL_NUMBER.to_owned() }
     }
 
     /// The token in a later slot. Its serial number depends on its label and organization, so that it stays

@@ -55,20 +55,12 @@ fn a_token_has_what_it_names_and_inherits_the_rest() {
             token.client_options.project_slug.as_deref().unwrap(),
         );
         let (organization, secret, url, project) = expected;
-        assert_eq!(
-            seen,
-            (organization, secret.map(str::to_owned), url, project),
-            "{own}"
-        );
+        assert_eq!(seen, (organization, secret.map(str::to_owned), url, project), "{own}");
         let pin = token.credentials_of_login(b"", b"CONFIG");
         assert_eq!(pin.is_ok(), secret.is_some(), "{own}");
         if let Err(error) = pin {
             assert_eq!(error.kind, ErrorKind::Pin);
-            assert!(
-                error.reason.contains("the token B has no API token"),
-                "{}",
-                error.reason
-            );
+            assert!(error.reason.contains("the token B has no API token"), "{}", error.reason);
         }
     }
 }
@@ -137,17 +129,11 @@ fn variables_override_the_top_level_only() {
             "SIGNPATH_ORGANIZATION_ID" => token.organization_id.clone().unwrap(),
             _ => token.client_options.project_slug.clone().unwrap(),
         };
-        assert_eq!(
-            (value(&tokens[0]), value(&tokens[1])),
-            (first.into(), second.into())
-        );
+        assert_eq!((value(&tokens[0]), value(&tokens[1])), (first.into(), second.into()));
     }
     let url = ("SIGNPATH_API_URL", "https://new.example/Api");
     let tokens = load(entries, url).unwrap();
-    let urls: Vec<_> = tokens
-        .iter()
-        .map(|token| token.client_options.api_url.as_str())
-        .collect();
+    let urls: Vec<_> = tokens.iter().map(|token| token.client_options.api_url.as_str()).collect();
     assert_eq!(urls, ["https://new.example/Api", "https://b.example/Api"]);
 }
 
@@ -178,10 +164,7 @@ fn each_token_knows_what_must_not_be_shown_of_the_others() {
     let tokens = of(
         r#"[{"Label": "A"}, {"Label": "B", "ApiToken": "own"}, {"Label": "C", "ApiUrl": "https://c.example"}]"#,
     );
-    let others: Vec<_> = tokens
-        .iter()
-        .map(|token| token.other_api_tokens.len())
-        .collect();
+    let others: Vec<_> = tokens.iter().map(|token| token.other_api_tokens.len()).collect();
     assert_eq!(others, [1, 1, 2]);
     // No token uses the one at the top level, but a command line may contain it.
     let [only] = &of(r#"[{"Label": "A", "ApiUrl": "https://a.example", "ApiToken": "own"}]"#)[..]
@@ -189,13 +172,7 @@ fn each_token_knows_what_must_not_be_shown_of_the_others() {
         panic!("one token");
     };
     let secrets = only.other_secrets();
-    assert_eq!(
-        secrets
-            .iter()
-            .map(|secret| secret.expose())
-            .collect::<Vec<_>>(),
-        ["s3cret"]
-    );
+    assert_eq!(secrets.iter().map(|secret| secret.expose()).collect::<Vec<_>>(), ["s3cret"]);
 }
 
 #[test]

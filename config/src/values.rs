@@ -17,10 +17,8 @@ pub const SIGNING_APIS: [(&str, SigningApi); 3] = [
 ];
 
 /// The values of `Log.Console.OutputStream`.
-pub const OUTPUT_STREAMS: [(&str, OutputStream); 2] = [
-    ("stderr", OutputStream::Stderr),
-    ("stdout", OutputStream::Stdout),
-];
+pub const OUTPUT_STREAMS: [(&str, OutputStream); 2] =
+    [("stderr", OutputStream::Stderr), ("stdout", OutputStream::Stdout)];
 
 /// The values of `Log.File.Format`.
 pub const LOG_FORMATS: [(&str, LogFormat); 2] =
@@ -28,9 +26,7 @@ pub const LOG_FORMATS: [(&str, LogFormat); 2] =
 
 /// The value with this name, ignoring case.
 pub(crate) fn named<T: Copy>(values: &[(&str, T)], name: &str) -> Option<T> {
-    values
-        .iter()
-        .find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(*value))
+    values.iter().find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(*value))
 }
 
 pub(crate) fn flag(text: &str) -> Option<bool> {
@@ -39,10 +35,7 @@ pub(crate) fn flag(text: &str) -> Option<bool> {
 
 /// A whole number of seconds, at least `least`.
 pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
-    let seconds = text
-        .parse()
-        .ok()
-        .filter(|seconds: &u32| *seconds >= least)?;
+    let seconds = text.parse().ok().filter(|seconds: &u32| *seconds >= least)?;
     Some(Duration::from_secs(seconds.into()))
 }
 

@@ -107,18 +107,12 @@ impl Certificate {
     /// The subject key identifier. Without that extension, the SHA-1 digest of the public key (RFC
     /// 5280, section 4.2.1.2).
     pub fn key_identifier(&self) -> Vec<u8> {
-        self.parsed()
-            .as_ref()
-            .map(key_identifier)
-            .unwrap_or_default()
+        self.parsed().as_ref().map(key_identifier).unwrap_or_default()
     }
 
     /// Whether the certificate has expired at `time`.
     pub fn has_expired(&self, time: SystemTime) -> bool {
-        let seconds = time
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         i64::try_from(seconds).is_ok_and(|seconds| self.not_after.unix_timestamp() < seconds)
     }
 
@@ -174,12 +168,10 @@ fn key_identifier(certificate: &X509Certificate) -> Vec<u8> {
         _ => None,
     };
     let mut extensions = certificate.extensions().iter();
-    extensions
-        .find_map(|known| extension(known.parsed_extension()))
-        .unwrap_or_else(|| {
-            let key = &certificate.public_key().subject_public_key;
-            Sha1::digest(&key.data).to_vec()
-        })
+    extensions.find_map(|known| extension(known.parsed_extension())).unwrap_or_else(|| {
+        let key = &certificate.public_key().subject_public_key;
+        Sha1::digest(&key.data).to_vec()
+    })
 }
 
 fn authority_key_identifier(certificate: &X509Certificate) -> Option<Vec<u8>> {

@@ -39,10 +39,7 @@ pub fn parse_digest_info(data: &[u8]) -> Result<Digest, String> {
             hash.digest_length()
         ));
     }
-    Ok(Digest {
-        algorithm: Some(hash),
-        value: value.to_vec(),
-    })
+    Ok(Digest { algorithm: Some(hash), value: value.to_vec() })
 }
 
 fn bare_digest(data: &[u8]) -> Option<HashAlgorithm> {
@@ -75,10 +72,7 @@ mod tests {
             HashAlgorithm::Md5,
             b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10",
         ),
-        (
-            HashAlgorithm::Sha1,
-            b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
-        ),
+        (HashAlgorithm::Sha1, b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14"),
         (
             HashAlgorithm::Sha256,
             b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
@@ -125,17 +119,9 @@ mod tests {
         let long_form_length = [b"\x30\x81\x31".as_slice(), &good[2..]].concat();
         for (name, data, expected) in [
             ("empty", vec![], "not a DER DigestInfo"),
-            (
-                "trailing data",
-                [good.as_slice(), &[0]].concat(),
-                "not a DER DigestInfo",
-            ),
+            ("trailing data", [good.as_slice(), &[0]].concat(), "not a DER DigestInfo"),
             ("cut short", good[..50].to_vec(), "not a DER DigestInfo"),
-            (
-                "a set instead of a sequence",
-                with(&[(0, 0x31)]),
-                "not a DER DigestInfo",
-            ),
+            ("a set instead of a sequence", with(&[(0, 0x31)]), "not a DER DigestInfo"),
             ("BER length", long_form_length, "not a DER DigestInfo"),
             ("no NULL", no_null, "parameters are not NULL"),
             ("SHA-224", with(&[(14, 4)]), "2.16.840.1.101.3.4.2.4"),
@@ -146,11 +132,7 @@ mod tests {
             ),
             ("bare SHA-256", vec![0xA5; 32], "bare SHA-256 digest"),
             ("bare SHA-512", vec![0x30; 64], "bare SHA-512 digest"),
-            (
-                "MD5 and SHA-1 in a row (SSL 3)",
-                vec![0xA5; 36],
-                "not a DER DigestInfo",
-            ),
+            ("MD5 and SHA-1 in a row (SSL 3)", vec![0xA5; 36], "not a DER DigestInfo"),
         ] {
             let reason = parse_digest_info(&data).unwrap_err();
             assert!(reason.contains(expected), "{name}: {reason}");

@@ -40,19 +40,13 @@ mod tests {
     #[test]
     fn pads_integers_with_zeros_and_removes_the_sign_byte() {
         let der = [0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x02];
-        assert_eq!(
-            ieee_from_asn1(&der, 4).unwrap(),
-            [0, 0, 0, 0x80, 0, 0, 1, 2]
-        );
+        assert_eq!(ieee_from_asn1(&der, 4).unwrap(), [0, 0, 0, 0x80, 0, 0, 1, 2]);
     }
 
     #[test]
     fn converts_ieee_to_asn1() {
         let der = [0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x02];
-        assert_eq!(
-            asn1_from_ieee(&[0, 0, 0, 0x80, 0, 0, 1, 2]).unwrap(),
-            der.to_vec()
-        );
+        assert_eq!(asn1_from_ieee(&[0, 0, 0, 0x80, 0, 0, 1, 2]).unwrap(), der.to_vec());
         assert_eq!(asn1_from_ieee(&[1, 2, 3]), None);
     }
 

@@ -92,13 +92,7 @@ impl fmt::Display for HashAlgorithm {
 
 impl HashAlgorithm {
     /// The algorithms whose digests the service signs, weakest first.
-    pub const SIGNED: [Self; 5] = [
-        Self::Md5,
-        Self::Sha1,
-        Self::Sha256,
-        Self::Sha384,
-        Self::Sha512,
-    ];
+    pub const SIGNED: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
 
     /// The object identifier (RFC 8017, appendix B.1, and NIST's Computer Security Objects
     /// Register).
@@ -113,19 +107,14 @@ impl HashAlgorithm {
 
     /// The algorithm that its standard names so, if it is one of [`Self::SIGNED`].
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::SIGNED
-            .into_iter()
-            .find(|hash| hash.to_string() == name)
+        Self::SIGNED.into_iter().find(|hash| hash.to_string() == name)
     }
 
     /// The digest of a message.
     pub fn digest(self, message: &[u8]) -> super::Digest {
         let mut hasher = self.hasher();
         hasher.update(message);
-        super::Digest {
-            algorithm: Some(self),
-            value: hasher.finish(),
-        }
+        super::Digest { algorithm: Some(self), value: hasher.finish() }
     }
 
     /// The length of a digest, in bytes.
@@ -135,9 +124,7 @@ impl HashAlgorithm {
 
     /// Starts a digest.
     pub fn hasher(self) -> Hasher {
-        Hasher {
-            state: with_type!(self, Implementation => Box::new(Implementation::default())),
-        }
+        Hasher { state: with_type!(self, Implementation => Box::new(Implementation::default())) }
     }
 }
 
@@ -184,16 +171,8 @@ mod tests {
     #[test]
     fn matches_the_test_vectors_of_the_standards() {
         for (hash, oid, expected) in [
-            (
-                HashAlgorithm::Md5,
-                "1.2.840.113549.2.5",
-                "900150983cd24fb0d6963f7d28e17f72",
-            ),
-            (
-                HashAlgorithm::Sha1,
-                "1.3.14.3.2.26",
-                "a9993e364706816aba3e25717850c26c9cd0d89d",
-            ),
+            (HashAlgorithm::Md5, "1.2.840.113549.2.5", "900150983cd24fb0d6963f7d28e17f72"),
+            (HashAlgorithm::Sha1, "1.3.14.3.2.26", "a9993e364706816aba3e25717850c26c9cd0d89d"),
             (
                 HashAlgorithm::Sha224,
                 "2.16.840.1.101.3.4.2.4",
@@ -265,10 +244,7 @@ mod tests {
             assert_eq!(digest.len(), hash.digest_length());
             assert_eq!(hash.oid().to_string(), oid);
             let is_signed = HashAlgorithm::SIGNED.contains(&hash);
-            assert_eq!(
-                HashAlgorithm::from_oid(&hash.oid()),
-                is_signed.then_some(hash)
-            );
+            assert_eq!(HashAlgorithm::from_oid(&hash.oid()), is_signed.then_some(hash));
         }
     }
 }

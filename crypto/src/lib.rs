@@ -92,9 +92,7 @@ impl SignatureAlgorithm {
 
     /// The algorithm with SignPath's name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     /// The scheme with which to verify the service's signature of `digest`. [`None`] if that
@@ -102,10 +100,9 @@ impl SignatureAlgorithm {
     pub fn scheme(self, digest: &Digest) -> Option<Scheme> {
         match self {
             Self::RsaPkcs1 => digest.algorithm.map(Scheme::RsaPkcs1),
-            Self::RsaPss => digest.algorithm.map(|hash| Scheme::RsaPss {
-                hash,
-                salt_length: hash.digest_length(),
-            }),
+            Self::RsaPss => digest
+                .algorithm
+                .map(|hash| Scheme::RsaPss { hash, salt_length: hash.digest_length() }),
             Self::Ecdsa => Some(Scheme::Ecdsa),
         }
     }

@@ -91,10 +91,7 @@ impl PublicKey {
     /// See [`PublicKeyError`].
     pub fn from_subject_public_key_info(der: &[u8]) -> Result<Self, PublicKeyError> {
         let info = SubjectPublicKeyInfoRef::from_der(der).map_err(malformed)?;
-        let key_bytes = info
-            .subject_public_key
-            .as_bytes()
-            .ok_or(PublicKeyError::Malformed)?;
+        let key_bytes = info.subject_public_key.as_bytes().ok_or(PublicKeyError::Malformed)?;
         let key = match info.algorithm.oid {
             RSA_ENCRYPTION => Key::rsa(key_bytes)?,
             ID_EC_PUBLIC_KEY => {
@@ -108,10 +105,7 @@ impl PublicKey {
                 None => return Err(PublicKeyError::Unsupported(other.to_string())),
             },
         };
-        Ok(Self {
-            key,
-            subject_public_key_info: der.to_vec(),
-        })
+        Ok(Self { key, subject_public_key_info: der.to_vec() })
     }
 
     /// The RSA key with this modulus and public exponent, both big-endian.
@@ -157,10 +151,7 @@ impl PublicKey {
         key: &[u8],
     ) -> Result<Self, PublicKeyError> {
         let info = SubjectPublicKeyInfoRef {
-            algorithm: AlgorithmIdentifierRef {
-                oid: algorithm,
-                parameters,
-            },
+            algorithm: AlgorithmIdentifierRef { oid: algorithm, parameters },
             subject_public_key: BitStringRef::from_bytes(key).map_err(malformed)?,
         };
         Self::from_subject_public_key_info(&info.to_der().map_err(malformed)?)
@@ -201,10 +192,7 @@ impl PublicKey {
         let Key::MlDsa(set) = self.key else {
             return None;
         };
-        let before = self
-            .subject_public_key_info
-            .len()
-            .checked_sub(set.key_length())?;
+        let before = self.subject_public_key_info.len().checked_sub(set.key_length())?;
         Some((set, self.subject_public_key_info.get(before..)?))
     }
 
@@ -281,10 +269,7 @@ impl PublicKey {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("PublicKey")
-            .field("bits", &self.bits())
-            .finish_non_exhaustive()
+        formatter.debug_struct("PublicKey").field("bits", &self.bits()).finish_non_exhaustive()
     }
 }
 
@@ -294,16 +279,16 @@ impl Key {
         let modulus = BigUint::from_bytes_be(key.modulus.as_bytes());
         let exponent = BigUint::from_bytes_be(key.public_exponent.as_bytes());
         let (bits, exponent_bits) = (modulus.bits(), exponent.bits());
-        RsaPublicKey::new_with_max_size(modulus, exponent, MAX_MODULUS_BITS)
-            .map(Self::Rsa)
-            .map_err(|error| match error {
+        RsaPublicKey::new_with_max_size(modulus, exponent, MAX_MODULUS_BITS).map(Self::Rsa).map_err(
+            |error| match error {
                 rsa::Error::ModulusTooLarge | rsa::Error::PublicExponentTooLarge => {
                     PublicKeyError::Unsupported(format!(
                         "RSA with {bits} bits and a public exponent of {exponent_bits} bits"
                     ))
                 }
                 _ => PublicKeyError::Malformed,
-            })
+            },
+        )
     }
 
     fn ec(curve: Curve, point: &[u8]) -> Result<Self, PublicKeyError> {

@@ -23,10 +23,7 @@ pub struct Fixed<F, L> {
 
 impl<F: Default, L> Default for Fixed<F, L> {
     fn default() -> Self {
-        Self {
-            function: F::default(),
-            length: std::marker::PhantomData,
-        }
+        Self { function: F::default(), length: std::marker::PhantomData }
     }
 }
 

@@ -18,11 +18,7 @@ fn check(data: &[u8]) {
     let line = rest.iter().position(|byte| *byte == b'\n');
     let (value, body) = rest.split_at(line.map_or(0, |end| end + 1));
     let value = value.trim_ascii_end();
-    let headers = [
-        ("retry-after", value),
-        ("location", value),
-        ("content-encoding", value),
-    ];
+    let headers = [("retry-after", value), ("location", value), ("content-encoding", value)];
     let secret = Secret::new(TOKEN.to_owned());
     // A service may echo the request's token.
     let echo = [body, TOKEN.as_bytes()].concat();

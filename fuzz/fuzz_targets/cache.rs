@@ -44,21 +44,14 @@ fn check(data: &[u8]) {
 /// Finds the name of the file by having it written.
 fn place() -> Place {
     set_variable("XDG_CACHE_HOME", folder());
-    let transport = Transport::new(
-        Options::new(DEFAULT_API_URL.parse().expect("a URL")),
-        Threads::Forbidden,
-    );
-    let credentials = Credentials {
-        organization_id: "org".to_owned(),
-        api_token: Secret::new(TOKEN.to_owned()),
-    };
+    let transport =
+        Transport::new(Options::new(DEFAULT_API_URL.parse().expect("a URL")), Threads::Forbidden);
+    let credentials =
+        Credentials { organization_id: "org".to_owned(), api_token: Secret::new(TOKEN.to_owned()) };
     let client = Client::new(Arc::new(transport), &credentials, &[]);
     let cache = PolicyCache::new(&client, FOREVER).expect("a cache");
     let folder = folder().join("signpath-pkcs11");
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&folder)
-        .expect("a folder");
+    DirBuilder::new().mode(0o700).create(&folder).expect("a folder");
     let body = br#"{"signingPolicies": [{"projectSlug": "p", "signingPolicySlug": "s"}]}"#;
     let secret = Secret::new(TOKEN.to_owned());
     let list = signpath_client::fuzzing::policies(body, &secret).expect("a list");

@@ -12,18 +12,9 @@ const SCHEMES: [Scheme; 6] = [
     Scheme::Ecdsa,
     Scheme::RsaPkcs1Raw,
     Scheme::RsaPkcs1(HashAlgorithm::Sha256),
-    Scheme::RsaPss {
-        hash: HashAlgorithm::Sha384,
-        salt_length: 48,
-    },
-    Scheme::MlDsa {
-        pre_hash: None,
-        context: Vec::new(),
-    },
-    Scheme::MlDsa {
-        pre_hash: Some(HashAlgorithm::Shake128),
-        context: Vec::new(),
-    },
+    Scheme::RsaPss { hash: HashAlgorithm::Sha384, salt_length: 48 },
+    Scheme::MlDsa { pre_hash: None, context: Vec::new() },
+    Scheme::MlDsa { pre_hash: Some(HashAlgorithm::Shake128), context: Vec::new() },
 ];
 
 fn check(data: &[u8]) {
@@ -56,10 +47,7 @@ fn check(data: &[u8]) {
     }
     if let Some((parameter_set, value)) = key.ml_dsa() {
         let same = PublicKey::from_ml_dsa(parameter_set, value).expect("its own value");
-        assert_eq!(
-            same.subject_public_key_info(),
-            key.subject_public_key_info()
-        );
+        assert_eq!(same.subject_public_key_info(), key.subject_public_key_info());
     }
     if let Some((curve, point)) = key.ec() {
         let same = PublicKey::from_ec_point(curve, &point).expect("its own point");

@@ -19,11 +19,7 @@ fn check(data: &[u8]) {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     let file = FILE.get_or_init(|| {
         let folder = folder().join("logs");
-        let file = FileLog {
-            level: Level::Error,
-            directory: &folder,
-            format: LogFormat::Text,
-        };
+        let file = FileLog { level: Level::Error, directory: &folder, format: LogFormat::Text };
         configure((Level::None, OutputStream::Stderr), file);
         log::error!(target: "signpath", "the first line");
         folder.join(NAME)

@@ -60,8 +60,6 @@ fn percent_encoded(text: &str, encoded: impl Fn(u8) -> String) -> String {
 }
 
 fn assert_absent(secret: &str, shown: &[u8]) {
-    let is_shown = shown
-        .windows(secret.len())
-        .any(|part| part == secret.as_bytes());
+    let is_shown = shown.windows(secret.len()).any(|part| part == secret.as_bytes());
     assert!(!is_shown, "{}", String::from_utf8_lossy(shown));
 }

@@ -22,11 +22,7 @@ fn check(data: &[u8]) {
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     let (user, pin) = data.split_at(end);
     let pin = pin.strip_prefix(b"\n").unwrap_or(pin);
-    for pin in [
-        pin,
-        &[pin, PART.as_bytes()].concat(),
-        &[PART.as_bytes(), pin].concat(),
-    ] {
+    for pin in [pin, &[pin, PART.as_bytes()].concat(), &[PART.as_bytes(), pin].concat()] {
         match config.credentials_of_login(user, pin) {
             Ok(credentials) => {
                 assert!(!credentials.organization_id.is_empty());

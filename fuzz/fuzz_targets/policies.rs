@@ -14,10 +14,7 @@ fn check(body: &[u8]) {
         Ok(list) => list,
         Err(reason) => return assert_hidden(TOKEN, body, &reason),
     };
-    let digest = Digest {
-        algorithm: None,
-        value: vec![7; 32],
-    };
+    let digest = Digest { algorithm: None, value: vec![7; 32] };
     for policy in list.clone().read() {
         let policy = match policy {
             Ok(policy) => policy,

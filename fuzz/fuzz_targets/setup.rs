@@ -46,19 +46,15 @@ fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (module, rest) = first_line(&text);
     let (file, names) = first_line(rest);
-    let names = names
-        .split('\n')
-        .take(5)
-        .filter_map(|name| name.parse().ok());
+    let names = names.split('\n').take(5).filter_map(|name| name.parse().ok());
     let mut names: Vec<PolicyName> = names.collect();
     names.sort_by_key(ToString::to_string);
     names.dedup();
     let named = names.first();
     let token = token(file);
     for policies in [policies(&names), Vec::new()] {
-        let usual: Vec<_> = (0..policies.len())
-            .filter_map(|number| format!("p/{number}").parse().ok())
-            .collect();
+        let usual: Vec<_> =
+            (0..policies.len()).filter_map(|number| format!("p/{number}").parse().ok()).collect();
         let usual = values(self::policies(&usual), usual.first());
         let Ok(values) = Values::new(Path::new(module), &token, policies, named) else {
             continue;
@@ -77,19 +73,11 @@ fn check(data: &[u8]) {
 /// A token that has the name of the file for its label, if that is one that the configuration accepts.
 fn token(file: &str) -> TokenInfo {
     let usual = TokenInfo::default();
-    let end = (0..=MAX_LABEL_LENGTH.min(file.len()))
-        .rev()
-        .find(|end| file.is_char_boundary(*end));
-    let label = file
-        .get(..end.unwrap_or_default())
-        .unwrap_or_default()
-        .trim();
+    let end = (0..=MAX_LABEL_LENGTH.min(file.len())).rev().find(|end| file.is_char_boundary(*end));
+    let label = file.get(..end.unwrap_or_default()).unwrap_or_default().trim();
     match label.is_empty() || label.chars().any(is_harmful) {
         true => usual,
-        false => TokenInfo {
-            label: label.to_owned(),
-            ..usual
-        },
+        false => TokenInfo { label: label.to_owned(), ..usual },
     }
 }
 
@@ -106,12 +94,7 @@ fn assert_same_lines(filled: &str, usual: &str) {
 
 /// What makes no trouble anywhere.
 fn values(policies: Vec<SigningPolicy>, named: Option<&PolicyName>) -> Values {
-    match Values::new(
-        Path::new("/lib/module.so"),
-        &TokenInfo::default(),
-        policies,
-        named,
-    ) {
+    match Values::new(Path::new("/lib/module.so"), &TokenInfo::default(), policies, named) {
         Ok(values) => values,
         Err(_) => panic!("usual values were refused"),
     }

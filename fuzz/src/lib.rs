@@ -47,10 +47,7 @@ pub fn limited(data: &[u8], check: impl FnOnce(&[u8])) {
 
 /// The processor time of this thread.
 fn processor_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock exists, and the time is written to a variable.
     let rv = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     assert_eq!(rv, 0);
@@ -127,8 +124,6 @@ pub fn first_byte(data: &[u8]) -> (u8, &[u8]) {
 
 /// Checks that what is told to people does not contain a secret, unless the input did.
 pub fn assert_hidden(secret: &str, input: &[u8], told: &str) {
-    let is_known = input
-        .windows(secret.len())
-        .any(|window| window == secret.as_bytes());
+    let is_known = input.windows(secret.len()).any(|window| window == secret.as_bytes());
     assert!(is_known || !told.contains(secret), "{told}");
 }

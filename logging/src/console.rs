@@ -23,11 +23,7 @@ pub(crate) fn shows(level: Level) -> bool {
 /// Writes a message, which must be a single line. It has a request ID only if the console shows
 /// level `info`.
 pub(crate) fn write(level: Level, message: &str) {
-    let id = if shows(Level::Info) {
-        format!("{} ", RequestId::current())
-    } else {
-        String::new()
-    };
+    let id = if shows(Level::Info) { format!("{} ", RequestId::current()) } else { String::new() };
     let line = format!("signpath-pkcs11: {}: {id}{message}\n", level.name());
     if STDOUT.load(Ordering::Relaxed) {
         console::write_to_stdout(line.as_bytes());

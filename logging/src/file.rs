@@ -58,12 +58,8 @@ pub(crate) fn configure(file: FileLog<'_>) {
         .collect::<PathBuf>();
     let (mut place, mut index) = (&FOLDERS, 0);
     loop {
-        let folder = place.get_or_init(|| {
-            Box::new(Folder {
-                path: directory.clone(),
-                next: OnceBox::new(),
-            })
-        });
+        let folder = place
+            .get_or_init(|| Box::new(Folder { path: directory.clone(), next: OnceBox::new() }));
         if folder.path == directory {
             break;
         }
@@ -110,11 +106,8 @@ fn lines(level: Level, message: &str) -> String {
     let mut lines = String::new();
     if shows(Level::Info) && INTRODUCED.swap(process_id, Ordering::Relaxed) != process_id {
         let program = std::env::current_exe().unwrap_or_default();
-        let introduction = format!(
-            "signpath-pkcs11 {} in {}",
-            env!("CARGO_PKG_VERSION"),
-            program.display()
-        );
+        let introduction =
+            format!("signpath-pkcs11 {} in {}", env!("CARGO_PKG_VERSION"), program.display());
         lines = line(Level::Info, &one_line(&introduction));
     }
     lines + &line(level, message)
@@ -241,9 +234,7 @@ fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
         }
     }
     let file = folder.open_file(NAME)?;
-    write_whole(&file, lines)
-        .map(|()| found)
-        .map_err(Unwritten::NotWritten)
+    write_whole(&file, lines).map(|()| found).map_err(Unwritten::NotWritten)
 }
 
 /// Appends to a log file or the journal. A truncated line is reported as [`io::ErrorKind::FileTooLarge`], even if the
@@ -271,12 +262,7 @@ mod tests {
             (default, foreign(), Found::Empty, Level::Warning),
             (default, foreign(), Found::NotEmpty, Level::Info),
             (default, Unusable::Symlink, Found::NotEmpty, Level::Warning),
-            (
-                Path::new("/logs"),
-                foreign(),
-                Found::NotEmpty,
-                Level::Warning,
-            ),
+            (Path::new("/logs"), foreign(), Found::NotEmpty, Level::Warning),
         ] {
             assert_eq!(fallback_level(folder, &refusal, file), level, "{refusal}");
         }

@@ -220,10 +220,7 @@ struct RequestId {
 impl RequestId {
     /// The ID of this thread's current call.
     fn current() -> Self {
-        Self {
-            process_id: std::process::id(),
-            call: CALL.get(),
-        }
+        Self { process_id: std::process::id(), call: CALL.get() }
     }
 }
 

@@ -14,9 +14,7 @@ pub fn report_panics() {
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic
-        .location()
-        .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     super::write(
         Level::Fatal,
         format_args!(

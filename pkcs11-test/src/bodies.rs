@@ -41,11 +41,7 @@ impl HttpBody for Filler {
 
 /// Sends the bytes one by one, with a pause before each.
 pub(crate) fn trickle(bytes: Bytes, pause: Duration) -> Body {
-    Body::new(Trickle {
-        bytes,
-        pause,
-        sleep: None,
-    })
+    Body::new(Trickle { bytes, pause, sleep: None })
 }
 
 struct Trickle {

@@ -9,7 +9,5 @@ pub const BUILT_MODULE: &str = "module/release/libsignpath_pkcs11.so";
 pub fn built_file(path: &str) -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let folders = program.ancestors().skip(1).take(3);
-    folders
-        .map(|folder| folder.join(path))
-        .find(|file| file.exists())
+    folders.map(|folder| folder.join(path)).find(|file| file.exists())
 }

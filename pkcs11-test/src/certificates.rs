@@ -74,11 +74,7 @@ impl Authority {
     }
 
     pub fn tls(state: &StateFolder) -> Result<Self, Error> {
-        Self::open_or_create(
-            state,
-            "tls-ca",
-            "CN=Local TLS CA,O=Local SignPath Service,C=AT",
-        )
+        Self::open_or_create(state, "tls-ca", "CN=Local TLS CA,O=Local SignPath Service,C=AT")
     }
 
     fn open_or_create(state: &StateFolder, name: &str, subject: &str) -> Result<Self, Error> {
@@ -96,17 +92,8 @@ impl Authority {
         let subject = Name::from_str(subject).context(FAILURE)?;
         let validity = Validity::from_now(20 * YEAR).context(FAILURE)?;
         let mut builder = builder(None, subject, public_key.clone(), validity, &key)?;
-        add(
-            &mut builder,
-            &BasicConstraints {
-                ca: true,
-                path_len_constraint: Some(0),
-            },
-        )?;
-        add(
-            &mut builder,
-            &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-        )?;
+        add(&mut builder, &BasicConstraints { ca: true, path_len_constraint: Some(0) })?;
+        add(&mut builder, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?;
         add(
             &mut builder,
             &SubjectKeyIdentifier::try_from(reference(&public_key)).context(FAILURE)?,
@@ -130,10 +117,8 @@ impl Authority {
             return Ok(certificate);
         }
         // ub-common-name is 64 (RFC 5280, appendix A.1).
-        let common_name: String = format!("Code Signing {}", label.replace('/', " "))
-            .chars()
-            .take(64)
-            .collect();
+        let common_name: String =
+            format!("Code Signing {}", label.replace('/', " ")).chars().take(64).collect();
         let extensions = Extensions {
             usage,
             alternative_names: None,
@@ -160,11 +145,7 @@ impl Authority {
         let file = "tls.pem";
         let public_key = &SubjectPublicKeyInfoOwned::from_key(key.public_key()).context(FAILURE)?;
         let is_good = kind == ServerCertificate::Good;
-        let dns_name = |name| {
-            Ia5String::new(name)
-                .map(GeneralName::DnsName)
-                .context(FAILURE)
-        };
+        let dns_name = |name| Ia5String::new(name).map(GeneralName::DnsName).context(FAILURE);
         let names = SubjectAltName(match kind {
             ServerCertificate::OtherName => vec![dns_name("other.example")?],
             _ => vec![
@@ -223,11 +204,7 @@ impl Authority {
             alternative_names: None,
             validity: Validity::from_now(10 * YEAR).context(FAILURE)?,
         };
-        self.issue(
-            "CN=build agent,O=Example Software GmbH,C=AT",
-            public_key,
-            extensions,
-        )
+        self.issue("CN=build agent,O=Example Software GmbH,C=AT", public_key, extensions)
     }
 
     /// The certificate authority's own certificate.
@@ -268,33 +245,13 @@ where
     Sig: SignatureBitStringEncoding,
 {
     let subject = Name::from_str(subject).context(FAILURE)?;
-    let mut builder = builder(
-        Some(issuer.clone()),
-        subject,
-        public_key.clone(),
-        extensions.validity,
-        signer,
-    )?;
-    add(
-        &mut builder,
-        &BasicConstraints {
-            ca: false,
-            path_len_constraint: None,
-        },
-    )?;
+    let mut builder =
+        builder(Some(issuer.clone()), subject, public_key.clone(), extensions.validity, signer)?;
+    add(&mut builder, &BasicConstraints { ca: false, path_len_constraint: None })?;
     add(&mut builder, &KeyUsage(KeyUsages::DigitalSignature.into()))?;
-    add(
-        &mut builder,
-        &ExtendedKeyUsage(vec![extensions.usage.key_purpose_id()]),
-    )?;
-    add(
-        &mut builder,
-        &SubjectKeyIdentifier::try_from(reference(public_key)).context(FAILURE)?,
-    )?;
-    add(
-        &mut builder,
-        &AuthorityKeyIdentifier::try_from(reference(issuer_key)).context(FAILURE)?,
-    )?;
+    add(&mut builder, &ExtendedKeyUsage(vec![extensions.usage.key_purpose_id()]))?;
+    add(&mut builder, &SubjectKeyIdentifier::try_from(reference(public_key)).context(FAILURE)?)?;
+    add(&mut builder, &AuthorityKeyIdentifier::try_from(reference(issuer_key)).context(FAILURE)?)?;
     if let Some(names) = extensions.alternative_names {
         add(&mut builder, &names)?;
     }
@@ -340,10 +297,7 @@ where
 
 fn lifetime(from: SystemTime, until: SystemTime) -> Result<Validity, Error> {
     let time = |time| Time::try_from(time).context(FAILURE);
-    Ok(Validity {
-        not_before: time(from)?,
-        not_after: time(until)?,
-    })
+    Ok(Validity { not_before: time(from)?, not_after: time(until)? })
 }
 
 fn reference(public_key: &SubjectPublicKeyInfoOwned) -> SubjectPublicKeyInfoRef<'_> {

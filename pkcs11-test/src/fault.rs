@@ -30,10 +30,7 @@ pub struct Fault {
 impl Fault {
     /// A fault for the next request to a route, such as `POST /SigningRequests`.
     pub fn on(route: &str, effect: Effect) -> Self {
-        Self {
-            route: Some(route.to_owned()),
-            ..effect.into()
-        }
+        Self { route: Some(route.to_owned()), ..effect.into() }
     }
 
     /// The service permanently lacks the route; `status` is 404, 405 or 410.
@@ -48,39 +45,24 @@ impl Fault {
 
     /// Applies the fault to the next `times` requests.
     pub fn times(self, times: usize) -> Self {
-        Self {
-            times: Some(times),
-            ..self
-        }
+        Self { times: Some(times), ..self }
     }
 
     /// Applies the fault to all requests from now on.
     pub fn always(self) -> Self {
-        Self {
-            times: None,
-            ..self
-        }
+        Self { times: None, ..self }
     }
 
     /// Applies the fault only once the gate opens.
     pub fn behind(self, gate: &Gate) -> Self {
-        Self {
-            gate: Some(gate.clone()),
-            ..self
-        }
+        Self { gate: Some(gate.clone()), ..self }
     }
 }
 
 /// A fault for the next request, to any route.
 impl From<Effect> for Fault {
     fn from(effect: Effect) -> Self {
-        Self {
-            route: None,
-            effect,
-            signing_only: false,
-            times: Some(1),
-            gate: None,
-        }
+        Self { route: None, effect, signing_only: false, times: Some(1), gate: None }
     }
 }
 
@@ -139,11 +121,7 @@ impl Effect {
     /// A response.
     pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self::Answer {
-            status,
-            headers: headers.iter().map(owned).collect(),
-            body: body.into(),
-        }
+        Self::Answer { status, headers: headers.iter().map(owned).collect(), body: body.into() }
     }
 
     /// Problem details (RFC 9457) with these messages, one per field.
@@ -161,11 +139,7 @@ impl Effect {
             "traceId": "00-f61d2098cc3dbe9d3ab0c206fac36ff2-fa0c0bbc91bf4385-00",
         });
         let content_type = "application/problem+json; charset=utf-8";
-        Self::answer(
-            status,
-            &[(CONTENT_TYPE.as_str(), content_type)],
-            body.to_string(),
-        )
+        Self::answer(status, &[(CONTENT_TYPE.as_str(), content_type)], body.to_string())
     }
 
     /// A web page, as sent by a proxy or load balancer.
@@ -230,46 +204,33 @@ impl Effect {
     pub(crate) fn spoil(&self, signature: &mut Vec<u8>) {
         match self {
             // Only the last byte, so that the encoding stays well-formed.
-            Self::WrongSignature => signature
-                .last_mut()
-                .into_iter()
-                .for_each(|byte| *byte ^= 0xff),
+            Self::WrongSignature => signature.last_mut().into_iter().for_each(|byte| *byte ^= 0xff),
             Self::SignatureLength(length) => signature.resize(*length, 0),
             _ => {}
         }
     }
 
     fn waits_for_signature(&self) -> bool {
-        matches!(
-            self,
-            Self::WrongSignature | Self::SignatureLength(_) | Self::OtherEncoding
-        )
+        matches!(self, Self::WrongSignature | Self::SignatureLength(_) | Self::OtherEncoding)
     }
 
     /// The fault's own response. `Ok(None)`: there is none, or it is derived from the normal response.
     pub(crate) fn own_answer(&self) -> Result<Option<Response>, Error> {
         let (status, headers, body) = match self {
-            Self::Answer {
-                status,
-                headers,
-                body,
-            } => (*status, headers.as_slice(), body.clone().into()),
+            Self::Answer { status, headers, body } => {
+                (*status, headers.as_slice(), body.clone().into())
+            }
             Self::Long { status, length } => (*status, [].as_slice(), bodies::filler(*length)),
             _ => return Ok(None),
         };
-        let status = StatusCode::from_u16(status)
-            .ok()
-            .filter(|status| !status.is_informational());
+        let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
         let status =
             status.ok_or_else(|| Error::new("the status of a fault must be 200 to 599"))?;
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(name, value);
         }
-        response
-            .body(body)
-            .map(Some)
-            .context("invalid headers in a fault")
+        response.body(body).map(Some).context("invalid headers in a fault")
     }
 }
 
@@ -280,10 +241,7 @@ pub(crate) struct FaultQueue(Mutex<Vec<Fault>>);
 impl FaultQueue {
     pub fn push(&self, fault: Fault) -> Result<(), Error> {
         fault.effect.own_answer()?;
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(fault);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
         Ok(())
     }
 
@@ -291,10 +249,7 @@ impl FaultQueue {
     pub fn take(&self, route: &str, signs: bool) -> Option<Fault> {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let meets = |fault: &Fault| {
-            fault
-                .route
-                .as_deref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(route))
+            fault.route.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(route))
                 && (signs || !(fault.signing_only || fault.effect.waits_for_signature()))
                 && fault.times != Some(0)
         };
@@ -310,16 +265,10 @@ impl FaultQueue {
 
     /// The faults that have not affected all of their requests yet, oldest first.
     pub fn active(&self) -> Vec<Fault> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn clear(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

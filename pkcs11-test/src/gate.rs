@@ -42,11 +42,7 @@ impl Gate {
 
     /// The number of requests that have reached the gate, held or not.
     pub fn arrived(&self) -> usize {
-        *self
-            .0
-            .arrived
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.0.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a total of `requests` requests have reached the gate.
@@ -54,29 +50,18 @@ impl Gate {
     /// # Panics
     /// They do not arrive within a minute.
     pub fn wait_for(&self, requests: usize) {
-        let arrived = self
-            .0
-            .arrived
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let arrived = self.0.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         let (arrived, _) = self
             .0
             .arrival
             .wait_timeout_while(arrived, TIMEOUT, |arrived| *arrived < requests)
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            *arrived >= requests,
-            "only {arrived} of {requests} requests arrived"
-        );
+        assert!(*arrived >= requests, "only {arrived} of {requests} requests arrived");
     }
 
     /// Waits until the gate is open.
     pub(crate) async fn pass(&self) {
-        *self
-            .0
-            .arrived
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.0.arrived.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.0.arrival.notify_all();
         // Fails only if the sender is gone, but `self` owns it.
         let _ = self.0.open.subscribe().wait_for(|open| *open).await;
@@ -100,11 +85,7 @@ impl Eq for Gate {}
 
 impl fmt::Debug for Gate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if *self.0.open.borrow() {
-            "open"
-        } else {
-            "closed"
-        };
+        let state = if *self.0.open.borrow() { "open" } else { "closed" };
         write!(formatter, "Gate({state}, {} arrived)", self.arrived())
     }
 }

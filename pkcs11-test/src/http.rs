@@ -96,24 +96,16 @@ impl Server {
         connection: u64,
         raw: &Mutex<Vec<u8>>,
     ) -> Result<Response, ConnectionClosed> {
-        let time = OffsetDateTime::from(SystemTime::now())
-            .format(&Rfc3339)
-            .unwrap_or_default();
+        let time = OffsetDateTime::from(SystemTime::now()).format(&Rfc3339).unwrap_or_default();
         let (mut head, body) = request.into_parts();
         // Read the whole body, so that refusing a request early leaves nothing unread in the connection.
-        let body = body
-            .collect()
-            .await
-            .map_err(|_| ConnectionClosed)?
-            .to_bytes();
+        let body = body.collect().await.map_err(|_| ConnectionClosed)?.to_bytes();
 
         let canonical = CanonicalPath::of(head.uri.path());
         let route = format!(
             "{} {}",
             head.method,
-            canonical
-                .as_ref()
-                .map_or(head.uri.path(), |canonical| canonical.route)
+            canonical.as_ref().map_or(head.uri.path(), |canonical| canonical.route)
         );
         let signs = canonical.as_ref().is_some_and(CanonicalPath::signs);
         if let Some(uri) = canonical.and_then(|canonical| with_path(&head.uri, &canonical.path)) {
@@ -145,11 +137,8 @@ impl Server {
         if let Some(gate) = gate {
             gate.pass().await;
         }
-        let Ok(mut response) = self
-            .router
-            .clone()
-            .oneshot(Request::from_parts(head, Body::from(body)))
-            .await;
+        let Ok(mut response) =
+            self.router.clone().oneshot(Request::from_parts(head, Body::from(body))).await;
         if self.history.is_some() {
             let (head, body) = collect(response).await?;
             recording.answered = body.clone();
@@ -226,12 +215,7 @@ impl Recording<'_> {
             record.duration_ms = self.begin.elapsed().as_micros() as f64 / 1000.0;
             self.log.add(record.clone());
             if let Some(history) = self.history {
-                history.add(
-                    record.clone(),
-                    &self.sent,
-                    &self.answered,
-                    &self.call.effect,
-                );
+                history.add(record.clone(), &self.sent, &self.answered, &self.call.effect);
             }
         });
     }
@@ -255,17 +239,9 @@ fn set(raw: &Mutex<Vec<u8>>, bytes: Vec<u8>) {
 
 /// A response as sent over the wire, with the first `sent` bytes of its body.
 fn serialize(head: &Parts, body: &Bytes, sent: usize) -> Vec<u8> {
-    let mut text = format!(
-        "HTTP/1.1 {}\r\ncontent-length: {}\r\n",
-        head.status,
-        body.len()
-    )
-    .into_bytes();
-    for (name, value) in head
-        .headers
-        .iter()
-        .filter(|(name, _)| *name != CONTENT_LENGTH)
-    {
+    let mut text =
+        format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
+    for (name, value) in head.headers.iter().filter(|(name, _)| *name != CONTENT_LENGTH) {
         text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
     text.extend(b"\r\n");

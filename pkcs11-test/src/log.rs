@@ -95,32 +95,19 @@ impl RequestLog {
                 Box::new(created.context(failure)?)
             }
         };
-        Ok(Self {
-            writer: Mutex::new(writer),
-            records: Mutex::default(),
-        })
+        Ok(Self { writer: Mutex::new(writer), records: Mutex::default() })
     }
 
     pub fn add(&self, record: RequestRecord) {
         if let Ok(mut line) = serde_json::to_vec(&record) {
             line.push(b'\n');
             // The service must keep responding when the disk is full.
-            let _ = self
-                .writer
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write_all(&line);
+            let _ = self.writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
         }
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(record);
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
 
     pub fn records(&self) -> Vec<RequestRecord> {
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -25,10 +25,7 @@ const CREATED: Duration = Duration::from_secs(1_735_689_600);
 
 /// The transferable public key of a policy, in ASCII armor: a version 4 key, one user ID, and its self-signature.
 pub(crate) fn public_key(entry: &PolicyEntry, key: &dyn PrivateKey) -> Result<String, Error> {
-    transferable(entry, key).context(format!(
-        "the OpenPGP key of {} cannot be made",
-        entry.label()
-    ))
+    transferable(entry, key).context(format!("the OpenPGP key of {} cannot be made", entry.label()))
 }
 
 fn transferable(entry: &PolicyEntry, key: &dyn PrivateKey) -> pgp::errors::Result<String> {

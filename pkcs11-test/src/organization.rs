@@ -38,9 +38,7 @@ pub(crate) struct User {
 
 impl User {
     pub fn is_submitter_of(&self, policy: &SigningPolicy) -> bool {
-        self.submitter_of
-            .as_ref()
-            .is_none_or(|labels| labels.contains(&policy.entry.label()))
+        self.submitter_of.as_ref().is_none_or(|labels| labels.contains(&policy.entry.label()))
     }
 }
 
@@ -69,10 +67,7 @@ impl Organization {
             .iter()
             .map(|user| User {
                 name: user.name.clone(),
-                token: user
-                    .token
-                    .clone()
-                    .unwrap_or_else(|| identities.token(&user.name)),
+                token: user.token.clone().unwrap_or_else(|| identities.token(&user.name)),
                 submitter_of: user
                     .submitter_of
                     .as_ref()
@@ -91,10 +86,7 @@ impl Organization {
 
     /// The present signing policies.
     pub fn policies(&self) -> Vec<Arc<SigningPolicy>> {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn policy(&self, project: &str, policy: &str) -> Option<Arc<SigningPolicy>> {
@@ -111,10 +103,7 @@ impl Organization {
         keys: &dyn KeyStore,
     ) -> Result<(), Error> {
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        if self
-            .policy(entry.project.as_str(), entry.policy.as_str())
-            .is_some()
-        {
+        if self.policy(entry.project.as_str(), entry.policy.as_str()).is_some() {
             return Err(Error::new(format!(
                 "there is already a signing policy {}: use another slug, or remove it first",
                 entry.label()
@@ -123,10 +112,7 @@ impl Organization {
         let _lock = state.lock()?;
         let mut identities = Identities::load(state)?;
         let added = open_policies(&[entry], &mut identities, state, keys)?;
-        self.current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(added);
+        self.current.write().unwrap_or_else(PoisonError::into_inner).extend(added);
         Ok(())
     }
 
@@ -148,10 +134,8 @@ fn open_policies(
     state: &StateFolder,
     keys: &dyn KeyStore,
 ) -> Result<Vec<Arc<SigningPolicy>>, Error> {
-    let policy_ids: Vec<Uuid> = entries
-        .iter()
-        .map(|entry| identities.policy_id(&entry.label()))
-        .collect();
+    let policy_ids: Vec<Uuid> =
+        entries.iter().map(|entry| identities.policy_id(&entry.label())).collect();
     identities.save(state)?;
 
     let pairs = open_keys(entries, keys)?;
@@ -161,9 +145,8 @@ fn open_policies(
         .zip(policy_ids)
         .map(|(entry, id)| {
             let owner = key_owner(entries, entry);
-            let certificate = certificates
-                .get(&owner)
-                .filter(|_| usage(entry.certificate).is_some());
+            let certificate =
+                certificates.get(&owner).filter(|_| usage(entry.certificate).is_some());
             signing_policy(entry, id, Arc::clone(&pairs[&owner]), certificate).map(Arc::new)
         })
         .collect()
@@ -183,10 +166,8 @@ fn open_keys(
     policies: &[PolicyEntry],
     keys: &dyn KeyStore,
 ) -> Result<HashMap<String, Arc<dyn PrivateKey>>, Error> {
-    let wanted: HashMap<String, _> = policies
-        .iter()
-        .map(|entry| (key_owner(policies, entry), entry.key))
-        .collect();
+    let wanted: HashMap<String, _> =
+        policies.iter().map(|entry| (key_owner(policies, entry), entry.key)).collect();
     thread::scope(|scope| {
         let opening: Vec<_> = wanted
             .into_iter()
@@ -196,11 +177,7 @@ fn open_keys(
             .collect();
         opening
             .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err(Error::new("cannot open a key")))
-            })
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::new("cannot open a key"))))
             .collect()
     })
 }
@@ -251,10 +228,7 @@ fn signing_policy(
 ) -> Result<SigningPolicy, Error> {
     const FAILURE: &str = "cannot encode a certificate";
 
-    let certificate = certificate
-        .map(Encode::to_der)
-        .transpose()
-        .context(FAILURE)?;
+    let certificate = certificate.map(Encode::to_der).transpose().context(FAILURE)?;
     let public_key = key.public_key();
     let mut listed = json!({
         "signingPolicyId": id,
@@ -270,20 +244,17 @@ fn signing_policy(
             "modulus": BASE64_STANDARD.encode(rsa.n().to_bytes_be()),
         });
         // RSAPublicKey (RFC 8017, appendix A.1.1).
-        listed["publicKeyBytes"] = BASE64_STANDARD
-            .encode(public_key.subject_public_key.raw_bytes())
-            .into();
+        listed["publicKeyBytes"] =
+            BASE64_STANDARD.encode(public_key.subject_public_key.raw_bytes()).into();
     } else {
         listed["keyType"] = "Ecdsa".into();
-        listed["publicKeyBytes"] = BASE64_STANDARD
-            .encode(public_key.to_der().context(FAILURE)?)
-            .into();
+        listed["publicKeyBytes"] =
+            BASE64_STANDARD.encode(public_key.to_der().context(FAILURE)?).into();
     }
     let (certificate_type, certificate_bytes) = match entry.certificate {
-        CertificateKind::X509 | CertificateKind::Email => (
-            "X509",
-            certificate.as_ref().map(|der| BASE64_STANDARD.encode(der)),
-        ),
+        CertificateKind::X509 | CertificateKind::Email => {
+            ("X509", certificate.as_ref().map(|der| BASE64_STANDARD.encode(der)))
+        }
         CertificateKind::Garbage => ("X509", Some("invalid".to_owned())),
         CertificateKind::None => ("GpgKey", None),
     };
@@ -295,11 +266,5 @@ fn signing_policy(
         CertificateKind::None => Some(openpgp::public_key(entry, key.as_ref())?),
         _ => None,
     };
-    Ok(SigningPolicy {
-        entry: entry.clone(),
-        key,
-        certificate,
-        openpgp_key,
-        listed,
-    })
+    Ok(SigningPolicy { entry: entry.clone(), key, certificate, openpgp_key, listed })
 }

@@ -130,10 +130,7 @@ impl PolicyFile {
         let mut kinds: HashMap<&Slug, KeyKind> = HashMap::new();
         for entry in &self.policies {
             if !labels.insert(entry.label()) {
-                return Err(Error::new(format!(
-                    "the policy `{}` is listed twice",
-                    entry.label()
-                )));
+                return Err(Error::new(format!("the policy `{}` is listed twice", entry.label())));
             }
             if let Some(name) = &entry.key_name {
                 if *kinds.entry(name).or_insert(entry.key) != entry.key {
@@ -152,16 +149,10 @@ impl PolicyFile {
         let mut names = HashSet::new();
         for user in &self.users {
             if !names.insert(&user.name) {
-                return Err(Error::new(format!(
-                    "the user `{}` is listed twice",
-                    user.name
-                )));
+                return Err(Error::new(format!("the user `{}` is listed twice", user.name)));
             }
-            if let Some(unknown) = user
-                .submitter_of
-                .iter()
-                .flatten()
-                .find(|label| !labels.contains(*label))
+            if let Some(unknown) =
+                user.submitter_of.iter().flatten().find(|label| !labels.contains(*label))
             {
                 return Err(Error::new(format!(
                     "the user `{}` is Submitter of `{unknown}`, which is not in `policies`: expected `project/policy`",
@@ -176,20 +167,12 @@ impl PolicyFile {
 /// One user who may sign with everything, and a project `demo` with one policy for each type and size of key.
 impl Default for PolicyFile {
     fn default() -> Self {
-        Self {
-            organization_id: None,
-            users: default_users(),
-            policies: default_policies(),
-        }
+        Self { organization_id: None, users: default_users(), policies: default_policies() }
     }
 }
 
 fn default_users() -> Vec<UserEntry> {
-    vec![UserEntry {
-        name: "ci".to_owned(),
-        token: None,
-        submitter_of: None,
-    }]
+    vec![UserEntry { name: "ci".to_owned(), token: None, submitter_of: None }]
 }
 
 fn default_policies() -> Vec<PolicyEntry> {

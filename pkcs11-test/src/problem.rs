@@ -15,37 +15,18 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub const UNAUTHORIZED: Self = Self {
-        status: StatusCode::UNAUTHORIZED,
-        error: None,
-    };
-    pub const FORBIDDEN: Self = Self {
-        status: StatusCode::FORBIDDEN,
-        error: None,
-    };
-    pub const NOT_FOUND: Self = Self {
-        status: StatusCode::NOT_FOUND,
-        error: None,
-    };
-    pub const METHOD_NOT_ALLOWED: Self = Self {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        error: None,
-    };
-    pub const UNSUPPORTED_MEDIA_TYPE: Self = Self {
-        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        error: None,
-    };
-    pub const INTERNAL: Self = Self {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        error: None,
-    };
+    pub const UNAUTHORIZED: Self = Self { status: StatusCode::UNAUTHORIZED, error: None };
+    pub const FORBIDDEN: Self = Self { status: StatusCode::FORBIDDEN, error: None };
+    pub const NOT_FOUND: Self = Self { status: StatusCode::NOT_FOUND, error: None };
+    pub const METHOD_NOT_ALLOWED: Self =
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, error: None };
+    pub const UNSUPPORTED_MEDIA_TYPE: Self =
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error: None };
+    pub const INTERNAL: Self = Self { status: StatusCode::INTERNAL_SERVER_ERROR, error: None };
 
     /// A request that fails validation.
     pub fn validation(field: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error: Some((field, message.into())),
-        }
+        Self { status: StatusCode::BAD_REQUEST, error: Some((field, message.into())) }
     }
 
     pub fn required(field: &'static str) -> Self {
@@ -111,10 +92,9 @@ impl IntoResponse for Problem {
         )
             .into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(
-                WWW_AUTHENTICATE,
-                axum::http::HeaderValue::from_static("Bearer"),
-            );
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
         }
         response
     }

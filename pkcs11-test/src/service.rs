@@ -55,19 +55,13 @@ impl Service {
         let lock = state.lock()?;
         let keys = keys::open(options.key_store, &state, options.softhsm_module.as_deref())?;
         let organization = Organization::open(&options.policies, &state, keys.as_ref())?;
-        let tls = if options.tls {
-            Some(tls::acceptor(&state, options.tls_options)?)
-        } else {
-            None
-        };
+        let tls =
+            if options.tls { Some(tls::acceptor(&state, options.tls_options)?) } else { None };
         drop(lock);
 
         let address = reachable(listener.local_addr().context("cannot listen")?);
         let scheme = if options.tls { "https" } else { "http" };
-        let api = Arc::new(Api {
-            organization,
-            url: format!("{scheme}://{address}/Api"),
-        });
+        let api = Arc::new(Api { organization, url: format!("{scheme}://{address}/Api") });
         let faults = Arc::new(FaultQueue::default());
         let tls_ca_file = options.tls.then(|| state.path(tls::AUTHORITY_FILE));
         let client_certificate = options.tls.then(|| state.path(tls::CLIENT_FILE));
@@ -152,11 +146,7 @@ impl Service {
 
     /// The first user's API token.
     pub fn token(&self) -> &str {
-        self.api
-            .organization
-            .users
-            .first()
-            .map_or("", |user| &user.token)
+        self.api.organization.users.first().map_or("", |user| &user.token)
     }
 
     /// The API token of a user.

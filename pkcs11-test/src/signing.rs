@@ -46,11 +46,7 @@ impl SigningData {
             "ecdsa" => Scheme::Ecdsa,
             _ => return Err(Problem::invalid_format()),
         };
-        Self::new(
-            scheme,
-            text(payload, "EcdsaSignatureFormat"),
-            text(payload, "Base64EncodedHash"),
-        )
+        Self::new(scheme, text(payload, "EcdsaSignatureFormat"), text(payload, "Base64EncodedHash"))
     }
 
     /// Parses the `hashSigningData` of a `SignHash` request.
@@ -72,11 +68,7 @@ impl SigningData {
             "ecdsa" => Scheme::Ecdsa,
             _ => return Err(Problem::invalid_format()),
         };
-        Self::new(
-            scheme,
-            text(options("ecdsaOptions"), "signatureFormat"),
-            text(data, "hash"),
-        )
+        Self::new(scheme, text(options("ecdsaOptions"), "signatureFormat"), text(data, "hash"))
     }
 
     fn new(
@@ -111,10 +103,7 @@ impl SigningData {
 
     /// Switches to the ECDSA format that was not requested.
     pub fn in_the_other_encoding(self) -> Self {
-        Self {
-            asn1: self.scheme == Scheme::Ecdsa && !self.asn1,
-            ..self
-        }
+        Self { asn1: self.scheme == Scheme::Ecdsa && !self.asn1, ..self }
     }
 
     pub fn hash(&self) -> String {
@@ -133,8 +122,7 @@ impl SigningData {
 
 /// ASP.NET ignores the case of enumeration values.
 fn lower(name: Option<&str>) -> Result<String, Problem> {
-    name.map(str::to_ascii_lowercase)
-        .ok_or_else(Problem::invalid_format)
+    name.map(str::to_ascii_lowercase).ok_or_else(Problem::invalid_format)
 }
 
 /// Ecdsa-Sig-Value: RFC 3279, section 2.2.3

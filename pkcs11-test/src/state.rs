@@ -31,14 +31,10 @@ pub(crate) struct StateFolder {
 impl StateFolder {
     pub fn open(path: &Path) -> Result<Self, Error> {
         create_folder(path)?;
-        let path = path.canonicalize().context(format!(
-            "cannot open the state directory {}",
-            path.display()
-        ))?;
-        Ok(Self {
-            path,
-            generating: Once::new(),
-        })
+        let path = path
+            .canonicalize()
+            .context(format!("cannot open the state directory {}", path.display()))?;
+        Ok(Self { path, generating: Once::new() })
     }
 
     /// Announces once, on stderr, that keys are being generated: finding RSA primes can take a minute.
@@ -143,17 +139,11 @@ impl Identities {
     }
 
     pub fn token(&mut self, user: &str) -> String {
-        self.tokens
-            .entry(user.to_owned())
-            .or_insert_with(generate_token)
-            .clone()
+        self.tokens.entry(user.to_owned()).or_insert_with(generate_token).clone()
     }
 
     pub fn policy_id(&mut self, label: &str) -> Uuid {
-        *self
-            .policy_ids
-            .entry(label.to_owned())
-            .or_insert_with(Uuid::new_v4)
+        *self.policy_ids.entry(label.to_owned()).or_insert_with(Uuid::new_v4)
     }
 }
 

@@ -50,9 +50,7 @@ pub(crate) fn server_configuration(
         .context(FAILURE)?;
     let builder = if options.client_certificate {
         let mut roots = RootCertStore::empty();
-        roots
-            .add(authority.certificate_der().context(FAILURE)?.into())
-            .context(FAILURE)?;
+        roots.add(authority.certificate_der().context(FAILURE)?.into()).context(FAILURE)?;
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .context(FAILURE)?;
@@ -79,9 +77,7 @@ fn write_client_file(state: &StateFolder, authority: &Authority) -> Result<(), E
     }
     let (key, pem) = private_key(state, "tls-client-key.pem")?;
     let public_key = SubjectPublicKeyInfoOwned::from_key(key.public_key()).context(FAILURE)?;
-    let certificate = authority
-        .client_certificate(&public_key)?
-        .to_pem(LineEnding::LF)
-        .context(FAILURE)?;
+    let certificate =
+        authority.client_certificate(&public_key)?.to_pem(LineEnding::LF).context(FAILURE)?;
     state.write(CLIENT_FILE, &format!("{certificate}{pem}"), SECRET)
 }

@@ -17,9 +17,7 @@ use pkcs11_test::{KeyStoreKind, Service, SoftHsmToken};
 use serde_json::Value;
 
 fn start() -> Service {
-    client::start("softhsm", |options| {
-        options.key_store = KeyStoreKind::SoftHsm
-    })
+    client::start("softhsm", |options| options.key_store = KeyStoreKind::SoftHsm)
 }
 
 #[test]
@@ -31,11 +29,8 @@ fn every_signature_is_made_by_the_token() {
     the_token_holds_the_policies(&service);
 
     // A second start finds the same keys and certificates.
-    let certificate = |service: &Service| {
-        service
-            .certificate_der("demo", "rsa-2048")
-            .map(<[u8]>::to_vec)
-    };
+    let certificate =
+        |service: &Service| service.certificate_der("demo", "rsa-2048").map(<[u8]>::to_vec);
     let first = certificate(&service);
     drop(service);
     let service = start();
@@ -47,12 +42,7 @@ fn signatures_verify(service: &Service) {
     let client = Client::new(service);
     let check = |slug: &str, payload: &Value, options: &str, hash: &Hash| {
         let signature = client::signature(&client.sign(slug, payload).json());
-        openssl::verify(
-            service.certificate_der("demo", slug).unwrap(),
-            options,
-            hash,
-            &signature,
-        );
+        openssl::verify(service.certificate_der("demo", slug).unwrap(), options, hash, &signature);
     };
     for slug in RSA {
         for hash in &Hash::ALL {
@@ -88,21 +78,13 @@ fn concurrent_requests_are_signed(service: &Service) {
 fn the_token_holds_the_policies(service: &Service) {
     let token = service.softhsm().unwrap();
     let found = SoftHsmToken::in_state_folder(&client::state("softhsm")).unwrap();
-    assert_eq!(
-        (&found.module, &found.configuration),
-        (&token.module, &token.configuration)
-    );
+    assert_eq!((&found.module, &found.configuration), (&token.module, &token.configuration));
     assert_eq!(found.user_pin, token.user_pin);
 
     let module = Pkcs11::new(&token.module).unwrap();
-    let mut slots = module
-        .get_slots_with_initialized_token()
-        .unwrap()
-        .into_iter();
+    let mut slots = module.get_slots_with_initialized_token().unwrap().into_iter();
     let has_label = |info: cryptoki::slot::TokenInfo| info.label() == token.label;
-    let slot = slots
-        .find(|slot| module.get_token_info(*slot).is_ok_and(has_label))
-        .unwrap();
+    let slot = slots.find(|slot| module.get_token_info(*slot).is_ok_and(has_label)).unwrap();
     let session = module.open_ro_session(slot).unwrap();
     // This process is logged in already: the service runs in it.
     let pin = AuthPin::from(token.user_pin.clone());
@@ -114,24 +96,15 @@ fn the_token_holds_the_policies(service: &Service) {
             ObjectClass::PUBLIC_KEY, AttributeType::Verify, Attribute::Verify(true);
             ObjectClass::PRIVATE_KEY, AttributeType::Extractable, Attribute::Extractable(false);
         } {
-            assert_eq!(
-                read(&session, class, &format!("demo/{slug}"), attribute),
-                expected
-            );
+            assert_eq!(read(&session, class, &format!("demo/{slug}"), attribute), expected);
         }
     }
 }
 
 fn read(session: &Session, class: ObjectClass, label: &str, attribute: AttributeType) -> Attribute {
     let (id, text) = (Attribute::Id(label.into()), Attribute::Label(label.into()));
-    let [object] = session
-        .find_objects(&[Attribute::Class(class), id, text])
-        .unwrap()[..]
-    else {
+    let [object] = session.find_objects(&[Attribute::Class(class), id, text]).unwrap()[..] else {
         panic!("{label}: not one object of {class}")
     };
-    session
-        .get_attributes(object, &[attribute])
-        .unwrap()
-        .remove(0)
+    session.get_attributes(object, &[attribute]).unwrap().remove(0)
 }

@@ -4,12 +4,7 @@ use time::OffsetDateTime;
 
 /// `YYYY-MM-DD`.
 pub fn day(time: OffsetDateTime) -> String {
-    format!(
-        "{:04}-{:02}-{:02}",
-        time.year(),
-        u8::from(time.month()),
-        time.day()
-    )
+    format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day())
 }
 
 /// RFC 3339, with a resolution of one second.
@@ -27,10 +22,7 @@ pub fn rfc3339_of_unix(seconds: u64) -> Option<String> {
 /// RFC 3339, with a resolution of one millisecond.
 pub fn rfc3339_millis(time: OffsetDateTime) -> String {
     let (hour, minute, second, millisecond) = time.to_hms_milli();
-    format!(
-        "{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
-        day(time)
-    )
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", day(time))
 }
 
 /// The current time: RFC 3339, with a resolution of one millisecond.

@@ -43,8 +43,6 @@ pub fn temp_dir() -> PathBuf {
 pub fn ignored(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     match is_trusted() {
         true => Vec::new(),
-        false => names
-            .filter(|name| std::env::var_os(name).is_some())
-            .collect(),
+        false => names.filter(|name| std::env::var_os(name).is_some()).collect(),
     }
 }

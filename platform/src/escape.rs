@@ -24,9 +24,7 @@ const HARMFUL: [(char, char); 11] = [
 
 /// Whether a character must be escaped before it is shown to people.
 pub fn is_harmful(c: char) -> bool {
-    HARMFUL
-        .iter()
-        .any(|&(first, last)| (first..=last).contains(&c))
+    HARMFUL.iter().any(|&(first, last)| (first..=last).contains(&c))
 }
 
 /// `text` as a single line that is safe to print: each [harmful](is_harmful) character is replaced
@@ -84,14 +82,8 @@ mod tests {
             ("a\r\n\tb\u{1b}[31mc\u{7}", "a\\r\\n\\tb\\u{1b}[31mc\\u{7}"),
             ("\u{85}\u{9b}\u{7f}\u{0}", "\\u{85}\\u{9b}\\u{7f}\\u{0}"),
             ("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
-            (
-                "\u{202e}exe.\u{2066}\u{200f}",
-                "\\u{202e}exe.\\u{2066}\\u{200f}",
-            ),
-            (
-                "\u{feff}a\u{200b}\u{e0041}",
-                "\\u{feff}a\\u{200b}\\u{e0041}",
-            ),
+            ("\u{202e}exe.\u{2066}\u{200f}", "\\u{202e}exe.\\u{2066}\\u{200f}"),
+            ("\u{feff}a\u{200b}\u{e0041}", "\\u{feff}a\\u{200b}\\u{e0041}"),
             (r"C:\new 'ß' 日本 😀", r"C:\new 'ß' 日本 😀"),
         ] {
             assert_eq!(escaped(text), expected);

@@ -39,15 +39,10 @@ pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LENGTH {
-        return Err(io::Error::other(format!(
-            "it is larger than {} MiB",
-            MAX_LENGTH >> 20
-        )));
+        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_LENGTH >> 20)));
     }
     if text::is_utf_16(&bytes) {
-        return Err(io::Error::other(
-            "it is encoded as UTF-16; save it as UTF-8",
-        ));
+        return Err(io::Error::other("it is encoded as UTF-16; save it as UTF-8"));
     }
     let mut kept = Zeroizing::new(Vec::with_capacity(bytes.len()));
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -66,7 +66,5 @@ pub(crate) fn renames(name: &str, copies: usize) -> impl Iterator<Item = (String
         0 => name.to_owned(),
         number => format!("{name}.{number}"),
     };
-    (0..copies)
-        .rev()
-        .map(move |number| (copy(number), copy(number + 1)))
+    (0..copies).rev().map(move |number| (copy(number), copy(number + 1)))
 }

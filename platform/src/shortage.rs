@@ -31,9 +31,7 @@ impl Shortage {
     pub fn of(error: &io::Error) -> Option<Self> {
         let number = error.raw_os_error()?;
         let mut known = SHORTAGES.iter();
-        known
-            .find(|(known, _)| *known == number)
-            .map(|(_, shortage)| *shortage)
+        known.find(|(known, _)| *known == number).map(|(_, shortage)| *shortage)
     }
 
     /// Like [`Self::of`], for an error or any of its causes.

@@ -33,17 +33,14 @@ impl Settings {
 }
 
 fn words(list: &str) -> impl Iterator<Item = &str> {
-    list.split(|c: char| c == ';' || c.is_whitespace())
-        .filter(|word| !word.is_empty())
+    list.split(|c: char| c == ';' || c.is_whitespace()).filter(|word| !word.is_empty())
 }
 
 fn is_exempt(host: &str, pattern: &str) -> bool {
     if pattern.eq_ignore_ascii_case("<local>") {
         return !host.contains(['.', ':']);
     }
-    let pattern = pattern
-        .split_once("://")
-        .map_or(pattern, |(_, pattern)| pattern);
+    let pattern = pattern.split_once("://").map_or(pattern, |(_, pattern)| pattern);
     matches(&host.to_ascii_lowercase(), &pattern.to_ascii_lowercase())
 }
 
@@ -72,18 +69,8 @@ mod tests {
             ("http=a:1;https=b:2", "", "app.signpath.io", Some("b:2")),
             ("http=a:1", "", "app.signpath.io", None),
             ("socks=s:1;https=b:2", "", "app.signpath.io", Some("b:2")),
-            (
-                "http=a:1;socks=s:1",
-                "",
-                "app.signpath.io",
-                Some("socks://s:1"),
-            ),
-            (
-                "proxy:1",
-                "*.example;<local>",
-                "app.signpath.io",
-                Some("proxy:1"),
-            ),
+            ("http=a:1;socks=s:1", "", "app.signpath.io", Some("socks://s:1")),
+            ("proxy:1", "*.example;<local>", "app.signpath.io", Some("proxy:1")),
             ("proxy:1", "*.SignPath.io", "app.signpath.io", None),
             ("proxy:1", "https://app.*", "app.signpath.io", None),
             ("proxy:1", "10.*", "10.1.2.3", None),

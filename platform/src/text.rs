@@ -6,10 +6,7 @@ pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whether a text is UTF-16, assuming that it starts with a byte order mark or an ASCII character.
 pub fn is_utf_16(text: &[u8]) -> bool {
-    matches!(
-        text,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]
-    )
+    matches!(text, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..])
 }
 
 /// A single line, such as a token, without the byte order marks and the line ending that a file may

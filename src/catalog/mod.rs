@@ -104,13 +104,7 @@ impl Known {
 impl Catalog {
     /// A catalog without a snapshot.
     pub fn new(client: Arc<Client>, cache: Option<PolicyCache>, options: Arc<Options>) -> Self {
-        Self {
-            client,
-            cache,
-            options,
-            state: Mutex::default(),
-            answered: Condvar::new(),
-        }
+        Self { client, cache, options, state: Mutex::default(), answered: Condvar::new() }
     }
 
     /// The snapshot, to be passed on to a later catalog of the same user.
@@ -259,13 +253,8 @@ impl Catalog {
         let known = state.known.clone();
         drop(state);
 
-        let mut asking = Asking {
-            catalog: self,
-            need,
-            now,
-            cancellation,
-            answer: Err(interrupted()),
-        };
+        let mut asking =
+            Asking { catalog: self, need, now, cancellation, answer: Err(interrupted()) };
         asking.answer = self.ask(need, known.is_some(), cancellation);
         match (&asking.answer, known) {
             (Ok((snapshot, _)), _) => Ok(snapshot.clone()),
@@ -323,12 +312,7 @@ impl Drop for Asking<'_> {
         let mut state = self.catalog.state.lock();
         state.asking = false;
         state.round += 1;
-        let failed = |error: &Error| {
-            Some(LastFailure {
-                error: error.clone(),
-                need: self.need,
-            })
-        };
+        let failed = |error: &Error| Some(LastFailure { error: error.clone(), need: self.need });
         state.last_failure = None;
         match &self.answer {
             Ok((snapshot, standing)) => {
@@ -368,16 +352,10 @@ fn is_refusal(failure: &Error) -> bool {
 fn no_list_yet() -> Error {
     Error::new(
         Kind::ServiceUnavailable,
-        format!(
-            "no list of signing policies within {} s",
-            OPTIONAL_LIMIT.as_secs()
-        ),
+        format!("no list of signing policies within {} s", OPTIONAL_LIMIT.as_secs()),
     )
 }
 
 fn interrupted() -> Error {
-    Error::new(
-        Kind::Internal,
-        "the request for the signing policies was interrupted",
-    )
+    Error::new(Kind::Internal, "the request for the signing policies was interrupted")
 }

@@ -42,9 +42,7 @@ impl Bench {
 
     /// Uses the list `time` after the start.
     fn use_after(&self, time: Duration) -> Arc<Snapshot> {
-        self.catalog
-            .obtain(Need::Usable, self.started + time, &Cancellation::new())
-            .unwrap()
+        self.catalog.obtain(Need::Usable, self.started + time, &Cancellation::new()).unwrap()
     }
 
     fn requests(&self) -> usize {

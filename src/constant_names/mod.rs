@@ -77,10 +77,7 @@ mod tests {
         assert_eq!(object_class(3), "CKO_PRIVATE_KEY");
         assert_eq!(key_type(3), "CKK_EC");
         assert_eq!(mask_generation_function(2), "CKG_MGF1_SHA256");
-        assert_eq!(
-            (boolean(1).as_ref(), boolean(2).as_ref()),
-            ("CK_TRUE", "0x2")
-        );
+        assert_eq!((boolean(1).as_ref(), boolean(2).as_ref()), ("CK_TRUE", "0x2"));
         assert_eq!(attribute(0x8000_0001), "0x80000001");
     }
 

@@ -53,17 +53,13 @@ impl From<CK_BBOOL> for Value {
 
 impl<T> From<*mut T> for Value {
     fn from(pointer: *mut T) -> Self {
-        Self::Pointer {
-            is_null: pointer.is_null(),
-        }
+        Self::Pointer { is_null: pointer.is_null() }
     }
 }
 
 impl From<CK_NOTIFY> for Value {
     fn from(function: CK_NOTIFY) -> Self {
-        Self::Pointer {
-            is_null: function.is_none(),
-        }
+        Self::Pointer { is_null: function.is_none() }
     }
 }
 

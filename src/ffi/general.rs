@@ -50,20 +50,12 @@ functions! {
 }
 
 fn check(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
-    debug!(
-        "pInitArgs: flags={}",
-        constant_names::flags("C_Initialize", arguments.flags)
-    );
+    debug!("pInitArgs: flags={}", constant_names::flags("C_Initialize", arguments.flags));
     reserved(arguments.pReserved.is_null(), "pReserved in pInitArgs")?;
     // Copied first: the structure is packed on Windows.
     let (create, destroy) = (arguments.CreateMutex, arguments.DestroyMutex);
     let (lock, unlock) = (arguments.LockMutex, arguments.UnlockMutex);
-    let mutexes = [
-        create.is_some(),
-        destroy.is_some(),
-        lock.is_some(),
-        unlock.is_some(),
-    ];
+    let mutexes = [create.is_some(), destroy.is_some(), lock.is_some(), unlock.is_some()];
     if mutexes.contains(&true) && mutexes.contains(&false) {
         return Err(Error::new(
             Kind::Arguments,

@@ -113,9 +113,6 @@ impl<'a> Opaque<'a> {
 pub(super) fn reserved(is_null: bool, name: &str) -> Result<()> {
     match is_null {
         true => Ok(()),
-        false => Err(Error::new(
-            Kind::Arguments,
-            format!("{name} is reserved and must be NULL"),
-        )),
+        false => Err(Error::new(Kind::Arguments, format!("{name} is reserved and must be NULL"))),
     }
 }

@@ -33,30 +33,19 @@ impl<'a> MechanismArgument<'a> {
         let id = mechanism.mechanism;
         let parameter = self.parameter(&mechanism)?;
         let described = match &parameter {
-            Parameter::Pss {
-                hash,
-                mgf,
-                salt_length,
-            } => format!(
+            Parameter::Pss { hash, mgf, salt_length } => format!(
                 ", hashAlg={}, mgf={}, sLen={salt_length}",
                 constant_names::mechanism(*hash),
                 constant_names::mask_generation_function(*mgf)
             ),
             Parameter::AdditionalContext { context, hash } => {
                 let hash = hash.map(|hash| format!(", hash={}", constant_names::mechanism(hash)));
-                format!(
-                    ", ulContextLen={}{}",
-                    context.len(),
-                    hash.unwrap_or_default()
-                )
+                format!(", ulContextLen={}{}", context.len(), hash.unwrap_or_default())
             }
             Parameter::None | Parameter::Other => String::new(),
         };
         let length = mechanism.ulParameterLen;
-        debug!(
-            "pMechanism: {}, ulParameterLen={length}{described}",
-            constant_names::mechanism(id),
-        );
+        debug!("pMechanism: {}, ulParameterLen={length}{described}", constant_names::mechanism(id),);
         Ok(Request { id, parameter })
     }
 
@@ -76,21 +65,15 @@ impl<'a> MechanismArgument<'a> {
         let has_length_of = |expected| length as usize == expected;
         match signature {
             Some(Signature {
-                algorithm: Algorithm::OfService(SignatureAlgorithm::RsaPss),
-                ..
+                algorithm: Algorithm::OfService(SignatureAlgorithm::RsaPss), ..
             }) if has_length_of(size_of::<CK_RSA_PKCS_PSS_PARAMS>()) => {
                 // SAFETY: the caller guarantees the length, which is that of the structure.
                 let pss = unsafe { self.structure::<CK_RSA_PKCS_PSS_PARAMS>(pointer) }?;
-                Ok(Parameter::Pss {
-                    hash: pss.hashAlg,
-                    mgf: pss.mgf,
-                    salt_length: pss.sLen,
-                })
+                Ok(Parameter::Pss { hash: pss.hashAlg, mgf: pss.mgf, salt_length: pss.sLen })
             }
-            Some(Signature {
-                algorithm: Algorithm::MlDsa,
-                input: Input::DigestByParameter,
-            }) if has_length_of(size_of::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>()) => {
+            Some(Signature { algorithm: Algorithm::MlDsa, input: Input::DigestByParameter })
+                if has_length_of(size_of::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>()) =>
+            {
                 // SAFETY: the caller guarantees the length, which is that of the structure.
                 let given = unsafe { self.structure::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>(pointer) }?;
                 self.additional_context(given.pContext, given.ulContextLen, Some(given.hash))
@@ -128,9 +111,7 @@ impl<'a> MechanismArgument<'a> {
         let refuse = |reason: String| Err(Error::new(Kind::MechanismParameter, reason));
         let longest = MlDsa::MAX_CONTEXT;
         if length > longest as CK_ULONG {
-            return refuse(format!(
-                "ulContextLen is {length}, but must be at most {longest}"
-            ));
+            return refuse(format!("ulContextLen is {length}, but must be at most {longest}"));
         }
         if pointer.is_null() && length > 0 {
             return refuse(format!("pContext is NULL, but ulContextLen is {length}"));
@@ -182,11 +163,7 @@ mod tests {
         let number = || prop_oneof![select(VERIFIED.concat()), 0..260_u64, any::<CK_ULONG>()];
         let any_salt = (select(VERIFIED.to_vec()), number())
             .prop_map(|([hash, mgf, _], salt)| [hash, mgf, salt]);
-        prop_oneof![
-            select(VERIFIED.to_vec()),
-            any_salt,
-            prop::array::uniform3(number()),
-        ]
+        prop_oneof![select(VERIFIED.to_vec()), any_salt, prop::array::uniform3(number()),]
     }
 
     proptest! {

@@ -61,12 +61,7 @@ impl<'a, T> CallerMemory<'a, T> {
         count: CK_ULONG,
         name: &'static str,
     ) -> Self {
-        Self {
-            memory,
-            pointer,
-            count,
-            name,
-        }
+        Self { memory, pointer, count, name }
     }
 
     pub(super) fn memory(&self) -> &'a Memory {
@@ -92,10 +87,7 @@ impl<'a, T> CallerMemory<'a, T> {
     /// Rejects NULL.
     pub(super) fn not_null(&self) -> Result<()> {
         match self.is_null() {
-            true => Err(Error::new(
-                Kind::Arguments,
-                format!("{} is NULL", self.name),
-            )),
+            true => Err(Error::new(Kind::Arguments, format!("{} is NULL", self.name))),
             false => Ok(()),
         }
     }

@@ -69,10 +69,7 @@ fn call(
     body: impl FnOnce() -> Result<()>,
 ) -> CK_RV {
     let _guest = Guest::enter();
-    let call = Call {
-        function,
-        arguments,
-    };
+    let call = Call { function, arguments };
     contained(|| logged(&call, body))
 }
 

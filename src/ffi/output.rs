@@ -144,11 +144,7 @@ impl<'a> Output<'a> {
         let room = self.room()?;
         let result = match room {
             Some(room) if room.length() >= needed => {
-                return Ok(Requested::Output(LargeEnough {
-                    room,
-                    length: &self.count,
-                    needed,
-                }));
+                return Ok(Requested::Output(LargeEnough { room, length: &self.count, needed }));
             }
             Some(_) => Err(too_small()),
             None => Ok(()),

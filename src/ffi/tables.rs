@@ -77,11 +77,8 @@ const ALL: [CK_INTERFACE; 3] = [
 ];
 
 /// The versions of [`INTERFACES`], in the same order.
-static VERSIONS: [CK_VERSION; 3] = [
-    FUNCTION_LIST_3_2.version,
-    FUNCTION_LIST_3_0.version,
-    FUNCTION_LIST.version,
-];
+static VERSIONS: [CK_VERSION; 3] =
+    [FUNCTION_LIST_3_2.version, FUNCTION_LIST_3_0.version, FUNCTION_LIST.version];
 
 struct Interfaces([CK_INTERFACE; 3]);
 

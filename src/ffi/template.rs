@@ -111,9 +111,9 @@ impl<'a> Template<'a> {
 fn loggable_value(attribute: &Attribute) -> Option<Cow<'static, str>> {
     let number = || attribute.array().map(CK_ULONG::from_ne_bytes);
     match attribute.id {
-        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => attribute
-            .array()
-            .map(|[boolean]| constant_names::boolean(boolean)),
+        CKA_TOKEN | CKA_PRIVATE | CKA_SIGN | CKA_VERIFY => {
+            attribute.array().map(|[boolean]| constant_names::boolean(boolean))
+        }
         CKA_CLASS => number().map(constant_names::object_class),
         CKA_KEY_TYPE => number().map(constant_names::key_type),
         _ => None,
@@ -129,14 +129,10 @@ fn write(
     attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
     let name = constant_names::attribute(attribute.type_);
     match value {
-        None => Err(Error::new(
-            Kind::AttributeType,
-            format!("the object does not have {name}"),
-        )),
-        Some(Value::Sensitive) => Err(Error::new(
-            Kind::AttributeSensitive,
-            format!("{name} never leaves SignPath"),
-        )),
+        None => Err(Error::new(Kind::AttributeType, format!("the object does not have {name}"))),
+        Some(Value::Sensitive) => {
+            Err(Error::new(Kind::AttributeSensitive, format!("{name} never leaves SignPath")))
+        }
         Some(Value::Bytes(value)) => {
             if !room.is_null() {
                 if room.count() < value.len() as CK_ULONG {

@@ -137,10 +137,9 @@ fn take(session: &Session, signature: SignatureOrder, form: Parts) -> Result<Tak
     taken.keep();
     let (begun, other) = match signature {
         SignatureOrder::First => (Verify::INIT, "C_Verify or C_VerifyUpdate"),
-        SignatureOrder::Last => (
-            "C_VerifySignatureInit",
-            "C_VerifySignature or C_VerifySignatureUpdate",
-        ),
+        SignatureOrder::Last => {
+            ("C_VerifySignatureInit", "C_VerifySignature or C_VerifySignatureUpdate")
+        }
     };
     Err(Error::new(
         Kind::OperationNotInitialized,
@@ -150,10 +149,7 @@ fn take(session: &Session, signature: SignatureOrder, form: Parts) -> Result<Tak
 
 /// Verifies a signature of the data.
 fn finish(verify: Taken<'_, Verify>, signature: &[u8]) -> Result<()> {
-    let Taken {
-        operation,
-        place: _place,
-    } = verify;
+    let Taken { operation, place: _place } = verify;
     operation.verifier.verify(operation.data, signature)
 }
 

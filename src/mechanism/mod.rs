@@ -71,20 +71,10 @@ pub enum Input {
 
 macro_rules! row {
     ($name:ident, $function:expr) => {
-        Mechanism {
-            id: $name,
-            name: stringify!($name),
-            function: $function,
-        }
+        Mechanism { id: $name, name: stringify!($name), function: $function }
     };
     ($name:ident, $algorithm:expr, $input:expr) => {
-        row!(
-            $name,
-            Function::Signature(Signature {
-                algorithm: $algorithm,
-                input: $input,
-            })
-        )
+        row!($name, Function::Signature(Signature { algorithm: $algorithm, input: $input }))
     };
 }
 
@@ -195,9 +185,8 @@ impl Mechanism {
     /// # Errors
     /// [`Kind::Mechanism`] if there is no such signature mechanism.
     pub fn for_verification(id: CK_MECHANISM_TYPE) -> Result<(&'static Self, Signature)> {
-        Self::find(id)
-            .and_then(|mechanism| Some((mechanism, mechanism.signature()?)))
-            .ok_or_else(|| {
+        Self::find(id).and_then(|mechanism| Some((mechanism, mechanism.signature()?))).ok_or_else(
+            || {
                 Error::new(
                     Kind::Mechanism,
                     format!(
@@ -206,7 +195,8 @@ impl Mechanism {
                         constant_names::mechanism(id)
                     ),
                 )
-            })
+            },
+        )
     }
 
     /// Checks that a mechanism verifies message by message (PKCS #11 3.2, section 5.16).
@@ -232,17 +222,12 @@ impl Mechanism {
     /// was given a parameter.
     pub fn for_digests(request: &Request) -> Result<HashAlgorithm> {
         match Self::find(request.id) {
-            Some(Self {
-                function: Function::Digest(_),
-                name,
-                ..
-            }) if request.parameter != Parameter::None => {
+            Some(Self { function: Function::Digest(_), name, .. })
+                if request.parameter != Parameter::None =>
+            {
                 Err(parameter_error(name, "takes no parameter"))
             }
-            Some(Self {
-                function: Function::Digest(hash),
-                ..
-            }) => Ok(*hash),
+            Some(Self { function: Function::Digest(hash), .. }) => Ok(*hash),
             _ => Err(Error::new(
                 Kind::Mechanism,
                 format!(
@@ -271,22 +256,16 @@ impl Mechanism {
                 const EC_FLAGS: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
                 match signature.algorithm {
                     Algorithm::OfService(RsaPkcs1 | RsaPss) => (RSA_KEY_SIZES, SIGNATURE_FLAGS),
-                    Algorithm::OfService(Ecdsa) => (
-                        (Curve::P256.bits(), Curve::P521.bits()),
-                        SIGNATURE_FLAGS | EC_FLAGS,
-                    ),
-                    Algorithm::MlDsa => (
-                        (MlDsa::MlDsa44.key_length(), MlDsa::MlDsa87.key_length()),
-                        CKF_VERIFY,
-                    ),
+                    Algorithm::OfService(Ecdsa) => {
+                        ((Curve::P256.bits(), Curve::P521.bits()), SIGNATURE_FLAGS | EC_FLAGS)
+                    }
+                    Algorithm::MlDsa => {
+                        ((MlDsa::MlDsa44.key_length(), MlDsa::MlDsa87.key_length()), CKF_VERIFY)
+                    }
                 }
             }
         };
-        CK_MECHANISM_INFO {
-            ulMinKeySize: min as CK_ULONG,
-            ulMaxKeySize: max as CK_ULONG,
-            flags,
-        }
+        CK_MECHANISM_INFO { ulMinKeySize: min as CK_ULONG, ulMaxKeySize: max as CK_ULONG, flags }
     }
 }
 

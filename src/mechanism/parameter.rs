@@ -99,10 +99,7 @@ impl Signature {
                 let reason = format!("the key is too small for a salt of {salt_length} bytes");
                 return Err(parameter_error(name, &reason));
             }
-            return Ok(Scheme::RsaPss {
-                hash: pss.hash,
-                salt_length,
-            });
+            return Ok(Scheme::RsaPss { hash: pss.hash, salt_length });
         }
         Ok(match (self.algorithm, self.input.hash()) {
             (Algorithm::OfService(Ecdsa), _) => Scheme::Ecdsa,
@@ -120,12 +117,7 @@ impl Signature {
                 _ => refuse("takes no parameter"),
             };
         }
-        let &Parameter::Pss {
-            hash,
-            mgf,
-            salt_length,
-        } = parameter
-        else {
+        let &Parameter::Pss { hash, mgf, salt_length } = parameter else {
             return refuse("needs CK_RSA_PKCS_PSS_PARAMS as its parameter");
         };
         let known = digest_mechanism(hash)
@@ -158,10 +150,7 @@ impl Signature {
         let refuse = |reason: &str| Err(parameter_error(name, reason));
         let (context, pre_hash) = match (parameter, self.input) {
             (
-                Parameter::AdditionalContext {
-                    context,
-                    hash: Some(hash),
-                },
+                Parameter::AdditionalContext { context, hash: Some(hash) },
                 Input::DigestByParameter,
             ) => {
                 let Some(known) =
@@ -177,13 +166,9 @@ impl Signature {
             (_, Input::DigestByParameter) => {
                 return refuse("needs CK_HASH_SIGN_ADDITIONAL_CONTEXT as its parameter");
             }
-            (
-                Parameter::AdditionalContext {
-                    context,
-                    hash: None,
-                },
-                input,
-            ) => (context.clone(), input.hash()),
+            (Parameter::AdditionalContext { context, hash: None }, input) => {
+                (context.clone(), input.hash())
+            }
             (Parameter::None, input) => (Vec::new(), input.hash()),
             _ => return refuse("takes CK_SIGN_ADDITIONAL_CONTEXT as its parameter, or none"),
         };
@@ -231,11 +216,7 @@ mod tests {
     }
 
     fn pss(hash: CK_ULONG, mgf: CK_ULONG, salt_length: CK_ULONG) -> Parameter {
-        Parameter::Pss {
-            hash,
-            mgf,
-            salt_length,
-        }
+        Parameter::Pss { hash, mgf, salt_length }
     }
 
     #[test]
@@ -259,31 +240,11 @@ mod tests {
         for (mechanism, parameter, expected) in [
             (raw, Parameter::None, "needs CK_RSA_PKCS_PSS_PARAMS"),
             (raw, Parameter::Other, "needs CK_RSA_PKCS_PSS_PARAMS"),
-            (
-                raw,
-                pss(CKM_MD5, CKG_MGF1_SHA1, 16),
-                "CKM_MD5 is not supported for PSS",
-            ),
-            (
-                raw,
-                pss(CKM_SHA224, CKG_MGF1_SHA224, 28),
-                "cannot sign SHA-224 digests",
-            ),
-            (
-                raw,
-                pss(CKM_SHA256, CKG_MGF1_SHA1, 32),
-                "must be CKG_MGF1_SHA256",
-            ),
-            (
-                raw,
-                pss(CKM_SHA256, CKG_MGF1_SHA256, 350),
-                "32 bytes, not 350",
-            ),
-            (
-                raw,
-                pss(CKM_SHA256, CKG_MGF1_SHA256, CK_ULONG::MAX - 2),
-                "32 bytes, not 18",
-            ),
+            (raw, pss(CKM_MD5, CKG_MGF1_SHA1, 16), "CKM_MD5 is not supported for PSS"),
+            (raw, pss(CKM_SHA224, CKG_MGF1_SHA224, 28), "cannot sign SHA-224 digests"),
+            (raw, pss(CKM_SHA256, CKG_MGF1_SHA1, 32), "must be CKG_MGF1_SHA256"),
+            (raw, pss(CKM_SHA256, CKG_MGF1_SHA256, 350), "32 bytes, not 350"),
+            (raw, pss(CKM_SHA256, CKG_MGF1_SHA256, CK_ULONG::MAX - 2), "32 bytes, not 18"),
             (
                 hashing,
                 pss(CKM_SHA384, CKG_MGF1_SHA384, 48),
@@ -298,12 +259,7 @@ mod tests {
 
     #[test]
     fn refuses_an_unexpected_parameter() {
-        for id in [
-            CKM_RSA_PKCS,
-            CKM_SHA256_RSA_PKCS,
-            CKM_ECDSA,
-            CKM_ECDSA_SHA256,
-        ] {
+        for id in [CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_ECDSA, CKM_ECDSA_SHA256] {
             assert!(hash_to_sign(id, Parameter::None).is_ok());
             let error = hash_to_sign(id, Parameter::Other).unwrap_err();
             assert_eq!(error.kind, Kind::MechanismParameter);

@@ -56,16 +56,10 @@ pub(super) fn certificate(
         (CKA_TRUSTED, boolean(false)),
         (CKA_CERTIFICATE_CATEGORY, number(category)),
         // The first three bytes of the certificate's SHA-1 (section 4.6.2).
-        (
-            CKA_CHECK_VALUE,
-            bytes(fingerprint.get(..3).unwrap_or_default()),
-        ),
+        (CKA_CHECK_VALUE, bytes(fingerprint.get(..3).unwrap_or_default())),
         (CKA_START_DATE, ck_date(start)),
         (CKA_END_DATE, ck_date(end)),
-        (
-            CKA_PUBLIC_KEY_INFO,
-            bytes(certificate.subject_public_key_info()),
-        ),
+        (CKA_PUBLIC_KEY_INFO, bytes(certificate.subject_public_key_info())),
         (CKA_SUBJECT, bytes(certificate.subject())),
         (CKA_ID, bytes(names.id)),
         (CKA_ISSUER, bytes(certificate.issuer())),
@@ -75,10 +69,7 @@ pub(super) fn certificate(
         (CKA_URL, bytes(b"")),
         (CKA_HASH_OF_SUBJECT_PUBLIC_KEY, bytes(b"")),
         (CKA_HASH_OF_ISSUER_PUBLIC_KEY, bytes(b"")),
-        (
-            CKA_JAVA_MIDP_SECURITY_DOMAIN,
-            number(CK_SECURITY_DOMAIN_UNSPECIFIED),
-        ),
+        (CKA_JAVA_MIDP_SECURITY_DOMAIN, number(CK_SECURITY_DOMAIN_UNSPECIFIED)),
         (CKA_NAME_HASH_ALGORITHM, number(CKM_SHA_1)),
     ]);
     attributes
@@ -178,9 +169,8 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
         (CKA_SUBJECT, bytes(names.subject)),
         (CKA_PUBLIC_KEY_INFO, bytes(key.subject_public_key_info())),
     ];
-    let allowed: Vec<_> = mechanism::allowed_for(key)
-        .flat_map(|mechanism| ulong(mechanism.id))
-        .collect();
+    let allowed: Vec<_> =
+        mechanism::allowed_for(key).flat_map(|mechanism| ulong(mechanism.id)).collect();
     // Applications disagree on the meaning of an empty list. A key without mechanisms has a size
     // outside the range reported by C_GetMechanismInfo.
     if !allowed.is_empty() {
@@ -194,10 +184,7 @@ fn common_key(names: Names, key: &PublicKey) -> Attributes {
         ]);
     }
     if let Some((curve, _)) = key.ec() {
-        attributes.extend([
-            (CKA_KEY_TYPE, number(CKK_EC)),
-            (CKA_EC_PARAMS, der(Ok(curve.oid()))),
-        ]);
+        attributes.extend([(CKA_KEY_TYPE, number(CKK_EC)), (CKA_EC_PARAMS, der(Ok(curve.oid())))]);
     }
     if let Some((parameter_set, value)) = key.ml_dsa() {
         attributes.extend([

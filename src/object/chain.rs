@@ -14,10 +14,8 @@ use super::{Class, Object, SharedAttributes, Shown};
 pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object> {
     let own: Vec<_> = policies.iter().filter_map(Shown::certificate).collect();
     let mut known: HashSet<_> = own.iter().map(|certificate| certificate.der()).collect();
-    let mut others: Vec<_> = bundle
-        .iter()
-        .filter(|certificate| known.insert(certificate.der()))
-        .collect();
+    let mut others: Vec<_> =
+        bundle.iter().filter(|certificate| known.insert(certificate.der())).collect();
     let mut open = own.clone();
     let mut chain: Vec<&Certificate> = Vec::new();
     while let Some(certificate) = open.pop() {
@@ -38,25 +36,17 @@ pub(super) fn objects(policies: &[Shown], bundle: &[Certificate]) -> Vec<Object>
                  CA certificates are shown; add the issuers"
         );
     }
-    chain
-        .into_iter()
-        .map(|certificate| object(certificate, policies))
-        .collect()
+    chain.into_iter().map(|certificate| object(certificate, policies)).collect()
 }
 
 fn object(certificate: &Certificate, policies: &[Shown]) -> Object {
     let (label, key_identifier) = (certificate.title(), certificate.key_identifier());
     // Applications take objects with the same CKA_ID for a key and its certificate.
-    let is_policy = |id: &[u8]| {
-        policies
-            .iter()
-            .any(|shown| shown.policy.name.to_string().as_bytes() == id)
-    };
+    let is_policy =
+        |id: &[u8]| policies.iter().any(|shown| shown.policy.name.to_string().as_bytes() == id);
     let names = Names {
         label: label.as_bytes(),
-        id: Some(&*key_identifier)
-            .filter(|id| !is_policy(id))
-            .unwrap_or_default(),
+        id: Some(&*key_identifier).filter(|id| !is_policy(id)).unwrap_or_default(),
         subject: &[],
     };
     let attributes = attributes::certificate(names, certificate, CK_CERTIFICATE_CATEGORY_AUTHORITY);

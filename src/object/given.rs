@@ -15,11 +15,7 @@ pub struct Attribute<'a> {
 impl<'a> Attribute<'a> {
     /// Creates an attribute whose value is read by `read`.
     pub fn new(id: CK_ATTRIBUTE_TYPE, length: usize, read: impl Fn() -> &'a [u8] + 'a) -> Self {
-        Self {
-            id,
-            length,
-            read: Box::new(read),
-        }
+        Self { id, length, read: Box::new(read) }
     }
 
     /// Whether the attribute has that value. Does not read it if the lengths differ.

@@ -58,11 +58,7 @@ impl Handles {
         let handle = unused_handle();
         self.handles.insert(key.clone(), handle);
         let policy = object.policy().map(|policy| policy.name.to_string().into());
-        let known = Known {
-            key,
-            policy,
-            is_public: object.is_public(),
-        };
+        let known = Known { key, policy, is_public: object.is_public() };
         self.known.insert(handle, known);
         handle
     }

@@ -39,12 +39,7 @@ impl Index {
         values.sort_unstable();
         values.dedup();
         values.shrink_to_fit();
-        Self {
-            objects,
-            hasher,
-            values,
-            longest,
-        }
+        Self { objects, hasher, values, longest }
     }
 
     /// All objects.
@@ -58,15 +53,9 @@ impl Index {
         &'a self,
         template: &'a [Attribute],
     ) -> impl Iterator<Item = &'a Arc<Object>> {
-        let indexed = template
-            .iter()
-            .filter(|wanted| INDEXED.contains(&wanted.id));
+        let indexed = template.iter().filter(|wanted| INDEXED.contains(&wanted.id));
         let rarest = indexed
-            .map(|wanted| {
-                wanted
-                    .up_to(self.longest)
-                    .map_or(&[][..], |value| self.places(value))
-            })
+            .map(|wanted| wanted.up_to(self.longest).map_or(&[][..], |value| self.places(value)))
             .min_by_key(|places| places.len());
         let all = rarest.is_none().then_some(&self.objects);
         let some = rarest.unwrap_or_default().iter();

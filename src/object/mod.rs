@@ -106,10 +106,8 @@ impl Shown {
     fn new(policy: SigningPolicy, options: &Options) -> Self {
         // gnupg-pkcs11-scd fails if one certificate is for a key that it does not know, such as ML-DSA.
         let needs_stand_in = options.stand_in_certificates && policy.certificate.is_none();
-        let key = policy
-            .public_key
-            .as_ref()
-            .filter(|key| needs_stand_in && mechanism::can_sign(key));
+        let key =
+            policy.public_key.as_ref().filter(|key| needs_stand_in && mechanism::can_sign(key));
         Self {
             stand_in: key.and_then(|key| stand_in::certificate(&policy.name.to_string(), key)),
             policy: Arc::new(policy),
@@ -133,10 +131,7 @@ impl Object {
         common: &mut SharedAttributes,
     ) -> Self {
         let unique_id = unique_id(&attributes);
-        Self {
-            policy: policy.cloned(),
-            ..Self::named(class, None, attributes, unique_id, common)
-        }
+        Self { policy: policy.cloned(), ..Self::named(class, None, attributes, unique_id, common) }
     }
 
     fn named(
@@ -198,12 +193,7 @@ impl Object {
     /// Creates an object that declares conformance to a profile (PKCS #11 Profiles 3.2, section 5).
     pub fn profile(name: &str, id: CK_PROFILE_ID) -> Self {
         let attributes = attributes::profile(name.as_bytes(), id);
-        Self::new(
-            Class::Profile,
-            None,
-            attributes,
-            &mut SharedAttributes::default(),
-        )
+        Self::new(Class::Profile, None, attributes, &mut SharedAttributes::default())
     }
 
     /// The signing policy that the object belongs to, if any.
@@ -214,10 +204,7 @@ impl Object {
     /// The public key of a key object; for a private key, the one that matches it.
     pub fn public_key(&self) -> Option<&PublicKey> {
         let of_policy = || self.policy.as_ref()?.public_key.as_ref();
-        self.own_key
-            .as_deref()
-            .or_else(of_policy)
-            .filter(|_| self.is_key())
+        self.own_key.as_deref().or_else(of_policy).filter(|_| self.is_key())
     }
 
     /// The CKA_UNIQUE_ID. For token objects it is derived from all other attributes, and so the
@@ -252,12 +239,10 @@ impl Object {
     pub fn matches(&self, template: &[Attribute]) -> bool {
         #[cfg(test)]
         examined::count();
-        template
-            .iter()
-            .all(|wanted| match self.attribute(wanted.id) {
-                Some(Value::Bytes(value)) => wanted.is(value),
-                Some(Value::Sensitive) | None => false,
-            })
+        template.iter().all(|wanted| match self.attribute(wanted.id) {
+            Some(Value::Bytes(value)) => wanted.is(value),
+            Some(Value::Sensitive) | None => false,
+        })
     }
 
     /// An estimate of the object's size in bytes: the total length of its values.
@@ -292,9 +277,8 @@ fn unique_id(attributes: &Attributes) -> String {
 /// if `with_private_keys` is set.
 pub fn may_match_policy(template: &[Attribute], with_private_keys: bool) -> bool {
     let classes = [Class::Certificate, Class::PublicKey, Class::PrivateKey];
-    let visible = classes
-        .into_iter()
-        .filter(|class| with_private_keys || *class != Class::PrivateKey);
+    let visible =
+        classes.into_iter().filter(|class| with_private_keys || *class != Class::PrivateKey);
     let visible: Vec<_> = visible.map(|class| attributes::ulong(class.id())).collect();
     template.iter().all(|wanted| match wanted.id {
         CKA_CLASS => visible.iter().any(|class| wanted.is(class)),

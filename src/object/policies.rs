@@ -45,10 +45,7 @@ impl PolicyObjects {
             names.push((hasher.hash_one(name.as_bytes()), place));
         }
         names.sort_unstable();
-        let entry = |shown| Entry {
-            shown,
-            objects: OnceLock::new(),
-        };
+        let entry = |shown| Entry { shown, objects: OnceLock::new() };
         Self {
             policies: shown.into_iter().map(entry).collect(),
             chain: chain.into_iter().map(Arc::new).collect(),
@@ -88,10 +85,7 @@ impl PolicyObjects {
             objects.filter(|object| object.matches(template))
         });
         let others = name.is_none().then(|| self.all().matching(template));
-        named
-            .into_iter()
-            .flatten()
-            .chain(others.into_iter().flatten())
+        named.into_iter().flatten().chain(others.into_iter().flatten())
     }
 
     /// The object with that CKA_UNIQUE_ID, which belongs to the signing policy of that name or is a CA certificate.

@@ -5,20 +5,15 @@ use cryptoki_sys::*;
 /// The type of an attribute that the standard defines.
 pub(super) fn value_type(id: CK_ATTRIBUTE_TYPE) -> Option<ValueType> {
     let of_ours = RULES.iter().find(|(known, ..)| *known == id);
-    of_ours
-        .map(|(_, _, value_type, _)| *value_type)
-        .or_else(|| {
-            let others = OTHERS.iter().find(|(_, ids)| ids.contains(&id));
-            others.map(|(value_type, _)| *value_type)
-        })
+    of_ours.map(|(_, _, value_type, _)| *value_type).or_else(|| {
+        let others = OTHERS.iter().find(|(_, ids)| ids.contains(&id));
+        others.map(|(value_type, _)| *value_type)
+    })
 }
 
 /// Who may set an attribute, if objects of that shape have it.
 pub(super) fn settable_by(id: CK_ATTRIBUTE_TYPE, shape: u8) -> Option<SettableBy> {
-    RULES
-        .iter()
-        .find(|(known, shapes, ..)| *known == id && shapes & shape != 0)
-        .map(|(.., by)| *by)
+    RULES.iter().find(|(known, shapes, ..)| *known == id && shapes & shape != 0).map(|(.., by)| *by)
 }
 
 /// The maximum length of a value in a template, in bytes: far more than any certificate has. Longer
@@ -113,141 +108,41 @@ const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, SettableBy)] = &[
     (CKA_UNIQUE_ID, ALL, ValueType::Bytes, SettableBy::Token),
     (CKA_ID, ALL, ValueType::Bytes, SettableBy::Anyone),
     (CKA_TRUSTED, ALL, ValueType::Boolean, SettableBy::Creator),
-    (
-        CKA_PUBLIC_KEY_INFO,
-        ALL,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
+    (CKA_PUBLIC_KEY_INFO, ALL, ValueType::Bytes, SettableBy::Creator),
     (CKA_START_DATE, ALL, ValueType::Date, SettableBy::Anyone),
     (CKA_END_DATE, ALL, ValueType::Date, SettableBy::Anyone),
-    (
-        CKA_CERTIFICATE_TYPE,
-        CERTIFICATE,
-        ValueType::Number,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_CERTIFICATE_CATEGORY,
-        CERTIFICATE,
-        ValueType::Number,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_CHECK_VALUE,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_SUBJECT,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_ISSUER,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Anyone,
-    ),
-    (
-        CKA_SERIAL_NUMBER,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Anyone,
-    ),
-    (
-        CKA_VALUE,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
+    (CKA_CERTIFICATE_TYPE, CERTIFICATE, ValueType::Number, SettableBy::Creator),
+    (CKA_CERTIFICATE_CATEGORY, CERTIFICATE, ValueType::Number, SettableBy::Creator),
+    (CKA_CHECK_VALUE, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
+    (CKA_SUBJECT, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
+    (CKA_ISSUER, CERTIFICATE, ValueType::Bytes, SettableBy::Anyone),
+    (CKA_SERIAL_NUMBER, CERTIFICATE, ValueType::Bytes, SettableBy::Anyone),
+    (CKA_VALUE, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
     (CKA_URL, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
-    (
-        CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_HASH_OF_ISSUER_PUBLIC_KEY,
-        CERTIFICATE,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_JAVA_MIDP_SECURITY_DOMAIN,
-        CERTIFICATE,
-        ValueType::Number,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_NAME_HASH_ALGORITHM,
-        CERTIFICATE,
-        ValueType::Number,
-        SettableBy::Creator,
-    ),
+    (CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
+    (CKA_HASH_OF_ISSUER_PUBLIC_KEY, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
+    (CKA_JAVA_MIDP_SECURITY_DOMAIN, CERTIFICATE, ValueType::Number, SettableBy::Creator),
+    (CKA_NAME_HASH_ALGORITHM, CERTIFICATE, ValueType::Number, SettableBy::Creator),
     (CKA_KEY_TYPE, KEY, ValueType::Number, SettableBy::Creator),
     (CKA_SUBJECT, KEY, ValueType::Bytes, SettableBy::Anyone),
     (CKA_DERIVE, KEY, ValueType::Boolean, SettableBy::Anyone),
     (CKA_ENCRYPT, KEY, ValueType::Boolean, SettableBy::Anyone),
     (CKA_VERIFY, KEY, ValueType::Boolean, SettableBy::Anyone),
-    (
-        CKA_VERIFY_RECOVER,
-        KEY,
-        ValueType::Boolean,
-        SettableBy::Anyone,
-    ),
+    (CKA_VERIFY_RECOVER, KEY, ValueType::Boolean, SettableBy::Anyone),
     (CKA_WRAP, KEY, ValueType::Boolean, SettableBy::Anyone),
     (CKA_ENCAPSULATE, KEY, ValueType::Boolean, SettableBy::Anyone),
-    (
-        CKA_ALLOWED_MECHANISMS,
-        KEY,
-        ValueType::Numbers,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_WRAP_TEMPLATE,
-        KEY,
-        ValueType::Template,
-        SettableBy::Creator,
-    ),
-    (
-        CKA_ENCAPSULATE_TEMPLATE,
-        KEY,
-        ValueType::Template,
-        SettableBy::Creator,
-    ),
+    (CKA_ALLOWED_MECHANISMS, KEY, ValueType::Numbers, SettableBy::Creator),
+    (CKA_WRAP_TEMPLATE, KEY, ValueType::Template, SettableBy::Creator),
+    (CKA_ENCAPSULATE_TEMPLATE, KEY, ValueType::Template, SettableBy::Creator),
     (CKA_LOCAL, KEY, ValueType::Boolean, SettableBy::Token),
-    (
-        CKA_KEY_GEN_MECHANISM,
-        KEY,
-        ValueType::Number,
-        SettableBy::Token,
-    ),
-    (
-        CKA_OBJECT_VALIDATION_FLAGS,
-        KEY,
-        ValueType::Number,
-        SettableBy::Token,
-    ),
+    (CKA_KEY_GEN_MECHANISM, KEY, ValueType::Number, SettableBy::Token),
+    (CKA_OBJECT_VALIDATION_FLAGS, KEY, ValueType::Number, SettableBy::Token),
     (CKA_MODULUS_BITS, RSA, ValueType::Number, SettableBy::Token),
     (CKA_MODULUS, RSA, ValueType::Bytes, SettableBy::Creator),
-    (
-        CKA_PUBLIC_EXPONENT,
-        RSA,
-        ValueType::Bytes,
-        SettableBy::Creator,
-    ),
+    (CKA_PUBLIC_EXPONENT, RSA, ValueType::Bytes, SettableBy::Creator),
     (CKA_EC_PARAMS, EC, ValueType::Bytes, SettableBy::Creator),
     (CKA_EC_POINT, EC, ValueType::Bytes, SettableBy::Creator),
-    (
-        CKA_PARAMETER_SET,
-        ML_DSA,
-        ValueType::Number,
-        SettableBy::Creator,
-    ),
+    (CKA_PARAMETER_SET, ML_DSA, ValueType::Number, SettableBy::Creator),
     (CKA_VALUE, ML_DSA, ValueType::Bytes, SettableBy::Creator),
 ];
 
@@ -319,11 +214,7 @@ mod tests {
                 vec![1, number + 1, MAX_VALUE_LENGTH + number],
             ),
             (ValueType::Date, vec![0, 8], vec![1, 10]),
-            (
-                ValueType::Bytes,
-                vec![0, 1, MAX_VALUE_LENGTH],
-                vec![MAX_VALUE_LENGTH + 1],
-            ),
+            (ValueType::Bytes, vec![0, 1, MAX_VALUE_LENGTH], vec![MAX_VALUE_LENGTH + 1]),
             (ValueType::Template, vec![0], vec![number]),
         ] {
             for length in lengths {
@@ -339,10 +230,7 @@ mod tests {
     fn every_known_attribute_has_a_name() {
         let of_ours = RULES.iter().map(|(id, ..)| id);
         for id in of_ours.chain(OTHERS.iter().flat_map(|(_, ids)| *ids)) {
-            assert!(
-                constant_names::attribute(*id).starts_with("CKA_"),
-                "{id:#x}"
-            );
+            assert!(constant_names::attribute(*id).starts_with("CKA_"), "{id:#x}");
         }
     }
 }

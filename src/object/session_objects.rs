@@ -72,7 +72,6 @@ impl SessionObjects {
     pub fn forget_private(&mut self) {
         self.objects.retain(|_, created| created.object.is_public());
         let objects = &self.objects;
-        self.of_sessions
-            .retain(|(_, handle)| objects.contains_key(handle));
+        self.of_sessions.retain(|(_, handle)| objects.contains_key(handle));
     }
 }

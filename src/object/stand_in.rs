@@ -29,21 +29,11 @@ fn der(name: &str, key: &PublicKey) -> Result<Vec<u8>> {
     let key = key.subject_public_key_info();
     let fingerprint = Sha1::digest(key);
     // Positive, and of the same length for all keys.
-    let serial_number: Vec<u8> = [1]
-        .into_iter()
-        .chain(fingerprint.into_iter().take(15))
-        .collect();
-    let common_name = AttributeTypeAndValue {
-        oid: COMMON_NAME,
-        value: Utf8StringRef::new(name)?.into(),
-    };
-    let name = RdnSequence(vec![RelativeDistinguishedName(SetOfVec::try_from(vec![
-        common_name,
-    ])?)]);
-    let unsigned = AlgorithmIdentifierOwned {
-        oid: UNSIGNED,
-        parameters: None,
-    };
+    let serial_number: Vec<u8> = [1].into_iter().chain(fingerprint.into_iter().take(15)).collect();
+    let common_name =
+        AttributeTypeAndValue { oid: COMMON_NAME, value: Utf8StringRef::new(name)?.into() };
+    let name = RdnSequence(vec![RelativeDistinguishedName(SetOfVec::try_from(vec![common_name])?)]);
+    let unsigned = AlgorithmIdentifierOwned { oid: UNSIGNED, parameters: None };
     let tbs_certificate = TbsCertificate {
         version: Version::V3,
         serial_number: SerialNumber::new(&serial_number)?,

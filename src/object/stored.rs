@@ -49,10 +49,7 @@ impl StoredAttributes {
             common.0.insert(others.clone());
             others
         });
-        Self {
-            own: Packed::new(&own),
-            common,
-        }
+        Self { own: Packed::new(&own), common }
     }
 
     /// The value of an attribute, if the object has it.
@@ -86,15 +83,11 @@ impl Packed {
             }
             Value::Sensitive => (*id, None),
         };
-        Self {
-            lengths: attributes.iter().map(length).collect(),
-            values: values.into(),
-        }
+        Self { lengths: attributes.iter().map(length).collect(), values: values.into() }
     }
 
     fn get(&self, id: CK_ATTRIBUTE_TYPE) -> Option<Value<&[u8]>> {
-        self.iter()
-            .find_map(|(known, value)| (known == id).then_some(value))
+        self.iter().find_map(|(known, value)| (known == id).then_some(value))
     }
 
     fn iter(&self) -> impl Iterator<Item = (CK_ATTRIBUTE_TYPE, Value<&[u8]>)> {

@@ -68,11 +68,7 @@ impl Object {
     /// # Errors
     /// Those of section 4.1.2.
     pub(crate) fn changed(&self, changes: &[Attribute]) -> Result<Self> {
-        self.with(
-            &given(changes)?,
-            SettableBy::Anyone,
-            self.unique_id().to_string(),
-        )
+        self.with(&given(changes)?, SettableBy::Anyone, self.unique_id().to_string())
     }
 
     fn with(&self, changes: &[TypedAttribute], by: SettableBy, unique_id: String) -> Result<Self> {
@@ -153,28 +149,16 @@ fn certificate(template: &[TypedAttribute], unique_id: String) -> Result<Object>
         invalid(CKA_VALUE, &reason)
     })?;
     if subject != certificate.subject() {
-        return Err(inconsistent(
-            "CKA_SUBJECT is not the subject of the certificate in CKA_VALUE",
-        ));
+        return Err(inconsistent("CKA_SUBJECT is not the subject of the certificate in CKA_VALUE"));
     }
     let category = CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
     let mut attributes = attributes::certificate(Names::default(), &certificate, category);
-    check_derived(
-        template,
-        &attributes,
-        &[CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO],
-    )?;
+    check_derived(template, &attributes, &[CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO])?;
     // These attributes are empty by default (section 4.6.3).
     for id in [CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE] {
         set(&mut attributes, id, bytes(b""));
     }
-    Ok(session_object(
-        Class::Certificate,
-        None,
-        attributes,
-        template,
-        unique_id,
-    ))
+    Ok(session_object(Class::Certificate, None, attributes, template, unique_id))
 }
 
 fn public_key(template: &[TypedAttribute], unique_id: String) -> Result<Object> {
@@ -203,13 +187,7 @@ fn public_key(template: &[TypedAttribute], unique_id: String) -> Result<Object> 
     };
     let attributes = attributes::public_key(Names::default(), &key);
     check_derived(template, &attributes, &[CKA_PUBLIC_KEY_INFO])?;
-    Ok(session_object(
-        Class::PublicKey,
-        Some(key),
-        attributes,
-        template,
-        unique_id,
-    ))
+    Ok(session_object(Class::PublicKey, Some(key), attributes, template, unique_id))
 }
 
 fn rsa_key(template: &[TypedAttribute]) -> Result<PublicKey> {
@@ -219,22 +197,15 @@ fn rsa_key(template: &[TypedAttribute]) -> Result<PublicKey> {
         |id, bytes| UintRef::new(bytes).map_err(|_| invalid(id, "is not an unsigned integer"));
     uint(CKA_MODULUS, modulus)?;
     uint(CKA_PUBLIC_EXPONENT, exponent)?;
-    PublicKey::from_rsa(modulus, exponent).map_err(|_| {
-        invalid(
-            CKA_MODULUS,
-            "is not a valid RSA modulus for CKA_PUBLIC_EXPONENT",
-        )
-    })
+    PublicKey::from_rsa(modulus, exponent)
+        .map_err(|_| invalid(CKA_MODULUS, "is not a valid RSA modulus for CKA_PUBLIC_EXPONENT"))
 }
 
 fn ec_key(template: &[TypedAttribute]) -> Result<PublicKey> {
     let parameters = required(template, CKA_EC_PARAMS)?;
     let point = required(template, CKA_EC_POINT)?;
     let refused = |kind| {
-        Error::new(
-            kind,
-            "CKA_EC_PARAMS must be the object identifier of P-256, P-384 or P-521",
-        )
+        Error::new(kind, "CKA_EC_PARAMS must be the object identifier of P-256, P-384 or P-521")
     };
     // Explicit curve parameters and curve names are not supported (section 6.3).
     let oid =
@@ -278,10 +249,7 @@ fn ml_dsa_key(template: &[TypedAttribute]) -> Result<PublicKey> {
         })?;
     PublicKey::from_ml_dsa(parameter_set, key).map_err(|_| {
         let (name, length) = (parameter_set.name(), parameter_set.key_length());
-        let reason = format!(
-            "has {} bytes, but a public key of {name} has {length}",
-            key.len()
-        );
+        let reason = format!("has {} bytes, but a public key of {name} has {length}", key.len());
         invalid(CKA_VALUE, &reason)
     })
 }
@@ -299,13 +267,7 @@ fn session_object(
         set(&mut attributes, id, boolean(true));
     }
     set_all(&mut attributes, template);
-    Object::named(
-        class,
-        key,
-        attributes,
-        unique_id,
-        &mut SharedAttributes::default(),
-    )
+    Object::named(class, key, attributes, unique_id, &mut SharedAttributes::default())
 }
 
 fn set_all(attributes: &mut Attributes, template: &[TypedAttribute]) {
@@ -388,9 +350,7 @@ fn read<'a>(attribute: &Attribute<'a>) -> Result<TypedAttribute<'a>> {
 fn check_belongs(attribute: &TypedAttribute, shape: u8) -> Result<SettableBy> {
     rules::settable_by(attribute.id, shape).ok_or_else(|| {
         let name = constant_names::attribute(attribute.id);
-        inconsistent(format!(
-            "objects of this class and type do not have {name}; remove it"
-        ))
+        inconsistent(format!("objects of this class and type do not have {name}; remove it"))
     })
 }
 
@@ -407,20 +367,14 @@ fn check_repetitions(template: &[TypedAttribute]) -> Result<()> {
 }
 
 fn find<'a>(template: &[TypedAttribute<'a>], id: CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]> {
-    template
-        .iter()
-        .find(|attribute| attribute.id == id)
-        .map(|attribute| attribute.value)
+    template.iter().find(|attribute| attribute.id == id).map(|attribute| attribute.value)
 }
 
 fn required<'a>(template: &[TypedAttribute<'a>], id: CK_ATTRIBUTE_TYPE) -> Result<&'a [u8]> {
     find(template, id).ok_or_else(|| {
         Error::new(
             Kind::TemplateIncomplete,
-            format!(
-                "the template lacks {}; add it",
-                constant_names::attribute(id)
-            ),
+            format!("the template lacks {}; add it", constant_names::attribute(id)),
         )
     })
 }
@@ -454,10 +408,7 @@ fn not_created(
         false => Kind::AttributeValue,
     };
     let attribute = constant_names::attribute(id);
-    Error::new(
-        kind,
-        format!("{attribute} is {name}, but only {created} can be created"),
-    )
+    Error::new(kind, format!("{attribute} is {name}, but only {created} can be created"))
 }
 
 fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -467,9 +418,6 @@ fn inconsistent(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 fn read_only(id: CK_ATTRIBUTE_TYPE) -> Error {
     Error::new(
         Kind::AttributeReadOnly,
-        format!(
-            "{} is read-only here; remove it from the template",
-            constant_names::attribute(id)
-        ),
+        format!("{} is read-only here; remove it from the template", constant_names::attribute(id)),
     )
 }

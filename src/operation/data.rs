@@ -14,11 +14,7 @@ pub struct Data {
 
 enum Content {
     Hashed(Hasher),
-    Collected {
-        bytes: Vec<u8>,
-        limit: Limit,
-        mechanism: &'static Mechanism,
-    },
+    Collected { bytes: Vec<u8>, limit: Limit, mechanism: &'static Mechanism },
 }
 
 /// How many bytes of unhashed data are used.
@@ -33,10 +29,7 @@ pub enum Limit {
 impl Data {
     /// Creates an empty buffer for a message that is hashed.
     pub fn hashed(hash: HashAlgorithm) -> Self {
-        Self {
-            content: Content::Hashed(hash.hasher()),
-            parts: None,
-        }
+        Self { content: Content::Hashed(hash.hasher()), parts: None }
     }
 
     /// Creates an empty buffer for the input of a signature mechanism. `limit` applies unless the
@@ -45,11 +38,7 @@ impl Data {
         match signature.input {
             Input::Message(hash) => Self::hashed(hash),
             _ => Self {
-                content: Content::Collected {
-                    bytes: Vec::new(),
-                    limit,
-                    mechanism,
-                },
+                content: Content::Collected { bytes: Vec::new(), limit, mechanism },
                 parts: None,
             },
         }
@@ -76,11 +65,7 @@ impl Data {
     fn extend(&mut self, part: &[u8]) -> Result<()> {
         match &mut self.content {
             Content::Hashed(hasher) => hasher.update(part),
-            Content::Collected {
-                bytes,
-                limit,
-                mechanism,
-            } => {
+            Content::Collected { bytes, limit, mechanism } => {
                 let (Limit::AtMost(length) | Limit::First(length)) = *limit;
                 let room = length.saturating_sub(bytes.len());
                 let counts = part.get(..room).unwrap_or(part);

@@ -19,11 +19,7 @@ impl Operation for Digest {
 
 impl InParts for Digest {
     fn functions(&self) -> &'static Functions {
-        &Functions {
-            only: "C_Digest",
-            update: "C_DigestUpdate",
-            last: "C_DigestFinal",
-        }
+        &Functions { only: "C_Digest", update: "C_DigestUpdate", last: "C_DigestFinal" }
     }
 
     fn data(&mut self) -> &mut Data {
@@ -34,9 +30,6 @@ impl InParts for Digest {
 impl Digest {
     /// Starts a digest.
     pub fn new(hash: HashAlgorithm) -> Self {
-        Self {
-            data: Data::hashed(hash),
-            length: hash.digest_length(),
-        }
+        Self { data: Data::hashed(hash), length: hash.digest_length() }
     }
 }

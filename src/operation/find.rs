@@ -13,9 +13,7 @@ pub struct Find {
 impl Find {
     /// Creates a search that found `handles`.
     pub fn new(handles: Vec<CK_OBJECT_HANDLE>) -> Self {
-        Self {
-            handles: handles.into_iter(),
-        }
+        Self { handles: handles.into_iter() }
     }
 
     /// Returns the next handles that are still valid, at most `limit`.

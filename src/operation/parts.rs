@@ -55,10 +55,7 @@ impl<T: InParts> Taken<'_, T> {
         self.keep();
         Err(Error::new(
             Kind::OperationActive,
-            format!(
-                "a {} begun by {begun} is active in this session; end it with {end}",
-                T::WHAT
-            ),
+            format!("a {} begun by {begun} is active in this session; end it with {end}", T::WHAT),
         ))
     }
 }

@@ -56,12 +56,7 @@ pub struct Occupied<'a, T> {
 
 impl<T> Default for OperationPlace<T> {
     fn default() -> Self {
-        Self {
-            state: Mutex::new(Occupancy {
-                content: Content::Nothing,
-                calls: 0,
-            }),
-        }
+        Self { state: Mutex::new(Occupancy { content: Content::Nothing, calls: 0 }) }
     }
 }
 
@@ -119,11 +114,7 @@ impl<T: Operation> OperationPlace<T> {
     fn occupy(&self, state: &mut Occupancy<T>) -> (Content<T>, Occupied<'_, T>) {
         state.calls += 1;
         let call = state.calls;
-        let in_use = Content::InUse {
-            call,
-            wait: None,
-            ends: false,
-        };
+        let in_use = Content::InUse { call, wait: None, ends: false };
         let content = std::mem::replace(&mut state.content, in_use);
         (content, Occupied { place: self, call })
     }
@@ -133,10 +124,7 @@ impl<T> OperationPlace<T> {
     /// Ends the operation, even while it waits for SignPath. Returns whether there was one.
     pub fn cancel(&self) -> bool {
         let content = std::mem::replace(&mut self.state.lock().content, Content::Nothing);
-        if let Content::InUse {
-            wait: Some(wait), ..
-        } = &content
-        {
+        if let Content::InUse { wait: Some(wait), .. } = &content {
             wait.cancel(CancellationReason(canceled()));
         }
         !matches!(content, Content::Nothing)
@@ -146,11 +134,7 @@ impl<T> OperationPlace<T> {
     pub fn cancel_after_attempt(&self) {
         let mut state = self.state.lock();
         match &mut state.content {
-            Content::InUse {
-                wait: Some(wait),
-                ends,
-                ..
-            } => {
+            Content::InUse { wait: Some(wait), ends, .. } => {
                 wait.cancel_after_attempt(CancellationReason(logged_out()));
                 *ends = true;
             }
@@ -209,30 +193,19 @@ impl<T> Drop for Occupied<'_, T> {
 fn active<T: Operation>() -> Error {
     Error::new(
         Kind::OperationActive,
-        format!(
-            "a {} is active in this session; end it with {}",
-            T::WHAT,
-            T::END
-        ),
+        format!("a {} is active in this session; end it with {}", T::WHAT, T::END),
     )
 }
 
 fn not_initialized<T: Operation>() -> Error {
     Error::new(
         Kind::OperationNotInitialized,
-        format!(
-            "no {} is active in this session; call {} first",
-            T::WHAT,
-            T::INIT
-        ),
+        format!("no {} is active in this session; call {} first", T::WHAT, T::INIT),
     )
 }
 
 fn logged_out() -> Error {
-    Error::new(
-        Kind::FunctionCanceled,
-        "the user logged out during the operation",
-    )
+    Error::new(Kind::FunctionCanceled, "the user logged out during the operation")
 }
 
 fn canceled() -> Error {

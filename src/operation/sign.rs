@@ -66,11 +66,7 @@ impl Operation for Sign {
 
 impl InParts for Sign {
     fn functions(&self) -> &'static Functions {
-        &Functions {
-            only: "C_Sign",
-            update: "C_SignUpdate",
-            last: "C_SignFinal",
-        }
+        &Functions { only: "C_Sign", update: "C_SignUpdate", last: "C_SignFinal" }
     }
 
     fn data(&mut self) -> &mut Data {
@@ -92,9 +88,8 @@ impl Signer {
         parameter: &Parameter,
     ) -> Result<Self> {
         let name = mechanism.name;
-        let whose = object
-            .policy()
-            .map_or_else(String::new, |policy| format!(" of {}", policy.name));
+        let whose =
+            object.policy().map_or_else(String::new, |policy| format!(" of {}", policy.name));
         // Problems with the key take precedence over missing permissions (PKCS #11 3.2, section
         // 5.1.6).
         let key = object
@@ -135,11 +130,7 @@ impl Signer {
 
     /// Creates an empty buffer for the data to sign.
     pub fn data(&self) -> Data {
-        Data::of(
-            self.mechanism,
-            self.signature,
-            Limit::AtMost(MAX_DIGEST_INPUT),
-        )
+        Data::of(self.mechanism, self.signature, Limit::AtMost(MAX_DIGEST_INPUT))
     }
 
     /// The length of signatures in bytes.
@@ -154,8 +145,7 @@ impl Signer {
     /// [`SigningService::sign`]; [`Kind::SignatureInvalid`].
     pub fn sign(&self, data: Data, cancellation: &Cancellation) -> Result<Vec<u8>> {
         let digest = self.digest(data.finish())?;
-        self.service
-            .sign(&self.policy, self.algorithm, &digest, cancellation)
+        self.service.sign(&self.policy, self.algorithm, &digest, cancellation)
     }
 
     fn digest(&self, data: Vec<u8>) -> Result<Digest> {
@@ -168,11 +158,7 @@ impl Signer {
             Input::DigestInfo => parse_digest_info(&data).map_err(|reason| {
                 Error::new(
                     Kind::Data,
-                    format!(
-                        "{}: the {} bytes of data {reason}",
-                        self.mechanism.name,
-                        data.len()
-                    ),
+                    format!("{}: the {} bytes of data {reason}", self.mechanism.name, data.len()),
                 )
             }),
             Input::BareDigest if !BARE_DIGEST_LENGTHS.contains(&data.len()) => Err(self
@@ -189,18 +175,12 @@ impl Signer {
                         hash.digest_length()
                     )))
                 }
-                hash => Ok(Digest {
-                    algorithm: hash,
-                    value: data,
-                }),
+                hash => Ok(Digest { algorithm: hash, value: data }),
             },
         }
     }
 
     fn wrong_length(&self, reason: &str) -> Error {
-        Error::new(
-            Kind::DataLength,
-            format!("{}: the data is {reason}", self.mechanism.name),
-        )
+        Error::new(Kind::DataLength, format!("{}: the data is {reason}", self.mechanism.name))
     }
 }

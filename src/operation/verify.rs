@@ -47,11 +47,9 @@ impl Operation for Verify {
 impl InParts for Verify {
     fn functions(&self) -> &'static Functions {
         match self.signature {
-            None => &Functions {
-                only: "C_Verify",
-                update: "C_VerifyUpdate",
-                last: "C_VerifyFinal",
-            },
+            None => {
+                &Functions { only: "C_Verify", update: "C_VerifyUpdate", last: "C_VerifyFinal" }
+            }
             Some(_) => &Functions {
                 only: "C_VerifySignature",
                 update: "C_VerifySignatureUpdate",
@@ -86,10 +84,7 @@ impl Verifier {
             return refuse(Kind::KeyType, "keys of this type are not supported");
         };
         if mechanism::key_type(key) != signature.key_type() {
-            let reason = format!(
-                "the key is not {}",
-                mechanism::key_name(signature.key_type())
-            );
+            let reason = format!("the key is not {}", mechanism::key_name(signature.key_type()));
             return refuse(Kind::KeyType, &reason);
         }
         if !has_supported_size(key) {
@@ -111,13 +106,7 @@ impl Verifier {
             );
         }
         let scheme = signature.scheme(mechanism.name, parameter, key)?;
-        Ok(Self {
-            object,
-            mechanism,
-            signature,
-            scheme,
-            threads,
-        })
+        Ok(Self { object, mechanism, signature, scheme, threads })
     }
 
     /// Creates an empty buffer for the signed data.
@@ -129,9 +118,7 @@ impl Verifier {
             // Only the leftmost bits of a digest are signed, as many as the order has (FIPS 186-5,
             // section 6.4.1); s is as long as the order.
             Scheme::Ecdsa => Limit::First(length / 2),
-            Scheme::MlDsa {
-                pre_hash: Some(_), ..
-            } => Limit::AtMost(MAX_DIGEST_LENGTH),
+            Scheme::MlDsa { pre_hash: Some(_), .. } => Limit::AtMost(MAX_DIGEST_LENGTH),
             // The message itself, which can have any length.
             Scheme::MlDsa { pre_hash: None, .. } => Limit::AtMost(usize::MAX),
         };
@@ -149,9 +136,7 @@ impl Verifier {
     }
 
     fn signature_length(&self) -> usize {
-        self.object
-            .public_key()
-            .map_or(0, PublicKey::signature_length)
+        self.object.public_key().map_or(0, PublicKey::signature_length)
     }
 
     /// Verifies a signature.
@@ -160,10 +145,7 @@ impl Verifier {
     /// [`Kind::SignatureLength`], [`Kind::DataLength`], [`Kind::NotVerified`], [`Kind::ProcessLimit`].
     pub fn verify(&self, data: Data, signature: &[u8]) -> Result<()> {
         let refuse = |kind, reason: String| {
-            Err(Error::new(
-                kind,
-                format!("{}: {reason}", self.mechanism.name),
-            ))
+            Err(Error::new(kind, format!("{}: {reason}", self.mechanism.name)))
         };
         let longest = self.signature_length();
         if !self.takes(signature.len()) {
@@ -174,18 +156,13 @@ impl Verifier {
             return refuse(Kind::SignatureLength, reason);
         }
         let data = data.finish();
-        if let Scheme::RsaPss { hash, .. }
-        | Scheme::MlDsa {
-            pre_hash: Some(hash),
-            ..
-        } = &self.scheme
+        if let Scheme::RsaPss { hash, .. } | Scheme::MlDsa { pre_hash: Some(hash), .. } =
+            &self.scheme
         {
             let (length, expected) = (data.len(), hash.digest_length());
             if length != expected {
-                let reason = format!(
-                    "the data is {length} bytes long; a {} digest is {expected}",
-                    hash
-                );
+                let reason =
+                    format!("the data is {length} bytes long; a {} digest is {expected}", hash);
                 return refuse(Kind::DataLength, reason);
             }
         }

@@ -38,9 +38,7 @@ impl Identity {
         let others = config.other_secrets();
         let secrets: Vec<_> = configured.iter().chain(&others).collect();
         let client = Arc::new(Client::new(transport.clone(), &credentials, &secrets));
-        let cache = config
-            .policy_cache
-            .and_then(|max_age| PolicyCache::new(&client, max_age));
+        let cache = config.policy_cache.and_then(|max_age| PolicyCache::new(&client, max_age));
         Arc::new(Self {
             catalog: Catalog::new(client.clone(), cache, options.clone()),
             organization_id: credentials.organization_id.as_str().into(),
@@ -77,11 +75,7 @@ impl RememberedPolicies {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).ok()?;
         let digest = salted_digest(&salt, &identity.credentials);
-        Some(Self {
-            salt,
-            digest,
-            known,
-        })
+        Some(Self { salt, digest, known })
     }
 
     /// Restores the list if the identity has the same credentials.
@@ -117,9 +111,7 @@ impl SigningService for Identity {
             Error::from(error)
         })?;
         if let Some(journal) = &self.journal {
-            let entry = self
-                .client
-                .journal_entry(policy, algorithm, digest, &signed);
+            let entry = self.client.journal_entry(policy, algorithm, digest, &signed);
             signpath_logging::journal::append(journal, &entry);
         }
         Ok(signed.signature)

@@ -95,10 +95,7 @@ impl Token {
             config,
             options,
             transport,
-            state: Mutex::new(State {
-                configured,
-                ..State::default()
-            }),
+            state: Mutex::new(State { configured, ..State::default() }),
         })
     }
 
@@ -171,9 +168,7 @@ impl Token {
     }
 
     fn user(&self, login: &Login, cancellation: &Cancellation) -> Result<User> {
-        let credentials = self
-            .config
-            .credentials_of_login(login.username, login.pin)?;
+        let credentials = self.config.credentials_of_login(login.username, login.pin)?;
         let identity = self.identity(credentials);
         let snapshot = identity.catalog.get(cancellation).map_err(pin_incorrect)?;
         if snapshot.policies().next().is_none() {
@@ -280,11 +275,7 @@ fn profiles(shows_certificates: bool) -> Vec<Arc<Object>> {
         ("Baseline Provider", CKP_BASELINE_PROVIDER, true),
         ("Extended Provider", CKP_EXTENDED_PROVIDER, true),
         ("Authentication Token", CKP_AUTHENTICATION_TOKEN, true),
-        (
-            "Public Certificates Token",
-            CKP_PUBLIC_CERTIFICATES_TOKEN,
-            shows_certificates,
-        ),
+        ("Public Certificates Token", CKP_PUBLIC_CERTIFICATES_TOKEN, shows_certificates),
     ];
     profiles
         .into_iter()

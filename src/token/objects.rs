@@ -114,10 +114,7 @@ impl Token {
             Err(error) if is_certain => Err(error),
             Err(error) => {
                 cancellation.check()?;
-                warn!(
-                    "{}cannot show objects before login: {error}",
-                    self.config.message_prefix()
-                );
+                warn!("{}cannot show objects before login: {error}", self.config.message_prefix());
                 Ok(None)
             }
         }
@@ -175,10 +172,7 @@ impl Token {
     fn is_known(&self, snapshot: &Snapshot, wanted: &Attribute) -> bool {
         let has = |object: &Arc<Object>| object.matches(std::slice::from_ref(wanted));
         let session_objects = &self.state.lock().session_objects;
-        snapshot
-            .matching(std::slice::from_ref(wanted))
-            .next()
-            .is_some()
+        snapshot.matching(std::slice::from_ref(wanted)).next().is_some()
             || self.profiles.iter().any(has)
             || session_objects.iter().any(|(_, object)| has(object))
     }
@@ -230,28 +224,20 @@ impl Token {
     fn visible_in(&self, state: &State, handle: CK_OBJECT_HANDLE) -> Option<Visible> {
         if let Some(object) = state.session_objects.get(handle) {
             let visible = state.user.is_some() || object.is_public();
-            return visible.then(|| Visible {
-                object: object.clone(),
-                identity: None,
-            });
+            return visible.then(|| Visible { object: object.clone(), identity: None });
         }
         if let Some((unique_id, _)) = state.handles.object(handle, None) {
             let mut profiles = self.profiles.iter();
             let object = profiles.find(|object| **object.unique_id() == *unique_id)?;
-            return Some(Visible {
-                object: object.clone(),
-                identity: None,
-            });
+            return Some(Visible { object: object.clone(), identity: None });
         }
         let identity = state.user.as_ref().or(state.configured.as_ref())?;
         let organization_id = Some(identity.organization_id());
         let (unique_id, policy) = state.handles.object(handle, organization_id)?;
         let snapshot = identity.catalog.known()?;
         let object = snapshot.with_unique_id(unique_id, policy)?.clone();
-        (state.user.is_some() || object.is_public()).then(|| Visible {
-            identity: object.policy().map(|_| identity.clone()),
-            object,
-        })
+        (state.user.is_some() || object.is_public())
+            .then(|| Visible { identity: object.policy().map(|_| identity.clone()), object })
     }
 
     /// Creates a session object (PKCS #11 3.2, section 5.7.1).
@@ -264,9 +250,7 @@ impl Token {
         session: CK_SESSION_HANDLE,
         template: &[Attribute],
     ) -> Result<CK_OBJECT_HANDLE> {
-        self.add_session_object(session, |unique_id| {
-            Object::from_template(template, unique_id)
-        })
+        self.add_session_object(session, |unique_id| Object::from_template(template, unique_id))
     }
 
     /// Copies a session object (PKCS #11 3.2, section 5.7.2).
@@ -298,9 +282,7 @@ impl Token {
                 "private objects can only be created after C_Login",
             ));
         }
-        state
-            .session_objects
-            .insert(handle, session, Arc::new(object));
+        state.session_objects.insert(handle, session, Arc::new(object));
         Ok(handle)
     }
 

@@ -11,10 +11,7 @@ pub(super) struct UnknownNames {
 
 impl Default for UnknownNames {
     fn default() -> Self {
-        Self {
-            said: Vec::new(),
-            warnings: RepeatedWarnings::new("more searches for unknown keys"),
-        }
+        Self { said: Vec::new(), warnings: RepeatedWarnings::new("more searches for unknown keys") }
     }
 }
 

@@ -76,10 +76,8 @@ pub fn assert_current(path: &str, content: &str) {
         return;
     }
     let current = std::fs::read_to_string(&file).unwrap_or_default();
-    let new: Vec<_> = content
-        .lines()
-        .filter(|line| !current.lines().any(|known| known == *line))
-        .collect();
+    let new: Vec<_> =
+        content.lines().filter(|line| !current.lines().any(|known| known == *line)).collect();
     assert!(
         current == content,
         "{path} is not current; {UPDATE}=1 cargo test rewrites it. New lines: {new:#?}"
@@ -103,12 +101,7 @@ pub fn with_tls() -> Service {
 
 /// The same with options of TLS.
 pub fn tls_service(tls_options: TlsOptions) -> Service {
-    Service::start(Options {
-        tls: true,
-        tls_options,
-        ..options()
-    })
-    .unwrap()
+    Service::start(Options { tls: true, tls_options, ..options() }).unwrap()
 }
 
 /// The result of a child process.
@@ -139,10 +132,7 @@ impl Run {
 
     /// The module's lines on stderr.
     pub fn lines(&self) -> Vec<&str> {
-        self.stderr
-            .lines()
-            .filter(|line| line.starts_with("signpath-pkcs11: "))
-            .collect()
+        self.stderr.lines().filter(|line| line.starts_with("signpath-pkcs11: ")).collect()
     }
 
     /// The child passed, and the module had nothing to say.
@@ -252,10 +242,7 @@ pub fn child_command(program: &Path, test: &str) -> Command {
 /// Sets the soft limit of this process.
 #[cfg(target_os = "linux")]
 pub fn limit(resource: libc::__rlimit_resource_t, number: u64) {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointers are to a limit.
     unsafe {
         assert_eq!(libc::getrlimit(resource, &mut limit), 0);
@@ -324,9 +311,7 @@ pub fn printed(command: &mut Command) -> String {
 
 /// The environment that leads a module to `service`, with `more` over it.
 pub fn environment(service: &Service, more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let more = more
-        .iter()
-        .map(|(name, value)| (*name, (*value).to_owned()));
+    let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
     service
         .environment()
         .into_iter()
@@ -350,12 +335,7 @@ pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
 
 /// A list of signing policies with these slugs and the same certificate.
 pub fn listed(names: &[(&str, &str)], certificate: &[u8]) -> Effect {
-    listed_policies(
-        names
-            .iter()
-            .map(|(project, policy)| (*project, *policy, certificate)),
-        "Rsa",
-    )
+    listed_policies(names.iter().map(|(project, policy)| (*project, *policy, certificate)), "Rsa")
 }
 
 /// The same with a certificate each.
@@ -388,20 +368,11 @@ pub struct Traffic {
 
 /// Counts requests.
 pub fn traffic(requests: &[RequestRecord]) -> Traffic {
-    let count = |route: &str| {
-        requests
-            .iter()
-            .filter(|request| request.route == route)
-            .count()
-    };
+    let count = |route: &str| requests.iter().filter(|request| request.route == route).count();
     let connections: BTreeSet<_> = requests.iter().map(|request| request.connection).collect();
     let signatures = count(SIGN) + count(SIGN_HASH);
     assert_eq!(count(LIST) + signatures, requests.len(), "{requests:#?}");
-    Traffic {
-        lists: count(LIST),
-        signatures,
-        connections: connections.len(),
-    }
+    Traffic { lists: count(LIST), signatures, connections: connections.len() }
 }
 
 /// No objects.
@@ -448,10 +419,7 @@ pub fn pin(service: &Service, token: &str) -> String {
 
 /// The usual options with a policies file.
 pub fn with_policies(policies: &str) -> Options {
-    Options {
-        policies: PolicyFile::parse(policies).unwrap(),
-        ..options()
-    }
+    Options { policies: PolicyFile::parse(policies).unwrap(), ..options() }
 }
 
 /// The names of all functions of PKCS #11 3.2, as cryptoki-sys renders the header of the standard.
@@ -469,8 +437,5 @@ pub fn say(answer: &str) {
 
 /// The answers that a child printed with [`say`].
 pub fn said(stdout: &str) -> Vec<&str> {
-    stdout
-        .lines()
-        .filter_map(|line| line.split_once("said: ").map(|(_, said)| said))
-        .collect()
+    stdout.lines().filter_map(|line| line.split_once("said: ").map(|(_, said)| said)).collect()
 }

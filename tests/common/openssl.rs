@@ -67,10 +67,7 @@ pub fn sign(pem: &Path, digest: &str, padding: Padding, message: &[u8]) -> Vec<u
 
 /// The public key of a certificate in DER, in PEM.
 pub fn public_key(certificate: &[u8]) -> Vec<u8> {
-    openssl_in(
-        &["x509", "-inform", "DER", "-noout", "-pubkey"],
-        certificate,
-    )
+    openssl_in(&["x509", "-inform", "DER", "-noout", "-pubkey"], certificate)
 }
 
 /// Panics unless openssl verifies the signature, of which ECDSA's is r‖s, with a public key in PEM.
@@ -95,10 +92,7 @@ fn ecdsa_sig_value(signature: &[u8]) -> Vec<u8> {
     let (r, s) = signature.split_at(signature.len() / 2);
     let integer = |bytes| UintRef::new(bytes).unwrap().to_der().unwrap();
     let content = [integer(r), integer(s)].concat();
-    AnyRef::new(Tag::Sequence, &content)
-        .unwrap()
-        .to_der()
-        .unwrap()
+    AnyRef::new(Tag::Sequence, &content).unwrap().to_der().unwrap()
 }
 
 /// r‖s, each of `length` bytes, of such a structure.

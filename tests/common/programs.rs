@@ -41,11 +41,7 @@ impl Program {
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{program}: {error}"));
-        let mut running = Self {
-            process,
-            address,
-            folder,
-        };
+        let mut running = Self { process, address, folder };
         while TcpStream::connect(&running.address).is_err() {
             let ended = running.process.try_wait().unwrap();
             assert!(ended.is_none(), "{program} ended with {ended:?}");
@@ -94,37 +90,31 @@ pub fn nginx(service: &Service, lines: &str) -> Program {
         super::tls_service(TlsOptions::default());
     }
     let upstream = service.api_url().trim_end_matches("/Api");
-    Program::start(
-        "/usr/sbin/nginx",
-        &["-e", "stderr", "-c"],
-        |address, folder| {
-            let folder = folder.display();
-            let (certificate, key) = (state.join("tls.pem"), state.join("tls-key.pem"));
-            let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .iter()
-                .map(|name| format!("{name}_temp_path {folder}/{name};\n"))
-                .collect();
-            format!(
-                "daemon off; master_process off; pid {folder}/pid; error_log {folder}/log info;\n\
+    Program::start("/usr/sbin/nginx", &["-e", "stderr", "-c"], |address, folder| {
+        let folder = folder.display();
+        let (certificate, key) = (state.join("tls.pem"), state.join("tls-key.pem"));
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|name| format!("{name}_temp_path {folder}/{name};\n"))
+            .collect();
+        format!(
+            "daemon off; master_process off; pid {folder}/pid; error_log {folder}/log info;\n\
              events {{}}\n\
              http {{ access_log off; {temporary}\n\
              server {{ listen {address} ssl; ssl_certificate {}; ssl_certificate_key {};\n\
              {lines}\n\
              location / {{ proxy_pass {upstream}; }} }} }}\n",
-                certificate.display(),
-                key.display()
-            )
-        },
-    )
+            certificate.display(),
+            key.display()
+        )
+    })
 }
 
 /// A program or, with `-shared`, a library that is built from a C file in `tests/`.
 pub fn compiled(source: &str, options: &[&str]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     // Another run of the tests may use it while this one builds it.
-    let unfinished = tempfile::NamedTempFile::new_in(folder)
-        .unwrap()
-        .into_temp_path();
+    let unfinished = tempfile::NamedTempFile::new_in(folder).unwrap().into_temp_path();
     let status = Command::new("cc")
         .args(["-Wall", "-Werror", "-fPIC", "-o"])
         .arg(&unfinished)
@@ -132,9 +122,7 @@ pub fn compiled(source: &str, options: &[&str]) -> PathBuf {
         .args(options)
         .status();
     assert!(status.unwrap().success(), "{source}");
-    let built = folder
-        .join(source.replace('/', "-"))
-        .with_extension("built");
+    let built = folder.join(source.replace('/', "-")).with_extension("built");
     unfinished.persist(&built).unwrap();
     built
 }

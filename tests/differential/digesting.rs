@@ -7,21 +7,17 @@ use pkcs11_test::harness::{Mechanism, mechanism_name, null};
 use crate::report::{Script, shown};
 use crate::{NO, RSA, places};
 
-const DIGESTS: [CK_MECHANISM_TYPE; 6] = [
-    CKM_MD5, CKM_SHA_1, CKM_SHA224, CKM_SHA256, CKM_SHA384, CKM_SHA512,
-];
+const DIGESTS: [CK_MECHANISM_TYPE; 6] =
+    [CKM_MD5, CKM_SHA_1, CKM_SHA224, CKM_SHA256, CKM_SHA384, CKM_SHA512];
 
 pub const SCRIPTS: &[Script] = &[
     ("digests", |t, r| {
         let s = t.session();
         let long: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
         for id in DIGESTS {
-            for (case, message) in [
-                ("empty", &b""[..]),
-                ("short", b"abc"),
-                ("a block", &long[..64]),
-                ("long", &long),
-            ] {
+            for (case, message) in
+                [("empty", &b""[..]), ("short", b"abc"), ("a block", &long[..64]), ("long", &long)]
+            {
                 let case = format!("{}, {case}", mechanism_name(id));
                 rows! { r;
                     format!("{case}, C_DigestInit") => s.digest_init(id) => CKR_OK;
@@ -57,10 +53,7 @@ pub const SCRIPTS: &[Script] = &[
     ("unsupported digests", |t, r| {
         let s = t.user();
         let (private, other) = (s.private(RSA), t.session());
-        let with_parameter = Mechanism {
-            id: CKM_SHA256,
-            parameter: vec![1],
-        };
+        let with_parameter = Mechanism { id: CKM_SHA256, parameter: vec![1] };
         rows! { r;
             "unknown" => s.digest_init(0x7fff_0000) => CKR_MECHANISM_INVALID;
             "a signature mechanism" => s.digest_init(CKM_SHA256_RSA_PKCS) => CKR_MECHANISM_INVALID;
@@ -87,10 +80,7 @@ pub const SCRIPTS: &[Script] = &[
         let s = t.session().handle;
         let (mut first, mut second) = ([0; 5000], [0; 5000]);
         for bytes in [&mut first, &mut second] {
-            assert_eq!(
-                call!(t, C_GenerateRandom(s, bytes.as_mut_ptr(), 4999)),
-                CKR_OK
-            );
+            assert_eq!(call!(t, C_GenerateRandom(s, bytes.as_mut_ptr(), 4999)), CKR_OK);
         }
         let b = places().0;
         rows! { r;

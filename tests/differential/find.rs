@@ -12,9 +12,7 @@ fn found(session: Session, template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Answer<
     let named = |object: &CK_OBJECT_HANDLE| {
         let of_object = session.attribute(*object, CKA_CLASS).unwrap();
         let mut classes = named![CKO_CERTIFICATE CKO_PUBLIC_KEY CKO_PRIVATE_KEY CKO_PROFILE].iter();
-        let (class, _) = classes
-            .find(|(_, class)| ulong(*class) == of_object)
-            .unwrap();
+        let (class, _) = classes.find(|(_, class)| ulong(*class) == of_object).unwrap();
         let label = session.attribute(*object, CKA_LABEL).unwrap();
         format!("{class} {}", shown(&label))
     };
@@ -97,12 +95,8 @@ pub const SCRIPTS: &[Script] = &[
         let value = |id| session.attribute(certificate, id).unwrap();
         let class = (CKA_CLASS, ulong(CKO_CERTIFICATE));
         let of_issuer = [CKA_ISSUER, CKA_SERIAL_NUMBER];
-        let of_nss = [
-            &[CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE][..],
-            &of_issuer,
-            &[CKA_SUBJECT],
-        ]
-        .concat();
+        let of_nss =
+            [&[CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE][..], &of_issuer, &[CKA_SUBJECT]].concat();
         for (case, ids) in [
             ("CKA_SUBJECT", &[CKA_SUBJECT][..]),
             ("CKA_ISSUER", &[CKA_ISSUER]),
@@ -172,11 +166,7 @@ pub const SCRIPTS: &[Script] = &[
     ("arguments", |t, r| {
         let session = t.session();
         let (s, object, count) = (session.handle, place(0), place(0));
-        let no_value = place(CK_ATTRIBUTE {
-            type_: CKA_LABEL,
-            pValue: null(),
-            ulValueLen: 4,
-        });
+        let no_value = place(CK_ATTRIBUTE { type_: CKA_LABEL, pValue: null(), ulValueLen: 4 });
         rows! { r;
             "C_FindObjectsInit, NULL pTemplate with 1 attribute" => call!(t, C_FindObjectsInit(s, null(), 1)) => CKR_ARGUMENTS_BAD;
             "C_FindObjectsFinal after it" => session.find_final() => CKR_OPERATION_NOT_INITIALIZED;

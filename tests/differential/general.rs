@@ -74,10 +74,8 @@ pub const SCRIPTS: &[Script] = &[
             ("no room", CK_TRUE, Some(0), CKR_BUFFER_TOO_SMALL),
             ("list", CK_FALSE, Some(16), CKR_OK),
         ] {
-            let (list, mut count) = (
-                room.map_or(null(), |_| slots.as_mut_ptr()),
-                room.unwrap_or_default(),
-            );
+            let (list, mut count) =
+                (room.map_or(null(), |_| slots.as_mut_ptr()), room.unwrap_or_default());
             let answer = call!(t, C_GetSlotList(all, list, &mut count));
             assert_eq!(answer, rv, "{case}");
             rows! { r; case => answer; format!("{case}, count") => count => 1: SLOTS; }

@@ -32,10 +32,7 @@ fn initialize_without(t: &Module, setting: &str) {
 /// Starts a service that no other test disturbs, and that this process can disturb.
 fn own_service() -> Service {
     let service = common::service();
-    service
-        .environment()
-        .iter()
-        .for_each(|(name, value)| set(name, value));
+    service.environment().iter().for_each(|(name, value)| set(name, value));
     set(ONE_ATTEMPT.0, ONE_ATTEMPT.1);
     service
 }
@@ -140,13 +137,9 @@ pub const SCRIPTS: &[Script] = &[
         let service = own_service();
         type End = fn(Session) -> Rv;
         let ends: [(&str, End); 4] = [
-            ("C_SessionCancel", |session| {
-                session.cancel(CKF_SIGN | CKF_FIND_OBJECTS)
-            }),
+            ("C_SessionCancel", |session| session.cancel(CKF_SIGN | CKF_FIND_OBJECTS)),
             ("C_CloseSession", |session| session.close()),
-            ("C_CloseAllSessions", |session| {
-                call!(session.module, C_CloseAllSessions(1))
-            }),
+            ("C_CloseAllSessions", |session| call!(session.module, C_CloseAllSessions(1))),
             ("C_Finalize", |session| session.module.finalize()),
         ];
         for (name, end) in ends {
@@ -170,9 +163,7 @@ pub const SCRIPTS: &[Script] = &[
                 "*: C_Finalize" => CKR_CRYPTOKI_NOT_INITIALIZED;
             }
             let session = t.opened();
-            let find = during(LIST, "C_FindObjectsInit", session, &|| {
-                session.find_init(&[])
-            });
+            let find = during(LIST, "C_FindObjectsInit", session, &|| session.find_init(&[]));
             rows! { r; format!("C_FindObjectsInit: {name}") => find; }
             let key = t.logged_in().unwrap().key(EC);
             let signed = during(SIGN, "C_Sign", key.session, &|| sign(key));

@@ -172,9 +172,5 @@ fn mechanism(id: CK_MECHANISM_TYPE) -> CK_MECHANISM_PTR {
 
 /// A template of one label, as long as this says.
 fn label(length: CK_ULONG) -> CK_ATTRIBUTE_PTR {
-    place(CK_ATTRIBUTE {
-        type_: CKA_LABEL,
-        pValue: places().0.cast(),
-        ulValueLen: length,
-    })
+    place(CK_ATTRIBUTE { type_: CKA_LABEL, pValue: places().0.cast(), ulValueLen: length })
 }

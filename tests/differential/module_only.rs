@@ -12,12 +12,7 @@ use crate::{HUGE, NO, RSA, interruptions, label, mechanism, places};
 
 /// Runs all scripts.
 pub fn report(module: &Module, stderr: &Rc<Stderr>) -> Report {
-    Report::of(
-        module,
-        &[SCRIPTS, interruptions::SCRIPTS].concat(),
-        Some(stderr),
-        false,
-    )
+    Report::of(module, &[SCRIPTS, interruptions::SCRIPTS].concat(), Some(stderr), false)
 }
 
 /// The template of an RSA key with a modulus of that length.
@@ -35,14 +30,9 @@ const SCRIPTS: &[Script] = &[
     ("interfaces", |t, r| {
         let (mut count, interface, mut version) =
             (0, place(null()), CK_VERSION { major: 3, minor: 1 });
-        let list = place(
-            [CK_INTERFACE {
-                pInterfaceName: null(),
-                pFunctionList: null(),
-                flags: 0,
-            }; 3],
-        )
-        .cast();
+        let list =
+            place([CK_INTERFACE { pInterfaceName: null(), pFunctionList: null(), flags: 0 }; 3])
+                .cast();
         let [name, other] = [c"PKCS 11", c"another"].map(|name| name.as_ptr().cast_mut().cast());
         calls! { t, r;
             "NULL pulCount": C_GetInterfaceList(list, null()) => CKR_ARGUMENTS_BAD;
@@ -156,11 +146,8 @@ const SCRIPTS: &[Script] = &[
     }),
     ("verifying messages", |t, r| {
         let session = t.logged_in().unwrap();
-        let (s, public, certificate) = (
-            session.handle,
-            session.public(RSA),
-            session.certificate(RSA),
-        );
+        let (s, public, certificate) =
+            (session.handle, session.public(RSA), session.certificate(RSA));
         let [m, e] = [CKM_SHA256_RSA_PKCS, CKM_ECDSA].map(mechanism);
         let mut signature = session.key(RSA).sign(CKM_SHA256_RSA_PKCS, b"data").unwrap();
         let (mut data, v) = (*b"data", signature.as_mut_ptr());

@@ -111,10 +111,7 @@ impl Report {
         initialize: bool,
     ) -> Self {
         let stderr = stderr.cloned();
-        let mut report = Self {
-            stderr,
-            ..Self::default()
-        };
+        let mut report = Self { stderr, ..Self::default() };
         for (name, script) in scripts {
             report.script = name;
             if initialize {
@@ -141,14 +138,7 @@ impl Report {
         signature: Vec<u8>,
     ) {
         let case = self.case(case);
-        self.signatures.push(Signed {
-            case,
-            label,
-            padding,
-            hash,
-            message,
-            signature,
-        });
+        self.signatures.push(Signed { case, label, padding, hash, message, signature });
     }
 
     /// Whether the running script has that case.
@@ -172,20 +162,13 @@ impl Report {
                 self.wrong_lines.push(wrong);
             }
         }
-        self.answers.push(Noted {
-            script,
-            case,
-            function,
-            answer,
-            expected,
-        });
+        self.answers.push(Noted { script, case, function, answer, expected });
     }
 
     /// Says what the running script answers in cases of these names.
     pub fn answers_to(&mut self, patterns: &[Pattern]) {
         let script = self.script;
-        self.patterns
-            .extend(patterns.iter().map(|pattern| (script, *pattern)));
+        self.patterns.extend(patterns.iter().map(|pattern| (script, *pattern)));
     }
 
     /// What is expected of an answer.
@@ -193,9 +176,7 @@ impl Report {
         let mut patterns = self.patterns.iter();
         let found = patterns
             .find(|(script, (pattern, _))| *script == noted.script && fits(pattern, &noted.case));
-        noted
-            .expected
-            .or_else(|| found.and_then(|(_, (_, expected))| *expected))
+        noted.expected.or_else(|| found.and_then(|(_, (_, expected))| *expected))
     }
 }
 
@@ -341,10 +322,7 @@ pub fn compare(softhsm: Option<&Report>, ours: &Report) {
     }
     let (count, all) = (wrong.len(), ours.answers.len());
     let wrong = wrong.join("\n\n");
-    assert!(
-        wrong.is_empty(),
-        "{count} of {all} cases are wrong:\n\n{wrong}\n"
-    );
+    assert!(wrong.is_empty(), "{count} of {all} cases are wrong:\n\n{wrong}\n");
 }
 
 /// Whether `text` is `pattern`, in which each `*` stands for anything.
@@ -374,16 +352,10 @@ pub fn shown(bytes: &[u8]) -> String {
 
 #[test]
 fn a_star_stands_for_anything() {
-    for (pattern, matching, other) in [
-        ("a", "a", "ab"),
-        ("a*", "a", ""),
-        ("*: b", "a: b", "a: bc"),
-        ("*a*b", "xaab", "xaabc"),
-    ] {
-        assert!(
-            fits(pattern, matching) && !fits(pattern, other),
-            "{pattern}"
-        );
+    for (pattern, matching, other) in
+        [("a", "a", "ab"), ("a*", "a", ""), ("*: b", "a: b", "a: bc"), ("*a*b", "xaab", "xaabc")]
+    {
+        assert!(fits(pattern, matching) && !fits(pattern, other), "{pattern}");
     }
 }
 
@@ -423,19 +395,11 @@ fn a_failure_has_a_line_that_names_its_argument() {
     let line = "error: C_Sign: pData is NULL [CKR_ARGUMENTS_BAD]";
     let is_right = |line, case, answer| is_right(line, "C_Sign", case, answer);
     assert!(is_right(Some(line), "NULL pData", "CKR_ARGUMENTS_BAD"));
-    assert!(!is_right(
-        Some(line),
-        "NULL pSignature",
-        "CKR_ARGUMENTS_BAD"
-    ));
+    assert!(!is_right(Some(line), "NULL pSignature", "CKR_ARGUMENTS_BAD"));
     assert!(!is_right(None, "NULL pData", "CKR_ARGUMENTS_BAD"));
     assert!(is_right(None, "no room", "CKR_BUFFER_TOO_SMALL, length 9"));
     let loud = "error: C_Sign: no room [CKR_BUFFER_TOO_SMALL]";
-    assert!(!is_right(
-        Some(loud),
-        "no room",
-        "CKR_BUFFER_TOO_SMALL, length 9"
-    ));
+    assert!(!is_right(Some(loud), "no room", "CKR_BUFFER_TOO_SMALL, length 9"));
 }
 
 #[test]

@@ -51,24 +51,12 @@ const SIGNATURES: &[&str] = &[
 const DATA: &[u8] = b"data";
 
 pub const SCRIPTS: &[Script] = &[
-    ("digesting", |t, r| {
-        all(t, r, Digest, &[ORDER, LENGTHS, LENGTHS_OF_PARTS])
-    }),
-    ("signing", |t, r| {
-        all(t, r, Sign, &[ORDER, LENGTHS, LENGTHS_OF_PARTS])
-    }),
+    ("digesting", |t, r| all(t, r, Digest, &[ORDER, LENGTHS, LENGTHS_OF_PARTS])),
+    ("signing", |t, r| all(t, r, Sign, &[ORDER, LENGTHS, LENGTHS_OF_PARTS])),
     ("verifying", |t, r| all(t, r, Verify, &[ORDER, SIGNATURES])),
     ("signing a DigestInfo", |t, r| {
         let digest_info = SHA256.digest_info(DATA);
-        run(
-            t,
-            r,
-            Sign,
-            RSA,
-            &CKM_RSA_PKCS.into(),
-            &digest_info,
-            &[LENGTHS],
-        );
+        run(t, r, Sign, RSA, &CKM_RSA_PKCS.into(), &digest_info, &[LENGTHS]);
     }),
     ("signing with CKM_RSA_PKCS_PSS", |t, r| {
         let pss = SHA256.pss(CKM_RSA_PKCS_PSS);
@@ -172,13 +160,7 @@ fn run(
         Sign => (sign(1).len(), vec![]),
         _ => (0, (0..3).map(sign).collect()),
     };
-    let operation = Operation {
-        kind,
-        key,
-        mechanism,
-        data,
-        signatures,
-    };
+    let operation = Operation { kind, key, mechanism, data, signatures };
     let [init, one, update, last] = operation.functions();
     for sequence in sequences.concat() {
         let (s, mut parts, mut history) = (t.session(), 0, String::new());

@@ -151,23 +151,12 @@ pub const SCRIPTS: &[Script] = &[
         let key = |of, kind| and(&class(of), CKA_KEY_TYPE, ulong(kind));
         let numbers = |length: usize, ids: &[_]| {
             let numbers = ids.iter().map(|id| (*id, vec![7; length]));
-            key(CKO_PRIVATE_KEY, CKK_RSA)
-                .into_iter()
-                .chain(numbers)
-                .collect()
+            key(CKO_PRIVATE_KEY, CKK_RSA).into_iter().chain(numbers).collect()
         };
         let small = numbers(256, &[CKA_MODULUS, CKA_PRIVATE_EXPONENT]);
         let small = and(&small, CKA_PUBLIC_EXPONENT, [1, 0, 1]);
-        let (public, primes) = (
-            [CKA_MODULUS, CKA_PUBLIC_EXPONENT],
-            [CKA_PRIME_1, CKA_PRIME_2],
-        );
-        let private = [
-            CKA_PRIVATE_EXPONENT,
-            CKA_EXPONENT_1,
-            CKA_EXPONENT_2,
-            CKA_COEFFICIENT,
-        ];
+        let (public, primes) = ([CKA_MODULUS, CKA_PUBLIC_EXPONENT], [CKA_PRIME_1, CKA_PRIME_2]);
+        let private = [CKA_PRIVATE_EXPONENT, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT];
         let all_parts = numbers(128, &[&public[..], &primes, &private].concat());
         let aes = and(&key(CKO_SECRET_KEY, CKK_AES), CKA_VALUE, vec![7; 16]);
         rows! { r;
@@ -296,14 +285,9 @@ pub const SCRIPTS: &[Script] = &[
     ("objects on the token", |t, r| {
         let s = t.user();
         let label = [(CKA_LABEL, b"other".to_vec())];
-        let all = [
-            (CKA_CLASS, ulong(CKO_CERTIFICATE)),
-            (CKA_TOKEN, boolean(true)),
-        ];
-        for (name, object) in [
-            ("certificate", s.certificate(RSA)),
-            ("private key", s.private(RSA)),
-        ] {
+        let all = [(CKA_CLASS, ulong(CKO_CERTIFICATE)), (CKA_TOKEN, boolean(true))];
+        for (name, object) in [("certificate", s.certificate(RSA)), ("private key", s.private(RSA))]
+        {
             let copy = || s.copy(object, &[(CKA_TOKEN, boolean(false))]).map(drop);
             rows! { r;
                 format!("change the {name}") => s.change(object, &label) => CKR_ACTION_PROHIBITED: FIXED;

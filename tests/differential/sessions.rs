@@ -12,10 +12,7 @@ use crate::report::{Script, count};
 /// What C_GetSessionInfo tells.
 fn state(session: Session) -> Answer<String> {
     let info = session.info()?;
-    assert_eq!(
-        (info.slotID, info.ulDeviceError),
-        (session.module.slot(), 0)
-    );
+    assert_eq!((info.slotID, info.ulDeviceError), (session.module.slot(), 0));
     called("C_GetSessionInfo");
     Ok(format!("{}, flags {}", state_name(info.state), info.flags))
 }
@@ -23,10 +20,8 @@ fn state(session: Session) -> Answer<String> {
 pub const SCRIPTS: &[Script] = &[
     ("C_OpenSession", |t, r| {
         let (slot, serial) = (t.slot(), CKF_SERIAL_SESSION);
-        let open = |slot, flags| {
-            t.open(slot, flags)
-                .map(|session| session.handle != CK_INVALID_HANDLE)
-        };
+        let open =
+            |slot, flags| t.open(slot, flags).map(|session| session.handle != CK_INVALID_HANDLE);
         let application = ptr::from_ref(t).cast_mut().cast();
         rows! { r;
             "read-only" => open(slot, serial) => "CKR_OK, true";

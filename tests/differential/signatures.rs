@@ -13,11 +13,7 @@ use Padding::{Ecdsa, Pkcs1, Pss, PssWith};
 
 /// Mechanisms that sign a digest of the caller's.
 const OF_DIGESTS: [(CK_MECHANISM_TYPE, Padding, &[&Hash]); 3] = [
-    (
-        CKM_RSA_PKCS,
-        Pkcs1,
-        &[&MD5, &SHA1, &SHA256, &SHA384, &SHA512],
-    ),
+    (CKM_RSA_PKCS, Pkcs1, &[&MD5, &SHA1, &SHA256, &SHA384, &SHA512]),
     (CKM_RSA_PKCS_PSS, Pss, &[&SHA1, &SHA256, &SHA384, &SHA512]),
     (CKM_ECDSA, Ecdsa, &[&SHA1, &SHA256, &SHA384, &SHA512]),
 ];
@@ -49,21 +45,13 @@ pub const SCRIPTS: &[Script] = &[
                     _ => hash.digest(MESSAGE),
                 };
                 let name = format!("{} {}", mechanism_name(id), hash.name);
-                of_each_key(session, r, &name, (id, padding, hash), MESSAGE, |s| {
-                    s.sign(&data)
-                });
+                of_each_key(session, r, &name, (id, padding, hash), MESSAGE, |s| s.sign(&data));
             }
         }
     }),
-    ("of a message", |t, r| {
-        each(t, r, MESSAGE, |s| s.sign(MESSAGE))
-    }),
-    ("of a multi-part message", |t, r| {
-        each(t, r, MESSAGE, |s| in_parts(s, MESSAGE, 7))
-    }),
-    ("of an empty message", |t, r| {
-        each(t, r, b"", |s| s.sign(b""))
-    }),
+    ("of a message", |t, r| each(t, r, MESSAGE, |s| s.sign(MESSAGE))),
+    ("of a multi-part message", |t, r| each(t, r, MESSAGE, |s| in_parts(s, MESSAGE, 7))),
+    ("of an empty message", |t, r| each(t, r, b"", |s| s.sign(b""))),
     ("of a long multi-part message", |t, r| {
         let message: Vec<u8> = MESSAGE.iter().copied().cycle().take(300_000).collect();
         each(t, r, &message, |s| in_parts(s, &message, 65_536));

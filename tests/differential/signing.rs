@@ -78,19 +78,13 @@ pub const SCRIPTS: &[Script] = &[
     ("parameters", |t, r| {
         let session = t.user();
         let (rsa, ec) = (session.private(RSA), session.private(EC));
-        let some = |id| Mechanism {
-            id,
-            parameter: vec![7; 16],
-        };
+        let some = |id| Mechanism { id, parameter: vec![7; 16] };
         let (raw, hashing) = (CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS);
         let (sha1, sha256, mgf1, mgf256) = (CKM_SHA_1, CKM_SHA256, CKG_MGF1_SHA1, CKG_MGF1_SHA256);
         let pss = |id, hash, mgf, salt| init(t, Mechanism::pss(id, hash, mgf, salt), rsa);
         let salt = |id, salt| pss(id, sha256, mgf256, salt);
-        let no_bytes = place(CK_MECHANISM {
-            mechanism: raw,
-            pParameter: null(),
-            ulParameterLen: 24,
-        });
+        let no_bytes =
+            place(CK_MECHANISM { mechanism: raw, pParameter: null(), ulParameterLen: 24 });
         rows! { r;
             "unexpected for CKM_RSA_PKCS" => init(t, some(CKM_RSA_PKCS), rsa) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_IGNORED;
             "unexpected for CKM_SHA256_RSA_PKCS" => init(t, some(CKM_SHA256_RSA_PKCS), rsa) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_IGNORED;
@@ -173,10 +167,7 @@ pub const SCRIPTS: &[Script] = &[
             (EC, CKM_ECDSA.into(), digest.clone()),
         ] {
             let (name, key) = (mechanism_name(mechanism.id), user.private(label));
-            let (s, other) = (
-                initialized(t, &mechanism, key),
-                initialized(t, &mechanism, key),
-            );
+            let (s, other) = (initialized(t, &mechanism, key), initialized(t, &mechanism, key));
             rows! { r;
                 format!("{name}, C_SignUpdate") => s.sign_update(&data) => CKR_OK: SINGLE_PART;
                 format!("{name}, C_SignFinal") => length(s.sign_final()) => "CKR_OK, * bytes": SINGLE_PART;

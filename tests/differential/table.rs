@@ -57,8 +57,7 @@ fn by_key(cases: &[&str]) -> String {
 
 /// The name of the key that a case begins with, and the rest.
 fn key(case: &str) -> Option<(&str, &str)> {
-    case.split_once(' ')
-        .filter(|(key, _)| key.starts_with("demo/"))
+    case.split_once(' ').filter(|(key, _)| key.starts_with("demo/"))
 }
 
 /// Many cases that differ in the text after the comma: for each such text, the texts before it.
@@ -98,20 +97,14 @@ fn grouped<'a>(
 /// The table.
 pub fn table(parts: &[Part]) -> String {
     let mut reasons = Vec::new();
-    let rows: Vec<_> = parts
-        .iter()
-        .flat_map(|part| rows(part, &mut reasons))
-        .collect();
+    let rows: Vec<_> = parts.iter().flat_map(|part| rows(part, &mut reasons)).collect();
     let mut text = INTRODUCTION.to_owned();
     for (section, title, functions) in SECTIONS {
         write!(text, "\n## {title} ({section})\n").unwrap();
         for (number, function) in (1..).zip(*functions) {
             write!(text, "\n### {function} ({section}.{number})\n\n").unwrap();
             text.push_str("| situation | return value | SoftHSM |\n|---|---|---|\n");
-            let rows: Vec<_> = rows
-                .iter()
-                .filter(|row| row.function == *function)
-                .collect();
+            let rows: Vec<_> = rows.iter().filter(|row| row.function == *function).collect();
             assert!(!rows.is_empty(), "no script calls {function}");
             for row in rows {
                 let (rv, softhsm) = (&row.rv, &row.softhsm);
@@ -132,9 +125,7 @@ fn rows((ours, softhsm): &Part, reasons: &mut Vec<&'static str>) -> Vec<Row> {
         let Some(rv) = return_value(&answer.answer) else {
             continue;
         };
-        let theirs = softhsm
-            .as_ref()
-            .map(|report| &*report.answers[index].answer);
+        let theirs = softhsm.as_ref().map(|report| &*report.answers[index].answer);
         let softhsm = match theirs.map(|theirs| return_value(theirs).unwrap_or("another answer")) {
             None => "–".to_owned(),
             Some(theirs) if theirs == rv => "the same".to_owned(),

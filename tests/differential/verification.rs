@@ -82,9 +82,7 @@ impl Signed {
             Padding::Pss | Padding::PssWith(_) => (self.hash.pss(CKM_RSA_PKCS_PSS), digest),
             Padding::Ecdsa => (CKM_ECDSA.into(), digest),
         };
-        let rv = session
-            .key(self.label)
-            .verify(mechanism, &data, &self.signature);
+        let rv = session.key(self.label).verify(mechanism, &data, &self.signature);
         assert_eq!(rv, CKR_OK, "{}: C_Verify of SoftHSM", self.case);
 
         let certificate = session.certificate(self.label);

@@ -27,13 +27,7 @@ fn inputs() -> Vec<Made> {
     let mut inputs = Vec::new();
     let mut add = |case: &str, label, mechanism: Mechanism, data: &[u8]| {
         let case = format!("{label} {} {case}", mechanism_name(mechanism.id));
-        inputs.push(Made {
-            case,
-            label,
-            mechanism,
-            data: data.to_vec(),
-            signature: vec![],
-        });
+        inputs.push(Made { case, label, mechanism, data: data.to_vec(), signature: vec![] });
     };
     for (hash, pkcs1, pss) in [
         (&MD5, CKM_MD5_RSA_PKCS, None),

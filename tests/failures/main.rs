@@ -112,10 +112,8 @@ fn failures_have_their_return_value_lines_and_requests() {
     });
     let mut rows = rows.into_inner().unwrap();
     rows.sort_by_key(|(index, _)| *index);
-    let (rows, wrong): (Vec<_>, Vec<_>) = rows
-        .into_iter()
-        .map(|(_, row)| row)
-        .partition(Result::is_ok);
+    let (rows, wrong): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|(_, row)| row).partition(Result::is_ok);
     let wrong: Vec<_> = wrong.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     page::assert_current(rows.into_iter().flatten());
@@ -166,11 +164,7 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
     Ok(Row {
         what,
         code: situation.code,
-        line: lines
-            .iter()
-            .map(|line| scene.without_chance(line))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        line: lines.iter().map(|line| scene.without_chance(line)).collect::<Vec<_>>().join("\n"),
         requests,
     })
 }

@@ -217,10 +217,7 @@ fn watch_proxy(
 ) {
     let url = beyond_loopback(scene.service.api_url());
     let logged = match method {
-        "CONNECT" => format!(
-            "CONNECT {} HTTP",
-            &url["https://".len()..url.len() - "/Api".len()]
-        ),
+        "CONNECT" => format!("CONNECT {} HTTP", &url["https://".len()..url.len() - "/Api".len()]),
         method => format!("{method} {url}/v1/"),
     };
     scene.lead_to_another_machine();
@@ -256,26 +253,16 @@ fn start_nginx(scene: &mut Scene, lines: &str) {
 /// Makes an nginx require a client certificate from the local service's CA.
 fn wants_clients() -> String {
     let authority = crate::common::options().state.join("tls-ca.pem");
-    format!(
-        "ssl_client_certificate {}; ssl_verify_client on;",
-        authority.display()
-    )
+    format!("ssl_client_certificate {}; ssl_verify_client on;", authority.display())
 }
 
 fn serve_with(scene: &mut Scene, certificate: ServerCertificate) {
-    scene.serve_tls(TlsOptions {
-        certificate,
-        ..TlsOptions::default()
-    });
+    scene.serve_tls(TlsOptions { certificate, ..TlsOptions::default() });
 }
 
 /// A service that clients have to show a certificate.
 fn serve_for_clients(scene: &mut Scene, versions: TlsVersions) {
-    scene.serve_tls(TlsOptions {
-        versions,
-        client_certificate: true,
-        ..TlsOptions::default()
-    });
+    scene.serve_tls(TlsOptions { versions, client_certificate: true, ..TlsOptions::default() });
 }
 
 fn show_client(scene: &mut Scene, pem: &str) {

@@ -39,12 +39,7 @@ pub fn assert_current(rows: impl Iterator<Item = Row>) {
         )
         .unwrap();
         for row in rows.by_ref().take(part.len()) {
-            let Row {
-                what,
-                code,
-                line,
-                requests,
-            } = row;
+            let Row { what, code, line, requests } = row;
             let [what, line] = [what, &line].map(|text| text.replace('|', "\\|"));
             let quoted = line.lines().map(|line| {
                 let quote = if line.contains('`') { "``" } else { "`" };

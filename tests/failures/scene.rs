@@ -153,9 +153,7 @@ impl Scene {
 
     /// Happens to every request for the list.
     pub fn fail_list(&mut self, effect: Effect) {
-        self.service
-            .inject(Fault::on(LIST, effect).always())
-            .unwrap();
+        self.service.inject(Fault::on(LIST, effect).always()).unwrap();
     }
 
     /// Happens to the first fast signing requests, for which there is time enough.
@@ -168,9 +166,7 @@ impl Scene {
 
     /// Happens to every fast signing request.
     pub fn fail_sign(&mut self, effect: Effect) {
-        self.service
-            .inject(Fault::on(SIGN, effect).always())
-            .unwrap();
+        self.service.inject(Fault::on(SIGN, effect).always()).unwrap();
     }
 
     /// Leaves time for as many attempts as the configuration's default does.
@@ -185,9 +181,7 @@ impl Scene {
 
     /// What no output may show.
     pub fn secrets(&self) -> Vec<String> {
-        [self.service.token(), PROXY_PASSWORD, WRONG_TOKEN]
-            .map(str::to_owned)
-            .into()
+        [self.service.token(), PROXY_PASSWORD, WRONG_TOKEN].map(str::to_owned).into()
     }
 
     /// `line` as it is in every run: names instead of ports and folders, and numbers of five and
@@ -202,11 +196,10 @@ impl Scene {
         let words = words.iter().enumerate().map(|(index, word)| {
             let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
             let is_number = bare.bytes().all(|byte| byte.is_ascii_digit());
-            let is_seconds = words
-                .get(index + 1)
-                .is_some_and(|next| next.trim_end_matches([';', ',']) == "s")
-                && bare.contains('.')
-                && bare.parse::<f64>().is_ok();
+            let is_seconds =
+                words.get(index + 1).is_some_and(|next| next.trim_end_matches([';', ',']) == "s")
+                    && bare.contains('.')
+                    && bare.parse::<f64>().is_ok();
             let is_trace_id = bare.starts_with("00-");
             let is_time = bare.len() == 20 && bare.contains('T') && bare.ends_with('Z');
             if (bare.len() >= 5 && is_number) || is_seconds || is_trace_id || is_time {

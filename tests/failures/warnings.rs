@@ -92,10 +92,7 @@ fn list(scene: &mut Scene, properties: serde_json::Value) {
 }
 
 fn search_unknown(module: &Module) -> Rv {
-    let found = module
-        .logged_in()
-        .unwrap()
-        .find(&[(CKA_ID, "demo/p-265".into())]);
+    let found = module.logged_in().unwrap().find(&[(CKA_ID, "demo/p-265".into())]);
     assert_eq!(found, Ok(vec![]));
     found.into()
 }

@@ -48,10 +48,7 @@ fn names_the_limit_of_descriptors_when_none_is_left() {
                 let rv = session.login();
                 drop(taken);
                 let is_refused = rv == CKR_FUNCTION_FAILED;
-                assert!(
-                    is_refused || (free > 0 && rv == CKR_OK),
-                    "{free} free: {rv}"
-                );
+                assert!(is_refused || (free > 0 && rv == CKR_OK), "{free} free: {rv}");
                 if is_refused {
                     assert_eq!(session.login(), CKR_OK);
                 }
@@ -75,11 +72,8 @@ fn a_file_that_needs_a_descriptor_is_no_invalid_configuration() {
         };
         let token = format!("file:{}", file("token", service.token()));
         let configuration = file("signpath.json", "{}");
-        let more = [
-            ("SIGNPATH_CONFIG_FILE", &*configuration),
-            ("SIGNPATH_API_TOKEN", &token),
-            NO_LOG,
-        ];
+        let more =
+            [("SIGNPATH_CONFIG_FILE", &*configuration), ("SIGNPATH_API_TOKEN", &token), NO_LOG];
         let environment = environment(&service, &more);
         ((service, folder), environment)
     };

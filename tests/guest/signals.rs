@@ -94,10 +94,7 @@ fn with_ending(
         ((service, has_ended), environment)
     };
     let ((service, has_ended), _) = in_child(test, prepare, child)?;
-    assert!(
-        has_ended.load(Ordering::Relaxed),
-        "no connection was ended: {fatal} {end:?}"
-    );
+    assert!(has_ended.load(Ordering::Relaxed), "no connection was ended: {fatal} {end:?}");
     Some(service)
 }
 

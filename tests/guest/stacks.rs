@@ -45,10 +45,7 @@ fn use_all(module: &Module) {
         (CKA_VALUE, vec![7; 2592]),
     ]);
     assert_eq!(session.verify_init(CKM_ML_DSA, ml_dsa.unwrap()), CKR_OK);
-    assert_eq!(
-        session.verify(b"", &[vec![1; 4544], vec![0; 83]].concat()),
-        CKR_SIGNATURE_INVALID
-    );
+    assert_eq!(session.verify(b"", &[vec![1; 4544], vec![0; 83]].concat()), CKR_SIGNATURE_INVALID);
     assert_eq!(session.logout(), CKR_OK);
     assert_eq!(module.finalize(), CKR_OK);
 }
@@ -60,17 +57,12 @@ const WAYS: [Way; 5] = [
     || (service(), vec![], None),
     || (with_tls(), vec![], None),
     || {
-        let service = tls_service(TlsOptions {
-            versions: TlsVersions::Only12,
-            ..TlsOptions::default()
-        });
+        let service =
+            tls_service(TlsOptions { versions: TlsVersions::Only12, ..TlsOptions::default() });
         (service, vec![], None)
     },
     || {
-        let service = tls_service(TlsOptions {
-            client_certificate: true,
-            ..TlsOptions::default()
-        });
+        let service = tls_service(TlsOptions { client_certificate: true, ..TlsOptions::default() });
         let file = service.client_certificate().unwrap().display();
         let certificate = ("SIGNPATH_TLS_CLIENT_CERTIFICATE", format!("file:{file}"));
         (service, vec![certificate], None)

@@ -11,10 +11,7 @@ use crate::common::{SIGN, command, environment, service, traffic};
 /// Starts a program in C with a service that it reaches by host name.
 fn start(mode: &str, service: &Service) -> Child {
     let url = service.api_url().replace("127.0.0.1", "localhost");
-    let program = compiled(
-        "guest/host.c",
-        &["-ldl", "-pthread", "-I/usr/include/p11-kit-1"],
-    );
+    let program = compiled("guest/host.c", &["-ldl", "-pthread", "-I/usr/include/p11-kit-1"]);
     command(program)
         .arg(mode)
         .envs(environment(service, &[("SIGNPATH_API_URL", &url)]))

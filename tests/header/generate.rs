@@ -36,9 +36,8 @@ pub fn header() -> String {
         ("The environment variable that names the JSON file, and those of the settings.", variables()),
     };
     let groups = groups.map(|(comment, definitions)| {
-        let definitions = definitions
-            .iter()
-            .map(|(name, value)| format!("#define SIGNPATH_{name} {value}\n"));
+        let definitions =
+            definitions.iter().map(|(name, value)| format!("#define SIGNPATH_{name} {value}\n"));
         format!("\n/* {comment} */\n{}", definitions.collect::<String>())
     });
     format!("{BEGIN}{}{END}", groups.concat())

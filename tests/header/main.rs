@@ -34,14 +34,7 @@ fn a_program_in_c_or_cpp_signs_and_verifies() {
         let options = format!("-x {language} -std={standard} -Wall -Wextra -Wpedantic -Werror");
         let mut compiler = Command::new("cc");
         compiler.args(options.split(' ')).arg("-o").arg(&program);
-        compiler.args([
-            "-I",
-            P11_KIT,
-            "-I",
-            "include",
-            "tests/header/sign.c",
-            "-ldl",
-        ]);
+        compiler.args(["-I", P11_KIT, "-I", "include", "tests/header/sign.c", "-ldl"]);
         prints(compiler.current_dir(REPOSITORY));
         for (key, length) in [("demo/rsa-2048", 256), ("demo/p-384", 96)] {
             let service = service();
@@ -49,11 +42,7 @@ fn a_program_in_c_or_cpp_signs_and_verifies() {
             sign.arg(module_path()).arg(key);
             let said = prints(sign.envs(environment(&service, &[])));
             assert_eq!(said, format!("verified {length} bytes\n"));
-            let expected = Traffic {
-                lists: 1,
-                signatures: 1,
-                connections: 1,
-            };
+            let expected = Traffic { lists: 1, signatures: 1, connections: 1 };
             assert_eq!(traffic(&service.requests()), expected);
         }
     }

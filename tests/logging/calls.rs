@@ -31,10 +31,7 @@ fn call_functions() {
     let mut info = CK_INFO::default();
     let too_early = call!(module, C_GetInfo(&mut info));
     assert_eq!(too_early, CKR_CRYPTOKI_NOT_INITIALIZED);
-    let mut arguments = CK_C_INITIALIZE_ARGS {
-        flags: CKF_OS_LOCKING_OK,
-        ..Default::default()
-    };
+    let mut arguments = CK_C_INITIALIZE_ARGS { flags: CKF_OS_LOCKING_OK, ..Default::default() };
     let initialized = call!(module, C_Initialize((&raw mut arguments).cast()));
     assert_eq!(initialized, CKR_OK);
     let slots = call!(module, C_GetSlotList(CK_TRUE, null(), &mut 0));
@@ -46,11 +43,7 @@ fn call_functions() {
     let pss = Mechanism::pss(CKM_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32);
     assert_eq!(session.sign_init(pss, key), CKR_OK);
     session.sign_into(&[7; 32], 256).bytes().unwrap();
-    let wanted = [
-        (CKA_KEY_TYPE, Some(8)),
-        (CKA_LABEL, None),
-        (CKA_PRIVATE_EXPONENT, None),
-    ];
+    let wanted = [(CKA_KEY_TYPE, Some(8)), (CKA_LABEL, None), (CKA_PRIVATE_EXPONENT, None)];
     let (read, _) = session.attributes_into(key, &wanted);
     assert_eq!(read, CKR_ATTRIBUTE_SENSITIVE);
     assert_eq!(session.cancel(CKF_SIGN | CKF_FIND_OBJECTS), CKR_OK);
@@ -60,13 +53,8 @@ fn call_functions() {
 
 #[test]
 fn logs_calls_in_order_with_the_names_of_the_standard() {
-    let (_, folder, run) = in_parent!(logged(
-        test_name!(),
-        "debug",
-        |_| vec![],
-        vec![],
-        call_functions
-    ));
+    let (_, folder, run) =
+        in_parent!(logged(test_name!(), "debug", |_| vec![], vec![], call_functions));
     run.assert_silent();
     let expected = [
         "C_GetInterface(pInterfaceName=not NULL, pVersion=not NULL, ppInterface=not NULL, flags=0x0): CKR_OK",

@@ -9,9 +9,7 @@ use crate::common::SIGN;
 use crate::{in_parent, test_name};
 
 /// The levels, each of which shows itself and those before it.
-const LEVELS: [&str; 7] = [
-    "none", "fatal", "error", "warning", "info", "debug", "verbose",
-];
+const LEVELS: [&str; 7] = ["none", "fatal", "error", "warning", "info", "debug", "verbose"];
 
 /// The levels of the lines that are shown. Only a defect of the module would be fatal.
 fn shown_by(level: &str) -> BTreeSet<String> {

@@ -122,10 +122,7 @@ fn lines_of(path: &Path) -> Vec<Line> {
 
 /// The arguments with which pkcs11-tool signs a file in `folder` with demo/rsa-2048.
 fn pkcs11_tool_arguments(pin: &str, folder: &LogFolder) -> Vec<String> {
-    let id: String = "demo/rsa-2048"
-        .bytes()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id: String = "demo/rsa-2048".bytes().map(|byte| format!("{byte:02x}")).collect();
     let signature = folder.0.path().join("signature").display().to_string();
     [
         ["--module", module_path().to_str().unwrap()],

@@ -288,13 +288,8 @@ fn writes_no_line_to_a_connection_in_place_of_stderr() {
         assert!(stderr.display().to_string().starts_with("socket:"));
         assert_eq!(module.finalize(), CKR_OK);
     };
-    let (service, folder, _) = in_parent!(logged(
-        test_name!(),
-        "debug",
-        |_| vec![],
-        faults.into(),
-        child
-    ));
+    let (service, folder, _) =
+        in_parent!(logged(test_name!(), "debug", |_| vec![], faults.into(), child));
     assert_complete(&folder.path());
     // A server that receives a line of the log closes the connection.
     let requests = service.requests().into_iter();
@@ -321,9 +316,6 @@ fn a_tool_without_standard_streams_signs() {
         std::fs::remove_file(&signature).unwrap();
     }
     // The first attempt of each C_Sign failed.
-    let warnings = folder
-        .lines()
-        .into_iter()
-        .filter(|line| line.level == "warning");
+    let warnings = folder.lines().into_iter().filter(|line| line.level == "warning");
     assert_eq!(warnings.count(), 3);
 }

@@ -17,9 +17,7 @@ use crate::common::{
 use crate::{table, test_name};
 
 /// The most verbose one comes first, so that it logs a fault that happens once.
-const LEVELS: [&str; 7] = [
-    "verbose", "debug", "info", "warning", "error", "fatal", "none",
-];
+const LEVELS: [&str; 7] = ["verbose", "debug", "info", "warning", "error", "fatal", "none"];
 
 /// The shortest piece of a secret that must be hidden.
 const PIECE: usize = 8;
@@ -53,12 +51,7 @@ fn hides(
         assert_eq!(unsafe { libc::dup2(2, 1) }, 1);
         let folder = LogFolder::new();
         stage.set(LOG_DIRECTORY, folder.path().to_str().unwrap());
-        let mut bench = Bench {
-            stage,
-            module,
-            folder,
-            output: String::new(),
-        };
+        let mut bench = Bench { stage, module, folder, output: String::new() };
         act(&mut bench);
         let service = &bench.stage.service;
         let secrets = [&[service.token()], secrets].concat();
@@ -111,9 +104,7 @@ impl Bench<'_> {
             stage.set(FILE_LEVEL, level);
             let stream = ["stderr", "stdout"][index % 2];
             stage.set("SIGNPATH_LOG_CONSOLE_OUTPUT_STREAM", stream);
-            environment
-                .iter()
-                .for_each(|(name, value)| stage.set(name, value));
+            environment.iter().for_each(|(name, value)| stage.set(name, value));
             self.output += &stage.see(|| visit(self.module, user, pin)).stderr;
         }
         environment.iter().for_each(|(name, _)| stage.set(name, ""));
@@ -273,11 +264,7 @@ fn hides_a_token_that_the_service_repeats() {
 fn proxied(service: &Service, user: &str) -> [(&'static str, String); 3] {
     let address = service.api_url().split('/').nth(2).unwrap();
     let [url, permission] = another_machine(service);
-    [
-        url,
-        permission,
-        ("http_proxy", format!("http://{user}@{address}")),
-    ]
+    [url, permission, ("http_proxy", format!("http://{user}@{address}"))]
 }
 
 #[test]
@@ -495,8 +482,7 @@ fn masks_and_shortens_the_command_line_for_the_service() {
         (&long, "\"java -cp /a.jar:/a.jar:"),
     ] {
         let mut tool = command("pkcs11-tool");
-        tool.arg0(name)
-            .args(pkcs11_tool_arguments("CONFIG", &folder));
+        tool.arg0(name).args(pkcs11_tool_arguments("CONFIG", &folder));
         tool.args(["--token-label", "SignPath"]);
         common::succeed(tool.envs(environment(&service, &[])));
         let metadata = service.requests().pop().unwrap().metadata.unwrap();

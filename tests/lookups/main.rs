@@ -76,10 +76,7 @@ impl Lookups {
             self.0.read_exact(number).unwrap();
         }
         let [thread, takes_signals] = report.map(i32::from_ne_bytes);
-        Report {
-            thread,
-            takes_signals: takes_signals != 0,
-        }
+        Report { thread, takes_signals: takes_signals != 0 }
     }
 
     /// Lets one lookup end.
@@ -91,10 +88,7 @@ impl Lookups {
 /// A session of the module, initialized with more flags.
 fn initialized(t: &Module, flags: CK_FLAGS) -> Session<'_> {
     let flags = flags | CKF_OS_LOCKING_OK;
-    let arguments = CK_C_INITIALIZE_ARGS {
-        flags,
-        ..Default::default()
-    };
+    let arguments = CK_C_INITIALIZE_ARGS { flags, ..Default::default() };
     assert_eq!(call!(t, C_Initialize(place(arguments).cast())), CKR_OK);
     t.session()
 }
@@ -201,11 +195,7 @@ fn an_application_that_forbids_threads_gets_none() {
 
 #[test]
 fn a_process_that_cannot_start_a_thread_is_told_at_once() {
-    let line = [
-        "cannot start a thread",
-        "RLIMIT_NPROC",
-        "CKR_FUNCTION_FAILED",
-    ];
+    let line = ["cannot start a thread", "RLIMIT_NPROC", "CKR_FUNCTION_FAILED"];
     with_hanging_lookup(test_name!(), &[], &line, |lookups, t| {
         let session = initialized(&t, 0);
         lookups.release();

@@ -52,11 +52,7 @@ pub type Handles = (CK_SESSION_HANDLE, Vec<CK_OBJECT_HANDLE>);
 
 impl Draw {
     pub fn new(values: Values, seed: u64) -> Self {
-        Self {
-            random: fastrand::Rng::with_seed(seed),
-            values,
-            ..Self::default()
-        }
+        Self { random: fastrand::Rng::with_seed(seed), values, ..Self::default() }
     }
 
     /// Lets handles of a session and of objects come often.
@@ -237,9 +233,7 @@ impl Draw {
             true => self.one_of(TEXTS).to_vec(),
             false => {
                 let length = *self.one_of(LENGTHS);
-                std::iter::repeat_with(|| self.random.u8(..))
-                    .take(length)
-                    .collect()
+                std::iter::repeat_with(|| self.random.u8(..)).take(length).collect()
             }
         }
     }
@@ -251,10 +245,7 @@ impl Draw {
     }
 
     fn numbers(&mut self, numbers: &[CK_ULONG]) -> usize {
-        let bytes: Vec<u8> = numbers
-            .iter()
-            .flat_map(|number| number.to_ne_bytes())
-            .collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
         let place = self.place_or_null(&bytes);
         if place != 0 {
             self.places.push(place as *const CK_ULONG);

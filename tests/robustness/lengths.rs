@@ -29,10 +29,7 @@ type Raw = (*mut CK_ATTRIBUTE, CK_ULONG);
 
 /// Searches with a template for one object. Returns how many were found.
 fn find(session: Session, (template, count): Raw) -> Answer<usize> {
-    let init = call!(
-        session.module,
-        C_FindObjectsInit(session.handle, template, count)
-    );
+    let init = call!(session.module, C_FindObjectsInit(session.handle, template, count));
     init.answer(())?;
     let found = session.find_next(1).unwrap().len();
     assert_eq!(session.find_final(), CKR_OK);
@@ -40,10 +37,7 @@ fn find(session: Session, (template, count): Raw) -> Answer<usize> {
 }
 
 fn create(session: Session, (template, count): Raw) -> Rv {
-    call!(
-        session.module,
-        C_CreateObject(session.handle, template, count, &mut 0)
-    )
+    call!(session.module, C_CreateObject(session.handle, template, count, &mut 0))
 }
 
 /// C_CopyObject and C_SetAttributeValue.
@@ -83,12 +77,8 @@ fn a_value_of_a_wrong_length_is_never_read() {
         };
         let lengths = [ODD_LENGTHS, WILD_LENGTHS].concat();
         let pairs = |ids: &[_], lengths: &[CK_ULONG]| {
-            let pairs = ids
-                .iter()
-                .map(|id| lengths.iter().map(|length| (*id, *length)));
-            pairs
-                .flatten()
-                .collect::<Vec<(CK_ATTRIBUTE_TYPE, CK_ULONG)>>()
+            let pairs = ids.iter().map(|id| lengths.iter().map(|length| (*id, *length)));
+            pairs.flatten().collect::<Vec<(CK_ATTRIBUTE_TYPE, CK_ULONG)>>()
         };
         for (id, length) in pairs(&[FIXED, VARIABLE, OTHERS].concat(), &lengths) {
             let found = find(session, (&mut attribute(id, length), 1));
@@ -121,10 +111,7 @@ fn a_template_of_more_than_1024_attributes_is_never_read() {
         for count in WILD_COUNTS {
             let raw = (template, *count);
             let [copied, changed] = copy_and_change(session, key, raw);
-            let read = call!(
-                module,
-                C_GetAttributeValue(session.handle, key, template, *count)
-            );
+            let read = call!(module, C_GetAttributeValue(session.handle, key, template, *count));
             let found = find(session, raw).unwrap_err();
             let answers = [found, create(session, raw), copied, changed, read];
             assert_eq!(answers, [CKR_ARGUMENTS_BAD; 5], "{count}");

@@ -42,12 +42,8 @@ const BESIDE_OTHERS: usize = 5_000;
 const SMALL_STACK: usize = 48 << 10;
 
 /// What needs no C_Initialize (PKCS #11 3.2, sections 5.4.1 and 5.4.4 to 5.4.6).
-const STATELESS: [&str; 4] = [
-    "C_Initialize",
-    "C_GetFunctionList",
-    "C_GetInterfaceList",
-    "C_GetInterface",
-];
+const STATELESS: [&str; 4] =
+    ["C_Initialize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"];
 
 /// Functions that must succeed at least once in a random sequence.
 const DEEP: &str = "C_OpenSession C_CreateObject C_CopyObject C_DestroyObject C_GetAttributeValue \
@@ -70,11 +66,7 @@ fn no_argument_ends_the_process_in_any_state() {
                 if function.name == "C_Initialize" && rv == CKR_OK {
                     assert_eq!(module.finalize(), CKR_OK);
                 } else if !STATELESS.contains(&function.name) {
-                    assert_eq!(
-                        rv, CKR_CRYPTOKI_NOT_INITIALIZED,
-                        "{} {state}",
-                        function.name
-                    );
+                    assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED, "{} {state}", function.name);
                 }
                 None
             });
@@ -168,10 +160,7 @@ fn for_all_functions(
     println!("{state}");
     for values in [Values::Zero, Values::Huge, Values::Random] {
         let mut draw = Draw::new(values, seed());
-        handles
-            .clone()
-            .into_iter()
-            .for_each(|handles| draw.know_all(handles));
+        handles.clone().into_iter().for_each(|handles| draw.know_all(handles));
         for function in FUNCTIONS {
             println!("{values:?} {}", function.name);
             for _ in 0..if values == Values::Random { CALLS } else { 1 } {
@@ -233,10 +222,7 @@ fn is_of_an_operation(function: &&Function) -> bool {
 
 fn initialize_again(module: &Module) {
     let rv = module.initialize();
-    assert!(
-        rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED,
-        "{rv}"
-    );
+    assert!(rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED, "{rv}");
 }
 
 /// New handles if the session has been closed or its user logged out.
@@ -250,10 +236,7 @@ fn logged_in_again(module: &Module, session: CK_SESSION_HANDLE) -> Option<Handle
 /// A session, logged in if no other thread is in the way, and some of the objects in it.
 fn log_in(module: &Module) -> Handles {
     let mut handle = 0;
-    call!(
-        module,
-        C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, &mut handle)
-    );
+    call!(module, C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, &mut handle));
     let session = module.at(handle);
     session.login();
     let mut objects = Vec::new();

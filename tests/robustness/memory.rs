@@ -15,11 +15,7 @@ pub struct Page {
 impl Page {
     pub fn new() -> Self {
         let (start, size) = system::page_between_two();
-        Self {
-            start,
-            size,
-            used: 0,
-        }
+        Self { start, size, used: 0 }
     }
 
     /// Puts bytes at the end of the page, and gives their place.

@@ -51,6 +51,5 @@ pub const WILD_LENGTHS: &[CK_ULONG] = constants! {
 /// Numbers of attributes that no template has.
 pub const WILD_COUNTS: &[CK_ULONG] = &[1025, 1 << 24, 0xffff_ffff, CK_ULONG::MAX];
 
-pub const LENGTHS: &[usize] = &[
-    0, 1, 8, 20, 31, 32, 48, 51, 64, 96, 132, 255, 256, 384, 512, 1000, 4096,
-];
+pub const LENGTHS: &[usize] =
+    &[0, 1, 8, 20, 31, 32, 48, 51, 64, 96, 132, 255, 256, 384, 512, 1000, 4096];

@@ -31,10 +31,7 @@ pub enum End {
 pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
     // Unlike a pipe, a file does not block the program when nobody reads from it.
     let mut written = tempfile::tempfile()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(written.try_clone()?)
-        .stderr(written.try_clone()?);
+    command.stdin(Stdio::null()).stdout(written.try_clone()?).stderr(written.try_clone()?);
     let mut group = Group::spawn(command)?;
     let end = match group.child.wait_timeout(time_limit)? {
         Some(status) if is_killed(status) => End::Signal,
@@ -48,10 +45,7 @@ pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
     written.rewind()?;
     let mut output = Vec::new();
     written.take(MAX_OUTPUT).read_to_end(&mut output)?;
-    Ok(Outcome {
-        end,
-        output: String::from_utf8_lossy(&output).into_owned(),
-    })
+    Ok(Outcome { end, output: String::from_utf8_lossy(&output).into_owned() })
 }
 
 #[cfg(test)]

@@ -11,16 +11,10 @@ pub fn settings() -> (Finding, Option<Vec<Config>>) {
     const CHECK: &str = "configuration";
     let report = Report::new();
     let is_set = |origin: &Origin| *origin != Origin::Default;
-    let set = report
-        .settings
-        .iter()
-        .filter(|setting| is_set(&setting.origin));
+    let set = report.settings.iter().filter(|setting| is_set(&setting.origin));
     let message = match set.count() {
         0 => "all settings have default values".to_owned(),
-        number => format!(
-            "{} set, all others have default values",
-            counted(number, "setting")
-        ),
+        number => format!("{} set, all others have default values", counted(number, "setting")),
     };
     let rows = report.settings.iter().filter_map(|setting| {
         Some(Detail(vec![
@@ -62,17 +56,12 @@ pub fn credentials(config: &Config) -> Finding {
     match config.credentials() {
         Ok(Some(credentials)) => Finding::ok(
             CHECK,
-            format!(
-                "an API token is configured for organization {}",
-                credentials.organization_id
-            ),
+            format!("an API token is configured for organization {}", credentials.organization_id),
         ),
         Ok(None) => Finding::error(CHECK, &config.missing_credentials(), ""),
-        Err(error) => Finding::error(
-            CHECK,
-            &error.reason,
-            "correct ApiToken, or the file that it refers to",
-        ),
+        Err(error) => {
+            Finding::error(CHECK, &error.reason, "correct ApiToken, or the file that it refers to")
+        }
     }
 }
 

@@ -50,9 +50,7 @@ impl Endpoint {
 
 /// Finds a route to the service. Returns [`None`] if there is none, after reporting why.
 pub fn check<'a>(config: &'a Config, report: &mut Report) -> Result<Option<Route<'a>>, Failure> {
-    let proxy = config
-        .client_options
-        .proxy_for(&config.client_options.api_url);
+    let proxy = config.client_options.proxy_for(&config.client_options.api_url);
     let service = Endpoint::of(&config.client_options.api_url);
     let first = proxy.map(|proxy| Endpoint::of(&proxy.url));
     let addresses = match resolve(first.as_ref().unwrap_or(&service)) {
@@ -102,10 +100,7 @@ fn resolve(endpoint: &Endpoint) -> Result<(Finding, Vec<SocketAddr>), Finding> {
     });
     let reason = match receiver.recv_timeout(TIME_LIMIT) {
         Ok(Ok(addresses)) if !addresses.is_empty() => {
-            let shown: Vec<_> = addresses
-                .iter()
-                .map(|address| address.ip().to_string())
-                .collect();
+            let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
             let message = match host.parse::<IpAddr>() {
                 Ok(_) => format!("{host} is an IP address"),
                 Err(_) => format!("{host} resolves to {}", shown.join(", ")),
@@ -157,10 +152,7 @@ impl Route<'_> {
             let Endpoint { host, port } = &self.service;
             let status = tunnel(&mut stream, proxy, self.url).map_err(|error| {
                 let remedy = "check that it is an HTTP proxy";
-                (
-                    format!("does not respond like an HTTP proxy ({})", describe(&error)),
-                    remedy,
-                )
+                (format!("does not respond like an HTTP proxy ({})", describe(&error)), remedy)
             })?;
             match status {
                 200..300 => {}
@@ -210,7 +202,5 @@ fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Url) -> io::Result<u16> {
     }
     let head = String::from_utf8_lossy(&head);
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
-    status
-        .and_then(|status| status.parse().ok())
-        .ok_or_else(|| io::Error::other("no HTTP status"))
+    status.and_then(|status| status.parse().ok()).ok_or_else(|| io::Error::other("no HTTP status"))
 }

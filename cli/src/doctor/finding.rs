@@ -48,10 +48,7 @@ impl Finding {
     }
 
     pub fn skipped(check: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status: Status::Skipped,
-            ..Self::ok(check, message)
-        }
+        Self { status: Status::Skipped, ..Self::ok(check, message) }
     }
 
     pub fn warning(check: &'static str, message: impl Into<String>, remedy: &str) -> Self {
@@ -63,10 +60,7 @@ impl Finding {
     }
 
     pub fn failed(check: &'static str, message: impl Into<String>, remedy: &str) -> Self {
-        Self {
-            status: Status::Failed,
-            ..Self::warning(check, message, remedy)
-        }
+        Self { status: Status::Failed, ..Self::warning(check, message, remedy) }
     }
 
     /// A failure from an error of the module, which usually ends with a remedy after a semicolon. If not, `remedy` is

@@ -97,11 +97,9 @@ fn check(configs: &[Config], arguments: &Arguments, report: &mut Report) -> Resu
     }
     match crate::module::find(arguments.module.as_deref()) {
         Ok(path) => check_module(tokens, &path, arguments, report),
-        Err(Failure::Reason(reason)) => report.add(Finding::error(
-            "module",
-            &reason,
-            "check the path given by --module",
-        )),
+        Err(Failure::Reason(reason)) => {
+            report.add(Finding::error("module", &reason, "check the path given by --module"))
+        }
         Err(failure) => Err(failure),
     }
 }

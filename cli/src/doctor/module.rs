@@ -33,13 +33,8 @@ pub fn load(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let in_words = |error: cryptoki::error::Error| Failure::from(error.to_string());
     let module = Pkcs11::new(&arguments.module).map_err(in_words)?;
     let flags = CInitializeFlags::OS_LOCKING_OK;
-    module
-        .initialize(CInitializeArgs::new(flags))
-        .map_err(in_words)?;
-    let version = module
-        .get_library_info()
-        .map_err(in_words)?
-        .library_version();
+    module.initialize(CInitializeArgs::new(flags)).map_err(in_words)?;
+    let version = module.get_library_info().map_err(in_words)?.library_version();
     module.finalize().map_err(in_words)?;
     output::print(&format!("{}.{}\n", version.major(), version.minor()))?;
     Ok(ExitCode::SUCCESS)
@@ -62,14 +57,8 @@ pub fn check(path: &Path) -> Finding {
         }
     };
     let said = outcome.output.trim();
-    let said = said
-        .strip_prefix("signpath-pkcs11: error: ")
-        .unwrap_or(said);
-    let own = concat!(
-        env!("CARGO_PKG_VERSION_MAJOR"),
-        ".",
-        env!("CARGO_PKG_VERSION_MINOR")
-    );
+    let said = said.strip_prefix("signpath-pkcs11: error: ").unwrap_or(said);
+    let own = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
     match outcome.end {
         End::Status(0) if said == own => Finding::ok(CHECK, format!("{shown} can be loaded")),
         End::Status(0) => Finding::warning(
@@ -79,10 +68,7 @@ pub fn check(path: &Path) -> Finding {
         ),
         End::Status(_) => Finding::failed(
             CHECK,
-            format!(
-                "cannot load {shown} ({})",
-                said.lines().last().unwrap_or_default()
-            ),
+            format!("cannot load {shown} ({})", said.lines().last().unwrap_or_default()),
             "install the module for this processor architecture and C library",
         ),
         End::Signal => Finding::failed(

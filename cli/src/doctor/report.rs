@@ -27,19 +27,12 @@ pub struct Report {
 
 impl Report {
     pub fn new(is_json: bool) -> Self {
-        Self {
-            is_json,
-            token: None,
-            findings: Vec::new(),
-        }
+        Self { is_json, token: None, findings: Vec::new() }
     }
 
     /// Adds a finding, and prints it unless the output is JSON.
     pub fn add(&mut self, finding: Finding) -> Result<(), Failure> {
-        let finding = Finding {
-            token: self.token.clone(),
-            ..finding
-        };
+        let finding = Finding { token: self.token.clone(), ..finding };
         if !self.is_json {
             output::print(&text(&finding))?;
         }
@@ -92,9 +85,7 @@ fn text(finding: &Finding) -> String {
     };
     let style = Style::new().fg_color(Some(colour.into()));
     let token = finding.token.as_ref();
-    let token = token
-        .map(|token| format!("token {token}: "))
-        .unwrap_or_default();
+    let token = token.map(|token| format!("token {token}: ")).unwrap_or_default();
     let mut text = format!(
         "{style}{word:7}{style:#}  {:CHECK_WIDTH$}  {}\n",
         finding.check,
@@ -121,10 +112,7 @@ fn rows(details: &[Detail]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells
-            .map(|value| value.chars().count())
-            .max()
-            .unwrap_or_default()
+        cells.map(|value| value.chars().count()).max().unwrap_or_default()
     };
     let widths: Vec<_> = (0..columns.unwrap_or_default()).map(width).collect();
     let line = |row: &Vec<String>| {

@@ -29,10 +29,7 @@ const MAX_ID: usize = 100;
 /// Checks that the service is up, and compares the clocks.
 pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure> {
     const CHECK: &str = "service";
-    let url = format!(
-        "{}/healthz",
-        config.client_options.api_url.as_str().trim_end_matches('/')
-    );
+    let url = format!("{}/healthz", config.client_options.api_url.as_str().trim_end_matches('/'));
     let transport = Transport::new(config.client_options.clone(), Threads::Allowed);
     let asked = {
         let _progress = Progress::start(format!("Requesting {url}"));
@@ -43,10 +40,9 @@ pub fn check_health(config: &Config, report: &mut Report) -> Result<(), Failure>
         Err(error) => return report.add(Finding::error(CHECK, &error.reason, NETWORK)),
     };
     report.add(match health.status {
-        200..300 => Finding::ok(
-            CHECK,
-            format!("{url} responds in {} ms", health.duration.as_millis()),
-        ),
+        200..300 => {
+            Finding::ok(CHECK, format!("{url} responds in {} ms", health.duration.as_millis()))
+        }
         status @ 500.. => Finding::failed(
             CHECK,
             format!("{url} responds with {status}"),
@@ -87,22 +83,13 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
     let credentials = match config.credentials() {
         Ok(Some(credentials)) => credentials,
         _ => {
-            report.add(Finding::skipped(
-                CHECK,
-                "skipped, because there are no credentials",
-            ))?;
+            report.add(Finding::skipped(CHECK, "skipped, because there are no credentials"))?;
             return Ok(Vec::new());
         }
     };
-    let transport = Arc::new(Transport::new(
-        config.client_options.clone(),
-        Threads::Allowed,
-    ));
-    let client = Client::new(
-        transport,
-        &credentials,
-        &config.other_secrets().iter().collect::<Vec<_>>(),
-    );
+    let transport = Arc::new(Transport::new(config.client_options.clone(), Threads::Allowed));
+    let client =
+        Client::new(transport, &credentials, &config.other_secrets().iter().collect::<Vec<_>>());
     let listed = {
         let _progress = Progress::start("Requesting the signing policies");
         client.signing_policies(Retry::Once(TIME_LIMIT), &Cancellation::new())
@@ -129,10 +116,7 @@ pub fn check_policies(config: &Config, report: &mut Report) -> Result<Vec<Signin
         report.add(finding)?;
     }
     report.add(permissions(&policies, &unusable))?;
-    for finding in [expiry(&policies), long_names(&policies)]
-        .into_iter()
-        .flatten()
-    {
+    for finding in [expiry(&policies), long_names(&policies)].into_iter().flatten() {
         report.add(finding)?;
     }
     Ok(policies)
@@ -155,11 +139,7 @@ fn quota(client: &Client) -> Option<Finding> {
     });
     Some(Finding::ok(
         "quota",
-        format!(
-            "{} signatures a year{}",
-            quota.yearly_signatures,
-            end.unwrap_or_default()
-        ),
+        format!("{} signatures a year{}", quota.yearly_signatures, end.unwrap_or_default()),
     ))
 }
 
@@ -215,30 +195,21 @@ fn expiry(policies: &[SigningPolicy]) -> Option<Finding> {
     const CHECK: &str = "certificates";
     const REMEDY: &str =
         "renew it in SignPath; signatures without a time stamp become invalid when it expires";
-    let named = policies
-        .iter()
-        .filter_map(|policy| Some((&policy.name, summary(policy)?)));
-    let mut ending: Vec<_> = named
-        .filter(|(_, certificate)| certificate.days_left < EXPIRES_SOON)
-        .collect();
+    let named = policies.iter().filter_map(|policy| Some((&policy.name, summary(policy)?)));
+    let mut ending: Vec<_> =
+        named.filter(|(_, certificate)| certificate.days_left < EXPIRES_SOON).collect();
     ending.sort_by_key(|(_, certificate)| certificate.days_left);
     let sentences = ending.iter().map(|(name, certificate)| {
         let ends = match certificate.days_left {
             ..0 => "has expired",
             _ => "expires",
         };
-        format!(
-            "the certificate of {name} {ends} on {}",
-            certificate.last_day()
-        )
+        format!("the certificate of {name} {ends} on {}", certificate.last_day())
     });
     let message = sentences.collect::<Vec<_>>().join(", ");
     match ending.first() {
         None if policies.is_empty() => None,
-        None => Some(Finding::ok(
-            CHECK,
-            format!("none expires within {EXPIRES_SOON} days"),
-        )),
+        None => Some(Finding::ok(CHECK, format!("none expires within {EXPIRES_SOON} days"))),
         Some((_, first)) if first.days_left < 0 => Some(Finding::failed(CHECK, message, REMEDY)),
         Some(_) => Some(Finding::warning(CHECK, message, REMEDY)),
     }

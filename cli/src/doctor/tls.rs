@@ -39,25 +39,18 @@ pub fn check(config: &Config, way: &Route<'_>) -> Finding {
         Err(Failed::Connection(finding)) => return finding,
         Err(Failed::Handshake(error)) => error,
     };
-    let reason = match error
-        .get_ref()
-        .and_then(|cause| cause.downcast_ref::<Error>())
-    {
+    let reason = match error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) {
         Some(error) => tls::explain(error),
         None => format!(
             "aborts the TLS handshake ({}); check ApiUrl and firewalls",
             signpath_platform::os_error::describe(&error)
         ),
     };
-    let finding = Finding::error(
-        CHECK,
-        &format!("{} {reason}", config.client_options.api_url),
-        NETWORK,
-    );
+    let finding =
+        Finding::error(CHECK, &format!("{} {reason}", config.client_options.api_url), NETWORK);
     // Show the certificates of an untrusted server too.
     let mut any = client_config;
-    any.dangerous()
-        .set_certificate_verifier(Arc::new(AcceptAny(ring::default_provider())));
+    any.dangerous().set_certificate_verifier(Arc::new(AcceptAny(ring::default_provider())));
     match shake_hands(way, any) {
         Ok(agreement) => finding.with_details(details(&agreement.chain)),
         Err(_) => finding,
@@ -78,37 +71,24 @@ fn shake_hands(way: &Route<'_>, config: ClientConfig) -> Result<Handshake, Faile
         ServerName::try_from(host.clone()).map_err(|_| invalid(Error::UnsupportedNameType))?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(invalid)?;
     while connection.is_handshaking() {
-        connection
-            .complete_io(&mut stream)
-            .map_err(Failed::Handshake)?;
+        connection.complete_io(&mut stream).map_err(Failed::Handshake)?;
     }
-    let protocol = connection
-        .protocol_version()
-        .and_then(|version| version.as_str());
+    let protocol = connection.protocol_version().and_then(|version| version.as_str());
     let chain = connection.peer_certificates().unwrap_or_default();
     Ok(Handshake {
         protocol: protocol.unwrap_or("TLS").replace("TLSv1_", "TLS 1."),
-        chain: chain
-            .iter()
-            .map(|certificate| certificate.clone().into_owned())
-            .collect(),
+        chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
     })
 }
 
 fn describe(agreement: &Handshake) -> Finding {
-    let own = agreement
-        .chain
-        .first()
-        .and_then(|own| CertificateSummary::of(own));
+    let own = agreement.chain.first().and_then(|own| CertificateSummary::of(own));
     let Some(own) = own else {
         return Finding::ok(CHECK, agreement.protocol.clone());
     };
     let protocol = &agreement.protocol;
-    let message = format!(
-        "{protocol}, certificate valid until {} (issuer {})",
-        own.last_day(),
-        own.issuer
-    );
+    let message =
+        format!("{protocol}, certificate valid until {} (issuer {})", own.last_day(), own.issuer);
     let finding = match own.days_left {
         ..EXPIRES_SOON => Finding::warning(
             CHECK,
@@ -121,9 +101,7 @@ fn describe(agreement: &Handshake) -> Finding {
 }
 
 fn details(chain: &[CertificateDer<'_>]) -> Vec<Detail> {
-    let summaries = chain
-        .iter()
-        .filter_map(|certificate| CertificateSummary::of(certificate));
+    let summaries = chain.iter().filter_map(|certificate| CertificateSummary::of(certificate));
     let row = |summary: CertificateSummary| {
         Detail(vec![
             ("subject", summary.subject),

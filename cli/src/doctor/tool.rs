@@ -47,11 +47,7 @@ pub const TOOLS: &[Tool] = match cfg!(windows) {
 
 /// The tools on systems with `sh`.
 const WITH_SH: &[Tool] = &[
-    Tool {
-        name: "openssl",
-        version: Sh("openssl version"),
-        load: None,
-    },
+    Tool { name: "openssl", version: Sh("openssl version"), load: None },
     Tool {
         name: "openssl engine",
         version: Sh("openssl engine pkcs11"),
@@ -94,10 +90,8 @@ const WITH_SH: &[Tool] = &[
         name: "keytool, jarsigner",
         version: Sh("command -v keytool >/dev/null && java -version 2>&1"),
         load: Some(Load {
-            script: Sh(
-                "keytool -list -storetype PKCS11 -keystore NONE -storepass CONFIG \
-                -providerClass sun.security.pkcs11.SunPKCS11 -providerArg \"$FOLDER/signpath-sunpkcs11.cfg\"",
-            ),
+            script: Sh("keytool -list -storetype PKCS11 -keystore NONE -storepass CONFIG \
+                -providerClass sun.security.pkcs11.SunPKCS11 -providerArg \"$FOLDER/signpath-sunpkcs11.cfg\""),
             expected: "Keystore type: PKCS11",
             needs_policy: true,
         }),
@@ -159,16 +153,8 @@ const WITH_SH: &[Tool] = &[
 
 /// The tools on Windows.
 const ON_WINDOWS: &[Tool] = &[
-    Tool {
-        name: "openssl",
-        version: Program("openssl", &["version"]),
-        load: None,
-    },
-    Tool {
-        name: "osslsigncode",
-        version: Program("osslsigncode", &["--version"]),
-        load: None,
-    },
+    Tool { name: "openssl", version: Program("openssl", &["version"]), load: None },
+    Tool { name: "osslsigncode", version: Program("osslsigncode", &["--version"]), load: None },
     Tool {
         name: "keytool, jarsigner",
         version: Program("java", &["-version"]),
@@ -197,10 +183,7 @@ const ON_WINDOWS: &[Tool] = &[
         name: "pkcs11-tool",
         version: Program("opensc-tool", &["--version"]),
         load: Some(Load {
-            script: Program(
-                "pkcs11-tool",
-                &["--module", "$MODULE", "--list-token-slots"],
-            ),
+            script: Program("pkcs11-tool", &["--module", "$MODULE", "--list-token-slots"]),
             expected: "SignPath",
             needs_policy: false,
         }),

@@ -84,10 +84,7 @@ impl TestBed {
         let with_policy =
             all.position(|(_, policies)| policies.iter().any(|policy| usable(&policy)));
         let (config, policies) = tokens.swap_remove(with_policy.unwrap_or_default());
-        let policy = policies
-            .iter()
-            .find(usable)
-            .map(|policy| policy.name.to_string());
+        let policy = policies.iter().find(usable).map(|policy| policy.name.to_string());
         let values = Values::new(path, &config.token, policies, None)?;
         let mut unwritten = Vec::new();
         for template in &TEMPLATES {
@@ -105,10 +102,7 @@ impl TestBed {
         Ok(Self {
             variables: vec![
                 ("MODULE", path.display().to_string()),
-                (
-                    "PUBLIC_KEY",
-                    format!("pkcs11:token={token};object={object};type=public"),
-                ),
+                ("PUBLIC_KEY", format!("pkcs11:token={token};object={object};type=public")),
             ],
             has_policy: policy.is_some(),
             unwritten,
@@ -121,10 +115,7 @@ impl TestBed {
         let name = tool.name;
         let _progress = Progress::start(format!("Testing {name}"));
         let version = match self.run(tool.version) {
-            Ok(Outcome {
-                end: End::Status(0),
-                output,
-            }) => {
+            Ok(Outcome { end: End::Status(0), output }) => {
                 let first = output.lines().next().unwrap_or_default();
                 first.trim().trim_end_matches(", using:").to_owned()
             }
@@ -167,29 +158,19 @@ impl TestBed {
                 );
             }
             Err(error) => describe(&error),
-            Ok(Outcome {
-                end: End::Status(0),
-                output,
-            }) if contains_any(load.expected, &output) => {
+            Ok(Outcome { end: End::Status(0), output }) if contains_any(load.expected, &output) => {
                 return Finding::ok(name, format!("{version}; loads the module"));
             }
-            Ok(Outcome {
-                end: End::TooLong, ..
-            }) => format!("timed out after {} s", TIME_LIMIT.as_secs()),
-            Ok(Outcome {
-                end: End::Signal, ..
-            }) => KILLED.to_owned(),
-            Ok(Outcome {
-                end: End::Status(status @ AFTER_SIGNAL..),
-                ..
-            }) => format!("killed by signal {}", status - AFTER_SIGNAL),
+            Ok(Outcome { end: End::TooLong, .. }) => {
+                format!("timed out after {} s", TIME_LIMIT.as_secs())
+            }
+            Ok(Outcome { end: End::Signal, .. }) => KILLED.to_owned(),
+            Ok(Outcome { end: End::Status(status @ AFTER_SIGNAL..), .. }) => {
+                format!("killed by signal {}", status - AFTER_SIGNAL)
+            }
             Ok(Outcome { output, .. }) => self.reason(&output),
         };
-        Finding::failed(
-            name,
-            format!("{version}; cannot load the module ({reason})"),
-            REMEDY,
-        )
+        Finding::failed(name, format!("{version}; cannot load the module ({reason})"), REMEDY)
     }
 
     /// Runs a script.
@@ -224,21 +205,10 @@ impl TestBed {
 
     /// The module's error message, or else the last line of the tool's output.
     fn reason(&self, output: &str) -> String {
-        let lines = || {
-            output
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-        };
+        let lines = || output.lines().map(str::trim).filter(|line| !line.is_empty());
         let of_module = lines().find(|line| line.starts_with("signpath-pkcs11: error:"));
-        let line = of_module
-            .or_else(|| lines().next_back())
-            .unwrap_or("no output");
-        let own = self
-            .config
-            .api_token
-            .as_ref()
-            .and_then(|token| token.read().ok());
+        let line = of_module.or_else(|| lines().next_back()).unwrap_or("no output");
+        let own = self.config.api_token.as_ref().and_then(|token| token.read().ok());
         let tokens = self.config.other_secrets().into_iter().chain(own);
         tokens.fold(line.to_owned(), |line, token| token.mask_in(&line))
     }
@@ -246,7 +216,5 @@ impl TestBed {
 
 /// Whether the output contains one of the expected texts, which are separated by `|`.
 fn contains_any(expected: &str, output: &str) -> bool {
-    expected
-        .split('|')
-        .any(|expected| output.contains(expected))
+    expected.split('|').any(|expected| output.contains(expected))
 }

@@ -85,9 +85,7 @@ pub fn run(
         })?),
         false => None,
     };
-    let key = key
-        .map(|key| gnupg.read_key(key, policy, &keygrip))
-        .transpose()?;
+    let key = key.map(|key| gnupg.read_key(key, policy, &keygrip)).transpose()?;
     let wrapper = Wrapper {
         policy,
         // The daemon would look at each of them, wait for those that are down, and ask for the PIN of each.

@@ -95,11 +95,7 @@ impl Tool {
             Self::OpensslProvider => &[template::PROVIDER],
             Self::Sunpkcs11 => &[template::SUNPKCS11],
             Self::Osslsigncode => &[template::OSSLSIGNCODE],
-            Self::Gpg => &[
-                template::GPG_AGENT,
-                template::GNUPG_PKCS11_SCD,
-                template::GPG_KEY,
-            ],
+            Self::Gpg => &[template::GPG_AGENT, template::GNUPG_PKCS11_SCD, template::GPG_KEY],
             Self::P11Kit => &[template::P11_KIT],
             Self::Nss => &[template::NSS],
         }
@@ -125,13 +121,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             return Err("--home, --import, --test, --no-pin and --undo are for gpg".into());
         }
         let (policy, module) = (arguments.policy.as_ref(), arguments.module.as_deref());
-        return gpg::run(
-            &arguments.gpg,
-            &arguments.choice,
-            policy,
-            module,
-            arguments.force,
-        );
+        return gpg::run(&arguments.gpg, &arguments.choice, policy, module, arguments.force);
     }
     let module = module::find(arguments.module.as_deref())?;
     let (token, policies) = match arguments.offline {
@@ -167,25 +157,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for template in &templates {
         let path = path_of(template).map(std::path::absolute).transpose();
         let path = path.map_err(|error| {
-            format!(
-                "cannot determine the current directory: {}",
-                describe(&error)
-            )
+            format!("cannot determine the current directory: {}", describe(&error))
         })?;
         let name = path.as_deref().unwrap_or(Path::new(template.name));
         let name = name.to_str().ok_or_else(|| {
-            format!(
-                "{} is not valid UTF-8; choose another directory",
-                name.display()
-            )
+            format!("{} is not valid UTF-8; choose another directory", name.display())
         })?;
         let content = values.fill(template, name)?.unwrap_or_default();
         files.push((*template, path, content));
     }
-    let existing = files
-        .iter()
-        .filter_map(|(_, path, _)| path.as_deref())
-        .find(|path| path.exists());
+    let existing =
+        files.iter().filter_map(|(_, path, _)| path.as_deref()).find(|path| path.exists());
     if let Some(path) = existing.filter(|_| !arguments.force) {
         return Err(format!(
             "{} already exists; merge the configuration by hand, or use --force to replace it",

@@ -34,12 +34,8 @@ const REST_OF_LINE: Place = Place {
 };
 
 /// A word of a shell command (POSIX, Shell Command Language, section 2.2.2), in a script or comment.
-pub const SHELL: Place = Place {
-    what: "a shell command",
-    is_trimmed: false,
-    quoted: shell_word,
-    ..REST_OF_LINE
-};
+pub const SHELL: Place =
+    Place { what: "a shell command", is_trimmed: false, quoted: shell_word, ..REST_OF_LINE };
 
 /// A value in openssl.cnf (config(5)). `$` and `#` have no meaning within quotes. OpenSSL reads lines in blocks of 511
 /// bytes, and loses a backslash at the end of a block.
@@ -64,12 +60,8 @@ pub const SUNPKCS11: Place = Place {
 
 /// The path of a SunPKCS11 configuration, on a command line or in java.security. System properties are expanded there
 /// too.
-pub const JAVA_FILE: Place = Place {
-    what: "the SunPKCS11 argument",
-    refused: &["${"],
-    quoted: shell_word,
-    ..REST_OF_LINE
-};
+pub const JAVA_FILE: Place =
+    Place { what: "the SunPKCS11 argument", refused: &["${"], quoted: shell_word, ..REST_OF_LINE };
 
 /// An alias on the command line of jarsigner. Some other values would be taken for an option or an argument file.
 pub const JAVA_ALIAS: Place = Place {
@@ -81,38 +73,21 @@ pub const JAVA_ALIAS: Place = Place {
 };
 
 /// A value in a p11-kit configuration (pkcs11.conf(5)).
-pub const P11_KIT: Place = Place {
-    what: "a p11-kit configuration",
-    ..REST_OF_LINE
-};
+pub const P11_KIT: Place = Place { what: "a p11-kit configuration", ..REST_OF_LINE };
 
 /// A value in gpg-agent.conf.
-pub const GPG_AGENT: Place = Place {
-    what: "gpg-agent.conf",
-    ..REST_OF_LINE
-};
+pub const GPG_AGENT: Place = Place { what: "gpg-agent.conf", ..REST_OF_LINE };
 
 /// A value in gnupg-pkcs11-scd.conf, where `#` starts a comment anywhere in a line. Lines are read in blocks of 1023
 /// bytes.
-pub const GNUPG_PKCS11_SCD: Place = Place {
-    what: "gnupg-pkcs11-scd.conf",
-    refused: &["#"],
-    max_length: 900,
-    ..REST_OF_LINE
-};
+pub const GNUPG_PKCS11_SCD: Place =
+    Place { what: "gnupg-pkcs11-scd.conf", refused: &["#"], max_length: 900, ..REST_OF_LINE };
 
 /// A file name in a comment of a gpg parameter file, whose lines are limited to 1023 bytes.
-pub const GPG_FILE: Place = Place {
-    what: "a gpg parameter file",
-    max_length: 900,
-    ..SHELL
-};
+pub const GPG_FILE: Place = Place { what: "a gpg parameter file", max_length: 900, ..SHELL };
 
 /// A user ID in a gpg parameter file.
-pub const GPG_USER: Place = Place {
-    what: "a gpg user ID",
-    ..REST_OF_LINE
-};
+pub const GPG_USER: Place = Place { what: "a gpg user ID", ..REST_OF_LINE };
 
 impl Place {
     /// Quotes a value for this place.
@@ -178,9 +153,8 @@ mod tests {
 
     #[test]
     fn no_value_escapes_its_line_or_quotes() {
-        let alphabet: Vec<char> = "ab /\\'\"$`#|%=:;{}\n\r\t\u{0}\u{1b}\u{85}\u{2028}ß日"
-            .chars()
-            .collect();
+        let alphabet: Vec<char> =
+            "ab /\\'\"$`#|%=:;{}\n\r\t\u{0}\u{1b}\u{85}\u{2028}ß日".chars().collect();
         let places = [
             SHELL,
             OPENSSL,
@@ -196,18 +170,13 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(7);
         let mut words = Vec::new();
         for _ in 0..20_000 {
-            let value: String = (0..random.usize(..12))
-                .filter_map(|_| random.choice(&alphabet))
-                .collect();
+            let value: String =
+                (0..random.usize(..12)).filter_map(|_| random.choice(&alphabet)).collect();
             for place in &places {
                 let Ok(written) = place.write(&value) else {
                     continue;
                 };
-                assert!(
-                    !written.chars().any(is_harmful),
-                    "{}: {value:?}",
-                    place.what
-                );
+                assert!(!written.chars().any(is_harmful), "{}: {value:?}", place.what);
                 if written != value {
                     let read = read_back(&written);
                     assert_eq!(read.as_deref(), Some(&*value), "{}: {written}", place.what);
@@ -219,9 +188,7 @@ mod tests {
         for words in words.chunks(1000) {
             let (words, values): (Vec<_>, Vec<_>) = words.iter().cloned().unzip();
             let script = format!("printf '%s\\n' {}", words.join(" "));
-            let output = std::process::Command::new("sh")
-                .args(["-c", &script])
-                .output();
+            let output = std::process::Command::new("sh").args(["-c", &script]).output();
             let printed = String::from_utf8(output.unwrap().stdout).unwrap();
             assert_eq!(printed, values.join("\n") + "\n");
         }
@@ -240,11 +207,7 @@ mod tests {
         let mut characters = inner.chars();
         while let Some(c) = characters.next() {
             assert_ne!(c, '"', "{written}");
-            read.push(if c == '\\' {
-                characters.next().unwrap()
-            } else {
-                c
-            });
+            read.push(if c == '\\' { characters.next().unwrap() } else { c });
         }
         Some(read)
     }

@@ -43,22 +43,12 @@ macro_rules! template {
 
 pub const ENGINE: Template = template!("signpath-engine.cnf", 0o644, OPENSSL, SHELL, SHELL);
 pub const PROVIDER: Template = template!("signpath-provider.cnf", 0o644, OPENSSL, SHELL, SHELL);
-pub const SUNPKCS11: Template = template!(
-    "signpath-sunpkcs11.cfg",
-    0o644,
-    SUNPKCS11,
-    JAVA_ALIAS,
-    JAVA_FILE
-);
+pub const SUNPKCS11: Template =
+    template!("signpath-sunpkcs11.cfg", 0o644, SUNPKCS11, JAVA_ALIAS, JAVA_FILE);
 pub const OSSLSIGNCODE: Template = template!("signpath-osslsigncode", 0o755, SHELL, SHELL, SHELL);
 pub const GPG_AGENT: Template = template!("gpg-agent.conf", 0o644, GPG_AGENT, SHELL, SHELL);
-pub const GNUPG_PKCS11_SCD: Template = template!(
-    "gnupg-pkcs11-scd.conf",
-    0o644,
-    GNUPG_PKCS11_SCD,
-    SHELL,
-    SHELL
-);
+pub const GNUPG_PKCS11_SCD: Template =
+    template!("gnupg-pkcs11-scd.conf", 0o644, GNUPG_PKCS11_SCD, SHELL, SHELL);
 pub const GPG_KEY: Template = template!("signpath-gpg-key", 0o644, SHELL, GPG_USER, GPG_FILE);
 pub const P11_KIT: Template = template!("signpath.module", 0o644, P11_KIT, SHELL, SHELL);
 pub const NSS: Template = template!("signpath-nss", 0o755, SHELL, SHELL, SHELL);
@@ -101,16 +91,14 @@ impl Values {
             policies.retain(|policy| policy.name == *name);
             if policies.is_empty() {
                 return Err(
-                    format!("no signing policy {name}; `signpath-pkcs11 list` shows them").into(),
+                    format!("no signing policy {name}; `signpath-pkcs11 list` shows them").into()
                 );
             }
             if let Some(reason) = policies.first().and_then(SigningPolicy::why_not_signing) {
                 return Err(format!("signing policy {name}: {reason}").into());
             }
         }
-        let signing = policies
-            .iter()
-            .filter(|policy| policy.why_not_signing().is_none());
+        let signing = policies.iter().filter(|policy| policy.why_not_signing().is_none());
         let only = match signing.collect::<Vec<_>>()[..] {
             [only] => Some(only.name.to_string()),
             _ => None,
@@ -191,9 +179,8 @@ impl Values {
     fn subject_of(&self, template: &Template) -> Result<Option<(String, String)>, Failure> {
         let needs_keygrip = template.text.contains("@KEYGRIP@");
         let rows = self.rows.iter().filter(|row| row.can_sign);
-        let mut subjects: Vec<_> = rows
-            .map(|row| (row.name.as_str(), row.keygrip.as_deref()))
-            .collect();
+        let mut subjects: Vec<_> =
+            rows.map(|row| (row.name.as_str(), row.keygrip.as_deref())).collect();
         if self.rows.is_empty() {
             subjects.push((self.policy().unwrap_or(ANY_POLICY), None));
         }
@@ -254,9 +241,7 @@ fn filled(
     let (mut filled, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('@') {
         filled.push_str(before);
-        let known = after
-            .split_once('@')
-            .and_then(|(name, after)| Some((value(name)?, after)));
+        let known = after.split_once('@').and_then(|(name, after)| Some((value(name)?, after)));
         match known {
             Some((value, after)) => {
                 filled.push_str(&value?);
@@ -282,10 +267,7 @@ fn with_remedy<T>(result: Result<T, Failure>, remedy: &str) -> Result<T, Failure
 
 /// The line of java.security that adds the provider with the configuration `file` (Java 17 has 12 providers).
 fn provider(file: &str) -> String {
-    format!(
-        "security.provider.13=SunPKCS11 {}",
-        place::java_property(file)
-    )
+    format!("security.provider.13=SunPKCS11 {}", place::java_property(file))
 }
 
 /// GnuPG's identifier of an RSA key: the SHA-1 of the modulus in libgcrypt's format, with a leading zero byte if the
@@ -296,10 +278,7 @@ pub fn keygrip(key: &PublicKey) -> Option<String> {
         Some(first) if first & 0x80 != 0 => &[0],
         _ => &[],
     };
-    let digest = Sha1::new()
-        .chain_update(sign)
-        .chain_update(&modulus)
-        .finalize();
+    let digest = Sha1::new().chain_update(sign).chain_update(&modulus).finalize();
     Some(base16ct::upper::encode_string(&digest))
 }
 

@@ -16,13 +16,11 @@ fn each_command_has_a_help_with_examples_and_exit_statuses() {
     assert!(!all.stdout.contains("load-module"), "{all:?}");
     for command in COMMANDS {
         all.assert_prints(&[&format!("\n  {command} ")]);
-        offline(&format!("{command} --help"))
-            .assert_ok()
-            .assert_prints(&[
-                "Usage: signpath-pkcs11",
-                "\nExamples:\n  signpath-pkcs11",
-                "\nExit status:\n  0 ",
-            ]);
+        offline(&format!("{command} --help")).assert_ok().assert_prints(&[
+            "Usage: signpath-pkcs11",
+            "\nExamples:\n  signpath-pkcs11",
+            "\nExit status:\n  0 ",
+        ]);
     }
 }
 
@@ -49,10 +47,7 @@ fn shells_complete_commands_options_and_values() {
         assert_eq!(bench.sh("bash complete").trim(), expected, "{words}");
     }
     let completed = bench.sh("fish -c \"source fish; complete -C 'signpath-pkcs11 sign --hash '\"");
-    let names: Vec<_> = completed
-        .lines()
-        .map(|line| line.split('\t').next().unwrap())
-        .collect();
+    let names: Vec<_> = completed.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(names, ["sha1", "sha256", "sha384", "sha512"]);
     let zsh =
         "autoload -U compinit && compinit -D -u && source ./zsh && echo $_comps[signpath-pkcs11]";

@@ -23,8 +23,7 @@ impl Records {
     }
 
     fn run(&self, arguments: &str) -> Run {
-        self.0
-            .run_with(arguments, &[("SIGNPATH_LOG_JOURNAL", "journal")])
+        self.0.run_with(arguments, &[("SIGNPATH_LOG_JOURNAL", "journal")])
     }
 
     /// The entries that a run shows as JSON.
@@ -54,10 +53,7 @@ fn shows_signatures_as_a_table_and_as_json() {
         assert_eq!(missing, None, "{line}");
     }
     let entries = records.entries("journal --json --verify");
-    let policies: Vec<_> = entries
-        .iter()
-        .map(|entry| &entry["signingPolicySlug"])
-        .collect();
+    let policies: Vec<_> = entries.iter().map(|entry| &entry["signingPolicySlug"]).collect();
     assert_eq!(policies, ["rsa-2048", "p-256"]);
     assert!(entries.iter().all(|entry| entry["verified"] == true));
     assert_eq!(records.0.service.requests().len(), asked, "no request");
@@ -66,11 +62,8 @@ fn shows_signatures_as_a_table_and_as_json() {
 #[test]
 fn shows_signatures_since_a_time_or_day() {
     let records = Records::of(&["demo/p-256"; 3]);
-    let times = [
-        "2026-02-28T23:59:59.999Z",
-        "2026-03-01T00:00:00.000Z",
-        "2026-03-01T12:00:00.500Z",
-    ];
+    let times =
+        ["2026-02-28T23:59:59.999Z", "2026-03-01T00:00:00.000Z", "2026-03-01T12:00:00.500Z"];
     records.change(|text| {
         let with_time = |(line, time): (&str, &str)| {
             let mut entry: Value = serde_json::from_str(line).unwrap();
@@ -123,10 +116,9 @@ fn finds_the_signatures_of_a_file() {
     // Standard input can be read only once, whatever hashes were used.
     let more = "sign demo/rsa-2048 --hash sha512 --file message --output signature";
     records.run(more).assert_ok();
-    let mut command = records.0.command(
-        &["journal", "--json", "--verify", "-"],
-        &[("SIGNPATH_LOG_JOURNAL", "journal")],
-    );
+    let mut command = records
+        .0
+        .command(&["journal", "--json", "--verify", "-"], &[("SIGNPATH_LOG_JOURNAL", "journal")]);
     let input = File::open(records.0.path("message")).unwrap();
     let found = Run::of(command.stdin(input)).assert_ok().json();
     assert_eq!(found["signatures"].as_array().unwrap().len(), 3);
@@ -150,9 +142,7 @@ fn lines_of_many_processes_are_whole() {
     let records = Records::of(&[]);
     let sign = ["sign", "demo/p-256", "--file", "message", "--base64"];
     let start = |_| {
-        let mut command = records
-            .0
-            .command(&sign, &[("SIGNPATH_LOG_JOURNAL", "journal")]);
+        let mut command = records.0.command(&sign, &[("SIGNPATH_LOG_JOURNAL", "journal")]);
         command.stdout(Stdio::null()).spawn().unwrap()
     };
     let children: Vec<_> = (0..16).map(start).collect();

@@ -41,10 +41,7 @@ fn signs_once_for_each_key_and_route_and_compares_the_answers() {
             .arg(Path::new(REPOSITORY).join("pkcs11-test/live.sh"))
             .args(arguments)
             .env("TMPDIR", folder.path())
-            .env(
-                "SIGNPATH_TEST_COMMAND",
-                env!("CARGO_BIN_EXE_signpath-pkcs11"),
-            )
+            .env("SIGNPATH_TEST_COMMAND", env!("CARGO_BIN_EXE_signpath-pkcs11"))
             .envs(environment(&service, &[]))
             .stdin(File::open(&input).unwrap());
         let run = Run::of(&mut live);

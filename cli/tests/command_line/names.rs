@@ -35,11 +35,7 @@ fn listing(names: &[(&str, &str)]) -> Bench {
 #[test]
 fn a_harmful_name_is_left_out_with_one_line() {
     let long = "x".repeat(256);
-    let too_long = (
-        "demo",
-        &*long,
-        "its name is 261 bytes long, but at most 255 are supported",
-    );
+    let too_long = ("demo", &*long, "its name is 261 bytes long, but at most 255 are supported");
     for (project, policy, why) in REFUSED.into_iter().chain([too_long]) {
         let list = listing(&[("demo", "good"), (project, policy)]).run("list --json");
         assert_eq!(list.status, Some(0), "{list:?}");
@@ -47,11 +43,7 @@ fn a_harmful_name_is_left_out_with_one_line() {
         assert_eq!(policies.as_array().unwrap().len(), 1, "{policies}");
         assert_eq!(policies[0]["name"], "demo/good");
         let line = list.stderr.strip_suffix('\n').unwrap();
-        for part in [
-            why,
-            "signpath-pkcs11: warning: ",
-            "correct it in SignPath; skipped",
-        ] {
+        for part in [why, "signpath-pkcs11: warning: ", "correct it in SignPath; skipped"] {
             assert!(line.contains(part), "{part:?} is not in {line}");
         }
         assert!(!line.chars().any(char::is_control), "{line:?}");
@@ -116,9 +108,7 @@ fn an_odd_name_reaches_the_program_unchanged() {
 
 /// The command of a comment that starts like this, up to the line without a backslash at its end.
 fn commented(content: &str, start: &str) -> String {
-    let lines = content
-        .lines()
-        .map(|line| line.trim_start_matches(['#', ' ']));
+    let lines = content.lines().map(|line| line.trim_start_matches(['#', ' ']));
     let mut command = String::new();
     for line in lines.skip_while(|line| !line.starts_with(start)) {
         command.push_str(line.trim_end_matches('\\'));

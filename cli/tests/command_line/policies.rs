@@ -25,11 +25,7 @@ fn the_list_shows_each_policy_with_key_certificate_and_uri_in_one_request() {
     assert_eq!(columns[..2], ["demo/rsa-3072", "RSA 3072"]);
     let uri = "pkcs11:token=SignPath;object=demo%2Frsa-3072;type=private";
     assert_eq!(columns[4..], ["64656d6f2f7273612d33303732", uri]);
-    let once = Traffic {
-        lists: 1,
-        signatures: 0,
-        connections: 1,
-    };
+    let once = Traffic { lists: 1, signatures: 0, connections: 1 };
     assert_eq!(traffic(&bench.service.requests()), once);
     bench.write_certificate("rsa-3072");
     let end = "openssl x509 -inform DER -in certificate.der -noout -enddate -dateopt iso_8601";
@@ -41,13 +37,8 @@ fn the_list_as_json_says_what_openssl_says_of_the_certificate() {
     let bench = Bench::new();
     let json = bench.ok("list --json").json();
     let policies = json["signingPolicies"].as_array().unwrap();
-    let names: Vec<_> = policies
-        .iter()
-        .map(|policy| policy["name"].as_str().unwrap())
-        .collect();
-    let slugs = [
-        "rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521",
-    ];
+    let names: Vec<_> = policies.iter().map(|policy| policy["name"].as_str().unwrap()).collect();
+    let slugs = ["rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521"];
     assert_eq!(names, slugs.map(|slug| format!("demo/{slug}")));
     let policy = &policies[4];
     let key = json!({"type": "EC", "bits": 384, "curve": "P-384"});
@@ -141,10 +132,7 @@ fn a_key_that_only_verifies_is_listed_and_neither_signs_nor_gets_into_a_configur
     bench.service.inject(list).unwrap();
     let listed = bench.run("list --json").json()["signingPolicies"][0].clone();
     let uri = "pkcs11:token=SignPath;object=demo%2Fnew;type=public";
-    assert_eq!(
-        (&listed["key"], &listed["uri"]),
-        (&json!(null), &json!(uri))
-    );
+    assert_eq!((&listed["key"], &listed["uri"]), (&json!(null), &json!(uri)));
     assert!(bench.run("list").stdout.contains("ML-DSA-65"));
     let why = "signing policy demo/new: its ML-DSA-65 key can verify, but not sign";
     for arguments in [

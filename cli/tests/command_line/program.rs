@@ -38,9 +38,7 @@ pub fn offline(arguments: &str) -> Run {
 fn words(line: &str) -> Vec<String> {
     let module = module_path();
     let words = line.split_whitespace();
-    words
-        .map(|word| word.replace("{module}", text(&module)))
-        .collect()
+    words.map(|word| word.replace("{module}", text(&module))).collect()
 }
 
 pub fn text(path: &Path) -> &str {
@@ -58,11 +56,7 @@ pub struct Run {
 
 impl Run {
     pub fn of(command: &mut Command) -> Self {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = command.output().unwrap();
+        let Output { status, stdout, stderr } = command.output().unwrap();
         Self {
             status: status.code(),
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
@@ -117,11 +111,7 @@ impl Bench {
 
     pub fn with(service: Service) -> Self {
         let parent = tempfile::tempdir().unwrap();
-        Self {
-            service,
-            directory: parent.path().to_owned(),
-            parent,
-        }
+        Self { service, directory: parent.path().to_owned(), parent }
     }
 
     /// With these signing policies, as in a policies file.

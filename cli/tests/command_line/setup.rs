@@ -34,9 +34,7 @@ impl Work {
     fn setup_in(&self, directory: &Path, arguments: &[&str]) {
         let module = self.0.path("module.so");
         let to = ["--module", text(&module), "--directory", text(directory)];
-        let run = self
-            .0
-            .run_words(&[&["setup"], arguments, &to].concat(), &[]);
+        let run = self.0.run_words(&[&["setup"], arguments, &to].concat(), &[]);
         assert_eq!(run.assert_ok().stdout, "");
     }
 
@@ -58,9 +56,7 @@ impl Work {
 fn examples(content: &str) -> String {
     let comment = content.lines().take_while(|line| line.starts_with('#'));
     let commands = comment.take_while(|line| !line.starts_with("# Signing policies"));
-    let commands: Vec<_> = commands
-        .filter_map(|line| line.strip_prefix("#   "))
-        .collect();
+    let commands: Vec<_> = commands.filter_map(|line| line.strip_prefix("#   ")).collect();
     assert!(!commands.is_empty(), "{content}");
     commands.join("\n")
 }
@@ -79,8 +75,7 @@ fn openssl_signs_with_the_engine() {
     work.0.write("file", "content");
     let request = work.run_examples("signpath-engine.cnf");
     work.0.write_certificate("p-256");
-    work.0
-        .sh("openssl dgst -sha256 -verify key.pem -signature file.sig file");
+    work.0.sh("openssl dgst -sha256 -verify key.pem -signature file.sig file");
     work.0.write("request", request);
     let subject = work.0.sh("openssl req -verify -noout -subject -in request");
     // Some versions of openssl put blanks around the equals sign.
@@ -107,8 +102,7 @@ fn keytool_lists_and_jarsigner_and_apksigner_sign_with_sunpkcs11() {
     // Java takes the current directory, where the example writes a file, for a part of a URL.
     let work = Work::named(&ODD.replace(['?', '%'], ""));
     work.setup(&["sunpkcs11", "demo/p-256"]);
-    work.0
-        .sh("jar --create --file app.jar signpath-sunpkcs11.cfg
+    work.0.sh("jar --create --file app.jar signpath-sunpkcs11.cfg
         touch AndroidManifest.xml
         jar --create --no-manifest --file app.apk AndroidManifest.xml");
     // The manifest is empty, so an option has to say for which versions of Android.
@@ -127,18 +121,12 @@ fn keytool_lists_and_jarsigner_and_apksigner_sign_with_sunpkcs11() {
 fn osslsigncode_signs_with_the_script() {
     let work = Work::new();
     work.setup(&["osslsigncode", "demo/rsa-2048"]);
-    let mode = fs::metadata(work.0.path("signpath-osslsigncode"))
-        .unwrap()
-        .mode();
+    let mode = fs::metadata(work.0.path("signpath-osslsigncode")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o755);
-    work.0
-        .sh("cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi app.exe");
+    work.0.sh("cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi app.exe");
     work.run_examples("signpath-osslsigncode");
     let ca = options().state.join("code-signing-ca.pem");
-    work.0.sh(&format!(
-        "osslsigncode verify -CAfile {} -in app-signed.exe",
-        ca.display()
-    ));
+    work.0.sh(&format!("osslsigncode verify -CAfile {} -in app-signed.exe", ca.display()));
     work.assert_signed(1);
 }
 
@@ -146,10 +134,7 @@ fn osslsigncode_signs_with_the_script() {
 fn a_new_home_directory_of_gnupg_is_for_its_owner_alone() {
     let bench = Bench::new();
     bench.ok("setup gpg --offline --module {module} --directory gnupg");
-    assert_eq!(
-        fs::metadata(bench.path("gnupg")).unwrap().mode() & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(bench.path("gnupg")).unwrap().mode() & 0o777, 0o700);
 }
 
 /// Ends the agent and what it has started.
@@ -170,10 +155,7 @@ fn gpg_makes_an_openpgp_key_and_signs() {
     let home = work.0.directory.as_path();
     fs::set_permissions(home, fs::Permissions::from_mode(0o700)).unwrap();
     let _agent = Agent(home.to_owned());
-    work.0.write(
-        "gpg.conf",
-        "batch\npinentry-mode loopback\npassphrase CONFIG\n",
-    );
+    work.0.write("gpg.conf", "batch\npinentry-mode loopback\npassphrase CONFIG\n");
     work.0.write("file", "content");
     let commands = examples(&work.0.read("signpath-gpg-key")) + "\ngpg --verify file.sig file 2>&1";
     let mut shell = work.0.shell(&commands);
@@ -203,10 +185,7 @@ fn p11_kit_lists_the_module_and_p11tool_its_objects() {
         shell.uid(NOBODY).gid(NOBODY);
     }
     let printed = succeeded(&mut shell);
-    assert_contains(
-        &printed,
-        &["token: SignPath", "object=demo%2Fp-521;type=private"],
-    );
+    assert_contains(&printed, &["token: SignPath", "object=demo%2Fp-521;type=private"]);
 }
 
 #[test]
@@ -219,9 +198,7 @@ fn nss_finds_certificates_and_keys() {
     let keys = printed.lines().filter(|line| line.starts_with('<'));
     assert_eq!(keys.count(), 6, "{printed}");
     // A second run replaces what the first has added.
-    let listed = work
-        .0
-        .sh("sh signpath-nss FOLDER; modutil -dbdir sql:FOLDER -list");
+    let listed = work.0.sh("sh signpath-nss FOLDER; modutil -dbdir sql:FOLDER -list");
     assert_eq!(listed.matches("library name:").count(), 1, "{listed}");
 }
 
@@ -289,9 +266,7 @@ fn the_configuration_names_the_signing_policies_and_no_secret() {
     );
     for tool in TOOLS.into_iter().filter(|tool| *tool != "osslsigncode") {
         // The bench looks for the token.
-        let printed = bench
-            .ok(&format!("setup {tool} --module {{module}}"))
-            .stdout;
+        let printed = bench.ok(&format!("setup {tool} --module {{module}}")).stdout;
         let row = "#   app/test, EC P-256: pkcs11:token=SignPath;object=app%2Ftest;type=private\n";
         assert_contains(&printed, &[row]);
     }
@@ -310,8 +285,7 @@ fn the_module_is_found_where_it_is_installed() {
         let module = prefix.join(library).join("libsignpath_pkcs11.so");
         fs::write(&module, "").unwrap();
         let run = Run::of(Command::new(&binary).args(["setup", "p11-kit", "--offline"]));
-        run.assert_ok()
-            .assert_prints(&[&format!("\nmodule: {}\n", module.display())]);
+        run.assert_ok().assert_prints(&[&format!("\nmodule: {}\n", module.display())]);
     }
 }
 

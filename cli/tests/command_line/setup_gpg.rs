@@ -28,8 +28,7 @@ impl User {
     fn with_tokens(tokens: &Value) -> Self {
         let mut user = Self::new();
         user.1 = user.0.text("tokens.json");
-        user.0
-            .write("tokens.json", json!({ "Tokens": tokens }).to_string());
+        user.0.write("tokens.json", json!({ "Tokens": tokens }).to_string());
         user
     }
 
@@ -46,9 +45,7 @@ impl User {
     /// Runs shell commands after what `setup` printed.
     fn sh(&self, exports: &str, commands: &str) -> String {
         let tokens = &self.1;
-        self.0.sh(&format!(
-            "export SIGNPATH_CONFIG_FILE={tokens}\n{exports}\n{commands}"
-        ))
+        self.0.sh(&format!("export SIGNPATH_CONFIG_FILE={tokens}\n{exports}\n{commands}"))
     }
 }
 
@@ -113,8 +110,7 @@ fn the_imported_key_signs_and_everything_can_be_removed() {
     user.setup(&format!("demo/gpg --home {home}")).assert_ok();
     assert_eq!(user.setup("demo/gpg --undo").assert_ok().stdout, "");
     assert!(!user.0.path(HOME).exists());
-    user.setup("demo/gpg --undo")
-        .assert_fails(1, &["nothing is set up in "]);
+    user.setup("demo/gpg --undo").assert_fails(1, &["nothing is set up in "]);
 }
 
 /// The others would be asked too: their lists are requests, and one of them is down.
@@ -245,13 +241,7 @@ fn the_doctor_warns_of_versions_that_wait_for_a_card() {
         ("2.4.7", "0.11.1_master", "", none, ""),
         ("2.2.40", "0.10.0", "", none, ""),
         ("2.4.7", "0.10.0", "gpg", none, ""),
-        (
-            "2.4.7",
-            "0.10.0",
-            "",
-            tokens,
-            "since demo/p-256 of the token B has",
-        ),
+        ("2.4.7", "0.10.0", "", tokens, "since demo/p-256 of the token B has"),
     ] {
         // Written by another process: a child of another thread's could still hold it open when it is run.
         user.0.sh(&format!(
@@ -265,9 +255,7 @@ fn the_doctor_warns_of_versions_that_wait_for_a_card() {
             ("SIGNPATH_SIGNING_POLICY_SLUG", slug),
             ("SIGNPATH_CONFIG_FILE", file),
         ];
-        let run = user
-            .0
-            .run_with("doctor --json --module {module}", &variables);
+        let run = user.0.run_with("doctor --json --module {module}", &variables);
         let json = run.json();
         let findings = json["findings"].as_array().unwrap();
         let warning = findings.iter().find(|finding| finding["check"] == "gpg");

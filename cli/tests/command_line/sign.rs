@@ -40,11 +40,7 @@ fn openssl_verifies_the_signature_of_a_file_with_each_key_and_hash() {
         bench.write("signature", [0; 4096]);
         let sign = format!("sign demo/{policy} {options} --file message --output signature");
         assert_eq!(bench.ok(&sign).stdout, "");
-        let one_of_each = Traffic {
-            lists: 1,
-            signatures: 1,
-            connections: 1,
-        };
+        let one_of_each = Traffic { lists: 1, signatures: 1, connections: 1 };
         assert_eq!(traffic(&bench.service.requests()), one_of_each, "{sign}");
         assert_verifies(&bench, policy, verification);
     }
@@ -74,12 +70,8 @@ fn an_ecdsa_signature_can_be_raw_and_in_base64() {
     let raw = fs::read(bench.path("raw")).unwrap();
     // FIPS 186-5: r and s have 521 bits each, which are 66 bytes.
     assert_eq!(raw.len(), 2 * 66);
-    let [r, s] = [&raw[..66], &raw[66..]].map(|number| {
-        number
-            .iter()
-            .map(|byte| format!("{byte:02X}"))
-            .collect::<String>()
-    });
+    let [r, s] = [&raw[..66], &raw[66..]]
+        .map(|number| number.iter().map(|byte| format!("{byte:02X}")).collect::<String>());
     let sequence = format!("asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x{r}\ns=INTEGER:0x{s}\n");
     bench.write("template", sequence);
     bench.sh("openssl asn1parse -noout -genconf template -out signature");
@@ -138,10 +130,7 @@ fn what_cannot_be_signed_or_written_is_refused_without_a_signing_request() {
 fn with_a_cached_list_a_signature_is_one_request() {
     let bench = bench();
     let cache = bench.text("cache");
-    let more = [
-        ("SIGNPATH_POLICY_CACHE_SECONDS", "3600"),
-        ("XDG_CACHE_HOME", &cache),
-    ];
+    let more = [("SIGNPATH_POLICY_CACHE_SECONDS", "3600"), ("XDG_CACHE_HOME", &cache)];
     let sign = |name: &str| bench.run_with(&format!("sign {name} --file message --base64"), &more);
     let assert_counted = |lists, signatures| {
         let traffic = traffic(&bench.service.requests());
@@ -173,13 +162,7 @@ fn with_a_cached_list_a_signature_is_one_request() {
 fn a_file_size_limit_is_an_error_and_not_a_signal() {
     const NOT_EVEN_A_BYTE: &str = "file too large";
     const A_PART: &str = "the disk is full, or the file has reached a size limit";
-    type Row = (
-        &'static str,
-        &'static str,
-        &'static str,
-        i32,
-        [&'static str; 2],
-    );
+    type Row = (&'static str, &'static str, &'static str, i32, [&'static str; 2]);
     // The size is in blocks of 512 bytes, which a line of the journal is longer than.
     let cases: [Row; 4] = rows! {
         "0", "SIGNPATH_LOG_FILE_LEVEL=info", "", 0, ["warning: cannot write the log file", NOT_EVEN_A_BYTE];

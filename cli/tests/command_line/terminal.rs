@@ -18,9 +18,7 @@ const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000
 fn on_terminal(bench: &Bench, arguments: &str, more: &[(&str, &str)]) -> Child {
     let words: Vec<_> = arguments.split(' ').collect();
     let program = bench.command(&words, more);
-    let line = [&[program.get_program().to_str().unwrap()], &words[..]]
-        .concat()
-        .join(" ");
+    let line = [&[program.get_program().to_str().unwrap()], &words[..]].concat().join(" ");
     let mut script = Command::new("script");
     for (name, value) in program.get_envs() {
         match value {
@@ -33,11 +31,7 @@ fn on_terminal(bench: &Bench, arguments: &str, more: &[(&str, &str)]) -> Child {
     }
     script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     script.env("TERM", "xterm-256color");
-    script
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 fn seen(bench: &Bench, arguments: &str, more: &[(&str, &str)]) -> String {
@@ -51,11 +45,7 @@ fn there_are_colours_unless_no_color_is_set() {
     for arguments in ["list", "doctor --no-tools", "certificate demo/none"] {
         for (more, is_coloured) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
             let shown = seen(&bench, arguments, more).replace(ERASE, "");
-            assert_eq!(
-                shown.contains('\u{1b}'),
-                is_coloured,
-                "{arguments}: {shown}"
-            );
+            assert_eq!(shown.contains('\u{1b}'), is_coloured, "{arguments}: {shown}");
         }
     }
 }
@@ -65,10 +55,7 @@ fn a_wait_shows_its_reason_until_it_is_over() {
     let (bench, gate) = (Bench::new(), Gate::new());
     bench.service.inject(Fault::hold(LIST, &gate)).unwrap();
     let mut child = on_terminal(&bench, "list", &[]);
-    let expected = format!(
-        "Requesting the signing policies from {} ... ",
-        bench.service.api_url()
-    );
+    let expected = format!("Requesting the signing policies from {} ... ", bench.service.api_url());
     let (mut shown, mut byte) = (String::new(), [0]);
     let mut stdout = child.stdout.take().unwrap();
     while !shown.contains(&expected) {
@@ -158,10 +145,7 @@ fn messages_of_the_service_are_escaped_on_a_terminal_and_unchanged_in_json() {
     }
     let json = bench.run("doctor --no-tools --json").json();
     let has_message = |finding: &Value| finding["message"].as_str().unwrap().contains(HARMFUL);
-    assert!(
-        json["findings"].as_array().unwrap().iter().any(has_message),
-        "{json:#}"
-    );
+    assert!(json["findings"].as_array().unwrap().iter().any(has_message), "{json:#}");
     bench.service.heal();
     refuse(SIGN);
     let failed = bench.run(&format!("sign demo/p-256 --digest {DIGEST}"));

@@ -47,10 +47,7 @@ fn the_list_shows_the_tokens_that_can_be_reached_and_reports_the_others() {
     let json = run(&bench, "list --json", &[]).json();
     let policies = json["signingPolicies"].as_array().unwrap().iter();
     let policies = policies.map(|policy| json!([policy["token"], policy["name"]]));
-    let expected = [
-        json!(["Demo", "demo/p-256"]),
-        json!(["Two words", "demo/p-384"]),
-    ];
+    let expected = [json!(["Demo", "demo/p-256"]), json!(["Two words", "demo/p-384"])];
     assert_eq!(policies.collect::<Vec<_>>(), expected);
     let one = run(&bench, "list", SECOND).assert_ok();
     one.assert_prints(&["demo/p-384"]);
@@ -68,10 +65,8 @@ fn the_option_names_the_token_and_the_first_is_the_default() {
         let sign = "sign --file file --output signature --hash sha256";
         run(&bench, sign, option).assert_ok();
         bench.0.write_certificate(policy);
-        bench.0.sh(
-            "openssl x509 -inform DER -in certificate.der -noout -pubkey >key &&
-            openssl dgst -sha256 -verify key -signature signature file",
-        );
+        bench.0.sh("openssl x509 -inform DER -in certificate.der -noout -pubkey >key &&
+            openssl dgst -sha256 -verify key -signature signature file");
     }
     let unknown = run(&bench, "certificate --token Three", &[]);
     unknown.assert_fails(1, &["no token Three; choose one of Demo, Two words, Down"]);
@@ -97,9 +92,7 @@ fn configurations_of_tools_name_label_and_slot() {
 fn offline_needs_no_configuration_unless_a_token_is_named() {
     let none = (Bench::new(), "/nonexistent/signpath.json".to_owned());
     let setup = "setup p11-kit --offline --module {module}";
-    run(&none, setup, &[])
-        .assert_ok()
-        .assert_prints(&["'pkcs11:token=SignPath'"]);
+    run(&none, setup, &[]).assert_ok().assert_prints(&["'pkcs11:token=SignPath'"]);
     let unreadable = "cannot read configuration file /nonexistent/signpath.json";
     run(&none, setup, SECOND).assert_fails(1, &[unreadable]);
 }
@@ -132,13 +125,8 @@ fn the_doctor_looks_at_each_token() {
     let findings = findings(&run(&bench, doctor, &["--json"]));
     let of = |check: &str| -> Vec<_> {
         let findings = findings.iter().filter(|finding| finding["check"] == check);
-        findings
-            .map(|finding| json!([finding["token"], finding["status"]]))
-            .collect()
+        findings.map(|finding| json!([finding["token"], finding["status"]])).collect()
     };
-    assert_eq!(
-        of("API token"),
-        [json!(["Demo", "ok"]), json!(["Two words", "ok"])]
-    );
+    assert_eq!(of("API token"), [json!(["Demo", "ok"]), json!(["Two words", "ok"])]);
     assert_eq!(of("module"), [json!([null, "ok"])]);
 }

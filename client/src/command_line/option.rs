@@ -68,11 +68,8 @@ const SECRET_ENDINGS: &[&str] = &[
 
 /// Endings that are also part of harmless words, such as `--bypass`. The argument after an option
 /// is a secret only if the ending is a word of its own.
-const SECRET_WORDS: &[(&str, ValueKind)] = &[
-    ("pass", ValueKind::Value),
-    ("pin", ValueKind::Value),
-    ("token", ValueKind::Token),
-];
+const SECRET_WORDS: &[(&str, ValueKind)] =
+    &[("pass", ValueKind::Value), ("pin", ValueKind::Value), ("token", ValueKind::Token)];
 
 /// The masked value of an option of this kind. [`None`] if nothing needs to be masked.
 pub(super) fn mask_value(kind: ValueKind, value: &str) -> Option<String> {
@@ -148,9 +145,5 @@ fn ending_in(option: &str, endings: &[(&str, ValueKind)]) -> Option<ValueKind> {
 }
 
 fn replaced(text: &str, hidden: Range<usize>) -> String {
-    format!(
-        "{}{MASK}{}",
-        head(text, hidden.start),
-        tail(text, hidden.end)
-    )
+    format!("{}{MASK}{}", head(text, hidden.start), tail(text, hidden.end))
 }

@@ -88,19 +88,13 @@ fn truncates_a_long_command_line_and_states_its_length() {
     let jars = "/a/\u{e4}.jar:".repeat(3000);
     let shown = masked(&["java", "-cp", &jars, "Main", "--pin", "1"]);
     assert!(shown.starts_with("java -cp \"/a/\u{e4}.jar:/a/"), "{shown}");
-    let note = format!(
-        "... (truncated, {} bytes in total)\" Main --pin ***",
-        jars.len()
-    );
+    let note = format!("... (truncated, {} bytes in total)\" Main --pin ***", jars.len());
     assert!(shown.ends_with(&note), "{shown}");
     assert!(shown.len() < MAX_ARGUMENT + 100, "{}", shown.len());
 
     let arguments = vec!["0123456789"; 10_000];
     let shown = masked(&arguments);
-    let note = format!(
-        "... (truncated, {} bytes in total)",
-        11 * arguments.len() - 1
-    );
+    let note = format!("... (truncated, {} bytes in total)", 11 * arguments.len() - 1);
     assert!(shown.ends_with(&note), "{shown}");
     assert_eq!(shown.len(), MAX_LENGTH + note.len());
 

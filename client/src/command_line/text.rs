@@ -53,9 +53,7 @@ pub(super) fn mask_text(text: &str) -> String {
         let hidden = if delimiter < uri_to {
             pin_in_uri(text, delimiter, uri_to)
         } else if let Some(address) = after.strip_prefix("//") {
-            let is_web = ["http", "https"]
-                .iter()
-                .any(|scheme| ends_in(before, scheme));
+            let is_web = ["http", "https"].iter().any(|scheme| ends_in(before, scheme));
             let hidden = user_information(address, is_web);
             let start = text.len() - address.len();
             hidden.map(|hidden| start + hidden.start..start + hidden.end)

@@ -8,16 +8,12 @@ pub(super) const TOKEN_LABEL: &str = "SignPath";
 
 pub(super) fn ends_in(text: &str, ending: &str) -> bool {
     let start = text.len().checked_sub(ending.len());
-    start
-        .and_then(|start| text.get(start..))
-        .is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    start.and_then(|start| text.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
 }
 
 /// For example `token` in `api-token`, `api_token` and `api.token`, and `Token` in `apiToken`.
 pub(super) fn last_word(name: &str) -> &str {
-    let start = name
-        .char_indices()
-        .rfind(|(_, character)| !character.is_ascii_lowercase());
+    let start = name.char_indices().rfind(|(_, character)| !character.is_ascii_lowercase());
     let word = match start {
         Some((start, character)) if character.is_ascii_uppercase() => name.get(start..),
         Some((start, character)) => name.get(start + character.len_utf8()..),

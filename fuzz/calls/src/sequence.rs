@@ -65,9 +65,9 @@ impl<'a> Sequence<'a> {
             Step::CloseAll => call!(self.module, C_CloseAllSessions(SLOT)),
             Step::SessionInfo(session) => rv(self.session(session).info()),
             Step::Cancel(session, flags) => self.session(session).cancel((*flags).into()),
-            Step::Login(session, user, pin) => self
-                .session(session)
-                .login_as(CK_USER_TYPE::from(*user % 4), &pin.value()),
+            Step::Login(session, user, pin) => {
+                self.session(session).login_as(CK_USER_TYPE::from(*user % 4), &pin.value())
+            }
             Step::LoginUser(session, name, pin) => {
                 let (name, pin) = (name.value(), pin.value());
                 call!(
@@ -96,10 +96,8 @@ impl<'a> Sequence<'a> {
                 self.found(found)
             }
             Step::Attributes(session, object, wanted) => {
-                let wanted: Vec<_> = wanted
-                    .iter()
-                    .map(|(id, size)| (attribute(*id), size.room(256)))
-                    .collect();
+                let wanted: Vec<_> =
+                    wanted.iter().map(|(id, size)| (attribute(*id), size.room(256))).collect();
                 let object = self.object(object);
                 self.session(session).attributes_into(object, &wanted).0
             }
@@ -126,10 +124,9 @@ impl<'a> Sequence<'a> {
                 let key = self.object(key);
                 self.session(session).sign_init(mechanism.value(), key)
             }
-            Step::Sign(session, data, size) => checked(
-                self.session(session)
-                    .sign_into(&data.value(), size.room(512)),
-            ),
+            Step::Sign(session, data, size) => {
+                checked(self.session(session).sign_into(&data.value(), size.room(512)))
+            }
             Step::SignUpdate(session, part) => self.session(session).sign_update(&part.value()),
             Step::SignFinal(session, size) => {
                 checked(self.session(session).sign_final_into(size.room(512)))
@@ -142,34 +139,31 @@ impl<'a> Sequence<'a> {
                 let session = self.session(session);
                 session.message_sign_init(mechanism.value(), key)
             }
-            Step::SignMessage(session, data, size) => checked(
-                self.session(session)
-                    .sign_message(&data.value(), size.room(512)),
-            ),
+            Step::SignMessage(session, data, size) => {
+                checked(self.session(session).sign_message(&data.value(), size.room(512)))
+            }
             Step::SignMessageBegin(session) => self.session(session).sign_message_begin(),
             Step::SignMessagePart(session, part) => {
                 self.session(session).sign_message_part(&part.value())
             }
-            Step::SignMessageLast(session, part, size) => checked(
-                self.session(session)
-                    .sign_message_last(&part.value(), size.room(512)),
-            ),
+            Step::SignMessageLast(session, part, size) => {
+                checked(self.session(session).sign_message_last(&part.value(), size.room(512)))
+            }
             Step::MessageSignFinal(session) => self.session(session).message_sign_final(),
             Step::VerifyInit(session, mechanism, key) => {
                 let key = self.object(key);
                 self.session(session).verify_init(mechanism.value(), key)
             }
-            Step::Verify(session, data, signature) => self
-                .session(session)
-                .verify(&data.value(), &signature.value()),
+            Step::Verify(session, data, signature) => {
+                self.session(session).verify(&data.value(), &signature.value())
+            }
             Step::VerifyUpdate(session, part) => self.session(session).verify_update(&part.value()),
             Step::VerifyFinal(session, signature) => {
                 self.session(session).verify_final(&signature.value())
             }
             Step::VerifySignatureInit(session, mechanism, key, signature) => {
                 let (key, signature) = (self.object(key), signature.value());
-                self.session(session)
-                    .verify_signature_init(mechanism.value(), key, &signature)
+                self.session(session).verify_signature_init(mechanism.value(), key, &signature)
             }
             Step::VerifySignature(session, data) => {
                 self.session(session).verify_signature(&data.value())
@@ -179,17 +173,16 @@ impl<'a> Sequence<'a> {
                 let session = self.session(session);
                 session.message_verify_init(mechanism.value(), key)
             }
-            Step::VerifyMessage(session, data, signature) => self
-                .session(session)
-                .verify_message(&data.value(), &signature.value()),
+            Step::VerifyMessage(session, data, signature) => {
+                self.session(session).verify_message(&data.value(), &signature.value())
+            }
             Step::MessageVerifyFinal(session) => self.session(session).message_verify_final(),
             Step::DigestInit(session, mechanism) => {
                 self.session(session).digest_init(mechanism.value())
             }
-            Step::Digest(session, data, size) => checked(
-                self.session(session)
-                    .digest_into(&data.value(), size.room(64)),
-            ),
+            Step::Digest(session, data, size) => {
+                checked(self.session(session).digest_into(&data.value(), size.room(64)))
+            }
             Step::DigestUpdate(session, part) => self.session(session).digest_update(&part.value()),
             Step::DigestKey(session, key) => {
                 let (session, key) = (self.session(session).handle, self.object(key));
@@ -208,10 +201,7 @@ impl<'a> Sequence<'a> {
                 let state = state.value();
                 let (pointer, length) = (state.as_ptr().cast_mut(), state.len() as CK_ULONG);
                 let session = self.session(session).handle;
-                call!(
-                    self.module,
-                    C_SetOperationState(session, pointer, length, 0, 0)
-                )
+                call!(self.module, C_SetOperationState(session, pointer, length, 0, 0))
             }
             Step::Random(session, length) => {
                 let mut buffer = vec![0; (*length).into()];
@@ -225,10 +215,7 @@ impl<'a> Sequence<'a> {
             Step::Encrypt(session, mechanism, key) => {
                 let (session, key) = (self.session(session).handle, self.object(key));
                 let mut mechanism = mechanism.value();
-                call!(
-                    self.module,
-                    C_EncryptInit(session, &mut mechanism.raw(), key)
-                )
+                call!(self.module, C_EncryptInit(session, &mut mechanism.raw(), key))
             }
             Step::GenerateKey(session, mechanism, template) => {
                 let (session, mut key) = (self.session(session).handle, 0);
@@ -242,10 +229,7 @@ impl<'a> Sequence<'a> {
             }
             Step::SlotEvent => {
                 let mut slot = 0;
-                call!(
-                    self.module,
-                    C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, null())
-                )
+                call!(self.module, C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, null()))
             }
             Step::Fault(wrong) => {
                 // Some are no HTTP response that the service can send.

@@ -30,20 +30,9 @@ pub enum Label {
 #[derive(Arbitrary, Debug)]
 pub enum Asked {
     Listed(u8),
-    Pss {
-        id: u8,
-        hash: u8,
-        salt: u8,
-    },
-    InContext {
-        id: u8,
-        hash: Option<u8>,
-        length: u8,
-    },
-    Any {
-        id: u32,
-        parameter: Vec<u8>,
-    },
+    Pss { id: u8, hash: u8, salt: u8 },
+    InContext { id: u8, hash: Option<u8>, length: u8 },
+    Any { id: u32, parameter: Vec<u8> },
 }
 
 /// A handle that there was, or any.
@@ -65,9 +54,7 @@ pub type Attributes = Vec<(u8, Bytes)>;
 
 pub fn attributes(template: &Attributes) -> Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)> {
     let pairs = template.iter().take(20);
-    pairs
-        .map(|(id, value)| (attribute(*id), value.value()))
-        .collect()
+    pairs.map(|(id, value)| (attribute(*id), value.value())).collect()
 }
 
 pub fn attribute(number: u8) -> CK_ATTRIBUTE_TYPE {

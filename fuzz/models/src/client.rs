@@ -98,10 +98,7 @@ pub struct PolicyList(pub usize);
 
 impl PolicyList {
     pub fn usable(self) -> Vec<SigningPolicy> {
-        vec![SigningPolicy {
-            number: self.0,
-            certificate: None,
-        }]
+        vec![SigningPolicy { number: self.0, certificate: None }]
     }
 }
 

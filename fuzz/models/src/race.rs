@@ -11,10 +11,7 @@ pub struct OnceBox<T> {
 
 impl<T> OnceBox<T> {
     pub const fn new() -> Self {
-        Self {
-            value: OnceLock::new(),
-            access: AtomicBool::new(false),
-        }
+        Self { value: OnceLock::new(), access: AtomicBool::new(false) }
     }
 
     pub fn get(&self) -> Option<&T> {

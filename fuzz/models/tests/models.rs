@@ -320,10 +320,7 @@ fn a_child_has_one_generation_that_its_parents_have_not() {
     // A child can have the ID of its parent in a namespace of its own; then the mark is wiped.
     for (child, is_wiped) in [(2, false), (2, true), (1, true)] {
         let model = move || {
-            let parent = Arc::new(Memory {
-                mark: Mark::new(0),
-                last: AtomicU32::new(0),
-            });
+            let parent = Arc::new(Memory { mark: Mark::new(0), last: AtomicU32::new(0) });
             let starting = {
                 let parent = parent.clone();
                 thread::spawn(move || parent.generations(1))

@@ -54,10 +54,7 @@ impl Children {
     /// Processes with nothing in their environment but this.
     pub fn new(environment: Vec<(String, String)>) -> Result<Self, Error> {
         let program = std::env::current_exe().context("cannot find the program")?;
-        Ok(Self {
-            program,
-            environment,
-        })
+        Ok(Self { program, environment })
     }
 
     /// The same with more in their environment.
@@ -65,10 +62,7 @@ impl Children {
         let more = more.iter();
         let mut environment = self.environment.clone();
         environment.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Self {
-            program: self.program.clone(),
-            environment,
-        }
+        Self { program: self.program.clone(), environment }
     }
 
     /// Runs a task: its figures, and the processor time of the whole process in milliseconds.
@@ -83,9 +77,7 @@ impl Children {
             .context(&failure)?;
         let mut text = String::new();
         let output = child.stdout.take();
-        output
-            .map_or(Ok(0), |mut output| output.read_to_string(&mut text))
-            .context(&failure)?;
+        output.map_or(Ok(0), |mut output| output.read_to_string(&mut text)).context(&failure)?;
         let (succeeded, processor) = wait(&child);
         if !succeeded {
             return Err(Error::new(format!("{failure}: {text}")));
@@ -133,8 +125,5 @@ fn wait(child: &Child) -> (bool, f64) {
     let milliseconds =
         |time: libc::timeval| time.tv_sec as f64 * 1000.0 + time.tv_usec as f64 / 1000.0;
     let succeeded = waited > 0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
-    (
-        succeeded,
-        milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime),
-    )
+    (succeeded, milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime))
 }

@@ -29,14 +29,9 @@ pub(super) fn use_one_core() {
 pub(super) fn description(figures: &Figures) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
-    let model = processors
-        .lines()
-        .find(|line| line.starts_with("model name"));
+    let model = processors.lines().find(|line| line.starts_with("model name"));
     let model = model.and_then(|line| line.split(": ").nth(1));
-    let count = processors
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
+    let count = processors.lines().filter(|line| line.starts_with("processor")).count();
     let release = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
     let load = load.split(' ').next().unwrap_or_default();

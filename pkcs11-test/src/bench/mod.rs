@@ -132,10 +132,7 @@ impl Setting {
             .collect();
         environment.extend([
             ("SIGNPATH_TLS_CA_FILE".to_owned(), text(&ca_file)),
-            (
-                "SIGNPATH_LOG_FILE_DIRECTORY".to_owned(),
-                text(&folder.join("logs")),
-            ),
+            ("SIGNPATH_LOG_FILE_DIRECTORY".to_owned(), text(&folder.join("logs"))),
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
         ]);
         let ours = Task {
@@ -163,8 +160,7 @@ impl Setting {
     /// Has the services learn all answers, and keeps the request that the raw client sends.
     fn learn(&mut self) -> Result<(), Error> {
         for key in [P256, P384, RSA] {
-            self.children_near()
-                .run(&self.task("sign", 1).with_key(key))?;
+            self.children_near().run(&self.task("sign", 1).with_key(key))?;
         }
         let request = self.origin.last_post();
         fs::write(&self.ours.request, request).context("cannot write the request")?;
@@ -173,16 +169,11 @@ impl Setting {
     }
 
     fn task(&self, name: &str, times: usize) -> Task {
-        Task {
-            name: name.to_owned(),
-            times,
-            ..self.ours.clone()
-        }
+        Task { name: name.to_owned(), times, ..self.ours.clone() }
     }
 
     fn children_near(&self) -> Children {
-        self.children
-            .with(&[("SIGNPATH_API_URL", &self.near.api_url())])
+        self.children.with(&[("SIGNPATH_API_URL", &self.near.api_url())])
     }
 
     fn measure(&self, plan: &Plan) -> Result<Figures, Error> {
@@ -200,9 +191,7 @@ impl Setting {
     /// Processes that do one thing.
     fn measure_fresh(&self, plan: &Plan, figures: &mut Figures) -> Result<(), Error> {
         let near = self.children_near();
-        let far = self
-            .children
-            .with(&[("SIGNPATH_API_URL", &self.far.api_url())]);
+        let far = self.children.with(&[("SIGNPATH_API_URL", &self.far.api_url())]);
         let cached = far.with(&[
             ("SIGNPATH_POLICY_CACHE_SECONDS", "3600"),
             ("XDG_CACHE_HOME", &self.cache.display().to_string()),
@@ -256,9 +245,7 @@ impl Setting {
     }
 
     fn measure_threads(&self, plan: &Plan, figures: &mut Figures) -> Result<(), Error> {
-        let far = self
-            .children
-            .with(&[("SIGNPATH_API_URL", &self.far.api_url())]);
+        let far = self.children.with(&[("SIGNPATH_API_URL", &self.far.api_url())]);
         let times = plan.signatures_per_thread;
         for _ in 0..plan.rounds.div_ceil(4) {
             self.far.take_seen();
@@ -278,9 +265,7 @@ impl Setting {
                 Duration::ZERO,
                 Some(long_list(&self.list, policies)?),
             )?;
-            let children = self
-                .children
-                .with(&[("SIGNPATH_API_URL", &service.api_url())]);
+            let children = self.children.with(&[("SIGNPATH_API_URL", &service.api_url())]);
             let name = match policies == plan.policies {
                 true => "long list",
                 false => "short list",
@@ -336,9 +321,7 @@ impl Setting {
         let theirs = theirs.into_iter();
         let theirs = theirs.map(|(name, count)| (format!("softhsm {name}"), count));
         let ours = counts.into_iter();
-        let all = ours
-            .map(|(name, count)| (name.to_owned(), count))
-            .chain(theirs);
+        let all = ours.map(|(name, count)| (name.to_owned(), count)).chain(theirs);
         for (name, count) in all {
             if let Some(count) = count {
                 figures.add(&format!("{name} instructions"), count);
@@ -349,25 +332,15 @@ impl Setting {
 
 impl Task {
     fn named(&self, name: &str, times: usize) -> Self {
-        Self {
-            name: name.to_owned(),
-            times,
-            ..self.clone()
-        }
+        Self { name: name.to_owned(), times, ..self.clone() }
     }
 
     fn with_key(self, key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..self
-        }
+        Self { key: key.to_owned(), ..self }
     }
 
     fn at(self, service: &Replay) -> Self {
-        Self {
-            service: service.address.to_string(),
-            ..self
-        }
+        Self { service: service.address.to_string(), ..self }
     }
 }
 
@@ -412,9 +385,7 @@ fn long_list(list: &[u8], policies: usize) -> Result<Vec<u8>, Error> {
     let entry = all.find(|entry| entry["signingPolicySlug"] == rsa).cloned();
     let entry = entry.ok_or_else(|| Error::new(format!("no signing policy {RSA}")))?;
     let certificate = entry["certificateBytes"].as_str().unwrap_or_default();
-    let certificate = BASE64_STANDARD
-        .decode(certificate)
-        .context("the certificate")?;
+    let certificate = BASE64_STANDARD.decode(certificate).context("the certificate")?;
     let copies = (0..policies).map(|number| {
         let (mut copy, mut certificate) = (entry.clone(), certificate.clone());
         let end = certificate.len() - 4;

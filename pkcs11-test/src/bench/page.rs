@@ -14,22 +14,14 @@ const END: &str = "<!-- The end of what pkcs11-test/bench.sh writes. -->\n";
 /// The table in Markdown, which a terminal shows well enough.
 pub(super) fn table(rows: &[Row]) -> String {
     let cells = rows.iter().map(cells);
-    let head = [
-        "what",
-        "wanted",
-        "median",
-        "best",
-        "beside it: median, best",
-        "million instructions",
-    ];
+    let head =
+        ["what", "wanted", "median", "best", "beside it: median, best", "million instructions"];
     let all: Vec<[String; 6]> = [head.map(str::to_owned)].into_iter().chain(cells).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..6).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &[String; 6]| {
         let cells = row.iter().zip(&widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let dashes: Vec<_> = widths.iter().map(|width| "-".repeat(width + 2)).collect();

@@ -21,9 +21,7 @@ pub(super) struct Raw {
 /// The configuration for a service whose certificate comes from the CA in this file.
 pub(super) fn configuration(ca_file: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(ca_file).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_file(ca_file).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -38,10 +36,7 @@ impl Raw {
         stream.set_nodelay(true).unwrap();
         let name = ServerName::from(address.ip());
         let tls = ClientConnection::new(configuration.clone(), name).unwrap();
-        Self {
-            stream: StreamOwned::new(tls, stream),
-            answer: Vec::new(),
-        }
+        Self { stream: StreamOwned::new(tls, stream), answer: Vec::new() }
     }
 
     /// Sends a request, and waits for the whole answer.

@@ -42,10 +42,7 @@ struct Seen {
 impl Origin {
     /// Repeats what `service` answers, with the certificate of its state folder.
     pub fn new(service: &Service, state: &Path) -> Result<Arc<Self>, Error> {
-        let only_13 = TlsOptions {
-            versions: TlsVersions::Only13,
-            ..TlsOptions::default()
-        };
+        let only_13 = TlsOptions { versions: TlsVersions::Only13, ..TlsOptions::default() };
         let url = service.api_url().trim_start_matches("http://");
         let address = url.split('/').next().unwrap_or_default();
         Ok(Arc::new(Self {

@@ -76,11 +76,7 @@ fn with(figure: &dyn Fn(&str) -> Option<f64>, policies: usize) -> Vec<Row> {
         instructions: [millions(ours), millions(other)],
         ..row
     };
-    let (sign, raw, verify) = (
-        figure("warm sign"),
-        figure("warm raw"),
-        figure("warm verify"),
-    );
+    let (sign, raw, verify) = (figure("warm sign"), figure("warm raw"), figure("warm verify"));
     let ideal = THREADS as f64 / LATENCY.as_secs_f64();
     let percent = |rate: Option<f64>| Some(rate? / ideal * 100.0);
     let many = policies.to_string();
@@ -99,11 +95,7 @@ fn with(figure: &dyn Fn(&str) -> Option<f64>, policies: usize) -> Vec<Row> {
             over(without(sign, verify), raw),
             Some(2.0),
         ),
-        counted(
-            beside(row("the whole of it", "us", 0, sign, None), RAW, raw),
-            "warm",
-            "warm raw",
-        ),
+        counted(beside(row("the whole of it", "us", 0, sign, None), RAW, raw), "warm", "warm raw"),
         verification(RSA, "verification, RSA-2048", 320.0),
         verification(P256, "verification, P-256", 230.0),
         verification(P384, "verification, P-384", 800.0),
@@ -122,25 +114,13 @@ fn with(figure: &dyn Fn(&str) -> Option<f64>, policies: usize) -> Vec<Row> {
             Some(1.05),
         ),
         beside(
-            row(
-                "the same without network",
-                "ms",
-                2,
-                figure("near first"),
-                None,
-            ),
+            row("the same without network", "ms", 2, figure("near first"), None),
             RAW,
             figure("raw near first"),
         ),
         counted(
             beside(
-                row(
-                    "its processor time",
-                    "ms",
-                    1,
-                    figure("near process"),
-                    Some(5.0),
-                ),
+                row("its processor time", "ms", 1, figure("near process"), Some(5.0)),
                 RAW,
                 figure("raw near process"),
             ),
@@ -149,13 +129,7 @@ fn with(figure: &dyn Fn(&str) -> Option<f64>, policies: usize) -> Vec<Row> {
         ),
         counted(
             beside(
-                row(
-                    "dlopen, C_Initialize, C_Finalize",
-                    "ms",
-                    2,
-                    figure("load load"),
-                    Some(0.4),
-                ),
+                row("dlopen, C_Initialize, C_Finalize", "ms", 2, figure("load load"), Some(0.4)),
                 SOFTHSM,
                 figure("softhsm load load"),
             ),
@@ -173,13 +147,7 @@ fn with(figure: &dyn Fn(&str) -> Option<f64>, policies: usize) -> Vec<Row> {
             RAW,
             percent(figure("raw threads rate")),
         ),
-        row(
-            "their connections",
-            "",
-            0,
-            figure("threads connections"),
-            Some(64.0),
-        ),
+        row("their connections", "", 0, figure("threads connections"), Some(64.0)),
         beside(
             row(
                 "their processor time for a signature, less the verification",
@@ -202,76 +170,16 @@ fn with(figure: &dyn Fn(&str) -> Option<f64>, policies: usize) -> Vec<Row> {
             RAW,
             figure("raw threads memory"),
         ),
-        row(
-            &format!("{many} policies: C_Login"),
-            "s",
-            3,
-            figure("long list login"),
-            Some(0.1),
-        ),
-        row(
-            "their memory",
-            "MB",
-            0,
-            figure("long list kept"),
-            Some(40.0),
-        ),
-        row(
-            "memory at most, whole process",
-            "MB",
-            0,
-            figure("long list peak"),
-            None,
-        ),
-        row(
-            "the first search for a key",
-            "ms",
-            2,
-            figure("long list search"),
-            Some(1.0),
-        ),
-        row(
-            "the next search",
-            "ms",
-            3,
-            figure("long list searched again"),
-            None,
-        ),
-        row(
-            "a search for all objects",
-            "ms",
-            0,
-            figure("long list all"),
-            None,
-        ),
-        row(
-            "requests of a tool run",
-            "",
-            0,
-            figure("far requests"),
-            Some(2.0),
-        ),
-        row(
-            "with a cached list",
-            "",
-            0,
-            figure("cached requests"),
-            Some(1.0),
-        ),
-        row(
-            "to list all keys",
-            "",
-            0,
-            figure("long list requests"),
-            Some(1.0),
-        ),
-        row(
-            "threads of its own after a call",
-            "",
-            0,
-            figure("far threads"),
-            Some(0.0),
-        ),
+        row(&format!("{many} policies: C_Login"), "s", 3, figure("long list login"), Some(0.1)),
+        row("their memory", "MB", 0, figure("long list kept"), Some(40.0)),
+        row("memory at most, whole process", "MB", 0, figure("long list peak"), None),
+        row("the first search for a key", "ms", 2, figure("long list search"), Some(1.0)),
+        row("the next search", "ms", 3, figure("long list searched again"), None),
+        row("a search for all objects", "ms", 0, figure("long list all"), None),
+        row("requests of a tool run", "", 0, figure("far requests"), Some(2.0)),
+        row("with a cached list", "", 0, figure("cached requests"), Some(1.0)),
+        row("to list all keys", "", 0, figure("long list requests"), Some(1.0)),
+        row("threads of its own after a call", "", 0, figure("far threads"), Some(0.0)),
         row("library, stripped", "MB", 2, figure("library"), Some(4.0)),
     ]
 }

@@ -126,10 +126,7 @@ fn timed(act: impl FnOnce()) -> f64 {
 
 /// The processor time of this process.
 fn processor_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the argument is a timespec.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
@@ -282,10 +279,7 @@ fn list(task: &Task) {
     say("login", begin.elapsed().as_secs_f64());
     say("kept", megabytes("VmRSS") - before);
     say("peak", megabytes("VmHWM"));
-    let template = [
-        (CKA_CLASS, ulong(CKO_PRIVATE_KEY)),
-        (CKA_LABEL, task.key.as_bytes().to_vec()),
-    ];
+    let template = [(CKA_CLASS, ulong(CKO_PRIVATE_KEY)), (CKA_LABEL, task.key.as_bytes().to_vec())];
     let search = || {
         let begin = Instant::now();
         let found = session.find(&template).unwrap();
@@ -314,9 +308,7 @@ fn noise(task: &Task) {
         let begin = Instant::now();
         // Knuth's linear congruential generator.
         let next = |state: u64, _| {
-            black_box(state)
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1)
+            black_box(state).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)
         };
         black_box((0..200_000).fold(1, next));
         say("loop", micros(begin.elapsed()));

@@ -25,17 +25,7 @@ pub struct Measure {
 }
 
 pub fn run(arguments: Measure) -> Result<(), Box<dyn Error>> {
-    let Measure {
-        module,
-        state,
-        page,
-        quick,
-    } = arguments;
-    bench::run(&Bench {
-        module,
-        state,
-        page,
-        quick,
-    })?;
+    let Measure { module, state, page, quick } = arguments;
+    bench::run(&Bench { module, state, page, quick })?;
     Ok(())
 }

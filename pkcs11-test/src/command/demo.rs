@@ -51,9 +51,7 @@ pub fn run(arguments: &Demo) -> Result<Infallible, Box<dyn Error>> {
     })?;
     let mut script = Command::new("bash");
     // The second argument is the name in messages.
-    script
-        .args(["-c", ". pkcs11-test/lib/demo.sh", "pkcs11-test"])
-        .current_dir(repository);
+    script.args(["-c", ". pkcs11-test/lib/demo.sh", "pkcs11-test"]).current_dir(repository);
     for (option, is_set) in [
         ("--all", arguments.all),
         ("--list", arguments.list),
@@ -66,11 +64,7 @@ pub fn run(arguments: &Demo) -> Result<Infallible, Box<dyn Error>> {
     if !arguments.list {
         let module = match &arguments.module {
             Some(module) => std::fs::canonicalize(module).map_err(|error| {
-                format!(
-                    "cannot open the module {}: {}",
-                    module.display(),
-                    describe(&error)
-                )
+                format!("cannot open the module {}: {}", module.display(), describe(&error))
             })?,
             None => built_file(BUILT_MODULE).ok_or(
                 "the module is not built; run pkcs11-test/lib/module.sh, or name one with --module",

@@ -103,16 +103,14 @@ pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(
-                    format!("cannot replace {}: {}", path.display(), describe(&error)).into(),
+                    format!("cannot replace {}: {}", path.display(), describe(&error)).into()
                 );
             }
             _ => {}
         }
     }
     let mut service = Service::start(arguments.options()?)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let end = end()?;
         let url = service.page_url().unwrap_or_default();
@@ -202,10 +200,9 @@ fn open_page(url: &str, file: &Path) -> Result<(), pkcs11_test::Error> {
             // Some browsers run until they are closed.
             thread::spawn(move || child.wait());
         }
-        Err(error) => eprintln!(
-            "pkcs11-test: cannot run xdg-open: {}; open {url}",
-            describe(&error)
-        ),
+        Err(error) => {
+            eprintln!("pkcs11-test: cannot run xdg-open: {}; open {url}", describe(&error))
+        }
     }
     Ok(())
 }

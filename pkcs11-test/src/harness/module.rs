@@ -85,9 +85,7 @@ impl Module {
                 assert_eq!(get_interface(name, &mut version, &mut interface, 0), CKR_OK);
                 functions = *(*interface).pFunctionList.cast();
             } else {
-                let get_list = library
-                    .get::<GetFunctionList>(b"C_GetFunctionList")
-                    .unwrap();
+                let get_list = library.get::<GetFunctionList>(b"C_GetFunctionList").unwrap();
                 let mut list = null();
                 assert_eq!(get_list(&mut list), CKR_OK);
                 (&raw mut functions).cast::<CK_FUNCTION_LIST>().write(*list);
@@ -95,20 +93,12 @@ impl Module {
             library
         };
         let pin = b"CONFIG".to_vec();
-        Self {
-            functions,
-            path,
-            pin,
-            _library: library,
-        }
+        Self { functions, path, pin, _library: library }
     }
 
     /// The same with another PIN.
     pub fn with_pin(self, pin: &str) -> Self {
-        Self {
-            pin: pin.into(),
-            ..self
-        }
+        Self { pin: pin.into(), ..self }
     }
 
     pub fn initialize(&self) -> Rv {
@@ -145,10 +135,7 @@ impl Module {
     /// The list of mechanisms.
     pub fn mechanisms(&self) -> Vec<CK_MECHANISM_TYPE> {
         let (mut list, mut count) = (vec![0; 256], 256);
-        let rv = call!(
-            self,
-            C_GetMechanismList(self.slot(), list.as_mut_ptr(), &mut count)
-        );
+        let rv = call!(self, C_GetMechanismList(self.slot(), list.as_mut_ptr(), &mut count));
         assert_eq!(rv, CKR_OK);
         list.truncate(count as usize);
         list

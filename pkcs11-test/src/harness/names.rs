@@ -98,10 +98,7 @@ impl fmt::Display for Rv {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let name = rv_name(self.0);
         // The table of return values would leave it out.
-        assert!(
-            name.starts_with("CKR_"),
-            "{name} is not a return value of PKCS #11"
-        );
+        assert!(name.starts_with("CKR_"), "{name} is not a return value of PKCS #11");
         formatter.write_str(&name)
     }
 }

@@ -71,10 +71,7 @@ pub fn with<T>(template: Attributes, call: impl FnOnce(*mut CK_ATTRIBUTE, CK_ULO
 impl Module {
     /// The session of a handle, which may be none.
     pub fn at(&self, handle: CK_SESSION_HANDLE) -> Session<'_> {
-        Session {
-            module: self,
-            handle,
-        }
+        Session { module: self, handle }
     }
 
     pub fn open(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Answer<Session<'_>> {
@@ -90,8 +87,7 @@ impl Module {
 
     /// A read/write session.
     pub fn read_write(&self) -> Session<'_> {
-        self.open(self.slot(), CKF_SERIAL_SESSION | CKF_RW_SESSION)
-            .unwrap()
+        self.open(self.slot(), CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap()
     }
 
     /// A read-only session in which the user has been logged in just now.
@@ -174,10 +170,7 @@ impl<'a> Session<'a> {
     /// Logs in with a user name.
     pub fn login_user(self, name: &str, pin: &str) -> Rv {
         let (name, pin) = (name.as_bytes(), pin.as_bytes());
-        own!(
-            self,
-            C_LoginUser(CKU_USER, at(pin), size(pin), at(name), size(name))
-        )
+        own!(self, C_LoginUser(CKU_USER, at(pin), size(pin), at(name), size(name)))
     }
 
     pub fn info(self) -> Answer<CK_SESSION_INFO> {
@@ -186,18 +179,13 @@ impl<'a> Session<'a> {
     }
 
     pub fn find_init(self, template: Attributes) -> Rv {
-        with(template, |template, count| {
-            own!(self, C_FindObjectsInit(template, count))
-        })
+        with(template, |template, count| own!(self, C_FindObjectsInit(template, count)))
     }
 
     /// The next objects of a search, at most `limit`.
     pub fn find_next(self, limit: usize) -> Answer<Vec<CK_OBJECT_HANDLE>> {
         let (mut objects, mut count) = (vec![0; limit], 0);
-        let rv = own!(
-            self,
-            C_FindObjects(objects.as_mut_ptr(), limit as CK_ULONG, &mut count)
-        );
+        let rv = own!(self, C_FindObjects(objects.as_mut_ptr(), limit as CK_ULONG, &mut count));
         objects.truncate(count as usize);
         rv.answer(objects)
     }
@@ -213,10 +201,7 @@ impl<'a> Session<'a> {
 
     /// The one object of a class with that CKA_ID.
     pub fn object(self, class: CK_OBJECT_CLASS, id: &str) -> CK_OBJECT_HANDLE {
-        match self
-            .find(&[(CKA_CLASS, ulong(class)), (CKA_ID, id.into())])
-            .unwrap()[..]
-        {
+        match self.find(&[(CKA_CLASS, ulong(class)), (CKA_ID, id.into())]).unwrap()[..] {
             [object] => object,
             ref found => panic!("{} objects of class {class} are {id}", found.len()),
         }
@@ -236,11 +221,7 @@ impl<'a> Session<'a> {
 
     /// Both keys of a signing policy.
     pub fn key(self, id: &str) -> Key<'a> {
-        Key {
-            session: self,
-            private: self.private(id),
-            public: self.public(id),
-        }
+        Key { session: self, private: self.private(id), public: self.public(id) }
     }
 
     /// Asks for attributes into buffers of the given sizes ([`None`] for NULL): the return value, and for each attribute the
@@ -250,9 +231,7 @@ impl<'a> Session<'a> {
         object: CK_OBJECT_HANDLE,
         wanted: &[(CK_ATTRIBUTE_TYPE, Option<usize>)],
     ) -> (Rv, Vec<(CK_ULONG, Vec<u8>)>) {
-        let rooms = wanted
-            .iter()
-            .map(|(_, room)| vec![0; room.unwrap_or_default()]);
+        let rooms = wanted.iter().map(|(_, room)| vec![0; room.unwrap_or_default()]);
         let mut buffers: Vec<Vec<u8>> = rooms.collect();
         let attribute = |((id, room), buffer): (&(_, Option<usize>), &mut Vec<u8>)| CK_ATTRIBUTE {
             type_: *id,
@@ -287,9 +266,7 @@ impl<'a> Session<'a> {
     }
 
     pub fn change(self, object: CK_OBJECT_HANDLE, changes: Attributes) -> Rv {
-        with(changes, |changes, count| {
-            own!(self, C_SetAttributeValue(object, changes, count))
-        })
+        with(changes, |changes, count| own!(self, C_SetAttributeValue(object, changes, count)))
     }
 
     /// Signs into a buffer that is large enough for any key.

@@ -44,11 +44,7 @@ mod system {
 
     /// Another handle for where stderr leads now.
     pub fn stderr() -> File {
-        io::stderr()
-            .as_handle()
-            .try_clone_to_owned()
-            .unwrap()
-            .into()
+        io::stderr().as_handle().try_clone_to_owned().unwrap().into()
     }
 
     /// Lets stderr lead to a file. That handle stays open, since nothing says when it is no longer used.

@@ -56,14 +56,8 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 
 impl KeyKind {
     /// All kinds, in the order of the default policies.
-    pub const ALL: [Self; 6] = [
-        Self::Rsa2048,
-        Self::Rsa3072,
-        Self::Rsa4096,
-        Self::P256,
-        Self::P384,
-        Self::P521,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Rsa2048, Self::Rsa3072, Self::Rsa4096, Self::P256, Self::P384, Self::P521];
 
     /// The name used in policies files.
     pub fn name(self) -> &'static str {
@@ -89,21 +83,9 @@ impl KeyKind {
             Self::Rsa2048 => ("rsa-2048", 2048, None),
             Self::Rsa3072 => ("rsa-3072", 3072, None),
             Self::Rsa4096 => ("rsa-4096", 4096, None),
-            Self::P256 => (
-                "p-256",
-                256,
-                Some(ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7")),
-            ),
-            Self::P384 => (
-                "p-384",
-                384,
-                Some(ObjectIdentifier::new_unwrap("1.3.132.0.34")),
-            ),
-            Self::P521 => (
-                "p-521",
-                521,
-                Some(ObjectIdentifier::new_unwrap("1.3.132.0.35")),
-            ),
+            Self::P256 => ("p-256", 256, Some(ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"))),
+            Self::P384 => ("p-384", 384, Some(ObjectIdentifier::new_unwrap("1.3.132.0.34"))),
+            Self::P521 => ("p-521", 521, Some(ObjectIdentifier::new_unwrap("1.3.132.0.35"))),
         }
     }
 

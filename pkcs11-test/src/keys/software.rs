@@ -40,10 +40,8 @@ impl KeyStore for SoftwareStore {
     fn open_or_generate(&self, label: &str, kind: KeyKind) -> Result<Arc<dyn PrivateKey>, Error> {
         let file = format!("keys/{label}.pem");
         let pem = Self::pem(&self.state, &file, kind)?;
-        let key = SoftwareKey::parse(&pem, kind).context(format!(
-            "cannot use the key in {}",
-            self.state.path(&file).display()
-        ))?;
+        let key = SoftwareKey::parse(&pem, kind)
+            .context(format!("cannot use the key in {}", self.state.path(&file).display()))?;
         kind.check(label, &key.public_key)?;
         Ok(Arc::new(key))
     }
@@ -97,26 +95,17 @@ impl SoftwareKey {
             }
             KeyKind::P256 => {
                 let key = p256::SecretKey::from_pkcs8_pem(pem).context("not a P-256 key")?;
-                (
-                    Secret::P256(key.clone().into()),
-                    key.public_key().to_public_key_der(),
-                )
+                (Secret::P256(key.clone().into()), key.public_key().to_public_key_der())
             }
             KeyKind::P384 => {
                 let key = p384::SecretKey::from_pkcs8_pem(pem).context("not a P-384 key")?;
-                (
-                    Secret::P384(key.clone().into()),
-                    key.public_key().to_public_key_der(),
-                )
+                (Secret::P384(key.clone().into()), key.public_key().to_public_key_der())
             }
             KeyKind::P521 => {
                 let key = p521::SecretKey::from_pkcs8_pem(pem).context("not a P-521 key")?;
                 let signing_key = p521::ecdsa::SigningKey::from_slice(&key.to_bytes())
                     .context("not a P-521 key")?;
-                (
-                    Secret::P521(signing_key),
-                    key.public_key().to_public_key_der(),
-                )
+                (Secret::P521(signing_key), key.public_key().to_public_key_der())
             }
         };
         let public_key = public_key
@@ -140,9 +129,9 @@ impl PrivateKey for SoftwareKey {
                 };
                 key.sign(padding, hash).context("RSA PKCS #1")
             }
-            (Secret::Rsa(key), Scheme::RsaPss(digest)) => key
-                .sign_with_rng(&mut OsRng, pss(digest), hash)
-                .context("RSA PSS"),
+            (Secret::Rsa(key), Scheme::RsaPss(digest)) => {
+                key.sign_with_rng(&mut OsRng, pss(digest), hash).context("RSA PSS")
+            }
             (Secret::P256(key), Scheme::Ecdsa) => {
                 ecdsa::<p256::ecdsa::Signature>(key, hash, 32).map(|s| s.to_bytes().to_vec())
             }

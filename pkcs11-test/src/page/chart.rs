@@ -24,9 +24,7 @@ struct Bin {
 /// The chart and a sentence that says the same.
 pub(crate) fn render(history: &History, now: SystemTime) -> String {
     // Bins start at multiples of their length, so that bars do not change as time passes.
-    let since_epoch = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let current = since_epoch.as_secs() / BIN.as_secs();
     let oldest = current.saturating_sub(BINS as u64 - 1);
     let begin = SystemTime::UNIX_EPOCH + BIN * u32::try_from(oldest).unwrap_or_default();
@@ -34,15 +32,9 @@ pub(crate) fn render(history: &History, now: SystemTime) -> String {
     let mut all = Vec::new();
     for exchange in history.since(begin) {
         let outcome = exchange.outcome();
-        let at = exchange
-            .at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let at = exchange.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let index = (at.as_secs() / BIN.as_secs()).saturating_sub(oldest);
-        let Some(bin) = usize::try_from(index)
-            .ok()
-            .and_then(|index| bins.get_mut(index))
-        else {
+        let Some(bin) = usize::try_from(index).ok().and_then(|index| bins.get_mut(index)) else {
             continue;
         };
         match outcome {
@@ -107,26 +99,15 @@ fn grid() -> String {
     for decade in 0..=4 {
         let y = DURATIONS * f64::from(decade) / 4.0;
         // Writing to a String does not fail.
-        let _ = write!(
-            svg,
-            r#"<line class="grid" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>"#
-        );
+        let _ = write!(svg, r#"<line class="grid" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>"#);
     }
     let bottom = DURATIONS + GAP + COUNTS;
-    let _ = write!(
-        svg,
-        r#"<line class="grid" x1="0" x2="{WIDTH}" y1="{bottom}" y2="{bottom}"/>"#
-    );
+    let _ = write!(svg, r#"<line class="grid" x1="0" x2="{WIDTH}" y1="{bottom}" y2="{bottom}"/>"#);
     svg
 }
 
 fn bars(bins: &mut [Bin]) -> String {
-    let most = bins
-        .iter()
-        .map(|bin| bin.signed + bin.failed)
-        .max()
-        .unwrap_or(0)
-        .max(4) as f64;
+    let most = bins.iter().map(|bin| bin.signed + bin.failed).max().unwrap_or(0).max(4) as f64;
     let step = WIDTH / BINS as f64;
     let bottom = DURATIONS + GAP + COUNTS;
     let mut svg = String::new();

@@ -103,9 +103,7 @@ impl Wish {
             let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
             format!("expected {} or heal", names.join(", "))
         };
-        let name = fields
-            .get("fault")
-            .ok_or_else(|| format!("`fault` is missing: {}", names()))?;
+        let name = fields.get("fault").ok_or_else(|| format!("`fault` is missing: {}", names()))?;
         if name == "heal" {
             return Ok(Self::Heal);
         }
@@ -113,18 +111,14 @@ impl Wish {
             .iter()
             .find(|kind| kind.name == name)
             .ok_or_else(|| format!("there is no fault `{name}`: {}", names()))?;
-        let seconds = fields
-            .number("seconds", 0..=MAX_SECONDS)?
-            .unwrap_or(DEFAULT_SECONDS);
+        let seconds = fields.number("seconds", 0..=MAX_SECONDS)?.unwrap_or(DEFAULT_SECONDS);
         let times = fields.number("times", 1..=MAX_TIMES)?;
         let signing_only = match fields.get("requests") {
             None => kind.signing_only,
             Some("signing") => true,
             Some("all") => false,
             Some(other) => {
-                return Err(format!(
-                    "there are no requests `{other}`: expected signing or all"
-                ));
+                return Err(format!("there are no requests `{other}`: expected signing or all"));
             }
         };
         Ok(Self::Inject(Fault {
@@ -142,12 +136,9 @@ fn effect_words(effect: &Effect) -> String {
     match effect {
         Effect::Usual => "Answer as usual".to_owned(),
         Effect::Last => "Answer, then close the connection".to_owned(),
-        Effect::Answer {
-            status, headers, ..
-        } => {
-            let retry_after = headers
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(RETRY_AFTER.as_str()));
+        Effect::Answer { status, headers, .. } => {
+            let retry_after =
+                headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(RETRY_AFTER.as_str()));
             match (status, retry_after) {
                 (401, _) => "Refuse the API token (401)".to_owned(),
                 (_, Some((_, value))) => {

@@ -24,10 +24,7 @@ static HEADERS: [(HeaderName, &str); 5] = [
     // Without a referrer, browsers send `Origin: null` with forms.
     (REFERRER_POLICY, "same-origin"),
     (CACHE_CONTROL, "no-store"),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 /// Checks Host, Origin and key, and adds the headers that keep other sites out.
@@ -37,9 +34,7 @@ pub(super) async fn check(State(page): State<Arc<Page>>, request: Request, next:
         None => next.run(request).await,
     };
     for (name, value) in &HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -51,11 +46,8 @@ fn refusal(page: &Page, request: &Request) -> Option<&'static str> {
             "The Host header is not an address of this page. Open the address that pkcs11-test printed.",
         );
     };
-    let is_own_origin = |origin: &str| {
-        origin
-            .strip_prefix("http://")
-            .is_some_and(|rest| rest == host)
-    };
+    let is_own_origin =
+        |origin: &str| origin.strip_prefix("http://").is_some_and(|rest| rest == host);
     if request.headers().contains_key(ORIGIN)
         && !header(request.headers(), ORIGIN).is_some_and(is_own_origin)
     {
@@ -85,10 +77,7 @@ fn is_own_host(page: &Page, host: &str) -> bool {
         Some((name, port)) if !port.contains(']') => (name, port),
         _ => (host, "80"),
     };
-    let address = name
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     if !page.listening.ip().is_loopback() {
         return address.is_ok() || name == "localhost";
     }
@@ -99,9 +88,5 @@ fn is_own_host(page: &Page, host: &str) -> bool {
 /// Takes as long for any key.
 fn is_equal(given: &str, key: &str) -> bool {
     given.len() == key.len()
-        && given
-            .bytes()
-            .zip(key.bytes())
-            .fold(0, |differences, (a, b)| differences | (a ^ b))
-            == 0
+        && given.bytes().zip(key.bytes()).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }

@@ -33,22 +33,10 @@ pub(super) fn router(page: Arc<Page>) -> Router {
         .route("/policies", post(add_policy))
         .route("/policies/remove", post(remove_policy))
         .route("/policies/{project}/{policy}/{file}", get(download))
-        .route(
-            "/faults",
-            get(active_faults).post(change_faults).delete(heal),
-        )
-        .route(
-            "/style.css",
-            asset("text/css; charset=utf-8", include_str!("style.css")),
-        )
-        .route(
-            "/script.js",
-            asset("text/javascript; charset=utf-8", include_str!("script.js")),
-        )
-        .route(
-            "/icon.svg",
-            asset("image/svg+xml", include_str!("icon.svg")),
-        )
+        .route("/faults", get(active_faults).post(change_faults).delete(heal))
+        .route("/style.css", asset("text/css; charset=utf-8", include_str!("style.css")))
+        .route("/script.js", asset("text/javascript; charset=utf-8", include_str!("script.js")))
+        .route("/icon.svg", asset("image/svg+xml", include_str!("icon.svg")))
         .layer(from_fn_with_state(Arc::clone(&page), guard::check))
         .with_state(page)
 }
@@ -75,12 +63,7 @@ impl Selection {
 }
 
 async fn index(State(page): State<Arc<Page>>, Query(selection): Query<Selection>) -> Html<String> {
-    Html(view::index(
-        &page,
-        &selection.filter(),
-        selection.before,
-        None,
-    ))
+    Html(view::index(&page, &selection.filter(), selection.before, None))
 }
 
 /// The table alone, for the script.
@@ -104,11 +87,7 @@ async fn request(
         "This request is no longer kept; the request log has it.\n",
     ))?;
     let details = view::details(&page, &exchange);
-    Ok(Html(if form.part {
-        details
-    } else {
-        view::request_page(&page, &exchange, &details)
-    }))
+    Ok(Html(if form.part { details } else { view::request_page(&page, &exchange, &details) }))
 }
 
 /// The requests that are kept, oldest first, one JSON object per line.
@@ -122,10 +101,7 @@ async fn export(State(page): State<Arc<Page>>, Query(selection): Query<Selection
         .collect();
     let headers = [
         (CONTENT_TYPE, "application/jsonl; charset=utf-8"),
-        (
-            CONTENT_DISPOSITION,
-            "attachment; filename=\"requests.jsonl\"",
-        ),
+        (CONTENT_DISPOSITION, "attachment; filename=\"requests.jsonl\""),
     ];
     (headers, lines).into_response()
 }
@@ -158,12 +134,7 @@ async fn change_faults(
     };
     page.history.touch();
     match changed {
-        Ok(()) => done(
-            &page,
-            &headers,
-            "faults",
-            faults::json(&page.faults.active()),
-        ),
+        Ok(()) => done(&page, &headers, "faults", faults::json(&page.faults.active())),
         Err(error) => refused(&page, &headers, &error),
     }
 }
@@ -211,21 +182,14 @@ async fn download(
     Path((project, policy, file)): Path<(String, String, String)>,
 ) -> Result<Response, (StatusCode, &'static str)> {
     let missing = (StatusCode::NOT_FOUND, "There is no such file.\n");
-    let found = page
-        .api
-        .organization
-        .policy(&project, &policy)
-        .ok_or(missing)?;
+    let found = page.api.organization.policy(&project, &policy).ok_or(missing)?;
     let content = policies::file(&found, &file).ok_or(missing)?;
     let name = format!("attachment; filename=\"{project}-{policy}-{file}\"");
     let content_type = match file.ends_with(".asc") {
         true => "application/pgp-keys",
         false => "application/x-pem-file",
     };
-    let headers = [
-        (CONTENT_TYPE, content_type.to_owned()),
-        (CONTENT_DISPOSITION, name),
-    ];
+    let headers = [(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, name)];
     Ok((headers, content).into_response())
 }
 

@@ -127,11 +127,7 @@ impl Exchange {
 
     /// `project/policy`, if the request names both.
     pub fn policy(&self) -> Option<String> {
-        Some(format!(
-            "{}/{}",
-            self.record.project.as_ref()?,
-            self.record.policy.as_ref()?
-        ))
+        Some(format!("{}/{}", self.record.project.as_ref()?, self.record.policy.as_ref()?))
     }
 
     /// Where the metadata of either generation tells about the process.
@@ -163,17 +159,9 @@ impl Exchange {
         line["outcome"] = self.outcome().name().into();
         line["outcome_text"] = self.outcome_text().into();
         line["mechanism"] = self.signing.as_ref().map(Signing::mechanism).into();
-        line["digest"] = self
-            .signing
-            .as_ref()
-            .map(|signing| hex(&signing.data.hash))
-            .into();
-        line["signature"] = self
-            .signing
-            .as_ref()
-            .and_then(|signing| signing.signature.as_deref())
-            .map(hex)
-            .into();
+        line["digest"] = self.signing.as_ref().map(|signing| hex(&signing.data.hash)).into();
+        line["signature"] =
+            self.signing.as_ref().and_then(|signing| signing.signature.as_deref()).map(hex).into();
         line["sent"] = self.sent.clone().into();
         line["answered"] = self.answered.clone().into();
         line
@@ -204,11 +192,7 @@ impl Signing {
             .or_else(|| text(property(&answer, "hashSigningResult")?, "signature"))
             .and_then(|signature| BASE64_STANDARD.decode(signature).ok())
             .filter(|signature| !signature.is_empty());
-        Some(Self {
-            data,
-            spelled,
-            signature,
-        })
+        Some(Self { data, spelled, signature })
     }
 
     /// The digest's name in openssl, such as `sha256`.
@@ -216,9 +200,9 @@ impl Signing {
         let digest = match self.data.scheme {
             Scheme::RsaPkcs1(digest) | Scheme::RsaPss(digest) => digest,
             // The request does not name it.
-            Scheme::Ecdsa => Digest::ALL
-                .into_iter()
-                .find(|digest| digest.length == self.data.hash.len())?,
+            Scheme::Ecdsa => {
+                Digest::ALL.into_iter().find(|digest| digest.length == self.data.hash.len())?
+            }
         };
         Some(digest.name.to_ascii_lowercase())
     }
@@ -252,9 +236,7 @@ fn payload(sent: &str) -> Option<Value> {
     };
     let artifact = sent.split(delimiter).find_map(|part| {
         let (head, body) = part.split_once("\r\n\r\n")?;
-        head.to_ascii_lowercase()
-            .contains("name=\"artifact\"")
-            .then_some(body)
+        head.to_ascii_lowercase().contains("name=\"artifact\"").then_some(body)
     })?;
     serde_json::from_str(artifact.trim_end()).ok()
 }
@@ -263,22 +245,14 @@ fn limited(body: &str) -> String {
     if body.len() <= BODY_LIMIT {
         return body.to_owned();
     }
-    let end = (0..=BODY_LIMIT)
-        .rev()
-        .find(|&end| body.is_char_boundary(end))
-        .unwrap_or(0);
-    format!(
-        "{} ... ({} more bytes)",
-        body.get(..end).unwrap_or_default(),
-        body.len() - end
-    )
+    let end = (0..=BODY_LIMIT).rev().find(|&end| body.is_char_boundary(end)).unwrap_or(0);
+    format!("{} ... ({} more bytes)", body.get(..end).unwrap_or_default(), body.len() - end)
 }
 
 /// Such as `503 Service Unavailable`.
 pub(crate) fn status_text(status: u16) -> String {
-    let reason = axum::http::StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
+    let reason =
+        axum::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"))
 }
 
@@ -296,12 +270,8 @@ pub(crate) struct Filter {
 
 impl Filter {
     fn admits(&self, exchange: &Exchange) -> bool {
-        self.outcome
-            .is_none_or(|outcome| outcome == exchange.outcome())
-            && self
-                .policy
-                .as_ref()
-                .is_none_or(|policy| exchange.policy().as_ref() == Some(policy))
+        self.outcome.is_none_or(|outcome| outcome == exchange.outcome())
+            && self.policy.as_ref().is_none_or(|policy| exchange.policy().as_ref() == Some(policy))
     }
 }
 
@@ -331,11 +301,7 @@ struct Inner {
 
 impl History {
     pub fn new(secrets: Vec<String>) -> Self {
-        Self {
-            inner: Mutex::default(),
-            changed: watch::Sender::new(()),
-            secrets,
-        }
+        Self { inner: Mutex::default(), changed: watch::Sender::new(()), secrets }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -369,9 +335,7 @@ impl History {
         self.secrets
             .iter()
             .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| {
-                text.replace(secret.as_str(), "***")
-            })
+            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
     }
 
     /// A command line may contain the token.
@@ -394,10 +358,9 @@ impl History {
     fn redacted_value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => self.without_secrets(&text).into(),
-            Value::Array(values) => values
-                .into_iter()
-                .map(|value| self.redacted_value(value))
-                .collect(),
+            Value::Array(values) => {
+                values.into_iter().map(|value| self.redacted_value(value)).collect()
+            }
             Value::Object(members) => members
                 .into_iter()
                 .map(|(name, value)| (name, self.redacted_value(value)))

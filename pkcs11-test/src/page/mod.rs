@@ -57,11 +57,7 @@ pub(crate) struct Page {
 impl Page {
     /// The address to open, with the key.
     pub fn url(&self) -> String {
-        format!(
-            "http://{}{}",
-            crate::service::reachable(self.listening),
-            self.link("/")
-        )
+        format!("http://{}{}", crate::service::reachable(self.listening), self.link("/"))
     }
 
     /// A path with the key.
@@ -87,9 +83,7 @@ impl Page {
                     router.clone().oneshot(request.map(Body::new))
                 });
                 // Browsers may disconnect at any time.
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
         }
     }
@@ -106,9 +100,8 @@ impl Fields {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("application/json"));
         let fields = if is_json {
-            let Json(fields): Json<BTreeMap<String, Value>> = Json::from_request(request, &())
-                .await
-                .map_err(|error| error.body_text())?;
+            let Json(fields): Json<BTreeMap<String, Value>> =
+                Json::from_request(request, &()).await.map_err(|error| error.body_text())?;
             fields
                 .into_iter()
                 .filter(|(_, value)| !value.is_null())
@@ -118,35 +111,27 @@ impl Fields {
                 })
                 .collect()
         } else {
-            let Form(fields): Form<BTreeMap<String, String>> = Form::from_request(request, &())
-                .await
-                .map_err(|error| error.body_text())?;
+            let Form(fields): Form<BTreeMap<String, String>> =
+                Form::from_request(request, &()).await.map_err(|error| error.body_text())?;
             fields
         };
         Ok(Self(fields))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, String> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        text.parse()
-            .ok()
-            .filter(|number| range.contains(number))
-            .map(Some)
-            .ok_or_else(|| {
-                format!(
-                    "`{name}` is `{text}`: expected a number from {} to {}",
-                    range.start(),
-                    range.end()
-                )
-            })
+        text.parse().ok().filter(|number| range.contains(number)).map(Some).ok_or_else(|| {
+            format!(
+                "`{name}` is `{text}`: expected a number from {} to {}",
+                range.start(),
+                range.end()
+            )
+        })
     }
 }

@@ -28,11 +28,7 @@ pub(super) static FILES: [(&str, &str); 3] = [
 
 /// Adds a policy and returns its name. Generating an RSA key takes seconds.
 pub(super) async fn add(page: &Arc<Page>, fields: &Fields) -> Result<String, String> {
-    let required = |name: &str| {
-        fields
-            .get(name)
-            .ok_or_else(|| format!("`{name}` is missing"))
-    };
+    let required = |name: &str| fields.get(name).ok_or_else(|| format!("`{name}` is missing"));
     let approval = matches!(fields.get("approval"), Some("true" | "on"));
     let entry = json!({
         "project": required("project")?,
@@ -45,9 +41,7 @@ pub(super) async fn add(page: &Arc<Page>, fields: &Fields) -> Result<String, Str
     let label = entry.label();
     let page = Arc::clone(page);
     let adding = tokio::task::spawn_blocking(move || {
-        page.api
-            .organization
-            .add(entry, &page.state, page.keys.as_ref())
+        page.api.organization.add(entry, &page.state, page.keys.as_ref())
     });
     match adding.await {
         Ok(Ok(())) => Ok(label),
@@ -83,15 +77,6 @@ fn certificate(policy: &SigningPolicy) -> Option<Certificate> {
 
 /// The day on which the certificate expires, such as `2035-01-31`.
 pub(super) fn expiry(policy: &SigningPolicy) -> Option<String> {
-    let end = certificate(policy)?
-        .tbs_certificate
-        .validity
-        .not_after
-        .to_date_time();
-    Some(format!(
-        "{:04}-{:02}-{:02}",
-        end.year(),
-        end.month(),
-        end.day()
-    ))
+    let end = certificate(policy)?.tbs_certificate.validity.not_after.to_date_time();
+    Some(format!("{:04}-{:02}-{:02}", end.year(), end.month(), end.day()))
 }

@@ -82,10 +82,8 @@ impl Follower {
         } else if newest > self.after {
             let news = history.select(&self.filter, self.after, Some(newest + 1), ROWS);
             if !news.is_empty() {
-                let rows: String = news
-                    .iter()
-                    .map(|exchange| view::row(&self.page, exchange))
-                    .collect();
+                let rows: String =
+                    news.iter().map(|exchange| view::row(&self.page, exchange)).collect();
                 event(&mut events, "rows", &rows, newest);
             }
             self.after = newest;

@@ -59,16 +59,8 @@ macro_rules! tool {
 }
 
 static TOOLS: [Tool; 7] = [
-    tool!(
-        "signpath-pkcs11",
-        "command-line.md",
-        [("list", None), ("sign", None), ("verify", None)]
-    ),
-    tool!(
-        "openssl",
-        "tools/openssl.md",
-        [("before", None), ("sign", None), ("verify", None)]
-    ),
+    tool!("signpath-pkcs11", "command-line.md", [("list", None), ("sign", None), ("verify", None)]),
+    tool!("openssl", "tools/openssl.md", [("before", None), ("sign", None), ("verify", None)]),
     tool!(
         "pkcs11-tool",
         "tools/pkcs11-tool.md",
@@ -82,17 +74,9 @@ static TOOLS: [Tool; 7] = [
     tool!(
         "jarsigner",
         "tools/jarsigner.md",
-        [
-            ("provider", Some("signpath.cfg")),
-            ("sign", None),
-            ("verify", None)
-        ]
+        [("provider", Some("signpath.cfg")), ("sign", None), ("verify", None)]
     ),
-    tool!(
-        "GnuTLS",
-        "tools/gnutls.md",
-        [("before", None), ("sign", None), ("verify", None)]
-    ),
+    tool!("GnuTLS", "tools/gnutls.md", [("before", None), ("sign", None), ("verify", None)]),
     tool!("gpg", "tools/gpg.md", [("imported", None)], Gpg),
 ];
 
@@ -126,11 +110,7 @@ pub(super) fn commands<P: AsRef<SigningPolicy>>(policies: &[P], module: &str) ->
     };
     TOOLS
         .iter()
-        .map(|tool| Commands {
-            tool: tool.name,
-            page: tool.page,
-            text: text(tool),
-        })
+        .map(|tool| Commands { tool: tool.name, page: tool.page, text: text(tool) })
         .collect()
 }
 

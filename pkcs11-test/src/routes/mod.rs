@@ -56,10 +56,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub fn new(effect: Effect) -> Self {
-        Self {
-            record: Arc::default(),
-            effect,
-        }
+        Self { record: Arc::default(), effect }
     }
 
     pub fn note(&self, change: impl FnOnce(&mut RequestRecord)) {
@@ -143,10 +140,7 @@ struct UserIndex(usize);
 
 impl UserIndex {
     fn user(self, api: &Api) -> Result<&User, Problem> {
-        api.organization
-            .users
-            .get(self.0)
-            .ok_or(Problem::UNAUTHORIZED)
+        api.organization.users.get(self.0).ok_or(Problem::UNAUTHORIZED)
     }
 }
 
@@ -217,14 +211,10 @@ async fn my_signing_policies(
         .iter()
         .filter(|candidate| user.is_submitter_of(candidate))
         .filter(|candidate| {
-            project
-                .as_ref()
-                .is_none_or(|slug| slug == candidate.entry.project.as_str())
+            project.as_ref().is_none_or(|slug| slug == candidate.entry.project.as_str())
         })
         .filter(|candidate| {
-            policy
-                .as_ref()
-                .is_none_or(|slug| slug == candidate.entry.policy.as_str())
+            policy.as_ref().is_none_or(|slug| slug == candidate.entry.policy.as_str())
         })
         .map(|policy| &policy.listed)
         .collect();
@@ -239,10 +229,7 @@ fn named_policy(
     call: &Call,
     (_, project, policy): (String, String, String),
 ) -> Result<Arc<SigningPolicy>, Problem> {
-    let found = api
-        .organization
-        .policy(&project, &policy)
-        .ok_or(Problem::NOT_FOUND);
+    let found = api.organization.policy(&project, &policy).ok_or(Problem::NOT_FOUND);
     call.note(|record| (record.project, record.policy) = (Some(project), Some(policy)));
     found
 }

@@ -101,15 +101,8 @@ pub(super) async fn submit(
         return Ok(Json(payload).into_response());
     }
     let id = Uuid::new_v4();
-    let location = format!(
-        "{}/v1/{}{SIGNING_REQUESTS}/{id}",
-        api.url, api.organization.id
-    );
-    Ok((
-        StatusCode::CREATED,
-        [(LOCATION, location)],
-        Json(json!({ "signingRequestId": id })),
-    )
+    let location = format!("{}/v1/{}{SIGNING_REQUESTS}/{id}", api.url, api.organization.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(json!({ "signingRequestId": id })))
         .into_response())
 }
 
@@ -120,14 +113,9 @@ pub(super) async fn sign_hash(
     headers: HeaderMap,
     body: String,
 ) -> Result<Json<Value>, Problem> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !content_type
-        .to_ascii_lowercase()
-        .starts_with("application/json")
-    {
+    let content_type =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.to_ascii_lowercase().starts_with("application/json") {
         return Err(Problem::UNSUPPORTED_MEDIA_TYPE);
     }
     let request: Value = serde_json::from_str(&body).map_err(|error| {
@@ -181,12 +169,10 @@ fn selected_policy(
     policy: Option<String>,
 ) -> Result<Arc<SigningPolicy>, Problem> {
     call.note(|record| (record.project, record.policy) = (project.clone(), policy.clone()));
-    let project = project
-        .filter(|slug| !slug.is_empty())
-        .ok_or_else(|| Problem::required(project_field))?;
-    let slug = policy
-        .filter(|slug| !slug.is_empty())
-        .ok_or_else(|| Problem::required(policy_field))?;
+    let project =
+        project.filter(|slug| !slug.is_empty()).ok_or_else(|| Problem::required(project_field))?;
+    let slug =
+        policy.filter(|slug| !slug.is_empty()).ok_or_else(|| Problem::required(policy_field))?;
     let policy = api
         .organization
         .policy(&project, &slug)

@@ -111,10 +111,7 @@ impl Browser {
     }
 
     pub fn developer_tools(&self, command: &str, parameters: Value) -> Value {
-        self.call(
-            "/goog/cdp/execute",
-            json!({ "cmd": command, "params": parameters }),
-        )
+        self.call("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
     }
 
     fn call(&self, path: &str, body: Value) -> Value {
@@ -140,10 +137,7 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> String {
-        let found = self.call(
-            "/element",
-            json!({ "using": "css selector", "value": selector }),
-        );
+        let found = self.call("/element", json!({ "using": "css selector", "value": selector }));
         found[ELEMENT].as_str().expect("an element").to_owned()
     }
 
@@ -160,10 +154,7 @@ impl Browser {
     pub fn type_into(&self, selector: &str, text: &str) {
         let element = self.element(selector);
         self.call(&format!("/element/{element}/clear"), json!({}));
-        self.call(
-            &format!("/element/{element}/value"),
-            json!({ "text": text }),
-        );
+        self.call(&format!("/element/{element}/value"), json!({ "text": text }));
     }
 
     /// Presses a key: WebDriver, section 17.4.2.

@@ -51,10 +51,7 @@ impl Stage {
             // Keys take long to make.
             ..Options::new(self::folder("browser-state"))
         });
-        Self {
-            service: service.expect("the service starts"),
-            folder,
-        }
+        Self { service: service.expect("the service starts"), folder }
     }
 
     fn open(&self, name: &str, size: (u32, u32)) -> Browser {
@@ -117,15 +114,8 @@ fn a_signature_by_pkcs11_tool_shows_within_a_second_and_opens_by_keyboard() {
     stage.signs("app/test", "ECDSA-SHA256");
     browser.wait_at_most(Duration::from_secs(1), &format!("{SIGNED_ROWS} === 1"));
     let row = browser.text("#rows tr.signed");
-    for part in [
-        "pkcs11-tool",
-        "app/test",
-        "CKM_ECDSA_SHA256",
-        "Ecdsa",
-        "SHA-256",
-        "ci",
-        "Signed",
-    ] {
+    for part in ["pkcs11-tool", "app/test", "CKM_ECDSA_SHA256", "Ecdsa", "SHA-256", "ci", "Signed"]
+    {
         assert!(row.contains(part), "{part}: {row}");
     }
     browser.wait_for("document.querySelector('#summary').innerText.startsWith('1 signed')");
@@ -165,10 +155,7 @@ fn a_fault_that_is_switched_on_changes_what_the_tool_gets() {
     browser.click(".fault-form button");
     browser.wait_for("document.querySelector('.active')");
     let active = browser.text("#active-faults");
-    assert!(
-        active.contains("Answer with a wrong signature\nall signing requests"),
-        "{active}"
-    );
+    assert!(active.contains("Answer with a wrong signature\nall signing requests"), "{active}");
     assert!(browser.text("#summary").contains("1 fault is on"));
 
     let refused = stage.pkcs11_tool("app/test", "ECDSA-SHA256");
@@ -191,10 +178,7 @@ fn a_fault_that_is_switched_on_changes_what_the_tool_gets() {
     assert!(error.contains("`times` is `many`"), "{error}");
     // Browsers report every answer with status 400.
     let console = browser.console();
-    assert!(
-        console.len() == 1 && console[0].contains("400"),
-        "{console:#?}"
-    );
+    assert!(console.len() == 1 && console[0].contains("400"), "{console:#?}");
 }
 
 #[test]
@@ -244,10 +228,9 @@ fn copies_and_downloads() {
         browser.wait_for("document.querySelector('#said.shown')");
         browser.async_script("navigator.clipboard.readText().then(arguments[0])")
     };
-    for (element, text) in [
-        ("uri-1", "pkcs11:object=app%2Ftest;type=private"),
-        ("id-1", "6170702f74657374"),
-    ] {
+    for (element, text) in
+        [("uri-1", "pkcs11:object=app%2Ftest;type=private"), ("id-1", "6170702f74657374")]
+    {
         browser.click(&format!("[data-copy={element}]"));
         assert_eq!(copied(), text);
     }
@@ -277,27 +260,13 @@ fn a_policy_that_is_added_is_there_for_the_next_tool() {
     let browser = stage.open("policy", WIDE);
     browser.click(".add summary");
     for (policy, key, kind, mechanism, shown) in [
-        (
-            "x509",
-            "p-256",
-            "X509",
-            "ECDSA-SHA256",
-            "Code signing certificate",
-        ),
-        (
-            "gpg",
-            "rsa-2048",
-            "None",
-            "SHA256-RSA-PKCS",
-            "Type GPG: OpenPGP key",
-        ),
+        ("x509", "p-256", "X509", "ECDSA-SHA256", "Code signing certificate"),
+        ("gpg", "rsa-2048", "None", "SHA256-RSA-PKCS", "Type GPG: OpenPGP key"),
     ] {
         browser.type_into(".add input[name=project]", "app");
         browser.type_into(".add input[name=policy]", policy);
         browser.click(&format!(".add select[name=key] option[value={key}]"));
-        browser.click(&format!(
-            ".add select[name=certificate] option[value={kind}]"
-        ));
+        browser.click(&format!(".add select[name=certificate] option[value={kind}]"));
         browser.click(".add button");
         browser.wait_for("document.querySelectorAll('.policies > li').length === 4");
         let card = browser.text(".policies > li:last-child");
@@ -320,16 +289,11 @@ fn gpg_signs_with_the_commands_of_the_page() {
     let stage = Stage::new("page-gpg");
     let browser = stage.open("gpg", WIDE);
     let commands = |id: &str| {
-        let text = browser.script(&format!(
-            "return document.getElementById('{id}').textContent"
-        ));
+        let text = browser.script(&format!("return document.getElementById('{id}').textContent"));
         text.as_str().expect("text").to_owned()
     };
-    let script = format!(
-        "{}{}gpgconf --kill all",
-        commands("commands-first"),
-        commands("commands-6")
-    );
+    let script =
+        format!("{}{}gpgconf --kill all", commands("commands-first"), commands("commands-6"));
     // gpg's folder must have a short path.
     let data = tempfile::tempdir().expect("a folder");
     let output = Command::new("timeout")
@@ -339,16 +303,10 @@ fn gpg_signs_with_the_commands_of_the_page() {
         .output()
         .expect("sh");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        output.status.success() && said.contains("Good signature"),
-        "{script}\n{said}"
-    );
+    assert!(output.status.success() && said.contains("Good signature"), "{script}\n{said}");
     browser.wait_for(&format!("{SIGNED_ROWS} === 1"));
     let row = browser.text("#rows tr.signed");
-    assert!(
-        row.contains("gnupg-pkcs11-scd") && row.contains("app/packages"),
-        "{row}"
-    );
+    assert!(row.contains("gnupg-pkcs11-scd") && row.contains("app/packages"), "{row}");
 }
 
 #[test]
@@ -361,18 +319,12 @@ fn ten_thousand_requests_leave_a_hundred_rows() {
          requestAnimationFrame(frame);",
     );
     let health = format!("{}/healthz", stage.service.api_url());
-    let http = reqwest::blocking::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
+    let http = reqwest::blocking::Client::builder().no_proxy().build().expect("a client");
     for _ in 0..10_000 {
         http.get(&health).send().expect("an answer");
     }
     browser.wait_for("document.querySelector('#request-10000')");
-    assert_eq!(
-        browser.script("return document.querySelectorAll('#rows tr').length"),
-        100
-    );
+    assert_eq!(browser.script("return document.querySelectorAll('#rows tr').length"), 100);
     println!(
         "the longest time between two frames was {} ms",
         browser.script("return Math.round(longest)")
@@ -427,12 +379,9 @@ fn everyone_can_use_it() {
     busy_page(&stage, &browser);
     browser.script("for (const closed of document.querySelectorAll('details')) { closed.removeAttribute('name'); closed.open = true; }");
     browser.script(&axe);
-    for (scheme, (width, height)) in [
-        ("light", WIDE),
-        ("dark", WIDE),
-        ("light", NARROW),
-        ("dark", NARROW),
-    ] {
+    for (scheme, (width, height)) in
+        [("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW)]
+    {
         browser.prefer(scheme);
         browser.resize(width, height);
         let found = browser.async_script("axe.run().then(arguments[0])");
@@ -468,11 +417,7 @@ fn looks_as_the_documentation_shows_it() {
     let browser = stage.open("pictures", WIDE);
     busy_page(&stage, &browser);
     let update = std::env::var("SIGNPATH_TEST_UPDATE").as_deref() == Ok("1");
-    let target = if update {
-        Path::new(REPOSITORY).join("docs")
-    } else {
-        folder("page-pictures")
-    };
+    let target = if update { Path::new(REPOSITORY).join("docs") } else { folder("page-pictures") };
     for (scheme, (width, height), file) in [
         ("light", WIDE, "local-service.png"),
         ("dark", WIDE, "local-service-dark.png"),

@@ -8,18 +8,10 @@ use pkcs11_test::REPOSITORY;
 
 /// Runs a script of this project that prints a path.
 pub fn path_from(script: &str) -> PathBuf {
-    let output = Command::new(Path::new(REPOSITORY).join(script))
-        .output()
-        .expect("the script runs");
-    assert!(
-        output.status.success(),
-        "{script}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout)
-        .expect("UTF-8")
-        .trim_end()
-        .into()
+    let output =
+        Command::new(Path::new(REPOSITORY).join(script)).output().expect("the script runs");
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").trim_end().into()
 }
 
 /// The module as a package ships it.

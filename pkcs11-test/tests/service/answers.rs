@@ -71,10 +71,7 @@ fn faults_apply_to_the_requests_that_they_are_for() {
     let list = client.get("/Cryptoki/MySigningPolicies");
     assert_eq!(list.status, StatusCode::OK);
     let answer = try_sign().unwrap();
-    assert_eq!(
-        (answer.status.as_u16(), &*answer.body),
-        (503, &b"<html>"[..])
-    );
+    assert_eq!((answer.status.as_u16(), &*answer.body), (503, &b"<html>"[..]));
     assert_eq!(answer.headers["retry-after"], "1");
 
     inject(&service, Effect::WrongSignature.into());
@@ -93,10 +90,7 @@ fn faults_apply_to_the_requests_that_they_are_for() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| try_sign().is_err());
         let is_answered = |service: &Service| {
-            service
-                .requests()
-                .last()
-                .is_some_and(|request| request.status.is_some())
+            service.requests().last().is_some_and(|request| request.status.is_some())
         };
         while is_answered(&service) {
             std::thread::yield_now();
@@ -140,10 +134,7 @@ fn requests_are_recorded_without_the_token() {
     assert_eq!(connections, [1, 1, 2]);
 
     let text = std::fs::read_to_string(&log).unwrap();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[1]["metadata"], payload["Metadata"]);
     assert!(!text.contains(service.token()) && !text.contains("wrong"));

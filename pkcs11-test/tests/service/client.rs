@@ -37,9 +37,7 @@ pub fn start(state_name: &str, change: impl FnOnce(&mut Options)) -> Service {
 
 /// A service with the policies of a file.
 pub fn with_policies(state_name: &str, policies: &str) -> Service {
-    start(state_name, |options| {
-        options.policies = PolicyFile::parse(policies).unwrap()
-    })
+    start(state_name, |options| options.policies = PolicyFile::parse(policies).unwrap())
 }
 
 /// The default policies over plain HTTP.
@@ -120,9 +118,7 @@ pub fn der_sequence(ieee: &[u8]) -> Vec<u8> {
 
 /// The signature in the answer to a first-generation request.
 pub fn signature(answer: &Value) -> Vec<u8> {
-    BASE64_STANDARD
-        .decode(answer["Signature"].as_str().unwrap())
-        .unwrap()
+    BASE64_STANDARD.decode(answer["Signature"].as_str().unwrap()).unwrap()
 }
 
 /// The permissions of a file.
@@ -205,9 +201,7 @@ impl Client {
 
     /// The signing policies.
     pub fn list(&self, query: &str) -> Vec<Value> {
-        let answer = self
-            .get(&format!("/Cryptoki/MySigningPolicies{query}"))
-            .json();
+        let answer = self.get(&format!("/Cryptoki/MySigningPolicies{query}")).json();
         answer["signingPolicies"].as_array().unwrap().clone()
     }
 
@@ -220,8 +214,7 @@ impl Client {
     }
 
     pub fn post_json(&self, route: &str, body: &Value) -> Answer {
-        self.send(self.http.post(format!("{}{route}", self.base)).json(body))
-            .unwrap()
+        self.send(self.http.post(format!("{}{route}", self.base)).json(body)).unwrap()
     }
 
     pub fn post_form(
@@ -244,15 +237,9 @@ impl Client {
             .mime_str("application/json")?;
         let form = fields
             .iter()
-            .fold(Form::new(), |form, (name, value)| {
-                form.text(*name, value.to_string())
-            })
+            .fold(Form::new(), |form, (name, value)| form.text(*name, value.to_string()))
             .part("Artifact", artifact);
-        self.send(
-            self.http
-                .post(format!("{}{route}", self.base))
-                .multipart(form),
-        )
+        self.send(self.http.post(format!("{}{route}", self.base)).multipart(form))
     }
 
     /// A fast signing request for a policy of project `demo`.
@@ -270,11 +257,8 @@ impl Client {
     }
 
     fn send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
-        let request = if self.token.is_empty() {
-            request
-        } else {
-            request.bearer_auth(&self.token)
-        };
+        let request =
+            if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
         let response = request.send()?;
         Ok(Answer {
             status: response.status(),

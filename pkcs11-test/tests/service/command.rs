@@ -24,14 +24,8 @@ struct Serve {
 impl Serve {
     fn spawn(env: &str, arguments: &str) -> Self {
         let mut command = serve(&format!("--env {env} {arguments}"));
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        Self {
-            child: child.unwrap(),
-            env: state(env),
-        }
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self { child: child.unwrap(), env: state(env) }
     }
 
     /// Reads standard output up to the last of the export lines. The first line is the address of the page.
@@ -73,11 +67,7 @@ fn prints_what_a_shell_needs_and_ends_cleanly() {
         assert_eq!(lines, file.lines().collect::<Vec<_>>());
         assert_eq!(mode(&serve.env), 0o600);
         let script = r#". "$0"; printf '%s\n' "$SIGNPATH_API_URL" "$SIGNPATH_ORGANIZATION_ID" "$SIGNPATH_API_TOKEN""#;
-        let shell = Command::new("sh")
-            .args(["-c", script])
-            .arg(&serve.env)
-            .output()
-            .unwrap();
+        let shell = Command::new("sh").args(["-c", script]).arg(&serve.env).output().unwrap();
         let shell = String::from_utf8(shell.stdout).unwrap();
         let (url, rest) = shell.split_once('\n').unwrap();
         let is_ours = url.starts_with("http://127.0.0.1:") && url.ends_with("/Api");
@@ -190,9 +180,7 @@ fn the_demo_shows_a_line_for_each_row_and_what_was_verified() {
         assert!(said.contains("http://127.0.0.1:"), "{said}");
         for row in rows {
             let mut lines = said.lines();
-            let line = lines
-                .find(|line| line.starts_with(&format!("{row} ")))
-                .expect(row);
+            let line = lines.find(|line| line.starts_with(&format!("{row} "))).expect(row);
             assert!(line.contains(result), "{line}");
         }
         assert_eq!(said.lines().last(), Some(last), "{said}");

@@ -89,10 +89,7 @@ fn answers_have_the_headers_and_bodies_of_the_real_service() {
     let stage = Stage::new();
     let answer = stage.answer(Effect::problem(400, &["First.", "Second."]));
     let errors = &answer.problem(StatusCode::BAD_REQUEST)["errors"];
-    assert_eq!(
-        *errors,
-        json!({ "Field0": ["First."], "Field1": ["Second."] })
-    );
+    assert_eq!(*errors, json!({ "Field0": ["First."], "Field1": ["Second."] }));
     let page = stage.answer(Effect::web_page(502));
     assert_eq!(page.headers["content-type"], "text/html");
     assert!(page.body.starts_with(b"<html>"));
@@ -107,10 +104,7 @@ fn answers_have_the_headers_and_bodies_of_the_real_service() {
     let not_text = stage.answer(Effect::answer(500, &[], b"\xff\xfe\x00".to_vec()));
     assert_eq!(not_text.body, b"\xff\xfe\x00");
     let length = 3_000_001;
-    let long = stage.answer(Effect::Long {
-        status: 200,
-        length,
-    });
+    let long = stage.answer(Effect::Long { status: 200, length });
     assert_eq!(long.headers["content-length"], length.to_string());
     assert_eq!(long.body.len() as u64, length);
 }
@@ -290,10 +284,7 @@ fn certificates_are_wrong_in_the_way_that_openssl_names() {
         ServerCertificate::OtherName, "IP address mismatch";
         ServerCertificate::SelfSigned, "self-signed certificate";
     } {
-        let service = with_tls(TlsOptions {
-            certificate,
-            ..TlsOptions::default()
-        });
+        let service = with_tls(TlsOptions { certificate, ..TlsOptions::default() });
         let said = s_client(&service, "");
         assert!(said.contains(expected), "{certificate:?}: {said}");
     }
@@ -301,14 +292,10 @@ fn certificates_are_wrong_in_the_way_that_openssl_names() {
 
 #[test]
 fn only_the_configured_versions_of_tls_are_accepted() {
-    for (versions, accepted, refused) in [
-        (TlsVersions::Only12, "-tls1_2", "-tls1_3"),
-        (TlsVersions::Only13, "-tls1_3", "-tls1_2"),
-    ] {
-        let service = with_tls(TlsOptions {
-            versions,
-            ..TlsOptions::default()
-        });
+    for (versions, accepted, refused) in
+        [(TlsVersions::Only12, "-tls1_2", "-tls1_3"), (TlsVersions::Only13, "-tls1_3", "-tls1_2")]
+    {
+        let service = with_tls(TlsOptions { versions, ..TlsOptions::default() });
         assert!(s_client(&service, accepted).contains(VERIFIED));
         assert!(s_client(&service, refused).contains("alert protocol version"));
     }
@@ -316,10 +303,7 @@ fn only_the_configured_versions_of_tls_are_accepted() {
 
 #[test]
 fn a_client_without_the_required_certificate_is_refused() {
-    let service = with_tls(TlsOptions {
-        client_certificate: true,
-        ..TlsOptions::default()
-    });
+    let service = with_tls(TlsOptions { client_certificate: true, ..TlsOptions::default() });
     let without = s_client(&service, "-tls1_2");
     assert!(without.contains("alert"), "{without}");
     let file = service.client_certificate().unwrap().display();

@@ -8,9 +8,7 @@ use serde_json::Value;
 use crate::client::{self, Client, hex, rows, service, state, with_policies};
 use crate::openssl;
 
-const SLUGS: [&str; 6] = [
-    "rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521",
-];
+const SLUGS: [&str; 6] = ["rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521"];
 
 fn decoded(value: &Value) -> Vec<u8> {
     BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap()
@@ -118,9 +116,7 @@ fn shared_missing_and_broken_certificates_are_listed_as_the_file_says() {
         { "project": "demo", "policy": "broken", "key": "p-256", "certificate": "Garbage" } ] }"#,
     );
     let client = Client::new(&service);
-    let [one, two, gpg, broken] = &client.list("")[..] else {
-        panic!("not four signing policies")
-    };
+    let [one, two, gpg, broken] = &client.list("")[..] else { panic!("not four signing policies") };
     assert_eq!(one["certificateBytes"], two["certificateBytes"]);
     assert_ne!(one["signingPolicyId"], two["signingPolicyId"]);
     assert_eq!(gpg["certificateType"], "GpgKey");

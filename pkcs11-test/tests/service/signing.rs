@@ -92,10 +92,9 @@ fn case_does_not_matter_in_routes_fields_and_properties() {
     let service = service();
     let client = Client::new(&service);
     let root = service.api_url().trim_end_matches("/Api");
-    for (api, list) in [
-        ("API/V1", "CRYPTOKI/MYSIGNINGPOLICIES"),
-        ("api/v1", "cryptoki/mysigningpolicies"),
-    ] {
+    for (api, list) in
+        [("API/V1", "CRYPTOKI/MYSIGNINGPOLICIES"), ("api/v1", "cryptoki/mysigningpolicies")]
+    {
         let url = format!("{root}/{api}/{}/{list}", service.organization_id());
         assert_eq!(client.get_url(&url).status, StatusCode::OK, "{url}");
     }
@@ -108,8 +107,5 @@ fn case_does_not_matter_in_routes_fields_and_properties() {
     ];
     let answer = client.post_form("/signingrequests", &fields, &payload);
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(
-        service.requests().last().unwrap().route,
-        "POST /SigningRequests"
-    );
+    assert_eq!(service.requests().last().unwrap().route, "POST /SigningRequests");
 }

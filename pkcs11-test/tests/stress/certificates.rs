@@ -44,13 +44,8 @@ impl Certificates {
     }
 
     pub fn hand_over(&self, command: &mut Command) {
-        let keys = self
-            .0
-            .iter()
-            .map(|certificate| certificate.key.public_key_to_pem());
-        let keys: Vec<_> = keys
-            .map(|pem| String::from_utf8(pem.unwrap()).unwrap())
-            .collect();
+        let keys = self.0.iter().map(|certificate| certificate.key.public_key_to_pem());
+        let keys: Vec<_> = keys.map(|pem| String::from_utf8(pem.unwrap()).unwrap()).collect();
         command.env(VARIABLE, keys.join("|"));
     }
 

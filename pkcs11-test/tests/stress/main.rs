@@ -18,17 +18,11 @@ fn main() -> ExitCode {
     let number = |text: &str| text.parse().unwrap_or_else(|_| usage());
     match arguments[..] {
         ["storm", threads, operations] => {
-            let size = Size {
-                threads: number(threads),
-                operations: number(operations),
-            };
+            let size = Size { threads: number(threads), operations: number(operations) };
             process::with_service(Child::Storm, size)
         }
         ["reload", rounds] => {
-            let size = Size {
-                threads: 1,
-                operations: number(rounds),
-            };
+            let size = Size { threads: 1, operations: number(rounds) };
             process::with_service(Child::Reload, size)
         }
         _ => usage(),

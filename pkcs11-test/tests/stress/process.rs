@@ -44,11 +44,7 @@ pub fn with_service(child: Child, size: Size) -> ExitCode {
             Child::Storm => storm::run(size, seed, &certificates),
             Child::Reload => reload::run(size.operations, &certificates),
         };
-        return if is_good {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        };
+        return if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     println!("{SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
@@ -91,9 +87,7 @@ pub fn with_service(child: Child, size: Size) -> ExitCode {
         status
     });
     let requests = service.requests();
-    let failed = requests
-        .iter()
-        .filter(|request| request.status != Some(200));
+    let failed = requests.iter().filter(|request| request.status != Some(200));
     println!("requests to the service: {}", requests.len());
     println!("of these failed:         {}", failed.count());
     bugs.iter().take(20).for_each(|line| println!("{line}"));

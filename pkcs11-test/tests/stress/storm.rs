@@ -96,12 +96,10 @@ impl Storm<'_> {
                     let digest = current.digest_into(&data, 32).bytes()?;
                     self.expect(digest == openssl::sha::sha256(&data), "another digest")
                 }),
-                81..=86 => count("verify nonsense", &|| {
-                    self.verify_nonsense(current, certificate, &data)
-                }),
-                87..=96 => count("cancel", &|| {
-                    current.cancel(CKF_SIGN | CKF_DIGEST).answer(())
-                }),
+                81..=86 => {
+                    count("verify nonsense", &|| self.verify_nonsense(current, certificate, &data))
+                }
+                87..=96 => count("cancel", &|| current.cancel(CKF_SIGN | CKF_DIGEST).answer(())),
                 _ => {
                     count("close", &|| current.close().answer(()));
                     session = None;
@@ -173,25 +171,19 @@ impl Storm<'_> {
         certificate: &Certificate,
         class: CK_ULONG,
     ) -> Answer<CK_OBJECT_HANDLE> {
-        let template = [
-            (CKA_CLASS, ulong(class)),
-            (CKA_ID, certificate.id.clone().into()),
-        ];
+        let template = [(CKA_CLASS, ulong(class)), (CKA_ID, certificate.id.clone().into())];
         match session.find(&template)?[..] {
             [key] => Ok(key),
             [] => Err(Rv(CKR_USER_NOT_LOGGED_IN)),
             _ => {
-                self.counts
-                    .is_wrong(format!("several keys are {}", certificate.id));
+                self.counts.is_wrong(format!("several keys are {}", certificate.id));
                 Err(Rv(CKR_USER_NOT_LOGGED_IN))
             }
         }
     }
 
     fn is_logged_in(&self, session: Session) -> bool {
-        session
-            .info()
-            .is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS)
+        session.info().is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS)
     }
 
     fn is_gone(&self, session: Session) -> bool {
@@ -211,10 +203,8 @@ impl Storm<'_> {
         while !is_over.load(Ordering::Relaxed) {
             if self.counts.answered.load(Ordering::Relaxed) >= next {
                 next += self.total / FINALIZATIONS;
-                self.counts
-                    .operation("C_Finalize", || self.module.finalize().answer(()));
-                self.counts
-                    .operation("C_Initialize", || self.module.initialize().answer(()));
+                self.counts.operation("C_Finalize", || self.module.finalize().answer(()));
+                self.counts.operation("C_Initialize", || self.module.initialize().answer(()));
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -241,9 +231,8 @@ impl Storm<'_> {
     fn look_in_time(&self) {
         let looks = [self.total / 10, self.total / 2];
         let index = self.next_look.load(Ordering::Relaxed);
-        let is_time = looks
-            .get(index)
-            .is_some_and(|at| self.counts.answered.load(Ordering::Relaxed) >= *at);
+        let is_time =
+            looks.get(index).is_some_and(|at| self.counts.answered.load(Ordering::Relaxed) >= *at);
         let next = index + 1;
         if is_time
             && self
@@ -267,18 +256,12 @@ impl Storm<'_> {
         println!("signatures verified:     {signatures}");
         println!("lost, wrong, deadlocks:  {lost}, {wrong}, 0");
         let after = resources();
-        println!(
-            "memory, descriptors:     {} KiB, {} before",
-            before.0, before.1
-        );
+        println!("memory, descriptors:     {} KiB, {} before", before.0, before.1);
         let looks = self.resources.lock().unwrap();
         for (when, (memory, descriptors)) in ["start", "middle", "end"].iter().zip(&*looks) {
             println!("                         {memory} KiB, {descriptors} at the {when}");
         }
-        println!(
-            "                         {} KiB, {} after C_Finalize",
-            after.0, after.1
-        );
+        println!("                         {} KiB, {} after C_Finalize", after.0, after.1);
         let (start, end) = (looks.first().unwrap().0, looks.last().unwrap().0);
         let mut is_good = true;
         for (what, holds) in [

@@ -28,9 +28,7 @@ fn write_line(stream: impl AsFd, line: &[u8]) {
 /// Whether the stream is a network connection. If the application has closed its standard streams,
 /// their descriptors are reused, perhaps for our connection to the service.
 fn is_connection(stream: &impl AsFd) -> bool {
-    SockRef::from(stream)
-        .local_addr()
-        .is_ok_and(|address| address.as_socket().is_some())
+    SockRef::from(stream).local_addr().is_ok_and(|address| address.as_socket().is_some())
 }
 
 /// Calls `write` once; an interrupted one has written nothing and is repeated. It raises no signal,

@@ -75,11 +75,7 @@ mod tests {
             (Errno::ECONNREFUSED, None),
         ] {
             let shortage = Shortage::of(&io::Error::from(errno));
-            assert_eq!(
-                shortage.map(|shortage| shortage.resource),
-                resource,
-                "{errno}"
-            );
+            assert_eq!(shortage.map(|shortage| shortage.resource), resource, "{errno}");
         }
     }
 

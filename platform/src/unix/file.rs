@@ -12,10 +12,7 @@ use nix::fcntl::OFlag;
 /// # Errors
 /// Those of the system.
 pub fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 /// Opens a file for reading that only this user can have written, in a directory of which the same

@@ -51,10 +51,8 @@ fn mark() -> &'static Mark {
 fn wiped_page() -> Option<*mut Mark> {
     #[cfg(target_os = "linux")]
     {
-        let (protection, flags) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        );
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         let length = size_of::<Mark>();
         // SAFETY: a new mapping does not affect other memory.
         let page = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };

@@ -49,9 +49,7 @@ impl Guest {
         }
         Self {
             cancel_state,
-            raised_here: set(SIGNALS
-                .into_iter()
-                .filter(|signal| !contains(&pending, *signal))),
+            raised_here: set(SIGNALS.into_iter().filter(|signal| !contains(&pending, *signal))),
             mask,
             _stays_in_its_thread: PhantomData,
         }
@@ -82,10 +80,7 @@ pub fn report_size_limit() {
 /// Consumes one pending signal of a set of blocked signals. `false` if none is pending.
 #[cfg(target_os = "linux")]
 fn discard(signals: &sigset_t) -> bool {
-    let at_once = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointers are to values of these types; the second may be NULL (sigtimedwait(2)).
     unsafe { libc::sigtimedwait(signals, ptr::null_mut(), &at_once) > 0 }
 }

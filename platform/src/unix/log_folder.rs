@@ -79,11 +79,7 @@ impl LogFolder {
             // Fails on file systems without permissions.
             let _ = fchmod(&file, FILE_MODE);
         }
-        Ok(LogFile {
-            identity: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            file,
-        })
+        Ok(LogFile { identity: (metadata.dev(), metadata.ino()), size: metadata.size(), file })
     }
 
     /// Renames the file and its copies, so that opening `name` creates a new file. Returns whether

@@ -33,9 +33,7 @@ impl fmt::Display for UserId {
 pub fn arguments() -> Vec<u8> {
     std::fs::read("/proc/self/cmdline").unwrap_or_else(|_| {
         let arguments = std::env::args_os();
-        arguments
-            .flat_map(|argument| (text(argument) + "\0").into_bytes())
-            .collect()
+        arguments.flat_map(|argument| (text(argument) + "\0").into_bytes()).collect()
     })
 }
 
@@ -48,13 +46,9 @@ pub fn host_name() -> String {
 pub fn system() -> (String, String) {
     let name = uname();
     let text_of = |field: fn(&UtsName) -> &OsStr| {
-        name.as_ref()
-            .map_or_else(|_| String::new(), |name| text(field(name).to_owned()))
+        name.as_ref().map_or_else(|_| String::new(), |name| text(field(name).to_owned()))
     };
-    (
-        text_of(|name| name.sysname()),
-        text_of(|name| name.release()),
-    )
+    (text_of(|name| name.sysname()), text_of(|name| name.release()))
 }
 
 fn text(text: OsString) -> String {

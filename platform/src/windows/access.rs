@@ -31,12 +31,8 @@ use windows_sys::Win32::System::Threading::{
 use super::{from_wide, succeeded, wide};
 
 /// Users who can write everywhere in any case: the system, administrators, and whoever owns a file.
-const TRUSTED: [WELL_KNOWN_SID_TYPE; 4] = [
-    WinLocalSystemSid,
-    WinBuiltinAdministratorsSid,
-    WinCreatorOwnerSid,
-    WinCreatorOwnerRightsSid,
-];
+const TRUSTED: [WELL_KNOWN_SID_TYPE; 4] =
+    [WinLocalSystemSid, WinBuiltinAdministratorsSid, WinCreatorOwnerSid, WinCreatorOwnerRightsSid];
 
 /// Entries that give a user access, and have the form of [`ACCESS_ALLOWED_ACE`].
 const ALLOWING: [u32; 2] = [ACCESS_ALLOWED_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE];

@@ -21,14 +21,8 @@ const DESCRIPTIONS: &[(i32, &str)] = &[
     (of(ERROR_FILE_NOT_FOUND), "no such file or directory"),
     (of(ERROR_PATH_NOT_FOUND), "no such file or directory"),
     (of(ERROR_ACCESS_DENIED), "permission denied"),
-    (
-        of(ERROR_SHARING_VIOLATION),
-        "another program is using the file",
-    ),
-    (
-        of(ERROR_LOCK_VIOLATION),
-        "another program has locked the file",
-    ),
+    (of(ERROR_SHARING_VIOLATION), "another program is using the file"),
+    (of(ERROR_LOCK_VIOLATION), "another program has locked the file"),
     (of(ERROR_DISK_FULL), "no space left on device"),
     (WSAECONNABORTED, "software caused connection abort"),
     (WSAECONNREFUSED, "connection refused"),
@@ -46,9 +40,7 @@ pub fn describe(number: i32) -> String {
         return (*description).to_owned();
     }
     let text = io::Error::from_raw_os_error(number).to_string();
-    let text = text
-        .rsplit_once(" (os error")
-        .map_or(&*text, |(text, _)| text);
+    let text = text.rsplit_once(" (os error").map_or(&*text, |(text, _)| text);
     in_lower_case(text.trim_end_matches('.'))
 }
 

@@ -120,15 +120,12 @@ pub fn create(path: &Path, mode: u32) -> io::Result<File> {
 pub fn is_same(file: &Path, other: &Path) -> bool {
     let open = |path| {
         let mut options = OpenOptions::new();
-        options
-            .access_mode(0)
-            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
-            .open(path)
+        options.access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
     };
     match (open(file), open(other)) {
-        (Ok(file), Ok(other)) => identity(&file)
-            .and_then(|file| Ok(file == identity(&other)?))
-            .unwrap_or(false),
+        (Ok(file), Ok(other)) => {
+            identity(&file).and_then(|file| Ok(file == identity(&other)?)).unwrap_or(false)
+        }
         _ => false,
     }
 }
@@ -220,12 +217,7 @@ unsafe fn information<T>(
     let size = size_of::<T>() as u32;
     // SAFETY: the handle is open, and the caller guarantees the structure of the class.
     succeeded(unsafe {
-        GetFileInformationByHandleEx(
-            file.as_raw_handle(),
-            class,
-            ptr::from_mut(found).cast(),
-            size,
-        )
+        GetFileInformationByHandleEx(file.as_raw_handle(), class, ptr::from_mut(found).cast(), size)
     })
 }
 

@@ -10,8 +10,6 @@ pub struct Guest {
 impl Guest {
     /// Begins the call.
     pub fn enter() -> Self {
-        Self {
-            _stays_in_its_thread: PhantomData,
-        }
+        Self { _stays_in_its_thread: PhantomData }
     }
 }

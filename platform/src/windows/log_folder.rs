@@ -66,10 +66,7 @@ impl LogFolder {
             return Err(io::Error::other("not a directory").into());
         }
         match writers(&open)? {
-            Writers::Own => Ok(Self {
-                path: path.to_owned(),
-                _open: open,
-            }),
+            Writers::Own => Ok(Self { path: path.to_owned(), _open: open }),
             Writers::Foreign(user) => Err(Unusable::Foreign(user)),
             Writers::Others => Err(Unusable::WritableByOthers),
         }
@@ -92,10 +89,7 @@ impl LogFolder {
             return Err(Unusable::NotAFile);
         }
         match writers(&file)? {
-            Writers::Own => Ok(LogFile {
-                size: state.size,
-                file,
-            }),
+            Writers::Own => Ok(LogFile { size: state.size, file }),
             Writers::Foreign(user) => Err(Unusable::Foreign(user)),
             Writers::Others => Err(Unusable::FileWritableByOthers),
         }
@@ -176,12 +170,7 @@ impl Drop for Lock<'_> {
 /// Describes a place in a file.
 fn at(place: u32) -> OVERLAPPED {
     OVERLAPPED {
-        Anonymous: OVERLAPPED_0 {
-            Anonymous: OVERLAPPED_0_0 {
-                Offset: 0,
-                OffsetHigh: place,
-            },
-        },
+        Anonymous: OVERLAPPED_0 { Anonymous: OVERLAPPED_0_0 { Offset: 0, OffsetHigh: place } },
         ..Default::default()
     }
 }

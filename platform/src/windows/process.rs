@@ -49,11 +49,7 @@ impl fmt::Display for UserId {
 /// The arguments of the process, each followed by a zero byte.
 pub fn arguments() -> Vec<u8> {
     std::env::args_os()
-        .flat_map(|argument| {
-            (argument.to_string_lossy() + "\0")
-                .into_owned()
-                .into_bytes()
-        })
+        .flat_map(|argument| (argument.to_string_lossy() + "\0").into_owned().into_bytes())
         .collect()
 }
 
@@ -76,10 +72,7 @@ pub fn system() -> (String, String) {
     // does not depend on the manifest of the program. It always succeeds.
     unsafe { RtlGetVersion(&mut version) };
     let OSVERSIONINFOW {
-        dwMajorVersion: major,
-        dwMinorVersion: minor,
-        dwBuildNumber: build,
-        ..
+        dwMajorVersion: major, dwMinorVersion: minor, dwBuildNumber: build, ..
     } = version;
     ("Windows".to_owned(), format!("{major}.{minor}.{build}"))
 }

@@ -23,17 +23,9 @@ fn of_user() -> Option<Settings> {
     }
     // SAFETY: each text is NULL or new.
     let (script, proxies, exempt) = unsafe {
-        (
-            take(found.lpszAutoConfigUrl),
-            take(found.lpszProxy),
-            take(found.lpszProxyBypass),
-        )
+        (take(found.lpszAutoConfigUrl), take(found.lpszProxy), take(found.lpszProxyBypass))
     };
-    (!script.is_empty() || !proxies.is_empty()).then_some(Settings {
-        proxies,
-        exempt,
-        script,
-    })
+    (!script.is_empty() || !proxies.is_empty()).then_some(Settings { proxies, exempt, script })
 }
 
 fn of_machine() -> Option<Settings> {
@@ -44,13 +36,8 @@ fn of_machine() -> Option<Settings> {
     }
     // SAFETY: each text is NULL or new.
     let (proxies, exempt) = unsafe { (take(found.lpszProxy), take(found.lpszProxyBypass)) };
-    (found.dwAccessType == WINHTTP_ACCESS_TYPE_NAMED_PROXY && !proxies.is_empty()).then_some(
-        Settings {
-            proxies,
-            exempt,
-            script: String::new(),
-        },
-    )
+    (found.dwAccessType == WINHTTP_ACCESS_TYPE_NAMED_PROXY && !proxies.is_empty())
+        .then_some(Settings { proxies, exempt, script: String::new() })
 }
 
 /// Copies a text and frees it.

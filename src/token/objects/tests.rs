@@ -48,10 +48,7 @@ fn token(policies: usize) -> Token {
         ..Config::load().unwrap()
     };
     let token = Token::new(config, Threads::Allowed).unwrap();
-    let login = Login {
-        username: b"",
-        pin: b"CONFIG",
-    };
+    let login = Login { username: b"", pin: b"CONFIG" };
     let user = token.authenticate(&login, &Cancellation::new()).unwrap();
     token.log_in(user).unwrap();
     token

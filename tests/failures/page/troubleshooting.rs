@@ -58,12 +58,7 @@ pub fn assert_current(lines: &[&str]) {
 
 /// Messages without exactly one entry, and entries without a message.
 fn wrong_pieces(lines: &[&str]) -> Vec<String> {
-    let pieces = || {
-        SECTIONS
-            .iter()
-            .flat_map(|section| section.entries)
-            .map(|entry| entry.piece)
-    };
+    let pieces = || SECTIONS.iter().flat_map(|section| section.entries).map(|entry| entry.piece);
     let of_lines = lines.iter().filter_map(|line| {
         let found: Vec<_> = pieces().filter(|piece| line.contains(piece)).collect();
         (found.len() != 1).then(|| format!("not one entry, but {found:?}, for {line}"))

@@ -83,10 +83,7 @@ impl<'a> Gnupg<'a> {
             .env("SIGNPATH_LOG_CONSOLE_LEVEL", "none")
             // Nobody is asked for a PIN here, whatever the wrapper says later.
             .env("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false")
-            .env(
-                "SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS",
-                SERVICE_LIMIT,
-            );
+            .env("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", SERVICE_LIMIT);
         // Nothing may wait for an answer in a window or a terminal.
         for variable in ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY"] {
             command.env_remove(variable);
@@ -97,9 +94,7 @@ impl<'a> Gnupg<'a> {
             End::TooLong => Err(format!(
                 "{name} did not end within {} s{}",
                 TIME_LIMIT.as_secs(),
-                self.reason()
-                    .map(|reason| format!(": {reason}"))
-                    .unwrap_or_default()
+                self.reason().map(|reason| format!(": {reason}")).unwrap_or_default()
             )
             .into()),
             _ => Ok(outcome),
@@ -133,14 +128,9 @@ impl<'a> Gnupg<'a> {
     fn reason_or(&self, output: &str) -> String {
         let last = || {
             let lines = output.lines().rev().map(str::trim);
-            lines
-                .filter(|line| !line.is_empty())
-                .map(str::to_owned)
-                .next()
+            lines.filter(|line| !line.is_empty()).map(str::to_owned).next()
         };
-        self.reason()
-            .or_else(last)
-            .unwrap_or_else(|| "it says nothing".to_owned())
+        self.reason().or_else(last).unwrap_or_else(|| "it says nothing".to_owned())
     }
 
     fn log(&self) -> String {
@@ -165,11 +155,7 @@ impl<'a> Gnupg<'a> {
         }
         self.stop();
         let running = self.run(CONNECT, ["--no-autostart", "GETINFO pid", "/bye"])?;
-        if let Some(pid) = running
-            .output
-            .lines()
-            .find_map(|line| line.strip_prefix("D "))
-        {
+        if let Some(pid) = running.output.lines().find_map(|line| line.strip_prefix("D ")) {
             let shown = self.home.path().display();
             return Err(format!(
                 "gpg-agent runs in {shown} with another configuration and does not end; end process {pid} and try again"
@@ -277,23 +263,18 @@ impl Agent<'_> {
                 ),
             };
             return Err(
-                format!("gnupg-pkcs11-scd does not show the key of {policy}: {reason}").into(),
+                format!("gnupg-pkcs11-scd does not show the key of {policy}: {reason}").into()
             );
         }
         gnupg.succeed("gpg-agent cannot learn the key", CONNECT, ["LEARN", "/bye"])?;
-        let arguments = [
-            "--batch",
-            "--with-colons",
-            "--with-keygrip",
-            "--list-secret-keys",
-        ];
+        let arguments = ["--batch", "--with-colons", "--with-keygrip", "--list-secret-keys"];
         let keys = gnupg.succeed("gpg cannot list the private key", GPG, arguments)?;
         match keys.contains(keygrip) {
             true => Ok(()),
-            false => Err(
-                "gpg does not know the private key after it was learnt; run the command again"
-                    .into(),
-            ),
+            false => {
+                Err("gpg does not know the private key after it was learnt; run the command again"
+                    .into())
+            }
         }
     }
 
@@ -307,9 +288,7 @@ impl Agent<'_> {
             .map_err(|error| Failure::write("a temporary file", &error))?;
         // gpg 2.4 asks for a card without end if signing fails, unless nobody answers.
         let sign = ["--batch", "--yes", "--pinentry-mode", "cancel"];
-        let sign = sign
-            .into_iter()
-            .chain(["--local-user", &key.id, "--output"]);
+        let sign = sign.into_iter().chain(["--local-user", &key.id, "--output"]);
         let sign = sign.map(OsStr::new).chain([
             signature.as_os_str(),
             OsStr::new("--detach-sign"),
@@ -317,14 +296,10 @@ impl Agent<'_> {
         ]);
         gnupg.succeed("gpg cannot sign", GPG, sign)?;
         let verify = [OsStr::new("--batch"), OsStr::new("--verify")];
-        let verify = verify
-            .into_iter()
-            .chain([signature.as_os_str(), file.as_os_str()]);
+        let verify = verify.into_iter().chain([signature.as_os_str(), file.as_os_str()]);
         gnupg.succeed("gpg cannot verify its signature", GPG, verify)?;
         let log = gnupg.log();
-        let requests = log
-            .lines()
-            .filter(|line| line.contains("POST SigningRequests"));
+        let requests = log.lines().filter(|line| line.contains("POST SigningRequests"));
         Ok(requests.count())
     }
 }

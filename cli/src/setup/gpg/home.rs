@@ -75,10 +75,7 @@ impl Home {
                 .join(policy.signing_policy_slug()),
         };
         let path = std::path::absolute(&path).map_err(|error| {
-            format!(
-                "cannot determine the current directory: {}",
-                describe(&error)
-            )
+            format!("cannot determine the current directory: {}", describe(&error))
         })?;
         Ok(Self { path })
     }
@@ -257,9 +254,7 @@ fn scd_conf(module: &Path) -> Result<String, Failure> {
     let module = place::GNUPG_PKCS11_SCD.write(&module.display().to_string());
     let module =
         module.map_err(|failure| and(failure, "put it into a directory with a plain name"))?;
-    Ok(format!(
-        "# {MARK}.\nproviders signpath\nprovider-signpath-library {module}\n"
-    ))
+    Ok(format!("# {MARK}.\nproviders signpath\nprovider-signpath-library {module}\n"))
 }
 
 /// What a comment of the wrapper says, by its beginning.

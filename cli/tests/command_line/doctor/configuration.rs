@@ -9,10 +9,7 @@ use crate::program::{Bench, rows, text};
 #[test]
 fn each_value_is_shown_with_its_origin_and_without_secrets() {
     let bench = Bench::new();
-    bench.write(
-        "signpath.json",
-        "{\n  \"Description\": \"of the file\"\n}\n",
-    );
+    bench.write("signpath.json", "{\n  \"Description\": \"of the file\"\n}\n");
     let run = doctor(
         &bench,
         &[
@@ -31,10 +28,7 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
     } {
         let expected = json!({"setting": setting, "value": value, "origin": origin});
         let details = finding["details"].as_array().unwrap();
-        assert!(
-            details.contains(&expected),
-            "{expected} is not in {finding:#}"
-        );
+        assert!(details.contains(&expected), "{expected} is not in {finding:#}");
     }
     assert!(!finding.to_string().contains("pr0xy"), "{finding:#}");
 }

@@ -34,10 +34,7 @@ fn a_server_certificate_that_is_refused_is_shown_with_the_reason() {
         ServerCertificate::Expired, &[], "expired", "check the clock";
         ServerCertificate::OtherName, &[], "another host name", "ApiUrl";
     } {
-        let bench = Bench::with(tls_service(TlsOptions {
-            certificate,
-            ..TlsOptions::default()
-        }));
+        let bench = Bench::with(tls_service(TlsOptions { certificate, ..TlsOptions::default() }));
         let run = doctor(&bench, more);
         assert_failed(&run, "TLS", message, remedy);
         let details = &finding(&run, "TLS")["details"];
@@ -66,10 +63,7 @@ fn a_proxy_that_refuses_to_connect_is_a_failure() {
     const CREDENTIALS: &str = "set user and password in HttpProxy";
     let (web_server, bench) = (Bench::new(), tls_bench());
     let web_server = web_server.service.api_url().trim_end_matches("/Api");
-    let (closed, strict) = (
-        tinyproxy("ConnectPort 1"),
-        tinyproxy("BasicAuth ci pr0xy-passw0rd"),
-    );
+    let (closed, strict) = (tinyproxy("ConnectPort 1"), tinyproxy("BasicAuth ci pr0xy-passw0rd"));
     let [(name, api_url), _] = another_machine(&bench.service);
     for (proxy, check, message, remedy) in rows! {
         "http://127.0.0.1:1", "proxy", "cannot be reached", "no_proxy";

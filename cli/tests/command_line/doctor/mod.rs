@@ -33,9 +33,7 @@ pub fn finding(run: &Run, check: &str) -> Value {
 pub fn checks(run: &Run, status: &str) -> Vec<String> {
     let findings = findings(run).into_iter();
     let findings = findings.filter(|finding| finding["status"] == status);
-    findings
-        .map(|finding| finding["check"].as_str().unwrap().to_owned())
-        .collect()
+    findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The doctor found no failure; the finding of a check has this status, and these parts in message and remedy.

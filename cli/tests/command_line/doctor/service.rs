@@ -43,13 +43,7 @@ fn a_url_without_the_api_is_a_failure() {
     let url = bench.service.api_url().replace("/Api", "/Other");
     let run = doctor(&bench, &[("SIGNPATH_API_URL", &url)]);
     assert_eq!(run.status, Some(1));
-    assert_says(
-        &run,
-        "service",
-        "failed",
-        "responds with 404 instead of 200",
-        "check ApiUrl",
-    );
+    assert_says(&run, "service", "failed", "responds with 404 instead of 200", "check ApiUrl");
     assert_says(&run, "API token", "failed", "404", "");
 }
 
@@ -57,10 +51,7 @@ fn a_url_without_the_api_is_a_failure() {
 fn the_log_has_a_line_for_each_exchange() {
     let bench = Bench::new();
     let logs = bench.text("logs");
-    let log = [
-        ("SIGNPATH_LOG_FILE_DIRECTORY", &*logs),
-        ("SIGNPATH_LOG_FILE_LEVEL", "info"),
-    ];
+    let log = [("SIGNPATH_LOG_FILE_DIRECTORY", &*logs), ("SIGNPATH_LOG_FILE_LEVEL", "info")];
     doctor(&bench, &log);
     let log = bench.read("logs/SignPath.CryptoProviders.Cryptoki.txt");
     for route in ["healthz", "Cryptoki/MySigningPolicies"] {
@@ -150,10 +141,7 @@ fn an_unusable_signing_policy_is_a_warning_with_the_reason() {
             "publicKeyBytes": STANDARD.encode("key"), "certificateBytes": certificate,
         })
     };
-    let bench = listing(&[
-        policy("garbage", "Rsa", Some("AAAA")),
-        policy("new", "Quantum", None),
-    ]);
+    let bench = listing(&[policy("garbage", "Rsa", Some("AAAA")), policy("new", "Quantum", None)]);
     let run = doctor(&bench, &[]);
     for reason in [
         "signing policy app/garbage: its certificate is not a valid X.509 certificate",
@@ -164,9 +152,8 @@ fn an_unusable_signing_policy_is_a_warning_with_the_reason() {
     let expected = json!([{"name": "app/new", "key": "unsupported", "notAfter": "no certificate"}]);
     assert_eq!(finding(&run, "signing policies")["details"], expected);
 
-    let garbage: Vec<_> = (0..1000)
-        .map(|index| policy(&format!("garbage-{index}"), "Rsa", Some("AAAA")))
-        .collect();
+    let garbage: Vec<_> =
+        (0..1000).map(|index| policy(&format!("garbage-{index}"), "Rsa", Some("AAAA"))).collect();
     let run = doctor(&listing(&garbage), &[]);
     assert_says(&run, "signing policies", "warning", "; 990 more", "");
     assert_eq!(run.stdout.matches("app/garbage-").count(), 10);

@@ -23,11 +23,7 @@ fn each_check_says_that_all_is_well_and_each_tool_loads_the_module() {
     let expected = "API token,NSS,TLS,certificates,clock,configuration,connection,credentials,gnupg-pkcs11-scd,keytool, jarsigner,\
         log file,module,name,openssl,openssl engine,osslsigncode,p11tool,pkcs11-tool,quota,service,signing policies,ssh,version";
     assert_eq!(fine.join(","), expected, "{run:#?}");
-    assert!(
-        checks(&run, "skipped")
-            .iter()
-            .all(|check| check == "openssl provider")
-    );
+    assert!(checks(&run, "skipped").iter().all(|check| check == "openssl provider"));
     let loads = |finding: &serde_json::Value| finding["message"].as_str().unwrap().ends_with(LOADS);
     let loading = findings(&run).into_iter().filter(loads);
     assert!(loading.count() >= 8, "{run:#?}");
@@ -43,9 +39,7 @@ fn tools_are_tried_in_the_directory_of_the_user() {
     let bench = Bench::with(tls_service(TlsOptions::default()));
     let environment = environment(&bench.service, &[]);
     let mut variables = environment.iter();
-    let (_, ca) = variables
-        .find(|(name, _)| name == "SIGNPATH_TLS_CA_FILE")
-        .unwrap();
+    let (_, ca) = variables.find(|(name, _)| name == "SIGNPATH_TLS_CA_FILE").unwrap();
     fs::copy(ca, bench.path("ca.pem")).unwrap();
     std::os::unix::fs::symlink(module_path(), bench.path("module.so")).unwrap();
     let ca = [("SIGNPATH_TLS_CA_FILE", "ca.pem")];
@@ -84,10 +78,7 @@ fn a_module_that_cannot_be_loaded_is_a_failure_and_another_one_a_warning() {
     }
     let softhsm =
         ["/usr/lib", "/usr/lib64"].map(|library| format!("{library}/softhsm/libsofthsm2.so"));
-    let softhsm = softhsm
-        .iter()
-        .find(|path| Path::new(path).exists())
-        .unwrap();
+    let softhsm = softhsm.iter().find(|path| Path::new(path).exists()).unwrap();
     finds! { with(softhsm), "module" warning: "has version 2.", "from the same package"; }
 }
 
@@ -107,23 +98,14 @@ fn a_tool_that_does_not_load_the_module_is_a_failure_with_the_reason() {
         script ssh 'echo OpenSSH_9 >&2'"
     ));
     // It does not show the token, which the bench looks for.
-    let run = bench.run_with(
-        "doctor --json --module {module}",
-        &[("PATH", &bench.text("bin"))],
-    );
+    let run = bench.run_with("doctor --json --module {module}", &[("PATH", &bench.text("bin"))]);
     assert_eq!(run.status, Some(1));
     for (tool, message) in rows! {
         "pkcs11-tool", &*format!("cannot load the module ({error})");
         "p11tool", "p11tool 3; cannot load the module (killed by signal 11)";
         "ssh", "OpenSSH_9; cannot load the module (no keys for ***)";
     } {
-        assert_says(
-            &run,
-            tool,
-            "failed",
-            message,
-            "SIGNPATH_LOG_CONSOLE_LEVEL=debug",
-        );
+        assert_says(&run, tool, "failed", message, "SIGNPATH_LOG_CONSOLE_LEVEL=debug");
     }
     assert_says(&run, "NSS", "skipped", "not installed", "");
 }

@@ -43,18 +43,8 @@ impl SoftHsmStore {
     pub fn open(state: &Arc<StateFolder>, module: Option<&Path>) -> Result<Self, Error> {
         let (token, context, slot) = token::open(state, module)?;
         let pin = AuthPin::from(token.user_pin.clone());
-        let sessions = Arc::new(Sessions {
-            context,
-            slot,
-            pin,
-            idle: Mutex::default(),
-        });
-        Ok(Self {
-            state: Arc::clone(state),
-            token,
-            sessions,
-            writing: Mutex::default(),
-        })
+        let sessions = Arc::new(Sessions { context, slot, pin, idle: Mutex::default() });
+        Ok(Self { state: Arc::clone(state), token, sessions, writing: Mutex::default() })
     }
 
     fn write(&self) -> MutexGuard<'_, ()> {
@@ -124,11 +114,7 @@ impl KeyStore for SoftHsmStore {
         drop(writing);
         let public_key = public_key.info().context(&failure)?;
         kind.check(label, &public_key)?;
-        Ok(Arc::new(SoftHsmKey {
-            sessions: Arc::clone(&self.sessions),
-            private_key,
-            public_key,
-        }))
+        Ok(Arc::new(SoftHsmKey { sessions: Arc::clone(&self.sessions), private_key, public_key }))
     }
 
     fn store_certificate(&self, label: &str, certificate: &Certificate) -> Result<(), Error> {
@@ -173,11 +159,7 @@ fn find(
     class: ObjectClass,
     label: &str,
 ) -> cryptoki::error::Result<Option<ObjectHandle>> {
-    let template = [
-        Attribute::Class(class),
-        Attribute::Token(true),
-        Attribute::Id(label.into()),
-    ];
+    let template = [Attribute::Class(class), Attribute::Token(true), Attribute::Id(label.into())];
     Ok(session.find_objects(&template)?.first().copied())
 }
 
@@ -239,10 +221,7 @@ fn read_public_key(
 impl PublicKeyAttributes {
     fn info(&self) -> Result<SubjectPublicKeyInfoOwned, Error> {
         match &self.0[..] {
-            [
-                Attribute::Modulus(modulus),
-                Attribute::PublicExponent(exponent),
-            ] => {
+            [Attribute::Modulus(modulus), Attribute::PublicExponent(exponent)] => {
                 let key = rsa::RsaPublicKey::new(
                     BigUint::from_bytes_be(modulus),
                     BigUint::from_bytes_be(exponent),
@@ -258,14 +237,9 @@ impl PublicKeyAttributes {
                     .and_then(|point| BitString::from_bytes(point.as_bytes()))
                     .context("invalid EC point")?;
                 let parameters = Any::from_der(parameters).context("invalid EC parameters")?;
-                let algorithm = AlgorithmIdentifierOwned {
-                    oid: EC_PUBLIC_KEY,
-                    parameters: Some(parameters),
-                };
-                Ok(SubjectPublicKeyInfoOwned {
-                    algorithm,
-                    subject_public_key: point,
-                })
+                let algorithm =
+                    AlgorithmIdentifierOwned { oid: EC_PUBLIC_KEY, parameters: Some(parameters) };
+                Ok(SubjectPublicKeyInfoOwned { algorithm, subject_public_key: point })
             }
             _ => Err(Error::new("unsupported type of public key")),
         }
@@ -286,10 +260,9 @@ impl PrivateKey for SoftHsmKey {
     fn sign(&self, scheme: Scheme, hash: &[u8]) -> Result<Vec<u8>, Error> {
         let (mechanism, data) = match scheme {
             Scheme::RsaPkcs1(digest) => (Mechanism::RsaPkcs, digest.digest_info(hash)),
-            Scheme::RsaPss(digest) => (
-                Mechanism::RsaPkcsPss(pss_parameters(digest)?),
-                hash.to_vec(),
-            ),
+            Scheme::RsaPss(digest) => {
+                (Mechanism::RsaPkcsPss(pss_parameters(digest)?), hash.to_vec())
+            }
             Scheme::Ecdsa => (Mechanism::Ecdsa, hash.to_vec()),
         };
         self.sessions
@@ -309,9 +282,5 @@ fn pss_parameters(digest: &'static Digest) -> Result<PkcsPssParams, Error> {
         .into_iter()
         .find(|(known, ..)| *known == digest)
         .ok_or_else(|| Error::new(format!("PKCS #11 has no PSS with {}", digest.name)))?;
-    Ok(PkcsPssParams {
-        hash_alg,
-        mgf,
-        s_len: (digest.length as c_ulong).into(),
-    })
+    Ok(PkcsPssParams { hash_alg, mgf, s_len: (digest.length as c_ulong).into() })
 }

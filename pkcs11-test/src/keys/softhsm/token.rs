@@ -88,10 +88,7 @@ impl Pins {
         if let Some(pins) = Self::load(state)? {
             return Ok(pins);
         }
-        let pins = Self {
-            security_officer: generate_pin(),
-            user: generate_pin(),
-        };
+        let pins = Self { security_officer: generate_pin(), user: generate_pin() };
         let text = serde_json::to_string_pretty(&pins).context("cannot write the PINs")?;
         state.write(PINS, &text, SECRET)?;
         Ok(pins)

@@ -41,17 +41,10 @@ pub(in crate::page) fn details(page: &Page, exchange: &Exchange) -> String {
         fact("Time", &text(&record.time)),
         fact(
             "Duration",
-            &format!(
-                "{}, on connection {}",
-                duration(record.duration_ms),
-                record.connection
-            ),
+            &format!("{}, on connection {}", duration(record.duration_ms), record.connection),
         ),
         fact("Outcome", &text(&exchange.outcome_text())),
-        fact(
-            "Command line",
-            &exchange.command_line().map(code).unwrap_or_default(),
-        ),
+        fact("Command line", &exchange.command_line().map(code).unwrap_or_default()),
         fact("Run by", &optional(exchange.process_user())),
         fact("API token of", &optional(record.user.as_deref())),
         fact("User-Agent", &optional(record.user_agent.as_deref())),
@@ -78,10 +71,7 @@ pub(in crate::page) fn details(page: &Page, exchange: &Exchange) -> String {
         if let Some(signature) = &signing.signature {
             let title = match record.status {
                 Some(_) => format!("Signature, {} bytes", signature.len()),
-                None => format!(
-                    "Signature, {} bytes, made but not delivered",
-                    signature.len()
-                ),
+                None => format!("Signature, {} bytes, made but not delivered", signature.len()),
             };
             blocks.push_str(&block(number, "signature", &title, &hex(signature)));
         }
@@ -144,10 +134,9 @@ fn verification(signing: &Signing, policy: &SigningPolicy) -> Option<String> {
     let hash = &signing.data.hash;
     let encoded = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
     let (signature, options) = match signing.data.scheme {
-        Scheme::RsaPkcs1(_) => (
-            signature.to_vec(),
-            format!(" -pkeyopt digest:{}", signing.digest()?),
-        ),
+        Scheme::RsaPkcs1(_) => {
+            (signature.to_vec(), format!(" -pkeyopt digest:{}", signing.digest()?))
+        }
         Scheme::RsaPss(_) => (
             signature.to_vec(),
             format!(

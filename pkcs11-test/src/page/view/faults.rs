@@ -13,11 +13,7 @@ pub(in crate::page) fn active_faults(page: &Page) -> String {
         .iter()
         .map(|fault| {
             let (what, which) = words(fault);
-            format!(
-                r#"<li><strong>{}</strong><span>{}</span></li>"#,
-                text(&what),
-                text(&which)
-            )
+            format!(r#"<li><strong>{}</strong><span>{}</span></li>"#, text(&what), text(&which))
         })
         .collect();
     format!(

@@ -32,9 +32,7 @@ fn policy_card(page: &Page, index: usize, policy: &Arc<SigningPolicy>) -> String
         CertificateKind::Garbage => "Invalid certificate".to_owned(),
         CertificateKind::None => "Type GPG: OpenPGP key, no certificate".to_owned(),
     };
-    let expiry = expiry(policy)
-        .map(|day| format!(" until <time>{day}</time>"))
-        .unwrap_or_default();
+    let expiry = expiry(policy).map(|day| format!(" until <time>{day}</time>")).unwrap_or_default();
     let approval = if policy.entry.approval {
         r#" <span class="tag">approval: refuses to sign</span>"#
     } else {
@@ -82,10 +80,8 @@ pub(super) fn form(page: &Page) -> String {
         .iter()
         .map(|&key| option(key.name(), &key_words(key), key == KeyKind::P256))
         .collect();
-    let certificates: String = CERTIFICATES
-        .iter()
-        .map(|(name, words)| option(name, words, *name == "X509"))
-        .collect();
+    let certificates: String =
+        CERTIFICATES.iter().map(|(name, words)| option(name, words, *name == "X509")).collect();
     format!(
         r#"<details class="add"><summary>Add a signing policy</summary><form method="post" action="{action}" data-send><div class="fields">
 <label><span>Project</span><input name="project" required value="demo" pattern="[A-Za-z0-9_\-][A-Za-z0-9_.\-]*" autocomplete="off"></label>

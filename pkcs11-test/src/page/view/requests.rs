@@ -8,13 +8,8 @@ use super::details::digest_name;
 use super::{option, percent_encoded, text};
 
 pub(super) fn filter_form(page: &Page, filter: &Filter) -> String {
-    let mut labels: Vec<String> = page
-        .api
-        .organization
-        .policies()
-        .iter()
-        .map(|policy| policy.entry.label())
-        .collect();
+    let mut labels: Vec<String> =
+        page.api.organization.policies().iter().map(|policy| policy.entry.label()).collect();
     // A policy may have been removed since.
     if let Some(policy) = &filter.policy {
         if !labels.contains(policy) {
@@ -59,23 +54,11 @@ fn query(path: &str, filter: &Filter, before: Option<u64>) -> String {
     if let Some(before) = before {
         parts.push(format!("before={before}"));
     }
-    if parts.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{}", parts.join("&"))
-    }
+    if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
 }
 
-const COLUMNS: [&str; 8] = [
-    "Time",
-    "Tool",
-    "User",
-    "Signing policy",
-    "Mechanism",
-    "Digest",
-    "Duration",
-    "Outcome",
-];
+const COLUMNS: [&str; 8] =
+    ["Time", "Tool", "User", "Signing policy", "Mechanism", "Digest", "Duration", "Outcome"];
 
 /// The table of requests, newest first, with a link to older ones.
 pub(in crate::page) fn requests(page: &Page, filter: &Filter, before: Option<u64>) -> String {
@@ -83,11 +66,7 @@ pub(in crate::page) fn requests(page: &Page, filter: &Filter, before: Option<u64
     let (newest, _) = page.history.position();
     let end = before.unwrap_or(newest + 1);
     let shown = page.history.select(filter, 0, Some(end), ROWS + 1);
-    let rows: String = shown
-        .iter()
-        .take(ROWS)
-        .map(|exchange| row(page, exchange))
-        .collect();
+    let rows: String = shown.iter().take(ROWS).map(|exchange| row(page, exchange)).collect();
     let head: String = COLUMNS
         .iter()
         .map(|column| format!(r#"<th scope="col" role="columnheader">{column}</th>"#))
@@ -114,11 +93,7 @@ pub(in crate::page) fn requests(page: &Page, filter: &Filter, before: Option<u64
         r#"<table role="table" class="requests" data-newest="{newest}" data-limit="{ROWS}"{follows}><caption class="quiet">Requests to the service, newest first</caption>
 <thead role="rowgroup"><tr role="row">{head}</tr></thead><tbody role="rowgroup" id="rows">{rows}</tbody></table>
 <p class="empty">{empty}</p><p class="pager">{pager}</p>"#,
-        follows = if before.is_none() {
-            " data-follows"
-        } else {
-            ""
-        },
+        follows = if before.is_none() { " data-follows" } else { "" },
     )
 }
 
@@ -193,11 +168,8 @@ pub(in crate::page) fn row(page: &Page, exchange: &Exchange) -> String {
             outcome_words(exchange)
         ),
     ];
-    let cells: String = cells
-        .iter()
-        .enumerate()
-        .map(|(column, content)| cell(column, content))
-        .collect();
+    let cells: String =
+        cells.iter().enumerate().map(|(column, content)| cell(column, content)).collect();
     format!(
         r#"<tr role="row" id="request-{}" class="{}">{cells}</tr>"#,
         exchange.number,

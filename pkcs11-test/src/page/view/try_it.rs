@@ -49,10 +49,7 @@ pub(in crate::page) fn try_it(page: &Page) -> String {
         })
         .collect();
     let label = try_it::policy(&policies, Kind::X509).map_or_else(String::new, |policy| {
-        format!(
-            ", for <strong>{}</strong> of this service",
-            text(&policy.entry.label())
-        )
+        format!(", for <strong>{}</strong> of this service", text(&policy.entry.label()))
     });
     format!(
         r#"<p>The commands of the documentation, which its tests run{label}. Tools that sign programs and archives need an <code>app.exe</code> or <code>app.jar</code> of yours.</p>

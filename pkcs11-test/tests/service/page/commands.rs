@@ -14,18 +14,12 @@ fn the_first_commands_lead_to_this_service() {
     let script = format!(
         "{first}\nprintf '%s\\n' \"$SIGNPATH_API_URL\" \"$SIGNPATH_ORGANIZATION_ID\" \"$SIGNPATH_API_TOKEN\"; cat ca.pem file"
     );
-    let output = Command::new("sh")
-        .args(["-ec", &script])
-        .output()
-        .expect("sh");
+    let output = Command::new("sh").args(["-ec", &script]).output().expect("sh");
     let said = String::from_utf8(output.stdout).expect("UTF-8");
     let mut lines = said.lines();
     assert_eq!(lines.next(), Some(stage.service.api_url()));
     assert_eq!(lines.next(), Some(stage.service.organization_id().as_str()));
-    let token_file = lines
-        .next()
-        .and_then(|line| line.strip_prefix("file:"))
-        .expect("a file");
+    let token_file = lines.next().and_then(|line| line.strip_prefix("file:")).expect("a file");
     let token = std::fs::read_to_string(token_file).expect("the token");
     assert_eq!(token, format!("{}\n", stage.service.token()));
     assert_eq!(mode(token_file), 0o600);
@@ -56,9 +50,7 @@ fn the_address_is_printed_first_and_open_hides_its_key_from_other_users() {
         .spawn()
         .expect("the command starts");
     let mut first = String::new();
-    BufReader::new(serve.stdout.as_mut().expect("stdout"))
-        .read_line(&mut first)
-        .expect("a line");
+    BufReader::new(serve.stdout.as_mut().expect("stdout")).read_line(&mut first).expect("a line");
     let url = first.strip_prefix("# ").expect("a comment").trim_end();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
     let opened = std::fs::read_to_string(&pipe).expect("what was opened");

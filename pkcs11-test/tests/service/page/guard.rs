@@ -86,14 +86,7 @@ fn a_refused_request_changes_nothing() {
 #[test]
 fn every_answer_keeps_other_sites_and_inline_script_out() {
     let stage = Stage::new();
-    for path in [
-        "/",
-        "/events",
-        "/script.js",
-        "/requests.jsonl",
-        "/nothing",
-        "/requests/7",
-    ] {
+    for path in ["/", "/events", "/script.js", "/requests.jsonl", "/nothing", "/requests/7"] {
         for url in [stage.url(path), format!("{}{path}", stage.site)] {
             let answer = stage.http.get(url).send().expect("an answer");
             let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
@@ -138,13 +131,7 @@ fn the_api_token_is_nowhere_on_the_page() {
         "CommandLine": format!("tool --pin {token}"), "User": token } });
     stage.client.sign("rsa-2048", &payload);
     stage.client.get(&format!("/{token}"));
-    for path in [
-        "/",
-        "/requests",
-        "/requests.jsonl",
-        "/requests/1",
-        "/faults",
-    ] {
+    for path in ["/", "/requests", "/requests.jsonl", "/requests/1", "/faults"] {
         let text = stage.text(path);
         assert!(!text.contains(&token), "{path}: {text}");
     }

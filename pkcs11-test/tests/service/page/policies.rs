@@ -15,10 +15,7 @@ use crate::openssl;
 fn forms_work_without_script() {
     let stage = Stage::new();
     let form = |path: &str, fields: &[(&str, &str)]| {
-        let body: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         stage
             .post(path)
             .header("origin", &stage.site)
@@ -83,10 +80,7 @@ fn policies_come_and_go_while_the_service_runs() {
         let page = stage.text("/");
         for file in ["certificate.pem", "openpgp-key.asc", "public-key.pem"] {
             let path = format!("/policies/demo/added/{file}");
-            let is_there = [
-                stage.get(&path).status() == StatusCode::OK,
-                page.contains(&path),
-            ];
+            let is_there = [stage.get(&path).status() == StatusCode::OK, page.contains(&path)];
             assert_eq!(is_there, [files.contains(&file); 2], "{file} {more}");
         }
         let twice = post(&stage, "/policies", &added);
