@@ -132,9 +132,10 @@ TESTS_WITH_THREADS=(cancellation sessions)
 sanitized() {
     local stress=$1 runtime test reports
     runtime=$("pkcs11-test/lib/$SANITIZER.sh" runtime)
-    # Programs are not instrumented, so the calls of the C library that they make are not looked at; those of the module are.
+    # Programs are not instrumented, so the calls of the C library that they make are not looked at; those of the module are. What is
+    # freed is not kept for long, since that would look like growth.
     local -a options=(
-        "ASAN_OPTIONS=detect_leaks=1:log_path=$WORK/report"
+        "ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=16:log_path=$WORK/report"
         "TSAN_OPTIONS=ignore_interceptors_accesses=1:log_path=$WORK/report"
     )
     local -a with=(env "LD_PRELOAD=$runtime" "${options[@]}" setarch "$(uname -m)" --addr-no-randomize)
