@@ -1,6 +1,6 @@
 //! Errors of commands.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -22,7 +22,9 @@ impl Failure {
         if let Self::Reason(reason) = self {
             let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
             let reason = escaped(&reason);
-            anstream::eprintln!("signpath-pkcs11: {style}error:{style:#} {reason}");
+            // Nobody can read it if that fails, but the exit status still tells.
+            let _ =
+                writeln!(anstream::stderr(), "signpath-pkcs11: {style}error:{style:#} {reason}");
         }
         ExitCode::FAILURE
     }

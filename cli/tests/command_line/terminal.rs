@@ -7,7 +7,7 @@ use pkcs11_test::{Effect, Fault, Gate};
 use serde_json::Value;
 
 use crate::common::{LIST, SIGN, listed};
-use crate::program::Bench;
+use crate::program::{Bench, Run};
 
 /// Erases the line of a wait.
 const ERASE: &str = "\u{1b}[2K\r";
@@ -163,5 +163,21 @@ fn arguments_are_escaped_in_messages() {
         &["setup", "nss", "--module", &file],
     ] {
         assert_harmless(&bench.run_words(arguments, &[]).stderr);
+    }
+}
+
+#[test]
+fn the_exit_status_is_the_same_if_nobody_can_read_the_message() {
+    let bench = Bench::new();
+    bench.write("journal", "not an entry\n");
+    let program = env!("CARGO_BIN_EXE_signpath-pkcs11");
+    for (arguments, printed) in [
+        ("certificate demo/none", ""),
+        // The result follows the messages.
+        ("journal --journal journal --json", "{\n  \"signatures\": []\n}\n"),
+    ] {
+        let command = format!("exec '{program}' {arguments} 2>/dev/full");
+        let run = Run::of(&mut bench.shell(&command));
+        assert_eq!((run.status, &*run.stdout), (Some(1), printed), "{arguments}");
     }
 }
