@@ -87,8 +87,8 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         if self.is_unused {
-            // A leftover empty file does no harm.
-            let _ = std::fs::remove_file(&self.path);
+            // The file may be behind a symbolic link, which stays. A leftover empty file does no harm.
+            let _ = std::fs::canonicalize(&self.path).and_then(std::fs::remove_file);
         }
     }
 }

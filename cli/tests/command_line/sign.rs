@@ -92,13 +92,17 @@ fn signs_standard_input() {
 fn a_wrong_signature_is_not_written() {
     let bench = bench();
     bench.write("old", "as it was");
-    for output in ["new", "old"] {
+    std::os::unix::fs::symlink("behind", bench.path("link")).unwrap();
+    for output in ["new", "old", "link"] {
         let wrong = Fault::on(SIGN, Effect::WrongSignature);
         bench.service.inject(wrong).unwrap();
         let run = bench.run(&format!("sign demo/p-256 --file message --output {output}"));
         run.assert_fails(1, &["does not verify"]);
     }
-    assert!(!bench.path("new").exists());
+    for file in ["new", "behind"] {
+        assert!(!bench.path(file).exists(), "{file}");
+    }
+    assert!(bench.path("link").is_symlink());
     assert_eq!(bench.read("old"), "as it was");
 }
 
