@@ -74,11 +74,12 @@ impl Target {
 
 impl OpenFile {
     fn replace(&mut self, content: &[u8]) -> io::Result<()> {
+        // Only then is the rest cut off: if there is no room for a byte more, the previous contents stay.
+        self.file.write_all(content)?;
         // Devices and pipes have no length.
         if self.file.metadata()?.is_file() {
-            self.file.set_len(0)?;
+            self.file.set_len(content.len() as u64)?;
         }
-        self.file.write_all(content)?;
         self.is_unused = false;
         Ok(())
     }

@@ -168,14 +168,16 @@ fn a_file_size_limit_is_an_error_and_not_a_signal() {
     const A_PART: &str = "the disk is full, or the file has reached a size limit";
     type Row = (&'static str, &'static str, &'static str, i32, [&'static str; 2]);
     // The size is in blocks of 512 bytes, which a line of the journal is longer than.
-    let cases: [Row; 4] = rows! {
+    let cases: [Row; 5] = rows! {
         "0", "SIGNPATH_LOG_FILE_LEVEL=info", "", 0, ["warning: cannot write the log file", NOT_EVEN_A_BYTE];
         "0", "SIGNPATH_LOG_JOURNAL=journal", "", 0, ["warning: cannot write the journal", NOT_EVEN_A_BYTE];
         "1", "SIGNPATH_LOG_JOURNAL=journal", "", 0, ["warning: cannot write the journal", A_PART];
         "0", "", "--output signature", 1, ["error: cannot write signature", NOT_EVEN_A_BYTE];
+        "0", "", "--output old", 1, ["error: cannot write old", NOT_EVEN_A_BYTE];
     };
     for (size, variable, output, status, said) in cases {
         let bench = bench();
+        bench.write("old", "as it was");
         let program = env!("CARGO_BIN_EXE_signpath-pkcs11");
         let run = Run::of(&mut bench.shell(&format!(
             "ulimit -f {size}; export SIGNPATH_LOG_FILE_DIRECTORY=logs SIGNPATH_LOG_FILE_LEVEL=none {variable}; \
@@ -188,5 +190,6 @@ fn a_file_size_limit_is_an_error_and_not_a_signal() {
             assert!(lines[0].contains(part), "{part} is not in {run:?}");
         }
         assert_eq!(run.bytes.len(), if status == 0 { 256 } else { 0 });
+        assert_eq!(bench.read("old"), "as it was");
     }
 }
