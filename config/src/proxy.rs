@@ -87,13 +87,21 @@ impl ProxyChoice {
     }
 }
 
+/// `no_proxy` as written, with secrets masked.
+pub(crate) fn masked_no_proxy(text: &str) -> String {
+    let ends = |c: char| c == ',' || c.is_whitespace();
+    text.split_inclusive(ends).map(masked_entry).collect()
+}
+
+/// An entry of `no_proxy`. A URL may contain a password.
+fn masked_entry(entry: &str) -> String {
+    let host = entry.rsplit_once('@').map(|(_, host)| host);
+    host.map_or_else(|| entry.to_owned(), |host| format!("{MASK}@{host}"))
+}
+
 /// The warning about invalid entries, if there are any.
 fn describe_invalid(entries: &[&str]) -> Option<String> {
-    // A URL may contain a password.
-    let shown = entries.iter().take(MAX_SHOWN).map(|entry| {
-        let host = entry.rsplit_once('@').map(|(_, host)| host);
-        host.map_or_else(|| (*entry).to_owned(), |host| format!("{MASK}@{host}"))
-    });
+    let shown = entries.iter().take(MAX_SHOWN).map(|entry| masked_entry(entry));
     let shown = shown.collect::<Vec<_>>().join(" ");
     let more = match entries.len() {
         0 => return None,

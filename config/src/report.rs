@@ -3,6 +3,7 @@
 use signpath_client::{MASK, Proxy};
 
 use super::Config;
+use super::proxy::masked_no_proxy;
 use super::settings::{
     CONFIG_FILE, HTTPS_PROXY, NO_PROXY, SETTINGS, Setting, SettingType, TOKEN_SETTINGS, TOKENS,
     setting,
@@ -51,8 +52,10 @@ impl Report {
                 None => Origin::Default,
             },
         };
-        let others = [(HTTPS_PROXY, SettingType::Proxy), (NO_PROXY, SettingType::Text)]
-            .map(|(names, form)| describe_other(names, form, &sources));
+        let others = [
+            describe_other(HTTPS_PROXY, |text| shown(text, SettingType::Proxy), &sources),
+            describe_other(NO_PROXY, masked_no_proxy, &sources),
+        ];
         Self {
             settings: [file].into_iter().chain(settings).chain(of_tokens).chain(others).collect(),
             problem: read.and_then(|()| Config::of_tokens(&sources)).err(),
@@ -97,7 +100,7 @@ fn describe_token(token: &TokenSources) -> Vec<Described> {
 
 fn describe_other<const N: usize>(
     names: [&'static str; N],
-    form: SettingType,
+    masked: impl Fn(&str) -> String,
     sources: &Sources,
 ) -> Described {
     let found = sources.other(&names).ok().flatten();
@@ -108,7 +111,7 @@ fn describe_other<const N: usize>(
     };
     Described {
         name: name.to_owned(),
-        value: found.as_ref().map(|found| shown(&found.text, form)),
+        value: found.as_ref().map(|found| masked(&found.text)),
         origin: found.map_or(Origin::Default, |found| found.origin),
     }
 }

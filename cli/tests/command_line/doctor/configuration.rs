@@ -15,7 +15,7 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
         &[
             ("SIGNPATH_CONFIG_FILE", "signpath.json"),
             ("http_proxy", "http://ci:pr0xy@127.0.0.1:1"),
-            ("no_proxy", "127.0.0.1"),
+            ("no_proxy", "127.0.0.1,http://ci:pr0xy@other/"),
         ],
     );
     let finding = finding(&run.assert_ok(), "configuration");
@@ -24,7 +24,7 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
         "ApiUrl", bench.service.api_url(), "environment variable SIGNPATH_API_URL";
         "Description", "of the file", "configuration file signpath.json, line 2";
         "HttpRequestTimeoutInSeconds", "30", "default";
-        "no_proxy", "127.0.0.1", "environment variable no_proxy";
+        "no_proxy", "127.0.0.1,***@other/", "environment variable no_proxy";
     } {
         let expected = json!({"setting": setting, "value": value, "origin": origin});
         let details = finding["details"].as_array().unwrap();
