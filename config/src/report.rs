@@ -9,6 +9,7 @@ use super::settings::{
     setting,
 };
 use super::sources::{Origin, Sources, TokenSources};
+use super::token_info::LABEL;
 use crate::error::Error;
 
 /// A setting and its value.
@@ -74,11 +75,20 @@ fn describe(setting: &'static Setting, sources: &Sources) -> Described {
     Described {
         name: setting.json.to_owned(),
         value: match &found {
+            // It may be an API token, so the error about it does not repeat it either.
+            Some(found) if setting.json == "TokenLabel" && !is_label(&found.text, sources) => {
+                Some(MASK.to_owned())
+            }
             Some(found) => Some(shown(&found.text, setting.form)),
             None => setting.default.map(str::to_owned),
         },
         origin: found.map_or(Origin::Default, |found| found.origin),
     }
+}
+
+/// Whether there is a token with this label.
+fn is_label(text: &str, sources: &Sources) -> bool {
+    sources.tokens().iter().any(|token| token.label().unwrap_or(LABEL) == text)
 }
 
 /// What an entry of `Tokens` has of its own.
@@ -159,6 +169,7 @@ mod tests {
         let report = report(&[
             ("SIGNPATH_CONFIG_FILE", path),
             ("SIGNPATH_PROJECT_SLUG", "app"),
+            ("SIGNPATH_TOKEN_LABEL", "A"),
             ("http_proxy", "http://us%40er:s3cret@proxy:3128"),
             ("HTTPS_PROXY", "http://other:s3cret@proxy"),
             ("SIGNPATH_SOMETHING_ELSE", "s3cret"),
@@ -166,6 +177,7 @@ mod tests {
         for (variable, value, origin) in [
             ("SIGNPATH_CONFIG_FILE", Some(path), "environment variable SIGNPATH_CONFIG_FILE"),
             ("ApiToken", Some("***"), &format!("configuration file {path}, line 2")),
+            ("TokenLabel", Some("A"), "environment variable SIGNPATH_TOKEN_LABEL"),
             ("Log.File.Level", Some("debug"), &format!("configuration file {path}, line 4")),
             ("ProjectSlug", Some("app"), "environment variable SIGNPATH_PROJECT_SLUG"),
             (
@@ -192,6 +204,7 @@ mod tests {
         let report = report(&[
             ("SIGNPATH_CONFIG_FILE", "/nonexistent/signpath.json"),
             ("SIGNPATH_API_URL", "https://user:s3cret@host/Api"),
+            ("SIGNPATH_TOKEN_LABEL", "s3cret"),
         ]);
         let api_url = described(&report, "ApiUrl");
         let origin = "environment variable SIGNPATH_API_URL".to_owned();
