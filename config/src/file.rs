@@ -245,7 +245,7 @@ impl File {
                 return Err(self.unusable(line, Some(&shown(&path)), &not_of_a_token(&name)));
             };
             let text = self.text(line, setting, &path, value)?;
-            if text.is_empty() {
+            if text.is_empty() && name != TOKEN_LABEL {
                 let reason =
                     "expected a value; without this line, the token has that of the top level";
                 return Err(self.unusable(line, Some(&path), reason));
