@@ -53,7 +53,13 @@ pub fn check(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let not_rsa = gpg::not_rsa(&tokens);
-    let test_bed = TestBed::new(tokens, path)?;
+    let test_bed = match TestBed::new(tokens, path) {
+        Err(Failure::Reason(reason)) => {
+            let remedy = "name a directory that you can write to with TMPDIR";
+            return report.add(Finding::error("tools", &reason, remedy));
+        }
+        test_bed => test_bed?,
+    };
     for tool in TOOLS {
         report.add(test_bed.check(tool))?;
     }

@@ -61,6 +61,13 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
 }
 
 #[test]
+fn a_missing_temporary_directory_is_a_failure_like_others() {
+    let run =
+        Bench::new().run_with("doctor --json --module {module}", &[("TMPDIR", "/nonexistent")]);
+    finds! { run, "tools" failed: "cannot write a temporary directory", "TMPDIR"; }
+}
+
+#[test]
 fn a_module_that_cannot_be_loaded_is_a_failure_and_another_one_a_warning() {
     let bench = Bench::new();
     bench.write(
