@@ -45,12 +45,23 @@ impl From<Supported> for Shell {
 pub fn run(arguments: &Arguments, command: &mut Command) -> Result<ExitCode, Failure> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(Shell::from(arguments.shell), command, &name, &mut script);
+    let mut shown = without_hidden(command);
+    clap_complete::generate(Shell::from(arguments.shell), &mut shown, &name, &mut script);
     if arguments.shell == Supported::Bash {
         script = with_consistent_labels(&script, &name);
     }
     Target::open(None, true)?.write(&script)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The command line that `--help` shows: the generators would offer hidden subcommands too.
+fn without_hidden(command: &Command) -> Command {
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    Command::new(env!("CARGO_BIN_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true)
+        .args(command.get_arguments().cloned())
+        .subcommands(shown.cloned())
 }
 
 /// Makes labels consistent: the generator writes the hyphen in the program's name in one way when it jumps to a label,

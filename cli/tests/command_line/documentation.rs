@@ -32,6 +32,8 @@ fn shells_complete_commands_options_and_values() {
     }
     for (words, expected) in rows! {
         "signpath-pkcs11 se", "setup";
+        // This is hidden from users.
+        "signpath-pkcs11 lo", "";
         "signpath-pkcs11 setup openssl-", "openssl-engine openssl-provider";
         "signpath-pkcs11 sign --ha", "--hash";
         "signpath-pkcs11 certificate --format ''", "pem der";
