@@ -153,6 +153,13 @@ fn a_directory_with_other_keys_keeps_them() {
     let of_other = "gpg --batch --local-user other --output other.sig --detach-sign file";
     user.sh(&forced, of_other);
 
+    // Another replacement would lose the file that undoing brings back.
+    let ours = user.0.read("home/gpg-agent.conf");
+    user.0.write("home/gpg-agent.conf", "max-cache-ttl 1\n");
+    let refused = user.setup(&format!("{import} --force"));
+    refused.assert_fails(1, &["gpg-agent.conf.before-signpath keeps a file", "use --undo first"]);
+    user.0.write("home/gpg-agent.conf", ours);
+
     user.setup("demo/gpg --home home --undo").assert_ok();
     let agent = user.0.read("home/gpg-agent.conf");
     assert_eq!(agent, "scdaemon-program /nonexistent\n");

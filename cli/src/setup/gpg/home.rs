@@ -125,6 +125,14 @@ impl Home {
             )
             .into());
         }
+        let kept = foreign.iter().map(|path| replaced(path)).find(|path| path.exists());
+        if let Some(kept) = kept {
+            return Err(format!(
+                "{} keeps a file that was replaced before and would be lost; use --undo first, or move it away",
+                kept.display()
+            )
+            .into());
+        }
         for path in foreign {
             fs::rename(&path, replaced(&path)).map_err(|error| failed_to_write(&path, &error))?;
         }
