@@ -114,11 +114,17 @@ fn read(path: &Path) -> Result<Vec<Line>, Failure> {
     })?;
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
-    let line = |(index, line): (usize, &str)| Line {
-        number: index + 1,
-        entry: serde_json::from_str(line).map_err(|error| error.to_string()),
-    };
+    let line = |(index, line): (usize, &str)| Line { number: index + 1, entry: entry(line) };
     Ok(lines.map(line).collect())
+}
+
+/// Reads a line. One without a time could not be chosen by it, and so would not be verified.
+fn entry(line: &str) -> Result<JournalEntry, String> {
+    let entry: JournalEntry = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    match OffsetDateTime::parse(&entry.time, &Rfc3339) {
+        Ok(_) => Ok(entry),
+        Err(_) => Err("time is invalid".to_owned()),
+    }
 }
 
 /// Says on stderr which lines cannot be read, and returns their number.

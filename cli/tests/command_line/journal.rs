@@ -89,10 +89,11 @@ fn shows_signatures_since_a_time_or_day() {
 #[test]
 fn verification_fails_for_a_changed_line() {
     type Change = fn(&str) -> String;
-    let cases: [(Change, &str); 4] = rows! {
+    let cases: [(Change, &str); 5] = rows! {
         |line| line.replace("\"digest\":\"", "\"digest\":\"00"), "line 1: the signature is not one of this digest by this key";
         |line| line.replace("\"certificate\"", "\"forgotten\""), "line 1: cannot be verified, since certificate is missing or invalid";
         |line| line.replace("\"Ecdsa\"", "\"Mldsa\""), "line 1: cannot be verified, since signatureAlgorithm is missing or invalid";
+        |line| line.replace("\"time\":\"", "\"time\":\"x"), "line 1: not an entry of a journal (time is invalid)";
         |_| "{\"time\":\n".to_owned(), "line 1: not an entry of a journal";
     };
     for (change, said) in cases {
