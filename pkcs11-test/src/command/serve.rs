@@ -99,8 +99,14 @@ pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
     let env = arguments.env.clone();
     let open = arguments.open.then(|| arguments.state.join("page.html"));
     if let Some(path) = &env {
-        // A file from a previous run would give a waiting script the wrong port.
-        match std::fs::remove_file(path) {
+        // A file from a previous run would give a waiting script the wrong port. A pipe or /dev/stdout is not from one.
+        let is_file =
+            std::fs::symlink_metadata(path).map(|found| found.is_file() || found.is_dir());
+        let removed = match is_file {
+            Ok(false) => Err(io::Error::other("not a regular file")),
+            _ => std::fs::remove_file(path),
+        };
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(
                     format!("cannot replace {}: {}", path.display(), describe(&error)).into()

@@ -130,7 +130,11 @@ fn the_first_start_says_that_it_generates_keys() {
 fn a_failure_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
+    let pipe = state("pipe");
+    let _ = std::fs::remove_file(&pipe);
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for (arguments, expected) in rows! {
+        &*format!("--state default --env pipe --listen {address}"), "cannot replace pipe: not a regular file\n";
         "--state quoted --policies /nowhere/policies.json", "cannot read the policies file /nowhere/policies.json: no such file or directory\n";
         &*format!("--state default --listen {address}"), &*format!("cannot listen on {address}: address already in use\n");
         "--state default --key-store softhsm --softhsm-module /nowhere/libsofthsm2.so", "/nowhere/libsofthsm2.so";
@@ -141,6 +145,7 @@ fn a_failure_is_one_line() {
         assert_eq!(message.lines().count(), 1, "{message}");
         assert!(message.contains(expected), "{message}");
     }
+    assert!(pipe.exists());
 }
 
 #[test]
