@@ -28,7 +28,7 @@ impl ValueType {
     pub(super) const fn has_length(self, length: usize) -> bool {
         match self {
             Self::Boolean => length == size_of::<CK_BBOOL>(),
-            Self::Number => length == NUMBER_LENGTH,
+            Self::Number | Self::NumberUpTo(_) => length == NUMBER_LENGTH,
             Self::Numbers => length % NUMBER_LENGTH == 0 && length <= MAX_VALUE_LENGTH,
             Self::Date => length == 0 || length == DATE_LENGTH,
             Self::Bytes => length <= MAX_VALUE_LENGTH,
@@ -41,6 +41,9 @@ impl ValueType {
         match self {
             Self::Boolean => matches!(value, [CK_FALSE | CK_TRUE]),
             Self::Date => value.iter().all(u8::is_ascii_digit),
+            Self::NumberUpTo(last) => {
+                value.try_into().is_ok_and(|value| CK_ULONG::from_ne_bytes(value) <= last)
+            }
             Self::Number | Self::Numbers | Self::Bytes | Self::Template => true,
         }
     }
@@ -50,6 +53,9 @@ impl ValueType {
         match self {
             Self::Boolean => "must be CK_TRUE or CK_FALSE in one byte".to_owned(),
             Self::Number => format!("must be a CK_ULONG of {NUMBER_LENGTH} bytes"),
+            Self::NumberUpTo(last) => {
+                format!("must be a CK_ULONG of {NUMBER_LENGTH} bytes from 0 to {last}")
+            }
             Self::Numbers => "must be an array of CK_ULONG of at most 64 KiB".to_owned(),
             Self::Date => format!("must be a CK_DATE of {DATE_LENGTH} digits or empty"),
             Self::Bytes => "must be at most 64 KiB long".to_owned(),
@@ -65,6 +71,8 @@ pub(super) enum ValueType {
     Boolean,
     /// CK_ULONG, or an alias of it.
     Number,
+    /// CK_ULONG, of which the standard defines the values from 0 to this one.
+    NumberUpTo(CK_ULONG),
     /// An array of CK_ULONG.
     Numbers,
     /// CK_DATE, or empty.
@@ -95,6 +103,9 @@ pub(super) const ML_DSA: u8 = 8;
 const KEY: u8 = RSA | EC | ML_DSA;
 const ALL: u8 = CERTIFICATE | KEY;
 
+const CATEGORY: ValueType = ValueType::NumberUpTo(CK_CERTIFICATE_CATEGORY_OTHER_ENTITY);
+const DOMAIN: ValueType = ValueType::NumberUpTo(CK_SECURITY_DOMAIN_THIRD_PARTY);
+
 /// The attributes of objects that can be created: on which objects, their type, and who may set
 /// them.
 const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, SettableBy)] = &[
@@ -112,7 +123,7 @@ const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, SettableBy)] = &[
     (CKA_START_DATE, ALL, ValueType::Date, SettableBy::Anyone),
     (CKA_END_DATE, ALL, ValueType::Date, SettableBy::Anyone),
     (CKA_CERTIFICATE_TYPE, CERTIFICATE, ValueType::Number, SettableBy::Creator),
-    (CKA_CERTIFICATE_CATEGORY, CERTIFICATE, ValueType::Number, SettableBy::Creator),
+    (CKA_CERTIFICATE_CATEGORY, CERTIFICATE, CATEGORY, SettableBy::Creator),
     (CKA_CHECK_VALUE, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
     (CKA_SUBJECT, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
     (CKA_ISSUER, CERTIFICATE, ValueType::Bytes, SettableBy::Anyone),
@@ -121,7 +132,7 @@ const RULES: &[(CK_ATTRIBUTE_TYPE, u8, ValueType, SettableBy)] = &[
     (CKA_URL, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
     (CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
     (CKA_HASH_OF_ISSUER_PUBLIC_KEY, CERTIFICATE, ValueType::Bytes, SettableBy::Creator),
-    (CKA_JAVA_MIDP_SECURITY_DOMAIN, CERTIFICATE, ValueType::Number, SettableBy::Creator),
+    (CKA_JAVA_MIDP_SECURITY_DOMAIN, CERTIFICATE, DOMAIN, SettableBy::Creator),
     (CKA_NAME_HASH_ALGORITHM, CERTIFICATE, ValueType::Number, SettableBy::Creator),
     (CKA_KEY_TYPE, KEY, ValueType::Number, SettableBy::Creator),
     (CKA_SUBJECT, KEY, ValueType::Bytes, SettableBy::Anyone),

@@ -136,7 +136,8 @@ pub const SCRIPTS: &[Script] = &[
                 "of a CA" CKA_CERTIFICATE_CATEGORY ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY);
             (CKR_ATTRIBUTE_READ_ONLY): "trusted" CKA_TRUSTED boolean(true);
             (CKR_ATTRIBUTE_VALUE_INVALID): "of an invalid type" CKA_CERTIFICATE_TYPE ulong(99);
-            (CKR_ATTRIBUTE_VALUE_INVALID: VALUES): "with an invalid value" CKA_VALUE [0x30, 0], "with a wrong checksum" CKA_CHECK_VALUE [1, 2, 3];
+            (CKR_ATTRIBUTE_VALUE_INVALID: VALUES): "with an invalid value" CKA_VALUE [0x30, 0], "with a wrong checksum" CKA_CHECK_VALUE [1, 2, 3],
+                "of an unknown category" CKA_CERTIFICATE_CATEGORY ulong(4), "with an unknown domain" CKA_JAVA_MIDP_SECURITY_DOMAIN ulong(4);
             (CKR_TEMPLATE_INCONSISTENT: VALUES): "with another subject" CKA_SUBJECT [0x30, 0];
             (CKR_TEMPLATE_INCONSISTENT: OTHER_CLASS): "with a modulus" CKA_MODULUS [1];
             (CKR_TEMPLATE_INCONSISTENT: ONLY_VERIFIED): "WTLS" CKA_CERTIFICATE_TYPE ulong(CKC_WTLS);
