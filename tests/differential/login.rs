@@ -81,7 +81,9 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r;
             "C_SignInit before" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_OK;
             @ s.find_init(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))]);
+            @ s.verify_init(CKM_SHA256_RSA_PKCS, key.public);
             "C_Logout" => s.logout() => CKR_OK;
+            "the verification" => s.verify(b"data", &[0; 256]) => CKR_SIGNATURE_INVALID: OUTLIVE;
             "the signature" => s.sign(b"data").map(drop) => CKR_OPERATION_NOT_INITIALIZED: OUTLIVE;
             "the search" => count(s.find_next(100)) => "CKR_OK, 0": OUTLIVE;
             "the end of the search" => s.find_final() => CKR_OK: OUTLIVE;

@@ -103,7 +103,7 @@ pub const NO_PLACE: &str = "pSlot is NULL (CKR_ARGUMENTS_BAD, section 5.1.6)";
 pub const NO_SHA512T: &str = "SoftHSM supports neither SHA-512/t nor SHA-3";
 pub const NO_PIN: &str = "an empty PIN selects the configured credentials";
 pub const OUTLIVE: &str = "whether operations outlive C_Logout is up to the token (section \
-     5.6.10): SoftHSM still signs and ends the search; the module no longer uses any key and \
-     continues the search without the private objects";
+     5.6.10): SoftHSM still signs, and ends the verification and the search; the module no longer \
+     uses any private key, still verifies, and continues the search without the private objects";
 pub const LOGOUT_HANDLE: &str =
     "C_SignInit has its own return values for key handles (sections 5.1.6 and 5.13.1)";
