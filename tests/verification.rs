@@ -9,7 +9,7 @@ use std::path::Path;
 
 use common::{on_stage, options};
 use cryptoki_sys::*;
-use openssl::{Padding, fixed_size, openssl, sign};
+use openssl::{Padding, fixed_size, openssl, openssl_in, sign};
 use pkcs11_test::harness::{Mechanism, Rv, Session, ulong};
 
 const MESSAGE: &[u8] =
@@ -158,6 +158,28 @@ fn sum(number: &[u8], other: &[u8]) -> Vec<u8> {
     sum
 }
 
+/// Makes a key of so many bits and primes, writes it to a file, and shows the public key to the module. Also returns the modulus.
+fn made_by_openssl(
+    session: Session,
+    pem: &Path,
+    bits: &str,
+    primes: &str,
+) -> (CK_OBJECT_HANDLE, Vec<u8>) {
+    let path = pem.to_str().unwrap();
+    openssl(&["genrsa", "-primes", primes, "-out", path, bits]);
+    let modulus = openssl(&["rsa", "-in", path, "-noout", "-modulus"]);
+    let modulus = String::from_utf8(modulus).unwrap();
+    let (_, digits) = modulus.trim().split_once('=').unwrap();
+    let modulus = base16ct::upper::decode_vec(format!("0{digits}")).unwrap();
+    let template = [
+        (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
+        (CKA_KEY_TYPE, ulong(CKK_RSA)),
+        (CKA_MODULUS, modulus.clone()),
+        (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
+    ];
+    (session.create(&template).unwrap(), modulus)
+}
+
 /// RFC 8017, section 5.2.2: such a number is congruent to a signature, and none.
 #[test]
 fn an_rsa_signature_plus_the_modulus_does_not_verify() {
@@ -165,20 +187,8 @@ fn an_rsa_signature_plus_the_modulus_does_not_verify() {
         let session = t.opened();
         let folder = tempfile::tempdir().unwrap();
         let pem = folder.path().join("key.pem");
-        let path = pem.to_str().unwrap();
         // Two bits more than whole bytes: a signature has room for the modulus many times.
-        openssl(&["genrsa", "-out", path, "2050"]);
-        let modulus = openssl(&["rsa", "-in", path, "-noout", "-modulus"]);
-        let modulus = String::from_utf8(modulus).unwrap();
-        let (_, digits) = modulus.trim().split_once('=').unwrap();
-        let modulus = base16ct::upper::decode_vec(format!("0{digits}")).unwrap();
-        let template = [
-            (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
-            (CKA_KEY_TYPE, ulong(CKK_RSA)),
-            (CKA_MODULUS, modulus.clone()),
-            (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-        ];
-        let key = session.create(&template).unwrap();
+        let (key, modulus) = made_by_openssl(session, &pem, "2050", "2");
         for row in [&RSA_ROWS[2], &RSA_ROWS[6]] {
             let (data, mut signature) = signed(&pem, row);
             assert_eq!(every_way(session, key, row, &data, &signature), [CKR_OK; 6]);
@@ -188,6 +198,37 @@ fn an_rsa_signature_plus_the_modulus_does_not_verify() {
                 assert_eq!(answers, [CKR_SIGNATURE_INVALID; 6], "{:#x} {times}", row.0);
             }
         }
+    });
+}
+
+/// RFC 8017, section 8.1.2, step 2c: with one bit more than whole bytes, the encoded message is a byte shorter than the
+/// modulus, and a number with a bit in that byte is none. openssl refuses such a signature too.
+#[test]
+fn a_pss_signature_of_a_longer_number_does_not_verify() {
+    on_stage(test_name!(), options, &[], |_, t| {
+        let session = t.opened();
+        let folder = tempfile::tempdir().unwrap();
+        let pem = folder.path().join("key.pem");
+        // With two primes openssl makes the number of bits even.
+        let (key, modulus) = made_by_openssl(session, &pem, "2049", "3");
+        let raw = |act, number: &[u8]| {
+            let key = ["-inkey", pem.to_str().unwrap(), "-pkeyopt", "rsa_padding_mode:none"];
+            openssl_in(&[&["pkeyutl", act][..], &key].concat(), number)
+        };
+        let row = &RSA_ROWS[6];
+        let (data, signature, longer) = (0..1000)
+            .map(|_| {
+                let (data, signature) = signed(&pem, row);
+                let mut number = raw("-verifyrecover", &signature);
+                assert_eq!(number[0], 0);
+                number[0] = 1;
+                (data, signature, number)
+            })
+            .find(|(.., longer)| *longer < modulus)
+            .unwrap();
+        assert_eq!(every_way(session, key, row, &data, &signature), [CKR_OK; 6]);
+        let signature = raw("-decrypt", &longer);
+        assert_eq!(every_way(session, key, row, &data, &signature), [CKR_SIGNATURE_INVALID; 6]);
     });
 }
 

@@ -248,6 +248,7 @@ impl PublicKey {
                 let padding = with_type!(hash, Hash => Pss::new_with_salt::<Hash>(salt_length));
                 self.longest_salt(hash) >= Some(salt_length)
                     && key.verify(padding, data, signature).is_ok()
+                    && fits_encoded_message(key, signature)
             }
             (Key::P256(key), Scheme::Ecdsa) => {
                 ecdsa_verifies::<_, p256::ecdsa::Signature>(key, Curve::P256, data, signature)
@@ -324,6 +325,14 @@ fn named_curve(parameters: AnyRef<'_>) -> Result<Curve, PublicKeyError> {
 
 fn malformed<E>(_: E) -> PublicKeyError {
     PublicKeyError::Malformed
+}
+
+/// Whether a PSS signature is one of a number that fits the encoded message (RFC 8017, section 8.1.2, step 2c). If the bits of
+/// the modulus are one more than whole bytes, the encoded message lacks its first byte, which the rsa crate ignores.
+fn fits_encoded_message(key: &RsaPublicKey, signature: &[u8]) -> bool {
+    let encoded_bits = key.n().bits().saturating_sub(1);
+    let number = || BigUint::from_bytes_be(signature).modpow(key.e(), key.n());
+    encoded_bits % 8 != 0 || number().bits() <= encoded_bits
 }
 
 fn ecdsa_verifies<'a, K, S>(key: &K, curve: Curve, digest: &[u8], signature: &'a [u8]) -> bool
