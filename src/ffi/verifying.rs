@@ -78,11 +78,8 @@ functions! {
         session.verify.start(|_| {
             let verifier = verifier(&session.token, request, hKey)?;
             let data = verifier.data();
-            // A signature of the wrong length is refused later and not worth copying.
-            let signature = match verifier.takes(signature.len()) {
-                true => signature.to_vec(),
-                false => Vec::new(),
-            };
+            let length = verifier.check_length(signature.len());
+            let signature = length.map(|()| signature.to_vec());
             Ok(Verify { verifier, data, signature: Some(signature) })
         })
     }
@@ -155,6 +152,6 @@ fn finish(verify: Taken<'_, Verify>, signature: &[u8]) -> Result<()> {
 
 /// Verifies the signature that came first.
 fn finish_with_first(mut verify: Taken<'_, Verify>) -> Result<()> {
-    let signature = verify.operation.signature.take().unwrap_or_default();
+    let signature = verify.operation.signature.take().transpose()?.unwrap_or_default();
     finish(verify, &signature)
 }

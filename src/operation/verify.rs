@@ -34,8 +34,9 @@ pub struct Verify {
     pub verifier: Verifier,
     /// The signed data.
     pub data: Data,
-    /// The signature, if C_VerifySignatureInit was called.
-    pub signature: Option<Vec<u8>>,
+    /// The signature, if C_VerifySignatureInit was called. One of the wrong length is refused when
+    /// the data is complete, and not worth copying.
+    pub signature: Option<Result<Vec<u8>>>,
 }
 
 impl Operation for Verify {
@@ -125,14 +126,25 @@ impl Verifier {
         Data::of(self.mechanism, self.signature, limit)
     }
 
-    /// Whether a signature can have that length in bytes. ECDSA signatures may lack leading zeros
-    /// of r and s, as long as both have the same length (section 6.3.1).
-    pub fn takes(&self, length: usize) -> bool {
+    /// Checks that a signature can have that length in bytes. ECDSA signatures may lack leading
+    /// zeros of r and s, as long as both have the same length (section 6.3.1).
+    ///
+    /// # Errors
+    /// [`Kind::SignatureLength`].
+    pub fn check_length(&self, length: usize) -> Result<()> {
         let longest = self.signature_length();
-        match &self.scheme {
+        let is_possible = match &self.scheme {
             Scheme::Ecdsa => length > 0 && length <= longest && length % 2 == 0,
             _ => length == longest,
+        };
+        if is_possible {
+            return Ok(());
         }
+        let name = self.mechanism.name;
+        let reason = format!(
+            "{name}: the signature is {length} bytes long; signatures with this key are {longest}"
+        );
+        Err(Error::new(Kind::SignatureLength, reason))
     }
 
     fn signature_length(&self) -> usize {
@@ -148,13 +160,7 @@ impl Verifier {
             Err(Error::new(kind, format!("{}: {reason}", self.mechanism.name)))
         };
         let longest = self.signature_length();
-        if !self.takes(signature.len()) {
-            let reason = format!(
-                "the signature is {} bytes long; signatures with this key are {longest}",
-                signature.len()
-            );
-            return refuse(Kind::SignatureLength, reason);
-        }
+        self.check_length(signature.len())?;
         let data = data.finish();
         if let Scheme::RsaPss { hash, .. } | Scheme::MlDsa { pre_hash: Some(hash), .. } =
             &self.scheme

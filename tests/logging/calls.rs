@@ -46,6 +46,9 @@ fn call_functions() {
     let wanted = [(CKA_KEY_TYPE, Some(8)), (CKA_LABEL, None), (CKA_PRIVATE_EXPONENT, None)];
     let (read, _) = session.attributes_into(key, &wanted);
     assert_eq!(read, CKR_ATTRIBUTE_SENSITIVE);
+    let key = session.public("demo/rsa-2048");
+    assert_eq!(session.verify_signature_init(CKM_SHA256_RSA_PKCS, key, &[7; 100]), CKR_OK);
+    assert_eq!(session.verify_signature(b"data"), CKR_SIGNATURE_LEN_RANGE);
     assert_eq!(session.cancel(CKF_SIGN | CKF_FIND_OBJECTS), CKR_OK);
     assert_eq!(module.finalize(), CKR_OK);
     assert_eq!(session.close(), CKR_CRYPTOKI_NOT_INITIALIZED);
@@ -81,6 +84,16 @@ fn logs_calls_in_order_with_the_names_of_the_standard() {
         "pTemplate: CKA_KEY_TYPE (8 bytes), CKA_LABEL (NULL, 13 bytes), CKA_PRIVATE_EXPONENT (CK_UNAVAILABLE_INFORMATION)",
         "C_GetAttributeValue: CKA_PRIVATE_EXPONENT never leaves SignPath [CKR_ATTRIBUTE_SENSITIVE]",
         "C_GetAttributeValue(hSession=1, hObject=1, pTemplate=not NULL, ulCount=3): CKR_ATTRIBUTE_SENSITIVE",
+        "pTemplate: CKA_CLASS=CKO_PUBLIC_KEY, CKA_ID (13 bytes)",
+        "C_FindObjectsInit(hSession=1, pTemplate=not NULL, ulCount=2): CKR_OK",
+        "phObject: [2]",
+        "pulObjectCount: 1",
+        "C_FindObjects(hSession=1, phObject=not NULL, ulMaxObjectCount=100, pulObjectCount=not NULL): CKR_OK",
+        "C_FindObjectsFinal(hSession=1): CKR_OK",
+        "pMechanism: CKM_SHA256_RSA_PKCS, ulParameterLen=0",
+        "C_VerifySignatureInit(hSession=1, pMechanism=not NULL, hKey=2, pSignature=not NULL, ulSignatureLen=100): CKR_OK",
+        "C_VerifySignature: CKM_SHA256_RSA_PKCS: the signature is 100 bytes long; signatures with this key are 256 [CKR_SIGNATURE_LEN_RANGE]",
+        "C_VerifySignature(hSession=1, pData=not NULL, ulDataLen=4): CKR_SIGNATURE_LEN_RANGE",
         "C_SessionCancel(hSession=1, flags=CKF_FIND_OBJECTS|CKF_SIGN): CKR_OK",
         "C_Finalize(pReserved=NULL): CKR_OK",
         "C_CloseSession: C_Initialize has not been called in this process [CKR_CRYPTOKI_NOT_INITIALIZED]",
