@@ -75,7 +75,7 @@ fn a_route_that_explains_its_refusal_is_not_gone() {
 
 #[test]
 fn both_routes_together_stay_within_the_total_time() {
-    let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5");
+    let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "6");
     on_stage(test_name!(), options, &[total], |stage, module| {
         let faults = vec![
             Fault::on(SIGN, Effect::retry_after(503, 3)),
@@ -86,7 +86,7 @@ fn both_routes_together_stay_within_the_total_time() {
         assert_ne!(signed.value[0], CKR_OK);
         // No time is left for a second attempt with SignHash.
         assert_eq!(signed.requests, [LIST, SIGN, SIGN, SIGN_HASH]);
-        let gave_up = "gave up after attempt 1 (ServiceUnavailableTimeoutInSeconds is 5";
+        let gave_up = "gave up after attempt 1 (ServiceUnavailableTimeoutInSeconds is 6";
         let last = signed.lines.last().unwrap();
         assert!(last.contains(gave_up), "{last}");
     });

@@ -77,7 +77,9 @@ impl Api {
                 Err(failure) => return Err(failure),
             };
             let attempt = attempts.number;
-            let Some(wait) = attempts.next_wait(failure.retry_after) else {
+            let Some(wait) =
+                attempts.next_wait(failure.retry_after, self.options().http_request_timeout)
+            else {
                 return Err(gave_up(failure, &attempts, attempt));
             };
             let doubt = if failure.may_be_done && call.policy.is_some() {

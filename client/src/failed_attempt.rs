@@ -136,7 +136,7 @@ impl FailedAttempt {
                 unreachable(&describe(&error))
             }
             ExchangeError::Connect(ConnectError::Interrupted(Interruption::TimedOut)) => {
-                let limit = connect_timeout(options).min(time_limit).as_secs_f32().ceil();
+                let limit = connect_timeout(time_limit).as_secs_f32().ceil();
                 unreachable(&format_args!("no connection within {limit} s"))
             }
             ExchangeError::Interrupted(Interruption::TimedOut) => {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::Options;
-
 /// The largest body that is accepted, in bytes. That is enough for thousands of signing policies.
 pub(crate) const MAX_BODY: usize = 32 << 20;
 
@@ -14,7 +12,7 @@ pub(crate) const MAX_ERROR_BODY: usize = 64 << 10;
 /// request has certainly not reached the service.
 const CONNECT_SHARE: f32 = 0.75;
 
-/// The time limit for connecting.
-pub(crate) fn connect_timeout(options: &Options) -> Duration {
-    options.http_request_timeout.mul_f32(CONNECT_SHARE)
+/// The time limit for connecting, from that of the attempt.
+pub(crate) fn connect_timeout(time_limit: Duration) -> Duration {
+    time_limit.mul_f32(CONNECT_SHARE)
 }

@@ -9,6 +9,10 @@ const FIRST_WAIT_IF_ASKED: Duration = Duration::from_millis(100);
 /// The longest wait unless Retry-After asks for more, without jitter.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// The share of an attempt's time limit that has to be left of the total time for another attempt. With less, SignPath would sign
+/// for a call that has given up.
+const LEAST_SHARE: u32 = 4;
+
 /// Whether transient failures are retried.
 ///
 /// ```
@@ -70,11 +74,16 @@ impl Attempts {
     }
 
     /// How long to wait before the next attempt. `asked` is the Retry-After of the service.
-    /// [`None`] if the total time would be over by then.
-    pub(crate) fn next_wait(&mut self, asked: Option<Duration>) -> Option<Duration> {
+    /// [`None`] if too little would be left of the total time by then for an attempt that may take as long as `limit`.
+    pub(crate) fn next_wait(
+        &mut self,
+        asked: Option<Duration>,
+        limit: Duration,
+    ) -> Option<Duration> {
         let wait = wait(self.number, asked, jitter());
         self.number += 1;
-        (wait < self.remaining()).then_some(wait)
+        let least = limit.min(self.total) / LEAST_SHARE;
+        (wait.saturating_add(least) < self.remaining()).then_some(wait)
     }
 
     fn remaining(&self) -> Duration {
@@ -138,11 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn no_attempt_starts_after_the_total_time() {
-        let mut attempts = Attempts::new(2 * SECOND);
-        assert_eq!(attempts.next_wait(None), None);
-        let mut attempts = Attempts::new(60 * SECOND);
-        assert_eq!(attempts.next_wait(Some(60 * SECOND)), None);
+    fn no_attempt_starts_with_too_little_of_the_total_time_left() {
+        for (total, asked, limit, starts) in [
+            (2, None, 1, false),
+            (60, Some(60), 30, false),
+            (60, Some(53), 30, false),
+            (60, Some(50), 30, true),
+            // All attempts have less time than one may take.
+            (60, Some(45), 600, false),
+            (60, Some(40), 600, true),
+        ] {
+            let asked = asked.map(|seconds| seconds * SECOND);
+            let wait = Attempts::new(total * SECOND).next_wait(asked, limit * SECOND);
+            assert_eq!(wait.is_some(), starts, "{asked:?} of {total} s");
+        }
+        let attempts = Attempts::new(60 * SECOND);
         assert!(attempts.time_limit(90 * SECOND) <= 60 * SECOND);
         assert_eq!(attempts.time_limit(SECOND), SECOND);
     }

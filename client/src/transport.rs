@@ -129,11 +129,13 @@ impl Transport {
         // After a logout from now on, the connection is closed when this request has finished.
         let generation = self.idle.generation();
         cancellation.check_attempt()?;
-        let waiting = Waiting { deadline: Instant::now() + time_limit, cancellation };
+        let started = Instant::now();
+        let waiting = Waiting { deadline: started + time_limit, cancellation };
         let request = self.request(request)?;
         let failed = |exchange| FailedAttempt::of_exchange(exchange, time_limit, &self.options);
+        let connecting = waiting.until(started + connect_timeout(time_limit));
         let mut connection =
-            self.connection(&waiting)?.map_err(|error| failed(ExchangeError::Connect(error)))?;
+            self.connection(&connecting)?.map_err(|error| failed(ExchangeError::Connect(error)))?;
         // The user may have logged out while it was being opened.
         cancellation.check_attempt()?;
         let response = connection.exchange(request, &waiting);
@@ -215,9 +217,8 @@ impl Transport {
         waiting: &Waiting<'_>,
     ) -> Result<std::result::Result<Connection, ConnectError>> {
         let tls = self.tls.get_or_try_init(|| tls::client_config(&self.options).map(Arc::new))?;
-        let connecting = waiting.until(Instant::now() + connect_timeout(&self.options));
-        let stream = connector::connect(&self.options, tls, self.threads, &connecting);
-        Ok(stream.and_then(|stream| Connection::over(stream, &connecting)))
+        let stream = connector::connect(&self.options, tls, self.threads, waiting);
+        Ok(stream.and_then(|stream| Connection::over(stream, waiting)))
     }
 
     /// Closes all connections, those in use as soon as their requests have finished. Their buffers

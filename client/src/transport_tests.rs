@@ -159,3 +159,15 @@ fn no_request_leaves_after_a_logout_during_the_tls_handshake() {
     assert_eq!(failure.error.reason, "logged out");
     assert!(service.requests().is_empty());
 }
+
+/// SignPath would count a request that is sent just before its call gives up.
+#[test]
+fn an_attempt_with_little_time_left_does_not_spend_all_of_it_on_connecting() {
+    let (_, url) = server(|_, _| {});
+    let url: Url = url.as_str().replace("http:", "https:").parse().unwrap();
+    let transport = Transport::new(Options::new(url.clone()), Threads::Allowed);
+    let left = Duration::from_millis(1200);
+    let response = transport.send(left, &Cancellation::new(), Outgoing::get(url));
+    let reason = response.map(|response| response.status).unwrap_err().error.reason;
+    assert!(reason.contains("no connection within 1 s"), "{reason}");
+}

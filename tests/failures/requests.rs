@@ -85,7 +85,7 @@ pub const TRANSIENT: &[Situation] = situations! { scene;
     "no response arrives, and the retry succeeds": [scene.hurry(); scene.retry_sign([Effect::Hang])] sign
         => CKR_OK, "1 GET, 2 POST": "warning", "attempt 1 of POST", "may create a second signing request";
     "the network fails after login":
-        [scene.accept_one_connection(); scene.set("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "5")] sign
+        [scene.accept_one_connection(); scene.set("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "7")] sign
         => CKR_FUNCTION_FAILED, "1 GET": "warning", "cannot connect to", "attempt 1 of POST", "retrying in ", "!second signing request"
             / "error", "cannot connect to", "gave up after attempt 2", "!second signing request";
     "a refused signing request, and the application signs again":
