@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{LIST, SIGN, assert_lines, on_stage, pin, visible, with_policies};
+use common::{LIST, ONE_ATTEMPT, SIGN, assert_lines, on_stage, pin, visible, with_policies};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, Stage, null, ulong};
 use pkcs11_test::{Effect, Fault, Options, Service, call};
@@ -207,6 +207,36 @@ fn a_token_file_is_read_again_at_each_login() {
         assert_lines(&unreadable.lines, &[&line]);
         let ci = ["ci lists", "ci signs", "ci signs"];
         assert_asked(stage, &[&ci[..], &["other lists", "other signs"]].concat());
+    });
+}
+
+#[test]
+fn keys_stay_usable_until_a_new_token_of_the_file_has_been_tried() {
+    let open = [("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"), ONE_ATTEMPT];
+    on_stage(test_name!(), two_users, &open, |stage, module| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let write = |token| std::fs::write(&path, token).unwrap();
+        write(stage.service.token());
+        stage.set("SIGNPATH_API_TOKEN", &format!("file:{}", path.display()));
+        let session = module.opened();
+        let key = session.key("demo/p-521");
+        let is_usable = || key.sign(CKM_ECDSA, &[7; 32]).is_ok();
+        write(stage.service.token_of("other").unwrap());
+        stage.see(|| {
+            for (status, expected) in [(503, CKR_FUNCTION_FAILED), (401, CKR_ARGUMENTS_BAD)] {
+                stage.inject(Fault::on(LIST, Effect::status(status)));
+                let find = || session.find(&[(CKA_CLASS, ulong(CKO_PRIVATE_KEY))]);
+                assert_eq!(find(), Err(Rv(expected)));
+                assert_eq!(is_usable(), status == 503, "{status}");
+            }
+        });
+        session.key("demo/p-384");
+        assert!(is_usable());
+        assert_asked(
+            stage,
+            &["ci lists", "other lists", "ci signs", "other lists", "other lists", "other signs"],
+        );
     });
 }
 

@@ -46,6 +46,9 @@ struct State {
     /// The identity used before login: the configured credentials, if any. Their API token stays
     /// in memory with the configuration, until C_Finalize.
     configured: Option<Arc<Identity>>,
+    /// The identity with a new API token of the configuration. It replaces `configured` when SignPath has responded to it; until
+    /// then, handles refer to the objects of that.
+    next: Option<Arc<Identity>>,
     user: Option<Arc<Identity>>,
     /// All identities in use, including those about to log in.
     identities: Vec<Weak<Identity>>,
@@ -140,7 +143,7 @@ impl Token {
         match self.config.credentials() {
             Ok(Some(credentials)) if credentials != known.credentials => {
                 let identity = self.identity(credentials);
-                self.state.lock().configured = Some(identity.clone());
+                self.state.lock().next = Some(identity.clone());
                 Some(identity)
             }
             _ => Some(known),
@@ -186,6 +189,7 @@ impl Token {
         if state.user.is_some() {
             return Err(already_logged_in());
         }
+        state.adopt(&user.0);
         state.user = Some(user.0);
         state.pin_was_refused = false;
         Ok(())
@@ -258,6 +262,13 @@ impl Token {
 }
 
 impl State {
+    /// Uses this identity before login if it has the new API token of the configuration.
+    fn adopt(&mut self, identity: &Arc<Identity>) {
+        if let Some(next) = self.next.take_if(|next| Arc::ptr_eq(next, identity)) {
+            self.configured = Some(next);
+        }
+    }
+
     /// The identity with these credentials.
     fn identity(&self, credentials: &Credentials) -> Option<Arc<Identity>> {
         let others = self.identities.iter().filter_map(Weak::upgrade);

@@ -104,6 +104,9 @@ impl Token {
             },
             Err(error) => Err(error),
         };
+        if !matches!(&snapshot, Err(error) if error.kind != Kind::ServiceUnauthorized) {
+            self.state.lock().adopt(&identity);
+        }
         match snapshot {
             Ok(snapshot) => {
                 if is_certain {
