@@ -4,10 +4,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// How many levels of nested lists and objects are read into a [`Value`], each of which takes up to a KiB of stack.
-const MAX_DEPTH: usize = 10;
+pub const MAX_DEPTH: usize = 10;
 
 /// Whether JSON is nested too deeply to be read into a [`Value`] on a small stack.
-pub(crate) fn is_deep(json: &[u8]) -> bool {
+pub fn is_deep(json: &[u8]) -> bool {
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
     json.iter().any(|byte| {
         match byte {

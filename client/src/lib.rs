@@ -95,6 +95,7 @@ mod tunnel;
 mod unexpected;
 mod waiting;
 
+pub use any_case::{MAX_DEPTH, is_deep};
 pub use api_url::{base_url, is_unencrypted};
 pub use cancellation::{Cancellation, POLL_INTERVAL};
 pub use client::Client;

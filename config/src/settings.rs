@@ -1,6 +1,6 @@
 //! The settings: their names, types and defaults.
 
-use signpath_client::DEFAULT_API_URL;
+use signpath_client::{DEFAULT_API_URL, MAX_DEPTH};
 
 use super::values::{LOG_FORMATS, OUTPUT_STREAMS, SIGNING_APIS};
 use signpath_logging::{self as logging, Level};
@@ -62,7 +62,7 @@ impl SettingType {
             Self::Level | Self::OutputStream | Self::LogFormat | Self::SigningApi => {
                 format!("one of {}", self.names().join(", "))
             }
-            Self::Object => "a JSON object".to_owned(),
+            Self::Object => format!("a JSON object, nested at most {MAX_DEPTH} levels deep"),
         }
     }
 

@@ -80,6 +80,17 @@ fn accepts_the_older_names_of_the_token() {
     assert_eq!(token(&config), "older in the file");
 }
 
+/// A JSON object with objects in it, so many levels deep.
+fn nested(levels: usize) -> String {
+    r#"{"a":"#.repeat(levels) + "1" + &"}".repeat(levels)
+}
+
+#[test]
+fn metadata_may_be_nested_ten_levels_deep() {
+    let config = load(&[("SIGNPATH_METADATA", &nested(10))]).unwrap();
+    assert!(config.client_options.metadata.is_some());
+}
+
 #[test]
 fn an_error_about_a_variable_names_it_and_the_valid_values() {
     for (name, value, expected) in rows! {
@@ -89,6 +100,7 @@ fn an_error_about_a_variable_names_it_and_the_valid_values() {
         "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "0", "REQUEST_TIMEOUT_IN_SECONDS: expected a whole number of seconds";
         "SIGNPATH_LOG_CONSOLE_LEVEL", "loud", "expected one of none, fatal";
         "SIGNPATH_METADATA", "[\"s3cret\"]", "SIGNPATH_METADATA: expected a JSON object";
+        "SIGNPATH_METADATA", &nested(11), "SIGNPATH_METADATA: expected a JSON object, nested at most 10 levels deep";
         "SIGNPATH_CI_USER_TOKEN", "registry:s3cret", "SIGNPATH_CI_USER_TOKEN: registry: is only supported on Windows";
         "SIGNPATH_ALLOW_INSECURE_HTTP", "s3cret", "expected true or false";
         FILE, "/nonexistent/signpath.json", "/nonexistent/signpath.json";

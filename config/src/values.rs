@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use signpath_client::{ClientCertificate, SigningApi};
+use signpath_client::{ClientCertificate, SigningApi, is_deep};
 use signpath_logging::{LogFormat, OutputStream};
 use signpath_platform::secrets;
 
@@ -71,5 +71,8 @@ pub(crate) fn client_certificate(text: &str) -> Result<ClientCertificate, Option
 }
 
 pub(crate) fn object(text: &str) -> Option<Map<String, Value>> {
+    if is_deep(text.as_bytes()) {
+        return None;
+    }
     serde_json::from_str(text).ok()
 }

@@ -44,7 +44,7 @@ pub const SECTIONS: &[Section] = sections! {
         "registry: is only supported on Windows": "Set the API token itself, or `file:` and the path of a file that contains it.";
         "thumbprint: is only supported on Windows": "Export the certificate and its key to a PEM file, and set `file:` and its path.";
         "must contain the API token on one line": "The file is empty or has more than one line.";
-        "expected a JSON object": "`Metadata` must be an object, such as `{\"build\": \"17\"}`.";
+        "expected a JSON object": "`Metadata` must be an object, such as `{\"build\": \"17\"}`, nested at most 10 levels deep.";
         "setting Tokens.ApiURL: unknown setting": "An entry of `Tokens` has a setting that it cannot have. Correct its name, or move it to the top level.";
         "labels must be unique": "Two entries of `Tokens` have the same `Label`. Tools choose a token by it.";
         "expected a label of 1 to 32 bytes": "An entry of `Tokens` has no `Label`, or one that does not fit into a token's label.";
