@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signpath_platform::socket::{self, ENDS_WAITS, Identity, Interest, identity};
-use socket2::{Domain, Protocol, TcpKeepalive, Type};
+use socket2::{Domain, TcpKeepalive};
 
 use super::cancellation::POLL_INTERVAL;
 use super::waiting::{Interruption, Waiting};
@@ -56,8 +56,7 @@ impl Socket {
     /// # Errors
     /// Those of the system, including a lack of descriptors or memory.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let socket =
-            socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket::tcp(Domain::for_address(address))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         keep_alive(&socket);

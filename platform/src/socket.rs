@@ -3,7 +3,7 @@
 pub use crate::system::errors::is_connecting;
 pub use crate::system::socket::{
     ENDS_WAITS, Identity, abandon, end_waits, identity, limit_unacknowledged, send, send_vectored,
-    wait,
+    tcp, wait,
 };
 
 /// What a socket is to be ready for.

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
+use super::descriptor::apart;
+
 /// Opens a file for reading. A pipe without a writer does not block the caller.
 ///
 /// # Errors
@@ -54,7 +56,7 @@ pub fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
 /// Those of the system.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(mode).open(path)
+    options.write(true).create_new(true).mode(mode).open(path).and_then(apart)
 }
 
 /// Creates a file with this mode, or empties the one that exists, for writing.
@@ -64,7 +66,7 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
 pub fn create(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(mode);
-    options.open(path)
+    options.open(path).and_then(apart)
 }
 
 /// Whether both paths refer to the same file.

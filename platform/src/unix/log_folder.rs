@@ -11,6 +11,7 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstatat};
 use nix::unistd::mkdir;
 
 use super::console::write_once;
+use super::descriptor::apart;
 use crate::log_folder::{Unusable, renames};
 
 /// Accessible only to this user.
@@ -64,7 +65,7 @@ impl LogFolder {
             | OFlag::O_CLOEXEC;
         let file = match openat(&self.0, name, flags, FILE_MODE) {
             Err(Errno::ELOOP | Errno::EISDIR) => return Err(Unusable::NotAFile),
-            result => File::from(result.map_err(io::Error::from)?),
+            result => apart(File::from(result.map_err(io::Error::from)?))?,
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -149,7 +150,7 @@ fn open_own(path: &Path) -> Result<File, Unusable> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let folder = match open(path, flags, Mode::empty()) {
         Err(_) if path.is_symlink() => return Err(Unusable::Symlink),
-        result => File::from(result.map_err(io::Error::from)?),
+        result => apart(File::from(result.map_err(io::Error::from)?))?,
     };
     let metadata = folder.metadata()?;
     if metadata.uid() != nix::unistd::geteuid().as_raw() {

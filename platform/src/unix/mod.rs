@@ -3,6 +3,8 @@
 pub mod certificate_store;
 pub mod child;
 pub mod console;
+#[allow(unsafe_code)]
+mod descriptor;
 pub mod errors;
 pub mod file;
 pub mod folders;

@@ -14,9 +14,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::stat::fstat;
-use socket2::Socket;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::socket::Interest;
+
+use super::descriptor::apart;
 
 /// Device and inode. They are unique among the open sockets of a system, and those of a closed
 /// socket are not reused soon.
@@ -30,6 +32,14 @@ pub fn identity(socket: &Socket) -> io::Result<Identity> {
     let state = fstat(socket.as_fd())?;
     #[allow(clippy::unnecessary_cast, reason = "the types differ by system")]
     Ok((state.st_dev as u64, state.st_ino as u64))
+}
+
+/// A TCP socket that is not connected, with a descriptor that is none of a standard stream.
+///
+/// # Errors
+/// Those of the system.
+pub fn tcp(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).and_then(apart)
 }
 
 /// Forgets a socket whose descriptor no longer belongs to it, without closing that.

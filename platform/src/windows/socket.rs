@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::os::windows::io::{AsRawSocket, IntoRawSocket};
 use std::time::Duration;
 
-use socket2::Socket;
+use socket2::{Domain, Protocol, Socket, Type};
 use windows_sys::Win32::Networking::WinSock::{POLLIN, POLLOUT, WSAPOLLFD, WSAPoll};
 
 use crate::socket::Interest;
@@ -18,6 +18,14 @@ pub type Identity = u64;
 /// None.
 pub fn identity(socket: &Socket) -> io::Result<Identity> {
     Ok(socket.as_raw_socket() as u64)
+}
+
+/// A TCP socket that is not connected.
+///
+/// # Errors
+/// Those of the system.
+pub fn tcp(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
 }
 
 /// Forgets a socket whose handle no longer belongs to it, without closing that.
