@@ -202,7 +202,7 @@ fn an_rsa_signature_plus_the_modulus_does_not_verify() {
 }
 
 /// RFC 8017, section 8.1.2, step 2c: with one bit more than whole bytes, the encoded message is a byte shorter than the
-/// modulus, and a number with a bit in that byte is none. openssl refuses such a signature too.
+/// modulus, so a number with a bit in that byte is not an encoded message. openssl refuses such a signature too.
 #[test]
 fn a_pss_signature_of_a_longer_number_does_not_verify() {
     on_stage(test_name!(), options, &[], |_, t| {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, fcntl};
 
-/// The first descriptor that is none of a standard stream.
+/// The first descriptor after those of the standard streams.
 const FIRST: i32 = 3;
 
 /// Gives a file or socket another descriptor if it has that of a standard stream, because the application has closed the stream.

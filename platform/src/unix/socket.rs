@@ -34,7 +34,7 @@ pub fn identity(socket: &Socket) -> io::Result<Identity> {
     Ok((state.st_dev as u64, state.st_ino as u64))
 }
 
-/// A TCP socket that is not connected, with a descriptor that is none of a standard stream.
+/// An unconnected TCP socket. Its descriptor is not that of a standard stream.
 ///
 /// # Errors
 /// Those of the system.

@@ -20,7 +20,7 @@ pub fn identity(socket: &Socket) -> io::Result<Identity> {
     Ok(socket.as_raw_socket() as u64)
 }
 
-/// A TCP socket that is not connected.
+/// An unconnected TCP socket.
 ///
 /// # Errors
 /// Those of the system.
