@@ -54,10 +54,10 @@ impl From<LookupError> for ConnectError {
 }
 
 /// Why the proxy has opened no tunnel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It responded with this status.
-    Status(StatusCode),
+    /// It responded with this status, and perhaps offered only authentication schemes that are not supported.
+    Status(StatusCode, Option<String>),
     /// Its response is not HTTP.
     NotHttp,
 }

@@ -189,13 +189,18 @@ impl FailedAttempt {
     /// Explains to the user why a proxy opens no tunnel to `url`.
     fn of_refusal(refusal: Refusal, proxy: &Proxy, url: &Url) -> Self {
         let authority = tunnel::authority(url);
-        let Refusal::Status(status) = refusal else {
+        let Refusal::Status(status, schemes) = refusal else {
             let reason =
                 format!("the response from the proxy {proxy} is not HTTP; {NO_HTTP_PROXY}");
             return Error::new(ErrorKind::InvalidResponse, reason).into();
         };
         let is_transient = Verdict::of(status).is_transient;
         let remedy = match status {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED if schemes.is_some() => format!(
+                "it offers only authentication with {}, which is not supported; have it offer Basic, or \
+                 put a local proxy in between that can authenticate",
+                schemes.unwrap_or_default()
+            ),
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 PROXY_CREDENTIALS.to_owned()
             }

@@ -116,7 +116,7 @@ pub use service_facts::Quota;
 pub use signed::Signed;
 pub use signing_policy::{RSA_KEY_SIZES, SigningPolicy, has_supported_size};
 pub use transport::Transport;
-pub use tunnel::connect_request;
+pub use tunnel::{ConnectResponse, connect_request, connect_response};
 
 /// The same random cases in each run.
 #[cfg(test)]

@@ -35,7 +35,8 @@ use crate::pool::{Pool, Reusable};
 use crate::signing_route::LastRoute;
 use signpath_platform::shortage::Shortage;
 
-const AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
+/// What requests call this client.
+pub(crate) const AGENT: &str = concat!("signpath-pkcs11/", env!("CARGO_PKG_VERSION"));
 
 /// How long a call tries to open a connection, or waits for one from another call, if the process
 /// has run out of a resource.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::connect_error::{ConnectError, Refusal};
 use super::socket::Socket;
+use super::transport::AGENT;
 use super::waiting::Waiting;
 use crate::Proxy;
 
@@ -23,15 +24,31 @@ const MAX_HEAD: usize = 8 << 10;
 /// The largest accepted number of headers in a response.
 const MAX_HEADERS: usize = 100;
 
+/// The longest list of authentication schemes that is shown, in characters.
+const MAX_SCHEMES: usize = 60;
+
+/// A proxy's final response to CONNECT.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConnectResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The authentication schemes that the proxy offers, unless Basic, the one that is supported, is among them.
+    pub unsupported_schemes: Option<String>,
+}
+
+/// A response is not HTTP.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotHttp;
+
 /// The CONNECT request for a tunnel to the host and port of `service`, with the proxy's
-/// credentials.
+/// credentials. Proxies that see only this request may refuse one without User-Agent.
 pub fn connect_request(proxy: &Proxy, service: &Url) -> Zeroizing<Vec<u8>> {
     let authority = authority(service);
     let credentials = authorization(proxy)
         .map(|value| Zeroizing::new(format!("Proxy-Authorization: {}\r\n", value.as_str())))
         .unwrap_or_default();
     let request = format!(
-        "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{}\r\n",
+        "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}\r\n{}\r\n",
         credentials.as_str()
     );
     Zeroizing::new(request.into_bytes())
@@ -75,9 +92,8 @@ pub(crate) fn open(
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         head.extend_from_slice(piece.get(..length).unwrap_or_default());
-        match parse_response(&head) {
-            Some(Ok(status)) if status.is_success() => return Ok(()),
-            Some(Ok(status)) => return Err(ConnectError::Refused(Refusal::Status(status))),
+        match connect_response(&head) {
+            Some(Ok(response)) => return opened(response),
             Some(Err(NotHttp)) => break,
             None => {}
         }
@@ -85,22 +101,55 @@ pub(crate) fn open(
     Err(ConnectError::Refused(Refusal::NotHttp))
 }
 
-struct NotHttp;
+fn opened(response: ConnectResponse) -> Result<(), ConnectError> {
+    let refusal = match StatusCode::from_u16(response.status) {
+        Ok(status) if status.is_success() => return Ok(()),
+        Ok(status) => Refusal::Status(status, response.unsupported_schemes),
+        Err(_) => Refusal::NotHttp,
+    };
+    Err(ConnectError::Refused(refusal))
+}
 
-/// The status of the response, if its head is complete. After a success nothing can follow the head
-/// yet, since a TLS server does not speak first.
+/// The final response to CONNECT, if its head is complete. Interim responses may precede it (RFC 9110, section 15.2). After a
+/// success nothing can follow the head yet, since a TLS server does not speak first.
 #[inline(never)] // Keeps the headers off the stack during the TLS handshake.
-fn parse_response(head: &[u8]) -> Option<Result<StatusCode, NotHttp>> {
-    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(head) {
-        Ok(httparse::Status::Partial) => None,
-        Ok(httparse::Status::Complete(_)) => {
-            let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
-            Some(status.ok_or(NotHttp))
+pub fn connect_response(mut received: &[u8]) -> Option<Result<ConnectResponse, NotHttp>> {
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let length = match response.parse(received) {
+            Ok(httparse::Status::Partial) => return None,
+            Ok(httparse::Status::Complete(length)) => length,
+            Err(_) => return Some(Err(NotHttp)),
+        };
+        match response.code {
+            Some(100 | 102..=199) => received = received.get(length..).unwrap_or_default(),
+            Some(status) => {
+                let unsupported_schemes = unsupported_schemes(response.headers);
+                return Some(Ok(ConnectResponse { status, unsupported_schemes }));
+            }
+            None => return Some(Err(NotHttp)),
         }
-        Err(_) => Some(Err(NotHttp)),
     }
+}
+
+/// The schemes in Proxy-Authenticate (RFC 9110, section 11.7.1). [`None`] if there are none, or if Basic is one of them.
+fn unsupported_schemes(headers: &[httparse::Header<'_>]) -> Option<String> {
+    let mut schemes: Vec<String> = Vec::new();
+    for header in headers.iter().filter(|it| it.name.eq_ignore_ascii_case("Proxy-Authenticate")) {
+        let value = String::from_utf8_lossy(header.value);
+        for challenge in value.split(',') {
+            let scheme = challenge.split_whitespace().next().unwrap_or_default();
+            // A parameter has an equals sign, and perhaps quotes.
+            let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            if is_scheme && !scheme.is_empty() && !schemes.iter().any(|known| known == scheme) {
+                schemes.push(scheme.to_owned());
+            }
+        }
+    }
+    let is_supported = schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic"));
+    let shown: String = schemes.join(", ").chars().take(MAX_SCHEMES).collect();
+    (!is_supported && !shown.is_empty()).then_some(shown)
 }
 
 /// Calls `act`, and repeats it when the socket is ready if it would have blocked.
@@ -116,6 +165,65 @@ fn wait_for(
                 socket.wait(waiting, interest)?;
             }
             result => return Ok(result?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_for_a_tunnel_with_host_agent_and_credentials() {
+        const AUTHORIZATION: &str = "Proxy-Authorization: Basic dXNlcjpwQHNz\r\n";
+        for (proxy, service, authority, more) in [
+            ("proxy:3128", "https://sign.example/Api", "sign.example:443", ""),
+            ("[::1]:3128", "https://[fd00::1]:8443/", "[fd00::1]:8443", ""),
+            ("user:p%40ss@proxy:3128", "https://1.2.3.4", "1.2.3.4:443", AUTHORIZATION),
+        ] {
+            let (proxy, service) = (Proxy::parse(proxy).unwrap(), service.parse().unwrap());
+            let request = connect_request(&proxy, &service);
+            let version = env!("CARGO_PKG_VERSION");
+            let expected = format!(
+                "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\
+                 User-Agent: signpath-pkcs11/{version}\r\n{more}\r\n"
+            );
+            assert_eq!(std::str::from_utf8(&request), Ok(expected.as_str()));
+        }
+    }
+
+    #[test]
+    fn reads_the_final_response_of_a_proxy() {
+        let status = |status, schemes: Option<&str>| {
+            Some(Ok(ConnectResponse { status, unsupported_schemes: schemes.map(str::to_owned) }))
+        };
+        for (received, expected) in [
+            ("", None),
+            ("HTTP/1.1 200 OK\r\n", None),
+            ("HTTP/1.1 200 OK\r\n\r\n", status(200, None)),
+            ("HTTP/1.0 200 Connection established\n\n", status(200, None)),
+            ("HTTP/1.1 100 Continue\r\n\r\n", None),
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103\r\nA: b\r\n\r\nHTTP/1.1 2", None),
+            (
+                "HTTP/1.1 102\r\n\r\nHTTP/1.1 103\r\nA: b\r\n\r\nHTTP/1.1 200\r\n\r\n",
+                status(200, None),
+            ),
+            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", status(101, None)),
+            ("HTTP/1.1 100\r\n\r\nSSH-2.0\r\n", Some(Err(NotHttp))),
+            (
+                "HTTP/1.1 407 X\r\nproxy-authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
+                status(407, Some("Negotiate, NTLM")),
+            ),
+            (
+                "HTTP/1.1 407 X\r\nProxy-Authenticate: Digest realm=\"a, b\", qop=auth, NTLM TlRM==\r\n\r\n",
+                status(407, Some("Digest, NTLM")),
+            ),
+            (
+                "HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM, basic realm=\"a\"\r\n\r\n",
+                status(407, None),
+            ),
+        ] {
+            assert_eq!(connect_response(received.as_bytes()), expected, "{received}");
         }
     }
 }

@@ -25,7 +25,7 @@ fn check(data: &[u8]) {
     let request = str::from_utf8(&request).expect("ASCII");
     let lines: Vec<_> = request.split("\r\n").collect();
     let credentials = usize::from(proxy.credentials.is_some());
-    assert_eq!(lines.len(), 4 + credentials, "{request:?}");
+    assert_eq!(lines.len(), 5 + credentials, "{request:?}");
     assert!(lines.iter().all(|line| !line.contains(['\r', '\n'])));
     assert!(request.is_ascii(), "{request:?}");
     if let Some((_, password)) = &proxy.credentials {

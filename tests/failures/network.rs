@@ -50,6 +50,12 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [scene.serve_tls(TlsOptions::default()); scene.try_again(); let credentials = format!("ci:{PROXY_PASSWORD}@");
          start_proxy(scene, "BasicAuth ci another-passw0rd", &credentials)] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "401", "check the user and password in HttpProxy";
+    "the proxy accepts only Kerberos and NTLM":
+        [scene.serve_tls(TlsOptions::default()); scene.try_again();
+         let address = answering(
+             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n");
+         through(scene, &address, "")] login
+        => CKR_GENERAL_ERROR, "none": "the proxy", "407", "offers only authentication with Negotiate, NTLM";
     "the proxy requires credentials, for an http API URL": [start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
     "the proxy does not allow connections to the service":

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use signpath_client::{Proxy, connect_request};
+use signpath_client::{ConnectResponse, Proxy, connect_request, connect_response};
 use signpath_config::Config;
 use url::Url;
 
@@ -150,12 +150,21 @@ impl Route<'_> {
         })?;
         if self.is_tls {
             let Endpoint { host, port } = &self.service;
-            let status = tunnel(&mut stream, proxy, self.url).map_err(|error| {
+            let response = tunnel(&mut stream, proxy, self.url).map_err(|error| {
                 let remedy = "check that it is an HTTP proxy";
                 (format!("does not respond like an HTTP proxy ({})", describe(&error)), remedy)
             })?;
+            let status = response.status;
             match status {
                 200..300 => {}
+                407 if response.unsupported_schemes.is_some() => {
+                    let schemes = response.unsupported_schemes.unwrap_or_default();
+                    let remedy = "have it offer Basic, or put a local proxy in between that can authenticate";
+                    return Err((
+                        format!("offers only authentication with {schemes} ({status})"),
+                        remedy,
+                    ));
+                }
                 // tinyproxy uses 401 in place of 407.
                 401 | 407 => {
                     let remedy = "set user and password in HttpProxy or https_proxy: http://user:password@host:port";
@@ -190,17 +199,19 @@ impl Route<'_> {
     }
 }
 
-/// Asks a proxy for a tunnel with CONNECT (RFC 9110, section 9.3.6), which the HTTP client does not expose. Returns
-/// the status of the response.
-fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Url) -> io::Result<u16> {
+/// Asks a proxy for a tunnel with CONNECT (RFC 9110, section 9.3.6), which the HTTP client does not expose.
+fn tunnel(stream: &mut TcpStream, proxy: &Proxy, to: &Url) -> io::Result<ConnectResponse> {
     stream.write_all(&connect_request(proxy, to))?;
     // Read the header only, byte by byte: what follows comes from the service.
     let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {
+    while head.len() < MAX_HEAD {
         stream.read_exact(&mut byte)?;
         head.extend_from_slice(&byte);
+        match connect_response(&head) {
+            Some(Ok(response)) => return Ok(response),
+            Some(Err(_)) => break,
+            None => {}
+        }
     }
-    let head = String::from_utf8_lossy(&head);
-    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
-    status.and_then(|status| status.parse().ok()).ok_or_else(|| io::Error::other("no HTTP status"))
+    Err(io::Error::other("no HTTP status"))
 }

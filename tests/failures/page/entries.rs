@@ -91,6 +91,7 @@ pub const SECTIONS: &[Section] = sections! {
     }
     "Proxies" "" {
         "check the user and password in HttpProxy": "The proxy requires other credentials (407 or 401). Write `:`, `/` and `@` in them as `%3A`, `%2F` and `%40`.";
+        "offers only authentication with": "The proxy requires NTLM, Kerberos or Digest. Have it offer Basic too, or use a local HTTP proxy that can, such as px or cntlm.";
         "have the proxy allow it": "The proxy refuses to connect to SignPath. Have the host in the line allowed, or add it to `no_proxy`.";
         "check ApiUrl and the network of the proxy": "The proxy itself has no connection to SignPath.";
         "is the URL of an HTTP proxy": "A server that is not an HTTP proxy listens at this address. Check `https_proxy`, `http_proxy` and `HttpProxy`.";
