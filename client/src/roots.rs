@@ -1,6 +1,7 @@
 //! The CA certificates that a server's certificate may come from: those of the system and those in `TlsCaFile`.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -20,6 +21,15 @@ use crate::tls::configured_roots;
 use signpath_platform::environment;
 use signpath_platform::os_error::describe;
 use signpath_platform::shortage::Shortage;
+
+/// Names a file of root certificates to be used instead of the system's.
+const CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// The same for directories.
+const CERT_DIR: &str = "SSL_CERT_DIR";
+
+/// Whether the system keeps its root certificates in files.
+const KEEPS_FILES: bool = cfg!(all(unix, not(target_vendor = "apple")));
 
 /// Verifies a server's certificate with the CA certificates that can be read quickly: the system's bundle and `TlsCaFile`. The
 /// system also has a folder of certificates, usually the same ones. Reading that takes more processor time than all the rest of a short
@@ -56,13 +66,8 @@ impl Verifier {
         self.all.get_or_try_init(|| {
             let mut roots = self.configured.clone();
             add_all_of_system(&mut roots)?;
-            verifier(roots, &self.provider).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Options,
-                    "no CA certificate to verify the server with: the system has no root certificates; \
-                     install ca-certificates, or set TlsCaFile (SIGNPATH_TLS_CA_FILE)",
-                )
-            })
+            verifier(roots, &self.provider)
+                .ok_or_else(|| Error::new(ErrorKind::Options, describe_lack_of_roots()))
         })
     }
 }
@@ -120,16 +125,38 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
+/// The value of a variable. An empty one counts as unset, as in Go and curl.
+fn named(name: &str) -> Option<OsString> {
+    environment::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Why there is no root certificate, and what to do.
+fn describe_lack_of_roots() -> String {
+    let places = [CERT_FILE, CERT_DIR].into_iter().filter_map(|name| {
+        let value = named(name)?;
+        Some(format!("{name} ({})", Path::new(&value).display()))
+    });
+    let places = places.collect::<Vec<_>>().join(" or ");
+    let reason = match places.is_empty() {
+        true => "the system has no root certificates; install ca-certificates".to_owned(),
+        false => format!(
+            "none in {places}, which is used instead of the system's; correct or unset the variable"
+        ),
+    };
+    format!(
+        "no CA certificate to verify the server with: {reason}, or set TlsCaFile (SIGNPATH_TLS_CA_FILE)"
+    )
+}
+
 /// The file with all root certificates, if the system keeps them in files: that of the environment, if it names one.
 fn bundle_file() -> Option<PathBuf> {
-    let keeps_files = cfg!(all(unix, not(target_vendor = "apple")));
-    if !keeps_files || !environment::is_trusted() {
+    if !KEEPS_FILES || !environment::is_trusted() {
         return None;
     }
-    match environment::var_os("SSL_CERT_FILE") {
+    match named(CERT_FILE) {
         Some(file) => Some(file.into()),
         // A folder that the environment names replaces the system's file.
-        None if environment::var_os("SSL_CERT_DIR").is_some() => None,
+        None if named(CERT_DIR).is_some() => None,
         None => openssl_probe::probe().cert_file,
     }
 }
@@ -186,12 +213,18 @@ fn add(roots: &mut RootCertStore, certificates: Vec<CertificateDer<'static>>) {
 /// The root certificates of the system, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR` if these are
 /// set and the environment is trusted.
 fn system_certificates() -> CertificateResult {
-    if environment::is_trusted() {
+    // rustls_native_certs would look for a file without a name.
+    let is_empty = environment::var_os(CERT_FILE).is_some_and(|file| file.is_empty());
+    if environment::is_trusted() && !(KEEPS_FILES && is_empty) {
         return rustls_native_certs::load_native_certs();
     }
+    let folders: Vec<PathBuf> = match named(CERT_DIR) {
+        Some(folders) => std::env::split_paths(&folders).collect(),
+        None => openssl_probe::candidate_cert_dirs().map(Path::to_owned).collect(),
+    };
     let mut all = CertificateResult::default();
-    for folder in openssl_probe::candidate_cert_dirs() {
-        let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
+    for folder in folders {
+        let found = rustls_native_certs::load_certs_from_paths(None, Some(&folder));
         all.certs.extend(found.certs);
         all.errors.extend(found.errors);
     }

@@ -7,7 +7,7 @@ use base16ct::lower::encode_string;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::SingleCertAndKey;
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,8 +23,14 @@ const NO_CERTIFICATE: &str =
 const NO_KEY: &str =
     "contains no unencrypted private key; append it to the certificate (openssl pkey decrypts it)";
 
+/// The headers of an encrypted private key in its older form (RFC 1421, section 4.6.1.1).
+const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
+
 const OTHER_KEY: &str =
     "contains a private key that does not belong to its certificate; replace one of them";
+
+/// The text of the error of rustls-webpki for a CA certificate as a server's own.
+const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 /// How many names in a certificate are shown.
 const MAX_NAMES: usize = 3;
@@ -59,6 +65,9 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
         Some(ClientCertificate::File(path)) => {
             let unusable = |reason: &str| unusable("TlsClientCertificate", path, reason);
             let pem = read("TlsClientCertificate", path)?;
+            if pem.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) {
+                return Err(unusable(NO_KEY));
+            }
             let chain = certificates("TlsClientCertificate", path, &pem)?;
             let key = PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|error| unusable(describe_pem_error(&error, NO_KEY)))?;
@@ -159,7 +168,22 @@ pub fn explain(error: &rustls::Error) -> String {
                  (SIGNPATH_TLS_CA_FILE) to a file with its certificate"
                     .to_owned()
             }
+            Certificate::UnsupportedSignatureAlgorithmContext { .. }
+            | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                "presented a certificate that is signed with an unsupported algorithm; have it signed \
+                 with RSA, or ECDSA with P-256 or P-384, and SHA-256 or SHA-384"
+                    .to_owned()
+            }
+            Certificate::Other(OtherError(cause)) if cause.to_string() == CA_AS_SERVER => {
+                "presented a CA certificate as its own, which is not supported; give it a certificate \
+                 with CA:FALSE"
+                    .to_owned()
+            }
             reason => {
+                let reason = match reason {
+                    Certificate::Other(OtherError(cause)) => cause.to_string(),
+                    reason => reason.to_string(),
+                };
                 format!("presented an invalid certificate ({reason}); check ApiUrl and the network")
             }
         },

@@ -89,10 +89,14 @@ pub fn nginx(service: &Service, lines: &str) -> Program {
     if !state.join("tls.pem").exists() {
         super::tls_service(TlsOptions::default());
     }
+    nginx_with(service, [&state.join("tls.pem"), &state.join("tls-key.pem")], lines)
+}
+
+/// The same with another certificate and its private key.
+pub fn nginx_with(service: &Service, [certificate, key]: [&Path; 2], lines: &str) -> Program {
     let upstream = service.api_url().trim_end_matches("/Api");
     Program::start("/usr/sbin/nginx", &["-e", "stderr", "-c"], |address, folder| {
         let folder = folder.display();
-        let (certificate, key) = (state.join("tls.pem"), state.join("tls-key.pem"));
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|name| format!("{name}_temp_path {folder}/{name};\n"))

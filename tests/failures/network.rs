@@ -10,7 +10,7 @@ use pkcs11_test::{ServerCertificate, TlsOptions, TlsVersions};
 use socket2::{Domain, Socket, Type};
 
 use crate::Situation;
-use crate::common::programs::{nginx, tinyproxy};
+use crate::common::programs::{nginx, nginx_with, tinyproxy};
 use crate::common::{beyond_loopback, printed};
 use crate::scene::{PROXY_PASSWORD, Scene, login, sign};
 
@@ -99,14 +99,23 @@ pub const PROXIES: &[Situation] = situations! { scene;
 };
 
 pub const TLS: &[Situation] = situations! { scene;
-    "the server's CA is not trusted": [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "")] login
+    // The empty variables leave it at the system's root certificates.
+    "the server's CA is not trusted":
+        [scene.serve_tls(TlsOptions::default());
+         for name in ["SIGNPATH_TLS_CA_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR"] { scene.set(name, ""); }] login
         => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
-    "the system has no root certificates":
+    "SSL_CERT_FILE and SSL_CERT_DIR name nothing that exists":
         [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", ""); scene.set("SSL_CERT_FILE", "/none.pem");
-         scene.set("SSL_CERT_DIR", "")] login
-        => CKR_GENERAL_ERROR, "none": "no root certificates", "ca-certificates", "TlsCaFile";
+         scene.set("SSL_CERT_DIR", "/none:")] login
+        => CKR_GENERAL_ERROR, "none": "none in SSL_CERT_FILE (/none.pem) or SSL_CERT_DIR (/none:)", "TlsCaFile";
     "the server's certificate is self-signed": [serve_with(scene, ServerCertificate::SelfSigned)] login
         => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
+    // `openssl req -x509` makes a CA certificate unless told otherwise.
+    "the server's certificate is that of a CA": [present(scene, &[])] login
+        => CKR_GENERAL_ERROR, "none": "presented a CA certificate as its own", "CA:FALSE";
+    "the server's certificate is signed with an unsupported algorithm":
+        [present(scene, &["-sha512", "-addext", "basicConstraints=critical,CA:FALSE"])] login
+        => CKR_GENERAL_ERROR, "none": "unsupported algorithm; have it signed with RSA, or ECDSA with P-256 or P-384";
     "the server's certificate has expired": [serve_with(scene, ServerCertificate::Expired)] login
         => CKR_GENERAL_ERROR, "none": "expired at 20", "the clock of this machine";
     "the server's certificate is not valid yet": [serve_with(scene, ServerCertificate::NotYetValid)] login
@@ -149,6 +158,11 @@ pub const TLS: &[Situation] = situations! { scene;
          let key = scene.file("client-key.pem", &key);
          let encrypted = openssl(&["pkcs8", "-topk8", "-in", &key, "-passout", "pass:secret"]);
          show_client(scene, &(certificate + &encrypted))] login
+        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
+    "the client key is encrypted in the older form":
+        [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
+         let key = scene.file("client-key.pem", &key);
+         show_client(scene, &(certificate + &openssl(&["ec", "-in", &key, "-aes128", "-passout", "pass:secret"])))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
     "the client key belongs to another certificate":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
@@ -246,6 +260,20 @@ fn forbid_proxy(scene: &mut Scene) {
     scene.set("http_proxy", &address);
     scene.set("https_proxy", &address);
     scene.expect(move || proxy.accept().ok().map(|_| "the proxy was used".to_owned()));
+}
+
+/// Has the server present a certificate that it has signed itself, which `TlsCaFile` trusts.
+fn present(scene: &mut Scene, options: &[&str]) {
+    let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let key = scene.file("server-key.pem", &key);
+    let new = ["req", "-x509", "-new", "-key", &key, "-subj", "/CN=server"];
+    let names = ["-addext", "subjectAltName=IP:127.0.0.1"];
+    let certificate = openssl(&[new.as_slice(), names.as_slice(), options].concat());
+    let certificate = scene.file("server.pem", &certificate);
+    scene.set("SIGNPATH_TLS_CA_FILE", &certificate);
+    let nginx = nginx_with(&scene.service, [certificate.as_ref(), key.as_ref()], "");
+    scene.lead_to("https", &nginx.address);
+    scene.keep(nginx);
 }
 
 fn start_nginx(scene: &mut Scene, lines: &str) {

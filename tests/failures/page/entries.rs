@@ -103,6 +103,9 @@ pub const SECTIONS: &[Section] = sections! {
     "TLS" "" {
         "a certificate from an unknown CA": "The server's CA is not trusted. If it is a private CA or a proxy that inspects TLS, set [`TlsCaFile`](recipes/corporate-network.md).";
         "the system has no root certificates": "The container has no CA certificates. Install `ca-certificates`.";
+        "which is used instead of the system's": "`SSL_CERT_FILE` or `SSL_CERT_DIR` names no PEM file with certificates. Correct or unset it.";
+        "presented a CA certificate as its own": "The server's self-signed certificate says `CA:TRUE`, as `openssl req -x509` makes it. Make one with `-addext basicConstraints=critical,CA:FALSE`, or have your CA issue one.";
+        "signed with an unsupported algorithm": "The certificate, or one between it and the CA's, is signed with SHA-1, P-521 or ECDSA with SHA-512. Have it issued with another algorithm.";
         "a certificate that expired": "The server's certificate has expired, or the clock of this machine is wrong.";
         "a certificate that is not valid before": "The clock of this machine is wrong.";
         "a certificate for another host name": "The host name in `ApiUrl` is not in the certificate.";
@@ -210,5 +213,6 @@ pub const UNSEEN: &[(&str, &str)] = &table! {
     ("the cached certificate of signing policy", "src/catalog/mod.rs"),
     ("cannot refresh the list of signing policies", "src/catalog/mod.rs"),
     ("the cached list of signing policies", "client/src/policy_cache.rs"),
+    ("the system has no root certificates", "client/src/roots.rs"),
     ("more unknown settings, ignored", "config/src/file.rs"),
 };
