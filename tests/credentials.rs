@@ -245,6 +245,7 @@ fn keys_stay_usable_until_a_new_token_of_the_file_has_been_tried() {
 const WAYS: &[&[(&str, &str)]] = &[
     &[("SIGNPATH_API_TOKEN", "TOKEN\n")],
     &[("SIGNPATH_API_TOKEN", "MARKTOKEN\r\n")],
+    &[("SIGNPATH_API_TOKEN", "TOKEN\r"), ("SIGNPATH_ORGANIZATION_ID", "ORGANIZATION\r")],
     &[
         ("SIGNPATH_ORGANIZATION_ID", "ORGANIZATION\n"),
         ("SIGNPATH_PROJECT_SLUG", "demo\n"),

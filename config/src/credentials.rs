@@ -208,6 +208,7 @@ mod tests {
         for (pin, expected) in [
             ("CONFIG\n", "token"),
             ("CONFIG\r\n", "token"),
+            ("CONFIG\r", "token"),
             ("\n", "token"),
             ("\u{feff}CONFIG\r\n", "token"),
             ("\u{feff}other:1234", "1234"),

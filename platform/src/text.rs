@@ -10,10 +10,10 @@ pub fn is_utf_16(text: &[u8]) -> bool {
 }
 
 /// A single line, such as a token, without the byte order marks and the line ending that a file may
-/// add to it.
+/// add to it. Of the two characters with which Windows ends a line, a shell leaves the first.
 pub fn line(text: &[u8]) -> &[u8] {
     match without_mark(text) {
-        [line @ .., b'\r', b'\n'] | [line @ .., b'\n'] => line,
+        [line @ .., b'\r', b'\n'] | [line @ .., b'\n' | b'\r'] => line,
         line => line,
     }
 }
