@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::secret::{MASK, Secret};
 
@@ -13,6 +17,8 @@ pub struct Proxy {
     pub url: Url,
     /// User and password, percent-decoded.
     pub credentials: Option<(String, Secret)>,
+    /// The same as the value of Proxy-Authorization (RFC 7617, section 2). They need not be UTF-8 there.
+    pub(crate) authorization: Option<Secret>,
 }
 
 impl Proxy {
@@ -30,17 +36,14 @@ impl Proxy {
         if url.scheme() != "http" || !is_origin {
             return None;
         }
-        let decoded = |text: &str| {
-            percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-        };
         let has_credentials = !url.username().is_empty() || url.password().is_some();
-        let credentials = has_credentials.then(|| {
-            let password = url.password().map(decoded).unwrap_or_default();
-            (decoded(url.username()), Secret::new(password))
-        });
+        let (user, password) = (url.username(), url.password().unwrap_or_default());
+        let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let credentials = has_credentials.then(|| (decoded(user), Secret::new(decoded(password))));
+        let authorization = has_credentials.then(|| basic(user, password));
         url.set_username("").ok()?;
         url.set_password(None).ok()?;
-        Some(Self { url, credentials })
+        Some(Self { url, credentials, authorization })
     }
 
     /// The URL with the user and a masked password.
@@ -53,6 +56,14 @@ impl Proxy {
         }
         url.into()
     }
+}
+
+/// The value of Proxy-Authorization for a percent-encoded user and password.
+fn basic(user: &str, password: &str) -> Secret {
+    let pair = percent_decode_str(user).chain(b":".iter().copied());
+    let pair = pair.chain(percent_decode_str(password)).collect::<Vec<_>>();
+    let encoded = Zeroizing::new(STANDARD.encode(Zeroizing::new(pair)));
+    Secret::new(format!("Basic {}", encoded.as_str()))
 }
 
 impl fmt::Display for Proxy {

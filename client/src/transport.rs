@@ -28,7 +28,7 @@ use super::limits::{MAX_BODY, MAX_ERROR_BODY, connect_timeout};
 use super::lookup::Threads;
 use super::stream::{Link, Stream};
 use super::waiting::{Interruption, Waiting, Woken};
-use super::{Cancellation, tls, tunnel};
+use super::{Cancellation, tls};
 use crate::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{Pool, Reusable};
@@ -160,9 +160,9 @@ impl Transport {
         headers.insert(HOST, HeaderValue::from_str(authority).map_err(|error| unsendable(&error))?);
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let proxy = self.options.proxy_for(&url).filter(|_| url.scheme() == "http");
-        if let Some(authorization) = proxy.and_then(tunnel::authorization) {
-            let mut value =
-                HeaderValue::from_str(&authorization).map_err(|error| unsendable(&error))?;
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
+            let mut value = HeaderValue::from_str(authorization.expose())
+                .map_err(|error| unsendable(&error))?;
             value.set_sensitive(true);
             headers.insert(PROXY_AUTHORIZATION, value);
         }

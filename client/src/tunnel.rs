@@ -2,8 +2,6 @@
 
 use std::io::{self, Read, Write};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use signpath_platform::socket::Interest;
 use url::Url;
@@ -44,22 +42,16 @@ pub struct NotHttp;
 /// credentials. Proxies that see only this request may refuse one without User-Agent.
 pub fn connect_request(proxy: &Proxy, service: &Url) -> Zeroizing<Vec<u8>> {
     let authority = authority(service);
-    let credentials = authorization(proxy)
-        .map(|value| Zeroizing::new(format!("Proxy-Authorization: {}\r\n", value.as_str())))
-        .unwrap_or_default();
+    let credentials = proxy
+        .authorization
+        .as_ref()
+        .map_or_else(String::new, |value| format!("Proxy-Authorization: {}\r\n", value.expose()));
+    let credentials = Zeroizing::new(credentials);
     let request = format!(
         "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}\r\n{}\r\n",
         credentials.as_str()
     );
     Zeroizing::new(request.into_bytes())
-}
-
-/// The value of Proxy-Authorization (RFC 7617, section 2), if the proxy has credentials.
-pub(crate) fn authorization(proxy: &Proxy) -> Option<Zeroizing<String>> {
-    let (user, password) = proxy.credentials.as_ref()?;
-    let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
-    let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-    Some(Zeroizing::new(format!("Basic {}", encoded.as_str())))
 }
 
 /// Host and port of a URL, as `host:port`.
@@ -176,10 +168,13 @@ mod tests {
     #[test]
     fn asks_for_a_tunnel_with_host_agent_and_credentials() {
         const AUTHORIZATION: &str = "Proxy-Authorization: Basic dXNlcjpwQHNz\r\n";
+        const LATIN_1: &str = "Proxy-Authorization: Basic deQ6cPwl\r\n";
         for (proxy, service, authority, more) in [
             ("proxy:3128", "https://sign.example/Api", "sign.example:443", ""),
             ("[::1]:3128", "https://[fd00::1]:8443/", "[fd00::1]:8443", ""),
             ("user:p%40ss@proxy:3128", "https://1.2.3.4", "1.2.3.4:443", AUTHORIZATION),
+            // As curl sends it.
+            ("u%E4:p%FC%25@proxy", "https://1.2.3.4", "1.2.3.4:443", LATIN_1),
         ] {
             let (proxy, service) = (Proxy::parse(proxy).unwrap(), service.parse().unwrap());
             let request = connect_request(&proxy, &service);
