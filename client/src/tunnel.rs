@@ -81,7 +81,8 @@ pub(crate) fn open(
         let length =
             wait_for(socket, Interest::READ, waiting, |mut socket| socket.read(&mut piece))?;
         if length == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            let reason = "the proxy closed the connection without a response";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason).into());
         }
         head.extend_from_slice(piece.get(..length).unwrap_or_default());
         match connect_response(&head) {

@@ -68,6 +68,9 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [scene.serve_tls(TlsOptions::default()); scene.try_again();
          let address = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"); through(scene, &address, "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "is not HTTP", "HttpProxy";
+    "the proxy closes the connection":
+        [scene.serve_tls(TlsOptions::default()); let address = answering(b""); through(scene, &address, "")] login
+        => CKR_FUNCTION_FAILED, "none": "through the proxy", "(the proxy closed the connection without a response)";
     "the proxy is a web server":
         [scene.serve_tls(TlsOptions::default()); scene.try_again();
          let address = answering(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n"); through(scene, &address, "")] login
