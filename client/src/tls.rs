@@ -202,7 +202,10 @@ pub fn explain(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(_) => format!(
             "does not speak TLS ({error}); check the scheme and port in ApiUrl, and the proxy"
         ),
-        _ => format!("failed the TLS handshake ({error}); check that it supports TLS 1.2 or 1.3"),
+        _ => format!(
+            "failed the TLS handshake ({error}); check that it supports TLS 1.3, or TLS 1.2 with ECDHE \
+             and AES-GCM"
+        ),
     }
 }
 

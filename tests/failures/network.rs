@@ -126,7 +126,10 @@ pub const TLS: &[Situation] = situations! { scene;
     "the server's certificate is for another name": [serve_with(scene, ServerCertificate::OtherName)] login
         => CKR_GENERAL_ERROR, "none": "for another host name (other.example)", "ApiUrl";
     "the server speaks TLS 1.1": [let old = "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"; start_nginx(scene, old)] login
-        => CKR_GENERAL_ERROR, "none": "TLS 1.2 or 1.3";
+        => CKR_GENERAL_ERROR, "none": "TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM";
+    "the server speaks TLS 1.2 with old ciphers alone":
+        [start_nginx(scene, "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+AES+SHA256:!AESGCM;")] login
+        => CKR_GENERAL_ERROR, "none": "TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM";
     "the server requires a client certificate, TLS 1.3": [serve_for_clients(scene, TlsVersions::Only13)] login
         => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
     "the server requires a client certificate, TLS 1.2": [serve_for_clients(scene, TlsVersions::Only12)] login

@@ -109,7 +109,7 @@ pub const SECTIONS: &[Section] = sections! {
         "a certificate that expired": "The server's certificate has expired, or the clock of this machine is wrong.";
         "a certificate that is not valid before": "The clock of this machine is wrong.";
         "a certificate for another host name": "The host name in `ApiUrl` is not in the certificate.";
-        "failed the TLS handshake": "The server supports neither TLS 1.2 nor 1.3.";
+        "failed the TLS handshake": "The server supports neither TLS 1.3 nor TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or its key is not RSA, P-256, P-384 or Ed25519.";
         "rejected the client certificate, or requires one": "Set `TlsClientCertificate` to a certificate that the server accepts.";
         "contains no unencrypted private key": "The PEM file has no private key, or an encrypted one. `openssl pkey` decrypts it.";
         "is not valid PEM": "The line breaks of the PEM file were lost, as happens in CI variables.";
