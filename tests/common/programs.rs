@@ -1,5 +1,6 @@
 //! Programs between the module and its service: a proxy, and a web server with TLS.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -112,6 +113,25 @@ pub fn nginx_with(service: &Service, [certificate, key]: [&Path; 2], lines: &str
             key.display()
         )
     })
+}
+
+/// A proxy that does not accept Basic authentication, and says so after an interim response.
+pub const ONLY_NTLM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 407 No\r\n\
+    Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n";
+
+/// Where whoever connects gets this answer, whatever is asked.
+pub fn answering(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            // What is not read would have the answer thrown away with the connection.
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(answer);
+        }
+    });
+    address.to_string()
 }
 
 /// A program or, with `-shared`, a library that is built from a C file in `tests/`.

@@ -1,6 +1,5 @@
 //! The way to the service: addresses, proxies, and TLS.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
@@ -10,7 +9,7 @@ use pkcs11_test::{ServerCertificate, TlsOptions, TlsVersions};
 use socket2::{Domain, Socket, Type};
 
 use crate::Situation;
-use crate::common::programs::{nginx, nginx_with, tinyproxy};
+use crate::common::programs::{ONLY_NTLM, answering, nginx, nginx_with, tinyproxy};
 use crate::common::{beyond_loopback, printed};
 use crate::scene::{PROXY_PASSWORD, Scene, login, sign};
 
@@ -52,9 +51,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "the proxy", "401", "check the user and password in HttpProxy";
     "the proxy accepts only Kerberos and NTLM":
         [scene.serve_tls(TlsOptions::default()); scene.try_again();
-         let address = answering(
-             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n");
-         through(scene, &address, "")] login
+         through(scene, &answering(ONLY_NTLM), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "offers only authentication with Negotiate, NTLM";
     "the proxy requires credentials, for an http API URL": [start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
@@ -201,21 +198,6 @@ fn full_listener(scene: &mut Scene) -> String {
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
     scene.keep(TcpStream::connect(address).unwrap());
     scene.keep(listener);
-    address.to_string()
-}
-
-/// Where whoever connects gets this answer, whatever is asked.
-fn answering(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let mut client = client.unwrap();
-            // What is not read would have the answer thrown away with the connection.
-            let _ = client.read(&mut [0; 4096]);
-            let _ = client.write_all(answer);
-        }
-    });
     address.to_string()
 }
 

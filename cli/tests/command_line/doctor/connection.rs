@@ -3,7 +3,7 @@
 use pkcs11_test::{ServerCertificate, TlsOptions};
 
 use super::{assert_failed, assert_finds, doctor, finding};
-use crate::common::programs::tinyproxy;
+use crate::common::programs::{ONLY_NTLM, answering, tinyproxy};
 use crate::common::{another_machine, tls_service};
 use crate::program::{Bench, rows};
 
@@ -71,6 +71,7 @@ fn a_proxy_that_refuses_to_connect_is_a_failure() {
         web_server, "proxy", REFUSED, ADMINISTRATOR;
         &format!("http://{}", closed.address), "proxy", REFUSED, ADMINISTRATOR;
         &format!("http://{}", strict.address), "proxy", "rejected the credentials (407)", CREDENTIALS;
+        &format!("http://{}", answering(ONLY_NTLM)), "proxy", "offers only authentication with Negotiate, NTLM (407)", "Basic";
         &format!("http://ci:other@{}", strict.address), "proxy", "rejected the credentials (401)", CREDENTIALS;
     } {
         let run = doctor(&bench, &[("https_proxy", proxy), (name, &api_url)]);
