@@ -29,6 +29,9 @@ const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 const OTHER_KEY: &str =
     "contains a private key that does not belong to its certificate; replace one of them";
 
+const UNSUPPORTED_KEY: &str = "contains a private key that is not supported; use RSA with 2048 to \
+    4096 bits, P-256, P-384 or Ed25519";
+
 /// The text of the error of rustls-webpki for a CA certificate as a server's own.
 const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 
@@ -73,6 +76,8 @@ pub fn client_config(options: &Options) -> Result<ClientConfig> {
                 .map_err(|error| unusable(describe_pem_error(&error, NO_KEY)))?;
             builder.with_client_auth_cert(chain, key).map_err(|error| match error {
                 rustls::Error::InconsistentKeys(_) => unusable(OTHER_KEY),
+                // ring cannot read it.
+                rustls::Error::General(_) => unusable(UNSUPPORTED_KEY),
                 _ => unusable(&format!("is unusable ({error})")),
             })?
         }

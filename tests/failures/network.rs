@@ -167,6 +167,11 @@ pub const TLS: &[Situation] = situations! { scene;
          let key = scene.file("client-key.pem", &key);
          show_client(scene, &(certificate + &openssl(&["ec", "-in", &key, "-aes128", "-passout", "pass:secret"])))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
+    "the client key is for a curve that is not supported":
+        [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
+         let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
+         show_client(scene, &(certificate + &key))] login
+        => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "P-256, P-384 or Ed25519";
     "the client key belongs to another certificate":
         [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
          let (_, key) = other_client(scene); show_client(scene, &(certificate + &key))] login

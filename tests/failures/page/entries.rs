@@ -113,6 +113,7 @@ pub const SECTIONS: &[Section] = sections! {
         "rejected the client certificate, or requires one": "Set `TlsClientCertificate` to a certificate that the server accepts.";
         "contains no unencrypted private key": "The PEM file has no private key, or an encrypted one. `openssl pkey` decrypts it.";
         "is not valid PEM": "The line breaks of the PEM file were lost, as happens in CI variables.";
+        "a private key that is not supported": "The client's key is RSA of another length, P-521, or has parameters for PSS. Get a certificate for another key.";
         "a private key that does not belong to its certificate": "The private key belongs to another client certificate. Replace one of them.";
     }
     "Signing requests" "What `retrying in` and `gave up after attempt` mean is said above, under [Network](#network)." {
