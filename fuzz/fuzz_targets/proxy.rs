@@ -1,13 +1,20 @@
-//! A proxy, the URL of an API, and no_proxy, in three lines.
+//! A proxy, the URL of an API, and no_proxy, in three lines, or a proxy's response to CONNECT.
 
 #![no_main]
 
-use signpath_client::{NoProxy, Proxy, base_url, connect_request, is_unencrypted};
+use signpath_client::{
+    NoProxy, Proxy, base_url, connect_request, connect_response, is_unencrypted,
+};
 use signpath_fuzz::first_line;
 
 signpath_fuzz::target!(check);
 
 fn check(data: &[u8]) {
+    if let Some(Ok(response)) = connect_response(data) {
+        let schemes = response.unsupported_schemes.unwrap_or_default();
+        let is_shown = |c: char| c.is_ascii_alphanumeric() || "-, ".contains(c);
+        assert!(schemes.chars().all(is_shown), "{schemes:?}");
+    }
     let text = String::from_utf8_lossy(data);
     let (proxy, rest) = first_line(&text);
     let (url, list) = first_line(rest);
