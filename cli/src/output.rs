@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anstyle::Style;
 use serde::Serialize;
 use signpath_platform::escape::{escaped, escaped_json};
+use signpath_platform::file;
 
 use crate::failure::Failure;
 
@@ -48,12 +49,13 @@ impl Target {
             }
             return Ok(Self { file: None });
         };
+        Self::file(path, 0o666)
+    }
+
+    /// Opens the file without changing its contents. A new one gets this mode.
+    pub fn file(path: &Path, mode: u32) -> Result<Self, Failure> {
         let is_unused = !path.exists();
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
+        let file = file::open_or_create(path, mode)
             .map_err(|error| Failure::write(&path.display().to_string(), &error))?;
         Ok(Self { file: Some(OpenFile { file, path: path.to_owned(), is_unused }) })
     }
@@ -67,20 +69,9 @@ impl Target {
                 .and_then(|()| stdout.flush())
                 .map_err(|error| Failure::write("standard output", &error));
         };
-        open.replace(content)
-            .map_err(|error| Failure::write(&open.path.display().to_string(), &error))
-    }
-}
-
-impl OpenFile {
-    fn replace(&mut self, content: &[u8]) -> io::Result<()> {
-        // Only then is the rest cut off: if there is no room for a byte more, the previous contents stay.
-        self.file.write_all(content)?;
-        // Devices and pipes have no length.
-        if self.file.metadata()?.is_file() {
-            self.file.set_len(content.len() as u64)?;
-        }
-        self.is_unused = false;
+        file::replace(&open.file, &open.path, content)
+            .map_err(|error| Failure::write(&open.path.display().to_string(), &error))?;
+        open.is_unused = false;
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 //! not have to request it. The list contains only public data: names, public keys and certificates.
 
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -163,20 +162,10 @@ impl PolicyCache {
         }
         let folder = self.path.parent().unwrap_or(&self.path);
         file::create_own_folder(folder)?;
-
-        // Containers that share the directory may have processes with the same ID, and a forked child draws its parent's numbers.
-        let random = RandomState::new().hash_one(());
-        let temporary = folder.join(format!(".{}-{random:x}.new", std::process::id()));
-        let mut file = file::create_new(&temporary, 0o600)?;
-        let written = file
-            .write_all(format!("{digest}\n").as_bytes())
-            .and_then(|()| file.write_all(json.as_bytes()))
-            .and_then(|()| fs::rename(&temporary, &self.path));
-        if written.is_err() {
-            // The first error is reported.
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        let mut new = file::Unfinished::beside(&self.path, 0o600)?;
+        new.file.write_all(format!("{digest}\n").as_bytes())?;
+        new.file.write_all(json.as_bytes())?;
+        new.rename(&self.path)
     }
 
     /// Removes the cached list, because the service contradicts it.

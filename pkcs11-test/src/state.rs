@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use fs4::FileExt;
 use rsa::rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
-use signpath_platform::file;
+use signpath_platform::file::{self, Unfinished};
 use uuid::Uuid;
 
 use crate::error::{Context, Error};
@@ -50,8 +50,8 @@ impl StateFolder {
     /// Keeps other processes from creating the same files until the returned file is dropped.
     pub fn lock(&self) -> Result<File, Error> {
         let path = self.path("lock");
-        let file =
-            file::create(&path, SECRET).context(format!("cannot open {}", path.display()))?;
+        let file = file::open_or_create(&path, SECRET)
+            .context(format!("cannot open {}", path.display()))?;
         FileExt::lock(&file).context(format!("cannot lock {}", path.display()))?;
         Ok(file)
     }
@@ -88,20 +88,13 @@ impl StateFolder {
 
 /// Writes a temporary file and renames it, so that readers never see an incomplete file.
 pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
-    let failure = format!("cannot write {}", path.display());
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", Uuid::new_v4().simple()));
-    let unfinished = path.with_file_name(name);
-    let mut file = file::create_new(&unfinished, mode).context(&failure)?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&unfinished, path));
-    if written.is_err() {
-        // Only the first error matters.
-        let _ = fs::remove_file(&unfinished);
-    }
-    written.context(&failure)
+    let write = || {
+        let mut new = Unfinished::beside(path, mode)?;
+        new.file.write_all(content)?;
+        new.file.sync_all()?;
+        new.rename(path)
+    };
+    write().context(format!("cannot write {}", path.display()))
 }
 
 fn create_folder(path: &Path) -> Result<(), Error> {

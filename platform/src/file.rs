@@ -1,15 +1,17 @@
-//! Reads the text files that a user names, and creates files with permissions.
+//! Reads the text files that a user names, and creates and replaces files.
 
-use std::io::{self, Read};
-use std::path::Path;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::shortage::Shortage;
-use crate::system::file::open;
 pub use crate::system::file::{
-    create, create_folder, create_new, create_own_folder, is_same, open_own,
+    create_folder, create_new, create_own_folder, is_same, open_or_create, open_own,
 };
+use crate::system::file::{open, put_in_place, take_after};
 use crate::text;
 
 /// The largest file that is read, in bytes. That is enough for thousands of certificates.
@@ -49,4 +51,79 @@ pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
         kept.extend_from_slice(text::without_mark(line));
     }
     Ok(kept)
+}
+
+/// A new file that takes the place of another when it is complete. It is removed if it is dropped
+/// before.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The file, open for writing.
+    pub file: File,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Creates a file with this mode in the directory of `path`.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn beside(path: &Path, mode: u32) -> io::Result<Self> {
+        // Containers that share the directory may have processes with the same ID, and a forked child draws its parent's numbers.
+        let random = RandomState::new().hash_one(());
+        let path = path.with_file_name(format!(".{}-{random:x}.new", std::process::id()));
+        Ok(Self { file: create_new(&path, mode)?, path })
+    }
+
+    /// Gives the complete file the name `path`, whatever had it before.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn rename(self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Fails if it has been renamed. Only the first error of others matters.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Replaces the contents of a file that is open for writing. Where possible, a complete new file
+/// takes its place, so that a full disk leaves the old contents. Otherwise the file itself is
+/// written: if it is not a regular one or has several names, or if its directory does not let this
+/// user replace it.
+///
+/// # Errors
+/// Those of the system.
+pub fn replace(mut file: &File, path: &Path, contents: &[u8]) -> io::Result<()> {
+    // /dev/stdout can stand for a regular file, which others go on writing to.
+    let is_alias = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    let is_regular = file.metadata().is_ok_and(|file| file.is_file());
+    // The file may be behind a symbolic link, which stays.
+    if let (true, false, Ok(path)) = (is_regular, is_alias, fs::canonicalize(path)) {
+        if let Some(mut new) = replacement(file, &path)? {
+            // Some file systems only notice when they store it that there is no room.
+            new.file.write_all(contents).and_then(|()| new.file.sync_all())?;
+            if put_in_place(&new.path, &path).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+    file.write_all(contents)?;
+    // Devices and pipes have no length.
+    match is_regular {
+        true => file.set_len(contents.len() as u64),
+        false => Ok(()),
+    }
+}
+
+/// A file like this one, or [`None`] if this user cannot create it.
+fn replacement(file: &File, path: &Path) -> io::Result<Option<Unfinished>> {
+    match Unfinished::beside(path, 0o600) {
+        Ok(new) => Ok(take_after(&new.file, file).ok().map(|()| new)),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
+        Err(_) => Ok(None),
+    }
 }

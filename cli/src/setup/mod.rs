@@ -4,7 +4,6 @@ mod gpg;
 mod place;
 pub mod template;
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +16,7 @@ use signpath_platform::os_error::describe;
 
 use crate::failure::Failure;
 use crate::organization::{Organization, TokenChoice};
+use crate::output::Target;
 use crate::{module, output};
 
 const EXAMPLES: &str = "\
@@ -176,23 +176,26 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .into());
     }
     let several = files.len() > 1;
-    let modes = |template: &Template| (arguments.tool.folder_mode(), template.mode);
+    let mut targets = Vec::new();
     for (template, path, content) in files {
-        match path {
-            Some(path) => write(&path, modes(template), &content)
-                .map_err(|error| Failure::write(&path.display().to_string(), &error))?,
-            None if several => {
-                output::print(&format!("# ===== {} =====\n{content}\n", template.name))?
-            }
+        let folder_mode = arguments.tool.folder_mode();
+        let target = path.map(|path| open(&path, folder_mode, template.mode)).transpose()?;
+        targets.push((template.name, target, content));
+    }
+    for (name, target, content) in targets {
+        match target {
+            Some(target) => target.write(content.as_bytes())?,
+            None if several => output::print(&format!("# ===== {name} =====\n{content}\n"))?,
             None => output::print(&content)?,
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(path: &Path, (folder_mode, mode): (u32, u32), content: &str) -> io::Result<()> {
+fn open(path: &Path, folder_mode: u32, mode: u32) -> Result<Target, Failure> {
     if let Some(folder) = path.parent() {
-        file::create_folder(folder, folder_mode)?;
+        file::create_folder(folder, folder_mode)
+            .map_err(|error| Failure::write(&path.display().to_string(), &error))?;
     }
-    file::create(path, mode)?.write_all(content.as_bytes())
+    Target::file(path, mode)
 }

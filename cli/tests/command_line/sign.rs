@@ -1,6 +1,9 @@
 //! `sign`.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Stdio;
 
 use pkcs11_test::{Effect, Fault};
@@ -92,7 +95,7 @@ fn signs_standard_input() {
 fn a_wrong_signature_is_not_written() {
     let bench = bench();
     bench.write("old", "as it was");
-    std::os::unix::fs::symlink("behind", bench.path("link")).unwrap();
+    symlink("behind", bench.path("link")).unwrap();
     for output in ["new", "old", "link"] {
         let wrong = Fault::on(SIGN, Effect::WrongSignature);
         bench.service.inject(wrong).unwrap();
@@ -104,6 +107,36 @@ fn a_wrong_signature_is_not_written() {
     }
     assert!(bench.path("link").is_symlink());
     assert_eq!(bench.read("old"), "as it was");
+}
+
+#[test]
+fn an_output_file_keeps_its_permissions_and_links() {
+    let bench = bench();
+    for name in ["private", "behind", "one"] {
+        bench.write(name, "as it was");
+    }
+    let private = fs::Permissions::from_mode(0o640);
+    fs::set_permissions(bench.path("private"), private).unwrap();
+    symlink("behind", bench.path("link")).unwrap();
+    symlink("missing", bench.path("dangling")).unwrap();
+    fs::hard_link(bench.path("one"), bench.path("other")).unwrap();
+    let digest = "00".repeat(32);
+    for (output, files) in [
+        ("private", &["private"][..]),
+        ("link", &["behind"]),
+        ("dangling", &["missing"]),
+        ("one", &["one", "other"]),
+        ("/dev/null", &[]),
+    ] {
+        bench.ok(&format!("sign demo/rsa-2048 --digest {digest} --output {output}"));
+        for file in files {
+            assert_eq!(fs::read(bench.path(file)).unwrap().len(), 256, "{file}");
+        }
+    }
+    assert_eq!(fs::metadata(bench.path("private")).unwrap().mode() & 0o777, 0o640);
+    for link in ["link", "dangling"] {
+        assert!(bench.path(link).is_symlink(), "{link}");
+    }
 }
 
 #[test]
@@ -164,24 +197,28 @@ fn with_a_cached_list_a_signature_is_one_request() {
 
 #[test]
 fn a_file_size_limit_is_an_error_and_not_a_signal() {
-    const NOT_EVEN_A_BYTE: &str = "file too large";
+    const TOO_LARGE: &str = "file too large";
     const A_PART: &str = "the disk is full, or the file has reached a size limit";
     type Row = (&'static str, &'static str, &'static str, i32, [&'static str; 2]);
     // The size is in blocks of 512 bytes, which a line of the journal is longer than.
-    let cases: [Row; 5] = rows! {
-        "0", "SIGNPATH_LOG_FILE_LEVEL=info", "", 0, ["warning: cannot write the log file", NOT_EVEN_A_BYTE];
-        "0", "SIGNPATH_LOG_JOURNAL=journal", "", 0, ["warning: cannot write the journal", NOT_EVEN_A_BYTE];
-        "1", "SIGNPATH_LOG_JOURNAL=journal", "", 0, ["warning: cannot write the journal", A_PART];
-        "0", "", "--output signature", 1, ["error: cannot write signature", NOT_EVEN_A_BYTE];
-        "0", "", "--output old", 1, ["error: cannot write old", NOT_EVEN_A_BYTE];
+    const SIGN: &str = "sign demo/rsa-4096 --file message";
+    let cases: [Row; 8] = rows! {
+        "0", "SIGNPATH_LOG_FILE_LEVEL=info", SIGN, 0, ["warning: cannot write the log file", TOO_LARGE];
+        "0", "SIGNPATH_LOG_JOURNAL=journal", SIGN, 0, ["warning: cannot write the journal", TOO_LARGE];
+        "1", "SIGNPATH_LOG_JOURNAL=journal", SIGN, 0, ["warning: cannot write the journal", A_PART];
+        "0", "", "sign demo/rsa-4096 --file message --output signature", 1, ["error: cannot write signature", TOO_LARGE];
+        "0", "", "sign demo/rsa-4096 --file message --output old", 1, ["error: cannot write old", TOO_LARGE];
+        "1", "", "sign demo/rsa-4096 --file message --base64 --output old", 1, ["error: cannot write old", TOO_LARGE];
+        "1", "", "setup nss --offline --module message --output signature", 1, ["error: cannot write ", TOO_LARGE];
+        "1", "", "setup nss --offline --module message --force --output old", 1, ["error: cannot write ", TOO_LARGE];
     };
-    for (size, variable, output, status, said) in cases {
+    for (size, variable, command, status, said) in cases {
         let bench = bench();
         bench.write("old", "as it was");
         let program = env!("CARGO_BIN_EXE_signpath-pkcs11");
         let run = Run::of(&mut bench.shell(&format!(
             "ulimit -f {size}; export SIGNPATH_LOG_FILE_DIRECTORY=logs SIGNPATH_LOG_FILE_LEVEL=none {variable}; \
-             exec '{program}' sign demo/rsa-2048 --file message {output}"
+             exec '{program}' {command}"
         )));
         assert_eq!(run.status, Some(status), "{run:?}");
         let lines: Vec<_> = run.stderr.lines().collect();
@@ -189,7 +226,10 @@ fn a_file_size_limit_is_an_error_and_not_a_signal() {
         for part in said {
             assert!(lines[0].contains(part), "{part} is not in {run:?}");
         }
-        assert_eq!(run.bytes.len(), if status == 0 { 256 } else { 0 });
+        assert_eq!(run.bytes.len(), if status == 0 { 512 } else { 0 });
         assert_eq!(bench.read("old"), "as it was");
+        let names = fs::read_dir(&bench.directory).unwrap().map(|file| file.unwrap().file_name());
+        let unfinished = |name: &OsString| name.as_bytes().starts_with(b".") || name == "signature";
+        assert_eq!(names.filter(unfinished).collect::<Vec<_>>(), [""; 0], "{command}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
@@ -59,14 +59,39 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     options.write(true).create_new(true).mode(mode).open(path).and_then(apart)
 }
 
-/// Creates a file with this mode, or empties the one that exists, for writing.
+/// Creates a file with this mode, or opens the one that exists, for writing.
 ///
 /// # Errors
 /// Those of the system.
-pub fn create(path: &Path, mode: u32) -> io::Result<File> {
+pub fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(mode);
+    options.write(true).create(true).truncate(false).mode(mode);
     options.open(path).and_then(apart)
+}
+
+/// Gives a new file the owner and the mode of an old one.
+///
+/// # Errors
+/// Those of the system, and one if the old file has several names, of which the new one could have
+/// only one.
+pub(crate) fn take_after(new: &File, old: &File) -> io::Result<()> {
+    let (metadata, old) = (new.metadata()?, old.metadata()?);
+    if old.nlink() > 1 {
+        return Err(io::ErrorKind::TooManyLinks.into());
+    }
+    let owners = |file: &Metadata| (file.uid(), file.gid());
+    if owners(&metadata) != owners(&old) {
+        fchown(new, Some(old.uid()), Some(old.gid()))?;
+    }
+    new.set_permissions(old.permissions())
+}
+
+/// Gives a new file the name of an old one.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn put_in_place(new: &Path, old: &Path) -> io::Result<()> {
+    fs::rename(new, old)
 }
 
 /// Whether both paths refer to the same file.

@@ -11,12 +11,13 @@ use windows_sys::Win32::Foundation::{
     ERROR_ALREADY_EXISTS, ERROR_PATH_NOT_FOUND, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, CREATE_ALWAYS, CREATE_NEW, CreateDirectoryW, CreateFileW,
+    BY_HANDLE_FILE_INFORMATION, CREATE_NEW, CreateDirectoryW, CreateFileW,
     FILE_ATTRIBUTE_REPARSE_POINT, FILE_ATTRIBUTE_TAG_INFO, FILE_CREATION_DISPOSITION,
     FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_FLAGS_AND_ATTRIBUTES,
     FILE_INFO_BY_HANDLE_CLASS, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
     FILE_STANDARD_INFO, FILE_TYPE_DISK, FileAttributeTagInfo, FileStandardInfo,
-    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, SECURITY_IDENTIFICATION,
+    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, OPEN_ALWAYS,
+    ReplaceFileW, SECURITY_IDENTIFICATION,
 };
 
 use super::access::{Private, Writers, writers};
@@ -104,16 +105,40 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     }
 }
 
-/// Creates a file, or empties the one that exists, for writing, with a mode as [`create_folder`]
-/// has.
+/// Creates a file with a mode as [`create_folder`] has, or opens the one that exists, for writing.
 ///
 /// # Errors
 /// Those of the system.
-pub fn create(path: &Path, mode: u32) -> io::Result<File> {
+pub fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
     match is_private(mode) {
-        true => open_private(path, GENERIC_WRITE, CREATE_ALWAYS, 0),
-        false => File::create(path),
+        true => open_private(path, GENERIC_WRITE, OPEN_ALWAYS, 0),
+        false => OpenOptions::new().write(true).create(true).truncate(false).open(path),
     }
+}
+
+/// Checks that a new file can take the place of an old one, whose attributes and access rights
+/// [`put_in_place`] keeps.
+///
+/// # Errors
+/// Those of the system, and one if the old file has several names, of which the new one could have
+/// only one.
+pub(crate) fn take_after(_new: &File, old: &File) -> io::Result<()> {
+    match information_of(old)?.nNumberOfLinks {
+        1 => Ok(()),
+        _ => Err(io::ErrorKind::TooManyLinks.into()),
+    }
+}
+
+/// Gives a new file the name, the attributes and the access rights of an old one.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn put_in_place(new: &Path, old: &Path) -> io::Result<()> {
+    let (new, old) = (wide(new), wide(old));
+    // SAFETY: both paths end with zero; the other pointers may be, or must be, NULL.
+    succeeded(unsafe {
+        ReplaceFileW(old.as_ptr(), new.as_ptr(), ptr::null(), 0, ptr::null(), ptr::null())
+    })
 }
 
 /// Whether both paths refer to the same file.
@@ -132,11 +157,16 @@ pub fn is_same(file: &Path, other: &Path) -> bool {
 
 /// Which file it is.
 pub(super) fn identity(file: &File) -> io::Result<Identity> {
+    let state = information_of(file)?;
+    let number = u64::from(state.nFileIndexHigh) << 32 | u64::from(state.nFileIndexLow);
+    Ok((state.dwVolumeSerialNumber, number))
+}
+
+fn information_of(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     let mut state = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open, and the pointer is to such a structure.
     succeeded(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &mut state) })?;
-    let number = u64::from(state.nFileIndexHigh) << 32 | u64::from(state.nFileIndexLow);
-    Ok((state.dwVolumeSerialNumber, number))
+    Ok(state)
 }
 
 /// Opens or creates a file. A new one is for this user alone.

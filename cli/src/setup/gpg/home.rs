@@ -1,7 +1,7 @@
 //! The directory: its files, and how they are removed again.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use signpath_client::PolicyName;
@@ -10,6 +10,7 @@ use signpath_platform::os_error::describe;
 
 use super::agent::Gnupg;
 use crate::failure::Failure;
+use crate::output::Target;
 use crate::policy::percent;
 use crate::setup::place;
 
@@ -139,8 +140,7 @@ impl Home {
         file::create_folder(&self.path, 0o700)
             .map_err(|error| failed_to_write(&self.path, &error))?;
         for (name, mode, content) in files {
-            let path = self.file(name);
-            write(&path, mode, &content).map_err(|error| failed_to_write(&path, &error))?;
+            Target::file(&self.file(name), mode)?.write(content.as_bytes())?;
         }
         Ok(())
     }
@@ -280,10 +280,6 @@ fn replaced(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(REPLACED);
     path.with_file_name(name)
-}
-
-fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
-    file::create(path, mode)?.write_all(content.as_bytes())
 }
 
 fn failed_to_write(path: &Path, error: &io::Error) -> Failure {
