@@ -18,6 +18,7 @@ mod program;
 mod progress;
 mod setup;
 mod sign;
+mod temporary;
 
 use std::alloc::System;
 use std::process::ExitCode;

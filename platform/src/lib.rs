@@ -50,5 +50,6 @@ mod atomic {
 }
 
 pub use system::{
-    certificate_store, child, console, folders, fork, guest, process, program, secrets, thread,
+    certificate_store, child, console, folders, fork, guest, leftovers, process, program, secrets,
+    thread,
 };

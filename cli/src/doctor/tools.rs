@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::policy::percent;
 use crate::progress::Progress;
 use crate::setup::template::{self, Template, Values};
+use crate::temporary;
 
 /// The time limit for a tool to load the module and list its contents.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -82,7 +83,7 @@ pub struct TestBed {
 impl TestBed {
     fn new(mut tokens: Vec<(&Config, Vec<SigningPolicy>)>, path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::write("a temporary directory", &error);
-        let folder = tempfile::tempdir().map_err(failed)?;
+        let folder = temporary::folder()?;
         let usable = |policy: &&SigningPolicy| {
             policy.certificate.is_some() && policy.why_not_signing().is_none()
         };

@@ -12,6 +12,8 @@ pub mod folders;
 pub mod fork;
 #[allow(unsafe_code)]
 pub mod guest;
+#[allow(unsafe_code)]
+pub mod leftovers;
 pub mod log_folder;
 mod mark;
 pub mod process;

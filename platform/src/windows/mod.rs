@@ -12,6 +12,7 @@ pub mod file;
 pub mod folders;
 pub mod fork;
 pub mod guest;
+pub mod leftovers;
 #[allow(unsafe_code)]
 pub mod log_folder;
 #[allow(unsafe_code)]

@@ -15,6 +15,7 @@ use crate::doctor::child::{self, End, Outcome};
 use crate::failure::Failure;
 use crate::program;
 use crate::progress::Progress;
+use crate::temporary;
 
 /// The longest that one program may take.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -58,11 +59,10 @@ impl<'a> Gnupg<'a> {
             program::find(name)
                 .ok_or_else(|| format!("{name} is not installed; on Debian: apt install gnupg"))
         };
-        let folder = tempfile::tempdir();
         Ok(Self {
             home,
             programs: [find("gpg")?, find("gpg-connect-agent")?, find("gpgconf")?],
-            folder: folder.map_err(|error| Failure::write("a temporary directory", &error))?,
+            folder: temporary::folder()?,
         })
     }
 
