@@ -7,6 +7,8 @@ use std::time::Duration;
 use signpath_platform::child::{Group, is_killed};
 use wait_timeout::ChildExt;
 
+use crate::temporary;
+
 /// How much of a program's output is read, in bytes.
 const MAX_OUTPUT: u64 = 64 << 10;
 
@@ -30,7 +32,7 @@ pub enum End {
 /// Runs a program without input, for at most `time_limit`.
 pub fn run(command: &mut Command, time_limit: Duration) -> io::Result<Outcome> {
     // Unlike a pipe, a file does not block the program when nobody reads from it.
-    let mut written = tempfile::tempfile()?;
+    let mut written = temporary::file()?;
     command.stdin(Stdio::null()).stdout(written.try_clone()?).stderr(written.try_clone()?);
     let mut group = Group::spawn(command)?;
     let end = match group.child.wait_timeout(time_limit)? {

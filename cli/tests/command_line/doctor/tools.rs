@@ -67,7 +67,8 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
 fn a_missing_temporary_directory_is_a_failure_like_others() {
     let run =
         Bench::new().run_with("doctor --json --module {module}", &[("TMPDIR", "/nonexistent")]);
-    finds! { run, "tools" failed: "cannot write a temporary directory", "TMPDIR"; }
+    let message = "cannot write a temporary directory in /nonexistent: no such file or directory";
+    finds! { run, "tools" failed: message, "TMPDIR"; }
 }
 
 #[test]
