@@ -31,7 +31,7 @@ pub enum SettingType {
     PemFile,
     /// `true` or `false`.
     Flag,
-    /// A whole number of seconds, at least this many.
+    /// A whole number of seconds, at least this many and at most [`u32::MAX`].
     Seconds(u32),
     /// The name of a [`Level`].
     Level,
@@ -58,7 +58,9 @@ impl SettingType {
             Self::Proxy => "host:port or http://[user:password@]host:port".to_owned(),
             Self::PemFile => "file: and the path of a PEM file".to_owned(),
             Self::Flag => "true or false".to_owned(),
-            Self::Seconds(least) => format!("a whole number of seconds, at least {least}"),
+            Self::Seconds(least) => {
+                format!("a whole number of seconds from {least} to {}", u32::MAX)
+            }
             Self::Level | Self::OutputStream | Self::LogFormat | Self::SigningApi => {
                 format!("one of {}", self.names().join(", "))
             }

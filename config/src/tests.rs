@@ -97,7 +97,8 @@ fn an_error_about_a_variable_names_it_and_the_valid_values() {
         API_URL, "app.signpath.io", "SIGNPATH_API_URL: expected a URL such as";
         API_URL, "file:///etc/passwd", "expected a URL such as";
         API_URL, "https://user:s3cret@signpath.example.com/", "without user, password, query or fragment";
-        "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "0", "REQUEST_TIMEOUT_IN_SECONDS: expected a whole number of seconds";
+        "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "0", "REQUEST_TIMEOUT_IN_SECONDS: expected a whole number of seconds from 1 to";
+        "SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "4294967296", "expected a whole number of seconds from 1 to 4294967295";
         "SIGNPATH_LOG_CONSOLE_LEVEL", "loud", "expected one of none, fatal";
         "SIGNPATH_METADATA", "[\"s3cret\"]", "SIGNPATH_METADATA: expected a JSON object";
         "SIGNPATH_METADATA", &nested(11), "SIGNPATH_METADATA: expected a JSON object, nested at most 10 levels deep";

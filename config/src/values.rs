@@ -33,7 +33,7 @@ pub(crate) fn flag(text: &str) -> Option<bool> {
     named(&[("true", true), ("false", false)], text)
 }
 
-/// A whole number of seconds, at least `least`.
+/// A whole number of seconds from `least` to [`u32::MAX`].
 pub(crate) fn seconds(least: u32, text: &str) -> Option<Duration> {
     let seconds = text.parse().ok().filter(|seconds: &u32| *seconds >= least)?;
     Some(Duration::from_secs(seconds.into()))
