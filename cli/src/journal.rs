@@ -10,6 +10,7 @@ use signpath_client::{JournalEntry, Unverified};
 use signpath_config::Config;
 use signpath_crypto::{Digest, HashAlgorithm};
 use signpath_platform::os_error::describe;
+use signpath_platform::text::line_of;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -114,7 +115,8 @@ fn read(path: &Path) -> Result<Vec<Line>, Failure> {
     })?;
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
-    let line = |(index, line): (usize, &str)| Line { number: index + 1, entry: entry(line) };
+    let line =
+        |(index, line): (usize, &str)| Line { number: index + 1, entry: entry(line_of(line)) };
     Ok(lines.map(line).collect())
 }
 

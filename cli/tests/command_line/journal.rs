@@ -70,7 +70,9 @@ fn shows_signatures_since_a_time_or_day() {
             entry["time"] = time.into();
             format!("{entry}\n")
         };
-        text.lines().zip(times).map(with_time).collect()
+        // An editor may put a byte order mark at the start.
+        let lines: String = text.lines().zip(times).map(with_time).collect();
+        format!("\u{feff}{lines}")
     });
     for (since, count) in [
         ("2026-02-28", 3),
