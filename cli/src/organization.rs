@@ -100,7 +100,12 @@ impl Organization {
         Ok(self.ask(Retry::Configured)?.usable())
     }
 
-    /// The same in one attempt, for a token among others that are to be shown too.
+    /// The same for a caller that refuses the policy it needs if its key cannot sign.
+    pub fn policies_to_sign(&self) -> Result<Vec<SigningPolicy>, Failure> {
+        Ok(self.ask(Retry::Configured)?.usable_to_sign())
+    }
+
+    /// The same as [`Self::policies`] in one attempt, for a token among others that are to be shown too.
     pub fn policies_at_once(&self) -> Result<Vec<SigningPolicy>, Failure> {
         let limit = self.config.client_options.http_request_timeout;
         Ok(self.ask(Retry::Once(limit))?.usable())
@@ -111,18 +116,23 @@ impl Organization {
         choose(self.policies()?, name)
     }
 
+    /// The signing policy with that name, which the caller refuses if its key cannot sign.
+    pub fn named(&self, name: &PolicyName) -> Result<SigningPolicy, Failure> {
+        choose(self.policies_to_sign()?, Some(name))
+    }
+
     /// Like [`Self::policy`], but as the module does for signing: uses the list cached on disk, if enabled, unless it
     /// lacks the policy or its certificate has expired.
     pub fn policy_to_sign(&self, name: Option<&PolicyName>) -> Result<SigningPolicy, Failure> {
         let Some(cache) = &self.cache else {
-            return self.policy(name);
+            return choose(self.policies_to_sign()?, name);
         };
         let Some(kept) = cache.read() else {
             let answer = self.ask(Retry::Configured);
             cache.note(&answer);
-            return choose(answer?.usable(), name);
+            return choose(answer?.usable_to_sign(), name);
         };
-        let mut kept = kept.usable();
+        let mut kept = kept.usable_to_sign();
         if let Ok(index) = position(&kept, name) {
             if kept.get(index).is_some_and(|policy| !policy.has_expired()) {
                 return Ok(kept.swap_remove(index));
@@ -138,7 +148,7 @@ impl Organization {
                 );
                 kept
             }
-            answer => answer?.usable(),
+            answer => answer?.usable_to_sign(),
         };
         choose(policies, name)
     }

@@ -66,17 +66,22 @@ impl PolicyList {
     /// are logged as warnings, and so are the first few with a key that cannot sign.
     pub fn usable(self) -> Vec<SigningPolicy> {
         let masker = self.masker.clone();
-        let mut left_out = RepeatedWarnings::new("more unusable signing policies, skipped");
         let mut without_key = RepeatedWarnings::new("more signing policies whose key cannot sign");
-        let usable = |policy: Result<SigningPolicy, String>| {
-            let policy =
-                policy.inspect_err(|reason| left_out.warn(|| format!("{reason}; skipped"))).ok()?;
+        let policies = self.usable_to_sign();
+        for policy in &policies {
             if let Some(reason) = policy.why_not_signing() {
                 without_key
                     .warn(|| masker.mask(&format!("signing policy {}: {reason}", policy.name)));
             }
-            Some(policy)
-        };
-        self.read().filter_map(usable).collect()
+        }
+        policies
+    }
+
+    /// Like [`usable`](Self::usable), for a caller that refuses the policy it needs if its key cannot
+    /// sign, and so logs nothing about keys.
+    pub fn usable_to_sign(self) -> Vec<SigningPolicy> {
+        let mut left_out = RepeatedWarnings::new("more unusable signing policies, skipped");
+        let mut skip = |reason: &String| left_out.warn(|| format!("{reason}; skipped"));
+        self.read().filter_map(|policy| policy.inspect_err(&mut skip).ok()).collect()
     }
 }

@@ -74,7 +74,7 @@ pub fn run(
     let module = module::find(module)?;
     let organization = Organization::configured(choice)?;
     let config = &organization.config;
-    let wanted = organization.policy(Some(policy))?;
+    let wanted = organization.named(policy)?;
     let keygrip = rsa_keygrip(&wanted)?;
     let key = match arguments.import || arguments.test {
         true => Some(organization.gpg_public_key(policy)?.ok_or_else(|| {

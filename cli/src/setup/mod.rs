@@ -132,7 +132,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 return Err(format!("{}; or use --offline", config.missing_credentials()).into());
             }
             let token = config.token.clone();
-            (token, Organization::of(config)?.policies()?)
+            let organization = Organization::of(config)?;
+            let policies = match arguments.policy {
+                Some(_) => organization.policies_to_sign(),
+                None => organization.policies(),
+            };
+            (token, policies?)
         }
     };
     let values = Values::new(&module, &token, policies, arguments.policy.as_ref())?;

@@ -140,9 +140,7 @@ fn a_key_that_only_verifies_is_listed_and_neither_signs_nor_gets_into_a_configur
         "setup openssl-provider demo/new --module {module}",
         "setup gpg demo/new --import --module {module}",
     ] {
-        let run = bench.run(arguments);
-        assert_eq!(run.status, Some(1), "{run:?}");
-        assert!(run.stderr.contains(why), "{run:?}");
+        bench.run(arguments).assert_fails(1, &[why]);
     }
     let configuration = bench.run("setup openssl-provider --module {module}").stdout;
     assert!(
