@@ -95,7 +95,6 @@ mod tunnel;
 mod unexpected;
 mod waiting;
 
-pub use any_case::{MAX_DEPTH, is_deep};
 pub use api_url::{base_url, is_unencrypted};
 pub use cancellation::{Cancellation, POLL_INTERVAL};
 pub use client::Client;

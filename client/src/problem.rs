@@ -6,6 +6,8 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
+use signpath_platform::json::is_deep;
+
 use crate::any_case;
 
 /// The service's IDs and links for an exchange, from the body of a response, for the log.
@@ -68,7 +70,7 @@ pub(crate) struct Problem {
 /// nothing; a title that only repeats the `status` is ignored.
 pub(crate) fn problem(body: &[u8], status: StatusCode) -> Option<Problem> {
     const NAMES: [&str; 4] = ["title", "detail", "errors", "traceId"];
-    if any_case::is_deep(body) {
+    if is_deep(body) {
         return None;
     }
     let problem: ProblemDetails = any_case::from_slice(body, &NAMES).ok()?;

@@ -1,9 +1,10 @@
 //! The settings: their names, types and defaults.
 
-use signpath_client::{DEFAULT_API_URL, MAX_DEPTH};
+use signpath_client::DEFAULT_API_URL;
 
 use super::values::{LOG_FORMATS, OUTPUT_STREAMS, SIGNING_APIS};
 use signpath_logging::{self as logging, Level};
+use signpath_platform::json::MAX_DEPTH;
 
 /// The variable that names the JSON file.
 pub const CONFIG_FILE: &str = "SIGNPATH_CONFIG_FILE";

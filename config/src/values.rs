@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use signpath_client::{ClientCertificate, SigningApi, is_deep};
+use signpath_client::{ClientCertificate, SigningApi};
 use signpath_logging::{LogFormat, OutputStream};
+use signpath_platform::json::is_deep;
 use signpath_platform::secrets;
 
 /// The values of `SigningApi`.

@@ -1,6 +1,6 @@
 //! The operating system layer that the other crates of signpath-pkcs11 share: environment
 //! variables, files, sockets, processes, locks that survive a fork, resource shortages, descriptions
-//! of errors, escaping of untrusted text, and protection of the application's threads.
+//! of errors, escaping and limits of untrusted text, and protection of the application's threads.
 //!
 //! What differs between systems is in `unix/` and `windows/`, two modules with the same interface.
 //! Unsafe code is only here, for system calls that have no safe wrapper, and in the module's C
@@ -31,6 +31,7 @@ pub mod date;
 pub mod environment;
 pub mod escape;
 pub mod file;
+pub mod json;
 pub mod lock;
 pub mod log_folder;
 pub mod os_error;
