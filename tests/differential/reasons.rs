@@ -25,7 +25,8 @@ pub const OTHER_CLASS: &str = "an attribute of another class is valid, but incon
      other attributes (section 4.1.1)";
 pub const VALUES: &str = "SoftHSM checks some values only when it uses them, and others never; \
      the module checks all of them when the object is created (CKR_ATTRIBUTE_VALUE_INVALID, \
-     CKR_TEMPLATE_INCONSISTENT, section 4.1.1)";
+     CKR_TEMPLATE_INCONSISTENT, section 4.1.1), but for CKA_ISSUER and CKA_SERIAL_NUMBER of a certificate, which a \
+     program may change to others (section 4.6.3)";
 pub const EC_KEYS: &str = "the module validates EC keys when they are created: the parameters \
      (CKR_DOMAIN_PARAMS_INVALID, section 6.3), the form of the point, which may only be \
      compressed if a mechanism has CKF_EC_COMPRESS, and the point itself (CKR_PUBLIC_KEY_INVALID, \
