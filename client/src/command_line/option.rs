@@ -42,6 +42,7 @@ const OPTIONS: &[(ValueKind, &[&str])] = &[
             "ks-pass",
             "key-pass",
             "oauth2-bearer",
+            "cookie",
         ],
     ),
     (ValueKind::User, &["u", "user", "proxy-user"]),
@@ -55,6 +56,7 @@ const SECRET_ENDINGS: &[&str] = &[
     "passphrase",
     "passwd",
     "storepass",
+    "keypass",
     "secret",
     "api-key",
     "api_key",
@@ -68,8 +70,12 @@ const SECRET_ENDINGS: &[&str] = &[
 
 /// Endings that are also part of harmless words, such as `--bypass`. The argument after an option
 /// is a secret only if the ending is a word of its own.
-const SECRET_WORDS: &[(&str, ValueKind)] =
-    &[("pass", ValueKind::Value), ("pin", ValueKind::Value), ("token", ValueKind::Token)];
+const SECRET_WORDS: &[(&str, ValueKind)] = &[
+    ("pass", ValueKind::Value),
+    ("pwd", ValueKind::Value),
+    ("pin", ValueKind::Value),
+    ("token", ValueKind::Token),
+];
 
 /// The masked value of an option of this kind. [`None`] if nothing needs to be masked.
 pub(super) fn mask_value(kind: ValueKind, value: &str) -> Option<String> {

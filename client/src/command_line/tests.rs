@@ -27,6 +27,10 @@ fn masks_the_values_of_secret_options_and_attributes() {
         ["openssl", "pkcs11:id=a?pin-value=hunter2&module-name=x"] => "openssl pkcs11:id=a?pin-value=***&module-name=x";
         ["openssl", "-pre", "PIN=hunter2"] => "openssl -pre PIN=***";
         ["openssl", "-pre", "PIN:1", "a;PIN-VALUE=h;pin-value=i"] => "openssl -pre PIN:*** a;PIN-VALUE=***;pin-value=***";
+        ["openssl", "-passout", "pass:a b", "-passin", "file:c", "--x=pass:d"] => "openssl -passout pass:*** -passin *** --x=pass:***";
+        ["sh", "-c", "openssl -passout pass:a -in b 'pass:c d' bypass:e"] => "sh -c \"openssl -passout pass:*** -in b 'pass:***' bypass:e\"";
+        ["openssl", "cmp", "-newkeypass", "a", "--pwd", "b", "-PNEXUS_PWD=c", "PWD=d"] => "openssl cmp -newkeypass *** --pwd *** -PNEXUS_PWD=*** PWD=d";
+        ["curl", "--cookie", "session=a", "--cookie=b", "--cookie-jar", "c"] => "curl --cookie *** --cookie=*** --cookie-jar c";
         ["tool", "--url", "org:t0ken/+="] => "tool --url org:***";
         ["tool", "--passive", "x", "--spin", "y", ""] => "tool --passive x --spin y \"\"";
         ["tool", "--pin"] => "tool --pin";

@@ -25,6 +25,9 @@ const SECRET_ATTRIBUTES: &[&str] = &[
 /// command `PIN`, and header fields.
 const SECRET_FIELDS: &[&str] = &["pin", "authorization", "cookie", "api-key"];
 
+/// What openssl's pass phrases (openssl-passphrase-options(1)) and those of apksigner start with.
+const PASS_PHRASE: &str = "pass";
+
 /// Endings of environment variables that contain a secret.
 const SECRET_VARIABLES: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
@@ -110,8 +113,9 @@ fn named_value(text: &str, delimiter: usize) -> Option<Range<usize>> {
     let is_token = name.eq_ignore_ascii_case("token") && head(after, end_of(after)) != TOKEN_LABEL;
     let is_variable = SECRET_VARIABLES.iter().any(|ending| name.ends_with(ending));
     let ends_in_one = |names: &[&str]| names.iter().any(|known| ends_in(name, known));
+    let is_pass_phrase = is_field && !is_quoted && name.eq_ignore_ascii_case(PASS_PHRASE);
     let is_secret = match is_field && !is_quoted {
-        true => ends_in_one(SECRET_FIELDS) || is_compound_token,
+        true => ends_in_one(SECRET_FIELDS) || is_compound_token || is_pass_phrase,
         false => ends_in_one(SECRET_ATTRIBUTES) || is_compound_token || is_token || is_variable,
     };
     let value = after.trim_start_matches(' ');
@@ -124,6 +128,13 @@ fn named_value(text: &str, delimiter: usize) -> Option<Range<usize>> {
         Some(quote) => value.find(quote).unwrap_or(value.len()),
         // The value extends to the end of the argument or, for fields, of the line.
         None if start == 0 || is_variable => value.len(),
+        None if is_pass_phrase => {
+            let end = match head(named, start).chars().next_back() {
+                Some(quote @ ('"' | '\'')) => value.find(quote),
+                _ => value.find(char::is_whitespace),
+            };
+            end.unwrap_or(value.len())
+        }
         None if is_field || ends_in(name, "authorization") => {
             value.find('\n').unwrap_or(value.len())
         }
