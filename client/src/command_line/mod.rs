@@ -29,7 +29,7 @@ pub(crate) fn masked(masker: &Masker) -> String {
 pub(crate) fn command_line(arguments: &[u8], masker: &Masker) -> String {
     let mut shown = String::new();
     let mut next = ValueKind::Plain;
-    let all = arguments.strip_suffix(b"\0").unwrap_or(arguments);
+    let all = without_padding(arguments);
     for argument in all.split(|byte| *byte == 0) {
         if shown.len() > MAX_LENGTH {
             break;
@@ -46,6 +46,17 @@ pub(crate) fn command_line(arguments: &[u8], masker: &Masker) -> String {
         shown.push_str(&quoted(cut(masked, MAX_ARGUMENT, None)));
     }
     cut(shown, MAX_LENGTH, Some(all.len()))
+}
+
+/// The arguments without the last zero. A program that has replaced them by a title (setproctitle(3)) has filled the rest with
+/// zeros, which are not empty arguments.
+fn without_padding(arguments: &[u8]) -> &[u8] {
+    const MAX_ZEROS: usize = 2;
+    let length = arguments.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    match arguments.split_at_checked(length) {
+        Some((title, padding)) if padding.len() > MAX_ZEROS => title,
+        _ => arguments.strip_suffix(b"\0").unwrap_or(arguments),
+    }
 }
 
 /// At most the first `limit` bytes of a text that has already been masked, with a note of the

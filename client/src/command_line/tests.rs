@@ -34,6 +34,8 @@ fn masks_the_values_of_secret_options_and_attributes() {
         ["tool", "--url", "org:t0ken/+="] => "tool --url org:***";
         ["tool", "--passive", "x", "--spin", "y", ""] => "tool --passive x --spin y \"\"";
         ["tool", "--pin"] => "tool --pin";
+        // What nginx leaves of its arguments in a worker.
+        ["nginx: worker process", "", "", ""] => "\"nginx: worker process\"";
         ["mvn", "-Dgpg.passphrase=hunter2;x:y=z", "verify"] => "mvn -Dgpg.passphrase=*** verify";
         ["gradle", "-PsigningPassword=hunter2", "-PTOKEN=1", "-Pspin:1"] => "gradle -PsigningPassword=*** -PTOKEN=*** -Pspin:***";
         ["msbuild", "/p:CertificatePassword=hunter2;Name=x"] => "msbuild /p:CertificatePassword=***;Name=x";
