@@ -214,10 +214,16 @@ enum Found {
     NotEmpty,
 }
 
-/// Appends to the file in a directory, or to a new one if the file is full.
-fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
+/// Opens or creates the file in a directory.
+pub(crate) fn open(folder: &Path) -> Result<(LogFolder, LogFile), Unusable> {
     let folder = LogFolder::open_or_create(folder)?;
     let file = folder.open_file(NAME)?;
+    Ok((folder, file))
+}
+
+/// Appends to the file in a directory, or to a new one if the file is full.
+fn append(folder: &Path, lines: &[u8]) -> Result<Found, Unwritten> {
+    let (folder, file) = open(folder)?;
     let found = match file.size {
         0 => Found::Empty,
         _ => Found::NotEmpty,

@@ -38,7 +38,6 @@ pub use panics::report_panics;
 
 use signpath_platform::escape::escaped;
 use signpath_platform::folders;
-use signpath_platform::log_folder::LogFolder;
 
 /// The importance of a line. A log shows its own level and all levels listed before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,16 +180,12 @@ impl From<log::Level> for Level {
     }
 }
 
-/// Opens the directory of the log file, or creates it.
+/// Opens the log file in the directory, or creates it.
 ///
 /// # Errors
-/// Why the log file will be in another directory, as the end of a sentence that begins with the
-/// name of this one.
+/// Why the log file will be in another directory.
 pub fn check_directory(directory: &Path) -> Result<(), String> {
-    match LogFolder::open_or_create(directory) {
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(refusal.to_string()),
-    }
+    file::open(directory).map(drop).map_err(|refusal| refusal.to_string())
 }
 
 /// Whether lines of `level` are shown or written.

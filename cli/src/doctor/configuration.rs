@@ -95,7 +95,7 @@ pub fn log(config: &Config) -> Finding {
             status: Status::Warning,
             ..Finding::failed(
                 CHECK,
-                format!("the directory {folder} {reason}; using another one"),
+                format!("not in {folder}, but in another directory: {reason}"),
                 "set SIGNPATH_LOG_FILE_DIRECTORY or Log.File.Directory to a directory of your own",
             )
         },

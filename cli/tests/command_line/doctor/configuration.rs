@@ -60,20 +60,25 @@ fn an_unknown_setting_is_a_warning() {
 }
 
 #[test]
-fn a_log_directory_that_others_can_write_to_is_a_warning() {
+fn a_log_directory_or_file_that_cannot_be_used_is_a_warning() {
     let bench = Bench::new();
-    bench.sh("mkdir -m 777 logs");
-    let [logs, state] = ["logs", "."].map(|name| bench.text(name));
-    let run = doctor(
-        &bench,
-        &[
-            ("SIGNPATH_LOG_FILE_DIRECTORY", &logs),
-            ("XDG_STATE_HOME", &state),
-            ("SIGNPATH_LOG_CONSOLE_LEVEL", "none"),
-        ],
-    );
-    let remedy = "SIGNPATH_LOG_FILE_DIRECTORY";
-    finds! { run, "log file" warning: "is writable by other users", remedy; }
+    bench.sh("mkdir -m 777 shared; mkdir -p logs/SignPath.CryptoProviders.Cryptoki.txt");
+    for (name, reason) in [
+        ("shared", "the directory is writable by other users"),
+        ("logs", "the log file is not a regular file"),
+    ] {
+        let [logs, state] = [name, "."].map(|name| bench.text(name));
+        let run = doctor(
+            &bench,
+            &[
+                ("SIGNPATH_LOG_FILE_DIRECTORY", &logs),
+                ("XDG_STATE_HOME", &state),
+                ("SIGNPATH_LOG_CONSOLE_LEVEL", "none"),
+            ],
+        );
+        let message = format!("not in {logs}, but in another directory: {reason}");
+        finds! { run, "log file" warning: &message, "SIGNPATH_LOG_FILE_DIRECTORY"; }
+    }
 }
 
 #[test]
