@@ -197,9 +197,10 @@ fn nss_finds_certificates_and_keys() {
     assert_contains(&printed, &["SignPath:demo/rsa-4096"]);
     let keys = printed.lines().filter(|line| line.starts_with('<'));
     assert_eq!(keys.count(), 6, "{printed}");
-    // A second run replaces what the first has added.
-    let listed = work.0.sh("sh signpath-nss FOLDER; modutil -dbdir sql:FOLDER -list");
+    // A second run replaces what the first has added, also with the folder as the tools of NSS take it.
+    let listed = work.0.sh("sh signpath-nss sql:FOLDER; modutil -dbdir sql:FOLDER -list");
     assert_eq!(listed.matches("library name:").count(), 1, "{listed}");
+    assert!(!work.0.path("sql:FOLDER").exists());
 }
 
 /// One line says so, and nothing is written.
