@@ -88,7 +88,12 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
     // Both the directory and the file are created.
     let name = "records/signatures.jsonl";
     with_journal(test_name!(), policies, name, |stage, module, journal| {
+        let folder = journal.ancestors().nth(2).unwrap();
+        std::env::set_current_dir(folder).unwrap();
+        stage.set(JOURNAL, name);
         let session = module.logged_in().unwrap();
+        // The application changes its directory while it signs.
+        std::env::set_current_dir("/").unwrap();
         let digest_info = [DIGEST_INFO, &digest()].concat();
         let pss = Mechanism::pss(CKM_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32);
         let rows = table! {

@@ -233,7 +233,9 @@ impl Config {
                 .value_or_default("Log.File.Directory", |text| Some(logging::directory(text)))?,
             log_file_format: sources
                 .value_or_default("Log.File.Format", |text| named(&LOG_FORMATS, text))?,
-            log_journal: path("Log.Journal")?,
+            // The application may change its directory between two signatures.
+            log_journal: path("Log.Journal")?
+                .map(|path| std::path::absolute(&path).unwrap_or(path)),
             notices: proxy_choice.notices,
         })
     }
