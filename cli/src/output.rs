@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anstyle::Style;
 use serde::Serialize;
 use signpath_platform::escape::{escaped, escaped_json};
-use signpath_platform::file;
+use signpath_platform::{file, leftovers};
 
 use crate::failure::Failure;
 
@@ -36,8 +36,8 @@ pub struct Target {
 struct OpenFile {
     file: File,
     path: PathBuf,
-    /// Whether the file was created here and is still empty.
-    is_unused: bool,
+    /// The file behind symbolic links, if it was created here and is still empty.
+    unused: Option<PathBuf>,
 }
 
 impl Target {
@@ -54,10 +54,15 @@ impl Target {
 
     /// Opens the file without changing its contents. A new one gets this mode.
     pub fn file(path: &Path, mode: u32) -> Result<Self, Failure> {
-        let is_unused = !path.exists();
+        let is_new = !path.exists();
         let file = file::open_or_create(path, mode)
             .map_err(|error| Failure::write(&path.display().to_string(), &error))?;
-        Ok(Self { file: Some(OpenFile { file, path: path.to_owned(), is_unused }) })
+        // Symbolic links stay.
+        let unused = is_new.then(|| std::fs::canonicalize(path).ok()).flatten();
+        if let Some(unused) = &unused {
+            leftovers::remove(unused);
+        }
+        Ok(Self { file: Some(OpenFile { file, path: path.to_owned(), unused }) })
     }
 
     /// Replaces the previous contents with `content`.
@@ -71,16 +76,18 @@ impl Target {
         };
         file::replace(&open.file, &open.path, content)
             .map_err(|error| Failure::write(&open.path.display().to_string(), &error))?;
-        open.is_unused = false;
+        if let Some(used) = open.unused.take() {
+            leftovers::keep(&used);
+        }
         Ok(())
     }
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        if self.is_unused {
-            // The file may be behind a symbolic link, which stays. A leftover empty file does no harm.
-            let _ = std::fs::canonicalize(&self.path).and_then(std::fs::remove_file);
+        if let Some(unused) = &self.unused {
+            // A leftover empty file does no harm.
+            let _ = std::fs::remove_file(unused);
         }
     }
 }

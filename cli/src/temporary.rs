@@ -16,7 +16,7 @@ pub fn folder() -> Result<TempDir, Failure> {
         let name = format!("a temporary directory in {}", parent.display());
         Failure::write(&name, &of_system(error))
     })?;
-    leftovers::remove_folder(folder.path());
+    leftovers::remove(folder.path());
     Ok(folder)
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use pkcs11_test::{Effect, Fault};
@@ -107,6 +108,23 @@ fn a_wrong_signature_is_not_written() {
     }
     assert!(bench.path("link").is_symlink());
     assert_eq!(bench.read("old"), "as it was");
+}
+
+#[test]
+fn a_signal_leaves_an_output_file_as_it_was() {
+    for (output, before) in [("new", None), ("old", Some("as it was"))] {
+        let bench = bench();
+        bench.write("old", "as it was");
+        bench.sh("mkfifo pipe");
+        let sign = ["sign", "demo/p-256", "--file", "pipe", "--output", output];
+        let mut sign = bench.command(&sign, &[]).spawn().unwrap();
+        // Opened when the program is about to read it.
+        let _pipe = fs::File::options().write(true).open(bench.path("pipe")).unwrap();
+        bench.sh(&format!("kill -INT {}", sign.id()));
+        assert_eq!(sign.wait().unwrap().signal(), Some(2));
+        let after = fs::read_to_string(bench.path(output)).ok();
+        assert_eq!(after.as_deref(), before, "{output}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What a signal that ends this process would leave behind: programs that it runs, and directories.
+//! What a signal that ends this process would leave behind: programs that it runs, directories and
+//! files.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -27,19 +28,25 @@ const AFTER_SIGNAL: i32 = 128;
 struct Leftovers {
     /// Process groups.
     groups: Vec<Pid>,
-    folders: Vec<PathBuf>,
+    /// Files and directories.
+    paths: Vec<PathBuf>,
 }
 
 static LEFTOVERS: Mutex<Leftovers> =
-    Mutex::new(Leftovers { groups: Vec::new(), folders: Vec::new() });
+    Mutex::new(Leftovers { groups: Vec::new(), paths: Vec::new() });
 
 /// Where the signal handler writes the number of the signal.
 static CAUGHT: OnceLock<UnixStream> = OnceLock::new();
 
-/// Removes the directory, with all that is in it, if a signal ends this process.
-pub fn remove_folder(path: &Path) {
-    LEFTOVERS.lock().folders.push(path.to_owned());
+/// Removes the file, or the directory with all that is in it, if a signal ends this process.
+pub fn remove(path: &Path) {
+    LEFTOVERS.lock().paths.push(path.to_owned());
     catch_signals();
+}
+
+/// Leaves the file where it is if a signal ends this process.
+pub fn keep(path: &Path) {
+    LEFTOVERS.lock().paths.retain(|other| other != path);
 }
 
 /// Starts a process group that is killed if a signal ends this process, unless it [`has_ended`].
@@ -59,6 +66,9 @@ pub(super) fn has_ended(group: Pid) {
 
 /// Installs the signal handler, once. If that fails, the signals leave something behind.
 fn catch_signals() {
+    if CAUGHT.get().is_some() {
+        return;
+    }
     let Ok((caught, sender)) = UnixStream::pair() else {
         return;
     };
@@ -100,7 +110,7 @@ fn end_by(mut caught: UnixStream) {
         // Fails if it has just ended.
         let _ = killpg(*group, Signal::SIGKILL);
     }
-    leftovers.folders.iter().for_each(|folder| remove(folder));
+    leftovers.paths.iter().for_each(|path| remove_now(path));
     if let Ok(signal) = Signal::try_from(number) {
         handle(signal, SigHandler::SigDfl);
         let _ = raise(signal);
@@ -109,9 +119,13 @@ fn end_by(mut caught: UnixStream) {
     std::process::exit(AFTER_SIGNAL + number);
 }
 
-fn remove(folder: &Path) {
+fn remove_now(path: &Path) {
     for _ in 0..ATTEMPTS {
-        match fs::remove_dir_all(folder) {
+        let removed = match path.is_dir() {
+            true => fs::remove_dir_all(path),
+            false => fs::remove_file(path),
+        };
+        match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => thread::sleep(PAUSE),
             _ => return,
         }

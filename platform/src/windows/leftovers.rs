@@ -2,5 +2,8 @@
 
 use std::path::Path;
 
-/// Does nothing: Ctrl-C also ends the programs that this one runs in the same console, but leaves the directory in `%TEMP%`.
-pub fn remove_folder(_path: &Path) {}
+/// Does nothing: Ctrl-C also ends the programs that this one runs in the same console, but leaves files and directories.
+pub fn remove(_path: &Path) {}
+
+/// Does nothing.
+pub fn keep(_path: &Path) {}
