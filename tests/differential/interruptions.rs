@@ -24,13 +24,15 @@ fn set(name: &str, value: &str) {
 
 /// Initializes the module with a setting that is otherwise `true`.
 fn initialize_without(t: &Module, setting: &str) {
+    t.finalize();
     set(setting, "false");
     t.initialize();
     set(setting, "true");
 }
 
 /// Starts a service that no other test disturbs, and that this process can disturb.
-fn own_service() -> Service {
+fn own_service(t: &Module) -> Service {
+    t.finalize();
     let service = common::service();
     service.environment().iter().for_each(|(name, value)| set(name, value));
     set(ONE_ATTEMPT.0, ONE_ATTEMPT.1);
@@ -73,7 +75,6 @@ pub const SCRIPTS: &[Script] = &[
         t.session();
     }),
     ("C_WaitForSlotEvent waits", |t, r| {
-        t.initialize();
         let rv = thread::scope(|scope| {
             // One that comes after C_Finalize says the same, so that nothing depends on the order.
             let waiting = scope.spawn(|| call!(t, C_WaitForSlotEvent(0, &mut 0, null())));
@@ -83,7 +84,7 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r; @ called("C_WaitForSlotEvent"); "C_WaitForSlotEvent: ended by C_Finalize" => rv => CKR_CRYPTOKI_NOT_INITIALIZED; }
     }),
     ("a state that cannot be saved", |t, r| {
-        let session = t.logged_in().unwrap();
+        let session = t.user();
         let (s, key, (b, l, ..)) = (session.handle, session.key(EC), places());
         let cancel = || session.cancel(CKF_DIGEST | CKF_SIGN | CKF_VERIFY);
         calls! { t, r;
@@ -99,7 +100,6 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     ("read/write sessions only, user logged in", |t, r| {
-        t.initialize();
         let session = t.read_write();
         session.login();
         let s = session.handle;
@@ -109,7 +109,7 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     ("unsupported key size", |t, r| {
-        let session = t.opened();
+        let session = t.session();
         let (s, m, (b, ..)) = (session.handle, mechanism(CKM_SHA256_RSA_PKCS), places());
         let [small, large] = [128, 1024].map(|length| session.create(&public_key(length)).unwrap());
         calls! { t, r;
@@ -121,7 +121,7 @@ pub const SCRIPTS: &[Script] = &[
         }
     }),
     ("the service fails", |t, r| {
-        let service = own_service();
+        let service = own_service(t);
         failures! { t, r, service;
             "503 Service Unavailable": Effect::status(503) => CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED;
             "500 Internal Server Error": Effect::status(500) => CKR_DEVICE_ERROR, CKR_DEVICE_ERROR;
@@ -134,7 +134,7 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r; "C_Sign: a signature that does not verify" => sign(key) => CKR_DEVICE_ERROR; }
     }),
     ("call ended by another thread", |t, r| {
-        let service = own_service();
+        let service = own_service(t);
         type End = fn(Session) -> Rv;
         let ends: [(&str, End); 4] = [
             ("C_SessionCancel", |session| session.cancel(CKF_SIGN | CKF_FIND_OBJECTS)),

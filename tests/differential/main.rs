@@ -43,12 +43,11 @@ mod verifying;
 
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Mechanism, Module, Stderr, place};
 use pkcs11_test::{KeyStoreKind, Options, Service, SoftHsmToken};
-use report::{Report, Script, compare};
+use report::{Report, Script};
 
 /// The service's folder with the SoftHSM token; the first start makes the keys.
 const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/softhsm");
@@ -67,92 +66,58 @@ const NO: u64 = 0x7fff_fff0;
 /// A length that no memory has.
 const HUGE: CK_ULONG = CK_ULONG::MAX;
 
-/// Makes a test of each group of scripts, and the list of them.
-macro_rules! groups {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                same(test_name!(), $name::SCRIPTS);
-            }
-        )*
+/// What both sides run.
+const SCRIPTS: &[&[Script]] = &[
+    every_function::SCRIPTS,
+    general::SCRIPTS,
+    sessions::SCRIPTS,
+    login::SCRIPTS,
+    find::SCRIPTS,
+    attributes::SCRIPTS,
+    session_objects::SCRIPTS,
+    signatures::SCRIPTS,
+    signing::SCRIPTS,
+    sequences::SCRIPTS,
+    verifying::SCRIPTS,
+    digesting::SCRIPTS,
+    unsupported::SCRIPTS,
+];
 
-        const GROUPS: &[&[Script]] = &[$($name::SCRIPTS),*];
+#[test]
+fn all_answers_are_as_the_rows_say_and_those_in_the_table_of_return_values() {
+    let prepare = || {
+        let mut options = Options::new(STATE);
+        options.key_store = KeyStoreKind::SoftHsm;
+        let service = Service::start(options).unwrap();
+        let configuration = softhsm().configuration.display().to_string();
+        let environment = common::environment(&service, &[("SOFTHSM2_CONF", &configuration)]);
+        (service, environment)
     };
-}
-
-groups! {
-    every_function general sessions login find attributes session_objects signatures signing sequences verifying digesting
-    unsupported
-}
-
-#[test]
-fn our_module_alone() {
-    on_both_sides(test_name!(), |_, ours, stderr| {
-        compare(None, &module_only::report(ours, stderr));
-    });
-}
-
-#[test]
-fn the_table_of_return_values_is_current() {
-    on_both_sides(test_name!(), |softhsm, ours, stderr| {
+    common::in_child(test_name!(), prepare, || {
+        let token = softhsm();
+        let softhsm = Module::load(&token.module).with_pin(&token.user_pin);
+        let ours = Module::load(common::module_path());
+        let stderr = Rc::new(Stderr::capture());
         let both = |scripts: &&[Script]| {
             // Together they take longer than a test should.
             common::end_if_hanging();
-            let softhsm = Report::of(softhsm, scripts, None, true);
-            (Report::of(ours, scripts, Some(stderr), true), Some(softhsm))
+            let by_softhsm = Report::of(&softhsm, scripts, None);
+            let by_us = Report::of(&ours, scripts, Some(&stderr));
+            softhsm.initialize();
+            let session = softhsm.user();
+            for signed in by_softhsm.signatures.iter().chain(&by_us.signatures) {
+                signed.verify(session);
+            }
+            softhsm.finalize();
+            (by_us, Some(by_softhsm))
         };
-        let mut parts: Vec<_> = GROUPS.iter().map(both).collect();
-        parts.push((module_only::report(ours, stderr), None));
+        let mut parts: Vec<_> = SCRIPTS.iter().map(both).collect();
+        for alone in [module_only::SCRIPTS, interruptions::SCRIPTS] {
+            parts.push((Report::of(&ours, alone, Some(&stderr)), None));
+        }
+        report::assert_expected(&parts);
         common::assert_current("docs/return-values.md", &table::table(&parts));
     });
-}
-
-/// Runs scripts on both sides and compares.
-fn same(test: &str, scripts: &[Script]) {
-    on_both_sides(test, |softhsm, ours, stderr| {
-        let by_softhsm = Report::of(softhsm, scripts, None, true);
-        let by_us = Report::of(ours, scripts, Some(stderr), true);
-        softhsm.initialize();
-        let session = softhsm.user();
-        for signed in by_softhsm.signatures.iter().chain(&by_us.signatures) {
-            signed.verify(session);
-        }
-        softhsm.finalize();
-        compare(Some(&by_softhsm), &by_us);
-    });
-}
-
-/// Does something with SoftHSM and with our module, in a process of its own.
-fn on_both_sides(test: &str, act: impl FnOnce(&Module, &Module, &Rc<Stderr>)) {
-    common::in_child(
-        test,
-        || {
-            let service = service();
-            let mut environment = common::environment(service.as_ref().unwrap(), &[]);
-            let configuration = softhsm().configuration.display().to_string();
-            environment.push(("SOFTHSM2_CONF".to_owned(), configuration));
-            (service, environment)
-        },
-        || {
-            let token = softhsm();
-            let softhsm = Module::load(&token.module).with_pin(&token.user_pin);
-            let ours = Module::load(common::module_path());
-            act(&softhsm, &ours, &Rc::new(Stderr::capture()));
-        },
-    );
-}
-
-/// The service, to one test at a time: wrong PINs leave their mark in the flags of SoftHSM's token, which all processes see.
-fn service() -> MutexGuard<'static, Option<Service>> {
-    static SERVICE: Mutex<Option<Service>> = Mutex::new(None);
-    let mut service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner);
-    if service.is_none() {
-        let mut options = Options::new(STATE);
-        options.key_store = KeyStoreKind::SoftHsm;
-        *service = Some(Service::start(options).unwrap());
-    }
-    service
 }
 
 fn softhsm() -> SoftHsmToken {

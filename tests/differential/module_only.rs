@@ -1,19 +1,12 @@
 //! On our module alone: the functions of PKCS #11 3.0 and 3.2, which SoftHSM does not have, and lengths that it takes
 //! without a look, and does not survive.
 
-use std::rc::Rc;
-
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Stderr, Template, null, place, ulong};
+use pkcs11_test::harness::{Module, Template, null, place, ulong};
 
 use crate::report::{Report, Script};
 use crate::sequences::{self, Kind};
-use crate::{HUGE, NO, RSA, interruptions, label, mechanism, places};
-
-/// Runs all scripts.
-pub fn report(module: &Module, stderr: &Rc<Stderr>) -> Report {
-    Report::of(module, &[SCRIPTS, interruptions::SCRIPTS].concat(), Some(stderr), false)
-}
+use crate::{HUGE, NO, RSA, label, mechanism, places};
 
 /// The template of an RSA key with a modulus of that length.
 pub fn public_key(length: usize) -> Template {
@@ -25,8 +18,7 @@ pub fn public_key(length: usize) -> Template {
     ]
 }
 
-/// Scripts that start with a module that is not initialized.
-const SCRIPTS: &[Script] = &[
+pub const SCRIPTS: &[Script] = &[
     ("interfaces", |t, r| {
         let (mut count, interface, mut version) =
             (0, place(null()), CK_VERSION { major: 3, minor: 1 });
@@ -50,6 +42,7 @@ const SCRIPTS: &[Script] = &[
     }),
     ("before C_Initialize", |t, r| {
         answers! { r; "*" => CKR_CRYPTOKI_NOT_INITIALIZED; }
+        t.finalize();
         each(t, r, 1);
     }),
     ("invalid session handle", |t, r| {
@@ -58,7 +51,6 @@ const SCRIPTS: &[Script] = &[
             "C_*KeyAuthenticated" => CKR_FUNCTION_NOT_SUPPORTED; "C_Async*" => CKR_FUNCTION_NOT_SUPPORTED;
             "*" => CKR_SESSION_HANDLE_INVALID;
         }
-        t.initialize();
         each(t, r, NO);
     }),
     ("a session without operations", |t, r| {
@@ -70,11 +62,11 @@ const SCRIPTS: &[Script] = &[
             "C_Message*Init" => CKR_KEY_HANDLE_INVALID; "C_VerifySignatureInit" => CKR_KEY_HANDLE_INVALID;
             "*" => CKR_OPERATION_NOT_INITIALIZED;
         }
-        let session = t.logged_in().unwrap();
+        let session = t.user();
         each(t, r, session.handle);
     }),
     ("login with a user name", |t, r| {
-        let (s, flags, last) = (t.opened().handle, place(0xEE), CKS_LAST_VALIDATION_OK);
+        let (s, flags, last) = (t.session().handle, place(0xEE), CKS_LAST_VALIDATION_OK);
         let [pin, name] =
             [c"CONFIG", c"another organization"].map(|text| text.as_ptr().cast_mut().cast());
         calls! { t, r;
@@ -94,7 +86,7 @@ const SCRIPTS: &[Script] = &[
         assert_eq!(unsafe { *flags }, 0, "the token has no validation objects");
     }),
     ("cancelling", |t, r| {
-        let session = t.logged_in().unwrap();
+        let session = t.user();
         let s = session.handle;
         session.digest_init(CKM_SHA256);
         calls! { t, r;
@@ -105,7 +97,7 @@ const SCRIPTS: &[Script] = &[
         }
     }),
     ("signing messages", |t, r| {
-        let session = t.logged_in().unwrap();
+        let session = t.user();
         let (s, key, public) = (session.handle, session.private(RSA), session.public(RSA));
         let [m, e] = [CKM_SHA256_RSA_PKCS, CKM_ECDSA].map(mechanism);
         let (b, l, ..) = places();
@@ -145,7 +137,7 @@ const SCRIPTS: &[Script] = &[
         }
     }),
     ("verifying messages", |t, r| {
-        let session = t.logged_in().unwrap();
+        let session = t.user();
         let (s, public, certificate) =
             (session.handle, session.public(RSA), session.certificate(RSA));
         let [m, e] = [CKM_SHA256_RSA_PKCS, CKM_ECDSA].map(mechanism);
@@ -181,11 +173,10 @@ const SCRIPTS: &[Script] = &[
         }
     }),
     ("a signature before the data, in sequences", |t, r| {
-        t.initialize();
         sequences::all(t, r, Kind::VerifySignature, &[sequences::ORDER]);
     }),
     ("signature before the data", |t, r| {
-        let session = t.logged_in().unwrap();
+        let session = t.user();
         let (s, public) = (session.handle, session.public(RSA));
         let [m, e] = [CKM_SHA256_RSA_PKCS, CKM_ECDSA].map(mechanism);
         let mut signature = session.key(RSA).sign(CKM_SHA256_RSA_PKCS, b"data").unwrap();
@@ -221,7 +212,7 @@ const SCRIPTS: &[Script] = &[
     }),
     // Each failure ends its operation, or the next one could not begin.
     ("too long, too many or NULL", |t, r| {
-        let session = t.opened();
+        let session = t.session();
         let (s, (b, l, h, _)) = (session.handle, places());
         calls! { t, r; "huge pPin": C_Login(s, CKU_USER, b, HUGE) => CKR_ARGUMENTS_BAD; }
         assert_eq!(session.login(), CKR_OK);
@@ -277,7 +268,6 @@ const SCRIPTS: &[Script] = &[
         }
     }),
     ("asynchronous", |t, r| {
-        t.initialize();
         let flags = CKF_SERIAL_SESSION | CKF_ASYNC_SESSION;
         calls! { t, r; "CKF_ASYNC_SESSION": C_OpenSession(1, flags, null(), None, place(0)) => CKR_SESSION_ASYNC_NOT_SUPPORTED; }
     }),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{Noted, Report, return_value};
+use crate::report::{Noted, Part, Report, return_value};
 use crate::sections::SECTIONS;
 
 const INTRODUCTION: &str = "\
@@ -17,9 +17,6 @@ A situation is a part of the test and a case in it. The data, keys and mechanism
 
 This page is generated: `cargo test --test differential` fails if it is out of date, and `SIGNPATH_TEST_UPDATE=1` updates it.
 ";
-
-/// What scripts found: our answers, and those of SoftHSM, if it has the functions.
-pub type Part = (Report, Option<Report>);
 
 /// The cases of a script in which a function returns the same.
 struct Row {
