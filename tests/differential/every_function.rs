@@ -45,18 +45,12 @@ pub const SCRIPTS: &[Script] = &[
     ("NULL", |t, r| {
         let session = t.user();
         let (s, public) = (session.handle, session.public(RSA));
-        let (a, (_, _, slot, h)) = (label(4), places());
+        let (a, (_, _, slot, _)) = (label(4), places());
         let reserved = ptr::from_ref(t).cast_mut().cast();
         calls! { t, r;
             "pReserved that is not NULL": C_WaitForSlotEvent(CKF_DONT_BLOCK, slot, reserved) => CKR_ARGUMENTS_BAD: RESERVED;
             "pTemplate": C_SetAttributeValue(s, public, null(), 1) => CKR_ARGUMENTS_BAD;
-            "pTemplate": C_CreateObject(s, null(), 1, h) => CKR_ARGUMENTS_BAD;
-            "phObject": C_CreateObject(s, a, 1, null()) => CKR_ARGUMENTS_BAD;
             "phNewObject": C_CopyObject(s, public, a, 1, null()) => CKR_ARGUMENTS_BAD;
-            "pMechanism": C_DigestInit(s, null()) => CKR_ARGUMENTS_BAD;
-            "pMechanism": C_VerifyInit(s, null(), public) => CKR_ARGUMENTS_BAD;
-            "pSeed": C_SeedRandom(s, null(), 4) => CKR_ARGUMENTS_BAD;
-            "pRandomData": C_GenerateRandom(s, null(), 4) => CKR_ARGUMENTS_BAD;
         }
     }),
 ];

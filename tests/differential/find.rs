@@ -2,10 +2,10 @@
 
 use cryptoki_sys::*;
 use pkcs11_test::call;
-use pkcs11_test::harness::{Answer, Session, Template, boolean, called, null, place, ulong};
+use pkcs11_test::harness::{Answer, Session, boolean, called, null, place, ulong};
 
 use crate::report::{Report, Script, count, shown};
-use crate::{EC, EC_LABELS, RSA, RSA_LABELS};
+use crate::{EC, RSA};
 
 /// What is found: class and label of each object, in one order for both sides.
 fn found(session: Session, template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Answer<String> {
@@ -27,13 +27,13 @@ fn found(session: Session, template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Answer<
     })
 }
 
+/// `tests/objects` searches for each value of each object.
 fn templates(session: Session, r: &mut Report) {
-    const P_256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
     let class = |class| (CKA_CLASS, ulong(class));
     let id = |id: &str| (CKA_ID, id.into());
     let label = |label: &str| (CKA_LABEL, label.into());
     let number = |id, value| (id, ulong(value));
-    let (vendor, sign) = (CKA_VENDOR_DEFINED | 0x1234, (CKA_SIGN, boolean(true)));
+    let vendor = CKA_VENDOR_DEFINED | 0x1234;
     let find = |template: &[_]| found(session, template);
     for (name, id) in named![CKO_CERTIFICATE CKO_PUBLIC_KEY CKO_PRIVATE_KEY] {
         rows! { r; *name => find(&[class(*id)]); }
@@ -54,28 +54,20 @@ fn templates(session: Session, r: &mut Report) {
         "id" => find(&[id(RSA)]);
         "label" => find(&[label(RSA)]);
         "id and label" => find(&[id(RSA), label(RSA)]);
-        "label and id" => find(&[label(RSA), id(RSA)]);
         "id of one and label of another" => find(&[id(RSA), label(EC)]) => "CKR_OK, none";
         "part of an id" => find(&[id("demo/rsa")]) => "CKR_OK, none";
         "empty id" => find(&[id("")]) => "CKR_OK, none";
         "unknown label" => find(&[label("demo/none")]) => "CKR_OK, none";
         "class and id" => find(&[class(CKO_PRIVATE_KEY), id(RSA)]);
-        "class, id and sign" => find(&[class(CKO_PRIVATE_KEY), id(RSA), sign.clone()]);
-        "token and class" => find(&[(CKA_TOKEN, boolean(true)), class(CKO_CERTIFICATE)]);
         "RSA keys" => find(&[number(CKA_KEY_TYPE, CKK_RSA)]);
-        "EC keys" => find(&[number(CKA_KEY_TYPE, CKK_EC)]);
         "AES keys" => find(&[number(CKA_KEY_TYPE, CKK_AES)]) => "CKR_OK, none";
-        "X.509 certificates" => find(&[number(CKA_CERTIFICATE_TYPE, CKC_X_509)]);
         "WTLS certificates" => find(&[number(CKA_CERTIFICATE_TYPE, CKC_WTLS)]) => "CKR_OK, none";
         "vendor's attribute" => find(&[(vendor, b"x".to_vec())]) => "CKR_OK, none";
         "empty vendor's attribute" => find(&[(vendor, vec![])]) => "CKR_OK, none";
         "the same attribute twice" => find(&[class(CKO_CERTIFICATE), class(CKO_CERTIFICATE)]);
         "two classes" => find(&[class(CKO_CERTIFICATE), class(CKO_PUBLIC_KEY)]) => "CKR_OK, none";
         "class in 4 bytes" => find(&[(CKA_CLASS, 1_u32.to_ne_bytes().to_vec())]) => "CKR_OK, none";
-        "curve P-256" => find(&[(CKA_EC_PARAMS, P_256.to_vec())]);
-        "exponent 65537" => find(&[(CKA_PUBLIC_EXPONENT, vec![1, 0, 1])]);
         "private exponent" => find(&[(CKA_PRIVATE_EXPONENT, vec![1])]) => "CKR_OK, none";
-        "modulus bits" => find(&[number(CKA_MODULUS_BITS, 3072)]);
     }
 }
 
@@ -87,45 +79,6 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r;
             "before login" => found(session, &[]);
             @ session.login(); "after login" => found(session, &[]);
-        }
-    }),
-    ("by values of the certificate", |t, r| {
-        let session = t.session();
-        let certificate = session.certificate(EC_LABELS[1]);
-        let value = |id| session.attribute(certificate, id).unwrap();
-        let class = (CKA_CLASS, ulong(CKO_CERTIFICATE));
-        let of_issuer = [CKA_ISSUER, CKA_SERIAL_NUMBER];
-        let of_nss =
-            [&[CKA_CERTIFICATE_TYPE, CKA_ID, CKA_VALUE][..], &of_issuer, &[CKA_SUBJECT]].concat();
-        for (case, ids) in [
-            ("CKA_SUBJECT", &[CKA_SUBJECT][..]),
-            ("CKA_ISSUER", &[CKA_ISSUER]),
-            ("CKA_VALUE", &[CKA_VALUE]),
-            ("CKA_ISSUER and CKA_SERIAL_NUMBER", &of_issuer),
-            ("as requested by NSS", &of_nss),
-        ] {
-            let mut template: Template = ids.iter().map(|id| (*id, value(*id))).collect();
-            template.push(class.clone());
-            rows! { r;
-                case => found(session, &template);
-                @ template[0].1.pop(); format!("{case}, cut short") => found(session, &template) => "CKR_OK, none";
-            }
-        }
-        let bare = value(CKA_SERIAL_NUMBER)[2..].to_vec();
-        rows! { r;
-            "bare serial number" => found(session, &[(CKA_SERIAL_NUMBER, bare)]) => "CKR_OK, none";
-            "certificate of the issuer" => found(session, &[class, (CKA_SUBJECT, value(CKA_ISSUER))]) => "CKR_OK, none";
-        }
-    }),
-    ("by values of the key", |t, r| {
-        let session = t.user();
-        let find = |label, id| {
-            let value = session.attribute(session.public(label), id).unwrap();
-            found(session, &[(id, value)])
-        };
-        rows! { r;
-            "CKA_MODULUS" => find(RSA_LABELS[1], CKA_MODULUS) => "CKR_OK, CKO_PRIVATE_KEY \"demo/rsa-3072\", CKO_PUBLIC_KEY \"demo/rsa-3072\"";
-            "CKA_EC_POINT" => find(EC_LABELS[2], CKA_EC_POINT) => "CKR_OK, CKO_PUBLIC_KEY \"demo/p-521\"";
         }
     }),
     // Sizes of the answers until there are no more, and that nothing comes twice.

@@ -89,10 +89,10 @@ pub const SCRIPTS: &[Script] = &[
             "the end of the search" => s.find_final() => CKR_OK: OUTLIVE;
             "the private key" => label(key.private) => CKR_OBJECT_HANDLE_INVALID;
             "the public key" => label(key.public) => CKR_OK;
-            "C_SignInit" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_USER_NOT_LOGGED_IN: LOGOUT_HANDLE;
+            "C_SignInit" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_USER_NOT_LOGGED_IN: BEFORE_LOGIN;
             @ s.login();
             "the private key after login" => label(key.private) => CKR_OBJECT_HANDLE_INVALID;
-            "C_SignInit after login" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_KEY_HANDLE_INVALID: LOGOUT_HANDLE;
+            "C_SignInit after login" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_KEY_HANDLE_INVALID: KEY_HANDLE;
             "the public key has the same handle" => s.public(RSA) == key.public => true;
         }
     }),

@@ -42,14 +42,13 @@ pub const FIXED: &str = "the attributes of the token's objects say that they can
      copied or destroyed (CKR_ACTION_PROHIBITED, sections 5.7.2, 5.7.3 and 5.7.6)";
 pub const NO_ECDSA_SHA: &str =
     "SoftHSM only supports CKM_ECDSA; these signatures are verified with openssl";
-pub const SIGN_HANDLE: &str =
-    "C_SignInit has its own return value for an invalid key handle (section 5.1.6)";
+pub const KEY_HANDLE: &str = "C_SignInit and C_VerifyInit have their own return value for an invalid key handle (section \
+     5.1.6)";
 pub const BEFORE_LOGIN: &str = "before login, private keys have no handles and nothing else can \
      sign; cryptographic operations require a logged-in user (CKR_USER_NOT_LOGGED_IN, section \
      5.1.6)";
-pub const NOT_SIGNED: &str = "SignPath cannot sign with it";
 pub const PARAMETER_IGNORED: &str =
-    "SoftHSM ignores a parameter for a mechanism that has none (sections 6.1 and 6.3)";
+    "SoftHSM ignores a parameter for a mechanism that has none (sections 6.1, 6.3 and 6.20)";
 pub const PARAMETER_CODE: &str =
     "CKR_MECHANISM_PARAM_INVALID is the return value for invalid parameters (section 5.1.6)";
 pub const SALT: &str = "SignPath only supports salts as long as the digest; which parameters are \
@@ -67,25 +66,13 @@ pub const FORMS: &str = "an operation that was begun with all data in one call m
 pub const SINGLE_PART: &str = "the standard allows these mechanisms for single-part operations \
      only (sections 6.1 and 6.3, first tables); pkcs11-tool passes its input in parts for every \
      mechanism, and passing a digest in parts makes no difference";
-pub const SIGN_CANCELS: &str = "since PKCS #11 3.0, C_SignInit without a mechanism cancels an \
-     active signature (section 5.13.1)";
-pub const SIGN_ENDS: &str =
-    "an error other than CKR_BUFFER_TOO_SMALL ends the signature (sections 5.13.2 to 5.13.4)";
-pub const SEARCHES: &str = "a session can search and sign at the same time; that an active search \
-     prevents other operations is only an example in the standard (CKR_OPERATION_ACTIVE, section \
-     5.1.6)";
-pub const VERIFY_HANDLE: &str =
-    "C_VerifyInit has its own return value for an invalid key handle (section 5.1.6)";
 pub const NOT_A_MECHANISM: &str = "the module only has mechanisms that SignPath can sign with";
 pub const LONG_SALT: &str =
     "signatures with this key cannot contain such a long salt; SoftHSM only notices later";
-pub const NO_SHA3: &str = "SoftHSM does not support SHA-3";
-pub const ENDS: &str = "a call that does not just ask for the length ends the operation, even if \
-     it fails (sections 5.12.2 and 5.15.2)";
-pub const CANCELS: &str = "since PKCS #11 3.0, an initialization without a mechanism cancels an \
-     active operation (section 5.12.1)";
-pub const DIGEST_PARAMETER: &str =
-    "SoftHSM ignores a parameter for a mechanism that has none (section 6.20)";
+pub const ENDS: &str = "an error other than CKR_BUFFER_TOO_SMALL ends the operation (sections \
+     5.12.2, 5.13.2 to 5.13.4 and 5.15.2)";
+pub const CANCELS: &str = "since PKCS #11 3.0, an initialization without a mechanism cancels an active operation \
+     (sections 5.12.1 and 5.13.1)";
 pub const SIDE_BY_SIDE: &str = "a session can run operations of different kinds at the same time; \
      whether an active one prevents others is up to the token (CKR_OPERATION_ACTIVE, section \
      5.1.6)";
@@ -106,5 +93,3 @@ pub const NO_PIN: &str = "an empty PIN selects the configured credentials";
 pub const OUTLIVE: &str = "whether operations outlive C_Logout is up to the token (section \
      5.6.10): SoftHSM still signs, and ends the verification and the search; the module no longer \
      uses any private key, still verifies, and continues the search without the private objects";
-pub const LOGOUT_HANDLE: &str =
-    "C_SignInit has its own return values for key handles (sections 5.1.6 and 5.13.1)";

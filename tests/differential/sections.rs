@@ -50,36 +50,3 @@ pub const SECTIONS: &[(&str, &str, &[&str])] = sections! {
     "5.21" "Asynchronous function management functions":
         C_AsyncComplete C_AsyncGetID C_AsyncJoin;
 };
-
-/// All functions, each with the number of its subsection.
-pub fn functions() -> impl Iterator<Item = (&'static str, String)> {
-    SECTIONS.iter().flat_map(|(section, _, functions)| {
-        (1..)
-            .zip(*functions)
-            .map(move |(number, function)| (*function, format!("{section}.{number}")))
-    })
-}
-
-#[test]
-fn every_function_of_the_standard_has_its_section() {
-    let listed: std::collections::BTreeSet<_> =
-        functions().map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(listed, crate::common::function_names());
-}
-
-#[test]
-fn the_sections_are_those_of_the_documentation() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ffi");
-    let source: String = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-        .collect();
-    for (function, section) in functions() {
-        let start = format!("/// {function} (PKCS #11 3.2, section ");
-        for place in source.split(&start).skip(1) {
-            let cited = place.split(')').next().unwrap();
-            assert_eq!(cited, section, "{function}");
-        }
-    }
-    assert!(source.matches("(PKCS #11 3.2, section 5.").count() > 60);
-}

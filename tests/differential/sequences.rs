@@ -9,7 +9,7 @@ use crate::verification::{Padding, SHA256, SHA384};
 use crate::{EC_LABELS, RSA, reasons};
 
 /// An operation whose data comes in one part or in several.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Kind {
     Digest,
     Sign,
@@ -77,70 +77,51 @@ pub fn all(t: &Module, r: &mut Report, kind: Kind, sequences: &[&[&str]]) {
     run(t, r, kind, RSA, &mechanism.into(), DATA, sequences);
 }
 
-macro_rules! functions {
-    ($($name:ident)*) => { [$(stringify!($name)),*] };
-}
-
 /// What is needed to run a step.
 struct Operation<'a> {
     kind: Kind,
+    label: &'static str,
     key: Key<'a>,
     mechanism: &'a Mechanism,
     data: &'a [u8],
-    /// The signatures of the data, so many times.
-    signatures: Vec<Vec<u8>>,
 }
 
 impl Operation<'_> {
-    /// The functions for `init`, `one`, `part` and `last`.
-    fn functions(&self) -> [&'static str; 4] {
-        match self.kind {
-            Digest => functions!(C_DigestInit C_Digest C_DigestUpdate C_DigestFinal),
-            Sign => functions!(C_SignInit C_Sign C_SignUpdate C_SignFinal),
-            Verify => functions!(C_VerifyInit C_Verify C_VerifyUpdate C_VerifyFinal),
-            VerifySignature => functions! {
-                C_VerifySignatureInit C_VerifySignature C_VerifySignatureUpdate C_VerifySignatureFinal
-            },
-        }
+    /// What a call gave; nothing is written by one that only has a return value.
+    fn call(&self, s: Session, step: &str, room: Option<usize>, signature: &[u8]) -> Output {
+        let (mechanism, key, data) = (self.mechanism, self.key, self.data);
+        let part = if step == "empty" { b"" } else { data };
+        let rv = match (self.kind, step) {
+            (Digest, "init") => s.digest_init(mechanism),
+            (Digest, "one") => return s.digest_into(data, room),
+            (Digest, "last") => return s.digest_final_into(room),
+            (Digest, _) => s.digest_update(part),
+            (Sign, "init") => s.sign_init(mechanism, key.private),
+            (Sign, "one") => return s.sign_into(data, room),
+            (Sign, "last") => return s.sign_final_into(room),
+            (Sign, _) => s.sign_update(part),
+            (Verify, "init") => s.verify_init(mechanism, key.public),
+            (Verify, "one") => s.verify(data, signature),
+            (Verify, "last") => s.verify_final(signature),
+            (Verify, _) => s.verify_update(part),
+            (VerifySignature, "init") => s.verify_signature_init(mechanism, key.public, signature),
+            (VerifySignature, "one") => s.verify_signature(data),
+            (VerifySignature, "last") => s.verify_signature_final(),
+            (VerifySignature, _) => s.verify_signature_update(part),
+        };
+        Output { rv, length: 0, buffer: vec![] }
     }
 
-    fn init(&self, s: Session, copies: usize) -> Rv {
-        match self.kind {
-            Digest => s.digest_init(self.mechanism),
-            Sign => s.sign_init(self.mechanism, self.key.private),
-            Verify => s.verify_init(self.mechanism, self.key.public),
-            VerifySignature => {
-                let signature = &self.signatures[copies];
-                s.verify_signature_init(self.mechanism, self.key.public, signature)
-            }
-        }
-    }
-
-    fn part(&self, s: Session, part: &[u8]) -> Rv {
-        match self.kind {
-            Digest => s.digest_update(part),
-            Sign => s.sign_update(part),
-            Verify => s.verify_update(part),
-            VerifySignature => s.verify_signature_update(part),
-        }
-    }
-
-    fn fill(&self, s: Session, is_one: bool, room: Option<usize>) -> Output {
-        match (self.kind, is_one) {
-            (Digest, true) => s.digest_into(self.data, room),
-            (Digest, false) => s.digest_final_into(room),
-            (_, true) => s.sign_into(self.data, room),
-            (_, false) => s.sign_final_into(room),
-        }
-    }
-
-    fn verify(&self, s: Session, is_one: bool, signature: &[u8]) -> Rv {
-        match (self.kind, is_one) {
-            (Verify, true) => s.verify(self.data, signature),
-            (Verify, false) => s.verify_final(signature),
-            (_, true) => s.verify_signature(self.data),
-            (_, false) => s.verify_signature_final(),
-        }
+    /// Sees to it that a result is that of the data.
+    fn check(&self, r: &mut Report, case: &str, message: Vec<u8>, result: Vec<u8>) {
+        let (padding, message) = match (self.kind, self.mechanism.id) {
+            (Digest, _) => return assert_eq!(result, SHA384.digest(&message), "{case}"),
+            (_, CKM_SHA256_RSA_PKCS) => (Padding::Pkcs1, message),
+            (_, CKM_RSA_PKCS) => (Padding::Pkcs1, DATA.to_vec()),
+            (_, CKM_RSA_PKCS_PSS) => (Padding::Pss, DATA.to_vec()),
+            _ => (Padding::Ecdsa, DATA.to_vec()),
+        };
+        r.signed(case, self.label, (padding, &SHA256), message, result);
     }
 }
 
@@ -155,13 +136,15 @@ fn run(
 ) {
     let key = t.user().key(label);
     let sign = |times| key.sign(mechanism, &data.repeat(times)).unwrap();
+    // The length of a result, and signatures of the data, so many times.
     let (exact, signatures) = match kind {
         Digest => (48, vec![]),
         Sign => (sign(1).len(), vec![]),
         _ => (0, (0..3).map(sign).collect()),
     };
-    let operation = Operation { kind, key, mechanism, data, signatures };
-    let [init, one, update, last] = operation.functions();
+    let operation = Operation { kind, label, key, mechanism, data };
+    let [init, one, update, last] =
+        ["Init", "", "Update", "Final"].map(|part| format!("C_{kind:?}{part}"));
     for sequence in sequences.concat() {
         let (s, mut parts, mut history) = (t.session(), 0, String::new());
         // What the whole sequence verifies, for a signature that is handed over first.
@@ -175,7 +158,6 @@ fn run(
             let (call, refused) = step.split_once(':').unwrap_or((step, ""));
             let name = call.trim_end_matches(['?', '0', '<', '+', '!', '-']);
             let how = &call[name.len()..];
-            let (is_one, end) = (name == "one", if name == "one" { one } else { last });
             let (room, rv, what) = match how {
                 "?" => (None, CKR_OK, " for the length"),
                 "0" => (Some(0), CKR_BUFFER_TOO_SMALL, " without room"),
@@ -186,39 +168,34 @@ fn run(
                 _ if name == "empty" => (None, CKR_OK, " of nothing"),
                 _ => (Some(exact), CKR_OK, ""),
             };
-            let rv = Rv(match refused {
+            let rv = match refused {
                 "none" => CKR_OPERATION_NOT_INITIALIZED,
                 "active" => CKR_OPERATION_ACTIVE,
                 _ => rv,
-            });
-            let (function, result) = match name {
-                "init" => (init, Err(operation.init(s, copies))),
-                "part" => (update, Err(operation.part(s, data))),
-                "empty" => (update, Err(operation.part(s, b""))),
-                _ if matches!(kind, Digest | Sign) => (end, Ok(operation.fill(s, is_one, room))),
-                _ => {
-                    let times = if is_one { 1 } else { parts };
-                    let mut signature = operation.signatures[times].clone();
-                    match how {
-                        "!" => signature[7] ^= 1,
-                        "-" => signature.truncate(255),
-                        _ => (),
-                    }
-                    (end, Err(operation.verify(s, is_one, &signature)))
-                }
             };
-            let expected = match (&result, refused, room) {
-                (Err(_), ..) => rv.to_string(),
-                (_, "", Some(_)) if rv == CKR_OK => format!("{rv}, length {exact}, written"),
-                (_, "", _) => format!("{rv}, length {exact}, nothing written"),
-                (.., room) => format!("{rv}, length {}, nothing written", room.unwrap_or_default()),
+            let (function, times) = match name {
+                "init" => (&init, copies),
+                "one" => (&one, 1),
+                "last" => (&last, parts),
+                _ => (&update, parts),
             };
-            let told = match &result {
-                Err(rv) => rv.told(),
-                Ok(output) => output.clone().told(),
+            let mut signature = signatures.get(times).cloned().unwrap_or_default();
+            match how {
+                "!" => signature[7] ^= 1,
+                "-" => signature.truncate(255),
+                _ => (),
+            }
+            let output = operation.call(s, name, room, &signature);
+            let fills = matches!((kind, name), (Digest | Sign, "one" | "last"));
+            let (length, written) = match (fills, refused, room) {
+                (false, ..) => (0, "nothing written"),
+                (_, "", Some(_)) if rv == CKR_OK => (exact, "written"),
+                (_, "", _) => (exact, "nothing written"),
+                (.., room) => (room.unwrap_or_default(), "nothing written"),
             };
+            let expected = format!("{}, length {length}, {written}", Rv(rv));
             if refused == "active" && name != "init" {
-                let end = if single == Some(true) { one } else { last };
+                let end = if single == Some(true) { &one } else { &last };
                 r.hint = format!("end it with {end}");
             }
             let case = match &*history {
@@ -229,7 +206,7 @@ fn run(
             let case: &'static str = case.leak();
             if !r.has(case) {
                 r.answers_to(&[(case, Some((expected.clone().leak(), Some(reasons::FORMS))))]);
-                r.note(case, &*told, None);
+                r.note(case, output.clone(), None);
             }
             r.hint.clear();
             match (name, refused) {
@@ -245,31 +222,10 @@ fn run(
             if name == "init" || !history.is_empty() {
                 history.push_str(&format!("{function}{what}"));
             }
-            let message = data.repeat(if is_one { 1 } else { parts });
-            if let Ok(output) = result {
-                if told == expected && expected.ends_with(", written") {
-                    check(r, &operation, label, case, message, output.bytes().unwrap());
-                }
+            if written == "written" && output.clone().told() == expected {
+                let message = data.repeat(if name == "one" { 1 } else { parts });
+                operation.check(r, case, message, output.bytes().unwrap());
             }
         }
     }
-}
-
-/// Sees to it that a result is that of the data.
-fn check(
-    r: &mut Report,
-    operation: &Operation,
-    label: &'static str,
-    case: &str,
-    message: Vec<u8>,
-    result: Vec<u8>,
-) {
-    let (padding, message) = match (operation.kind, operation.mechanism.id) {
-        (Digest, _) => return assert_eq!(result, SHA384.digest(&message), "{case}"),
-        (_, CKM_SHA256_RSA_PKCS) => (Padding::Pkcs1, message),
-        (_, CKM_RSA_PKCS) => (Padding::Pkcs1, DATA.to_vec()),
-        (_, CKM_RSA_PKCS_PSS) => (Padding::Pss, DATA.to_vec()),
-        _ => (Padding::Ecdsa, DATA.to_vec()),
-    };
-    r.signed(case, label, (padding, &SHA256), message, result);
 }

@@ -172,7 +172,6 @@ pub const SCRIPTS: &[Script] = &[
             "a profile" => create(&and(&class(CKO_PROFILE), CKA_PROFILE_ID, ulong(1))) => CKR_TEMPLATE_INCONSISTENT: ONLY_VERIFIED;
             "an unknown class" => of(0x7000_0000) => CKR_ATTRIBUTE_VALUE_INVALID;
             "a vendor's class" => of(CKO_VENDOR_DEFINED | 1) => CKR_ATTRIBUTE_VALUE_INVALID;
-            "with an invalid session handle" => t.at(9999).create(&template).map(drop) => CKR_SESSION_HANDLE_INVALID;
             "NULL phObject" => with(&template, |template, n| call!(t, C_CreateObject(s, template, n, null()))) => CKR_ARGUMENTS_BAD;
             "NULL pTemplate with 1 attribute" => call!(t, C_CreateObject(s, null(), 1, object)) => CKR_ARGUMENTS_BAD;
         }

@@ -48,15 +48,15 @@ pub const SCRIPTS: &[Script] = &[
         let (rsa, ec, hashing) = (s.private(RSA), s.private(EC), CKM_SHA256_RSA_PKCS);
         rows! { r;
             "public key" => init(t, hashing, s.public(RSA)) => CKR_KEY_FUNCTION_NOT_PERMITTED;
-            "certificate" => init(t, hashing, s.certificate(RSA)) => CKR_KEY_HANDLE_INVALID: SIGN_HANDLE;
-            "unknown object handle" => init(t, hashing, NO) => CKR_KEY_HANDLE_INVALID: SIGN_HANDLE;
-            "CK_INVALID_HANDLE" => init(t, hashing, CK_INVALID_HANDLE) => CKR_KEY_HANDLE_INVALID: SIGN_HANDLE;
+            "certificate" => init(t, hashing, s.certificate(RSA)) => CKR_KEY_HANDLE_INVALID: KEY_HANDLE;
+            "unknown object handle" => init(t, hashing, NO) => CKR_KEY_HANDLE_INVALID: KEY_HANDLE;
+            "CK_INVALID_HANDLE" => init(t, hashing, CK_INVALID_HANDLE) => CKR_KEY_HANDLE_INVALID: KEY_HANDLE;
             "EC key for CKM_RSA_PKCS" => init(t, CKM_RSA_PKCS, ec) => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
             "EC key for CKM_SHA256_RSA_PKCS" => init(t, hashing, ec) => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
             "EC key for CKM_RSA_PKCS_PSS" => init(t, SHA256.pss(CKM_RSA_PKCS_PSS), ec) => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
             "EC key for CKM_SHA256_RSA_PKCS_PSS" => init(t, SHA256.pss(CKM_SHA256_RSA_PKCS_PSS), ec) => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
             "RSA key for CKM_ECDSA" => init(t, CKM_ECDSA, rsa) => CKR_KEY_TYPE_INCONSISTENT: KEY_TYPE;
-            "C_SignInit again, unknown object handle" => s.sign_init(hashing, NO) => CKR_KEY_HANDLE_INVALID: SIGN_HANDLE;
+            "C_SignInit again, unknown object handle" => s.sign_init(hashing, NO) => CKR_KEY_HANDLE_INVALID: KEY_HANDLE;
             "nothing is active after it" => length(s.sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED;
         }
     }),
@@ -70,8 +70,8 @@ pub const SCRIPTS: &[Script] = &[
             "CKM_RSA_PKCS_OAEP" => init(t, CKM_RSA_PKCS_OAEP, key) => CKR_MECHANISM_INVALID;
             "CKM_RSA_PKCS_KEY_PAIR_GEN" => init(t, CKM_RSA_PKCS_KEY_PAIR_GEN, key) => CKR_MECHANISM_INVALID;
             "CKM_SHA3_256_RSA_PKCS" => init(t, CKM_SHA3_256_RSA_PKCS, key) => CKR_MECHANISM_INVALID;
-            "CKM_RSA_X_509" => init(t, CKM_RSA_X_509, key) => CKR_MECHANISM_INVALID: NOT_SIGNED;
-            "CKM_SHA224_RSA_PKCS" => init(t, CKM_SHA224_RSA_PKCS, key) => CKR_MECHANISM_INVALID: NOT_SIGNED;
+            "CKM_RSA_X_509" => init(t, CKM_RSA_X_509, key) => CKR_MECHANISM_INVALID: NOT_A_MECHANISM;
+            "CKM_SHA224_RSA_PKCS" => init(t, CKM_SHA224_RSA_PKCS, key) => CKR_MECHANISM_INVALID: NOT_A_MECHANISM;
             "unknown, and no key" => init(t, 0x7fff_0000, NO) => CKR_MECHANISM_INVALID: TWO_ERRORS;
         }
     }),
@@ -93,7 +93,7 @@ pub const SCRIPTS: &[Script] = &[
             "PSS, wrong length" => init(t, some(raw), rsa) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_CODE;
             "PSS, SHA-1" => pss(raw, sha1, mgf1, 20) => CKR_OK;
             "PSS, MD5" => pss(raw, CKM_MD5, mgf1, 16) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_CODE;
-            "PSS, SHA-224" => pss(raw, CKM_SHA224, CKG_MGF1_SHA224, 28) => CKR_MECHANISM_PARAM_INVALID: NOT_SIGNED;
+            "PSS, SHA-224" => pss(raw, CKM_SHA224, CKG_MGF1_SHA224, 28) => CKR_MECHANISM_PARAM_INVALID: NOT_A_MECHANISM;
             "PSS, unknown hash" => pss(raw, 0x7fff_0000, mgf256, 32) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_CODE;
             "PSS, a signature mechanism as the hash" => pss(raw, CKM_SHA256_RSA_PKCS, mgf256, 32) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_CODE;
             "PSS, MGF of another hash" => pss(raw, sha256, mgf1, 32) => CKR_MECHANISM_PARAM_INVALID: PARAMETER_CODE;
@@ -184,17 +184,17 @@ pub const SCRIPTS: &[Script] = &[
         let after = |session: Session| length(session.sign(b"data"));
         rows! { r;
             "C_SignInit with NULL pMechanism" => call!(t, C_SignInit(t.session().handle, null(), key)) => CKR_ARGUMENTS_BAD;
-            "C_SignInit with a NULL mechanism while signing" => call!(t, C_SignInit(cancelled.handle, null(), key)) => CKR_OK: SIGN_CANCELS;
-            "C_Sign after it" => after(cancelled) => CKR_OPERATION_NOT_INITIALIZED: SIGN_CANCELS;
+            "C_SignInit with a NULL mechanism while signing" => call!(t, C_SignInit(cancelled.handle, null(), key)) => CKR_OK: CANCELS;
+            "C_Sign after it" => after(cancelled) => CKR_OPERATION_NOT_INITIALIZED: CANCELS;
             "C_Sign, NULL pData" => call!(t, C_Sign(sign.handle, null(), 4, b, l)) => CKR_ARGUMENTS_BAD;
-            "C_Sign after NULL" => after(sign) => CKR_OPERATION_NOT_INITIALIZED: SIGN_ENDS;
+            "C_Sign after NULL" => after(sign) => CKR_OPERATION_NOT_INITIALIZED: ENDS;
             "C_Sign with NULL pulSignatureLen" => call!(t, C_Sign(no_length.handle, b, 4, b, null())) => CKR_ARGUMENTS_BAD;
-            "C_Sign after NULL length" => after(no_length) => CKR_OPERATION_NOT_INITIALIZED: SIGN_ENDS;
+            "C_Sign after NULL length" => after(no_length) => CKR_OPERATION_NOT_INITIALIZED: ENDS;
             "C_SignUpdate, NULL pPart" => call!(t, C_SignUpdate(update.handle, null(), 4)) => CKR_ARGUMENTS_BAD;
-            "C_SignUpdate after NULL" => update.sign_update(b"data") => CKR_OPERATION_NOT_INITIALIZED: SIGN_ENDS;
+            "C_SignUpdate after NULL" => update.sign_update(b"data") => CKR_OPERATION_NOT_INITIALIZED: ENDS;
             @ finish.sign_update(b"data");
             "C_SignFinal with NULL pulSignatureLen" => call!(t, C_SignFinal(finish.handle, b, null())) => CKR_ARGUMENTS_BAD;
-            "C_SignFinal after NULL length" => length(finish.sign_final()) => CKR_OPERATION_NOT_INITIALIZED: SIGN_ENDS;
+            "C_SignFinal after NULL length" => length(finish.sign_final()) => CKR_OPERATION_NOT_INITIALIZED: ENDS;
             // A question for the length may come without the data, which is not signed yet.
             "C_Sign for the length, without data" => no_data.sign_into(b"", None) => "CKR_OK, length 256, nothing written";
             "the signature after it" => after(no_data) => "CKR_OK, 256 bytes";
@@ -210,12 +210,12 @@ pub const SCRIPTS: &[Script] = &[
             "another session, C_Sign" => length(other.sign(&[0x5a; 32])) => "CKR_OK, 64 bytes";
             "C_GetAttributeValue" => s.attribute(key, CKA_ALWAYS_AUTHENTICATE) => "CKR_OK, 1 bytes 00";
             "C_Login for the operation" => s.login_as(CKU_CONTEXT_SPECIFIC, &t.pin) => CKR_OPERATION_NOT_INITIALIZED;
-            "C_FindObjectsInit" => s.find_init(&[]) => CKR_OK: SEARCHES;
-            "C_FindObjects" => count(s.find_next(100)).unwrap_or_default() => 22: SEARCHES;
-            "C_FindObjectsFinal" => s.find_final() => CKR_OK: SEARCHES;
+            "C_FindObjectsInit" => s.find_init(&[]) => CKR_OK: SIDE_BY_SIDE;
+            "C_FindObjects" => count(s.find_next(100)).unwrap_or_default() => 22: SIDE_BY_SIDE;
+            "C_FindObjectsFinal" => s.find_final() => CKR_OK: SIDE_BY_SIDE;
             "C_Sign" => length(s.sign(b"data")) => "CKR_OK, 256 bytes";
-            @ s.find_init(&[]); "C_SignInit while searching" => s.sign_init(CKM_SHA256_RSA_PKCS, key) => CKR_OK: SEARCHES;
-            "C_Sign while searching" => length(s.sign(b"data")) => "CKR_OK, 256 bytes": SEARCHES;
+            @ s.find_init(&[]); "C_SignInit while searching" => s.sign_init(CKM_SHA256_RSA_PKCS, key) => CKR_OK: SIDE_BY_SIDE;
+            "C_Sign while searching" => length(s.sign(b"data")) => "CKR_OK, 256 bytes": SIDE_BY_SIDE;
             @ other.sign_init(CKM_SHA256_RSA_PKCS, key); "C_CloseSession" => other.close() => CKR_OK;
             "C_Sign in a new session" => length(t.session().sign(b"data")) => CKR_OPERATION_NOT_INITIALIZED;
         }

@@ -1,5 +1,6 @@
 //! The table of return values: each function in each situation that the scripts know.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::report::{Noted, Part, Report, return_value};
@@ -38,23 +39,17 @@ impl Row {
     }
 }
 
-/// The cases; those that begin with the name of a key under the keys that they have in common.
+/// The cases, with the keys that their names begin with in front of what these have in common.
 fn by_key(cases: &[&str]) -> String {
-    let (of_keys, others): (Vec<&str>, Vec<&str>) =
-        cases.iter().partition(|case| key(case).is_some());
-    let mut lines = Vec::new();
-    if !others.is_empty() {
-        lines.push(by_variant(&others));
-    }
-    for (keys, cases) in grouped(of_keys.into_iter().filter_map(key)) {
-        lines.push(format!("{}: {}", keys.join(", "), by_variant(&cases)));
-    }
-    lines.join("<br>")
-}
-
-/// The name of the key that a case begins with, and the rest.
-fn key(case: &str) -> Option<(&str, &str)> {
-    case.split_once(' ').filter(|(key, _)| key.starts_with("demo/"))
+    let pairs = cases.iter().map(|case| match case.split_once(' ') {
+        Some((key, rest)) if key.starts_with("demo/") => (key, rest),
+        _ => ("", *case),
+    });
+    let lines = grouped(pairs).into_iter().map(|(keys, cases)| match keys[..] {
+        [""] => by_variant(&cases),
+        _ => format!("{}: {}", keys.join(", "), by_variant(&cases)),
+    });
+    lines.collect::<Vec<_>>().join("<br>")
 }
 
 /// Many cases that differ in the text after the comma: for each such text, the texts before it.
@@ -95,6 +90,9 @@ fn grouped<'a>(
 pub fn table(parts: &[Part]) -> String {
     let mut reasons = Vec::new();
     let rows: Vec<_> = parts.iter().flat_map(|part| rows(part, &mut reasons)).collect();
+    let functions = SECTIONS.iter().flat_map(|(.., functions)| functions.iter());
+    let functions: BTreeSet<_> = functions.map(|name| (*name).to_owned()).collect();
+    assert_eq!(functions, crate::common::function_names(), "every one has its section");
     let mut text = INTRODUCTION.to_owned();
     for (section, title, functions) in SECTIONS {
         write!(text, "\n## {title} ({section})\n").unwrap();
