@@ -5,8 +5,6 @@ use std::rc::Rc;
 
 use pkcs11_test::harness::{Answer, Module, Output, Rv, Stderr, last_called};
 
-use crate::verification::{Hash, Padding, Signed};
-
 /// A script of calls, by its name.
 pub type Script = (&'static str, fn(&Module, &mut Report));
 
@@ -78,8 +76,6 @@ pub struct Report {
     script: &'static str,
     pub answers: Vec<Noted>,
     patterns: Vec<(&'static str, Pattern)>,
-    /// All signatures that were made.
-    pub signatures: Vec<Signed>,
     /// Where our module writes its lines.
     stderr: Option<Rc<Stderr>>,
     wrong_lines: Vec<String>,
@@ -117,24 +113,6 @@ impl Report {
         report
     }
 
-    /// The full name of a case of the running script.
-    fn case(&self, case: impl Display) -> String {
-        format!("{}: {case}", self.script)
-    }
-
-    /// Notes a signature, to be verified.
-    pub fn signed(
-        &mut self,
-        case: &str,
-        label: &'static str,
-        (padding, hash): (Padding, &'static Hash),
-        message: Vec<u8>,
-        signature: Vec<u8>,
-    ) {
-        let case = self.case(case);
-        self.signatures.push(Signed { case, label, padding, hash, message, signature });
-    }
-
     /// Whether the running script has that case.
     pub fn has(&self, case: &str) -> bool {
         let mut answers = self.answers.iter();
@@ -144,7 +122,7 @@ impl Report {
     /// Notes an answer of the function that was called last. A case has one.
     pub fn note(&mut self, case: impl Display, answer: impl Told, expected: Expected) {
         let (script, case, function) = (self.script, case.to_string(), last_called());
-        let name = self.case(&case);
+        let name = format!("{script}: {case}");
         assert!(!self.has(&case), "two cases are called {name:?}");
         let answer = answer.told();
         if let Some(stderr) = &self.stderr {

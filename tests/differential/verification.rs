@@ -1,7 +1,7 @@
 //! Signatures, verified by programs that are not ours.
 
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Mechanism, Session};
+use pkcs11_test::harness::{Mechanism, Module};
 use sha1::Digest;
 
 use crate::openssl;
@@ -61,39 +61,17 @@ impl Hash {
     }
 }
 
-/// A signature of a message with the key of a label.
-pub struct Signed {
-    /// The case that made it.
-    pub case: String,
-    pub label: &'static str,
-    pub padding: Padding,
-    pub hash: &'static Hash,
-    pub message: Vec<u8>,
-    pub signature: Vec<u8>,
-}
-
-impl Signed {
-    /// Panics unless SoftHSM and OpenSSL verify the signature: one with its public key object in this session of its own,
-    /// the other with the certificate beside it.
-    pub fn verify(&self, session: Session) {
-        let digest = self.hash.digest(&self.message);
-        let (mechanism, data) = match self.padding {
-            Padding::Pkcs1 => (CKM_RSA_PKCS.into(), self.hash.digest_info(&self.message)),
-            Padding::Pss | Padding::PssWith(_) => (self.hash.pss(CKM_RSA_PKCS_PSS), digest),
-            Padding::Ecdsa => (CKM_ECDSA.into(), digest),
-        };
-        let rv = session.key(self.label).verify(mechanism, &data, &self.signature);
-        assert_eq!(rv, CKR_OK, "{}: C_Verify of SoftHSM", self.case);
-
-        let certificate = session.certificate(self.label);
-        let certificate = session.attribute(certificate, CKA_VALUE).unwrap();
-        println!("{}", self.case);
-        openssl::verify(
-            &openssl::public_key(&certificate),
-            self.hash.name,
-            self.padding,
-            &self.message,
-            &self.signature,
-        );
-    }
+/// Panics unless openssl verifies the signature of a message with the certificate of a label.
+pub fn verify(
+    module: &Module,
+    label: &str,
+    (padding, hash): (Padding, &Hash),
+    message: &[u8],
+    signature: &[u8],
+) {
+    let session = module.session();
+    let certificate = session.attribute(session.certificate(label), CKA_VALUE).unwrap();
+    let key = openssl::public_key(&certificate);
+    openssl::verify(&key, hash.name, padding, message, signature);
+    session.close();
 }

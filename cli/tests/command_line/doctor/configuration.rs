@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{assert_failed, doctor, finding, finds};
+use super::{doctor, finding, finds};
 use crate::common::options;
 use crate::program::{Bench, rows, text};
 
@@ -34,67 +34,27 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
 }
 
 #[test]
-fn an_invalid_configuration_or_missing_credentials_end_the_checks() {
-    for (variable, value, check, message, remedy, skipped) in rows! {
-        "SIGNPATH_LOG_FILE_LEVEL", "loud", "configuration", "SIGNPATH_LOG_FILE_LEVEL", "", "other checks";
-        "SIGNPATH_API_TOKEN", "", "credentials", "no API token is configured", "set SIGNPATH_API_TOKEN", "API token";
-    } {
-        let run = doctor(&Bench::new(), &[(variable, value)]);
-        assert_failed(&run, check, message, remedy);
-        assert_eq!(finding(&run, skipped)["status"], "skipped");
-    }
-}
-
-#[test]
-fn an_unknown_setting_is_a_warning() {
+fn what_cannot_be_used_is_a_failure_or_a_warning() {
     let bench = Bench::new();
     bench.write("signpath.json", r#"{"TlsCAFile": "ca.pem"}"#);
-    for (variable, value, meant) in [
-        ("SIGNPATH_API_TOKN", "x", "SIGNPATH_API_TOKEN"),
-        ("SIGNPATH_CONFIG_FILE", "signpath.json", "TlsCaFile"),
-    ] {
-        let run = doctor(&bench, &[(variable, value)]);
-        let message = format!("ignored; did you mean {meant}?");
-        finds! { run, "configuration" warning: &message, "correct or remove them"; }
-    }
-}
-
-#[test]
-fn a_log_directory_or_file_that_cannot_be_used_is_a_warning() {
-    let bench = Bench::new();
-    bench.sh("mkdir -m 777 shared; mkdir -p logs/SignPath.CryptoProviders.Cryptoki.txt");
-    for (name, reason) in [
-        ("shared", "the directory is writable by other users"),
-        ("logs", "the log file is not a regular file"),
-    ] {
-        let [logs, state] = [name, "."].map(|name| bench.text(name));
-        let run = doctor(
-            &bench,
-            &[
-                ("SIGNPATH_LOG_FILE_DIRECTORY", &logs),
-                ("XDG_STATE_HOME", &state),
-                ("SIGNPATH_LOG_CONSOLE_LEVEL", "none"),
-            ],
-        );
-        let message = format!("not in {logs}, but in another directory: {reason}");
-        finds! { run, "log file" warning: &message, "SIGNPATH_LOG_FILE_DIRECTORY"; }
-    }
-}
-
-#[test]
-fn a_journal_that_cannot_be_written_is_a_failure() {
-    let bench = Bench::new();
     bench.sh("mkdir -m 777 shared");
-    let with = |path| doctor(&bench, &[("SIGNPATH_LOG_JOURNAL", path)]);
-    finds! { with("journal"), "journal" ok: "journal", ""; }
-    finds! { with("shared/journal"), "journal" failed: "the directory is writable by other users", "SIGNPATH_LOG_JOURNAL"; }
-}
-
-#[test]
-fn the_file_with_chain_certificates_is_read() {
-    let bench = Bench::new();
+    let [shared, here] = ["shared", "."].map(|name| bench.text(name));
     let ca = options().state.join("code-signing-ca.pem");
-    let with = |path| doctor(&bench, &[("SIGNPATH_CHAIN_CERTIFICATES_FILE", path)]);
-    finds! { with(text(&ca)), "chain certificates" ok: "1 certificate in ", ""; }
-    finds! { with("/none/ca.pem"), "chain certificates" failed: "/none/ca.pem", ""; }
+    finds! {
+        bench, [SIGNPATH_LOG_FILE_LEVEL = "loud"]
+            => "configuration" failed: "SIGNPATH_LOG_FILE_LEVEL", "", "other checks" skipped: "", "";
+        bench, [SIGNPATH_API_TOKEN = ""]
+            => "credentials" failed: "no API token is configured", "set SIGNPATH_API_TOKEN", "API token" skipped: "", "";
+        bench, [SIGNPATH_API_TOKN = "x"]
+            => "configuration" warning: "ignored; did you mean SIGNPATH_API_TOKEN?", "correct or remove them";
+        bench, [SIGNPATH_CONFIG_FILE = "signpath.json"]
+            => "configuration" warning: "ignored; did you mean TlsCaFile?", "correct or remove them";
+        bench, [SIGNPATH_LOG_FILE_DIRECTORY = &shared, XDG_STATE_HOME = &here, SIGNPATH_LOG_CONSOLE_LEVEL = "none"]
+            => "log file" warning: "is writable by other users", "SIGNPATH_LOG_FILE_DIRECTORY";
+        bench, [SIGNPATH_LOG_JOURNAL = "journal"] => "journal" ok: "journal", "";
+        bench, [SIGNPATH_LOG_JOURNAL = "shared/journal"]
+            => "journal" failed: "the directory is writable by other users", "SIGNPATH_LOG_JOURNAL";
+        bench, [SIGNPATH_CHAIN_CERTIFICATES_FILE = text(&ca)] => "chain certificates" ok: "1 certificate in ", "";
+        bench, [SIGNPATH_CHAIN_CERTIFICATES_FILE = "/none/ca.pem"] => "chain certificates" failed: "/none/ca.pem", "";
+    }
 }

@@ -36,44 +36,36 @@ pub fn checks(run: &Run, status: &str) -> Vec<String> {
     findings.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The doctor found no failure; the finding of a check has this status, and these parts in message and remedy.
+/// The doctor found these failures and no others, and what else is listed: check, status, and parts of message and remedy.
 #[track_caller]
-pub fn assert_finds(run: &Run, check: &str, status: &str, message: &str, remedy: &str) {
-    assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
-    assert_says(run, check, status, message, remedy);
+pub fn assert_finds(run: &Run, expected: &[(&str, &str, &str, &str)]) {
+    let failed = expected.iter().filter(|(_, status, ..)| *status == "failed");
+    let failed: Vec<_> = failed.map(|(check, ..)| *check).collect();
+    assert_eq!(checks(run, "failed"), failed, "{run:#?}");
+    assert_eq!(run.json()["ok"], failed.is_empty());
+    let status = i32::from(!failed.is_empty());
+    assert_eq!((run.status, run.stderr.as_str()), (Some(status), ""), "{run:#?}");
+    for (check, status, message, remedy) in expected {
+        let finding = finding(run, check);
+        assert_eq!(finding["status"], *status, "{finding:#}");
+        for (name, part) in [("message", message), ("remedy", remedy)] {
+            let said = finding[name].as_str().unwrap_or_default();
+            assert!(said.contains(part), "{part:?} is not in {finding:#}");
+            assert!(*status != "failed" || !said.is_empty(), "{finding:#}");
+        }
+    }
 }
 
-/// Findings: `run, "check" status: "part of the message", "part of the remedy";`.
+/// Runs of the doctor without tools and what they find:
+/// `bench, [VARIABLE = "value"] => "check" status: "part of the message", "part of the remedy", "another check" ...;`.
 macro_rules! finds {
-    ($($run:expr, $check:literal $status:ident: $message:expr, $remedy:expr;)*) => {$(
-        match stringify!($status) {
-            "failed" => $crate::doctor::assert_failed(&$run, $check, $message, $remedy),
-            status => $crate::doctor::assert_finds(&$run, $check, status, $message, $remedy),
-        }
+    ($($bench:expr, [$($variable:ident = $value:expr),*] => $($check:literal $status:ident: $message:expr, $remedy:expr),+;)*) => {$(
+        let run = $crate::doctor::doctor(&$bench, &[$((stringify!($variable), $value)),*]);
+        $crate::doctor::assert_finds(&run, &[$(($check, stringify!($status), $message, $remedy)),+]);
     )*};
 }
 
 pub(crate) use finds;
-
-/// This check alone failed, with these parts in its message and its remedy.
-#[track_caller]
-pub fn assert_failed(run: &Run, check: &str, message: &str, remedy: &str) {
-    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""), "{run:#?}");
-    assert_eq!(run.json()["ok"], false);
-    assert_eq!(checks(run, "failed"), [check], "{run:#?}");
-    assert_says(run, check, "failed", message, remedy);
-    assert!(!finding(run, check)["remedy"].as_str().unwrap().is_empty());
-}
-
-#[track_caller]
-pub fn assert_says(run: &Run, check: &str, status: &str, message: &str, remedy: &str) {
-    let finding = finding(run, check);
-    assert_eq!(finding["status"], status, "{finding:#}");
-    for (name, part) in [("message", message), ("remedy", remedy)] {
-        let said = finding[name].as_str().unwrap_or_default();
-        assert!(said.contains(part), "{part:?} is not in {finding:#}");
-    }
-}
 
 #[test]
 fn each_check_has_a_line_and_each_failure_what_to_do() {

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use pkcs11_test::{Effect, Fault};
 use serde_json::{Value, json};
 
-use super::{HEALTH, assert_failed, assert_finds, assert_says, doctor, finding, findings, finds};
+use super::{HEALTH, assert_finds, doctor, finding, findings, finds};
 use crate::common::LIST;
-use crate::program::{Bench, rows};
+use crate::program::Bench;
 
 /// A bench whose service responds once like this.
 fn once(route: &str, effect: Effect) -> Bench {
@@ -24,27 +24,19 @@ fn listing(policies: &[Value]) -> Bench {
 }
 
 #[test]
-fn what_the_service_refuses_is_a_failure() {
-    for (bench, check, message, remedy) in rows! {
-        once(LIST, Effect::status(401)), "API token", "401", "check that the API token is complete";
-        once(HEALTH, Effect::status(503)), "service", "/healthz responds with 503", "status page";
-        Bench::with_policies(""), "signing policies", "no signing policies", "a Submitter of a signing policy";
-    } {
-        assert_failed(&doctor(&bench, &[]), check, message, remedy);
-    }
-    let wrong = doctor(&Bench::new(), &[("SIGNPATH_API_TOKEN", "wr0ng-t0ken")]);
-    finds! { wrong, "API token" failed: "401", "check that the API token is complete"; }
-    assert!(!wrong.stdout.contains("wr0ng"), "{wrong:?}");
-}
-
-#[test]
-fn a_url_without_the_api_is_a_failure() {
+fn what_the_service_refuses_or_has_not_is_a_failure() {
     let bench = Bench::new();
     let url = bench.service.api_url().replace("/Api", "/Other");
-    let run = doctor(&bench, &[("SIGNPATH_API_URL", &url)]);
-    assert_eq!(run.status, Some(1));
-    assert_says(&run, "service", "failed", "responds with 404 instead of 200", "check ApiUrl");
-    assert_says(&run, "API token", "failed", "404", "");
+    finds! {
+        once(LIST, Effect::status(401)), [] => "API token" failed: "401", "check that the API token is complete";
+        bench, [SIGNPATH_API_TOKEN = "wr0ng-t0ken"] => "API token" failed: "401", "check that the API token is complete";
+        once(HEALTH, Effect::status(503)), [] => "service" failed: "/healthz responds with 503", "status page";
+        Bench::with_policies(""), [] => "signing policies" failed: "no signing policies", "a Submitter of a signing policy";
+        bench, [SIGNPATH_API_URL = &url]
+            => "service" failed: "responds with 404 instead of 200", "check ApiUrl", "API token" failed: "404", "";
+    }
+    let wrong = doctor(&bench, &[("SIGNPATH_API_TOKEN", "wr0ng-t0ken")]);
+    assert!(!wrong.stdout.contains("wr0ng"), "{wrong:?}");
 }
 
 #[test]
@@ -63,10 +55,8 @@ fn the_log_has_a_line_for_each_exchange() {
 #[test]
 fn version_and_quota_are_shown_if_the_service_tells_them() {
     let bench = Bench::new();
-    let run = doctor(&bench, &[]);
-    assert_finds(&run, "version", "ok", "SignPath 1.212.1", "");
     let quota = "10000 signatures a year; the current year ends on 2030-01-01";
-    assert_finds(&run, "quota", "ok", quota, "");
+    finds! { bench, [] => "version" ok: "SignPath 1.212.1", "", "quota" ok: quota, ""; }
 
     // An older service has neither route.
     for route in ["GET /v1/Meta/SystemInfo", "GET /"] {
@@ -98,39 +88,27 @@ fn certificate_for(days: &str) -> Bench {
 }
 
 #[test]
-fn an_expired_certificate_is_a_failure_and_one_that_expires_soon_a_warning() {
-    let run = doctor(&certificate_for("-1"), &[]);
-    finds! { run, "certificates" failed: "the certificate of app/release has expired on 20", "renew it"; }
-    let run = doctor(&certificate_for("29"), &[]);
-    finds! { run, "certificates" warning: "the certificate of app/release expires on 20", "renew it"; }
-    finds! { doctor(&certificate_for("31"), &[]), "certificates" ok: "", ""; }
-}
-
-#[test]
-fn a_name_that_is_too_long_for_an_id_is_a_warning() {
-    for (length, warns) in [(96, false), (97, true)] {
+fn certificates_names_and_clocks_that_will_fail_are_found() {
+    let named = |length| {
         let slug = "p".repeat(length);
         let policy = format!(r#"{{"project": "app", "policy": "{slug}", "key": "p-256"}}"#);
-        let run = doctor(&Bench::with_policies(&policy), &[]);
-        match warns {
-            true => assert_finds(&run, "long names", "warning", &slug, "object="),
-            false => assert!(!run.assert_ok().stdout.contains("long names")),
-        }
-    }
-}
-
-#[test]
-fn a_clock_that_differs_is_a_failure_or_a_warning() {
-    let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
-    let health = |date| {
-        let date = httpdate::fmt_http_date(date);
-        let bench = once(HEALTH, Effect::answer(200, &[("date", &date)], "Healthy"));
-        doctor(&bench, &[])
+        Bench::with_policies(&policy)
     };
-    assert_failed(&health(now - hour), "clock", "ahead of SignPath's", "NTP");
-    assert_failed(&health(now + hour), "clock", "behind SignPath's", "NTP");
-    let a_little = health(now + Duration::from_secs(150));
-    assert_finds(&a_little, "clock", "warning", "behind SignPath's", "NTP");
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+    let at = |date| {
+        let date = httpdate::fmt_http_date(date);
+        once(HEALTH, Effect::answer(200, &[("date", &date)], "Healthy"))
+    };
+    finds! {
+        certificate_for("-1"), [] => "certificates" failed: "the certificate of app/release has expired on 20", "renew it";
+        certificate_for("29"), [] => "certificates" warning: "the certificate of app/release expires on 20", "renew it";
+        certificate_for("31"), [] => "certificates" ok: "", "";
+        named(97), [] => "long names" warning: &"p".repeat(97), "object=";
+        at(now - hour), [] => "clock" failed: "ahead of SignPath's", "NTP";
+        at(now + hour), [] => "clock" failed: "behind SignPath's", "NTP";
+        at(now + Duration::from_secs(150)), [] => "clock" warning: "behind SignPath's", "NTP";
+    }
+    assert!(!doctor(&named(96), &[]).assert_ok().stdout.contains("long names"));
 }
 
 #[test]
@@ -143,18 +121,18 @@ fn an_unusable_signing_policy_is_a_warning_with_the_reason() {
     };
     let bench = listing(&[policy("garbage", "Rsa", Some("AAAA")), policy("new", "Quantum", None)]);
     let run = doctor(&bench, &[]);
-    for reason in [
+    let is_finding = |reason| ("signing policies", "warning", reason, "administrator");
+    let reasons = [
         "signing policy app/garbage: its certificate is not a valid X.509 certificate",
         "app/new: its key is not supported (Quantum)",
-    ] {
-        assert_finds(&run, "signing policies", "warning", reason, "administrator");
-    }
+    ];
+    assert_finds(&run, &reasons.map(is_finding));
     let expected = json!([{"name": "app/new", "key": "unsupported", "notAfter": "no certificate"}]);
     assert_eq!(finding(&run, "signing policies")["details"], expected);
 
     let garbage: Vec<_> =
         (0..1000).map(|index| policy(&format!("garbage-{index}"), "Rsa", Some("AAAA"))).collect();
     let run = doctor(&listing(&garbage), &[]);
-    assert_says(&run, "signing policies", "warning", "; 990 more", "");
+    assert_finds(&run, &[("signing policies", "warning", "; 990 more", "")]);
     assert_eq!(run.stdout.matches("app/garbage-").count(), 10);
 }

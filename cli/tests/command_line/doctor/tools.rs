@@ -1,16 +1,13 @@
 //! The module, and the tools that load it.
 
 use std::fs;
-use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 
 use pkcs11_test::TlsOptions;
 
-use super::{HEALTH, assert_failed, assert_finds, assert_says, checks, findings, finds};
+use super::{HEALTH, assert_finds, checks, findings};
 use crate::common::{LIST, environment, module_path, tls_service};
-use crate::program::{Bench, rows, text};
+use crate::program::{Bench, rows};
 
 const LOADS: &str = "; loads the module";
 
@@ -47,9 +44,7 @@ fn tools_are_tried_in_the_directory_of_the_user() {
     std::os::unix::fs::symlink(module_path(), bench.path("module.so")).unwrap();
     let ca = [("SIGNPATH_TLS_CA_FILE", "ca.pem")];
     let run = bench.run_with("doctor --json --module module.so", &ca);
-    for tool in ["ssh", "pkcs11-tool"] {
-        assert_finds(&run, tool, "ok", LOADS, "");
-    }
+    assert_finds(&run, &["ssh", "pkcs11-tool"].map(|tool| (tool, "ok", LOADS, "")));
 }
 
 #[test]
@@ -57,39 +52,17 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
     let bench = Bench::new();
     fs::copy(module_path(), bench.path("#1.so")).unwrap();
     let run = bench.run("doctor --json --module #1.so");
-    finds! { run, "gnupg-pkcs11-scd" failed: "it contains #", "move it to another directory"; }
-    for tool in ["openssl engine", "keytool, jarsigner", "NSS", "pkcs11-tool"] {
-        assert_says(&run, tool, "ok", LOADS, "");
-    }
+    let failed = ("gnupg-pkcs11-scd", "failed", "it contains #", "move it to another directory");
+    let others = ["openssl engine", "keytool, jarsigner", "NSS", "pkcs11-tool"];
+    let others = others.map(|tool| (tool, "ok", LOADS, ""));
+    assert_finds(&run, &[&[failed], &others[..]].concat());
 }
 
 #[test]
 fn a_missing_temporary_directory_is_a_failure_like_others() {
     let run =
         Bench::new().run_with("doctor --json --module {module}", &[("TMPDIR", "/nonexistent")]);
-    let message = "cannot write a temporary directory in /nonexistent: no such file or directory";
-    finds! { run, "tools" failed: message, "TMPDIR"; }
-}
-
-#[test]
-fn a_signal_leaves_neither_a_tool_nor_a_directory_behind() {
-    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
-        let bench = Bench::new();
-        bench.sh("mkdir bin tmp; ln -s $(command -v sh) $(command -v sleep) bin; mkfifo pipe
-            printf '#!/bin/sh\nexec 3>pipe; echo started >&3; sleep 1000 & sleep 1000\n' >bin/gnupg-pkcs11-scd
-            chmod 755 bin/gnupg-pkcs11-scd");
-        let places = [("PATH", &*bench.text("bin")), ("TMPDIR", &bench.text("tmp"))];
-        let mut doctor = bench.command(&["doctor", "--module", text(&module_path())], &places);
-        let mut doctor = doctor.stdout(Stdio::null()).spawn().unwrap();
-        let mut pipe = fs::File::open(bench.path("pipe")).unwrap();
-        assert_eq!(pipe.read(&mut [0]).unwrap(), 1);
-        assert_eq!(fs::read_dir(bench.path("tmp")).unwrap().count(), 1);
-        bench.sh(&format!("kill -{signal} {}", doctor.id()));
-        assert_eq!(doctor.wait().unwrap().signal(), Some(number));
-        assert_eq!(fs::read_dir(bench.path("tmp")).unwrap().count(), 0);
-        // The pipe ends when no process of the tool has it open any more.
-        pipe.read_to_end(&mut Vec::new()).unwrap();
-    }
+    assert_finds(&run, &[("tools", "failed", "cannot write a temporary directory", "TMPDIR")]);
 }
 
 #[test]
@@ -100,18 +73,18 @@ fn a_module_that_cannot_be_loaded_is_a_failure_and_another_one_a_warning() {
         "#include <stdlib.h>\n__attribute__((constructor)) static void crash(void) { abort(); }\n",
     );
     bench.sh("cc -shared -fPIC -o crash.so crash.c");
-    let with = |module: &str| bench.run(&format!("doctor --json --no-tools --module {module}"));
-    for (module, message) in rows! {
-        "/etc/os-release", "cannot load /etc/os-release";
-        "/nonexistent/module.so", "no such file: /nonexistent/module.so";
-        "crash.so", "crashes while loading";
-    } {
-        assert_failed(&with(module), "module", message, "");
-    }
     let softhsm =
         ["/usr/lib", "/usr/lib64"].map(|library| format!("{library}/softhsm/libsofthsm2.so"));
     let softhsm = softhsm.iter().find(|path| Path::new(path).exists()).unwrap();
-    finds! { with(softhsm), "module" warning: "has version 2.", "from the same package"; }
+    for (module, status, message, remedy) in rows! {
+        "/etc/os-release", "failed", "cannot load /etc/os-release", "";
+        "/nonexistent/module.so", "failed", "no such file: /nonexistent/module.so", "";
+        "crash.so", "failed", "crashes while loading", "";
+        softhsm, "warning", "has version 2.", "from the same package";
+    } {
+        let run = bench.run(&format!("doctor --json --no-tools --module {module}"));
+        assert_finds(&run, &[("module", status, message, remedy)]);
+    }
 }
 
 #[test]
@@ -131,13 +104,13 @@ fn a_tool_that_does_not_load_the_module_is_a_failure_with_the_reason() {
     ));
     // It does not show the token, which the bench looks for.
     let run = bench.run_with("doctor --json --module {module}", &[("PATH", &bench.text("bin"))]);
-    assert_eq!(run.status, Some(1));
-    for (tool, message) in rows! {
-        "pkcs11-tool", &*format!("cannot load the module ({error})");
-        "p11tool", "p11tool 3; cannot load the module (killed by signal 11)";
-        "ssh", "OpenSSH_9; cannot load the module (no keys for ***)";
-    } {
-        assert_says(&run, tool, "failed", message, "SIGNPATH_LOG_CONSOLE_LEVEL=debug");
-    }
-    assert_says(&run, "NSS", "skipped", "not installed", "");
+    let failed = |tool, message| (tool, "failed", message, "SIGNPATH_LOG_CONSOLE_LEVEL=debug");
+    let reason = format!("cannot load the module ({error})");
+    let expected = [
+        failed("pkcs11-tool", &*reason),
+        failed("p11tool", "p11tool 3; cannot load the module (killed by signal 11)"),
+        failed("ssh", "OpenSSH_9; cannot load the module (no keys for ***)"),
+        ("NSS", "skipped", "not installed", ""),
+    ];
+    assert_finds(&run, &expected);
 }
