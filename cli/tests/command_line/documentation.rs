@@ -1,6 +1,6 @@
 //! `--help`, `completions` and `man`: shells and formatters accept what they print.
 
-use crate::program::{Bench, Run, offline, program, rows};
+use crate::program::{Bench, Run, offline, rows};
 
 const COMMANDS: [&str; 8] =
     rows! { "list"; "certificate"; "sign"; "setup"; "doctor"; "journal"; "completions"; "man"; };
@@ -69,12 +69,4 @@ fn the_manual_pages_are_well_formed() {
     }
     let pages = std::fs::read_dir(bench.path("pages")).unwrap().count();
     assert_eq!(pages, COMMANDS.len() + 1);
-}
-
-#[test]
-fn nothing_is_coloured_without_a_terminal() {
-    for (variable, value) in [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")] {
-        // One line without an escape sequence.
-        Run::of(program(&["list"]).env(variable, value)).assert_fails(1, &["no API token"]);
-    }
 }

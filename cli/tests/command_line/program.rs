@@ -22,10 +22,10 @@ fn clean(program: &str) -> Command {
     command
 }
 
-/// The program.
+/// The program, which prints no colours without a terminal, whatever the variables of one say.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = clean(env!("CARGO_BIN_EXE_signpath-pkcs11"));
-    command.args(arguments);
+    command.args(arguments).env("TERM", "xterm-256color").env("COLORTERM", "truecolor");
     command
 }
 

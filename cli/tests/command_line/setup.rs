@@ -299,7 +299,6 @@ fn refuses_what_it_cannot_configure_and_replaces_nothing() {
         "setup --module {module} gpg --output x" [] => 1: "use --directory";
         "setup --module {module} osslsigncode" [] => 1: "script uses one signing policy";
         "setup --module {module} nss demo/none" [] => 1: "no signing policy demo/none";
-        "setup --module {module} nss demo" [] => 2: "expected PROJECT/POLICY";
         "setup --module {module} emacs" [] => 2: "openssl-engine";
         "setup --module /nonexistent/module.so nss --offline" [] => 1: "no such file: /nonexistent/module.so";
         "setup --module {module} nss" [SIGNPATH_ORGANIZATION_ID = "", SIGNPATH_API_TOKEN = ""] => 1: "or use --offline";
