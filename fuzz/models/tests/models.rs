@@ -22,7 +22,7 @@ fn schedules() -> usize {
     }
 }
 
-fn check(model: fn()) {
+fn check(model: impl Fn() + Copy + Send + Sync + 'static) {
     check_random(model, schedules());
     check_pct(model, schedules(), 3);
 }
@@ -50,11 +50,18 @@ fn spawn<T: Send + 'static>(place: &Place, act: fn(&Place) -> T) -> JoinHandle<T
     thread::spawn(move || act(&place))
 }
 
-fn joined<T>(threads: impl Iterator<Item = JoinHandle<T>>) -> Vec<T> {
-    // All of them are started first.
-    let threads: Vec<_> = threads.collect();
-    let threads = threads.into_iter();
-    threads.map(|thread| thread.join().unwrap()).collect()
+/// What so many threads at once do with something they share.
+fn at_once<S: Send + Sync + 'static, T: Send + 'static>(
+    threads: usize,
+    shared: &Arc<S>,
+    act: impl Fn(&S) -> T + Copy + Send + 'static,
+) -> Vec<T> {
+    let start = |_| {
+        let shared = shared.clone();
+        thread::spawn(move || act(&shared))
+    };
+    let threads: Vec<_> = (0..threads).map(start).collect();
+    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
 /// A call that uses the operation, if it gets it.
@@ -68,23 +75,19 @@ fn take_and_keep(place: &Place) {
 #[test]
 fn an_operation_is_used_by_one_call_at_a_time() {
     check(|| {
-        let place = place();
-        let users = Arc::new(AtomicUsize::new(0));
-        let uses = joined((0..3).map(|_| {
-            let (place, users) = (place.clone(), users.clone());
-            thread::spawn(move || {
-                let Ok(mut taken) = place.take() else {
-                    return 0;
-                };
-                assert_eq!(users.fetch_add(1, Ordering::SeqCst), 0);
-                thread::yield_now();
-                taken.operation.0 += 1;
-                users.fetch_sub(1, Ordering::SeqCst);
-                taken.keep();
-                1
-            })
-        }));
-        let counted = place.with(|sign| sign.0).unwrap();
+        let shared = Arc::new((place(), AtomicUsize::new(0)));
+        let uses = at_once(3, &shared, |(place, users)| {
+            let Ok(mut taken) = place.take() else {
+                return 0;
+            };
+            assert_eq!(users.fetch_add(1, Ordering::SeqCst), 0);
+            thread::yield_now();
+            taken.operation.0 += 1;
+            users.fetch_sub(1, Ordering::SeqCst);
+            taken.keep();
+            1
+        });
+        let counted = shared.0.with(|sign| sign.0).unwrap();
         assert_eq!(counted, uses.iter().sum(), "a use was lost");
     });
 }
@@ -147,25 +150,16 @@ fn catalog(answer: fn() -> Result<(), Kind>) -> (Arc<Catalog>, Arc<AtomicUsize>)
     (Arc::new(catalog), requests)
 }
 
-/// What callers at once get, whose cancellations these are.
-fn callers<const N: usize>(
-    catalog: &Arc<Catalog>,
-    cancellations: [Cancellation; N],
-) -> Vec<Result<(), Kind>> {
-    joined(cancellations.into_iter().map(|cancellation| {
-        let catalog = catalog.clone();
-        thread::spawn(move || match catalog.get(&cancellation) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.kind),
-        })
-    }))
+/// What a caller gets.
+fn call(catalog: &Catalog, cancellation: &Cancellation) -> Result<(), Kind> {
+    catalog.get(cancellation).map(drop).map_err(|error| error.kind)
 }
 
 #[test]
 fn callers_at_once_share_one_request() {
     check(|| {
         let (catalog, requests) = catalog(|| Ok(()));
-        let got = callers(&catalog, [(); 3].map(|()| Cancellation::new()));
+        let got = at_once(3, &catalog, |catalog| call(catalog, &Cancellation::new()));
         assert_eq!(got, [Ok(()); 3]);
         assert_eq!(requests.load(Ordering::SeqCst), 1);
     });
@@ -175,7 +169,7 @@ fn callers_at_once_share_one_request() {
 fn callers_at_once_share_a_failure_or_ask_after_it() {
     check(|| {
         let (catalog, _) = catalog(|| Err(Kind::ServiceUnavailable));
-        let got = callers(&catalog, [(); 3].map(|()| Cancellation::new()));
+        let got = at_once(3, &catalog, |catalog| call(catalog, &Cancellation::new()));
         assert_eq!(got, [Err(Kind::ServiceUnavailable); 3]);
     });
 }
@@ -184,14 +178,15 @@ fn callers_at_once_share_a_failure_or_ask_after_it() {
 fn another_caller_asks_if_the_first_one_is_cancelled() {
     check(|| {
         let (catalog, requests) = catalog(|| Ok(()));
-        let [first, second] = [(); 2].map(|()| Cancellation::new());
+        let cancelled = Cancellation::new();
         let reason = CancellationReason(Error::new(Kind::FunctionCanceled, "cancelled"));
-        let cancelled = first.clone();
+        let (first, own) = (catalog.clone(), cancelled.clone());
+        let first = thread::spawn(move || call(&first, &own));
         let canceller = thread::spawn(move || cancelled.cancel(reason));
-        let got = callers(&catalog, [first, second]);
+        let got = call(&catalog, &Cancellation::new());
         canceller.join().unwrap();
-        assert!(matches!(got[0], Ok(()) | Err(Kind::FunctionCanceled)));
-        assert_eq!(got[1], Ok(()), "the other caller is not cancelled");
+        assert!(matches!(first.join().unwrap(), Ok(()) | Err(Kind::FunctionCanceled)));
+        assert_eq!(got, Ok(()), "the other caller is not cancelled");
         assert!((1..=2).contains(&requests.load(Ordering::SeqCst)));
     });
 }
@@ -209,26 +204,12 @@ fn drained(pool: &Pool<Connection>) -> usize {
     std::iter::from_fn(|| pool.take()).count()
 }
 
-/// Runs `request` in three threads at once, and waits for them.
-fn three_times(
-    pool: &Arc<Pool<Connection>>,
-    request: impl Fn(&Pool<Connection>) + Copy + Send + 'static,
-) {
-    let threads = (0..3).map(|_| {
-        let pool = pool.clone();
-        thread::spawn(move || request(&pool))
-    });
-    for thread in threads.collect::<Vec<_>>() {
-        thread.join().unwrap();
-    }
-}
-
 #[test]
 fn a_call_that_waits_gets_the_connection_of_another() {
     check(|| {
         let pool = Arc::new(Pool::default());
         pool.put_back(Connection, pool.generation());
-        three_times(&pool, |pool| {
+        at_once(3, &pool, |pool| {
             let generation = pool.generation();
             loop {
                 if let Some(connection) = pool.take() {
@@ -244,23 +225,16 @@ fn a_call_that_waits_gets_the_connection_of_another() {
 #[test]
 fn no_connection_is_lost() {
     check(|| {
-        let pool = Arc::new(Pool::default());
-        let opened = Arc::new(AtomicUsize::new(0));
-        let threads = (0..3).map(|_| {
-            let (pool, opened) = (pool.clone(), opened.clone());
-            thread::spawn(move || {
-                let generation = pool.generation();
-                let connection = pool.take().unwrap_or_else(|| {
-                    opened.fetch_add(1, Ordering::SeqCst);
-                    Connection
-                });
-                pool.put_back(connection, generation);
-            })
+        let shared = Arc::new((Pool::default(), AtomicUsize::new(0)));
+        at_once(3, &shared, |(pool, opened)| {
+            let generation = pool.generation();
+            let connection = pool.take().unwrap_or_else(|| {
+                opened.fetch_add(1, Ordering::SeqCst);
+                Connection
+            });
+            pool.put_back(connection, generation);
         });
-        for thread in threads.collect::<Vec<_>>() {
-            thread.join().unwrap();
-        }
-        assert_eq!(drained(&pool), opened.load(Ordering::SeqCst));
+        assert_eq!(drained(&shared.0), shared.1.load(Ordering::SeqCst));
     });
 }
 
@@ -268,25 +242,21 @@ fn no_connection_is_lost() {
 #[test]
 fn no_connection_of_a_user_who_logged_out_is_kept() {
     check(|| {
-        let pool = Arc::new(Pool::default());
-        let is_logged_out = Arc::new(AtomicBool::new(false));
-        let requests = (0..2).map(|_| {
-            let (pool, is_logged_out) = (pool.clone(), is_logged_out.clone());
-            thread::spawn(move || {
-                let generation = pool.generation();
-                if !is_logged_out.load(Ordering::SeqCst) {
-                    let connection = pool.take().unwrap_or(Connection);
-                    pool.put_back(connection, generation);
-                }
-            })
+        let shared = Arc::new((Pool::default(), AtomicBool::new(false)));
+        let of_logout = shared.clone();
+        let logout = thread::spawn(move || {
+            of_logout.1.store(true, Ordering::SeqCst);
+            of_logout.0.clear();
         });
-        let requests: Vec<_> = requests.collect();
-        is_logged_out.store(true, Ordering::SeqCst);
-        pool.clear();
-        for request in requests {
-            request.join().unwrap();
-        }
-        assert_eq!(drained(&pool), 0, "its buffers have the API token");
+        at_once(2, &shared, |(pool, is_logged_out)| {
+            let generation = pool.generation();
+            if !is_logged_out.load(Ordering::SeqCst) {
+                let connection = pool.take().unwrap_or(Connection);
+                pool.put_back(connection, generation);
+            }
+        });
+        logout.join().unwrap();
+        assert_eq!(drained(&shared.0), 0, "its buffers have the API token");
     });
 }
 
@@ -307,11 +277,8 @@ impl Memory {
 
     /// What two threads at once get.
     fn generations(self: &Arc<Self>, process: u32) -> [u32; 2] {
-        let thread = || {
-            let memory = self.clone();
-            thread::spawn(move || mark::generation(&memory.mark, &memory.last, process))
-        };
-        [thread(), thread()].map(|thread| thread.join().unwrap())
+        let generation = move |memory: &Self| mark::generation(&memory.mark, &memory.last, process);
+        at_once(2, self, generation).try_into().unwrap()
     }
 }
 
@@ -319,7 +286,7 @@ impl Memory {
 fn a_child_has_one_generation_that_its_parents_have_not() {
     // A child can have the ID of its parent in a namespace of its own; then the mark is wiped.
     for (child, is_wiped) in [(2, false), (2, true), (1, true)] {
-        let model = move || {
+        check(move || {
             let parent = Arc::new(Memory { mark: Mark::new(0), last: AtomicU32::new(0) });
             let starting = {
                 let parent = parent.clone();
@@ -333,9 +300,7 @@ fn a_child_has_one_generation_that_its_parents_have_not() {
             let [first, second] = starting.join().unwrap();
             assert_eq!(first, second);
             assert_ne!(Arc::new(forked.forked(is_wiped)).generations(3)[0], known);
-        };
-        check_random(model, schedules());
-        check_pct(model, schedules(), 3);
+        });
     }
 }
 
@@ -344,13 +309,7 @@ fn threads_of_a_child_share_what_is_not_its_parents() {
     check(|| {
         let values = Arc::new(PerProcess::<AtomicUsize>::new());
         for process in 1..=3 {
-            let threads = (0..2).map(|_| {
-                let values = values.clone();
-                thread::spawn(move || values.of(process).fetch_add(1, Ordering::SeqCst))
-            });
-            for thread in threads.collect::<Vec<_>>() {
-                thread.join().unwrap();
-            }
+            at_once(2, &values, move |values| values.of(process).fetch_add(1, Ordering::SeqCst));
             assert_eq!(values.of(process).load(Ordering::SeqCst), 2);
         }
     });
