@@ -24,8 +24,6 @@ const FAST: &str = "POST /SigningRequests";
 const SIGN_HASH: &str = "POST /SigningRequests/SignHash";
 
 const RETIRED: &str = r#"{"title": "Gone", "status": 410, "detail": "Use SignHash."}"#;
-const NO_SUCH_POLICY: &str =
-    r#"{"title": "Not Found", "status": 404, "detail": "There is no such policy."}"#;
 
 fn service() -> Service {
     let directory = concat!(env!("CARGO_TARGET_TMPDIR"), "/service");
@@ -79,35 +77,14 @@ fn answer(service: &Service, route: &str, status: u16, body: &str) {
     service.inject(Fault::on(route, answer)).unwrap();
 }
 
-#[test]
-fn a_missing_route_is_requested_once() {
-    for (status, body, expected) in [
-        (410, "", &[FAST, SIGN_HASH, SIGN_HASH][..]),
-        (410, RETIRED, &[FAST, SIGN_HASH, SIGN_HASH]),
-        (404, "", &[FAST, SIGN_HASH, SIGN_HASH]),
-        (405, "", &[FAST, SIGN_HASH, SIGN_HASH]),
-        // The route is there, and says what is wrong.
-        (404, NO_SUCH_POLICY, &[FAST, FAST]),
-    ] {
-        let service = service();
-        let gone = Effect::answer(status, &[], body);
-        service.inject(Fault::on(FAST, gone).always()).unwrap();
-        let user = User::new(&service, SigningApi::Auto);
-        for _ in 0..2 {
-            let is_signed = user.sign_sha256().is_ok();
-            assert_eq!(is_signed, expected.contains(&SIGN_HASH), "{status} {body}");
-        }
-        assert_eq!(requests(&service), expected, "{status} {body}");
-    }
-}
-
+/// `tests/signing_api` has the other ways in which a route is gone.
 #[test]
 fn the_fast_route_comes_first_and_replaces_sign_hash_if_that_is_gone() {
     let service = service();
     let user = User::new(&service, SigningApi::Auto);
     for gone in [None, Some(FAST), Some(SIGN_HASH), None] {
         if let Some(route) = gone {
-            answer(&service, route, 410, "");
+            answer(&service, route, 410, RETIRED);
         }
         user.sign_sha256().unwrap();
     }

@@ -191,13 +191,3 @@ fn a_search_for_a_missing_key_waits_no_longer_than_a_refresh() {
     assert!(Arc::ptr_eq(&first, &same));
     assert_eq!(bench.requests(), 2, "one attempt");
 }
-
-#[test]
-fn refreshes_a_contradicted_list_on_its_next_use() {
-    let bench = Bench::new();
-    bench.use_after(Duration::ZERO);
-    bench.catalog.mark_contradicted();
-    bench.use_after(Duration::ZERO);
-    bench.use_after(Duration::ZERO);
-    assert_eq!(bench.requests(), 2);
-}
