@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 use pkcs11_test::call;
 use pkcs11_test::harness::{Module, null, place};
 
-use crate::report::{Report, Script, written};
+use crate::report::{Report, Script};
 use crate::{EC, EC_LABELS, NO, RSA, RSA_LABELS};
 
 /// What signing tools ask for, and what else the standard gives to the three classes.
@@ -61,13 +61,6 @@ fn all(t: &Module, class: CK_OBJECT_CLASS, r: &mut Report) {
     }
 }
 
-fn length_shown(length: CK_ULONG) -> String {
-    match length {
-        CK_UNAVAILABLE_INFORMATION => "unavailable".to_owned(),
-        length => format!("length {length}"),
-    }
-}
-
 pub const SCRIPTS: &[Script] = &[
     ("certificate", |t, r| all(t, CKO_CERTIFICATE, r)),
     ("public key", |t, r| all(t, CKO_PUBLIC_KEY, r)),
@@ -77,38 +70,6 @@ pub const SCRIPTS: &[Script] = &[
         rows! { r;
             "CKA_ID of class 1" => s.attribute(s.certificate(EC), CKA_ID) => "CKR_OK, \"demo/p-256\"";
             "CKA_ID of class 2" => s.attribute(s.public(EC), CKA_ID) => "CKR_OK, \"demo/p-256\"";
-        }
-    }),
-    ("sizes", |t, r| {
-        let s = t.user();
-        let (certificate, rsa, ec) = (s.certificate(RSA), s.key(RSA), s.key(EC));
-        for (name, object, id) in [
-            ("CKA_LABEL", certificate, CKA_LABEL),
-            ("CKA_VALUE", certificate, CKA_VALUE),
-            ("CKA_CLASS", rsa.private, CKA_CLASS),
-            ("CKA_SIGN", rsa.private, CKA_SIGN),
-            ("CKA_MODULUS", rsa.private, CKA_MODULUS),
-            ("CKA_PRIVATE_EXPONENT", rsa.private, CKA_PRIVATE_EXPONENT),
-            ("CKA_VALUE of an EC key", ec.private, CKA_VALUE),
-            ("CKA_EC_POINT", ec.public, CKA_EC_POINT),
-            ("CKA_URL", certificate, CKA_URL),
-            ("a vendor's attribute", ec.public, CKA_VENDOR_DEFINED),
-        ] {
-            let exact = match s.attributes_into(object, &[(id, None)]).1[0].0 {
-                CK_UNAVAILABLE_INFORMATION => 32,
-                length => length as usize,
-            };
-            for (case, room) in [
-                ("NULL", None),
-                ("no bytes", Some(0)),
-                ("a byte too few", Some(exact.saturating_sub(1))),
-                ("exact", Some(exact)),
-                ("a byte more", Some(exact + 1)),
-            ] {
-                let (rv, read) = s.attributes_into(object, &[(id, room)]);
-                let (length, written) = (length_shown(read[0].0), written(&read[0].1));
-                rows! { r; format!("{name}, {case}") => format!("{rv}, {length}, {written}"); }
-            }
         }
     }),
     // `tests/objects` has the entries of any template; here are the return values where several apply.
@@ -128,6 +89,7 @@ pub const SCRIPTS: &[Script] = &[
             "sizes and values" => read(rsa, &[(CKA_ID, None), (CKA_ID, Some(256)), (CKA_MODULUS, None)]) => CKR_OK;
             "unknown between" => of(rsa, &[CKA_ID, UNKNOWN, CKA_LABEL]) => CKR_ATTRIBUTE_TYPE_INVALID;
             "sensitive" => of(rsa, &[CKA_ID, CKA_PRIVATE_EXPONENT, CKA_LABEL]) => CKR_ATTRIBUTE_SENSITIVE;
+            "too small" => read(rsa, &[few, (CKA_LABEL, Some(256))]) => CKR_BUFFER_TOO_SMALL;
             "sensitive and too small" => read(rsa, &[exponent, few]) => CKR_ATTRIBUTE_SENSITIVE;
             "too small and sensitive" => read(rsa, &[few, exponent]) => CKR_BUFFER_TOO_SMALL: SEVERAL;
             "unknown and sensitive" => of(rsa, &[UNKNOWN, CKA_PRIVATE_EXPONENT]) => CKR_ATTRIBUTE_TYPE_INVALID: SEVERAL;

@@ -84,9 +84,6 @@ pub const NEWER_STANDARD: &str = "the module has the functions of the newer stan
 pub const SLOTS: &str = "SoftHSM has an additional slot with an uninitialized token";
 pub const PIN: &str = "the PIN is CONFIG, an organization ID and an API token, or empty";
 pub const SESSION_COUNT: &str = "SoftHSM does not count sessions";
-pub const KEY_SIZES: &str = "SignPath supports fewer key sizes";
-pub const HARDWARE: &str =
-    "the keys are in SignPath's hardware; SoftHSM keeps them in files (section 5.5.6)";
 pub const NO_PLACE: &str = "pSlot is NULL (CKR_ARGUMENTS_BAD, section 5.1.6)";
 pub const NO_SHA512T: &str = "SoftHSM supports neither SHA-512/t nor SHA-3";
 pub const NO_PIN: &str = "an empty PIN selects the configured credentials";

@@ -243,7 +243,7 @@ impl Told for Output {
 }
 
 /// Whether a buffer that was full of zeros was left alone.
-pub fn written(buffer: &[u8]) -> &'static str {
+fn written(buffer: &[u8]) -> &'static str {
     match buffer.iter().all(|byte| *byte == 0) {
         true => "nothing written",
         false => "written",
