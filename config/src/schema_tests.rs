@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::SETTINGS;
 use super::settings::{SettingType, TOKEN_LABEL, TOKEN_SETTINGS, TOKENS};
-use super::sources::Sources;
-use super::tests::rows;
-use super::{Config, SETTINGS};
+use super::tests::{file, load_tokens, rows};
 
 const SCHEMA: &str = include_str!("../../docs/signpath-config.schema.json");
 
@@ -37,11 +36,8 @@ fn leaves(level: &str, properties: &Map<String, Value>) -> Vec<(String, Value)> 
 
 /// Whether C_Initialize would accept a file with this content.
 fn is_accepted(document: &Value) -> bool {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), document.to_string()).unwrap();
-    let variable = ("SIGNPATH_CONFIG_FILE".into(), file.path().into());
-    let mut sources = Sources::environment([variable].into_iter());
-    sources.read_file().and_then(|()| Config::of_tokens(&sources)).is_ok()
+    let (_folder, path) = file(&document.to_string());
+    load_tokens(&[("SIGNPATH_CONFIG_FILE", &path)]).is_ok()
 }
 
 #[test]

