@@ -32,11 +32,11 @@ pub const SCRIPTS: &[Script] = &[
         }
         of_sessions(t, r, NO);
     }),
-    ("not supported, invalid session handle", |t, r| unsupported(t, r, NO)),
+    ("not supported, invalid session handle", |t, r| refused(t, r, NO)),
     // In a session that cannot write, with mechanisms that go with none of these, so that SoftHSM refuses too.
     ("not supported", |t, r| {
         let (s, (b, l, ..)) = (t.user().handle, places());
-        unsupported(t, r, s);
+        refused(t, r, s);
         calls! { t, r;
             "with a session open": C_InitToken(t.slot(), b, 9, b) => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
             C_GetOperationState(s, b, l) => CKR_OPERATION_NOT_INITIALIZED: STATE;
@@ -74,14 +74,18 @@ fn of_sessions(module: &Module, r: &mut Report, s: CK_SESSION_HANDLE) {
     }
 }
 
-/// The functions that SoftHSM has and a read-only token for signing has not.
-fn unsupported(module: &Module, r: &mut Report, s: CK_SESSION_HANDLE) {
-    let (m, t, (b, l, h, o)) = (mechanism(CKM_SHA256_RSA_PKCS), label(4), places());
+fn refused(module: &Module, r: &mut Report, s: CK_SESSION_HANDLE) {
     answers! { r;
         "C_GetFunctionStatus" => CKR_FUNCTION_NOT_PARALLEL: PARALLEL;
         "C_CancelFunction" => CKR_FUNCTION_NOT_PARALLEL: PARALLEL;
         "*" => CKR_FUNCTION_NOT_SUPPORTED: READ_ONLY;
     }
+    unsupported(module, r, s);
+}
+
+/// The functions that SoftHSM has and a read-only token for signing has not.
+fn unsupported(module: &Module, r: &mut Report, s: CK_SESSION_HANDLE) {
+    let (m, t, (b, l, h, o)) = (mechanism(CKM_SHA256_RSA_PKCS), label(4), places());
     calls! { module, r;
         C_InitPIN(s, b, 4); C_SetPIN(s, b, 4, b, 4);
         C_EncryptInit(s, m, 1); C_Encrypt(s, b, 4, b, l); C_EncryptUpdate(s, b, 4, b, l); C_EncryptFinal(s, b, l);

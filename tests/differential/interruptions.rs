@@ -142,6 +142,11 @@ pub const SCRIPTS: &[Script] = &[
             ("C_CloseAllSessions", |session| call!(session.module, C_CloseAllSessions(1))),
             ("C_Finalize", |session| session.module.finalize()),
         ];
+        answers! { r;
+            "*: C_SessionCancel" => CKR_FUNCTION_CANCELED;
+            "*: C_Close*" => CKR_SESSION_CLOSED;
+            "*: C_Finalize" => CKR_CRYPTOKI_NOT_INITIALIZED;
+        }
         for (name, end) in ends {
             let during = |route, function, session, call: &(dyn Fn() -> Rv + Sync)| {
                 let gate = Gate::new();
@@ -157,11 +162,6 @@ pub const SCRIPTS: &[Script] = &[
                 called(function);
                 rv
             };
-            answers! { r;
-                "*: C_SessionCancel" => CKR_FUNCTION_CANCELED;
-                "*: C_Close*" => CKR_SESSION_CLOSED;
-                "*: C_Finalize" => CKR_CRYPTOKI_NOT_INITIALIZED;
-            }
             let session = t.opened();
             let find = during(LIST, "C_FindObjectsInit", session, &|| session.find_init(&[]));
             rows! { r; format!("C_FindObjectsInit: {name}") => find; }

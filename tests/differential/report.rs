@@ -64,9 +64,6 @@ macro_rules! text {
 /// An answer of the module, and why SoftHSM has another one.
 pub type Expected = Option<(&'static str, Option<&'static str>)>;
 
-/// The pattern of the names of cases, and what is expected there.
-type Pattern = (&'static str, Expected);
-
 /// What scripts found: our answers, and those of SoftHSM, if it has the functions.
 pub type Part = (Report, Option<Report>);
 
@@ -75,10 +72,11 @@ pub type Part = (Report, Option<Report>);
 pub struct Report {
     script: &'static str,
     pub answers: Vec<Noted>,
-    patterns: Vec<(&'static str, Pattern)>,
+    /// What the running script expects by the pattern of the names of cases, and whether there is such a case.
+    patterns: Vec<(&'static str, Expected, bool)>,
     /// Where our module writes its lines.
     stderr: Option<Rc<Stderr>>,
-    wrong_lines: Vec<String>,
+    wrong: Vec<String>,
     /// What else the line of a failure has to say.
     pub hint: String,
 }
@@ -90,12 +88,14 @@ pub struct Noted {
     /// The function that gave it.
     pub function: &'static str,
     pub answer: String,
-    expected: Expected,
+    pub expected: Expected,
+    /// Whether that stands in its row, not in a pattern.
+    has_row: bool,
 }
 
 impl Noted {
     /// The full name of the case.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         format!("{}: {}", self.script, self.case)
     }
 }
@@ -109,8 +109,16 @@ impl Report {
             module.initialize();
             script(module, &mut report);
             module.finalize();
+            report.end();
         }
         report
+    }
+
+    /// Ends a script, each of whose patterns is that of a case.
+    fn end(&mut self) {
+        for (pattern, ..) in self.patterns.drain(..).filter(|(.., is_of_case)| !is_of_case) {
+            self.wrong.push(format!("{}: {pattern}\n  is no case, and is listed", self.script));
+        }
     }
 
     /// Whether the running script has that case.
@@ -130,24 +138,23 @@ impl Report {
             let line = lines.last().map(String::as_str);
             if !is_right(line, function, &case, &answer, &self.hint) {
                 let wrong = format!("{name}\n  {answer} of {function}, on stderr: {lines:#?}");
-                self.wrong_lines.push(wrong);
+                self.wrong.push(wrong);
             }
         }
-        self.answers.push(Noted { script, case, function, answer, expected });
+        let mut patterns = self.patterns.iter_mut();
+        let found = patterns.find(|(pattern, ..)| fits(pattern, &case)).and_then(|found| {
+            found.2 = true;
+            found.1
+        });
+        let has_row = expected.is_some();
+        let expected = expected.or(found);
+        self.answers.push(Noted { script, case, function, answer, expected, has_row });
     }
 
     /// Says what the running script answers in cases of these names.
-    pub fn answers_to(&mut self, patterns: &[Pattern]) {
-        let script = self.script;
-        self.patterns.extend(patterns.iter().map(|pattern| (script, *pattern)));
-    }
-
-    /// What is expected of an answer.
-    pub fn expected(&self, noted: &Noted) -> Expected {
-        let mut patterns = self.patterns.iter();
-        let found = patterns
-            .find(|(script, (pattern, _))| *script == noted.script && fits(pattern, &noted.case));
-        noted.expected.or_else(|| found.and_then(|(_, (_, expected))| *expected))
+    pub fn answers_to(&mut self, patterns: &[(&'static str, Expected)]) {
+        let patterns = patterns.iter().map(|(pattern, expected)| (*pattern, *expected, false));
+        self.patterns.extend(patterns);
     }
 }
 
@@ -274,27 +281,21 @@ fn wrong(ours: &Report, softhsm: &Option<Report>) -> Vec<String> {
     if let Some(softhsm) = softhsm {
         assert_eq!(names(softhsm), names(ours), "the sides ran other cases");
     }
-    let mut wrong = ours.wrong_lines.clone();
+    let mut wrong = ours.wrong.clone();
     for (index, noted) in ours.answers.iter().enumerate() {
         let own = &noted.answer;
         let theirs = softhsm.as_ref().map_or(own, |softhsm| &softhsm.answers[index].answer);
-        let (expected, reason) = ours.expected(noted).unwrap_or(("*", None));
+        let (expected, reason) = noted.expected.unwrap_or(("*", None));
         let complaint = match reason {
             _ if !fits(expected, own) => format!("our module: not {expected}"),
             None if theirs != own => "differs, and is not listed".to_owned(),
-            Some(reason) if theirs == own && noted.expected.is_some() => {
+            Some(reason) if theirs == own && noted.has_row => {
                 format!("no longer differs, and is listed: {reason}")
             }
             _ => continue,
         };
         let name = noted.name();
         wrong.push(format!("{name}\n  {complaint}\n    SoftHSM: {theirs}\n    ours:    {own}"));
-    }
-    for (script, (pattern, _)) in &ours.patterns {
-        let is_case = |noted: &Noted| noted.script == *script && fits(pattern, &noted.case);
-        if !ours.answers.iter().any(is_case) {
-            wrong.push(format!("{script}: {pattern}\n  is no case, and is listed"));
-        }
     }
     wrong
 }
@@ -340,8 +341,9 @@ fn an_answer_other_than_its_row_says_is_wrong() {
     ] {
         let report = |answer: &'static str, of_row, of_pattern| {
             let mut report = Report::default();
-            report.note("one", answer, of_row);
             report.answers_to(&[("o*", of_pattern), ("another", None)]);
+            report.note("one", answer, of_row);
+            report.end();
             report
         };
         for (of_row, of_pattern, count) in [(expected, None, by_row), (None, expected, by_pattern)]
