@@ -224,6 +224,7 @@ fn run(
             }
             if written == "written" && output.clone().told() == expected {
                 let message = data.repeat(if name == "one" { 1 } else { parts });
+                println!("{case}");
                 operation.check(&message, &output.bytes().unwrap());
             }
         }

@@ -99,6 +99,7 @@ fn of_each_key(
         };
         rows! { r; &case => signature.as_ref().map(told).map_err(|rv| *rv); }
         if let Ok(signature) = signature {
+            println!("{case}");
             verify(session.module, label, (padding, hash), message, &signature);
         }
     }
