@@ -54,14 +54,6 @@ pub const SCRIPTS: &[Script] = &[
     ("digesting", |t, r| all(t, r, Digest, &[ORDER, LENGTHS, LENGTHS_OF_PARTS])),
     ("signing", |t, r| all(t, r, Sign, &[ORDER, LENGTHS, LENGTHS_OF_PARTS])),
     ("verifying", |t, r| all(t, r, Verify, &[ORDER, SIGNATURES])),
-    ("signing a DigestInfo", |t, r| {
-        let digest_info = SHA256.digest_info(DATA);
-        run(t, r, Sign, RSA, &CKM_RSA_PKCS.into(), &digest_info, &[LENGTHS]);
-    }),
-    ("signing with CKM_RSA_PKCS_PSS", |t, r| {
-        let pss = SHA256.pss(CKM_RSA_PKCS_PSS);
-        run(t, r, Sign, RSA, &pss, &SHA256.digest(DATA), &[LENGTHS]);
-    }),
     ("signing with CKM_ECDSA", |t, r| {
         let (key, digest) = (EC_LABELS[2], SHA256.digest(DATA));
         run(t, r, Sign, key, &CKM_ECDSA.into(), &digest, &[LENGTHS]);
@@ -117,8 +109,6 @@ impl Operation<'_> {
         let (padding, message) = match (self.kind, self.mechanism.id) {
             (Digest, _) => return assert_eq!(result, SHA384.digest(message)),
             (_, CKM_SHA256_RSA_PKCS) => (Padding::Pkcs1, message),
-            (_, CKM_RSA_PKCS) => (Padding::Pkcs1, DATA),
-            (_, CKM_RSA_PKCS_PSS) => (Padding::Pss, DATA),
             _ => (Padding::Ecdsa, DATA),
         };
         verify(self.key.session.module, self.label, (padding, &SHA256), message, result);

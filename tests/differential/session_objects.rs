@@ -227,6 +227,8 @@ pub const SCRIPTS: &[Script] = &[
             @ session.logout(); "private ones after logout" => seen(other, &[(CKA_PRIVATE, boolean(true))]) => 0;
             @ session.close(); "after its session was closed" => seen(other, &[]) => 0;
             "its handle" => other.attribute(object, CKA_LABEL).map(drop) => CKR_OBJECT_HANDLE_INVALID;
+            @ other.create(&template); "of a new one" => seen(other, &[]) => 1;
+            @ call!(t, C_CloseAllSessions(t.slot())); "after C_CloseAllSessions" => seen(t.session(), &[]) => 0;
         }
     }),
     ("copies", |t, r| {

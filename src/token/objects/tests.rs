@@ -98,25 +98,3 @@ fn listing_all_objects_scales_linearly() {
     });
     assert!(many <= 10 * some, "{some}, {many}");
 }
-
-#[test]
-fn closing_a_session_destroys_only_its_own_objects() {
-    let token = token(1);
-    let public_key = |session| {
-        let template = [
-            attribute(CKA_CLASS, CKO_PUBLIC_KEY.to_ne_bytes().to_vec()),
-            attribute(CKA_KEY_TYPE, CKK_EC.to_ne_bytes().to_vec()),
-            attribute(CKA_EC_PARAMS, KEY[13..23].to_vec()),
-            attribute(CKA_EC_POINT, [b"\x04\x41", &KEY[26..]].concat()),
-        ];
-        token.create_object(session, &template).unwrap()
-    };
-    let (first, second) = (public_key(1), public_key(2));
-    token.destroy_objects_of(1);
-    assert!(token.object(first).is_err());
-    assert!(token.object(second).is_ok());
-    token.destroy_object(second).unwrap();
-    let third = public_key(2);
-    token.destroy_session_objects();
-    assert!(token.object(third).is_err());
-}
