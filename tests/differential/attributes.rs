@@ -65,13 +65,6 @@ pub const SCRIPTS: &[Script] = &[
     ("certificate", |t, r| all(t, CKO_CERTIFICATE, r)),
     ("public key", |t, r| all(t, CKO_PUBLIC_KEY, r)),
     ("private key", |t, r| all(t, CKO_PRIVATE_KEY, r)),
-    ("before login", |t, r| {
-        let s = t.session();
-        rows! { r;
-            "CKA_ID of class 1" => s.attribute(s.certificate(EC), CKA_ID) => "CKR_OK, \"demo/p-256\"";
-            "CKA_ID of class 2" => s.attribute(s.public(EC), CKA_ID) => "CKR_OK, \"demo/p-256\"";
-        }
-    }),
     // `tests/objects` has the entries of any template; here are the return values where several apply.
     ("mixed templates", |t, r| {
         const UNKNOWN: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED;

@@ -45,17 +45,6 @@ pub const SCRIPTS: &[Script] = &[
             "the digest without it" => s.digest_final_into(32).bytes() => "CKR_OK, 32 bytes *";
         }
     }),
-    ("while digesting", |t, r| {
-        let s = t.user();
-        let key = s.key(RSA);
-        rows! { r;
-            @ s.digest_init(CKM_SHA256); "C_SignInit" => s.sign_init(CKM_SHA256_RSA_PKCS, key.private) => CKR_OK: SIDE_BY_SIDE;
-            "C_VerifyInit" => s.verify_init(CKM_SHA256_RSA_PKCS, key.public) => CKR_OK: SIDE_BY_SIDE;
-            "C_FindObjectsInit" => s.find_init(&[]) => CKR_OK: SIDE_BY_SIDE;
-            "C_GenerateRandom" => call!(t, C_GenerateRandom(s.handle, places().0, 4)) => CKR_OK;
-            "the digest" => s.digest_into(b"data", 32).bytes() => "CKR_OK, 32 bytes *";
-        }
-    }),
     ("random", |t, r| {
         let s = t.session().handle;
         let (mut first, mut second) = ([0; 5000], [0; 5000]);

@@ -203,7 +203,7 @@ pub const SCRIPTS: &[Script] = &[
     // Tools read CKA_ALWAYS_AUTHENTICATE between C_SignInit and C_Sign, and search.
     ("while signing", |t, r| {
         let (s, other) = (t.user(), t.session());
-        let key = s.private(RSA);
+        let (key, public) = (s.private(RSA), s.public(RSA));
         s.sign_init(CKM_SHA256_RSA_PKCS, key);
         rows! { r;
             "another session, C_SignInit" => other.sign_init(CKM_ECDSA, other.private(EC)) => CKR_OK;
@@ -213,6 +213,8 @@ pub const SCRIPTS: &[Script] = &[
             "C_FindObjectsInit" => s.find_init(&[]) => CKR_OK: SIDE_BY_SIDE;
             "C_FindObjects" => count(s.find_next(100)).unwrap_or_default() => 22: SIDE_BY_SIDE;
             "C_FindObjectsFinal" => s.find_final() => CKR_OK: SIDE_BY_SIDE;
+            "C_DigestInit" => s.digest_init(CKM_SHA256) => CKR_OK: SIDE_BY_SIDE;
+            "C_VerifyInit" => s.verify_init(CKM_SHA256_RSA_PKCS, public) => CKR_OK: SIDE_BY_SIDE;
             "C_Sign" => length(s.sign(b"data")) => "CKR_OK, 256 bytes";
             @ s.find_init(&[]); "C_SignInit while searching" => s.sign_init(CKM_SHA256_RSA_PKCS, key) => CKR_OK: SIDE_BY_SIDE;
             "C_Sign while searching" => length(s.sign(b"data")) => "CKR_OK, 256 bytes": SIDE_BY_SIDE;

@@ -130,14 +130,6 @@ pub const SCRIPTS: &[Script] = &[
             }
         }
     }),
-    ("before login", |t, r| {
-        let (mechanism, label) = (&made()[0].mechanism, made()[0].label);
-        let session = t.session();
-        rows! { r;
-            "unknown object handle" => session.verify_init(mechanism, NO) => CKR_KEY_HANDLE_INVALID: KEY_HANDLE;
-            "public key" => session.verify_init(mechanism, session.public(label)) => CKR_OK;
-        }
-    }),
     ("verification keys", |t, r| {
         let s = t.user();
         let (public, hashing) = (s.public(RSA), CKM_SHA256_RSA_PKCS);
