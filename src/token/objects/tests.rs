@@ -54,16 +54,12 @@ fn token(policies: usize) -> Token {
     token
 }
 
-fn attribute(id: CK_ATTRIBUTE_TYPE, value: Vec<u8>) -> Attribute<'static> {
-    let value: &'static [u8] = value.leak();
-    Attribute::new(id, value.len(), move || value)
-}
-
-fn named(policy: usize) -> Vec<Attribute<'static>> {
-    vec![
-        attribute(CKA_CLASS, CKO_PRIVATE_KEY.to_ne_bytes().to_vec()),
-        attribute(CKA_ID, format!("demo/{policy}").into_bytes()),
-    ]
+fn named(policy: usize) -> [Attribute<'static>; 2] {
+    let (class, id) = (CKO_PRIVATE_KEY.to_ne_bytes().to_vec(), format!("demo/{policy}"));
+    [(CKA_CLASS, class), (CKA_ID, id.into_bytes())].map(|(id, value)| {
+        let value: &'static [u8] = value.leak();
+        Attribute::new(id, value.len(), move || value)
+    })
 }
 
 #[test]
