@@ -30,20 +30,19 @@ fn service() -> Service {
     Service::start(pkcs11_test::Options::new(directory)).unwrap()
 }
 
-fn client(url: &str, organization_id: String, token: &str, signing_api: SigningApi) -> Client {
-    let options = Options { signing_api, ..Options::new(url.parse().unwrap()) };
-    let credentials = Credentials { organization_id, api_token: Secret::new(token.to_owned()) };
-    let transport = Transport::new(options, Threads::Allowed);
-    Client::new(Arc::new(transport), &credentials, &[])
-}
-
 /// A client and its list of signing policies.
 struct User(Client, PolicyList);
 
 impl User {
     fn new(service: &Service, api: SigningApi) -> Self {
-        let (url, organization) = (service.api_url(), service.organization_id());
-        let client = client(url, organization, service.token(), api);
+        let url = service.api_url().parse().unwrap();
+        let options = Options { signing_api: api, ..Options::new(url) };
+        let credentials = Credentials {
+            organization_id: service.organization_id(),
+            api_token: Secret::new(service.token().to_owned()),
+        };
+        let transport = Arc::new(Transport::new(options, Threads::Allowed));
+        let client = Client::new(transport, &credentials, &[]);
         let list = client.signing_policies(Retry::Configured, &Cancellation::new());
         Self(client, list.unwrap())
     }
