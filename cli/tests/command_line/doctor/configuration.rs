@@ -37,8 +37,11 @@ fn each_value_is_shown_with_its_origin_and_without_secrets() {
 fn what_cannot_be_used_is_a_failure_or_a_warning() {
     let bench = Bench::new();
     bench.write("signpath.json", r#"{"TlsCAFile": "ca.pem"}"#);
-    bench.sh("mkdir -m 777 shared");
-    let [shared, here] = ["shared", "."].map(|name| bench.text(name));
+    bench.sh("mkdir -m 777 shared; mkdir -p logs/SignPath.CryptoProviders.Cryptoki.txt");
+    let [shared, logs, here] = ["shared", "logs", "."].map(|name| bench.text(name));
+    let elsewhere = |folder, reason| format!("not in {folder}, but in another directory: {reason}");
+    let writable = elsewhere(&shared, "the directory is writable by other users");
+    let folder = elsewhere(&logs, "the log file is not a regular file");
     let ca = options().state.join("code-signing-ca.pem");
     finds! {
         bench, [SIGNPATH_LOG_FILE_LEVEL = "loud"]
@@ -50,7 +53,9 @@ fn what_cannot_be_used_is_a_failure_or_a_warning() {
         bench, [SIGNPATH_CONFIG_FILE = "signpath.json"]
             => "configuration" warning: "ignored; did you mean TlsCaFile?", "correct or remove them";
         bench, [SIGNPATH_LOG_FILE_DIRECTORY = &shared, XDG_STATE_HOME = &here, SIGNPATH_LOG_CONSOLE_LEVEL = "none"]
-            => "log file" warning: "is writable by other users", "SIGNPATH_LOG_FILE_DIRECTORY";
+            => "log file" warning: &writable, "SIGNPATH_LOG_FILE_DIRECTORY";
+        bench, [SIGNPATH_LOG_FILE_DIRECTORY = &logs, XDG_STATE_HOME = &here, SIGNPATH_LOG_CONSOLE_LEVEL = "none"]
+            => "log file" warning: &folder, "SIGNPATH_LOG_FILE_DIRECTORY";
         bench, [SIGNPATH_LOG_JOURNAL = "journal"] => "journal" ok: "journal", "";
         bench, [SIGNPATH_LOG_JOURNAL = "shared/journal"]
             => "journal" failed: "the directory is writable by other users", "SIGNPATH_LOG_JOURNAL";

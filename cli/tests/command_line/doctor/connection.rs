@@ -3,7 +3,7 @@
 use pkcs11_test::{ServerCertificate, TlsOptions};
 
 use super::{assert_finds, doctor, finding, finds};
-use crate::common::programs::tinyproxy;
+use crate::common::programs::{ONLY_NTLM, answering, tinyproxy};
 use crate::common::{another_machine, tls_service};
 use crate::program::Bench;
 
@@ -54,6 +54,7 @@ fn a_proxy_that_refuses_to_connect_is_a_failure() {
     let server = server.service.api_url().trim_end_matches("/Api");
     let (closed, strict) = (tinyproxy("ConnectPort 1"), tinyproxy("BasicAuth ci pr0xy-passw0rd"));
     let closed = format!("http://{}", closed.address);
+    let ntlm = &format!("http://{}", answering(ONLY_NTLM));
     let [none, wrong] = ["", "ci:other@"].map(|user| format!("http://{user}{}", strict.address));
     let [(_, url), _] = &another_machine(&bench.service);
     finds! {
@@ -62,6 +63,8 @@ fn a_proxy_that_refuses_to_connect_is_a_failure() {
         bench, [https_proxy = server, SIGNPATH_API_URL = url] => "proxy" failed: REFUSED, ADMINISTRATOR;
         bench, [https_proxy = &closed, SIGNPATH_API_URL = url] => "proxy" failed: REFUSED, ADMINISTRATOR;
         bench, [https_proxy = &none, SIGNPATH_API_URL = url] => "proxy" failed: "rejected the credentials (407)", CREDENTIALS;
+        bench, [https_proxy = ntlm, SIGNPATH_API_URL = url]
+            => "proxy" failed: "offers only authentication with Negotiate, NTLM (407)", "Basic";
         bench, [https_proxy = &wrong, SIGNPATH_API_URL = url] => "proxy" failed: "rejected the credentials (401)", CREDENTIALS;
     }
 }

@@ -1,13 +1,16 @@
 //! The module, and the tools that load it.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use pkcs11_test::TlsOptions;
 
 use super::{HEALTH, assert_finds, checks, findings};
 use crate::common::{LIST, environment, module_path, tls_service};
-use crate::program::{Bench, rows};
+use crate::program::{Bench, rows, text};
 
 const LOADS: &str = "; loads the module";
 
@@ -62,7 +65,29 @@ fn a_path_that_one_configuration_cannot_hold_stops_no_other_tool() {
 fn a_missing_temporary_directory_is_a_failure_like_others() {
     let run =
         Bench::new().run_with("doctor --json --module {module}", &[("TMPDIR", "/nonexistent")]);
-    assert_finds(&run, &[("tools", "failed", "cannot write a temporary directory", "TMPDIR")]);
+    let message = "cannot write a temporary directory in /nonexistent: no such file or directory";
+    assert_finds(&run, &[("tools", "failed", message, "TMPDIR")]);
+}
+
+#[test]
+fn a_signal_leaves_neither_a_tool_nor_a_directory_behind() {
+    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        let bench = Bench::new();
+        bench.sh("mkdir bin tmp; ln -s $(command -v sh) $(command -v sleep) bin; mkfifo pipe
+            printf '#!/bin/sh\nexec 3>pipe; echo started >&3; sleep 1000 & sleep 1000\n' >bin/gnupg-pkcs11-scd
+            chmod 755 bin/gnupg-pkcs11-scd");
+        let places = [("PATH", &*bench.text("bin")), ("TMPDIR", &bench.text("tmp"))];
+        let mut doctor = bench.command(&["doctor", "--module", text(&module_path())], &places);
+        let mut doctor = doctor.stdout(Stdio::null()).spawn().unwrap();
+        let mut pipe = fs::File::open(bench.path("pipe")).unwrap();
+        assert_eq!(pipe.read(&mut [0]).unwrap(), 1);
+        assert_eq!(fs::read_dir(bench.path("tmp")).unwrap().count(), 1);
+        bench.sh(&format!("kill -{signal} {}", doctor.id()));
+        assert_eq!(doctor.wait().unwrap().signal(), Some(number));
+        assert_eq!(fs::read_dir(bench.path("tmp")).unwrap().count(), 0);
+        // The pipe ends when no process of the tool has it open any more.
+        pipe.read_to_end(&mut Vec::new()).unwrap();
+    }
 }
 
 #[test]
