@@ -93,31 +93,6 @@ fn reads_bundles_with_byte_order_marks_and_old_labels() {
 }
 
 #[test]
-fn names_a_bundle_that_c_initialize_cannot_read() {
-    let parameters = "-----BEGIN DH PARAMETERS-----\nMAA=\n-----END DH PARAMETERS-----\n";
-    on_stage(test_name!(), options, &[], |stage, module| {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, content, reason) in table! {
-            ("", None, "cannot read"),
-            ("empty.pem", Some(String::new()), "contains no PEM certificate"),
-            ("der.pem", Some("\x30\x03\x02\x01\x01".to_owned()), "contains no PEM certificate"),
-            ("parameters.pem", Some(parameters.to_owned()), "PEM block 1 is not a valid X.509 certificate"),
-        } {
-            let path = folder.path().join(name);
-            if let Some(content) = content {
-                std::fs::write(&path, content).unwrap();
-            }
-            let path = path.to_str().unwrap();
-            stage.set(SETTING, path);
-            let refused = stage.see(|| module.initialize());
-            assert_eq!(refused.value, CKR_GENERAL_ERROR, "{path}");
-            let line = format!("C_Initialize … ChainCertificatesFile … {path} … {reason}");
-            assert_lines(&refused.lines, &[&line]);
-        }
-    });
-}
-
-#[test]
 fn jarsigner_writes_the_whole_chain() {
     let service = service();
     let folder = tempfile::tempdir().unwrap();

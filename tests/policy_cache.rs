@@ -11,11 +11,11 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use common::{
-    LIST, ONE_ATTEMPT, SIGN, SIGN_HASH, assert_lines, on_stage, options, succeed, with_policies,
+    LIST, ONE_ATTEMPT, SIGN, SIGN_HASH, assert_lines, listed_policies, on_stage, options, succeed,
 };
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Seen, Stage, ulong};
-use pkcs11_test::{Effect, Fault, Options, Service};
+use pkcs11_test::{Effect, Fault, Options};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -36,13 +36,15 @@ enum Search {
 }
 use Search::{All, One};
 
+const SECONDS: &str = "SIGNPATH_POLICY_CACHE_SECONDS";
+
 /// What came of a run. [`None`]: there is no such key.
 type Outcome = Option<Rv>;
 
 const SIGNED: Outcome = Some(Rv(CKR_OK));
 
 fn with_cache(test: &str, options: impl FnOnce() -> Options, act: impl FnOnce(&mut Bench)) {
-    let more = [("SIGNPATH_POLICY_CACHE_SECONDS", "3600"), ONE_ATTEMPT];
+    let more = [(SECONDS, "3600"), ONE_ATTEMPT];
     on_stage(test, options, &more, |stage, module| {
         let folder = tempfile::tempdir().unwrap();
         let variable = match cfg!(windows) {
@@ -129,31 +131,20 @@ fn share(file: &Path) {
 #[test]
 fn with_a_cached_list_a_run_is_one_request() {
     with_cache(test_name!(), options, |bench| {
+        bench.stage.set(SECONDS, "0");
+        for _ in 0..2 {
+            bench.sign("demo/p-256", One, 1, "without the setting");
+        }
+        assert_eq!(bench.files(), Vec::<PathBuf>::new());
+        bench.stage.set(SECONDS, "3600");
         bench.sign_again("");
-        bench.sign("demo/p-256", One, 0, "a third time");
         let [file] = &bench.files()[..] else { panic!("{:?}", bench.files()) };
         assert_mode(file, 0o600);
         assert_mode(file.parent().unwrap(), 0o700);
         let content = fs::read_to_string(file).unwrap();
         let token = bench.stage.service.token();
         assert!(content.contains("demo") && !content.contains(token));
-    });
-}
-
-#[test]
-fn without_the_setting_no_list_is_cached() {
-    with_cache(test_name!(), options, |bench| {
-        bench.stage.set("SIGNPATH_POLICY_CACHE_SECONDS", "0");
-        bench.sign("demo/p-256", One, 1, "first");
-        bench.sign("demo/p-256", One, 1, "second");
-        assert_eq!(bench.files(), Vec::<PathBuf>::new());
-    });
-}
-
-#[test]
-fn another_filter_does_not_find_the_cached_list() {
-    with_cache(test_name!(), options, |bench| {
-        bench.sign("demo/p-256", One, 1, "no filter");
+        // Another filter makes another list.
         bench.stage.set("SIGNPATH_PROJECT_SLUG", "demo");
         bench.stage.set("SIGNPATH_SIGNING_POLICY_SLUG", "p-256");
         bench.sign_again("filter");
@@ -254,68 +245,38 @@ fn an_expired_certificate_matters_only_to_users_of_its_policy() {
                 assert_lines(&run.lines, expected);
             }
         }
-    });
-}
-
-#[test]
-fn an_expired_certificate_of_the_service_costs_the_others_nothing() {
-    with_cache(test_name!(), options, |bench| {
-        bench.sign("demo/p-256", One, 1, "new");
-        let content = fs::read_to_string(&bench.files()[0]).unwrap();
-        let mut list = serde_json::from_str(content.split_once('\n').unwrap().1).unwrap();
-        let_expire(&mut list, "p-256");
+        // Where the service has it too, it costs the users of the other policies nothing.
+        rewrite(&file, |list| let_expire(list, "p-256"));
+        let content = fs::read_to_string(&file).unwrap();
         let json = [("Content-Type", "application/json")];
-        let answer = Fault::on(LIST, Effect::answer(200, &json, list.to_string()));
-        bench.stage.inject(answer.always());
-        for (key, search, lists, outcome) in [
-            ("demo/p-999", One, 1, None),
-            ("demo/p-384", One, 0, SIGNED),
-            ("demo/p-384", All, 0, SIGNED),
-            ("demo/p-256", One, 1, SIGNED),
-            ("demo/p-256", All, 1, SIGNED),
-        ] {
-            let (run, what) = (bench.run(key, search), format!("{key}, {search:?}"));
-            let signatures = usize::from(outcome.is_some());
-            assert_eq!(run.value, outcome, "{what}");
-            bench.assert_asked(&run, lists, signatures, &what);
-            assert_eq!(run.lines.len(), 1 - signatures, "{what}");
+        let answer = Effect::answer(200, &json, content.split_once('\n').unwrap().1);
+        bench.stage.inject(Fault::on(LIST, answer).always());
+        let unknown = bench.run("demo/p-999", One);
+        assert_eq!((unknown.value, unknown.lines.len()), (None, 1));
+        bench.assert_asked(&unknown, 1, 0, "an unknown name");
+        for search in [One, All] {
+            bench.sign("demo/p-384", search, 0, "another policy");
+            bench.sign("demo/p-256", search, 1, "its policy");
         }
     });
 }
 
 #[test]
 fn asks_the_service_for_a_policy_that_is_not_cached() {
-    let one = r#"{"project": "demo", "policy": "p-256", "key": "p-256"}"#;
-    let two = r#"{"project": "demo", "policy": "p-384", "key": "p-384"}"#;
-    let one_policy = || with_policies(&format!(r#"{{"policies": [{one}]}}"#));
-    with_cache(test_name!(), one_policy, |bench| {
+    with_cache(test_name!(), options, |bench| {
+        let certificate = bench.stage.service.certificate_der("demo", "p-256").unwrap();
+        let list = listed_policies([("demo", "p-256", certificate)], "Ecdsa");
+        bench.fail(LIST, list);
         bench.sign("demo/p-256", One, 1, "new");
-        let address = bench.stage.service.api_url().split('/').nth(2).unwrap();
-        let listen = address.parse().unwrap();
-        bench.stage.service.stop();
-        bench.stage.service = Service::start(Options {
-            listen,
-            ..with_policies(&format!(r#"{{"policies": [{one}, {two}]}}"#))
-        })
-        .unwrap();
         bench.sign("demo/p-384", One, 1, "the first time");
         bench.sign("demo/p-384", One, 0, "the second time");
         // An unknown name costs a request in each run, and a warning.
         let run = bench.run("demo/p-999", One);
         assert_eq!(run.value, None);
-        let line = "no signing policy \"demo/p-999\" … can sign with demo/p-256, demo/p-384";
-        assert_lines(&run.lines, &[line]);
+        assert_lines(&run.lines, &["no signing policy \"demo/p-999\" … can sign with demo/"]);
         bench.assert_asked(&run, 1, 0, "an unknown name");
-    });
-}
-
-#[test]
-fn a_refused_user_has_no_cached_list_any_more() {
-    with_cache(test_name!(), options, |bench| {
-        bench.sign("demo/p-256", One, 1, "new");
-        assert_eq!(bench.files().len(), 1);
+        // A refused user has no cached list any more.
         bench.fail(LIST, Effect::status(401));
-        // A name that is not in the list is looked up at the service.
         let run = bench.run("demo/p-999", One);
         assert_eq!(run.value, Some(Rv(CKR_ARGUMENTS_BAD)));
         assert_lines(&run.lines, &["401 Unauthorized … CKR_ARGUMENTS_BAD"]);
@@ -347,76 +308,42 @@ fn asks_again_after_a_refused_or_wrong_signature() {
     });
 }
 
-/// What happens before a run.
-enum Before {
-    Nothing,
-    /// Changes the file with the route.
-    File(fn(&Path)),
-    /// The service has only the other route.
-    OtherRoute,
-}
-use Before::{File, Nothing, OtherRoute};
-
 #[test]
 fn the_signing_route_is_cached_as_long_as_the_list() {
-    let routes: &[(Before, &str, &[&str])] = &table! {
-        (Nothing, "3600", &[SIGN, SIGN_HASH]),
-        (Nothing, "3600", &[SIGN_HASH]),
-        (File(|file| rewrite(file, |route| route["time"] = 1.into())), "3600", &[SIGN, SIGN_HASH]),
-        (Nothing, "3600", &[SIGN_HASH]),
-        (Nothing, "0", &[SIGN, SIGN_HASH]),
-        (File(|file| fs::write(file, "damaged").unwrap()), "3600", &[SIGN, SIGN_HASH]),
-        #[cfg(unix)]
-        (File(share), "3600", &[SIGN, SIGN_HASH]),
-        (OtherRoute, "3600", &[SIGN_HASH, SIGN]),
-        (Nothing, "3600", &[SIGN]),
-    };
     with_cache(test_name!(), options, |bench| {
-        bench.stage.inject(Fault::gone(SIGN, 404));
-        let file = |bench: &Bench| {
+        let file = || {
             let mut files = bench.files().into_iter();
             files.find(|file| file.extension().is_some_and(|name| name == "sign-hash"))
         };
-        for (number, (before, seconds, expected)) in routes.iter().enumerate() {
-            match before {
-                Nothing => {}
-                File(change) => change(&file(bench).unwrap()),
-                OtherRoute => {
-                    bench.stage.service.heal();
-                    bench.stage.inject(Fault::gone(SIGN_HASH, 404));
-                }
-            }
-            bench.stage.set("SIGNPATH_POLICY_CACHE_SECONDS", seconds);
+        let assert_routes = |expected: &[&str]| {
             let mut run = bench.run("demo/p-256", One);
             assert_eq!(run.value, SIGNED);
             assert_lines(&run.lines, &[]);
             run.requests.retain(|route| route != LIST);
-            assert_eq!(run.requests, *expected, "run {number}");
+            assert_eq!(run.requests, expected);
+        };
+        bench.stage.inject(Fault::gone(SIGN, 404));
+        assert_routes(&[SIGN, SIGN_HASH]);
+        assert_routes(&[SIGN_HASH]);
+        let changes: &[fn(&Path)] = &[
+            |file| rewrite(file, |route| route["time"] = 1.into()),
+            |file| fs::write(file, "damaged").unwrap(),
+            #[cfg(unix)]
+            share,
+        ];
+        for damage in changes {
+            damage(&file().unwrap());
+            assert_routes(&[SIGN, SIGN_HASH]);
         }
-        assert_eq!(file(bench), None);
-    });
-}
-
-#[test]
-fn a_cache_folder_that_cannot_be_used_costs_a_warning() {
-    with_cache(test_name!(), options, |bench| {
-        let taken = bench.folder.path().join("signpath-pkcs11");
-        let elsewhere = tempfile::tempdir().unwrap();
-        // A symbolic link needs privileges on Windows.
-        let reasons = ["signpath-pkcs11", "symbolic link"];
-        for reason in &reasons[..if cfg!(unix) { 2 } else { 1 }] {
-            let _ = fs::remove_file(&taken);
-            match *reason {
-                #[cfg(unix)]
-                "symbolic link" => symlink(elsewhere.path(), &taken).unwrap(),
-                _ => fs::write(&taken, "a file").unwrap(),
-            }
-            let run = bench.run("demo/p-256", One);
-            assert_eq!(run.value, SIGNED);
-            let line = format!("warning … cannot write the cached list … {reason}");
-            assert_lines(&run.lines, &[&line]);
-            bench.assert_asked(&run, 1, 1, reason);
-        }
-        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+        assert_routes(&[SIGN_HASH]);
+        bench.stage.set(SECONDS, "0");
+        assert_routes(&[SIGN, SIGN_HASH]);
+        bench.stage.set(SECONDS, "3600");
+        // The service has only the other route.
+        bench.stage.service.heal();
+        bench.stage.inject(Fault::gone(SIGN_HASH, 404));
+        assert_routes(&[SIGN_HASH, SIGN]);
+        assert_routes(&[SIGN]);
+        assert_eq!(file(), None);
     });
 }

@@ -72,6 +72,12 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "/none.pem", "no such file";
     "the chain certificates file is a device": [scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", "/dev/zero")] initialize
         => CKR_GENERAL_ERROR, "none": "/dev/zero", "not a regular file";
+    "the chain certificates file is DER":
+        [let path = scene.file("chain.der", "\x30\x03\x02\x01\x01"); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] initialize
+        => CKR_GENERAL_ERROR, "none": "ChainCertificatesFile", "chain.der", "contains no PEM certificate";
+    "the chain certificates file contains DH parameters":
+        [let path = scene.file("chain.pem", PARAMETERS); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] initialize
+        => CKR_GENERAL_ERROR, "none": "ChainCertificatesFile", "chain.pem", "PEM block 1 is not a valid X.509 certificate";
     "the chain certificates file contains a malformed certificate":
         [let path = scene.file("chain.pem", MALFORMED); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] initialize
         => CKR_GENERAL_ERROR, "none": "chain.pem", "PEM block 1 is not a valid X.509 certificate";
@@ -100,6 +106,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "ca.pem", "contains a malformed certificate";
 };
 
+const PARAMETERS: &str = "-----BEGIN DH PARAMETERS-----\nMAA=\n-----END DH PARAMETERS-----\n";
 const MALFORMED: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 /// A text as PowerShell's `>` writes it.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use pkcs11_test::{Effect, Fault};
 
 use crate::Situation;
-use crate::common::{LIST, SIGN, SIGN_HASH};
+use crate::common::{self, LIST, SIGN, SIGN_HASH};
 use crate::scene::{login, sign, sign_again};
 
 pub const REFUSED: &[Situation] = situations! { scene;
@@ -60,6 +60,10 @@ pub const TRANSIENT: &[Situation] = situations! { scene;
     "the service is unavailable for the list, and the retry succeeds":
         [scene.try_again(); scene.service.inject(Fault::on(LIST, soon(503))).unwrap()] login
         => CKR_OK, "2 GET": "warning", "503", "attempt 1 of GET", "retrying in 0.", "!signing request";
+    "no login is required, the service is unavailable for the list, and the retry succeeds":
+        [scene.try_again(); scene.set("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false");
+         scene.service.inject(Fault::on(LIST, soon(503))).unwrap()] |module| common::sign(module.opened())
+        => CKR_OK, "2 GET, 1 POST": "warning", "503", "attempt 1 of GET", "retrying in 0.";
     "too many requests, then an error in the service, and the second retry succeeds":
         [scene.retry_sign([soon(429), soon(500)])] sign => CKR_OK, "1 GET, 3 POST":
             "warning", "429", "attempt 1 of POST", "retrying in 0.", "!second signing request"

@@ -185,7 +185,7 @@ impl Scene {
     }
 
     /// `line` as it is in every run: names instead of ports and folders, and numbers of five and
-    /// more digits, trace ids and times left out.
+    /// more digits, digests, trace ids and times left out.
     pub fn without_chance(&self, line: &str) -> String {
         let line = line.strip_prefix("signpath-pkcs11: ").unwrap_or(line);
         let mut line = line.to_owned();
@@ -194,15 +194,17 @@ impl Scene {
         }
         let words: Vec<_> = line.split(' ').collect();
         let words = words.iter().enumerate().map(|(index, word)| {
-            let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
+            let word_or_path = word.trim_matches(|c: char| c.is_ascii_punctuation());
+            let bare = word_or_path.rsplit('/').next().unwrap_or_default();
             let is_number = bare.bytes().all(|byte| byte.is_ascii_digit());
             let is_seconds =
                 words.get(index + 1).is_some_and(|next| next.trim_end_matches([';', ',']) == "s")
                     && bare.contains('.')
                     && bare.parse::<f64>().is_ok();
             let is_trace_id = bare.starts_with("00-");
+            let is_sha256 = bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
             let is_time = bare.len() == 20 && bare.contains('T') && bare.ends_with('Z');
-            if (bare.len() >= 5 && is_number) || is_seconds || is_trace_id || is_time {
+            if (bare.len() >= 5 && is_number) || is_seconds || is_trace_id || is_sha256 || is_time {
                 word.replace(bare, "…")
             } else {
                 (*word).to_owned()

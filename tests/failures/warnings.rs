@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::Situation;
 use crate::configuration::configure;
 use crate::network::other_client;
-use crate::scene::{Scene, initialize, login};
+use crate::scene::{Scene, initialize, login, sign};
 
 pub const SITUATIONS: &[Situation] = situations! { scene;
     "an environment variable has a typo": [scene.set("SIGNPATH_API_TOKN", "x")] initialize
@@ -39,6 +39,13 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "the policy cache has no directory":
         [scene.set("SIGNPATH_POLICY_CACHE_SECONDS", "60"); scene.set("XDG_CACHE_HOME", ""); scene.set("HOME", "")] login
         => CKR_OK, "1 GET": "warning", "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME";
+    "the policy cache is not a directory": [cache_in(scene); scene.file("signpath-pkcs11", "");] sign
+        => CKR_OK, "1 GET, 1 POST": "warning", "cannot write the cached list of signing policies", "signpath-pkcs11";
+    "the policy cache is a symbolic link":
+        [let folder = cache_in(scene); let elsewhere = format!("{folder}/elsewhere"); std::fs::create_dir(&elsewhere).unwrap();
+         std::os::unix::fs::symlink(&elsewhere, format!("{folder}/signpath-pkcs11")).unwrap();
+         scene.expect(move || std::fs::remove_dir(&elsewhere).err().map(|error| error.to_string()))] sign
+        => CKR_OK, "1 GET, 1 POST": "warning", "cannot write the cached list of signing policies", "symbolic link";
     "the log directory cannot be used":
         [let file = scene.file("file", ""); scene.set("SIGNPATH_LOG_FILE_DIRECTORY", &format!("{file}/logs"));
          scene.set("XDG_STATE_HOME", file.trim_end_matches("/file"))] login
@@ -64,6 +71,14 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "one of several entries of the list is unusable": [list(scene, json!({"keySizeInBits": "many"}))] login
         => CKR_OK, "1 GET": "warning", "invalid entry in the list of signing policies: invalid type", "skipped";
 };
+
+/// Has the list cached in the folder of the scene, whose path it returns.
+fn cache_in(scene: &mut Scene) -> String {
+    let folder = scene.file("signpath-pkcs11.json", "").replace("/signpath-pkcs11.json", "");
+    scene.set("SIGNPATH_POLICY_CACHE_SECONDS", "60");
+    scene.set("XDG_CACHE_HOME", &folder);
+    folder
+}
 
 /// Leads to a host on another machine through this proxy.
 fn beyond(scene: &mut Scene, proxy: &str) {

@@ -213,7 +213,6 @@ pub const UNSEEN: &[(&str, &str)] = &table! {
     ("the operating system returned no random numbers", "src/ffi/random.rs"),
     ("the cached certificate of signing policy", "src/catalog/mod.rs"),
     ("cannot refresh the list of signing policies", "src/catalog/mod.rs"),
-    ("the cached list of signing policies", "client/src/policy_cache.rs"),
     ("the system has no root certificates", "client/src/roots.rs"),
     ("more unknown settings, ignored", "config/src/file.rs"),
 };
