@@ -19,9 +19,9 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Rv, Session, Stage, ulong};
+use pkcs11_test::harness::{Mechanism, Module, Rv, Session, Stage, ulong};
 use pkcs11_test::{Effect, Options, PolicyFile, REPOSITORY, RequestRecord, Service, TlsOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Set in the child to the name of its test.
 const CHILD: &str = "SIGNPATH_TEST_CHILD";
@@ -353,7 +353,11 @@ pub fn listed_policies<'a>(
             "certificateBytes": STANDARD.encode(certificate),
         })
     };
-    let entries: Vec<_> = policies.into_iter().enumerate().map(entry).collect();
+    list_of(policies.into_iter().enumerate().map(entry).collect())
+}
+
+/// A list of signing policies with these entries.
+pub fn list_of(entries: Vec<Value>) -> Effect {
     let body = json!({ "signingPolicies": entries }).to_string();
     Effect::answer(200, &[("Content-Type", "application/json")], body)
 }
@@ -392,6 +396,29 @@ pub fn log_in_and_sign(module: &Module) -> Session<'_> {
     let session = module.logged_in().unwrap();
     assert_eq!(sign(session), CKR_OK);
     session
+}
+
+/// The answers to a signature in one part and in several, by the functions of 2.40 and by those that are told the signature first.
+pub fn verified(
+    s: Session,
+    m: &Mechanism,
+    key: CK_OBJECT_HANDLE,
+    data: &[u8],
+    signature: &[u8],
+) -> Vec<Rv> {
+    let parts = || data.chunks(data.len() / 3 + 1);
+    let begin = || assert_eq!(s.verify_init(m, key), CKR_OK);
+    begin();
+    let one_part = s.verify(data, signature);
+    begin();
+    parts().for_each(|part| assert_eq!(s.verify_update(part), CKR_OK));
+    let in_parts = s.verify_final(signature);
+    let begin = || assert_eq!(s.verify_signature_init(m, key, signature), CKR_OK);
+    begin();
+    let told = s.verify_signature(data);
+    begin();
+    parts().for_each(|part| assert_eq!(s.verify_signature_update(part), CKR_OK));
+    vec![one_part, in_parts, told, s.verify_signature_final()]
 }
 
 /// Panics unless there are as many lines as expected, each with its parts, which ` … ` divides.
