@@ -38,14 +38,14 @@ impl Bench {
         path
     }
 
-    /// A command that finds the service and `more` in its environment. In it, MODULE, PIN and FILE stand for the module, the PIN, and
-    /// a file with the PIN.
+    /// A command that finds the service and `more` in its environment. In it, MODULE, SECRET and FILE stand for the module, the PIN,
+    /// and a file with the PIN.
     fn command(&self, more: &[(&str, &str)], line: &str) -> Command {
         let file = self.file("pin", &format!("{}\n", self.pin));
-        let words = line.split(' ').map(|word| {
+        let words = line.split_whitespace().map(|word| {
             let word = word.replace("MODULE", module_path().to_str().unwrap());
             let word = word.replace("FILE", file.to_str().unwrap());
-            word.replace("PIN", &self.pin)
+            word.replace("SECRET", &self.pin)
         });
         let words: Vec<_> = words.collect();
         let mut command = common::command(&words[0]);
@@ -86,12 +86,38 @@ fn run(mut tool: Command) -> String {
     text(&output)
 }
 
-/// The tool lists the private keys of the user of the PIN.
-fn lists_keys_of_the_other_user(bench: &Bench, tool: Command) {
-    let text = run(tool);
-    let has = |name: &str| text.contains(name) || text.contains(&name.replace('/', "%2F"));
-    assert!(has("demo/p-384") && !has("demo/p-256"), "{text}");
-    assert_eq!(bench.users(), [("other".to_owned(), true)]);
+/// Lines that list private keys, and in front of some, what they need.
+const LISTS: &[&[&str]] = &[
+    &["pkcs11-tool --module MODULE --login --pin SECRET -O -y privkey"],
+    &["env THE_PIN=SECRET pkcs11-tool --module MODULE --login --pin env:THE_PIN -O -y privkey"],
+    &[
+        "p11tool --provider MODULE --batch --login --list-privkeys --set-pin SECRET pkcs11:token=SignPath",
+    ],
+    &[
+        "env GNUTLS_PIN=SECRET p11tool --provider MODULE --batch --login --list-privkeys pkcs11:token=SignPath",
+    ],
+    &["keytool -list -storetype PKCS11 -keystore NONE -storepass SECRET \
+        -providerClass sun.security.pkcs11.SunPKCS11 -providerArg signpath.cfg"],
+    &[
+        "certutil -N --empty-password -d sql:.",
+        "modutil -force -add SignPath -libfile MODULE -dbdir sql:.",
+        "certutil -K -h SignPath -f FILE -d sql:.",
+    ],
+];
+
+#[test]
+fn tools_list_the_keys_of_the_user_of_the_pin() {
+    for lines in LISTS {
+        let bench = Bench::new();
+        let library = module_path().display().to_string();
+        let configuration = format!("name = SignPath\nlibrary = {library}\nslot = 1\n");
+        bench.file("signpath.cfg", &configuration);
+        let said: Vec<_> = lines.iter().map(|line| run(bench.command(&[], line))).collect();
+        let text = said.last().unwrap();
+        let has = |name: &str| text.contains(name) || text.contains(&name.replace('/', "%2F"));
+        assert!(has("demo/p-384") && !has("demo/p-256"), "{lines:?}: {text}");
+        assert_eq!(bench.users(), [("other".to_owned(), true)], "{lines:?}");
+    }
 }
 
 /// The tool signs with [`KEY`]. Before login it sees the certificates of the configured user.
@@ -104,58 +130,13 @@ fn signs_as_the_other_user(bench: &Bench, tool: Command) {
 }
 
 #[test]
-fn pkcs11_tool_passes_on_a_pin_from_arguments_and_environment() {
-    for argument in ["PIN", "env:THE_VARIABLE"] {
-        let bench = Bench::new();
-        let line = format!("pkcs11-tool --module MODULE --login --pin {argument} -O -y privkey");
-        let tool = bench.command(&[("THE_VARIABLE", &bench.pin)], &line);
-        lists_keys_of_the_other_user(&bench, tool);
-    }
-}
-
-#[test]
-fn gnutls_passes_on_a_pin_from_arguments_and_environment() {
-    for (variable, argument) in [("THE_VARIABLE", " --set-pin PIN"), ("GNUTLS_PIN", "")] {
-        let bench = Bench::new();
-        let list = "p11tool --provider MODULE --batch --login --list-privkeys";
-        let line = format!("{list}{argument} pkcs11:token=SignPath");
-        let tool = bench.command(&[(variable, &bench.pin)], &line);
-        lists_keys_of_the_other_user(&bench, tool);
-    }
-}
-
-#[test]
-fn java_passes_on_the_password_of_the_key_store() {
-    let bench = Bench::new();
-    let library = module_path().display().to_string();
-    let configuration = format!("name = SignPath\nlibrary = {library}\nslot = 1\n");
-    bench.file("signpath.cfg", &configuration);
-    let line = "keytool -list -storetype PKCS11 -keystore NONE -storepass PIN \
-        -providerClass sun.security.pkcs11.SunPKCS11 -providerArg signpath.cfg";
-    lists_keys_of_the_other_user(&bench, bench.command(&[], line));
-}
-
-#[test]
-fn nss_passes_on_a_pin_from_a_file() {
-    let bench = Bench::new();
-    for line in [
-        "certutil -N --empty-password -d sql:.",
-        "modutil -force -add SignPath -libfile MODULE -dbdir sql:.",
-    ] {
-        run(bench.command(&[], line));
-    }
-    let tool = bench.command(&[], "certutil -K -h SignPath -f FILE -d sql:.");
-    lists_keys_of_the_other_user(&bench, tool);
-}
-
-#[test]
 fn osslsigncode_passes_on_a_pin_from_arguments_and_a_file() {
     let program = fs::read_dir("/usr/lib/systemd/boot/efi")
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .find(|path| path.extension().is_some_and(|extension| extension == "efi"))
         .unwrap();
-    for pin in ["-pass PIN", "-readpass FILE"] {
+    for pin in ["-pass SECRET", "-readpass FILE"] {
         let bench = Bench::new();
         let sign = format!("osslsigncode sign -pkcs11module MODULE {pin} -h sha384 -key {KEY}");
         let certificate = "-pkcs11cert pkcs11:object=demo%2Fp-384;type=cert";

@@ -155,49 +155,32 @@ fn the_metadata_can_leave_out_command_line_and_user() {
 #[test]
 fn requests_contain_what_the_configuration_adds_and_nothing_else() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        let more = [
-            ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"),
-            ("SIGNPATH_DESCRIPTION", "Grüße, 1.0"),
-            ("SIGNPATH_METADATA", r#"{"Build": {"Number": 42}}"#),
-        ];
-        for (request, process) in both(stage, module, &more) {
+        let slug = ("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer");
+        let description = ("SIGNPATH_DESCRIPTION", "Grüße, 1.0");
+        let metadata = ("SIGNPATH_METADATA", r#"{"Build": {"Number": 42}}"#);
+        for (request, process) in both(stage, module, &[slug, description, metadata]) {
             assert_eq!(request.artifact_configuration.as_deref(), Some("installer"));
             assert_eq!(request.description.as_deref(), Some("Grüße, 1.0"));
             assert_eq!(request.metadata.unwrap()["Build"]["Number"], 42);
             assert!(process.is_object());
         }
         for (request, _) in both(stage, module, &[]) {
-            assert_eq!(request.artifact_configuration, None);
-            assert_eq!(request.description, None);
+            assert_eq!((request.artifact_configuration, request.description), (None, None));
             assert_eq!(request.ecdsa_format.as_deref(), Some("Ieee"));
         }
         for request in stage.service.requests() {
             assert_eq!(request.accept.as_deref(), Some("application/json"));
         }
-    });
-}
-
-/// The table of the REST documentation, "Signing a hash: first generation".
-#[test]
-fn a_fast_signing_request_is_the_documented_form() {
-    let more =
-        [("SIGNPATH_ARTIFACT_CONFIGURATION_SLUG", "installer"), ("SIGNPATH_DESCRIPTION", "1.0")];
-    on_stage(test_name!(), options, &more, |stage, module| {
-        signed(stage, module, vec![], 1);
-        let form = &stage.service.requests().pop().unwrap().form;
-        let texts = [
-            "ProjectSlug",
-            "SigningPolicySlug",
-            "ArtifactConfigurationSlug",
-            "Description",
-            "IsFastSigningRequest",
-        ];
-        let payload = ("Artifact", Some("payload.json"), Some("application/json"));
-        let expected = texts.map(|name| (name, None, None)).into_iter().chain([payload]);
-        let fields = form.iter().map(|field| {
-            let types = (field.file_name.as_deref(), field.content_type.as_deref());
-            (&*field.name, types.0, types.1)
-        });
-        assert!(fields.eq(expected), "{form:#?}");
+        // The table of the REST documentation, "Signing a hash: first generation".
+        let [(RequestRecord { form, .. }, _), _] = both(stage, module, &[slug, description]);
+        let field = |name| (name, None, None);
+        let expected = table! {
+            field("ProjectSlug"), field("SigningPolicySlug"), field("ArtifactConfigurationSlug"), field("Description"),
+            field("IsFastSigningRequest"), ("Artifact", Some("payload.json"), Some("application/json"))
+        };
+        let types = form
+            .iter()
+            .map(|field| (&*field.name, field.file_name.as_deref(), field.content_type.as_deref()));
+        assert!(types.eq(expected), "{form:#?}");
     });
 }

@@ -6,10 +6,9 @@ mod openssl;
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::sync::mpsc::channel;
 use std::thread;
 
-use common::{LIST, ONE_ATTEMPT, SIGN, on_stage, options};
+use common::{LIST, ONE_ATTEMPT, SIGN, assert_lines, on_stage, options};
 use cryptoki_sys::*;
 use openssl::Padding;
 use pkcs11_test::harness::{Module, Rv, Session, Stage, ulong};
@@ -87,35 +86,27 @@ fn each_token_has_its_slot_and_its_keys() {
         ]);
         initialize(stage, module, &tokens);
         assert_eq!(slots(module), [1, 2, 3]);
-        let labels = [1, 2, 3].map(|slot| text(&info(module, slot).label).to_owned());
-        assert_eq!(labels, ["SignPath", "Demo", "Partner"]);
-        // gpg's key stubs hold these of the first token.
-        let first = info(module, 1);
-        let identity = [&first.manufacturerID[..], &first.model, &first.serialNumber].map(text);
-        assert_eq!(identity, ["SignPath", "Signing policies", "1"]);
-        let serial = |slot| text(&info(module, slot).serialNumber).to_owned();
-        assert_eq!((serial(2).len(), serial(3).len()), (16, 16));
-        assert_ne!(serial(2), serial(3));
+        let label_and_serial = |slot| {
+            let info = info(module, slot);
+            [&info.label[..], &info.serialNumber].map(|field| text(field).to_owned())
+        };
+        let [first, second, third] = [1, 2, 3].map(label_and_serial);
+        // gpg's key stubs hold the first token's serial number.
+        assert_eq!(first, ["SignPath", "1"]);
+        assert_eq!([&*second[0], &third[0]], ["Demo", "Partner"]);
+        assert!(second[1].len() == 16 && third[1].len() == 16 && second[1] != third[1]);
         let none = || call!(module, C_GetTokenInfo(4, &mut CK_TOKEN_INFO::default()));
         assert_eq!(refused(stage, none), CKR_SLOT_ID_INVALID);
 
         let [all, demo, other] = [1, 2, 3].map(|slot| open(module, slot));
         assert_eq!([all, demo, other].map(Session::login), [CKR_OK; 3]);
         assert!(keys(all).len() > 2);
-        assert_eq!(keys(demo), ["demo/p-256"]);
-        assert_eq!(keys(other), ["partner/p-256"]);
         for (session, name) in [(demo, "demo/p-256"), (other, "partner/p-256")] {
-            let key = session.key(name);
-            let signature = key.sign(CKM_ECDSA_SHA256, b"data").unwrap();
-            let certificate = session.certificate(name);
-            let certificate = session.attribute(certificate, CKA_VALUE).unwrap();
-            openssl::verify(
-                &openssl::public_key(&certificate),
-                "sha256",
-                Padding::Ecdsa,
-                b"data",
-                &signature,
-            );
+            assert_eq!(keys(session), [name]);
+            let signature = session.key(name).sign(CKM_ECDSA_SHA256, b"data").unwrap();
+            let certificate = session.attribute(session.certificate(name), CKA_VALUE).unwrap();
+            let key = openssl::public_key(&certificate);
+            openssl::verify(&key, "sha256", Padding::Ecdsa, b"data", &signature);
         }
         let users = partner.requests().into_iter().map(|request| (request.route, request.user));
         let expected = [LIST, SIGN].map(|route| (route.to_owned(), Some("partner".to_owned())));
@@ -127,45 +118,37 @@ fn each_token_has_its_slot_and_its_keys() {
 fn one_token_of_several_is_shown_in_its_slot() {
     let only = [("SIGNPATH_TOKEN_LABEL", "B")];
     on_stage(test_name!(), options, &only, |stage, module| {
-        let tokens =
-            json!([{"Label": "A"}, {"Label": "B", "SigningPolicySlug": "p-256"}, {"Label": "C"}]);
+        let tokens = json!([{"Label": "A"}, {"Label": "B", "SigningPolicySlug": "p-256"}]);
         initialize(stage, module, &tokens);
         assert_eq!(slots(module), [2]);
         assert_eq!(text(&info(module, 2).label), "B");
         let session = open(module, 2);
         assert_eq!(session.login(), CKR_OK);
         assert_eq!(keys(session), ["demo/p-256"]);
-        let hidden = stage.see(|| module.open(1, CKF_SERIAL_SESSION).err());
-        assert_eq!(hidden.value, Some(Rv(CKR_SLOT_ID_INVALID)));
-        let said = "no slot 1; the only slot ID is 2";
-        assert!(hidden.lines[0].contains(said), "{:#?}", hidden.lines);
+        let hidden = stage.see(|| Rv::from(module.open(1, CKF_SERIAL_SESSION)));
+        assert_eq!(hidden.value, CKR_SLOT_ID_INVALID);
+        assert_lines(&hidden.lines, &["no slot 1; the only slot ID is 2"]);
     });
 }
 
 #[test]
 fn a_token_that_waits_for_its_service_holds_up_no_other() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        let (partner, silent) = (partner(), TcpListener::bind("127.0.0.1:0").unwrap());
-        let tokens = json!([
-            {"Label": "A"},
-            {"Label": "B", "OrganizationId": partner.organization_id(), "ApiToken": PARTNER_TOKEN,
-             "ApiUrl": partner.api_url()},
-            {"Label": "C", "ApiToken": "of C", "ApiUrl": format!("http://{}", silent.local_addr().unwrap())},
-        ]);
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let tokens = json!([{"Label": "A"}, {"Label": "B", "ApiToken": "of B", "ApiUrl": url}]);
         initialize(stage, module, &tokens);
-        let waiting = open(module, 3);
+        let waiting = open(module, 2);
         let login = thread::scope(|scope| {
             let login = scope.spawn(|| waiting.login());
             let (mut client, _) = silent.accept().unwrap();
             assert!(client.read(&mut [0; 4096]).unwrap() > 0);
-            for (slot, name) in [(1, "demo/p-256"), (2, "partner/p-256")] {
-                let session = open(module, slot);
-                assert_eq!(session.login(), CKR_OK);
-                session.key(name).sign(CKM_ECDSA, &[7; 32]).unwrap();
-                assert_eq!(call!(module, C_CloseAllSessions(slot)), CKR_OK);
-            }
+            let session = open(module, 1);
+            assert_eq!(session.login(), CKR_OK);
+            session.key("demo/p-256").sign(CKM_ECDSA, &[7; 32]).unwrap();
+            assert_eq!(call!(module, C_CloseAllSessions(1)), CKR_OK);
             assert!(!login.is_finished());
-            assert_eq!(call!(module, C_CloseAllSessions(3)), CKR_OK);
+            assert_eq!(call!(module, C_CloseAllSessions(2)), CKR_OK);
             login.join().unwrap()
         });
         assert_eq!(login, CKR_SESSION_CLOSED);
@@ -235,17 +218,13 @@ fn no_api_token_reaches_the_server_of_another_token() {
         let public = [(CKA_CLASS, ulong(CKO_PUBLIC_KEY))];
         assert!(session.find(&public).unwrap().is_empty());
         let organization = stage.service.organization_id();
-        let logins: [&dyn Fn() -> Rv; 3] =
-            [&|| session.login(), &|| session.login_as(CKU_USER, b""), &|| {
-                session.login_user(&organization, "CONFIG")
-            }];
+        let logins: [&dyn Fn() -> Rv; 3] = table! {
+            &|| session.login(), &|| session.login_as(CKU_USER, b""), &|| session.login_user(&organization, "CONFIG")
+        };
         for login in logins {
             let refused = stage.see(login);
             assert_eq!(refused.value, CKR_PIN_INCORRECT);
-            let [line] = &refused.lines[..] else {
-                panic!("{:#?}", refused.lines);
-            };
-            assert!(line.contains("the token B has no API token"), "{line}");
+            assert_lines(&refused.lines, &["the token B has no API token"]);
         }
         server.set_nonblocking(true).unwrap();
         let nobody = server.accept().unwrap_err();
@@ -253,23 +232,23 @@ fn no_api_token_reaches_the_server_of_another_token() {
         server.set_nonblocking(false).unwrap();
 
         // A PIN of organization and token goes to the server of its slot.
-        let (sender, receiver) = channel();
-        let listening = thread::spawn(move || {
+        let talk = || {
             let (mut client, _) = server.accept().unwrap();
             let mut request = [0; 4096];
             let length = client.read(&mut request).unwrap();
-            sender.send(String::from_utf8(request[..length].to_vec()).unwrap()).unwrap();
-        });
-        let requests =
-            stage.see(|| session.login_as(CKU_USER, b"organization:of-the-pin")).requests;
+            let request = String::from_utf8_lossy(&request[..length]);
+            assert!(request.contains("/organization/"), "{request}");
+            assert!(request.contains("Bearer of-the-pin"), "{request}");
+            assert!(!request.contains(stage.service.token()), "{request}");
+        };
+        let login = || {
+            thread::scope(|scope| {
+                scope.spawn(talk);
+                session.login_as(CKU_USER, b"organization:of-the-pin");
+            });
+        };
+        let requests = stage.see(login).requests;
         assert!(requests.is_empty(), "{requests:?}");
-        let request = receiver.recv().unwrap();
-        assert!(
-            request.contains("/organization/") && request.contains("Bearer of-the-pin"),
-            "{request}"
-        );
-        assert!(!request.contains(stage.service.token()), "{request}");
-        listening.join().unwrap();
     });
 }
 
@@ -281,13 +260,9 @@ fn a_message_shows_the_api_token_of_no_token() {
         let session = open(module, 1);
         assert_eq!(session.login(), CKR_OK);
         let echo = format!("a note with {PARTNER_TOKEN} in it");
-        let refusal = Fault::on(SIGN, Effect::problem(400, &[&echo]));
-        stage.service.inject(refusal).unwrap();
+        stage.inject(Fault::on(SIGN, Effect::problem(400, &[&echo])));
         let key = session.key("demo/p-256");
         let refused = stage.see(|| key.sign(CKM_ECDSA, &[7; 32]).unwrap_err());
-        let [line] = &refused.lines[..] else {
-            panic!("{:#?}", refused.lines);
-        };
-        assert!(line.contains("a note with *** in it"), "{line}");
+        assert_lines(&refused.lines, &["a note with *** in it"]);
     });
 }

@@ -20,22 +20,18 @@ fn asks_nothing_before_it_is_needed() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let seen = stage.see(|| {
             assert_eq!(module.initialize(), CKR_OK);
-            let mut info = CK_INFO::default();
-            assert_eq!(call!(module, C_GetInfo(&mut info)), CKR_OK);
+            assert_eq!(call!(module, C_GetInfo(&mut CK_INFO::default())), CKR_OK);
             let slot = module.slot();
-            let mut info = CK_SLOT_INFO::default();
-            assert_eq!(call!(module, C_GetSlotInfo(slot, &mut info)), CKR_OK);
+            assert_eq!(call!(module, C_GetSlotInfo(slot, &mut CK_SLOT_INFO::default())), CKR_OK);
             for mechanism in module.mechanisms() {
                 module.mechanism_info(slot, mechanism).unwrap();
             }
             let session = module.session();
             session.info().unwrap();
             // None of these can exist before login.
-            for template in [
-                (CKA_CLASS, ulong(CKO_PRIVATE_KEY)),
-                (CKA_PRIVATE, boolean(true)),
-                (CKA_CLASS, ulong(CKO_SECRET_KEY)),
-            ] {
+            let of_class = |class| (CKA_CLASS, ulong(class));
+            let private = (CKA_PRIVATE, boolean(true));
+            for template in [of_class(CKO_PRIVATE_KEY), of_class(CKO_SECRET_KEY), private] {
                 assert_eq!(session.find(&[template]).unwrap(), NOTHING);
             }
         });
@@ -72,18 +68,6 @@ fn a_search_before_login_gives_up_soon() {
 }
 
 #[test]
-fn a_search_waits_for_the_service_where_no_login_is_required() {
-    let open = [("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false")];
-    on_stage(test_name!(), options, &open, |stage, module| {
-        let busy = Fault::on(LIST, Effect::retry_after(503, 0)).times(2);
-        stage.inject(busy);
-        assert_eq!(module.initialize(), CKR_OK);
-        let seen = stage.see(|| assert_ne!(visible(module.session()), NOTHING));
-        assert_eq!(seen.requests, [LIST; 3]);
-    });
-}
-
-#[test]
 fn one_list_serves_searches_and_logins() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let session = module.opened();
@@ -97,34 +81,6 @@ fn one_list_serves_searches_and_logins() {
         let certificate = session.certificate("demo/p-256");
         session.attribute(certificate, CKA_VALUE).unwrap();
         assert_eq!(traffic(&stage.service.requests()).lists, 1);
-    });
-}
-
-#[test]
-fn a_question_for_the_length_asks_nobody() {
-    on_stage(test_name!(), options, &[], |stage, module| {
-        let session = module.logged_in().unwrap();
-        let key = session.private("demo/p-384");
-        for in_parts in [false, true] {
-            assert_eq!(session.sign_init(CKM_ECDSA_SHA256, key), CKR_OK);
-            if in_parts {
-                assert_eq!(session.sign_update(b"data"), CKR_OK);
-            }
-            let sign = |room: Option<usize>| match in_parts {
-                false => session.sign_into(b"data", room),
-                true => session.sign_final_into(room),
-            };
-            for (room, rv) in [(None, CKR_OK), (Some(95), CKR_BUFFER_TOO_SMALL)] {
-                let asked = stage.see(|| sign(room));
-                assert_eq!((asked.value.rv.0, asked.value.length), (rv, 96));
-                assert_eq!(asked.value.buffer, vec![0; room.unwrap_or(0)]);
-                assert_eq!(asked.requests, Vec::<String>::new());
-            }
-            let signed = stage.see(|| sign(Some(200)));
-            assert_eq!((signed.value.rv.0, signed.value.length), (CKR_OK, 96));
-            assert_eq!(signed.value.buffer[96..], [0; 104]);
-            assert_eq!(signed.requests, [SIGN]);
-        }
     });
 }
 
