@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{LIST, SIGN, assert_lines, in_child, load, on_stage, options, pin, traffic};
+use common::{LIST, SIGN, assert_lines, on_stage, options, pin, traffic};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Session, Stage, null};
 use pkcs11_test::{Effect, Fault, Gate, call};
@@ -119,29 +119,15 @@ fn wait_for_state(file: &str, text: &str) {
     wait_until(|| std::fs::read_to_string(file).unwrap().contains(text));
 }
 
-fn set(name: &str, value: &str) {
-    // SAFETY: no other thread of this process reads or writes the environment now.
-    unsafe { std::env::set_var(name, value) };
-}
-
-/// Runs `act` with credentials and without an API URL.
-fn with_credentials(test: &str, act: impl FnOnce(&Module)) {
-    let child = || {
-        set("SIGNPATH_ORGANIZATION_ID", "c3e1b8f0-5d2a-4a3c-9a51-000000000000");
-        set("SIGNPATH_API_TOKEN", "t0ken");
-        // Otherwise a search would not retry.
-        set("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false");
-        set("SIGNPATH_LOG_CONSOLE_LEVEL", "error");
-        act(&load());
-    };
-    if let Some(((), run)) = in_child(test, || ((), Vec::new()), child) {
-        run.assert_silent();
-    }
+/// Runs `act` where a search retries and only errors are told.
+fn with_retries(test: &str, act: impl FnOnce(&Stage, &Module)) {
+    let more = table! { ("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"), ("SIGNPATH_LOG_CONSOLE_LEVEL", "error") };
+    on_stage(test, options, &more, |stage, module| act(stage, module));
 }
 
 #[test]
 fn a_call_ends_within_moments_wherever_it_waits() {
-    with_credentials(test_name!(), |module| {
+    with_retries(test_name!(), |stage, module| {
         // Only Linux shows that a connection waits which is not accepted.
         let is_seen =
             |(_, _, _, response): &&Phase| cfg!(target_os = "linux") || response.is_some();
@@ -156,8 +142,8 @@ fn a_call_ends_within_moments_wherever_it_waits() {
                     true => ("signpath.example", &*format!("http://{address}")),
                     false => (&*address, ""),
                 };
-                set("SIGNPATH_API_URL", &format!("{scheme}://{host}/Api"));
-                set("http_proxy", proxy);
+                stage.set("SIGNPATH_API_URL", &format!("{scheme}://{host}/Api"));
+                stage.set("http_proxy", proxy);
                 let session = module.opened();
                 let (ended_with, took) = ended(
                     || call(session),
@@ -179,9 +165,9 @@ fn a_call_ends_within_moments_wherever_it_waits() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_login_ends_that_waits_for_the_list_of_another() {
-    with_credentials(test_name!(), |module| {
+    with_retries(test_name!(), |stage, module| {
         let (address, arrived) = silent_server(Some(""));
-        set("SIGNPATH_API_URL", &format!("http://{address}/Api"));
+        stage.set("SIGNPATH_API_URL", &format!("http://{address}/Api"));
         let first = module.opened();
         thread::scope(|scope| {
             let asking = scope.spawn(|| first.login());

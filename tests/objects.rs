@@ -9,10 +9,11 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::thread;
 
-use common::{listed_policies, on_stage, options, said, say, with_policies};
+use common::{LIST, SIGN, listed_policies, on_stage, options, said, say, traffic, with_policies};
 use cryptoki_sys::*;
 use openssl::{openssl, openssl_in};
 use pkcs11_test::harness::{Rv, Session, boolean, ulong};
+use pkcs11_test::{Effect, Fault};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -262,5 +263,53 @@ fn threads_that_change_or_destroy_an_object_do_not_interfere() {
             }
         });
         assert!(!seen.stderr.contains("panic"), "{}", seen.stderr);
+    });
+}
+
+/// A certificate of the key of a signing policy, with another serial number each time.
+fn certificate(policy: &str) -> Vec<u8> {
+    let key = concat!(env!("CARGO_TARGET_TMPDIR"), "/service/keys/demo");
+    let key = format!("{key}/{policy}.pem");
+    let request = "req -x509 -new -subj /CN=Release -outform DER -key";
+    openssl(&request.split(' ').chain([&*key]).collect::<Vec<_>>())
+}
+
+/// The list of two policies with these certificates.
+fn list(first: &[u8], second: &[u8]) -> Effect {
+    listed_policies([("demo", "p-256", first), ("demo", "p-384", second)], "Ecdsa")
+}
+
+#[test]
+fn handles_stay_the_same_except_for_a_renewed_certificate() {
+    on_stage(test_name!(), options, &[], |stage, t| {
+        let [first, second, renewed] = ["p-256", "p-384", "p-256"].map(certificate);
+        stage.inject(Fault::on(LIST, list(&first, &second)).times(2));
+        stage.inject(Fault::on(LIST, list(&renewed, &second)));
+        stage.inject(Fault::on(SIGN, Effect::WrongSignature).times(2));
+        let session = t.logged_in().unwrap();
+        let objects = |name: &str| {
+            let key = session.key(name);
+            [session.certificate(name), key.public, key.private]
+        };
+        let all = || ["demo/p-256", "demo/p-384"].map(objects);
+        // A signature that does not verify makes the next search request the list.
+        let refuse = || {
+            let signed = stage.see(|| common::sign(session));
+            assert_eq!(signed.value, CKR_DEVICE_ERROR);
+        };
+        let before = all();
+        let [[certificate, keys @ ..], others] = before;
+        refuse();
+        assert_eq!(all(), before);
+
+        refuse();
+        let [[renewed, keys_now @ ..], others_now] = all();
+        assert_eq!((keys_now, others_now), (keys, others));
+        assert!(!before.concat().contains(&renewed));
+        let gone = stage.see(|| session.attribute(certificate, CKA_VALUE));
+        assert_eq!(gone.value, Err(Rv(CKR_OBJECT_HANDLE_INVALID)));
+        assert_eq!(session.sign_init(CKM_ECDSA, keys[1]), CKR_OK);
+        assert_eq!(session.sign(&[7; 32]).unwrap().len(), 64);
+        assert_eq!(traffic(&stage.service.requests()).lists, 3);
     });
 }

@@ -87,23 +87,16 @@ fn run(mut tool: Command) -> String {
 }
 
 /// Lines that list private keys, and in front of some, what they need.
-const LISTS: &[&[&str]] = &[
+const LISTS: &[&[&str]] = &table! {
     &["pkcs11-tool --module MODULE --login --pin SECRET -O -y privkey"],
     &["env THE_PIN=SECRET pkcs11-tool --module MODULE --login --pin env:THE_PIN -O -y privkey"],
-    &[
-        "p11tool --provider MODULE --batch --login --list-privkeys --set-pin SECRET pkcs11:token=SignPath",
-    ],
-    &[
-        "env GNUTLS_PIN=SECRET p11tool --provider MODULE --batch --login --list-privkeys pkcs11:token=SignPath",
-    ],
+    &["p11tool --provider MODULE --batch --login --list-privkeys --set-pin SECRET pkcs11:token=SignPath"],
+    &["env GNUTLS_PIN=SECRET p11tool --provider MODULE --batch --login --list-privkeys pkcs11:token=SignPath"],
     &["keytool -list -storetype PKCS11 -keystore NONE -storepass SECRET \
         -providerClass sun.security.pkcs11.SunPKCS11 -providerArg signpath.cfg"],
-    &[
-        "certutil -N --empty-password -d sql:.",
-        "modutil -force -add SignPath -libfile MODULE -dbdir sql:.",
-        "certutil -K -h SignPath -f FILE -d sql:.",
-    ],
-];
+    &["certutil -N --empty-password -d sql:.", "modutil -force -add SignPath -libfile MODULE -dbdir sql:.",
+        "certutil -K -h SignPath -f FILE -d sql:."],
+};
 
 #[test]
 fn tools_list_the_keys_of_the_user_of_the_pin() {

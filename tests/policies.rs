@@ -3,11 +3,11 @@
 mod common;
 
 use common::{
-    LIST, NOTHING, SIGN, assert_lines, listed, on_stage, options, visible, with_policies,
+    NOTHING, assert_lines, list_of, listed_policies, on_stage, options, visible, with_policies,
 };
 use cryptoki_sys::*;
+use pkcs11_test::Effect;
 use pkcs11_test::harness::ulong;
-use pkcs11_test::{Effect, Fault};
 use serde_json::json;
 
 #[test]
@@ -35,17 +35,6 @@ fn a_search_for_an_unknown_name_lists_the_known_ones() {
 }
 
 #[test]
-fn slugs_in_the_configuration_narrow_the_list() {
-    let slugs = [("SIGNPATH_PROJECT_SLUG", "demo"), ("SIGNPATH_SIGNING_POLICY_SLUG", "p-256")];
-    on_stage(test_name!(), options, &slugs, |_, module| {
-        let session = module.logged_in().unwrap();
-        let found = visible(session);
-        assert_eq!(found.len(), 3);
-        assert_eq!(session.find(&[(CKA_ID, "demo/p-256".into())]).unwrap(), found);
-    });
-}
-
-#[test]
 fn an_invalid_certificate_hides_no_other_policy() {
     let policies = || {
         with_policies(
@@ -66,26 +55,6 @@ fn an_invalid_certificate_hides_no_other_policy() {
     });
 }
 
-#[test]
-fn a_byte_order_mark_before_a_response_is_ignored() {
-    on_stage(test_name!(), options, &[], |stage, module| {
-        let service = &stage.service;
-        let certificate = service.certificate_der("demo", "rsa-2048").unwrap();
-        let list = listed(&[("app", "release")], certificate);
-        for (route, mut effect) in [(LIST, list), (SIGN, Effect::problem(400, &["No."]))] {
-            if let Effect::Answer { body, .. } = &mut effect {
-                body.splice(..0, *b"\xef\xbb\xbf");
-            }
-            service.inject(Fault::on(route, effect).always()).unwrap();
-        }
-        let key = module.logged_in().unwrap().key("app/release");
-        let signed = stage.see(|| key.sign(CKM_SHA256_RSA_PKCS, b"data"));
-        assert_eq!(signed.value.unwrap_err(), CKR_ARGUMENTS_BAD);
-        let line = "the signing request for app/release (400 Bad Request): No. (trace id";
-        assert_lines(&signed.lines, &[line]);
-    });
-}
-
 /// `a/b/c` would be ambiguous, and a line break would forge a line in a log.
 #[test]
 fn a_name_with_a_slash_or_line_break_is_skipped() {
@@ -93,8 +62,8 @@ fn a_name_with_a_slash_or_line_break_is_skipped() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let certificate = stage.service.certificate_der("demo", "rsa-2048").unwrap();
         let names = [("a/b", "c"), ("a", "b/c"), ("a", "b\nc"), ("a", ODD)];
-        let list = Fault::on(LIST, listed(&names, certificate));
-        stage.inject(list);
+        let policies = names.map(|(project, policy)| (project, policy, certificate));
+        stage.inject(listed_policies(policies, "Rsa"));
         let login = stage.see(|| module.logged_in().unwrap());
         let expected = [
             "signing policy a/b/c: its project slug contains a slash",
@@ -123,15 +92,13 @@ fn broken_list(number: usize) -> Effect {
             json!({"projectSlug": "quantum", "signingPolicySlug": policy, "keyType": "Quantum"}),
         ]
     });
-    let body = json!({ "signingPolicies": entries.collect::<Vec<_>>() });
-    Effect::answer(200, &[], body.to_string())
+    list_of(entries.collect())
 }
 
 #[test]
 fn names_ten_unusable_policies_and_counts_the_rest() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        let list = Fault::on(LIST, broken_list(10_000));
-        stage.inject(list);
+        stage.inject(broken_list(10_000));
         let lines = stage.see(|| _ = module.logged_in().unwrap()).lines;
         for (part, count) in table! {
             ("invalid entry in the list of signing policies", 10),

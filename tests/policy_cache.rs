@@ -205,20 +205,17 @@ fn a_damaged_old_or_foreign_list_is_replaced() {
 
 /// Gives a signing policy in a list a certificate that expired in 2004.
 fn let_expire(list: &mut Value, policy: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let template = folder.path().join("template");
+    let template = tempfile::NamedTempFile::new().unwrap();
     let dates = ["activation_date = \"2003", "expiration_date = \"2004"];
-    let dates = dates.map(|date| format!("{date}-01-01 00:00:00\"\n")).concat();
-    fs::write(&template, format!("cn = \"old\"\n{dates}")).unwrap();
-    let keys = options().state.join("keys/demo");
+    let dates = dates.map(|date| format!("{date}-01-01 00:00:00\"\n"));
+    fs::write(template.path(), dates.concat()).unwrap();
+    let key = options().state.join(format!("keys/demo/{policy}.pem"));
     let mut certtool = Command::new("certtool");
     certtool.args(["--generate-self-signed", "--outder", "--template"]);
-    certtool.args([&template, Path::new("--load-privkey")]);
-    let certificate = succeed(certtool.arg(keys.join(format!("{policy}.pem")))).stdout;
+    certtool.arg(template.path()).arg("--load-privkey").arg(key);
     let policies = list["signingPolicies"].as_array_mut().unwrap();
-    let of_policy = |entry: &&mut Value| entry["signingPolicySlug"] == policy;
-    let entry = policies.iter_mut().find(of_policy).unwrap();
-    entry["certificateBytes"] = BASE64_STANDARD.encode(certificate).into();
+    let entry = policies.iter_mut().find(|entry| entry["signingPolicySlug"] == policy).unwrap();
+    entry["certificateBytes"] = BASE64_STANDARD.encode(succeed(&mut certtool).stdout).into();
 }
 
 #[test]

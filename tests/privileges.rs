@@ -3,9 +3,9 @@
 mod common;
 
 use std::ffi::CString;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -190,47 +190,25 @@ fn child() {
     assert_eq!(keys.unwrap(), NOTHING);
     assert_eq!(session.login(), CKR_PIN_INCORRECT);
     if std::env::var_os(IS_ALONE).is_some() {
-        thread::scope(|scope| {
-            let stderr = Stderr::taken();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        // SAFETY: both descriptors are open.
+        let stderr = unsafe { libc::dup(2) };
+        let lead_stderr_to = |descriptor| assert_eq!(unsafe { libc::dup2(descriptor, 2) }, 2);
+        lead_stderr_to(theirs.as_raw_fd());
+        let line = thread::scope(|scope| {
             let pin = b"c3e1b8f0-5d2a-4a3c-9a51-000000000000:t0ken";
             let login = scope.spawn(|| session.login_as(CKU_USER, pin));
-            stderr.give_back_after("https://app.signpath.io/Api");
+            let mut lines = BufReader::new(ours).lines().map(Result::unwrap);
+            let line = lines.find(|line| line.contains("https://app.signpath.io/Api"));
             assert_eq!(session.close(), CKR_OK);
             assert_eq!(login.join().unwrap(), CKR_SESSION_CLOSED);
+            line.unwrap()
         });
+        lead_stderr_to(stderr);
+        eprintln!("{line}");
     }
     let connection = listener.accept().map_err(|error| error.kind());
     assert_eq!(connection.unwrap_err(), ErrorKind::WouldBlock);
-}
-
-/// The lines that this process writes to stderr.
-struct Stderr {
-    lines: BufReader<UnixStream>,
-    original: OwnedFd,
-}
-
-impl Stderr {
-    fn taken() -> Self {
-        let (read, write) = UnixStream::pair().unwrap();
-        let original = io::stderr().as_fd().try_clone_to_owned().unwrap();
-        // SAFETY: both are open.
-        assert_eq!(unsafe { libc::dup2(write.as_raw_fd(), 2) }, 2);
-        let lines = BufReader::new(read);
-        Self { lines, original }
-    }
-
-    /// Passes lines on until one has this part.
-    fn give_back_after(mut self, part: &str) {
-        let mut original = fs::File::from(self.original.try_clone().unwrap());
-        let mut line = String::new();
-        while !line.contains(part) {
-            line.clear();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0);
-            original.write_all(line.as_bytes()).unwrap();
-        }
-        // SAFETY: both are open.
-        assert_eq!(unsafe { libc::dup2(self.original.as_raw_fd(), 2) }, 2);
-    }
 }
 
 /// Whether a process may leave the network.

@@ -95,20 +95,6 @@ fn an_unloaded_library_stays_mapped_for_threads_in_it() {
     });
 }
 
-#[test]
-fn c_initialize_after_c_finalize_leaks_no_descriptors() {
-    with_service(test_name!(), |module| {
-        let open = [(); 3].map(|()| {
-            let session = log_in_and_sign(&module);
-            assert_eq!(module.finalize(), CKR_OK);
-            let init = session.sign_init(CKM_ECDSA, 1);
-            assert_eq!(init, CKR_CRYPTOKI_NOT_INITIALIZED);
-            std::fs::read_dir("/proc/self/fd").unwrap().count()
-        });
-        assert_eq!(open[0], open[2], "{open:?}");
-    });
-}
-
 /// The module and session of the exit handler.
 static AT_EXIT: OnceLock<(&Module, CK_SESSION_HANDLE)> = OnceLock::new();
 

@@ -3,58 +3,47 @@
 mod common;
 #[path = "common/openssl.rs"]
 mod openssl;
+#[allow(dead_code, reason = "tests/differential uses the rest")]
+#[path = "differential/verification.rs"]
+mod verification;
 
 use common::{LIST, SIGN, SIGN_HASH, on_stage, options, traffic};
 use cryptoki_sys::*;
 use openssl::Padding;
-use pkcs11_test::harness::{Mechanism, Session, Stage};
+use pkcs11_test::harness::{Session, Stage};
 use pkcs11_test::{Effect, Fault, Options};
+use verification::{Hash, SHA1, SHA256, SHA384, SHA512};
 
 const MESSAGE: &[u8] =
     b"The quick brown fox jumps over the lazy dog, and signs what it finds there.";
 
-/// RFC 8017, section 9.2, note 1.
-const SHA256_PREFIX: &[u8] =
-    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
-
 const RSA_KEYS: [(&str, usize); 3] = [("rsa-2048", 256), ("rsa-3072", 384), ("rsa-4096", 512)];
 const EC_KEYS: [(&str, usize); 3] = [("p-256", 64), ("p-384", 96), ("p-521", 132)];
 
-/// Mechanisms, and the digest for openssl.
-type Rows = [(CK_MECHANISM_TYPE, &'static str)];
+/// Mechanisms, and what they hash with, or are given a digest of.
+type Rows<'a> = [(CK_MECHANISM_TYPE, &'a Hash)];
 
-const PKCS1: &Rows = &[
-    (CKM_RSA_PKCS, "sha256"),
-    (CKM_SHA1_RSA_PKCS, "sha1"),
-    (CKM_SHA256_RSA_PKCS, "sha256"),
-    (CKM_SHA384_RSA_PKCS, "sha384"),
-    (CKM_SHA512_RSA_PKCS, "sha512"),
+static PKCS1: &Rows = &[
+    (CKM_RSA_PKCS, &SHA256),
+    (CKM_SHA1_RSA_PKCS, &SHA1),
+    (CKM_SHA256_RSA_PKCS, &SHA256),
+    (CKM_SHA384_RSA_PKCS, &SHA384),
+    (CKM_SHA512_RSA_PKCS, &SHA512),
 ];
-const PSS: &Rows = &[
-    (CKM_RSA_PKCS_PSS, "sha256"),
-    (CKM_SHA1_RSA_PKCS_PSS, "sha1"),
-    (CKM_SHA256_RSA_PKCS_PSS, "sha256"),
-    (CKM_SHA384_RSA_PKCS_PSS, "sha384"),
-    (CKM_SHA512_RSA_PKCS_PSS, "sha512"),
+static PSS: &Rows = &[
+    (CKM_RSA_PKCS_PSS, &SHA256),
+    (CKM_SHA1_RSA_PKCS_PSS, &SHA1),
+    (CKM_SHA256_RSA_PKCS_PSS, &SHA256),
+    (CKM_SHA384_RSA_PKCS_PSS, &SHA384),
+    (CKM_SHA512_RSA_PKCS_PSS, &SHA512),
 ];
-const ECDSA: &Rows = &[
-    (CKM_ECDSA, "sha256"),
-    (CKM_ECDSA_SHA1, "sha1"),
-    (CKM_ECDSA_SHA256, "sha256"),
-    (CKM_ECDSA_SHA384, "sha384"),
-    (CKM_ECDSA_SHA512, "sha512"),
+static ECDSA: &Rows = &[
+    (CKM_ECDSA, &SHA256),
+    (CKM_ECDSA_SHA1, &SHA1),
+    (CKM_ECDSA_SHA256, &SHA256),
+    (CKM_ECDSA_SHA384, &SHA384),
+    (CKM_ECDSA_SHA512, &SHA512),
 ];
-
-fn mechanism(id: CK_MECHANISM_TYPE, digest: &str, padding: Padding) -> Mechanism {
-    let (hash, mgf, length) = match digest {
-        _ if padding != Padding::Pss => return id.into(),
-        "sha1" => (CKM_SHA_1, CKG_MGF1_SHA1, 20),
-        "sha256" => (CKM_SHA256, CKG_MGF1_SHA256, 32),
-        "sha384" => (CKM_SHA384, CKG_MGF1_SHA384, 48),
-        _ => (CKM_SHA512, CKG_MGF1_SHA512, 64),
-    };
-    Mechanism::pss(id, hash, mgf, length)
-}
 
 /// Signs by the mechanisms with the keys, and has openssl verify; the number of signatures.
 fn sign(
@@ -63,21 +52,23 @@ fn sign(
     keys: &[(&str, usize)],
     (rows, padding): (&Rows, Padding),
 ) -> usize {
-    let sha256 = openssl::digest("sha256", MESSAGE);
     for (name, length) in keys {
         let key = session.key(&format!("demo/{name}"));
         let certificate = stage.service.certificate_der("demo", name).unwrap();
         let public_key = openssl::public_key(certificate);
-        for (id, digest) in rows {
+        for (id, hash) in rows {
             let data = match *id {
-                CKM_RSA_PKCS => [SHA256_PREFIX, &sha256].concat(),
-                CKM_RSA_PKCS_PSS | CKM_ECDSA => sha256.clone(),
+                CKM_RSA_PKCS => hash.digest_info(MESSAGE),
+                CKM_RSA_PKCS_PSS | CKM_ECDSA => hash.digest(MESSAGE),
                 _ => MESSAGE.to_vec(),
             };
-            let mechanism = mechanism(*id, digest, padding);
+            let mechanism = match padding {
+                Padding::Pss => hash.pss(*id),
+                _ => (*id).into(),
+            };
             let signature = key.sign(&mechanism, &data).unwrap();
             assert_eq!(signature.len(), *length, "{name} {id:#x}");
-            openssl::verify(&public_key, digest, padding, MESSAGE, &signature);
+            openssl::verify(&public_key, hash.name, padding, MESSAGE, &signature);
         }
     }
     keys.len() * rows.len()

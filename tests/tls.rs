@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use common::programs::{Program, nginx};
 use common::{
-    Run, environment, in_child, load, log_in_and_sign, options, service, tls_service, traffic,
-    with_tls,
+    LIST, SIGN, assert_lines, log_in_and_sign, on_stage, options, service, tls_service, with_tls,
 };
+use cryptoki_sys::CKR_OK;
 use pkcs11_test::{Service, TlsOptions, TlsVersions};
 
 const CA_FILE: &str = "SIGNPATH_TLS_CA_FILE";
@@ -35,21 +35,23 @@ fn client(service: &Service) -> (&'static str, String) {
     (CLIENT_CERTIFICATE, format!("file:{file}"))
 }
 
-/// Signs once. Returns [`None`] in the child.
-fn signed(test: &str, way: Way) -> Option<Run> {
-    let prepare = || {
-        let folder = tempfile::tempdir().unwrap();
-        let (service, program, more) = way(folder.path());
-        let mut environment = environment(&service, &[]);
-        let more = more.into_iter();
-        environment.extend(more.map(|(name, value)| (name.to_owned(), value)));
-        ((service, program, folder), environment)
-    };
-    let child = || _ = log_in_and_sign(&load());
-    let ((service, ..), run) = in_child(test, prepare, child)?;
-    let traffic = traffic(&service.requests());
-    assert_eq!((traffic.lists, traffic.signatures), (1, 1));
-    Some(run)
+/// Signs once in each way; the lines on stderr.
+fn signed(test: &str, more: &[(&str, &str)], ways: &[Way], check: impl Fn(&[String])) {
+    on_stage(test, options, more, |stage, module| {
+        for way in ways {
+            let folder = tempfile::tempdir().unwrap();
+            let (service, _program, more) = way(folder.path());
+            let usual = service.environment();
+            let variables = usual.iter().chain(&more);
+            variables.for_each(|(name, value)| stage.set(name, value));
+            stage.service = service;
+            let seen = stage.see(|| _ = log_in_and_sign(module));
+            assert_eq!(seen.requests, [LIST, SIGN]);
+            check(&seen.lines);
+            assert_eq!(module.finalize(), CKR_OK);
+            more.iter().for_each(|(name, _)| stage.set(name, ""));
+        }
+    });
 }
 
 const WAYS: &[Way] = &[
@@ -93,10 +95,7 @@ const WAYS: &[Way] = &[
 
 #[test]
 fn signs_with_each_version_of_tls_and_client_certificates() {
-    for way in WAYS {
-        let run = in_parent!(signed(test_name!(), *way));
-        run.assert_silent();
-    }
+    signed(test_name!(), &[], WAYS, |lines| assert_lines(lines, &[]));
 }
 
 #[test]
@@ -113,17 +112,16 @@ fn trusts_the_cas_of_the_system_and_skips_invalid_files() {
         ] {
             std::fs::write(folder.join(name), content).unwrap();
         }
-        let level = ("SIGNPATH_LOG_CONSOLE_LEVEL", "info".to_owned());
-        let system = [("SSL_CERT_DIR", text(folder)), (CA_FILE, String::new()), level];
-        (with_tls(), None, system.into())
+        (with_tls(), None, vec![("SSL_CERT_DIR", text(folder)), (CA_FILE, String::new())])
     };
-    let run = in_parent!(signed(test_name!(), way));
-    for part in [
-        "skipped system root certificates: failed to read PEM from file: missing section",
-        "skipped system root certificates: failed to read PEM from file: base64",
-        "skipped system root certificates that are not valid X.509: 1",
-    ] {
-        let is_said = run.lines().iter().any(|line| line.contains(part));
-        assert!(is_said, "{part}: {:#?}", run.lines());
-    }
+    let info = [("SIGNPATH_LOG_CONSOLE_LEVEL", "info")];
+    signed(test_name!(), &info, &[way], |lines| {
+        for part in [
+            "skipped system root certificates: failed to read PEM from file: missing section",
+            "skipped system root certificates: failed to read PEM from file: base64",
+            "skipped system root certificates that are not valid X.509: 1",
+        ] {
+            assert!(lines.iter().any(|line| line.contains(part)), "{part}: {lines:#?}");
+        }
+    });
 }

@@ -57,6 +57,8 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
          let bytes: Vec<_> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
          scene.fail_list(Effect::answer(200, &[], bytes))] login
         => CKR_GENERAL_ERROR, "1 GET": "is UTF-16 text, which is not supported";
+    "the list begins with a byte order mark, and contains no signing policy": [scene.fail_list(json("\u{feff}{\"signingPolicies\": []}"))] login
+        => CKR_OK, "1 GET": "warning", "no usable signing policy */*";
     "the response is empty": [scene.fail_list(json(""))] login
         => CKR_GENERAL_ERROR, "1 GET": "not a valid list of signing policies";
     "the list is too large": [scene.fail_list(Effect::Long { status: 200, length: 100 << 20, })] login

@@ -47,6 +47,9 @@ pub const REFUSED: &[Situation] = situations! { scene;
     "a refusal of 100 MB":
         [scene.call(&"x".repeat(200), "xxx"); scene.fail_sign(Effect::Long { status: 400, length: 100_000_000, })] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "400", "xxx...; ";
+    "a refusal that begins with a byte order mark":
+        [scene.fail_sign(Effect::answer(400, &[], "\u{feff}{\"errors\": {\"A\": [\"No.\"]}, \"traceId\": \"00-1\"}"))] sign
+        => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "(400 Bad Request): No. (trace id 00-1)";
     "a refusal that repeats the API token":
         [let body = format!("no such token: {}", scene.service.token()); scene.fail_sign(Effect::answer(400, &[], body))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "no such token: ***;";

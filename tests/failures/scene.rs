@@ -47,8 +47,7 @@ impl Scene {
             checks: Vec::new(),
             folder,
         };
-        let folder = scene.folder.path().to_str().unwrap().to_owned();
-        scene.call(&folder, "/path");
+        scene.call(&scene.folder(), "/path");
         scene.use_service();
         scene
     }
@@ -135,6 +134,11 @@ impl Scene {
     /// What is wrong, as the checks say.
     pub fn check(&self) -> Option<String> {
         self.checks.iter().find_map(|check| check())
+    }
+
+    /// The path of the folder for files.
+    pub fn folder(&self) -> String {
+        self.folder.path().to_str().unwrap().to_owned()
     }
 
     /// A file with this content; its path.

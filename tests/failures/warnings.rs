@@ -1,5 +1,8 @@
 //! What the module warns of, and goes on.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cryptoki_sys::CKA_ID;
@@ -39,11 +42,11 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
     "the policy cache has no directory":
         [scene.set("SIGNPATH_POLICY_CACHE_SECONDS", "60"); scene.set("XDG_CACHE_HOME", ""); scene.set("HOME", "")] login
         => CKR_OK, "1 GET": "warning", "PolicyCacheSeconds has no effect: neither XDG_CACHE_HOME nor HOME";
-    "the policy cache is not a directory": [cache_in(scene); scene.file("signpath-pkcs11", "");] sign
+    "the policy cache is not a directory": [cache(scene); scene.file("signpath-pkcs11", "");] sign
         => CKR_OK, "1 GET, 1 POST": "warning", "cannot write the cached list of signing policies", "signpath-pkcs11";
     "the policy cache is a symbolic link":
-        [let folder = cache_in(scene); let elsewhere = format!("{folder}/elsewhere"); std::fs::create_dir(&elsewhere).unwrap();
-         std::os::unix::fs::symlink(&elsewhere, format!("{folder}/signpath-pkcs11")).unwrap();
+        [let folder = cache(scene); let elsewhere = format!("{folder}/elsewhere"); std::fs::create_dir(&elsewhere).unwrap();
+         symlink(&elsewhere, format!("{folder}/signpath-pkcs11")).unwrap();
          scene.expect(move || std::fs::remove_dir(&elsewhere).err().map(|error| error.to_string()))] sign
         => CKR_OK, "1 GET, 1 POST": "warning", "cannot write the cached list of signing policies", "symbolic link";
     "the log directory cannot be used":
@@ -54,6 +57,20 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [let file = scene.file("file", "");
          for name in ["SIGNPATH_LOG_FILE_DIRECTORY", "XDG_STATE_HOME", "TMPDIR"] { scene.set(name, &format!("{file}/logs")); }] login
         => CKR_OK, "1 GET": "warning", "cannot write the log file /", "not a directory", "Log.File.Directory";
+    "the directory of the journal is writable by other users":
+        [let folder = journal(scene, "shared/journal"); std::fs::create_dir(format!("{folder}/shared")).unwrap();
+         std::fs::set_permissions(format!("{folder}/shared"), Permissions::from_mode(0o777)).unwrap()] sign
+        => CKR_OK, "1 GET, 1 POST": "warning: cannot write the journal ", "shared/journal: the directory is writable by other users; ", "Log.Journal";
+    "the directory of the journal is a symbolic link":
+        [let folder = journal(scene, "link/journal"); symlink(&folder, format!("{folder}/link")).unwrap()] sign
+        => CKR_OK, "1 GET, 1 POST": "warning: cannot write the journal ", "link/journal: the directory is a symbolic link; ", "Log.Journal";
+    "the journal is a symbolic link":
+        [let folder = journal(scene, "journal"); let file = scene.file("elsewhere", ""); symlink(&file, format!("{folder}/journal")).unwrap();
+         scene.expect(move || (std::fs::read(&file).unwrap() != b"").then(|| "it was followed".to_owned()))] sign
+        => CKR_OK, "1 GET, 1 POST": "warning: cannot write the journal ", "/journal: it is not a regular file; ", "Log.Journal";
+    "the journal is a directory":
+        [let folder = journal(scene, "journal"); std::fs::create_dir(format!("{folder}/journal")).unwrap()] sign
+        => CKR_OK, "1 GET, 1 POST": "warning: cannot write the journal ", "/journal: it is not a regular file; ", "Log.Journal";
     "a search for an unknown key": [] search_unknown
         => CKR_OK, "1 GET": "warning", "no signing policy \"demo/p-265\" (keys are named ProjectSlug/SigningPolicySlug)";
     "the chain certificates are those of another CA":
@@ -72,11 +89,18 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_OK, "1 GET": "warning", "invalid entry in the list of signing policies: invalid type", "skipped";
 };
 
-/// Has the list cached in the folder of the scene, whose path it returns.
-fn cache_in(scene: &mut Scene) -> String {
-    let folder = scene.file("signpath-pkcs11.json", "").replace("/signpath-pkcs11.json", "");
+/// Has the list cached in the folder of the scene, which it returns.
+fn cache(scene: &mut Scene) -> String {
     scene.set("SIGNPATH_POLICY_CACHE_SECONDS", "60");
+    let folder = scene.folder();
     scene.set("XDG_CACHE_HOME", &folder);
+    folder
+}
+
+/// Has a journal written in the folder of the scene, which it returns.
+fn journal(scene: &mut Scene, name: &str) -> String {
+    let folder = scene.folder();
+    scene.set("SIGNPATH_LOG_JOURNAL", &format!("{folder}/{name}"));
     folder
 }
 

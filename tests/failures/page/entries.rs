@@ -32,7 +32,7 @@ pub const SECTIONS: &[Section] = sections! {
         "not valid JSON": "The configuration file is not valid JSON at this line. A common cause is a comma after the last setting.";
         "is encoded as UTF-16": "Windows PowerShell or an editor wrote the file or the PIN as UTF-16. Save it as UTF-8.";
         ": no such file or directory": "The path is wrong, or relative and the process has another working directory. Use an absolute path.";
-        "not a regular file": "The path is a pipe or a device, such as `<(...)` in a shell. Use a file.";
+        ": not a regular file": "The path is a pipe or a device, such as `<(...)` in a shell. Use a file.";
         "it is larger than 16 MiB": "This is probably not the file that you meant. Check the path.";
         "duplicate setting": "The setting is in the file twice, or once more under its older name. Delete one.";
         "expected one of": "Write one of the values that the line lists.";
@@ -194,6 +194,7 @@ pub const SECTIONS: &[Section] = sections! {
         "cannot refresh the list of signing policies": "The service did not respond. The previous list is used.";
         "writing the log file to": "The log directory cannot be used; see [Permissions](logging.md#permissions).";
         "cannot write the log file": "For the reason in the line. Signing works.";
+        "cannot write the journal": "For the reason in the line. Signing works, but the journal lacks that signature.";
         "its key is not supported": "The signing policy has a key of a type that the module does not know.";
         "correct it in SignPath": "A slug of the signing policy cannot be the name of a key. Change it in SignPath.";
         "invalid entry in the list of signing policies": "SignPath sent an entry that the module does not understand. The others work.";
