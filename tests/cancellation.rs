@@ -197,14 +197,7 @@ fn a_login_ends_that_waits_for_the_list_of_another() {
     });
 }
 
-/// A signature that is ended: what it waits for, what ends it, what it returns, and a part of each line on stderr.
-struct Row {
-    waits: Wait,
-    end: fn(Session),
-    rv: CK_RV,
-    lines: &'static [&'static str],
-}
-
+/// What a signature waits for.
 enum Wait {
     /// The response to C_Sign.
     Sign,
@@ -213,40 +206,37 @@ enum Wait {
     /// The time at which C_Sign may try again.
     Retry,
 }
+use Wait::{Message, Retry, Sign};
 
-macro_rules! rows {
-    ($($waits:ident |$session:ident| $end:expr => $rv:ident: $($line:literal),*;)*) => {
-        &[$(Row {
-            waits: Wait::$waits,
-            end: |$session| $end,
-            rv: $rv,
-            lines: &[$($line),*],
-        }),*]
-    };
-}
+/// A signature that is ended: what it waits for, what ends it, what it returns, and a part of each line on stderr.
+type Row = (Wait, fn(Session), CK_RV, &'static [&'static str]);
 
-const ROWS: &[Row] = rows! {
-    Sign |session| assert_eq!(session.close(), CKR_OK) => CKR_SESSION_CLOSED: ;
-    Sign |session| assert_eq!(close_all(session), CKR_OK) => CKR_SESSION_CLOSED: ;
-    Sign |session| assert_eq!(session.module.finalize(), CKR_OK) => CKR_CRYPTOKI_NOT_INITIALIZED: ;
-    Sign |session| {
-        assert_eq!(call!(session.module, C_SignInit(session.handle, null(), 0)), CKR_OK);
-        assert_eq!(sign_init(session), CKR_OK);
-    } => CKR_FUNCTION_CANCELED: ;
-    Sign |session| {
-        let others = CKF_VERIFY | CKF_DIGEST | CKF_MESSAGE_SIGN | CKF_FIND_OBJECTS;
-        assert_eq!(session.cancel(others), CKR_OK);
+const ROWS: &[Row] = &table! {
+    (Sign, |session| ok(session.close()), CKR_SESSION_CLOSED, &[]),
+    (Sign, |session| ok(close_all(session)), CKR_SESSION_CLOSED, &[]),
+    (Sign, |session| ok(session.module.finalize()), CKR_CRYPTOKI_NOT_INITIALIZED, &[]),
+    (Sign, |session| {
+        ok(call!(session.module, C_SignInit(session.handle, null(), 0)));
+        ok(sign_init(session));
+    }, CKR_FUNCTION_CANCELED, &[]),
+    (Sign, |session| {
+        ok(session.cancel(CKF_VERIFY | CKF_DIGEST | CKF_MESSAGE_SIGN | CKF_FIND_OBJECTS));
         assert_eq!(sign_init(session), CKR_OPERATION_ACTIVE, "it still waits");
-        assert_eq!(session.cancel(CKF_SIGN), CKR_OK);
-        assert_eq!(sign_init(session), CKR_OK);
-    } => CKR_FUNCTION_CANCELED: "CKR_OPERATION_ACTIVE";
-    Message |session| {
-        assert_eq!(session.cancel(CKF_MESSAGE_SIGN), CKR_OK);
+        ok(session.cancel(CKF_SIGN));
+        ok(sign_init(session));
+    }, CKR_FUNCTION_CANCELED, &["CKR_OPERATION_ACTIVE"]),
+    (Message, |session| {
+        ok(session.cancel(CKF_MESSAGE_SIGN));
         assert_eq!(session.sign_message_begin(), CKR_OPERATION_NOT_INITIALIZED);
-    } => CKR_FUNCTION_CANCELED: "CKR_OPERATION_NOT_INITIALIZED";
-    Retry |session| assert_eq!(session.logout(), CKR_OK) => CKR_FUNCTION_CANCELED: "attempt 1 of POST";
-    Retry |session| assert_eq!(session.close(), CKR_OK) => CKR_SESSION_CLOSED: "attempt 1 of POST";
+        ok(sign_init(session));
+    }, CKR_FUNCTION_CANCELED, &["CKR_OPERATION_NOT_INITIALIZED"]),
+    (Retry, |session| ok(session.logout()), CKR_FUNCTION_CANCELED, &["attempt 1 of POST"]),
+    (Retry, |session| ok(session.close()), CKR_SESSION_CLOSED, &["attempt 1 of POST"]),
 };
+
+fn ok(rv: Rv) {
+    assert_eq!(rv, CKR_OK);
+}
 
 fn sign_init(session: Session) -> Rv {
     session.sign_init(CKM_ECDSA, session.private("demo/p-256"))
@@ -278,39 +268,37 @@ fn meanwhile(
 #[test]
 fn another_thread_ends_a_signature_that_waits() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        for (number, row) in ROWS.iter().enumerate() {
+        for (number, (waits, end, rv, lines)) in ROWS.iter().enumerate() {
             let sent = || traffic(&stage.service.requests()).signatures;
             let before = sent();
             let session = module.logged_in().unwrap();
-            let signed = stage.see(|| match row.waits {
-                Wait::Sign => {
-                    assert_eq!(sign_init(session), CKR_OK);
-                    meanwhile(stage, SIGN, || sign(session), |_| (row.end)(session))
+            let signed = stage.see(|| match waits {
+                Sign => {
+                    ok(sign_init(session));
+                    meanwhile(stage, SIGN, || sign(session), |_| end(session))
                 }
-                Wait::Message => {
-                    assert_eq!(message_sign_init(session), CKR_OK);
+                Message => {
+                    ok(message_sign_init(session));
                     let sign = || session.sign_message(&[7; 32], 64).rv;
-                    meanwhile(stage, SIGN, sign, |_| (row.end)(session))
+                    meanwhile(stage, SIGN, sign, |_| end(session))
                 }
-                Wait::Retry => {
+                Retry => {
                     stage.inject(Fault::on(SIGN, Effect::retry_after(503, 300)));
-                    assert_eq!(sign_init(session), CKR_OK);
+                    ok(sign_init(session));
                     let wait = || wait_until(|| stage.has_said("attempt 1 of POST"));
-                    let (rv, took) = ended(|| sign(session), wait, || (row.end)(session));
+                    let (rv, took) = ended(|| sign(session), wait, || end(session));
                     assert!(took < PROMPT, "row {number}: {took:?}");
                     rv
                 }
             });
-            assert_eq!(signed.value, row.rv, "row {number}");
-            assert_lines(&signed.lines, row.lines);
+            assert_eq!(signed.value, *rv, "row {number}");
+            assert_lines(&signed.lines, lines);
             // The service records a request that it holds once its connection is closed.
             wait_until(|| sent() > before);
             assert_eq!(sent(), before + 1, "row {number}");
-            if row.rv == CKR_FUNCTION_CANCELED && !matches!(row.waits, Wait::Retry) {
+            if *rv == CKR_FUNCTION_CANCELED && !matches!(waits, Retry) {
                 // A late response is not the next signature: the module would refuse one of another digest.
-                session.cancel(CKF_SIGN | CKF_MESSAGE_SIGN);
-                assert_eq!(sign_init(session), CKR_OK);
-                assert_eq!(session.sign_into(&[8; 32], 64).rv, CKR_OK);
+                ok(session.sign_into(&[8; 32], 64).rv);
             }
             module.finalize();
         }

@@ -163,40 +163,31 @@ fn a_user_cannot_log_in_again_whom_the_service_refuses() {
     });
 }
 
-/// Runs a test with the token of the first user in a file. `act` gets what writes another one there.
-fn with_token_file(
-    test: &str,
-    more: &[(&str, &str)],
-    act: impl FnOnce(&Stage, Session, &Path, &dyn Fn(&str, &str)),
-) {
-    on_stage(test, two_users, more, |stage, module| {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let path = file.path();
-        let write = |user: &str, end: &str| {
-            let token = stage.service.token_of(user).unwrap();
-            std::fs::write(path, format!("{token}{end}")).unwrap();
-        };
-        write("ci", "\n");
-        stage.set("SIGNPATH_API_TOKEN", &format!("file:{}", path.display()));
-        act(stage, module.opened(), path, &write);
-    });
+/// Writes the token of a user to a file, from which the next C_Initialize takes it.
+fn write_token(stage: &Stage, file: &Path, user: &str, end: &str) {
+    let token = stage.service.token_of(user).unwrap();
+    std::fs::write(file, format!("{token}{end}")).unwrap();
+    stage.set("SIGNPATH_API_TOKEN", &format!("file:{}", file.display()));
 }
 
 #[test]
 fn a_token_file_is_read_again_at_each_login() {
-    with_token_file(test_name!(), &[], |stage, session, path, write| {
+    on_stage(test_name!(), two_users, &[], |stage, module| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        write_token(stage, file.path(), "ci", "\n");
+        let session = module.opened();
         assert_eq!(session.login(), CKR_OK);
         sign(session, "p-521");
-        write("other", "\r\n");
+        write_token(stage, file.path(), "other", "\r\n");
         sign(session, "p-256");
         assert_eq!(session.logout(), CKR_OK);
         session.certificate("demo/p-384");
         use_pin(session, "CONFIG", &["p-384"]);
-        std::fs::remove_file(path).unwrap();
+        std::fs::remove_file(file.path()).unwrap();
         session.certificate("demo/p-384");
         let unreadable = stage.see(|| session.login());
         assert_eq!(unreadable.value, CKR_GENERAL_ERROR);
-        let line = format!("C_Login: ApiToken: cannot read {}", path.display());
+        let line = format!("C_Login: ApiToken: cannot read {}", file.path().display());
         assert_lines(&unreadable.lines, &[&line]);
         let ci = ["ci lists", "ci signs", "ci signs"];
         assert_asked(stage, &[&ci[..], &["other lists", "other signs"]].concat());
@@ -206,10 +197,13 @@ fn a_token_file_is_read_again_at_each_login() {
 #[test]
 fn keys_stay_usable_until_a_new_token_of_the_file_has_been_tried() {
     let open = [("SIGNPATH_CRYPTOKI_LOGIN_REQUIRED", "false"), ONE_ATTEMPT];
-    with_token_file(test_name!(), &open, |stage, session, _, write| {
+    on_stage(test_name!(), two_users, &open, |stage, module| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        write_token(stage, file.path(), "ci", "");
+        let session = module.opened();
         let key = session.key("demo/p-521");
         let is_usable = || key.sign(CKM_ECDSA, &[7; 32]).is_ok();
-        write("other", "");
+        write_token(stage, file.path(), "other", "");
         stage.see(|| {
             for (status, expected) in [(503, CKR_FUNCTION_FAILED), (401, CKR_ARGUMENTS_BAD)] {
                 stage.inject(Fault::on(LIST, Effect::status(status)));
@@ -219,9 +213,8 @@ fn keys_stay_usable_until_a_new_token_of_the_file_has_been_tried() {
         });
         session.key("demo/p-384");
         assert!(is_usable());
-        let lists = ["other lists", "other lists"];
-        let expected = ["ci lists", "other lists", "ci signs"].iter().chain(&lists);
-        assert_asked(stage, &expected.chain(&["other signs"]).copied().collect::<Vec<_>>());
+        let asked = ["ci lists", "other lists", "ci signs", "other lists"];
+        assert_asked(stage, &[&asked[..], &["other lists", "other signs"]].concat());
     });
 }
 

@@ -69,23 +69,6 @@ fn a_search_before_login_gives_up_soon() {
 }
 
 #[test]
-fn one_list_serves_searches_and_logins() {
-    on_stage(test_name!(), options, &[], |stage, module| {
-        let session = module.opened();
-        let found = visible(session);
-        assert_eq!(found.len(), 12, "six certificates and six public keys");
-        for _ in 0..3 {
-            assert_eq!(session.login(), CKR_OK);
-            assert_eq!(visible(session).len(), 18);
-            assert_eq!(session.logout(), CKR_OK);
-        }
-        let certificate = session.certificate("demo/p-256");
-        session.attribute(certificate, CKA_VALUE).unwrap();
-        assert_eq!(traffic(&stage.service.requests()).lists, 1);
-    });
-}
-
-#[test]
 fn threads_share_one_list_and_sign_at_the_same_time() {
     const THREADS: usize = 8;
     const SIGNATURES: usize = 5;
