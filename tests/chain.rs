@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{assert_lines, environment, module_path, on_stage, options, printed, service};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Module, Seen, Session, Stage, boolean, ulong};
+use pkcs11_test::harness::{boolean, ulong};
 
 const SETTING: &str = "SIGNPATH_CHAIN_CERTIFICATES_FILE";
 
@@ -23,71 +23,53 @@ fn self_signed(subject: &str) -> String {
     printed(Command::new("openssl").args(["req", "-x509"]).args(key).args(name))
 }
 
-/// Initializes the module with a bundle, and logs in.
-fn log_in<'a>(stage: &Stage, module: &'a Module, content: &str) -> Seen<Session<'a>> {
-    module.finalize();
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&bundle, content).unwrap();
-    stage.set(SETTING, bundle.path().to_str().unwrap());
-    stage.see(|| module.logged_in().unwrap())
-}
-
-fn certificates(session: Session) -> usize {
-    let certificates = session.find(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))]);
-    certificates.unwrap().len()
-}
-
 #[test]
 fn shows_only_the_certificates_that_lead_up_from_a_policys() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        // The CA twice, one of the same name with another key, and an unrelated one.
         let pem = std::fs::read_to_string(ca()).unwrap();
         let name = "/C=AT/O=Local SignPath Service/CN=Local Code Signing CA";
-        let impostor = self_signed(name);
+        let [impostor, stranger] = [name, "/CN=Stranger"].map(self_signed);
+        let bundle = tempfile::NamedTempFile::new().unwrap();
+        stage.set(SETTING, bundle.path().to_str().unwrap());
+        let write = |content: &str| std::fs::write(&bundle, content).unwrap();
         let subject = |pem: &str| {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(&file, pem).unwrap();
+            write(pem);
             let print = ["x509", "-noout", "-subject", "-in"];
-            printed(Command::new("openssl").args(print).arg(file.path()))
+            printed(Command::new("openssl").args(print).arg(bundle.path()))
         };
         assert_eq!(subject(&impostor), subject(&pem));
-        let bundle = [&*impostor, &pem, &self_signed("/CN=Stranger"), &pem].concat();
-        let login = log_in(stage, module, &bundle);
-        let session = login.value;
-        assert_lines(&login.lines, &[]);
-        assert_eq!(certificates(session), 6 + 1);
-        let leaf = session.certificate("demo/rsa-2048");
-        // As SunPKCS11 and NSS look for it.
-        let by_subject = [
-            (CKA_TOKEN, boolean(true)),
-            (CKA_CLASS, ulong(CKO_CERTIFICATE)),
-            (CKA_SUBJECT, session.attribute(leaf, CKA_ISSUER).unwrap()),
-        ];
-        let [found] = session.find(&by_subject).unwrap()[..] else {
-            panic!("not one CA certificate");
-        };
-        let value = |id| session.attribute(found, id).unwrap();
-        assert_eq!(value(CKA_LABEL), b"Local Code Signing CA");
-        let category = ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY);
-        assert_eq!(value(CKA_CERTIFICATE_CATEGORY), category);
-        assert_eq!([CKA_TRUSTED, CKA_PRIVATE].map(value), [[0], [0]]);
-        let with_its_id = session.find(&[(CKA_ID, value(CKA_ID))]);
-        assert_eq!(with_its_id.unwrap(), [found], "no key has the ID of a CA");
-    });
-}
-
-#[test]
-fn reads_bundles_with_byte_order_marks_and_old_labels() {
-    on_stage(test_name!(), options, &[], |stage, module| {
-        let stranger = self_signed("/CN=Stranger");
-        let ca = std::fs::read_to_string(ca()).unwrap();
-        // The label is the one of OpenSSL before 0.9.
-        let old = ca.replace(" CERTIFICATE", " X509 CERTIFICATE") + &stranger;
-        let marked = [format!("\u{feff}{ca}{stranger}"), format!("{stranger}\u{feff}{ca}")];
-        for bundle in marked.iter().chain([&old]) {
-            let login = log_in(stage, module, bundle);
+        for content in [
+            // The CA twice, one of the same name with another key, and an unrelated one.
+            [&*impostor, &pem, &stranger, &pem].concat(),
+            format!("\u{feff}{pem}{stranger}"),
+            format!("{stranger}\u{feff}{pem}"),
+            // The label of OpenSSL before 0.9.
+            pem.replace(" CERTIFICATE", " X509 CERTIFICATE") + &stranger,
+        ] {
+            write(&content);
+            let login = stage.see(|| module.logged_in().unwrap());
+            let session = login.value;
             assert_lines(&login.lines, &[]);
-            assert_eq!(certificates(login.value), 6 + 1);
+            let certificates = session.find(&[(CKA_CLASS, ulong(CKO_CERTIFICATE))]);
+            assert_eq!(certificates.unwrap().len(), 6 + 1);
+            let leaf = session.certificate("demo/rsa-2048");
+            // As SunPKCS11 and NSS look for it.
+            let by_subject = [
+                (CKA_TOKEN, boolean(true)),
+                (CKA_CLASS, ulong(CKO_CERTIFICATE)),
+                (CKA_SUBJECT, session.attribute(leaf, CKA_ISSUER).unwrap()),
+            ];
+            let [found] = session.find(&by_subject).unwrap()[..] else {
+                panic!("not one CA certificate");
+            };
+            let value = |id| session.attribute(found, id).unwrap();
+            assert_eq!(value(CKA_LABEL), b"Local Code Signing CA");
+            let category = ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY);
+            assert_eq!(value(CKA_CERTIFICATE_CATEGORY), category);
+            assert_eq!([CKA_TRUSTED, CKA_PRIVATE].map(value), [[0], [0]]);
+            let with_its_id = session.find(&[(CKA_ID, value(CKA_ID))]);
+            assert_eq!(with_its_id.unwrap(), [found], "no key has the ID of a CA");
+            assert_eq!(module.finalize(), CKR_OK);
         }
     });
 }

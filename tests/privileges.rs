@@ -27,18 +27,13 @@ const IS_ALONE: &str = "TEST_IS_ALONE";
 /// `nobody`, on every system.
 const NOBODY: u32 = 65534;
 
-/// What gives a program more privileges than its caller.
-struct Privilege {
-    name: &'static str,
-    give: fn(&Path) -> io::Result<()>,
-    /// Who calls it.
-    caller: u32,
-}
+/// What gives a program more privileges than its caller, how, and who that is.
+type Privilege = (&'static str, fn(&Path) -> io::Result<()>, u32);
 
 const PRIVILEGES: [Privilege; 3] = table! {
-    Privilege { name: "set-user-ID", give: |program| owned(program, Some(NOBODY), None, 0o4755), caller: 0 },
-    Privilege { name: "set-group-ID", give: |program| owned(program, None, Some(NOBODY), 0o2755), caller: 0 },
-    Privilege { name: "file capabilities", give: bind_low_ports, caller: NOBODY },
+    ("set-user-ID", |program| owned(program, Some(NOBODY), None, 0o4755), 0),
+    ("set-group-ID", |program| owned(program, None, Some(NOBODY), 0o2755), 0),
+    ("file capabilities", bind_low_ports, NOBODY),
 };
 
 fn owned(program: &Path, user: Option<u32>, group: Option<u32>, mode: u32) -> io::Result<()> {
@@ -77,15 +72,15 @@ fn a_privileged_program_ignores_the_environment() {
         eprintln!("left out: a login at the default URL, since no network namespace can be made");
     }
     let mut effective = 0;
-    for privilege in &PRIVILEGES {
+    for (name, give, caller) in PRIVILEGES {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let program = folder.path().join("program");
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
         let module = folder.path().join("module.so");
         fs::copy(module_path(), &module).unwrap();
-        if let Err(error) = (privilege.give)(&program) {
-            eprintln!("left out: {} ({error})", privilege.name);
+        if let Err(error) = give(&program) {
+            eprintln!("left out: {name} ({error})");
             continue;
         }
         let callers = folder.path().join("callers");
@@ -99,21 +94,20 @@ fn a_privileged_program_ignores_the_environment() {
             // SAFETY: it calls the system and nothing else.
             unsafe { command.pre_exec(leave_the_network) };
         }
-        let caller = privilege.caller;
         // SAFETY: the same. Not `uid`, which comes before all of these.
         unsafe {
             command.pre_exec(move || checked(libc::setuid(caller)).map(drop));
         }
         let run = Run::of_child(&mut command, test);
         if said(&run.stdout) == ["not privileged"] {
-            eprintln!("left out: {} has no effect here", privilege.name);
+            eprintln!("left out: {name} has no effect here");
             continue;
         }
         effective += 1;
-        assert_told(privilege, &run, is_alone);
+        assert_told(name, &run, is_alone);
         let left: Vec<_> = fs::read_dir(&callers).unwrap().collect();
         // The files that the caller made.
-        assert_eq!(left.len(), 3, "{}: {left:?}", privilege.name);
+        assert_eq!(left.len(), 3, "{name}: {left:?}");
     }
     assert!(effective > 0, "no privilege has an effect in this place");
 }
@@ -148,8 +142,7 @@ fn environment(folder: &Path) -> Vec<(&'static str, String)> {
     environment
 }
 
-fn assert_told(privilege: &Privilege, run: &Run, is_alone: bool) {
-    let name = privilege.name;
+fn assert_told(name: &str, run: &Run, is_alone: bool) {
     let lines = |part: &str| {
         let lines = run.lines().into_iter().filter(|line| line.contains(part));
         lines.collect::<Vec<_>>()

@@ -8,10 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::programs::free_address;
-use common::{
-    LIST, NOTHING, SIGN, assert_lines, child_of, load, on_stage, options, service, sign, traffic,
-    visible,
-};
+use common::{LIST, NOTHING, SIGN, assert_lines, on_stage, options, sign, traffic, visible};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{boolean, ulong};
 use pkcs11_test::{Effect, Fault, Gate, Options, Service, call};
@@ -72,8 +69,7 @@ fn a_search_before_login_gives_up_soon() {
 fn threads_share_one_list_and_sign_at_the_same_time() {
     const THREADS: usize = 8;
     const SIGNATURES: usize = 5;
-    let child = || {
-        let module = load();
+    on_stage(test_name!(), options, &[], |stage, module| {
         let session = module.opened();
         let start = Barrier::new(THREADS);
         let in_threads = |act: &(dyn Fn() + Sync)| {
@@ -92,13 +88,10 @@ fn threads_share_one_list_and_sign_at_the_same_time() {
                 key.sign(CKM_ECDSA, &[7; 32]).unwrap();
             }
         });
-    };
-    let (service, run) = in_parent!(child_of(test_name!(), service, &[], child));
-    run.assert_silent();
-    let traffic = traffic(&service.requests());
-    assert_eq!(traffic.lists, 1);
-    assert_eq!(traffic.signatures, THREADS * SIGNATURES);
-    assert!(traffic.connections <= THREADS, "{traffic:?}");
+        let traffic = traffic(&stage.service.requests());
+        assert_eq!((traffic.lists, traffic.signatures), (1, THREADS * SIGNATURES));
+        assert!(traffic.connections <= THREADS, "{traffic:?}");
+    });
 }
 
 #[test]
