@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{LIST, SIGN, SIGN_HASH, assert_lines, on_stage, options, sign};
+use common::{LIST, SIGN, SIGN_HASH, on_stage, options, sign};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Module, Rv, Seen, Stage};
 use pkcs11_test::{Effect, Fault, RequestRecord};
@@ -49,46 +49,6 @@ fn uses_sign_hash_where_fast_signing_requests_are_gone() {
             let lines = usize::from(number > 2);
             assert_eq!(signed.lines.len(), lines, "{:#?}", signed.lines);
         }
-    });
-}
-
-#[test]
-fn a_route_that_explains_its_refusal_is_not_gone() {
-    let body = r#"{"title": "The signing policy is not active.", "traceId": "00-1"}"#;
-    let json = [("Content-Type", "application/problem+json")];
-    on_stage(test_name!(), options, &[], |stage, module| {
-        for status in [404, 405] {
-            let detailed = Effect::problem(status, &["The signing policy is not active."]);
-            for effect in [detailed, Effect::answer(status, &json, body)] {
-                let signed = signed(stage, module, vec![Fault::on(SIGN, effect)], 1);
-                assert_ne!(signed.value[0], CKR_OK);
-                assert_eq!(signed.requests, [LIST, SIGN], "{status}");
-                let parts = format!("{status} … is not active … correct the request");
-                assert_lines(&signed.lines, &[&parts]);
-                let line = &signed.lines[0];
-                assert_eq!(line.matches(';').count(), 1, "one remedy: {line}");
-                assert!(!line.contains(".;"), "{line}");
-            }
-        }
-    });
-}
-
-#[test]
-fn both_routes_together_stay_within_the_total_time() {
-    let total = ("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "6");
-    on_stage(test_name!(), options, &[total], |stage, module| {
-        let faults = vec![
-            Fault::on(SIGN, Effect::retry_after(503, 3)),
-            Fault::gone(SIGN, 404),
-            Fault::on(SIGN_HASH, Effect::retry_after(503, 3)).always(),
-        ];
-        let signed = signed(stage, module, faults, 1);
-        assert_ne!(signed.value[0], CKR_OK);
-        // No time is left for a second attempt with SignHash.
-        assert_eq!(signed.requests, [LIST, SIGN, SIGN, SIGN_HASH]);
-        let gave_up = "gave up after attempt 1 (ServiceUnavailableTimeoutInSeconds is 6";
-        let last = signed.lines.last().unwrap();
-        assert!(last.contains(gave_up), "{last}");
     });
 }
 

@@ -6,7 +6,8 @@ use pkcs11_test::{Effect, Fault};
 
 use crate::Situation;
 use crate::common::{self, LIST, SIGN, SIGN_HASH};
-use crate::scene::{login, sign, sign_again};
+use crate::configuration::configure;
+use crate::scene::{WRONG_TOKEN, login, sign, sign_again};
 
 pub const REFUSED: &[Situation] = situations! { scene;
     "the signing policy has an approval process":
@@ -26,6 +27,12 @@ pub const REFUSED: &[Situation] = situations! { scene;
     "the signing policy no longer exists":
         [scene.fail_sign(Effect::problem(404, &["There is no such signing policy.", "the signing policy"]))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "There is no such signing policy.", "the signing policy";
+    "a refusal with status 404 that has a title only":
+        [let json = [("Content-Type", "application/problem+json")]; let body = r#"{"title": "The signing policy is not active.", "traceId": "00-1"}"#;
+         scene.fail_sign(Effect::answer(404, &json, body))] sign
+        => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "404", "The signing policy is not active. (trace id 00-1); correct the request";
+    "a refusal with status 405": [scene.fail_sign(Effect::problem(405, &["The signing policy is not active."]))] sign
+        => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "405", "The signing policy is not active. (trace id 00-", "; correct the request";
     "the server has neither signing API":
         [for route in [SIGN, SIGN_HASH] { scene.service.inject(Fault::gone(route, 404)).unwrap(); }] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 2 POST": "supports neither signing API", "check ApiUrl";
@@ -50,6 +57,10 @@ pub const REFUSED: &[Situation] = situations! { scene;
     "a refusal that begins with a byte order mark":
         [scene.fail_sign(Effect::answer(400, &[], "\u{feff}{\"errors\": {\"A\": [\"No.\"]}, \"traceId\": \"00-1\"}"))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "(400 Bad Request): No. (trace id 00-1)";
+    "a refusal that repeats the API token of another token":
+        [let tokens = format!(r#"{{"Tokens": [{{"Label": "SignPath"}}, {{"Label": "B", "ApiToken": "{WRONG_TOKEN}"}}]}}"#);
+         configure(scene, tokens); scene.fail_sign(Effect::problem(400, &[&format!("a note with {WRONG_TOKEN} in it")]))] sign
+        => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "a note with *** in it";
     "a refusal that repeats the API token":
         [let body = format!("no such token: {}", scene.service.token()); scene.fail_sign(Effect::answer(400, &[], body))] sign
         => CKR_ARGUMENTS_BAD, "1 GET, 1 POST": "no such token: ***;";
@@ -109,6 +120,12 @@ pub const TRANSIENT: &[Situation] = situations! { scene;
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "504 Gateway Timeout";
     "the service asks for a longer wait than the time that is left": [scene.try_again(); scene.fail_sign(Effect::retry_after(503, 3600))] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "ServiceUnavailableTimeoutInSeconds is 600, Retry-After is 3600";
+    "both signing APIs ask for a wait, and the total time is too short for a second one":
+        [scene.set("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "6"); scene.service.inject(Fault::on(SIGN, Effect::retry_after(503, 3))).unwrap();
+         scene.service.inject(Fault::gone(SIGN, 404)).unwrap();
+         scene.service.inject(Fault::on(SIGN_HASH, Effect::retry_after(503, 3)).always()).unwrap()] sign
+        => CKR_FUNCTION_FAILED, "1 GET, 3 POST": "warning", "503", "attempt 1 of POST SigningRequests,"
+            / "error", "gave up after attempt 1 (ServiceUnavailableTimeoutInSeconds is 6";
     "the connection is closed without a response": [scene.fail_sign(Effect::Close)] sign
         => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "closed the connection without a response";
     "the response is incomplete": [scene.fail_sign(Effect::Truncate)] sign => CKR_FUNCTION_FAILED, "1 GET, 1 POST": "is incomplete";
