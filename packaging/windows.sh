@@ -382,7 +382,7 @@ panic_is_caught() {
 }
 
 # The black-box tests that read nothing of Linux, make no fork, and load the library only themselves.
-BLACK_BOX_TESTS=(cancellation chain configuration credentials handles journal mechanisms ml_dsa objects operations policies policy_cache redirects
+BLACK_BOX_TESTS=(cancellation chain configuration credentials journal mechanisms ml_dsa objects operations policies policy_cache
     robustness sessions signing signing_api tokens traffic verification)
 # Java for Windows is needed for the first; the second expects the name and the version of Linux, and a row above does the same here.
 SKIPPED_TESTS=(jarsigner_writes_the_whole_chain the_metadata_names_process_user_host_and_system)

@@ -173,21 +173,22 @@ fn write_token(stage: &Stage, file: &Path, user: &str, end: &str) {
 #[test]
 fn a_token_file_is_read_again_at_each_login() {
     on_stage(test_name!(), two_users, &[], |stage, module| {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        write_token(stage, file.path(), "ci", "\n");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        write_token(stage, &file, "ci", "\n");
         let session = module.opened();
         assert_eq!(session.login(), CKR_OK);
         sign(session, "p-521");
-        write_token(stage, file.path(), "other", "\r\n");
+        write_token(stage, &file, "other", "\r\n");
         sign(session, "p-256");
         assert_eq!(session.logout(), CKR_OK);
         session.certificate("demo/p-384");
         use_pin(session, "CONFIG", &["p-384"]);
-        std::fs::remove_file(file.path()).unwrap();
+        std::fs::remove_file(&file).unwrap();
         session.certificate("demo/p-384");
         let unreadable = stage.see(|| session.login());
         assert_eq!(unreadable.value, CKR_GENERAL_ERROR);
-        let line = format!("C_Login: ApiToken: cannot read {}", file.path().display());
+        let line = format!("C_Login: ApiToken: cannot read {}", file.display());
         assert_lines(&unreadable.lines, &[&line]);
         let ci = ["ci lists", "ci signs", "ci signs"];
         assert_asked(stage, &[&ci[..], &["other lists", "other signs"]].concat());

@@ -139,7 +139,7 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
 }
 
 #[test]
-fn a_line_after_a_truncated_one_names_the_signing_request_and_counts_retries() {
+fn a_line_names_its_signing_request_also_after_a_truncated_one() {
     with_journal(test_name!(), options, "journal", |stage, module, journal| {
         let truncated = "{\"time\": \"2026-";
         fs::write(journal, truncated).unwrap();

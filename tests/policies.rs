@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::{
-    NOTHING, assert_lines, list_of, listed_policies, on_stage, options, visible, with_policies,
-};
+use common::{NOTHING, assert_lines, list_of, listed, on_stage, options, visible, with_policies};
 use cryptoki_sys::*;
 use pkcs11_test::Effect;
 use pkcs11_test::harness::ulong;
@@ -62,8 +60,7 @@ fn a_name_with_a_slash_or_line_break_is_skipped() {
     on_stage(test_name!(), options, &[], |stage, module| {
         let certificate = stage.service.certificate_der("demo", "rsa-2048").unwrap();
         let names = [("a/b", "c"), ("a", "b/c"), ("a", "b\nc"), ("a", ODD)];
-        let policies = names.map(|(project, policy)| (project, policy, certificate));
-        stage.inject(listed_policies(policies, "Rsa"));
+        stage.inject(listed(&names, certificate));
         let login = stage.see(|| module.logged_in().unwrap());
         let expected = [
             "signing policy a/b/c: its project slug contains a slash",

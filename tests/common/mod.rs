@@ -333,7 +333,12 @@ pub fn another_machine(service: &Service) -> [(&'static str, String); 2] {
     ]
 }
 
-/// A list of signing policies with these slugs and certificates.
+/// A list of signing policies with these slugs and the same certificate.
+pub fn listed(names: &[(&str, &str)], certificate: &[u8]) -> Effect {
+    listed_policies(names.iter().map(|(project, policy)| (*project, *policy, certificate)), "Rsa")
+}
+
+/// The same with a certificate each.
 pub fn listed_policies<'a>(
     policies: impl IntoIterator<Item = (&'a str, &'a str, &'a [u8])>,
     key_type: &str,
