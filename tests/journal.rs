@@ -26,12 +26,7 @@ const DIGEST_INFO: &[u8] =
     b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
 /// Runs a test with a journal of that name in a new folder.
-fn with_journal(
-    test: &str,
-    options: impl FnOnce() -> Options,
-    name: &str,
-    act: impl FnOnce(&Stage, &Module, &Path),
-) {
+fn with_journal(test: &str, options: fn() -> Options, name: &str, act: fn(&Stage, &Module, &Path)) {
     on_stage(test, options, &[], |stage, module| {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join(name);

@@ -4,7 +4,6 @@ mod common;
 
 use common::{NOTHING, assert_lines, list_of, listed, on_stage, options, visible, with_policies};
 use cryptoki_sys::*;
-use pkcs11_test::Effect;
 use pkcs11_test::harness::ulong;
 use serde_json::json;
 
@@ -79,23 +78,18 @@ fn a_name_with_a_slash_or_line_break_is_skipped() {
     });
 }
 
-/// A list with `number` malformed entries, invalid certificates, and keys of an unknown type each.
-fn broken_list(number: usize) -> Effect {
-    let entries = (0..number).flat_map(|index| {
-        let policy = format!("p{index}");
-        [
-            json!({"projectSlug": "broken", "signingPolicySlug": policy, "keyType": 1}),
-            json!({"projectSlug": "garbage", "signingPolicySlug": policy, "certificateBytes": "AAAA"}),
-            json!({"projectSlug": "quantum", "signingPolicySlug": policy, "keyType": "Quantum"}),
-        ]
-    });
-    list_of(entries.collect())
-}
-
 #[test]
 fn names_ten_unusable_policies_and_counts_the_rest() {
     on_stage(test_name!(), options, &[], |stage, module| {
-        stage.inject(broken_list(10_000));
+        let entries = (0..10_000).flat_map(|index| {
+            let policy = format!("p{index}");
+            [
+                json!({"projectSlug": "broken", "signingPolicySlug": policy, "keyType": 1}),
+                json!({"projectSlug": "garbage", "signingPolicySlug": policy, "certificateBytes": "AAAA"}),
+                json!({"projectSlug": "quantum", "signingPolicySlug": policy, "keyType": "Quantum"}),
+            ]
+        });
+        stage.inject(list_of(entries.collect()));
         let lines = stage.see(|| _ = module.logged_in().unwrap()).lines;
         for (part, count) in table! {
             ("invalid entry in the list of signing policies", 10),

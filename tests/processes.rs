@@ -13,9 +13,7 @@ use pkcs11_test::harness::{Module, Session, null};
 
 /// Runs `child` with a TLS service. A fork or exit must not disturb its connections.
 fn with_service(test: &str, child: impl FnOnce(Module)) -> Option<Service> {
-    let start = with_tls;
-    let child = || child(load());
-    let (service, run) = child_of(test, start, &[], child)?;
+    let (service, run) = child_of(test, with_tls, &[], || child(load()))?;
     run.assert_silent();
     Some(service)
 }
