@@ -167,6 +167,9 @@ fn module_slot_and_token_describe_themselves() {
         ] {
             assert_eq!(text, format!("{expected:0$}", text.len()).as_bytes());
         }
+        let flags = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+        assert_eq!(token.flags, flags | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED);
+
         let numbers = env!("CARGO_PKG_VERSION").split('.');
         let numbers: Vec<u8> = numbers.map(|number| number.parse().unwrap()).collect();
         let version = |version: CK_VERSION| [version.major, version.minor];

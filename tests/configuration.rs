@@ -49,5 +49,16 @@ fn each_setting_that_is_ignored_is_a_warning() {
                 assert!(!line.contains("s3cret"), "{line}");
             }
         }
+        std::fs::write(&path, "{}").unwrap();
+        for name in ["FIRST_RETRY_DELAY", "RETRY_COUNT"] {
+            stage.set(&format!("SIGNPATH_TIMEOUTS_{name}"), "3");
+        }
+        for (level, expected) in [("warning", 2), ("error", 0)] {
+            stage.set("SIGNPATH_LOG_CONSOLE_LEVEL", level);
+            let lines = stage.see(|| assert_eq!(module.initialize(), CKR_OK)).lines;
+            assert_eq!(module.finalize(), CKR_OK);
+            let removed = lines.iter().filter(|line| line.contains("removed in version 6"));
+            assert_eq!((removed.count(), lines.len()), (expected, expected), "{lines:#?}");
+        }
     });
 }
