@@ -1,4 +1,4 @@
-//! The mechanisms and attributes that SoftHSM does not have, so that no comparison with it is possible.
+//! All mechanisms, the digests, and the attributes that SoftHSM does not have.
 
 mod common;
 #[path = "common/openssl.rs"]
@@ -6,36 +6,51 @@ mod openssl;
 
 use common::{on_stage, options};
 use cryptoki_sys::*;
-use pkcs11_test::harness::{Rv, mechanism_name, ulong};
+use pkcs11_test::harness::{Rv, ulong};
 
 /// Those that hash, with their names in openssl.
-const DIGESTS: [(CK_MECHANISM_TYPE, &str); 6] = table! {
+const DIGESTS: [(CK_MECHANISM_TYPE, &str); 12] = table! {
+    (CKM_MD5, "md5"), (CKM_SHA_1, "sha1"), (CKM_SHA224, "sha224"), (CKM_SHA256, "sha256"), (CKM_SHA384, "sha384"), (CKM_SHA512, "sha512"),
     (CKM_SHA512_224, "sha512-224"), (CKM_SHA512_256, "sha512-256"), (CKM_SHA3_224, "sha3-224"), (CKM_SHA3_256, "sha3-256"),
     (CKM_SHA3_384, "sha3-384"), (CKM_SHA3_512, "sha3-512")
 };
 
 #[test]
-fn each_mechanism_has_the_key_sizes_and_flags_of_its_kind() {
+fn lists_the_mechanisms_of_signpath_with_key_sizes_rsa_pkcs_first() {
     const SIGNS: CK_FLAGS =
         CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
     const EC: CK_FLAGS = SIGNS | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+    let hash_ml_dsa = CKM_HASH_ML_DSA_SHA224..=CKM_HASH_ML_DSA_SHAKE256;
+    let ml_dsa: Vec<_> = [CKM_ML_DSA, CKM_HASH_ML_DSA].into_iter().chain(hash_ml_dsa).collect();
+    let digests = DIGESTS.map(|(id, _)| id);
+    let rsa = table! {
+        CKM_RSA_PKCS, CKM_MD5_RSA_PKCS, CKM_SHA1_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS,
+        CKM_RSA_PKCS_PSS, CKM_SHA1_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS_PSS
+    };
+    let ec = [CKM_ECDSA, CKM_ECDSA_SHA1, CKM_ECDSA_SHA256, CKM_ECDSA_SHA384, CKM_ECDSA_SHA512];
     on_stage(test_name!(), options, &[], |_, module| {
         assert_eq!(module.initialize(), CKR_OK);
-        let listed = module.mechanisms();
-        assert_eq!((listed[0], listed.len()), (CKM_RSA_PKCS, 40), "RSA_PKCS comes first");
-        let ml_dsa = CKM_HASH_ML_DSA_SHA224..=CKM_HASH_ML_DSA_SHAKE256;
-        let ml_dsa: Vec<_> = [CKM_ML_DSA, CKM_HASH_ML_DSA].into_iter().chain(ml_dsa).collect();
-        assert!(ml_dsa.iter().all(|id| listed.contains(id)));
-        for id in listed {
-            let expected = match mechanism_name(id) {
-                name if name.contains("RSA_PKCS") => (2048, 4096, SIGNS),
-                name if name.contains("ECDSA") => (256, 521, EC),
-                _ if ml_dsa.contains(&id) => (1312, 2592, CKF_VERIFY),
-                _ => (0, 0, CKF_DIGEST),
-            };
-            let info = module.mechanism_info(1, id).unwrap();
-            let info = (info.ulMinKeySize, info.ulMaxKeySize, info.flags);
-            assert_eq!(info, expected, "{id:#x}");
+        let mut listed = module.mechanisms();
+        assert_eq!(listed[0], CKM_RSA_PKCS);
+        for (ids, expected) in table! {
+            (&rsa[..], (2048, 4096, SIGNS)),
+            (&ec, (256, 521, EC)),
+            (&ml_dsa, (1312, 2592, CKF_VERIFY)),
+            (&digests, (0, 0, CKF_DIGEST)),
+        } {
+            for id in ids {
+                let info = module.mechanism_info(1, *id).unwrap();
+                let info = (info.ulMinKeySize, info.ulMaxKeySize, info.flags);
+                assert_eq!(info, expected, "{id:#x}");
+            }
+        }
+        let mut ids = [&rsa[..], &ec, &ml_dsa, &digests].concat();
+        ids.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, ids);
+        for id in [CKM_SHA224_RSA_PKCS, CKM_ECDSA_SHA224, CKM_ECDSA_SHA3_256, CKM_RSA_X_509] {
+            let info = module.mechanism_info(1, id).map(drop);
+            assert_eq!(info, Err(Rv(CKR_MECHANISM_INVALID)), "{id:#x}");
         }
     });
 }
