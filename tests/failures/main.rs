@@ -34,13 +34,12 @@ mod requests;
 mod scene;
 mod shortages;
 mod signing;
+mod troubleshooting;
 mod warnings;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use common::{in_child, load, said, say};
-use page::Row;
 use pkcs11_test::harness::{Module, Rv};
 use scene::Scene;
 
@@ -93,35 +92,30 @@ fn failures_have_their_return_value_lines_and_requests() {
         in_child(test, || ((), Vec::new()), child);
         return;
     }
-    let rows = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(situation) = situations.get(index) else {
-                        break;
-                    };
-                    let row = try_out(test, situation, index);
-                    let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-                    rows.push((index, row));
-                }
-            });
-        }
+    let try_some = || {
+        let indexes = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let tried =
+            indexes.map_while(|index| Some((index, try_out(test, situations.get(index)?, index))));
+        tried.collect::<Vec<_>>()
+    };
+    let mut tried: Vec<_> = std::thread::scope(|scope| {
+        let workers = [(); WORKERS].map(|()| scope.spawn(try_some));
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    let mut rows = rows.into_inner().unwrap();
-    rows.sort_by_key(|(index, _)| *index);
-    let (rows, wrong): (Vec<_>, Vec<_>) =
-        rows.into_iter().map(|(_, row)| row).partition(Result::is_ok);
+    tried.sort_by_key(|(index, _)| *index);
+    let (seen, wrong): (Vec<_>, Vec<_>) =
+        tried.into_iter().map(|(_, lines)| lines).partition(Result::is_ok);
     let wrong: Vec<_> = wrong.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    page::assert_current(rows.into_iter().flatten());
+    let seen: Vec<_> = seen.into_iter().flatten().collect();
+    page::assert_current(&seen);
+    troubleshooting::assert_complete(&seen.concat());
 }
 
-/// Brings the situation about in a process of its own and looks at what a user would see. An error
-/// is what is not as it should be.
-fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, String> {
+/// Brings the situation about in a process of its own and looks at what a user would see: the lines, with what differs from run
+/// to run left out. An error is what is not as it should be.
+fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Vec<String>, String> {
     let mut scene = Scene::new();
     (situation.prepare)(&mut scene);
     let prepare = || {
@@ -134,12 +128,10 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
     };
     let what = situation.what;
     let lines = run.lines();
-    if said(&run.stdout) != [situation.code] {
-        return Err(format!("{what}: not {}: {lines:#?}", situation.code));
-    }
-    if lines.len() != situation.lines.len() {
-        let expected = situation.lines.len();
-        return Err(format!("{what}: not {expected} lines: {lines:#?}"));
+    let seen = (said(&run.stdout), &*scene.requests(), lines.len());
+    let expected = (vec![situation.code], situation.requests, situation.lines.len());
+    if seen != expected {
+        return Err(format!("{what}: {seen:?}, not {expected:?}: {lines:#?}"));
     }
     for (line, parts) in lines.iter().zip(situation.lines) {
         let is_wrong = |part: &&&str| match part.strip_prefix('!') {
@@ -150,21 +142,8 @@ fn try_out(test: &str, situation: &Situation, index: usize) -> Result<Row, Strin
             return Err(format!("{what}: {part:?} does not hold for {line:?}"));
         }
     }
-    let requests = scene.requests();
-    if requests != situation.requests {
-        return Err(format!("{what}: {requests}, not {}", situation.requests));
+    if let Some(wrong) = scene.wrong(&run) {
+        return Err(format!("{what}: {wrong}: {lines:#?}"));
     }
-    let is_shown = |secret: &String| run.stderr.contains(secret) || run.stdout.contains(secret);
-    if scene.secrets().iter().any(is_shown) {
-        return Err(format!("{what}: a secret is shown in {lines:#?}"));
-    }
-    if let Some(wrong) = scene.check() {
-        return Err(format!("{what}: {wrong}"));
-    }
-    Ok(Row {
-        what,
-        code: situation.code,
-        line: lines.iter().map(|line| scene.without_chance(line)).collect::<Vec<_>>().join("\n"),
-        requests,
-    })
+    Ok(lines.into_iter().map(|line| scene.without_chance(line)).collect())
 }

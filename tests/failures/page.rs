@@ -1,11 +1,6 @@
-//! `docs/failures.md`, made of what was seen, and `docs/troubleshooting.md`.
+//! `docs/failures.md`, made of what was seen.
 
-mod entries;
-mod troubleshooting;
-
-use std::fmt::Write;
-
-use crate::PARTS;
+use crate::{PARTS, Situation};
 
 const INTRODUCTION: &str = "# Failures and their messages
 
@@ -17,31 +12,16 @@ signing policies, a `POST` requests a signature. `…` stands for what differs b
 `cargo test --test failures` checks this page; with `SIGNPATH_TEST_UPDATE=1` it writes it.
 ";
 
-/// A line of the page.
-pub struct Row {
-    pub what: &'static str,
-    pub code: &'static str,
-    pub line: String,
-    pub requests: String,
-}
+const HEADING: &str = "| situation | return value | line on stderr | requests |";
 
-/// Holds the pages against `rows`, or writes them if that is wanted.
-pub fn assert_current(rows: impl Iterator<Item = Row>) {
-    let rows: Vec<_> = rows.collect();
-    let lines: Vec<_> = rows.iter().flat_map(|row| row.line.lines()).collect();
-    troubleshooting::assert_current(&lines);
-    let mut rows = rows.into_iter();
+/// Holds the page against the lines of each situation, or writes it if that is wanted.
+pub fn assert_current(seen: &[Vec<String>]) {
+    let mut seen = seen.iter();
     let mut page = INTRODUCTION.to_owned();
     for (title, part) in PARTS {
-        write!(
-            page,
-            "\n## {title}\n\n| situation | return value | line on stderr | requests |\n|---|---|---|---|\n"
-        )
-        .unwrap();
-        for row in rows.by_ref().take(part.len()) {
-            let Row { what, code, line, requests } = row;
-            let [what, line] = [what, &line].map(|text| text.replace('|', "\\|"));
-            let quoted = line.lines().map(|line| {
+        page += &format!("\n## {title}\n\n{HEADING}\n|---|---|---|---|\n");
+        for Situation { what, code, requests, .. } in *part {
+            let quoted = seen.next().unwrap().iter().map(|line| {
                 let quote = if line.contains('`') { "``" } else { "`" };
                 format!("{quote}{line}{quote}")
             });
@@ -49,7 +29,8 @@ pub fn assert_current(rows: impl Iterator<Item = Row>) {
             if lines.is_empty() {
                 lines = "none".to_owned();
             }
-            writeln!(page, "| {what} | {code} | {lines} | {requests} |").unwrap();
+            let cells = [what, code, &*lines, requests].map(|cell| cell.replace('|', "\\|"));
+            page += &format!("| {} |\n", cells.join(" | "));
         }
     }
     crate::common::assert_current("docs/failures.md", &page);

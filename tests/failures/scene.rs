@@ -9,8 +9,8 @@ use pkcs11_test::{Effect, Fault, Service, TlsOptions};
 
 use crate::common::programs::free_address;
 use crate::common::{
-    self, LIST, NOTHING, ONE_ATTEMPT, SIGN, beyond_loopback, environment, service, tls_service,
-    traffic, visible, with_policies,
+    self, LIST, NOTHING, ONE_ATTEMPT, Run, SIGN, Traffic, beyond_loopback, environment, service,
+    tls_service, traffic, visible, with_policies,
 };
 
 /// The password of a proxy's user.
@@ -131,8 +131,13 @@ impl Scene {
         self.checks.push(Box::new(check));
     }
 
-    /// What is wrong, as the checks say.
-    pub fn check(&self) -> Option<String> {
+    /// What is wrong, as the checks say; or a secret is shown.
+    pub fn wrong(&self, run: &Run) -> Option<String> {
+        let output = [&*run.stdout, &run.stderr].concat();
+        let secrets = [self.service.token(), PROXY_PASSWORD, WRONG_TOKEN];
+        if secrets.iter().any(|secret| output.contains(secret)) {
+            return Some("a secret is shown".to_owned());
+        }
         self.checks.iter().find_map(|check| check())
     }
 
@@ -183,11 +188,6 @@ impl Scene {
         self.set("SIGNPATH_HTTP_REQUEST_TIMEOUT_IN_SECONDS", "1");
     }
 
-    /// What no output may show.
-    pub fn secrets(&self) -> Vec<String> {
-        [self.service.token(), PROXY_PASSWORD, WRONG_TOKEN].map(str::to_owned).into()
-    }
-
     /// `line` as it is in every run: names instead of ports and folders, and numbers of five and
     /// more digits, digests, trace ids and times left out.
     pub fn without_chance(&self, line: &str) -> String {
@@ -219,16 +219,11 @@ impl Scene {
 
     /// How many requests came to the service.
     pub fn requests(&self) -> String {
-        let traffic = traffic(&self.service.requests());
-        let counts = [(traffic.lists, "GET"), (traffic.signatures, "POST")];
-        let counts: Vec<_> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, method)| format!("{count} {method}"))
-            .collect();
-        match counts.is_empty() {
-            true => "none".to_owned(),
-            false => counts.join(", "),
+        let Traffic { lists, signatures, .. } = traffic(&self.service.requests());
+        match (lists, signatures) {
+            (0, 0) => "none".to_owned(),
+            (_, 0) => format!("{lists} GET"),
+            _ => format!("{lists} GET, {signatures} POST"),
         }
     }
 }
