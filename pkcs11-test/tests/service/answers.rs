@@ -1,10 +1,13 @@
-//! Refusals, faults, the request log, TLS.
+//! Refusals, other routes, the request log, and versions of TLS. What is signed, the tests of the page and of the module verify.
 
-use pkcs11_test::{Effect, Fault, Log, Service};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use pkcs11_test::{Effect, Log, TlsVersions};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::client::{self, Client, Hash, rows, service, signature, start, state, with_policies};
+use crate::client::{self, Client, Hash, service, start, state, with_policies};
 
 #[test]
 fn refusals_carry_the_messages_of_the_real_service() {
@@ -58,53 +61,6 @@ fn refusals_carry_the_messages_of_the_real_service() {
 }
 
 #[test]
-fn faults_apply_to_the_requests_that_they_are_for() {
-    let mut service = service();
-    let client = Client::new(&service);
-    let inject = |service: &Service, fault: Fault| service.inject(fault).unwrap();
-    let try_sign = || client.try_sign("rsa-2048", &client::payload());
-    let sign = || signature(&try_sign().unwrap().json());
-    let good = sign();
-
-    let busy = Effect::answer(503, &[("Retry-After", "1")], b"<html>".to_vec());
-    inject(&service, Fault::on("POST /SigningRequests", busy));
-    let list = client.get("/Cryptoki/MySigningPolicies");
-    assert_eq!(list.status, StatusCode::OK);
-    let answer = try_sign().unwrap();
-    assert_eq!((answer.status.as_u16(), &*answer.body), (503, &b"<html>"[..]));
-    assert_eq!(answer.headers["retry-after"], "1");
-
-    inject(&service, Effect::WrongSignature.into());
-    let wrong = sign();
-    // RSASSA-PKCS1-v1_5 is deterministic.
-    assert!(wrong.len() == good.len() && wrong != good);
-    inject(&service, Effect::SignatureLength(255).into());
-    assert_eq!(sign().len(), 255);
-    inject(&service, Effect::Close.into());
-    assert!(try_sign().is_err());
-    assert_eq!(service.requests().last().unwrap().status, None);
-    assert_eq!(sign(), good);
-    assert!(service.inject(Effect::status(42)).is_err());
-
-    inject(&service, Effect::Hang.into());
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| try_sign().is_err());
-        let is_answered = |service: &Service| {
-            service.requests().last().is_some_and(|request| request.status.is_some())
-        };
-        while is_answered(&service) {
-            std::thread::yield_now();
-        }
-        service.stop();
-        assert!(waiting.join().unwrap());
-    });
-    // Another service may have its port by now, and answer.
-    let before = service.requests().len();
-    drop(try_sign());
-    assert_eq!(service.requests().len(), before);
-}
-
-#[test]
 fn requests_are_recorded_without_the_token() {
     let log = state("requests.log");
     let _ = std::fs::remove_file(&log);
@@ -114,53 +70,107 @@ fn requests_are_recorded_without_the_token() {
     let mut payload = client::payload();
     payload["Metadata"] = json!({ "CreatingProcess": { "CommandLine": "sign it", "User": "me" } });
     client.sign("rsa-2048", &payload);
+    let metadata = json!({ "sourceProcess": { "commandLine": "sign it", "user": "me" } });
+    let body = json!({ "projectSlug": "demo", "signingPolicySlug": "p-256", "hashSigningData": { "signatureAlgorithm": "Ecdsa",
+        "hash": Hash::SHA256.base64(), "metadata": metadata } });
+    client.post_json("/SigningRequests/SignHash", &body);
     Client::with_token(&service, "wrong").sign("rsa-2048", &payload);
 
-    let [list, signed, refused] = &service.requests()[..] else {
-        panic!("{:?}", service.requests())
-    };
-    assert_eq!(list.route, "GET /Cryptoki/MySigningPolicies");
-    assert_eq!(signed.route, "POST /SigningRequests");
-    let statuses = [list, signed, refused].map(|request| request.status);
-    assert_eq!(statuses, [Some(200), Some(200), Some(401)]);
-    let users = [list, refused].map(|request| request.user.as_deref());
-    assert_eq!(users, [Some("ci"), None]);
-    let fields = [&signed.project, &signed.policy, &signed.algorithm];
-    let fields = fields.map(|field| field.as_deref().unwrap());
-    assert_eq!(fields, ["demo", "rsa-2048", "RsaPkcs1"]);
-    assert_eq!(signed.metadata.as_ref(), Some(&payload["Metadata"]));
+    let requests = service.requests();
     // One client keeps its connection, another opens its own.
-    let connections = [list, signed, refused].map(|request| request.connection);
-    assert_eq!(connections, [1, 1, 2]);
+    let expected = rows! {
+        "GET /Cryptoki/MySigningPolicies", 200, Some("ci"), ["", "", ""], None, 1;
+        "POST /SigningRequests", 200, Some("ci"), ["demo", "rsa-2048", "RsaPkcs1"], Some(&payload["Metadata"]), 1;
+        "POST /SigningRequests/SignHash", 200, Some("ci"), ["demo", "p-256", "Ecdsa"], Some(&metadata), 1;
+        "POST /SigningRequests", 401, None, ["", "", ""], None, 2;
+    };
+    let recorded = requests.iter().map(|request| {
+        let fields = [&request.project, &request.policy, &request.algorithm];
+        let fields = fields.map(|field| field.as_deref().unwrap_or_default());
+        let (status, user) = (request.status.unwrap(), request.user.as_deref());
+        (&*request.route, status, user, fields, request.metadata.as_ref(), request.connection)
+    });
+    assert_eq!(recorded.collect::<Vec<_>>(), expected);
 
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     assert_eq!(lines[1]["metadata"], payload["Metadata"]);
     assert!(!text.contains(service.token()) && !text.contains("wrong"));
 }
 
+/// What a fault does beyond that, the tests of the module show.
 #[test]
-fn health_needs_no_token() {
+fn a_fault_has_a_valid_status_and_a_date_as_http_has_it() {
     let service = service();
-    let health = format!("{}/healthz", service.api_url());
-    let answer = Client::with_token(&service, "").get_url(&health);
-    assert_eq!(answer.status, StatusCode::OK);
+    assert!(service.inject(Effect::status(42)).is_err());
+    // The example of RFC 9110, section 5.6.7
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    service.inject(Effect::retry_at(503, time)).unwrap();
+    let health = || {
+        let url = format!("{}/healthz", service.api_url());
+        Client::with_token(&service, "").get_url(&url)
+    };
+    assert_eq!(health().headers["retry-after"], "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_eq!(health().body, b"Healthy");
 }
 
 #[test]
-fn tls_needs_the_ca_certificate() {
-    let service = start("default", |options| options.tls = true);
-    let (name, ca) = service.environment().pop().unwrap();
-    assert_eq!(name, "SIGNPATH_TLS_CA_FILE");
-    assert!(service.api_url().starts_with("https://127.0.0.1:"));
-    let health = format!("{}/healthz", service.api_url());
-    let trusting = Client::trusting(&service, &std::fs::read(&ca).unwrap());
-    for host in ["127.0.0.1", "localhost"] {
-        let health = health.replace("127.0.0.1", host);
-        assert_eq!(trusting.get_url(&health).status, StatusCode::OK);
+fn only_the_configured_versions_of_tls_are_accepted() {
+    for (versions, accepted, refused) in
+        [(TlsVersions::Only12, "-tls1_2", "-tls1_3"), (TlsVersions::Only13, "-tls1_3", "-tls1_2")]
+    {
+        let service = start("default", |options| {
+            options.tls = true;
+            options.tls_options.versions = versions;
+        });
+        let address = service.api_url().split('/').nth(2).unwrap();
+        let connects = |version| {
+            let mut openssl = Command::new("openssl");
+            openssl.args(["s_client", "-connect", address, version]);
+            openssl.stdin(Stdio::null()).output().unwrap().status.success()
+        };
+        assert_eq!([connects(accepted), connects(refused)], [true, false]);
     }
-    let other = std::fs::read(state("default").join("code-signing-ca.pem")).unwrap();
-    let distrusting = Client::trusting(&service, &other);
-    assert!(distrusting.try_get_url(&health).is_err());
+}
+
+#[test]
+fn a_request_that_is_not_fast_is_created() {
+    let service = service();
+    let fields = [
+        ("ProjectSlug", "demo"),
+        ("SigningPolicySlug", "rsa-2048"),
+        ("IsFastSigningRequest", "false"),
+    ];
+    let route = "/SigningRequests/SubmitWithArtifact";
+    let answer = Client::new(&service).post_form(route, &fields, &client::payload());
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let created = answer.json();
+    let id = created["signingRequestId"].as_str().unwrap();
+    let (url, organization) = (service.api_url(), service.organization_id());
+    let location = format!("{url}/v1/{organization}/SigningRequests/{id}");
+    assert_eq!(answer.headers["location"], location);
+}
+
+#[test]
+fn case_does_not_matter_in_routes_fields_and_properties() {
+    let service = service();
+    let client = Client::new(&service);
+    let root = service.api_url().trim_end_matches("/Api");
+    for (api, list) in
+        [("API/V1", "CRYPTOKI/MYSIGNINGPOLICIES"), ("api/v1", "cryptoki/mysigningpolicies")]
+    {
+        let url = format!("{root}/{api}/{}/{list}", service.organization_id());
+        assert_eq!(client.get_url(&url).status, StatusCode::OK, "{url}");
+    }
+    let (oid, base64) = (Hash::SHA256.oid, Hash::SHA256.base64());
+    let payload = json!({ "signatureALGORITHM": "RsaPkcs1", "rsahashalgorithm": oid, "base64encodedhash": base64 });
+    let fields = [
+        ("projectslug", "demo"),
+        ("SIGNINGPOLICYSLUG", "rsa-2048"),
+        ("isFastSigningRequest", "True"),
+    ];
+    let answer = client.post_form("/signingrequests", &fields, &payload);
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(service.requests().last().unwrap().route, "POST /SigningRequests");
 }

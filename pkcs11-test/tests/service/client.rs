@@ -6,21 +6,13 @@ use std::sync::Once;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pkcs11_test::{Options, PolicyFile, Service};
+use reqwest::StatusCode;
 use reqwest::blocking::RequestBuilder;
 use reqwest::blocking::multipart::{Form, Part};
 use reqwest::header::HeaderMap;
-use reqwest::{Certificate, StatusCode};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use crate::openssl;
-
-/// Tuples, one a line however long it is.
-macro_rules! rows {
-    ($($($field:expr),+;)*) => { [$(($($field),+)),*] };
-}
-
-pub(crate) use rows;
 
 /// A directory that later runs find again: keys take long to make.
 pub fn state(name: &str) -> PathBuf {
@@ -79,11 +71,6 @@ impl Hash {
     }
 }
 
-pub const RSA: [&str; 3] = ["rsa-2048", "rsa-3072", "rsa-4096"];
-
-/// Slugs, and the length of the field in bytes.
-pub const CURVES: [(&str, usize); 3] = [("p-256", 32), ("p-384", 48), ("p-521", 66)];
-
 /// A payload for an RSA signature.
 pub fn rsa_payload(algorithm: &str, hash: &Hash) -> Value {
     let (oid, base64) = (hash.oid, hash.base64());
@@ -105,17 +92,6 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Ecdsa-Sig-Value (RFC 3279, section 2.2.3) of r and s side by side.
-pub fn der_sequence(ieee: &[u8]) -> Vec<u8> {
-    let (r, s) = ieee.split_at(ieee.len() / 2);
-    let [r, s] = [r, s].map(hex);
-    let definition = format!("asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x{r}\ns=INTEGER:0x{s}\n");
-    let definition = file(definition.as_bytes());
-    let path = definition.path().display();
-    let convert = format!("asn1parse -genconf {path} -noout -out /dev/stdout");
-    openssl::line(&convert, b"")
-}
-
 /// The signature in the answer to a first-generation request.
 pub fn signature(answer: &Value) -> Vec<u8> {
     BASE64_STANDARD.decode(answer["Signature"].as_str().unwrap()).unwrap()
@@ -124,13 +100,6 @@ pub fn signature(answer: &Value) -> Vec<u8> {
 /// The permissions of a file.
 pub fn mode(file: impl AsRef<Path>) -> u32 {
     std::fs::metadata(file).unwrap().permissions().mode() & 0o777
-}
-
-/// A temporary file.
-pub fn file(content: &[u8]) -> NamedTempFile {
-    let file = NamedTempFile::new().unwrap();
-    std::fs::write(&file, content).unwrap();
-    file
 }
 
 /// An HTTP client of one user, with a connection pool of its own.
@@ -170,26 +139,13 @@ impl Client {
     }
 
     pub fn with_token(service: &Service, token: &str) -> Self {
-        // Most services do without TLS.
-        Self::build(service, token, Vec::new())
-    }
-
-    pub fn trusting(service: &Service, ca: &[u8]) -> Self {
-        let ca = Certificate::from_pem(ca).unwrap();
-        Self::build(service, service.token(), vec![ca])
-    }
-
-    fn build(service: &Service, token: &str, ca_certificates: Vec<Certificate>) -> Self {
+        // A client needs it even for plain HTTP.
         static PROVIDER: Once = Once::new();
         let ring = rustls::crypto::ring::default_provider;
         PROVIDER.call_once(|| ring().install_default().unwrap());
-        let http = reqwest::blocking::Client::builder()
-            .no_proxy()
-            .tls_certs_only(ca_certificates)
-            .build()
-            .unwrap();
+        let http = reqwest::blocking::Client::builder().no_proxy();
         Self {
-            http,
+            http: http.tls_certs_only([]).build().unwrap(),
             base: format!("{}/v1/{}", service.api_url(), service.organization_id()),
             token: token.to_owned(),
         }
@@ -206,11 +162,7 @@ impl Client {
     }
 
     pub fn get_url(&self, url: &str) -> Answer {
-        self.try_get_url(url).unwrap()
-    }
-
-    pub fn try_get_url(&self, url: &str) -> reqwest::Result<Answer> {
-        self.send(self.http.get(url))
+        self.send(self.http.get(url)).unwrap()
     }
 
     pub fn post_json(&self, route: &str, body: &Value) -> Answer {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::client::{mode, rows, state};
+use crate::client::{mode, state};
 use crate::module::module;
 
 /// `pkcs11-test serve` with these words as arguments, in the directory of all state.

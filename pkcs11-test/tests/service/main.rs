@@ -1,12 +1,15 @@
-//! The service over real sockets. Signatures and certificates are checked by the `openssl` command.
+//! The service over real sockets, with the `openssl` command to check what it makes.
+
+/// Tuples, one a line however long it is.
+macro_rules! rows {
+    ($($($field:expr),+;)*) => { [$(($($field),+)),*] };
+}
 
 mod answers;
 mod client;
 mod command;
-mod faults;
 #[path = "../common/module.rs"]
 mod module;
 mod openssl;
 mod page;
 mod policies;
-mod signing;

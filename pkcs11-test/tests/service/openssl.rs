@@ -1,9 +1,7 @@
-//! The `openssl` command, which checks certificates and signatures.
+//! The `openssl` command, which checks certificates.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-
-use crate::client::{Hash, file};
 
 /// Runs `openssl` with an input and returns its output. A status other than 0 fails the test.
 pub fn run(arguments: &[&str], input: &[u8]) -> Vec<u8> {
@@ -30,23 +28,4 @@ pub fn line(arguments: &str, input: &[u8]) -> Vec<u8> {
 pub fn public_key(certificate: &[u8]) -> Vec<u8> {
     let pem = line("x509 -inform DER -noout -pubkey", certificate);
     line("pkey -pubin -outform DER", &pem)
-}
-
-/// How a signature of [`crate::client::MESSAGE`] was made: options of `openssl pkeyutl`.
-pub const PKCS1: &str = "-pkeyopt rsa_padding_mode:pkcs1";
-/// The salt is as long as the hash.
-pub const PSS: &str = "-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest";
-/// A DER signature.
-pub const ECDSA: &str = "";
-
-/// Fails the test unless the signature of [`crate::client::MESSAGE`] verifies.
-pub fn verify(certificate: &[u8], options: &str, hash: &Hash, signature: &[u8]) {
-    let (key, signature) = (file(&public_key(certificate)), file(signature));
-    let (key, signature) = (key.path().display(), signature.path().display());
-    let verify = format!(
-        "pkeyutl -verify -pubin -keyform DER -inkey {key} -sigfile {signature} \
-         -pkeyopt digest:{} {options}",
-        hash.name
-    );
-    line(&verify, &hash.value());
 }

@@ -5,7 +5,7 @@ use pkcs11_test::PolicyFile;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::client::{self, Client, hex, rows, service, state, with_policies};
+use crate::client::{self, Client, hex, service, start, state, with_policies};
 use crate::openssl;
 
 const SLUGS: [&str; 6] = ["rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521"];
@@ -71,37 +71,35 @@ fn each_filter_narrows_the_list() {
 }
 
 #[test]
-fn certificates_are_for_code_signing_and_issued_by_the_ca() {
-    let service = service();
-    let state = state("default");
-    let ca = state.join("code-signing-ca.pem");
-    for slug in SLUGS {
-        let file = state.join(format!("certificates/demo/{slug}.pem"));
-        let (ca, file) = (ca.display(), file.display());
-        openssl::line(&format!("verify -x509_strict -CAfile {ca} {file}"), b"");
-        let show = format!("x509 -in {file} -noout -ext keyUsage,extendedKeyUsage");
-        let usages = String::from_utf8(openssl::line(&show, b"")).unwrap();
-        for usage in ["Digital Signature", "Code Signing"] {
-            assert!(usages.contains(usage), "{usages}");
-        }
-        let der = openssl::line(&format!("x509 -in {file} -outform DER"), b"");
-        assert_eq!(der, service.certificate_der("demo", slug).unwrap());
-    }
-}
-
-#[test]
-fn certificates_are_for_code_unless_the_file_says_email() {
+fn certificates_are_issued_by_the_ca_for_what_the_file_says() {
     let service = with_policies(
         "usages",
         r#"{ "policies": [
         { "project": "demo", "policy": "code", "key": "p-256" },
         { "project": "demo", "policy": "mail", "key": "p-256", "certificate": "Email" } ] }"#,
     );
+    let state = state("usages");
+    let ca = state.join("code-signing-ca.pem").display().to_string();
     for (slug, usage) in [("code", "Code Signing"), ("mail", "E-mail Protection")] {
-        let der = service.certificate_der("demo", slug).unwrap();
-        let shown = openssl::line("x509 -inform DER -noout -ext extendedKeyUsage", der);
-        let text = String::from_utf8(shown).unwrap();
-        assert_eq!(text.lines().last().map(str::trim), Some(usage), "{text}");
+        let file = state.join(format!("certificates/demo/{slug}.pem")).display().to_string();
+        openssl::line(&format!("verify -x509_strict -CAfile {ca} {file}"), b"");
+        let show = format!("x509 -in {file} -noout -ext keyUsage,extendedKeyUsage");
+        let usages = String::from_utf8(openssl::line(&show, b"")).unwrap();
+        assert!(usages.contains("Digital Signature"), "{usages}");
+        assert_eq!(usages.lines().last().map(str::trim), Some(usage), "{usages}");
+        let der = openssl::line(&format!("x509 -in {file} -outform DER"), b"");
+        assert_eq!(der, service.certificate_der("demo", slug).unwrap());
+    }
+}
+
+#[test]
+fn the_certificate_for_tls_is_for_localhost_and_its_address() {
+    let service = start("default", |options| options.tls = true);
+    let (name, ca) = service.environment().pop().unwrap();
+    assert_eq!(name, "SIGNPATH_TLS_CA_FILE");
+    let file = state("default").join("tls.pem").display().to_string();
+    for option in ["-verify_hostname localhost", "-verify_ip 127.0.0.1"] {
+        openssl::line(&format!("verify {option} -CAfile {ca} {file}"), b"");
     }
 }
 

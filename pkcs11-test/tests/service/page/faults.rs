@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::Stage;
-use crate::client::{self, rows};
+use crate::client::{self};
 
 #[test]
 fn faults_by_name_do_what_they_say() {

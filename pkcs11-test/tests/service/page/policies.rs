@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::requests::event;
 use super::{Stage, element};
-use crate::client::{Hash, rows, state};
+use crate::client::{Hash, state};
 use crate::openssl;
 
 #[test]

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{Stage, element};
-use crate::client::{self, Hash, ecdsa_payload, hex, rsa_payload, state};
+use crate::client::{self, Hash, ecdsa_payload, hex, rsa_payload};
 
 #[test]
 fn lists_a_signature_with_what_was_sent_and_answered() {
@@ -50,32 +50,37 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
 
 #[test]
 fn the_openssl_command_of_a_request_verifies_its_signature() {
-    let hash = Hash::SHA256.base64();
-    let rsa = |algorithm| rsa_payload(algorithm, Hash::SHA256);
-    let ecdsa = |format| ecdsa_payload(format, Hash::SHA256);
+    let (oid, hash) = (Hash::SHA256.oid, Hash::SHA256.base64());
     let stage = Stage::new();
-    let rows = [
-        ("rsa-2048", rsa("RsaPkcs1"), "CKM_SHA256_RSA_PKCS"),
-        ("rsa-2048", rsa("RsaPss"), "CKM_SHA256_RSA_PKCS_PSS"),
-        ("p-256", ecdsa("Ieee"), "CKM_ECDSA_SHA256"),
-        ("gpg", ecdsa("Asn1"), "CKM_ECDSA_SHA256"),
-    ];
-    for (policy, payload, _) in &rows {
-        stage.client.sign(policy, payload);
-    }
-    let second = json!({ "projectSlug": "demo", "signingPolicySlug": "rsa-2048", "hashSigningData": {
-        "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmName": "Sha256", "paddingMode": "Pss" }, "hash": hash } });
-    stage.client.post_json("/SigningRequests/SignHash", &second);
-    let mechanisms = rows.iter().map(|row| row.2);
-    let mechanisms = mechanisms.chain(["CKM_SHA256_RSA_PKCS_PSS"]);
-    for (number, mechanism) in (1..).zip(mechanisms) {
+    // Signing policy, payload of a fast signing request or data for SignHash, the mechanism.
+    let rows = rows! {
+        "rsa-2048", rsa_payload("RsaPkcs1", Hash::SHA256), "CKM_SHA256_RSA_PKCS";
+        "rsa-2048", rsa_payload("RsaPss", Hash::SHA256), "CKM_SHA256_RSA_PKCS_PSS";
+        "p-256", json!({ "SignatureAlgorithm": "Ecdsa", "Base64EncodedHash": hash }), "CKM_ECDSA_SHA256";
+        "gpg", ecdsa_payload("Asn1", Hash::SHA256), "CKM_ECDSA_SHA256";
+        "rsa-2048", json!({ "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmName": "Sha256" }, "hash": hash }),
+            "CKM_SHA256_RSA_PKCS";
+        "rsa-2048", json!({ "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmOid": oid, "paddingMode": "Pss" }, "hash": hash }),
+            "CKM_SHA256_RSA_PKCS_PSS";
+        "p-256", json!({ "signatureAlgorithm": "Ecdsa", "ecdsaOptions": { "signatureFormat": "Asn1" }, "hash": hash }), "CKM_ECDSA_SHA256";
+    };
+    for (number, (policy, payload, mechanism)) in (1..).zip(rows) {
+        if payload["hash"].is_null() {
+            let answer = stage.client.sign(policy, &payload).json();
+            assert_eq!(answer["Base64EncodedHash"], hash);
+        } else {
+            let body = json!({ "projectSlug": "demo", "signingPolicySlug": policy, "hashSigningData": payload });
+            let answer = stage.client.post_json("/SigningRequests/SignHash", &body).json();
+            assert_eq!(answer["hashSigningData"]["hash"], hash);
+            let link = ["webLink", "signingRequestId"].map(|name| answer[name].as_str().unwrap());
+            assert!(link[0].ends_with(link[1]), "{link:?}");
+        }
         let details = stage.text(&format!("/requests/{number}?part=true"));
         assert!(details.contains(&format!("<code>{mechanism}</code>")));
-        let folder = state(&format!("verify-{number}"));
-        std::fs::create_dir_all(&folder).expect("a folder");
+        let folder = tempfile::tempdir().expect("a folder");
         let output = Command::new("sh")
             .args(["-ec", &element(&details, &format!("verify-{number}"))])
-            .current_dir(folder)
+            .current_dir(folder.path())
             .output()
             .expect("sh");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
