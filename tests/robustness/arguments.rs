@@ -1,8 +1,11 @@
 //! What the arguments of a function are: from its type in C to the kinds of values that can be drawn for it.
 
+use std::any::TypeId;
 use std::ffi::c_void;
 
 use cryptoki_sys::*;
+
+use crate::table;
 
 /// What a value of an argument may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,72 +30,34 @@ pub enum Kind {
     Callback,
 }
 
-/// An argument of a function of C.
-pub trait Argument {
-    const KIND: Kind;
-
-    /// The value from a number or an address.
-    fn from_bits(bits: usize) -> Self;
-}
-
-macro_rules! arguments {
-    ($($type:ty: $kind:ident, $bits:ident => $value:expr;)*) => {$(
-        impl Argument for $type {
-            const KIND: Kind = Kind::$kind;
-
-            fn from_bits($bits: usize) -> Self {
-                $value
-            }
-        }
-    )*};
-}
-
-arguments! {
-    CK_ULONG: Number, bits => bits as Self;
-    CK_BBOOL: Boolean, bits => bits as Self;
-    CK_NOTIFY: Callback, bits => (bits != 0).then_some(notify);
-}
-
-pub unsafe extern "C" fn notify(_: CK_SESSION_HANDLE, _: CK_NOTIFICATION, _: *mut c_void) -> CK_RV {
-    CKR_OK
-}
-
-impl<T: Pointee> Argument for *mut T {
-    const KIND: Kind = T::KIND;
-
-    fn from_bits(bits: usize) -> Self {
-        bits as Self
+impl Kind {
+    /// The kind of an argument of this type.
+    pub fn of<T: 'static>() -> Self {
+        let known = table! {
+            (TypeId::of::<CK_ULONG>(), Self::Number),
+            (TypeId::of::<CK_BBOOL>(), Self::Boolean),
+            (TypeId::of::<*mut CK_BYTE>(), Self::Bytes),
+            (TypeId::of::<*mut CK_ULONG>(), Self::Numbers),
+            (TypeId::of::<*mut CK_MECHANISM>(), Self::Mechanism),
+            (TypeId::of::<*mut CK_ATTRIBUTE>(), Self::Template),
+            (TypeId::of::<*mut c_void>(), Self::Void),
+            (TypeId::of::<CK_NOTIFY>(), Self::Callback),
+            structure::<CK_INFO>(),
+            structure::<CK_SLOT_INFO>(),
+            structure::<CK_TOKEN_INFO>(),
+            structure::<CK_SESSION_INFO>(),
+            structure::<CK_MECHANISM_INFO>(),
+            structure::<CK_INTERFACE>(),
+            structure::<CK_VERSION>(),
+            structure::<CK_ASYNC_DATA>(),
+            structure::<*mut CK_FUNCTION_LIST>(),
+            structure::<*mut CK_INTERFACE>(),
+        };
+        let (_, kind) = known.into_iter().find(|(id, _)| *id == TypeId::of::<T>()).unwrap();
+        kind
     }
 }
 
-/// What a pointer leads to.
-pub trait Pointee {
-    const KIND: Kind;
-}
-
-macro_rules! pointees {
-    ($($kind:expr => $type:ty;)*) => {$(
-        impl Pointee for $type {
-            const KIND: Kind = $kind;
-        }
-    )*};
-}
-
-macro_rules! structures {
-    ($($type:ty),*) => {
-        pointees! { $(Kind::Structure(size_of::<$type>()) => $type;)* }
-    };
-}
-
-pointees! {
-    Kind::Bytes => CK_BYTE;
-    Kind::Numbers => CK_ULONG;
-    Kind::Mechanism => CK_MECHANISM;
-    Kind::Template => CK_ATTRIBUTE;
-    Kind::Void => c_void;
-}
-
-structures! {
-    CK_INFO, CK_SLOT_INFO, CK_TOKEN_INFO, CK_SESSION_INFO, CK_MECHANISM_INFO, CK_INTERFACE, CK_VERSION, CK_ASYNC_DATA,
-    *mut CK_FUNCTION_LIST, *mut CK_INTERFACE
+fn structure<T: 'static>() -> (TypeId, Kind) {
+    (TypeId::of::<*mut T>(), Kind::Structure(size_of::<T>()))
 }

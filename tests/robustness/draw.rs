@@ -7,6 +7,8 @@
 
 mod structures;
 
+use std::ffi::c_void;
+
 use cryptoki_sys::*;
 
 use crate::arguments::Kind;
@@ -38,7 +40,7 @@ pub struct Draw {
     /// A session that is open, for the most part.
     pub session: CK_SESSION_HANDLE,
     /// Objects that were there.
-    objects: Vec<CK_OBJECT_HANDLE>,
+    pub objects: Vec<CK_OBJECT_HANDLE>,
     /// The handle of the last object that was created.
     created: CK_OBJECT_HANDLE,
     /// Numbers that calls have given, which may be handles.
@@ -47,27 +49,10 @@ pub struct Draw {
     places: Vec<*const CK_ULONG>,
 }
 
-/// An open session, and objects that are seen in it.
-pub type Handles = (CK_SESSION_HANDLE, Vec<CK_OBJECT_HANDLE>);
-
 impl Draw {
     pub fn new(values: Values, seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), values, ..Self::default() }
-    }
-
-    /// Lets handles of a session and of objects come often.
-    pub fn know_all(&mut self, (session, objects): Handles) {
-        self.session = session;
-        self.objects = objects;
-    }
-
-    fn know(&mut self, number: CK_ULONG) {
-        if number > 1 && !self.known.contains(&number) {
-            if self.known.len() == 64 {
-                self.known.remove(0);
-            }
-            self.known.push(number);
-        }
+        let random = fastrand::Rng::with_seed(seed);
+        Self { random, values, known: vec![1; 64], ..Self::default() }
     }
 
     /// Draws one of several.
@@ -90,7 +75,10 @@ impl Draw {
         for place in std::mem::take(&mut self.places) {
             // SAFETY: there is a number in a page that is still there; it may not be aligned.
             let number = unsafe { place.read_unaligned() };
-            self.know(number);
+            if number > 1 {
+                let index = self.random.usize(..self.known.len());
+                self.known[index] = number;
+            }
             if self.function == "C_CreateObject" && number != CK_INVALID_HANDLE {
                 self.created = number;
             }
@@ -109,7 +97,8 @@ impl Draw {
             let (value, its_length) = match (*kind, length.take()) {
                 (Kind::Number, Some(length)) => (length as usize, None),
                 (Kind::Number, None) => (self.number(index) as usize, None),
-                (Kind::Boolean | Kind::Callback, _) => (self.number(index) as usize, None),
+                (Kind::Boolean, _) => (self.number(index) as usize, None),
+                (Kind::Callback, _) => (self.callback(), None),
                 (Kind::Numbers, Some(room)) => (self.numbers(&[room]), None),
                 (Kind::Mechanism, _) => (self.mechanism(), None),
                 (Kind::Template, _) => self.template(),
@@ -144,7 +133,7 @@ impl Draw {
                 6..=13 if !self.objects.is_empty() => {
                     self.objects[self.random.usize(..self.objects.len())]
                 }
-                _ => self.known_number(),
+                _ => self.known[self.random.usize(..self.known.len())],
             },
         };
         // It would wait for a C_Finalize.
@@ -163,13 +152,19 @@ impl Draw {
             (1, "C_GetMechanismInfo") => *self.one_of(MECHANISMS),
             // Only objects that were created can be copied, changed and destroyed.
             (1, "C_CopyObject" | "C_SetAttributeValue" | "C_DestroyObject") => self.created,
-            _ if self.objects.is_empty() || self.random.u8(..4) == 0 => self.known_number(),
+            _ if self.objects.is_empty() || self.random.u8(..4) == 0 => {
+                self.known[self.random.usize(..self.known.len())]
+            }
             _ => self.objects[self.random.usize(..self.objects.len())],
         }
     }
 
-    fn known_number(&mut self) -> CK_ULONG {
-        self.random.choice(self.known.clone()).unwrap_or(1)
+    /// A function of the application, or NULL.
+    fn callback(&mut self) -> usize {
+        unsafe extern "C" fn notify(_: CK_ULONG, _: CK_ULONG, _: *mut c_void) -> CK_RV {
+            CKR_OK
+        }
+        if self.is_null() { 0 } else { notify as *const () as usize }
     }
 
     fn is_null(&mut self) -> bool {

@@ -1,8 +1,10 @@
 //! One table of all functions of the module, each callable with arguments that are drawn.
 
+use std::mem::transmute_copy;
+
 use cryptoki_sys::*;
 
-use crate::arguments::Argument;
+use crate::arguments::Kind;
 use crate::draw::Draw;
 
 /// A function of the module.
@@ -67,14 +69,17 @@ trait Callable {
 macro_rules! callable {
     () => {};
     ($first:ident $($argument:ident)*) => {
-        impl<$first: Argument, $($argument: Argument),*> Callable
+        impl<$first: 'static, $($argument: 'static),*> Callable
             for unsafe extern "C" fn($first, $($argument),*) -> CK_RV
         {
             unsafe fn draw_and_call(self, draw: &mut Draw) -> CK_RV {
-                let mut drawn = draw.arguments(&[$first::KIND, $($argument::KIND),*]).into_iter();
-                let first = $first::from_bits(drawn.next().unwrap());
-                // SAFETY: as this function demands.
-                unsafe { self(first, $($argument::from_bits(drawn.next().unwrap())),*) }
+                let kinds = [Kind::of::<$first>(), $(Kind::of::<$argument>()),*];
+                let mut drawn = draw.arguments(&kinds).into_iter();
+                // SAFETY: each argument is a number or an address, whose lower bytes come first; otherwise as this function demands.
+                unsafe {
+                    let first = transmute_copy::<usize, $first>(&drawn.next().unwrap());
+                    self(first, $(transmute_copy::<usize, $argument>(&drawn.next().unwrap())),*)
+                }
             }
         }
         callable!($($argument)*);

@@ -50,7 +50,7 @@ fn copy_and_change(session: Session, key: CK_OBJECT_HANDLE, (changes, count): Ra
 }
 
 /// The template of an RSA key that C_CreateObject takes.
-fn public_key() -> Template {
+pub fn public_key() -> Template {
     vec![
         (CKA_CLASS, ulong(CKO_PUBLIC_KEY)),
         (CKA_KEY_TYPE, ulong(CKK_RSA)),

@@ -24,7 +24,7 @@ use std::thread;
 
 use common::{ONE_ATTEMPT, child_of, function_names, load, service};
 use cryptoki_sys::*;
-use draw::{Draw, Handles, Values};
+use draw::{Draw, Values};
 use functions::{FUNCTIONS, Function};
 use pkcs11_test::call;
 use pkcs11_test::harness::{Module, null};
@@ -57,65 +57,38 @@ fn the_table_has_every_function() {
     assert_eq!(in_table.collect::<BTreeSet<_>>(), function_names());
 }
 
+/// Some daemons have threads with little stack.
 #[test]
-fn no_argument_ends_the_process_in_any_state() {
+fn no_argument_ends_the_process_in_any_state_on_a_small_stack() {
+    // AddressSanitizer needs more stack.
+    let stack = match std::env::var_os("ASAN_OPTIONS") {
+        None => SMALL_STACK,
+        Some(_) => 16 * SMALL_STACK,
+    };
     check(test_name!(), |module| {
-        let without_state = |state: &str| {
-            for_all_functions(module, state, None, |_, function, rv| {
-                // A successful C_Initialize would change the state.
-                if function.name == "C_Initialize" && rv == CKR_OK {
-                    assert_eq!(module.finalize(), CKR_OK);
-                } else if !STATELESS.contains(&function.name) {
-                    assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED, "{} {state}", function.name);
-                }
-                None
-            });
-        };
-        without_state("before C_Initialize");
-        assert_eq!(module.initialize(), CKR_OK);
-        for_all_functions(module, "without a session", None, |_, _, _| {
-            initialize_again(module);
-            None
-        });
-        for_all_functions_logged_in(module);
-        module.finalize();
-        without_state("after C_Finalize");
-    });
-}
-
-#[test]
-fn each_function_works_on_a_small_stack() {
-    check(test_name!(), |module| {
-        // AddressSanitizer needs more stack.
-        let stack = match std::env::var_os("ASAN_OPTIONS") {
-            None => SMALL_STACK,
-            Some(_) => 16 * SMALL_STACK,
+        let initialize = |_: &mut Draw| initialize_again(module);
+        let finalize = |_: &mut Draw| _ = module.finalize();
+        let log_in = |draw: &mut Draw| log_in_again(module, draw);
+        let calls = || {
+            for_all_functions(module, "before C_Initialize", finalize);
+            for_all_functions(module, "without a session", initialize);
+            for_all_functions(module, "logged in", log_in);
+            for_all_functions(module, "after C_Finalize", finalize);
         };
         thread::scope(|scope| {
-            let calls = || {
-                assert_eq!(module.initialize(), CKR_OK);
-                for_all_functions_logged_in(module);
-            };
-            let thread = thread::Builder::new().stack_size(stack);
-            thread.spawn_scoped(scope, calls).unwrap();
+            thread::Builder::new().stack_size(stack).spawn_scoped(scope, calls).unwrap();
         });
     });
 }
 
 #[test]
-fn random_calls_of_one_thread_do_not_end_the_process() {
+fn random_calls_do_not_end_the_process_alone_and_beside_others() {
     check(test_name!(), |module| {
         let succeeded = random_calls(module, seed(), ALONE);
         // If all calls were refused early, the rest of the module would not be tested.
         for function in DEEP.split(' ').filter(|name| !name.is_empty()) {
             assert!(succeeded.contains(function), "{function}: {succeeded:?}");
         }
-    });
-}
-
-#[test]
-fn random_calls_of_several_threads_do_not_end_the_process() {
-    check(test_name!(), |module| {
         thread::scope(|scope| {
             for thread in 1..=4 {
                 scope.spawn(move || random_calls(module, seed() + thread, BESIDE_OTHERS));
@@ -149,36 +122,23 @@ fn seed() -> u64 {
     }
 }
 
-/// Calls every function with zeros, with huge numbers, and with random arguments. `after` gets the return value of each call, and
-/// returns new handles if they have changed.
-fn for_all_functions(
-    module: &Module,
-    state: &str,
-    handles: Option<Handles>,
-    after: impl Fn(&Draw, &Function, CK_RV) -> Option<Handles>,
-) {
+/// Calls every function with zeros, with huge numbers, and with random arguments, each in the state that `prepare` restores.
+fn for_all_functions(module: &Module, state: &str, prepare: impl Fn(&mut Draw)) {
     println!("{state}");
     for values in [Values::Zero, Values::Huge, Values::Random] {
         let mut draw = Draw::new(values, seed());
-        handles.clone().into_iter().for_each(|handles| draw.know_all(handles));
         for function in FUNCTIONS {
             println!("{values:?} {}", function.name);
             for _ in 0..if values == Values::Random { CALLS } else { 1 } {
+                prepare(&mut draw);
                 let rv = function.call(&module.functions, &mut draw);
                 assert_is_no_defect(function, rv);
-                if let Some(handles) = after(&draw, function, rv) {
-                    draw.know_all(handles);
+                if state.contains("C_") && !STATELESS.contains(&function.name) {
+                    assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED, "{} {state}", function.name);
                 }
             }
         }
     }
-}
-
-fn for_all_functions_logged_in(module: &Module) {
-    let handles = Some(log_in(module));
-    for_all_functions(module, "logged in", handles, |draw, _, _| {
-        logged_in_again(module, draw.session)
-    });
 }
 
 /// Calls random functions. Returns the names of those that succeeded.
@@ -190,9 +150,7 @@ fn random_calls(module: &Module, seed: u64, calls: usize) -> BTreeSet<&'static s
     for number in 0..calls {
         // A purely random sequence would hardly ever log in and sign.
         if number % 10 == 0 {
-            if let Some(handles) = logged_in_again(module, draw.session) {
-                draw.know_all(handles);
-            }
+            log_in_again(module, &mut draw);
         }
         let function = match number % 3 {
             0 => draw.one_of(FUNCTIONS),
@@ -225,25 +183,20 @@ fn initialize_again(module: &Module) {
     assert!(rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED, "{rv}");
 }
 
-/// New handles if the session has been closed or its user logged out.
-fn logged_in_again(module: &Module, session: CK_SESSION_HANDLE) -> Option<Handles> {
+/// Opens a new session with some objects if it has been closed or its user logged out. Another thread may be in the way.
+fn log_in_again(module: &Module, draw: &mut Draw) {
     initialize_again(module);
-    let info = module.at(session).info();
-    let is_user = info.is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS);
-    (!is_user).then(|| log_in(module))
-}
-
-/// A session, logged in if no other thread is in the way, and some of the objects in it.
-fn log_in(module: &Module) -> Handles {
-    let mut handle = 0;
-    call!(module, C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, &mut handle));
-    let session = module.at(handle);
+    let info = module.at(draw.session).info();
+    if info.is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS) {
+        return;
+    }
+    call!(module, C_OpenSession(1, CKF_SERIAL_SESSION, null(), None, &mut draw.session));
+    let session = module.at(draw.session);
     session.login();
-    let mut objects = Vec::new();
+    draw.objects.clear();
     for label in ["demo/rsa-2048", "demo/p-256"] {
         session.find_init(&[(CKA_LABEL, label.into())]);
-        objects.extend(session.find_next(3).unwrap_or_default());
+        draw.objects.extend(session.find_next(3).unwrap_or_default());
         session.find_final();
     }
-    (handle, objects)
 }

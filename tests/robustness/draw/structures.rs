@@ -1,35 +1,34 @@
 //! Structures that are drawn: mechanisms, templates, and the arguments of C_Initialize.
 
 use cryptoki_sys::*;
+use pkcs11_test::harness::Mechanism;
 
 use super::{Draw, Values};
-use crate::arguments::notify;
+use crate::lengths::public_key;
 use crate::samples::{
     ATTRIBUTES, GOOD_MECHANISMS, MECHANISMS, NUMBERS, TEXTS, WILD_COUNTS, WILD_LENGTHS,
 };
 
 impl Draw {
     pub fn mechanism(&mut self) -> usize {
-        let pss = |salt: CK_ULONG| [CKM_SHA256, CKG_MGF1_SHA256, salt].map(CK_ULONG::to_ne_bytes);
         let id = match self.is_careful {
             true if self.function == "C_DigestInit" => CKM_SHA256,
             true => *self.one_of(GOOD_MECHANISMS),
             false => *self.one_of(MECHANISMS),
         };
-        let (parameter, length) = match self.random.u8(if self.is_careful { 2..8 } else { 0..8 }) {
-            0 => self.bytes(true),
-            1 => {
-                let salt = *self.one_of(NUMBERS);
-                let pss = pss(salt).concat();
-                (self.place(&pss), Some(pss.len() as CK_ULONG))
-            }
-            _ if [CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS].contains(&id) => {
-                let pss = pss(32).concat();
-                (self.place(&pss), Some(pss.len() as CK_ULONG))
-            }
-            _ => (0, Some(0)),
+        let pss = |salt| Mechanism::pss(id, CKM_SHA256, CKG_MGF1_SHA256, salt).parameter;
+        let parameter = match self.random.u8(if self.is_careful { 2..8 } else { 0..8 }) {
+            0 => self.content(),
+            1 => pss(*self.one_of(NUMBERS)),
+            _ if [CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS].contains(&id) => pss(32),
+            _ => Vec::new(),
         };
-        self.place_or_null(&around_pointer(id, parameter, length.unwrap_or_default()))
+        let length = match self.is_huge() {
+            true => CK_ULONG::MAX - 7,
+            false => parameter.len() as CK_ULONG,
+        };
+        let parameter = if parameter.is_empty() { 0 } else { self.place_or_null(&parameter) };
+        self.place_or_null(&around_pointer(id, parameter, length))
     }
 
     pub fn template(&mut self) -> (usize, Option<CK_ULONG>) {
@@ -37,7 +36,8 @@ impl Draw {
             return (0, Some(self.number(usize::MAX)));
         }
         if self.is_careful && self.function == "C_CreateObject" {
-            return self.public_key();
+            let label = (CKA_LABEL, self.one_of(TEXTS).to_vec());
+            return self.attributes(&[public_key(), vec![label]].concat());
         }
         if self.is_careful && ["C_CopyObject", "C_SetAttributeValue"].contains(&self.function) {
             return self.attributes(&[(CKA_LABEL, b"label".to_vec())]);
@@ -68,19 +68,6 @@ impl Draw {
         (self.place(&template), Some(length))
     }
 
-    /// The template of an RSA key that C_CreateObject takes.
-    fn public_key(&mut self) -> (usize, Option<CK_ULONG>) {
-        let number = |number: CK_ULONG| number.to_ne_bytes().to_vec();
-        let values = [
-            (CKA_CLASS, number(CKO_PUBLIC_KEY)),
-            (CKA_KEY_TYPE, number(CKK_RSA)),
-            (CKA_MODULUS, vec![0xff; 256]),
-            (CKA_PUBLIC_EXPONENT, vec![1, 0, 1]),
-            (CKA_LABEL, self.one_of(TEXTS).to_vec()),
-        ];
-        self.attributes(&values)
-    }
-
     fn attributes(&mut self, values: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> (usize, Option<CK_ULONG>) {
         let template: Vec<u8> = values
             .iter()
@@ -90,14 +77,9 @@ impl Draw {
     }
 
     pub fn initialize_arguments(&mut self) -> usize {
-        let mutex = |is_there: bool| match is_there {
-            true => notify as *const () as usize,
-            false => 0,
-        };
-        let mixed = [(); 4].map(|()| mutex(self.random.bool()));
         let mutexes = match self.random.u8(..3) {
-            0 => mixed,
-            1 => [mutex(true); 4],
+            0 => [(); 4].map(|()| self.callback()),
+            1 => [self.callback(); 4],
             _ => [0; 4],
         };
         let flags = match self.values {
