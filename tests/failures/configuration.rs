@@ -2,7 +2,6 @@
 
 use crate::Situation;
 use crate::scene::{Scene, initialize, login};
-use pkcs11_test::TlsOptions;
 
 pub const SITUATIONS: &[Situation] = situations! { scene;
     "the configuration file is not JSON": [configure(scene, "{\n  \"OrganizationId\": \"x\",\n}")] initialize
@@ -34,11 +33,9 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "registry:", "only supported on Windows", "file:";
     "the API token file does not exist": [scene.set("SIGNPATH_API_TOKEN", "file:/run/secrets/none")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "/run/secrets/none", "no such file";
-    "the API token file is empty":
-        [let path = scene.file("token", "\n"); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
+    "the API token file is empty": [token_file(scene, "\n")] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token must contain the API token on one line";
-    "the API token file is UTF-16":
-        [let path = scene.file("token", utf_16("t0ken")); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
+    "the API token file is UTF-16": [token_file(scene, utf_16("t0ken"))] initialize
         => CKR_GENERAL_ERROR, "none": "SIGNPATH_API_TOKEN", "token", "UTF-16", "save it as UTF-8";
     "the API token file is a pipe":
         [let path = scene.pipe("token"); scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"))] initialize
@@ -79,30 +76,19 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [let path = scene.file("chain.pem", PARAMETERS); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] initialize
         => CKR_GENERAL_ERROR, "none": "ChainCertificatesFile", "chain.pem", "PEM block 1 is not a valid X.509 certificate";
     "the chain certificates file contains a malformed certificate":
-        [let path = scene.file("chain.pem", MALFORMED); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] initialize
+        [scene.set_file("SIGNPATH_CHAIN_CERTIFICATES_FILE", "chain.pem", MALFORMED)] initialize
         => CKR_GENERAL_ERROR, "none": "chain.pem", "PEM block 1 is not a valid X.509 certificate";
-    "the CA file does not exist":
-        [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "/none.pem")] login
+    "the CA file does not exist": [trust(scene, "/none.pem")] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/none.pem", "no such file";
-    "the CA file is a device":
-        [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", "/dev/zero")] login
+    "the CA file is a device": [trust(scene, "/dev/zero")] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "/dev/zero", "not a regular file";
-    "the CA file is too large":
-        [scene.serve_tls(TlsOptions::default()); let path = scene.file("long.pem", "");
-         let file = std::fs::File::create(&path).unwrap(); file.set_len((16 << 20) + 1).unwrap();
-         scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
+    "the CA file is too large": [trust_file(scene, "long.pem", vec![b'x'; (16 << 20) + 1])] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "long.pem", "larger than 16 MiB";
-    "the CA file is UTF-16":
-        [scene.serve_tls(TlsOptions::default()); let path = scene.file("ca.pem", utf_16("-----BEGIN CERTIFICATE-----"));
-         scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
+    "the CA file is UTF-16": [trust_file(scene, "ca.pem", utf_16("-----BEGIN CERTIFICATE-----"))] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "ca.pem", "UTF-16", "save it as UTF-8";
-    "the CA file contains no certificate":
-        [scene.serve_tls(TlsOptions::default()); let path = scene.file("empty.pem", "");
-         scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
+    "the CA file contains no certificate": [trust_file(scene, "empty.pem", "")] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "empty.pem", "no PEM certificate";
-    "the CA file contains a malformed certificate":
-        [scene.serve_tls(TlsOptions::default()); let path = scene.file("ca.pem", MALFORMED);
-         scene.set("SIGNPATH_TLS_CA_FILE", &path)] login
+    "the CA file contains a malformed certificate": [trust_file(scene, "ca.pem", MALFORMED)] login
         => CKR_GENERAL_ERROR, "none": "TlsCaFile", "ca.pem", "contains a malformed certificate";
 };
 
@@ -116,6 +102,21 @@ fn utf_16(text: &str) -> Vec<u8> {
 }
 
 pub fn configure(scene: &mut Scene, content: impl AsRef<[u8]>) {
-    let path = scene.file("signpath.json", content);
-    scene.set("SIGNPATH_CONFIG_FILE", &path);
+    scene.set_file("SIGNPATH_CONFIG_FILE", "signpath.json", content);
+}
+
+fn token_file(scene: &mut Scene, content: impl AsRef<[u8]>) {
+    let path = scene.file("token", content);
+    scene.set("SIGNPATH_API_TOKEN", &format!("file:{path}"));
+}
+
+/// A server with TLS, and a file of CA certificates.
+fn trust(scene: &mut Scene, path: &str) {
+    scene.serve_tls();
+    scene.set("SIGNPATH_TLS_CA_FILE", path);
+}
+
+fn trust_file(scene: &mut Scene, name: &str, content: impl AsRef<[u8]>) {
+    let path = scene.file(name, content);
+    trust(scene, &path);
 }

@@ -39,73 +39,73 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
          scene.call(&url, "https://signpath.example/Api")] login
         => CKR_GENERAL_ERROR, "none": "does not speak TLS", "check the scheme and port";
     "the proxy does not listen":
-        [scene.serve_tls(TlsOptions::default()); let nobody = silent_address(scene); through(scene, &nobody, "")] login
+        [scene.serve_tls(); let nobody = silent_address(scene); through(scene, &nobody, "")] login
         => CKR_FUNCTION_FAILED, "none": "through the proxy", "connection refused", "check HttpProxy";
     "the proxy requires credentials":
-        [scene.serve_tls(TlsOptions::default()); start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
+        [scene.serve_tls(); start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
     // tinyproxy does not answer 407 to that, but 401.
     "the proxy requires other credentials":
-        [scene.serve_tls(TlsOptions::default()); scene.try_again(); let credentials = format!("ci:{PROXY_PASSWORD}@");
+        [scene.serve_tls(); scene.try_again(); let credentials = format!("ci:{PROXY_PASSWORD}@");
          start_proxy(scene, "BasicAuth ci another-passw0rd", &credentials)] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "401", "check the user and password in HttpProxy";
     "the proxy accepts only Kerberos and NTLM":
-        [scene.serve_tls(TlsOptions::default()); scene.try_again();
+        [scene.serve_tls(); scene.try_again();
          through(scene, &answering(ONLY_NTLM), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "offers only authentication with Negotiate, NTLM";
     "the proxy requires credentials, for an http API URL": [start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
     "the proxy does not allow connections to the service":
-        [scene.serve_tls(TlsOptions::default()); scene.try_again(); start_proxy(scene, "ConnectPort 1", "")] login
+        [scene.serve_tls(); scene.try_again(); start_proxy(scene, "ConnectPort 1", "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "403", "have the proxy allow it";
     "the proxy cannot reach the service":
         [let nobody = silent_address(scene); scene.lead_to("https", &nobody); start_proxy(scene, "", "")] login
         => CKR_FUNCTION_FAILED, "none": "the proxy", "500", "the network of the proxy";
     "the proxy does not speak HTTP":
-        [scene.serve_tls(TlsOptions::default()); scene.try_again();
+        [scene.serve_tls(); scene.try_again();
          let address = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"); through(scene, &address, "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "is not HTTP", "HttpProxy";
     "the proxy closes the connection":
-        [scene.serve_tls(TlsOptions::default()); let address = answering(b""); through(scene, &address, "")] login
+        [scene.serve_tls(); let address = answering(b""); through(scene, &address, "")] login
         => CKR_FUNCTION_FAILED, "none": "through the proxy", "(the proxy closed the connection without a response)";
     "the proxy is a web server":
-        [scene.serve_tls(TlsOptions::default()); scene.try_again();
+        [scene.serve_tls(); scene.try_again();
          let address = answering(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n"); through(scene, &address, "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "405", "the URL of an HTTP proxy";
 };
 
 pub const PROXIES: &[Situation] = situations! { scene;
     "http_proxy names a proxy, and the API URL is https":
-        [scene.serve_tls(TlsOptions::default()); watch_proxy(scene, "", &[("http_proxy", "{}")], "CONNECT", 1..=1)] sign
+        [scene.serve_tls(); watch_proxy(scene, "", &[("http_proxy", "{}")], "CONNECT", 1..=1)] sign
         => CKR_OK, "1 GET, 1 POST":;
     "the proxy requires credentials, and http_proxy contains them":
-        [scene.serve_tls(TlsOptions::default());
+        [scene.serve_tls();
          watch_proxy(scene, AUTHENTICATION, &[("http_proxy", WITH_CREDENTIALS)], "CONNECT", 1..=99)] sign
         => CKR_OK, "1 GET, 1 POST":;
     "the proxy requires credentials, http_proxy contains them, and the API URL is http":
         [watch_proxy(scene, AUTHENTICATION, &[("http_proxy", WITH_CREDENTIALS)], "POST", 1..=99)] sign
         => CKR_OK, "1 GET, 1 POST":;
     "http_proxy and https_proxy name different proxies, and the API URL is https":
-        [scene.serve_tls(TlsOptions::default());
+        [scene.serve_tls();
          watch_proxy(scene, "", &[("http_proxy", "http://127.0.0.1:1"), ("https_proxy", "{}")], "CONNECT", 1..=99)] sign
         => CKR_OK, "1 GET, 1 POST":;
     "no_proxy names the host of the API":
-        [scene.serve_tls(TlsOptions::default()); let exempt = ("no_proxy", "signpath.example 10.0.0.0/99 0.0.0.0");
+        [scene.serve_tls(); let exempt = ("no_proxy", "signpath.example 10.0.0.0/99 0.0.0.0");
          watch_proxy(scene, "", &[("http_proxy", "{}"), exempt], "CONNECT", 0..=0)] sign
         => CKR_OK, "1 GET, 1 POST":;
     "http_proxy and https_proxy name a proxy, but the API is on this machine": [forbid_proxy(scene)] sign => CKR_OK, "1 GET, 1 POST":;
-    "http_proxy and https_proxy name a proxy, but the API is on this machine, with an https URL": [scene.serve_tls(TlsOptions::default()); forbid_proxy(scene)] sign
+    "http_proxy and https_proxy name a proxy, but the API is on this machine, with an https URL": [scene.serve_tls(); forbid_proxy(scene)] sign
         => CKR_OK, "1 GET, 1 POST":;
 };
 
 pub const TLS: &[Situation] = situations! { scene;
     // The empty variables leave it at the system's root certificates.
     "the server's CA is not trusted":
-        [scene.serve_tls(TlsOptions::default());
+        [scene.serve_tls();
          for name in ["SIGNPATH_TLS_CA_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR"] { scene.set(name, ""); }] login
         => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
     "SSL_CERT_FILE and SSL_CERT_DIR name nothing that exists":
-        [scene.serve_tls(TlsOptions::default()); scene.set("SIGNPATH_TLS_CA_FILE", ""); scene.set("SSL_CERT_FILE", "/none.pem");
+        [scene.serve_tls(); scene.set("SIGNPATH_TLS_CA_FILE", ""); scene.set("SSL_CERT_FILE", "/none.pem");
          scene.set("SSL_CERT_DIR", "/none:")] login
         => CKR_GENERAL_ERROR, "none": "none in SSL_CERT_FILE (/none.pem) or SSL_CERT_DIR (/none:)", "TlsCaFile";
     "the server's certificate is self-signed": [serve_with(scene, ServerCertificate::SelfSigned)] login
@@ -131,50 +131,38 @@ pub const TLS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
     "the server requires a client certificate, TLS 1.2": [serve_for_clients(scene, TlsVersions::Only12)] login
         => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
-    "the server requires another client certificate":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
-         show_client(scene, &(certificate + &key))] login
+    "the server requires another client certificate": [show_other(scene, |certificate, key| certificate + key)] login
         => CKR_GENERAL_ERROR, "none": "rejected the client certificate, or requires one", "TlsClientCertificate";
     "nginx requires a client certificate": [start_nginx(scene, &wants_clients())] login
         => CKR_ARGUMENTS_BAD, "none": "400 No required SSL certificate was sent", "TlsClientCertificate";
     "nginx requires another client certificate":
-        [start_nginx(scene, &wants_clients()); let (certificate, key) = other_client(scene);
-         show_client(scene, &(certificate + &key))] login
+        [show_other(scene, |certificate, key| certificate + key); start_nginx(scene, &wants_clients())] login
         => CKR_ARGUMENTS_BAD, "none": "400 The SSL certificate error", "TlsClientCertificate";
     "the client certificate file does not exist":
         [serve_for_clients(scene, TlsVersions::All); scene.set("SIGNPATH_TLS_CLIENT_CERTIFICATE", "file:/none.pem")] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "/none.pem", "no such file";
-    "the client certificate file contains no key":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
-         show_client(scene, &certificate)] login
+    "the client certificate file contains no key": [show_other(scene, |certificate, _| certificate)] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
     "the line breaks of the client certificate file have become spaces":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
-         show_client(scene, &(certificate + &key).replace('\n', " "))] login
+        [show_other(scene, |certificate, key| (certificate + key).replace('\n', " "))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "not valid PEM", "a line of its own";
     "the line breaks of the client key have become `\\n`":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
-         show_client(scene, &(certificate + &key.replace('\n', "\\n")))] login
+        [show_other(scene, |certificate, key| certificate + &key.replace('\n', "\\n"))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "not valid PEM", "a line of its own";
-    "the client key is encrypted":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
-         let key = scene.file("client-key.pem", &key);
-         let encrypted = openssl(&["pkcs8", "-topk8", "-in", &key, "-passout", "pass:secret"]);
-         show_client(scene, &(certificate + &encrypted))] login
+    "the client key is encrypted": [show_other(scene, |certificate, _| certificate + &client("-passout pass:secret"))] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
     "the client key is encrypted in the older form":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, key) = other_client(scene);
-         let key = scene.file("client-key.pem", &key);
-         show_client(scene, &(certificate + &openssl(&["ec", "-in", &key, "-aes128", "-passout", "pass:secret"])))] login
+        [show_other(scene, |certificate, _| {
+            certificate + &openssl(&["genrsa", "-traditional", "-aes128", "-passout", "pass:secret"])
+        })] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "no unencrypted private key";
     "the client key is for a curve that is not supported":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
-         let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
-         show_client(scene, &(certificate + &key))] login
+        [show_other(scene, |certificate, _| {
+            certificate + &openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"])
+        })] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "P-256, P-384 or Ed25519";
     "the client key belongs to another certificate":
-        [serve_for_clients(scene, TlsVersions::All); let (certificate, _) = other_client(scene);
-         let (_, key) = other_client(scene); show_client(scene, &(certificate + &key))] login
+        [let (_, key) = other_client(); show_other(scene, |certificate, _| certificate + &key)] login
         => CKR_GENERAL_ERROR, "none": "TlsClientCertificate", "does not belong to its certificate";
 };
 
@@ -284,26 +272,38 @@ fn wants_clients() -> String {
 }
 
 fn serve_with(scene: &mut Scene, certificate: ServerCertificate) {
-    scene.serve_tls(TlsOptions { certificate, ..TlsOptions::default() });
+    scene.serve_tls_with(TlsOptions { certificate, ..TlsOptions::default() });
 }
 
 /// A service that clients have to show a certificate.
 fn serve_for_clients(scene: &mut Scene, versions: TlsVersions) {
-    scene.serve_tls(TlsOptions { versions, client_certificate: true, ..TlsOptions::default() });
+    scene.serve_tls_with(TlsOptions {
+        versions,
+        client_certificate: true,
+        ..TlsOptions::default()
+    });
 }
 
-fn show_client(scene: &mut Scene, pem: &str) {
-    let path = scene.file("client.pem", pem);
+/// A service that requires a client certificate, and one that nobody knows in a PEM file made of certificate and key.
+fn show_other(scene: &mut Scene, file: impl FnOnce(String, &str) -> String) {
+    serve_for_clients(scene, TlsVersions::All);
+    let (certificate, key) = other_client();
+    let path = scene.file("client.pem", file(certificate, &key));
     scene.set("SIGNPATH_TLS_CLIENT_CERTIFICATE", &format!("file:{path}"));
 }
 
 /// The PEM certificate and key of a client that nobody knows.
-pub fn other_client(scene: &mut Scene) -> (String, String) {
-    let curve = "ec_paramgen_curve:P-256";
-    let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", curve]);
-    let file = scene.file("other-key.pem", &key);
-    let certificate = openssl(&["req", "-x509", "-new", "-key", &file, "-subj", "/CN=other"]);
-    (certificate, key)
+pub fn other_client() -> (String, String) {
+    let both = client("-noenc");
+    let (key, certificate) = both.split_at(both.find("-----BEGIN CERTIFICATE").unwrap());
+    (certificate.to_owned(), key.to_owned())
+}
+
+/// The same, the key first.
+fn client(protection: &str) -> String {
+    let curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
+    let request = format!("req -x509 {curve} -subj /CN=other -keyout /dev/stdout {protection}");
+    openssl(&request.split(' ').collect::<Vec<_>>())
 }
 
 fn openssl(arguments: &[&str]) -> String {

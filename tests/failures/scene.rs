@@ -66,7 +66,12 @@ impl Scene {
     }
 
     /// A service with TLS.
-    pub fn serve_tls(&mut self, tls_options: TlsOptions) {
+    pub fn serve_tls(&mut self) {
+        self.serve_tls_with(TlsOptions::default());
+    }
+
+    /// The same with options.
+    pub fn serve_tls_with(&mut self, tls_options: TlsOptions) {
         self.service = tls_service(tls_options);
         self.use_service();
     }
@@ -151,6 +156,12 @@ impl Scene {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// Sets a variable to the path of a file with this content.
+    pub fn set_file(&mut self, variable: &str, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.file(name, content);
+        self.set(variable, &path);
     }
 
     /// A pipe that nobody writes into; its path.

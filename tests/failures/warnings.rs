@@ -73,8 +73,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         => CKR_OK, "1 GET, 1 POST": "warning: cannot write the journal ", "/journal: it is not a regular file; ", "Log.Journal";
     "a search for an unknown key": [] search_unknown
         => CKR_OK, "1 GET": "warning", "no signing policy \"demo/p-265\" (keys are named ProjectSlug/SigningPolicySlug)";
-    "the chain certificates are those of another CA":
-        [let (other, _) = other_client(scene); let path = scene.file("ca.pem", other); scene.set("SIGNPATH_CHAIN_CERTIFICATES_FILE", &path)] login
+    "the chain certificates are those of another CA": [scene.set_file("SIGNPATH_CHAIN_CERTIFICATES_FILE", "ca.pem", other_client().0)] login
         => CKR_OK, "1 GET": "warning", "ChainCertificatesFile contains no issuer of any signing policy's certificate";
     "the certificate of one of several signing policies is not X.509": [list(scene, json!({"certificateBytes": "AAAA"}))] login
         => CKR_OK, "1 GET": "warning", "signing policy demo/x: its certificate is not a valid X.509 certificate", "skipped";
@@ -112,7 +111,7 @@ fn beyond(scene: &mut Scene, proxy: &str) {
 
 /// Makes the service list two signing policies, the second with these properties.
 fn list(scene: &mut Scene, properties: serde_json::Value) {
-    let (pem, _) = other_client(scene);
+    let (pem, _) = other_client();
     let base64: String = pem.lines().filter(|line| !line.contains('-')).collect();
     let entry = |policy| {
         json!({

@@ -2,7 +2,6 @@
 //! these.
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::process::CommandExt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -458,42 +457,5 @@ fn hides_the_pin_of_a_command_line() {
         let output = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let parts = ["--pin *** --login"];
         assert_hidden(&folder, &service, &output, &[service.token()], &parts);
-    }
-}
-
-/// The name of the program stands for arguments of other tools.
-#[test]
-fn masks_and_shortens_the_command_line_for_the_service() {
-    let uri = "pkcs11:token=SignPath;object=demo%2Frsa-2048;type=private";
-    let uri_with_pin = format!("engine:{uri};pin-value=hunter2;x=y");
-    let long = format!("java -cp {}:hunter2", "/a.jar:".repeat(3000));
-    let (service, folder) = (service(), LogFolder::new());
-    for (name, told) in [
-        ("http://me:hunter2@host:80/a", "http://me:***@host:80/a "),
-        ("Authorization: Bearer hunter2", "\"Authorization: ***\" "),
-        ("-uuser:hunter2", "-uuser:*** "),
-        ("--api-key=hunter2", "--api-key=*** "),
-        ("--token=hunter2", "--token=*** "),
-        ("SIGN_KEY=hunter2", "SIGN_KEY=*** "),
-        ("A_TOKEN=hunter2", "A_TOKEN=*** "),
-        ("--nss-token=SignPath", "--nss-token=SignPath "),
-        (uri, &format!("{uri} ")),
-        (&uri_with_pin, &format!("engine:{uri};pin-value=***;x=y ")),
-        (&long, "\"java -cp /a.jar:/a.jar:"),
-    ] {
-        let mut tool = command("pkcs11-tool");
-        tool.arg0(name).args(pkcs11_tool_arguments("CONFIG", &folder));
-        tool.args(["--token-label", "SignPath"]);
-        common::succeed(tool.envs(environment(&service, &[])));
-        let metadata = service.requests().pop().unwrap().metadata.unwrap();
-        let command_line = metadata["CreatingProcess"]["CommandLine"].as_str().unwrap();
-        assert!(command_line.starts_with(told), "{command_line}");
-        assert!(!command_line.contains("hunter2"), "{command_line}");
-        assert!(command_line.ends_with("--token-label SignPath"));
-        if name == long {
-            let note = format!("... (truncated, {} bytes in total)", long.len());
-            assert!(command_line.contains(&note), "{command_line}");
-            assert!(command_line.len() < 4096, "{command_line}");
-        }
     }
 }
