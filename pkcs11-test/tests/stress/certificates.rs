@@ -1,7 +1,5 @@
 //! The certificates of the keys, with which OpenSSL verifies.
 
-use std::process::Command;
-
 use cryptoki_sys::*;
 use openssl::bn::BigNum;
 use openssl::ecdsa::EcdsaSig;
@@ -9,60 +7,33 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::sign::Verifier;
 use openssl::x509::X509;
-use pkcs11_test::Service;
 
 /// The keys that sign, and the mechanism of each.
-const KEYS: [(&str, &str, CK_MECHANISM_TYPE); 4] = [
-    ("demo", "rsa-2048", CKM_SHA256_RSA_PKCS),
-    ("demo", "p-256", CKM_ECDSA_SHA256),
-    ("demo", "p-384", CKM_ECDSA_SHA384),
-    ("demo", "rsa-3072", CKM_SHA512_RSA_PKCS),
+const KEYS: [(&str, CK_MECHANISM_TYPE); 4] = [
+    ("demo/rsa-2048", CKM_SHA256_RSA_PKCS),
+    ("demo/p-256", CKM_ECDSA_SHA256),
+    ("demo/p-384", CKM_ECDSA_SHA384),
+    ("demo/rsa-3072", CKM_SHA512_RSA_PKCS),
 ];
-
-/// Hands them from one process to the other.
-const VARIABLE: &str = "SIGNPATH_STRESS_CERTIFICATES";
-
-pub struct Certificates(Vec<Certificate>);
 
 /// A key as SignPath's certificate has it.
 pub struct Certificate {
-    pub id: String,
+    pub id: &'static str,
     pub mechanism: CK_MECHANISM_TYPE,
     key: PKey<Public>,
 }
 
-impl Certificates {
-    pub fn of(service: &Service) -> Self {
-        let certificates = KEYS.map(|(project, policy, mechanism)| Certificate {
-            id: format!("{project}/{policy}"),
-            mechanism,
-            key: X509::from_der(service.certificate_der(project, policy).unwrap())
-                .and_then(|certificate| certificate.public_key())
-                .unwrap(),
-        });
-        Self(certificates.into())
-    }
+/// The service keeps its keys there for the next run, with a file for each certificate.
+pub const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/service");
 
-    pub fn hand_over(&self, command: &mut Command) {
-        let keys = self.0.iter().map(|certificate| certificate.key.public_key_to_pem());
-        let keys: Vec<_> = keys.map(|pem| String::from_utf8(pem.unwrap()).unwrap()).collect();
-        command.env(VARIABLE, keys.join("|"));
-    }
-
-    pub fn read() -> Self {
-        let pems = std::env::var(VARIABLE).unwrap();
-        let keys = KEYS.iter().zip(pems.split('|'));
-        let certificates = keys.map(|((project, policy, mechanism), pem)| Certificate {
-            id: format!("{project}/{policy}"),
-            mechanism: *mechanism,
-            key: PKey::public_key_from_pem(pem.as_bytes()).unwrap(),
-        });
-        Self(certificates.collect())
-    }
-
-    pub fn all(&self) -> &[Certificate] {
-        &self.0
-    }
+/// The certificates of a service that has started.
+pub fn read() -> Vec<Certificate> {
+    let certificates = KEYS.map(|(id, mechanism)| {
+        let pem = std::fs::read(format!("{STATE}/certificates/{id}.pem")).unwrap();
+        let key = X509::from_pem(&pem).and_then(|certificate| certificate.public_key()).unwrap();
+        Certificate { id, mechanism, key }
+    });
+    certificates.into()
 }
 
 impl Certificate {

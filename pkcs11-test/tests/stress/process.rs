@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use pkcs11_test::{Effect, Fault, Options, Service};
 
-use crate::certificates::Certificates;
-use crate::{reload, storm};
+use crate::certificates::STATE;
+use crate::{certificates, reload, storm};
 
 /// What the child does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,19 +39,17 @@ const BETWEEN_FAULTS: Duration = Duration::from_millis(500);
 pub fn with_service(child: Child, size: Size) -> ExitCode {
     let seed = seed();
     if std::env::var_os(CHILD).is_some() {
-        let certificates = Certificates::read();
+        let path = std::env::var_os("SIGNPATH_TEST_MODULE").expect("SIGNPATH_TEST_MODULE");
+        let (path, certificates) = (path.into(), certificates::read());
         let is_good = match child {
-            Child::Storm => storm::run(size, seed, &certificates),
-            Child::Reload => reload::run(size.operations, &certificates),
+            Child::Storm => storm::run(path, size, seed, &certificates),
+            Child::Reload => reload::run(path, size.operations, &certificates),
         };
         return if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     println!("{SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
-    // The keys are kept for the next run.
-    let mut options = Options::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/service"));
-    options.tls = true;
-    let service = Service::start(options).unwrap();
+    let service = Service::start(Options { tls: true, ..Options::new(STATE) }).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(std::env::args_os().skip(1))
@@ -63,8 +61,6 @@ pub fn with_service(child: Child, size: Size) -> ExitCode {
         .env("SIGNPATH_LOG_FILE_LEVEL", "none")
         // Only Retry-After: 0 leaves time for another attempt.
         .env("SIGNPATH_SERVICE_UNAVAILABLE_TIMEOUT_IN_SECONDS", "2");
-    Certificates::of(&service).hand_over(&mut command);
-
     command.stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     let stderr = BufReader::new(process.stderr.take().unwrap());

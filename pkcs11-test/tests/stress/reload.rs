@@ -5,21 +5,19 @@ use std::path::PathBuf;
 use cryptoki_sys::*;
 use pkcs11_test::harness::Module;
 
-use crate::certificates::Certificates;
+use crate::certificates::Certificate;
 use crate::process::{resources, result};
 
 /// How much more memory than after a tenth of the rounds there may be after the last, in KiB.
 const GROWTH: usize = 4 << 10;
 
-pub fn run(rounds: usize, certificates: &Certificates) -> bool {
-    let path =
-        PathBuf::from(std::env::var_os("SIGNPATH_TEST_MODULE").expect("SIGNPATH_TEST_MODULE"));
+pub fn run(path: PathBuf, rounds: usize, certificates: &[Certificate]) -> bool {
     let mut looks = Vec::new();
     for round in 0..rounds {
         let module = Module::load(&path);
-        let certificate = &certificates.all()[round % 2];
+        let certificate = &certificates[round % 2];
         let session = module.logged_in().unwrap();
-        let key = session.key(&certificate.id);
+        let key = session.key(certificate.id);
         let data = round.to_ne_bytes();
         let signature = key.sign(certificate.mechanism, &data).unwrap();
         assert!(certificate.verifies(&data, &signature), "round {round}");

@@ -1,6 +1,7 @@
 //! Threads that do everything at once, and one that finalizes the module in the middle.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use cryptoki_sys::*;
 use pkcs11_test::harness::{Answer, Module, Rv, Session, ulong};
 
-use crate::certificates::{Certificate, Certificates};
+use crate::certificates::Certificate;
 use crate::counts::Counts;
 use crate::process::{Size, resources, result};
 
@@ -28,18 +29,15 @@ struct Storm<'a> {
     /// Memory and descriptors at a tenth, at half, and at the end.
     resources: Mutex<Vec<(usize, usize)>>,
     total: usize,
-    next_look: AtomicUsize,
 }
 
-pub fn run(size: Size, seed: u64, certificates: &Certificates) -> bool {
-    let path = std::env::var_os("SIGNPATH_TEST_MODULE").expect("SIGNPATH_TEST_MODULE");
+pub fn run(path: PathBuf, size: Size, seed: u64, certificates: &[Certificate]) -> bool {
     let storm = Storm {
-        module: Module::load(std::path::PathBuf::from(path)),
-        certificates: certificates.all(),
+        module: Module::load(path),
+        certificates,
         counts: Counts::default(),
         resources: Mutex::default(),
         total: size.threads * size.operations,
-        next_look: AtomicUsize::new(0),
     };
     let before = resources();
     assert_eq!(storm.module.initialize(), CKR_OK);
@@ -60,7 +58,7 @@ pub fn run(size: Size, seed: u64, certificates: &Certificates) -> bool {
         is_over.store(true, Ordering::Relaxed);
     });
     let time = started.elapsed();
-    storm.look();
+    storm.resources.lock().unwrap().push(resources());
     // The service fails to the end, so the last finalization may find nothing to end.
     storm.module.finalize();
     storm.report(before, time)
@@ -105,10 +103,9 @@ impl Storm<'_> {
                     session = None;
                 }
             }
-            if self.is_gone(current) {
+            if current.info().is_err() {
                 session = None;
             }
-            self.look_in_time();
         }
     }
 
@@ -171,7 +168,7 @@ impl Storm<'_> {
         certificate: &Certificate,
         class: CK_ULONG,
     ) -> Answer<CK_OBJECT_HANDLE> {
-        let template = [(CKA_CLASS, ulong(class)), (CKA_ID, certificate.id.clone().into())];
+        let template = [(CKA_CLASS, ulong(class)), (CKA_ID, certificate.id.into())];
         match session.find(&template)?[..] {
             [key] => Ok(key),
             [] => Err(Rv(CKR_USER_NOT_LOGGED_IN)),
@@ -184,10 +181,6 @@ impl Storm<'_> {
 
     fn is_logged_in(&self, session: Session) -> bool {
         session.info().is_ok_and(|info| info.state == CKS_RO_USER_FUNCTIONS)
-    }
-
-    fn is_gone(&self, session: Session) -> bool {
-        session.info().is_err()
     }
 
     fn expect(&self, is_right: bool, wrong: &str) -> Answer<()> {
@@ -210,13 +203,17 @@ impl Storm<'_> {
         }
     }
 
-    /// Ends the process if nothing goes on.
+    /// Ends the process if nothing goes on, and looks at its resources.
     fn watch(&self, is_over: &AtomicBool) {
         let (mut seen, mut since) = (0, Instant::now());
+        let mut looks = [self.total / 10, self.total / 2].into_iter().peekable();
         while !is_over.load(Ordering::Relaxed) {
             let answered = self.counts.answered.load(Ordering::Relaxed);
             if answered != seen {
                 (seen, since) = (answered, Instant::now());
+            }
+            if looks.next_if(|at| answered >= *at).is_some() {
+                self.resources.lock().unwrap().push(resources());
             }
             if since.elapsed() > DEADLOCK {
                 let (lost, _) = self.counts.report();
@@ -226,26 +223,6 @@ impl Storm<'_> {
             }
             thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    fn look_in_time(&self) {
-        let looks = [self.total / 10, self.total / 2];
-        let index = self.next_look.load(Ordering::Relaxed);
-        let is_time =
-            looks.get(index).is_some_and(|at| self.counts.answered.load(Ordering::Relaxed) >= *at);
-        let next = index + 1;
-        if is_time
-            && self
-                .next_look
-                .compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        {
-            self.look();
-        }
-    }
-
-    fn look(&self) {
-        self.resources.lock().unwrap().push(resources());
     }
 
     fn report(&self, before: (usize, usize), time: Duration) -> bool {
