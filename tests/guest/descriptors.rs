@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Barrier, Mutex};
-use std::thread;
+use std::sync::Barrier;
+use std::sync::mpsc::channel;
 
-use pkcs11_test::{Effect, Fault, Gate, Service};
+use pkcs11_test::{Effect, Fault, Gate};
 
 use super::*;
 use crate::common::fork::fork;
@@ -210,33 +210,15 @@ fn is_kept_alive(descriptor: i32) -> Option<bool> {
     Some(socket.keepalive().unwrap())
 }
 
-/// Starts a relay to a service. Returns its URL, and its connections.
-fn relay(service: &Service) -> (String, Arc<Mutex<Vec<TcpStream>>>) {
-    let url = service.api_url().to_owned();
-    let upstream = url.split('/').nth(2).unwrap().to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = url.replace(&upstream, &listener.local_addr().unwrap().to_string());
-    let clients = Arc::new(Mutex::new(Vec::new()));
-    let kept = clients.clone();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let client = client.unwrap();
-            kept.lock().unwrap().push(client.try_clone().unwrap());
-            let server = TcpStream::connect(&upstream).unwrap();
-            for (from, to) in [(&client, &server), (&server, &client)] {
-                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                thread::spawn(move || std::io::copy(&mut from, &mut to));
-            }
-        }
-    });
-    (url, clients)
-}
-
 #[test]
 fn dead_connections_do_not_hide_the_one_that_lives() {
     const THREADS: usize = 8;
     on_stage(test_name!(), options, &[], |stage, module| {
-        let (url, clients) = relay(&stage.service);
+        let (connected, clients) = channel();
+        let url = relay(&stage.service, move |client, server| {
+            connected.send(client.try_clone().unwrap()).unwrap();
+            thread::spawn(move || std::io::copy(&mut &client, &mut &server));
+        });
         stage.set("SIGNPATH_API_URL", &url);
         let gate = Gate::new();
         let hold = Fault::hold(SIGN, &gate).times(THREADS);
@@ -249,7 +231,7 @@ fn dead_connections_do_not_hide_the_one_that_lives() {
             gate.wait_for(THREADS);
             gate.open();
         });
-        let clients = clients.lock().unwrap().split_off(0);
+        let clients: Vec<_> = clients.try_iter().collect();
         assert!(clients.len() >= THREADS);
         let dead = clients.iter().enumerate();
         for (_, client) in dead.filter(|(number, _)| *number != 3) {
