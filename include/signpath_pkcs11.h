@@ -3,7 +3,7 @@
  * This header needs no other. Functions, types and the constants of the standard come from a
  * PKCS #11 header, such as <p11-kit/pkcs11.h> of Debian's libp11-kit-dev.
  *
- * Generated from the crate; a test keeps it current. */
+ * A test compares it with the crate. */
 
 #ifndef SIGNPATH_PKCS11_H
 #define SIGNPATH_PKCS11_H

@@ -1,23 +1,19 @@
-//! `docs/failures.md`, made of what was seen.
+//! `docs/failures.md`: below its introduction, what was seen.
+
+use std::path::Path;
+
+use pkcs11_test::REPOSITORY;
 
 use crate::{PARTS, Situation};
 
-const INTRODUCTION: &str = "# Failures and their messages
-
-The tests bring about each of these situations with the built library and a local service. A row shows the return value that the
-application gets, the line on stderr (after `signpath-pkcs11: `), and the requests that the service received: a `GET` lists the
-signing policies, a `POST` requests a signature. `…` stands for what differs between runs. Where there is a single attempt,
-`ServiceUnavailableTimeoutInSeconds` is 2.
-
-`cargo test --test failures` checks this page; with `SIGNPATH_TEST_UPDATE=1` it writes it.
-";
-
+const PAGE: &str = "docs/failures.md";
 const HEADING: &str = "| situation | return value | line on stderr | requests |";
 
 /// Holds the page against the lines of each situation, or writes it if that is wanted.
 pub fn assert_current(seen: &[Vec<String>]) {
     let mut seen = seen.iter();
-    let mut page = INTRODUCTION.to_owned();
+    let current = std::fs::read_to_string(Path::new(REPOSITORY).join(PAGE)).unwrap();
+    let mut page = current.split("\n## ").next().unwrap().to_owned();
     for (title, part) in PARTS {
         page += &format!("\n## {title}\n\n{HEADING}\n|---|---|---|---|\n");
         for Situation { what, code, requests, .. } in *part {
@@ -33,5 +29,5 @@ pub fn assert_current(seen: &[Vec<String>]) {
             page += &format!("| {} |\n", cells.join(" | "));
         }
     }
-    crate::common::assert_current("docs/failures.md", &page);
+    crate::common::assert_current(PAGE, &page);
 }
