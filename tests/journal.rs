@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 
 const JOURNAL: &str = "SIGNPATH_LOG_JOURNAL";
 
+/// Both the directory and the file are created.
+const CREATED: &str = "records/signatures.jsonl";
+
 const MESSAGE: &[u8] = b"what is signed";
 
 /// The DigestInfo of SHA-256 (RFC 8017, section 9.2, note 1), without the digest.
@@ -81,12 +84,10 @@ fn openssl_verifies_each_line_with_the_key_in_it() {
                 {"project": "demo", "policy": "gpg", "key": "rsa-2048", "keyName": "openpgp", "certificate": "None"}]}"#,
         )
     };
-    // Both the directory and the file are created.
-    let name = "records/signatures.jsonl";
-    with_journal(test_name!(), policies, name, |stage, module, journal| {
+    with_journal(test_name!(), policies, CREATED, |stage, module, journal| {
         let folder = journal.ancestors().nth(2).unwrap();
         std::env::set_current_dir(folder).unwrap();
-        stage.set(JOURNAL, name);
+        stage.set(JOURNAL, CREATED);
         let session = module.logged_in().unwrap();
         // The application changes its directory while it signs.
         std::env::set_current_dir("/").unwrap();

@@ -50,8 +50,7 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
          start_proxy(scene, "BasicAuth ci another-passw0rd", &credentials)] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "401", "check the user and password in HttpProxy";
     "the proxy accepts only Kerberos and NTLM":
-        [scene.serve_tls(); scene.try_again();
-         through(scene, &answering(ONLY_NTLM), "")] login
+        [false_proxy(scene, ONLY_NTLM)] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "offers only authentication with Negotiate, NTLM";
     "the proxy requires credentials, for an http API URL": [start_proxy(scene, &format!("BasicAuth ci {PROXY_PASSWORD}"), "")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "407", "check the user and password in HttpProxy";
@@ -62,15 +61,13 @@ pub const SITUATIONS: &[Situation] = situations! { scene;
         [let nobody = silent_address(scene); scene.lead_to("https", &nobody); start_proxy(scene, "", "")] login
         => CKR_FUNCTION_FAILED, "none": "the proxy", "500", "the network of the proxy";
     "the proxy does not speak HTTP":
-        [scene.serve_tls(); scene.try_again();
-         let address = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"); through(scene, &address, "")] login
+        [false_proxy(scene, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "is not HTTP", "HttpProxy";
     "the proxy closes the connection":
         [scene.serve_tls(); let address = answering(b""); through(scene, &address, "")] login
         => CKR_FUNCTION_FAILED, "none": "through the proxy", "(the proxy closed the connection without a response)";
     "the proxy is a web server":
-        [scene.serve_tls(); scene.try_again();
-         let address = answering(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n"); through(scene, &address, "")] login
+        [false_proxy(scene, b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n")] login
         => CKR_GENERAL_ERROR, "none": "the proxy", "405", "the URL of an HTTP proxy";
 };
 
@@ -205,6 +202,13 @@ fn start_proxy(scene: &mut Scene, lines: &str, credentials: &str) {
     let proxy = tinyproxy(lines);
     through(scene, &proxy.address, credentials);
     scene.keep(proxy);
+}
+
+/// A server in place of the proxy that answers this to everything.
+fn false_proxy(scene: &mut Scene, answer: &'static [u8]) {
+    scene.serve_tls();
+    scene.try_again();
+    through(scene, &answering(answer), "");
 }
 
 /// Starts a tinyproxy with these lines in its configuration, sets variables with its address for `{}`, and expects

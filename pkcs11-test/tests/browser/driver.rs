@@ -1,7 +1,7 @@
 //! Chromium, through the WebDriver protocol (W3C) of its driver.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
 use std::thread;
@@ -36,14 +36,13 @@ pub struct Browser {
     driver: Child,
     http: reqwest::blocking::Client,
     session: String,
-    downloads: PathBuf,
     /// One browser at a time.
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Browser {
-    /// Opens a page. Arguments: a name for its files, the page, the window's size.
-    pub fn open(name: &str, url: &str, (width, height): (u32, u32)) -> Self {
+    /// Opens a page in a window of that size.
+    pub fn open(url: &str, (width, height): (u32, u32)) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             let provider = rustls::crypto::ring::default_provider();
@@ -52,7 +51,6 @@ impl Browser {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
 
-        let folder = crate::folder(&format!("browser-{name}"));
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -74,21 +72,13 @@ impl Browser {
             .timeout(2 * TIMEOUT)
             .build()
             .expect("a client");
-        let mut browser = Self {
-            driver,
-            http,
-            session: format!("http://127.0.0.1:{port}/session"),
-            downloads: folder.join("downloads"),
-            _turn: turn,
-        };
-        let _ = std::fs::remove_dir_all(&browser.downloads);
+        let mut browser =
+            Self { driver, http, session: format!("http://127.0.0.1:{port}/session"), _turn: turn };
         let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
         arguments.push(format!("--window-size={width},{height}"));
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "goog:loggingPrefs": { "browser": "ALL" },
-            "goog:chromeOptions": {
-                "args": arguments,
-                "prefs": { "download.default_directory": browser.downloads } } } } });
+            "goog:chromeOptions": { "args": arguments } } } });
         let session = browser.call("", capabilities);
         let id = session["sessionId"].as_str().expect("a session");
         browser.session = format!("{}/{id}", browser.session);
@@ -168,18 +158,6 @@ impl Browser {
         let element = self.element(selector);
         let text = self.get(&format!("/element/{element}/text"));
         text.as_str().expect("text").to_owned()
-    }
-
-    /// Waits for a file and reads it.
-    pub fn downloaded(&self, name: &str) -> String {
-        let file = self.downloads.join(name);
-        let begin = Instant::now();
-        while !file.exists() {
-            assert!(begin.elapsed() < TIMEOUT, "{name} was not downloaded");
-            // The browser is asked for something, so that this does not only turn.
-            self.script("return 0");
-        }
-        std::fs::read_to_string(file).expect("the file")
     }
 
     /// Waits until an expression is true.

@@ -80,8 +80,12 @@ fn policies_come_and_go_while_the_service_runs() {
         let page = stage.text("/");
         for file in ["certificate.pem", "openpgp-key.asc", "public-key.pem"] {
             let path = format!("/policies/demo/added/{file}");
-            let is_there = [stage.get(&path).status() == StatusCode::OK, page.contains(&path)];
+            let answer = stage.get(&path);
+            let is_there = [answer.status() == StatusCode::OK, page.contains(&path)];
             assert_eq!(is_there, [files.contains(&file); 2], "{file} {more}");
+            let saved = answer.headers().get("content-disposition");
+            let name = format!("attachment; filename=\"demo-added-{file}\"");
+            assert_eq!(saved.is_some_and(|saved| *saved == name), is_there[0]);
         }
         let twice = post(&stage, "/policies", &added);
         assert_eq!(twice.0, StatusCode::BAD_REQUEST);

@@ -19,6 +19,7 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
     let signature = hex(&client::signature(&answer));
 
     let page = stage.text("/");
+    assert!(page.contains("download=\"requests.jsonl\""), "{page}");
     let rows = page.split("<tbody").nth(1).expect("a table");
     for part in [
         ">pkcs11-tool<",
