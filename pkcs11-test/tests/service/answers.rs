@@ -3,11 +3,12 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use pkcs11_test::{Effect, Log, TlsVersions};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::client::{self, Client, Hash, service, start, state, with_policies};
+use crate::client::{self, Client, SHA256, digest, hash, service, start, state, with_policies};
 
 #[test]
 fn refusals_carry_the_messages_of_the_real_service() {
@@ -30,7 +31,7 @@ fn refusals_carry_the_messages_of_the_real_service() {
     refuses("approved", &payload, "SigningPolicyId", approval);
     refuses("rsa-2048", &json!([]), "", invalid);
     for (name, value, message) in rows! {
-        "Base64EncodedHash", json!(Hash::ALL[4].base64()), "The hash algorithm does not match the given hash.";
+        "Base64EncodedHash", json!(BASE64_STANDARD.encode(digest("sha512"))), "The hash algorithm does not match the given hash.";
         "SignatureAlgorithm", json!("Dsa"), invalid;
         "SignatureAlgorithm", json!("Ecdsa"), invalid;
         "RsaHashAlgorithm", Value::Null, invalid;
@@ -72,7 +73,7 @@ fn requests_are_recorded_without_the_token() {
     client.sign("rsa-2048", &payload);
     let metadata = json!({ "sourceProcess": { "commandLine": "sign it", "user": "me" } });
     let body = json!({ "projectSlug": "demo", "signingPolicySlug": "p-256", "hashSigningData": { "signatureAlgorithm": "Ecdsa",
-        "hash": Hash::SHA256.base64(), "metadata": metadata } });
+        "hash": hash(), "metadata": metadata } });
     client.post_json("/SigningRequests/SignHash", &body);
     Client::with_token(&service, "wrong").sign("rsa-2048", &payload);
 
@@ -143,7 +144,7 @@ fn a_request_that_is_not_fast_is_created() {
         ("IsFastSigningRequest", "false"),
     ];
     let route = "/SigningRequests/SubmitWithArtifact";
-    let answer = Client::new(&service).post_form(route, &fields, &client::payload());
+    let answer = Client::new(&service).post_form(route, &fields, &client::payload()).unwrap();
     assert_eq!(answer.status, StatusCode::CREATED);
     let created = answer.json();
     let id = created["signingRequestId"].as_str().unwrap();
@@ -163,14 +164,14 @@ fn case_does_not_matter_in_routes_fields_and_properties() {
         let url = format!("{root}/{api}/{}/{list}", service.organization_id());
         assert_eq!(client.get_url(&url).status, StatusCode::OK, "{url}");
     }
-    let (oid, base64) = (Hash::SHA256.oid, Hash::SHA256.base64());
+    let (oid, base64) = (SHA256, hash());
     let payload = json!({ "signatureALGORITHM": "RsaPkcs1", "rsahashalgorithm": oid, "base64encodedhash": base64 });
     let fields = [
         ("projectslug", "demo"),
         ("SIGNINGPOLICYSLUG", "rsa-2048"),
         ("isFastSigningRequest", "True"),
     ];
-    let answer = client.post_form("/signingrequests", &fields, &payload);
+    let answer = client.post_form("/signingrequests", &fields, &payload).unwrap();
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(service.requests().last().unwrap().route, "POST /SigningRequests");
 }

@@ -39,53 +39,27 @@ pub fn service() -> Service {
 
 pub const MESSAGE: &[u8] = b"what is signed";
 
+/// The object identifier of SHA-256.
+pub const SHA256: &str = "2.16.840.1.101.3.4.2.1";
+
 /// A digest of [`MESSAGE`].
-pub struct Hash {
-    /// As the `openssl` command names it.
-    pub name: &'static str,
-    pub oid: &'static str,
+pub fn digest(name: &str) -> Vec<u8> {
+    openssl::line(&format!("dgst -{name} -binary"), MESSAGE)
 }
 
-const fn hash(name: &'static str, oid: &'static str) -> Hash {
-    Hash { name, oid }
-}
-
-impl Hash {
-    /// By length.
-    pub const ALL: [Self; 5] = [
-        hash("md5", "1.2.840.113549.2.5"),
-        hash("sha1", "1.3.14.3.2.26"),
-        hash("sha256", "2.16.840.1.101.3.4.2.1"),
-        hash("sha384", "2.16.840.1.101.3.4.2.2"),
-        hash("sha512", "2.16.840.1.101.3.4.2.3"),
-    ];
-
-    pub const SHA256: &Self = &Self::ALL[2];
-
-    pub fn value(&self) -> Vec<u8> {
-        openssl::line(&format!("dgst -{} -binary", self.name), MESSAGE)
-    }
-
-    pub fn base64(&self) -> String {
-        BASE64_STANDARD.encode(self.value())
-    }
+/// The SHA-256 digest of [`MESSAGE`] in base64.
+pub fn hash() -> String {
+    BASE64_STANDARD.encode(digest("sha256"))
 }
 
 /// A payload for an RSA signature.
-pub fn rsa_payload(algorithm: &str, hash: &Hash) -> Value {
-    let (oid, base64) = (hash.oid, hash.base64());
-    json!({ "SignatureAlgorithm": algorithm, "RsaHashAlgorithm": oid, "Base64EncodedHash": base64 })
-}
-
-/// A payload for an ECDSA signature.
-pub fn ecdsa_payload(format: &str, hash: &Hash) -> Value {
-    let base64 = hash.base64();
-    json!({ "SignatureAlgorithm": "Ecdsa", "EcdsaSignatureFormat": format, "Base64EncodedHash": base64 })
+pub fn rsa_payload(algorithm: &str) -> Value {
+    json!({ "SignatureAlgorithm": algorithm, "RsaHashAlgorithm": SHA256, "Base64EncodedHash": hash() })
 }
 
 /// A request for an RSASSA-PKCS1-v1_5 signature of a SHA-256 hash.
 pub fn payload() -> Value {
-    rsa_payload("RsaPkcs1", Hash::SHA256)
+    rsa_payload("RsaPkcs1")
 }
 
 pub fn hex(bytes: &[u8]) -> String {
@@ -174,15 +148,6 @@ impl Client {
         route: &str,
         fields: &[(&'static str, &str)],
         payload: &Value,
-    ) -> Answer {
-        self.try_post_form(route, fields, payload).unwrap()
-    }
-
-    fn try_post_form(
-        &self,
-        route: &str,
-        fields: &[(&'static str, &str)],
-        payload: &Value,
     ) -> reqwest::Result<Answer> {
         let artifact = Part::bytes(payload.to_string().into_bytes())
             .file_name("payload.json")
@@ -205,7 +170,7 @@ impl Client {
             ("SigningPolicySlug", policy),
             ("IsFastSigningRequest", "true"),
         ];
-        self.try_post_form("/SigningRequests", &fields, payload)
+        self.post_form("/SigningRequests", &fields, payload)
     }
 
     fn send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {

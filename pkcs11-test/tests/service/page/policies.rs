@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::requests::event;
 use super::{Stage, element};
-use crate::client::{Hash, state};
+use crate::client::{hash, state};
 use crate::openssl;
 
 #[test]
@@ -59,8 +59,7 @@ fn post(stage: &Stage, path: &str, body: &Value) -> (StatusCode, Value) {
 #[test]
 fn policies_come_and_go_while_the_service_runs() {
     let stage = Stage::new();
-    let hash = Hash::SHA256.base64();
-    let ecdsa = json!({ "SignatureAlgorithm": "Ecdsa", "Base64EncodedHash": hash });
+    let ecdsa = json!({ "SignatureAlgorithm": "Ecdsa", "Base64EncodedHash": hash() });
     // What is added, whether it signs, what can be downloaded of it.
     for (more, signs, files) in rows! {
         json!({}), StatusCode::OK, &["certificate.pem", "public-key.pem"][..];

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{Stage, element};
-use crate::client::{self, Hash, ecdsa_payload, hex, rsa_payload};
+use crate::client::{self, SHA256, digest, hash, hex, rsa_payload};
 
 #[test]
 fn lists_a_signature_with_what_was_sent_and_answered() {
@@ -36,7 +36,7 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
     }
     let details = stage.text("/requests/1");
     assert_eq!(element(&details, "signature-1"), signature);
-    let digest = hex(&Hash::SHA256.value());
+    let digest = hex(&digest("sha256"));
     assert_eq!(element(&details, "digest-1"), digest);
     assert!(element(&details, "sent-1").contains("\"Base64EncodedHash\""));
     assert!(element(&details, "answered-1").contains("\"Signature\""));
@@ -51,17 +51,17 @@ fn lists_a_signature_with_what_was_sent_and_answered() {
 
 #[test]
 fn the_openssl_command_of_a_request_verifies_its_signature() {
-    let (oid, hash) = (Hash::SHA256.oid, Hash::SHA256.base64());
+    let hash = hash();
     let stage = Stage::new();
     // Signing policy, payload of a fast signing request or data for SignHash, the mechanism.
     let rows = rows! {
-        "rsa-2048", rsa_payload("RsaPkcs1", Hash::SHA256), "CKM_SHA256_RSA_PKCS";
-        "rsa-2048", rsa_payload("RsaPss", Hash::SHA256), "CKM_SHA256_RSA_PKCS_PSS";
+        "rsa-2048", rsa_payload("RsaPkcs1"), "CKM_SHA256_RSA_PKCS";
+        "rsa-2048", rsa_payload("RsaPss"), "CKM_SHA256_RSA_PKCS_PSS";
         "p-256", json!({ "SignatureAlgorithm": "Ecdsa", "Base64EncodedHash": hash }), "CKM_ECDSA_SHA256";
-        "gpg", ecdsa_payload("Asn1", Hash::SHA256), "CKM_ECDSA_SHA256";
+        "gpg", json!({ "SignatureAlgorithm": "Ecdsa", "EcdsaSignatureFormat": "Asn1", "Base64EncodedHash": hash }), "CKM_ECDSA_SHA256";
         "rsa-2048", json!({ "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmName": "Sha256" }, "hash": hash }),
             "CKM_SHA256_RSA_PKCS";
-        "rsa-2048", json!({ "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmOid": oid, "paddingMode": "Pss" }, "hash": hash }),
+        "rsa-2048", json!({ "signatureAlgorithm": "Rsa", "rsaOptions": { "hashAlgorithmOid": SHA256, "paddingMode": "Pss" }, "hash": hash }),
             "CKM_SHA256_RSA_PKCS_PSS";
         "p-256", json!({ "signatureAlgorithm": "Ecdsa", "ecdsaOptions": { "signatureFormat": "Asn1" }, "hash": hash }), "CKM_ECDSA_SHA256";
     };
