@@ -32,12 +32,14 @@ fn shows_only_the_certificates_that_lead_up_from_a_policys() {
         let bundle = tempfile::NamedTempFile::new().unwrap();
         stage.set(SETTING, bundle.path().to_str().unwrap());
         let write = |content: &str| std::fs::write(&bundle, content).unwrap();
-        let subject = |pem: &str| {
+        let print = |pem: &str, what: &[&str]| {
             write(pem);
-            let print = ["x509", "-noout", "-subject", "-in"];
-            printed(Command::new("openssl").args(print).arg(bundle.path()))
+            let print = ["x509", "-noout", "-in", bundle.path().to_str().unwrap()];
+            printed(Command::new("openssl").args(print).args(what))
         };
-        assert_eq!(subject(&impostor), subject(&pem));
+        assert_eq!(print(&impostor, &["-subject"]), print(&pem, &["-subject"]));
+        let identifier = print(&pem, &["-ext", "subjectKeyIdentifier"]);
+        let identifier = identifier.lines().nth(1).unwrap().trim().replace(':', "");
         for content in [
             // The CA twice, one of the same name with another key, and an unrelated one.
             [&*impostor, &pem, &stranger, &pem].concat(),
@@ -67,6 +69,7 @@ fn shows_only_the_certificates_that_lead_up_from_a_policys() {
             let category = ulong(CK_CERTIFICATE_CATEGORY_AUTHORITY);
             assert_eq!(value(CKA_CERTIFICATE_CATEGORY), category);
             assert_eq!([CKA_TRUSTED, CKA_PRIVATE].map(value), [[0], [0]]);
+            assert_eq!(base16ct::upper::encode_string(&value(CKA_ID)), identifier);
             let with_its_id = session.find(&[(CKA_ID, value(CKA_ID))]);
             assert_eq!(with_its_id.unwrap(), [found], "no key has the ID of a CA");
             assert_eq!(module.finalize(), CKR_OK);

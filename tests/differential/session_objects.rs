@@ -142,6 +142,12 @@ pub const SCRIPTS: &[Script] = &[
             (CKR_TEMPLATE_INCONSISTENT: OTHER_CLASS): "with a modulus" CKA_MODULUS [1];
             (CKR_TEMPLATE_INCONSISTENT: ONLY_VERIFIED): "WTLS" CKA_CERTIFICATE_TYPE ulong(CKC_WTLS);
         }
+        let object = s.create(&certificate).unwrap();
+        let change = |id, value: Vec<u8>| s.change(object, &[(id, value)]);
+        attributes! { r, change;
+            (CKR_OK): "changed: ID" CKA_ID "other";
+            (CKR_ATTRIBUTE_READ_ONLY): "changed: start date" CKA_START_DATE "20260101", "changed: end date" CKA_END_DATE "20260101";
+        }
     }),
     ("other objects", |t, r| {
         let session = t.user();
@@ -225,6 +231,7 @@ pub const SCRIPTS: &[Script] = &[
         let other = t.session();
         rows! { r;
             @ session.logout(); "private ones after logout" => seen(other, &[(CKA_PRIVATE, boolean(true))]) => 0;
+            @ session.login(); "private ones after the next login" => seen(other, &[(CKA_PRIVATE, boolean(true))]) => 0;
             @ session.close(); "after its session was closed" => seen(other, &[]) => 0;
             "its handle" => other.attribute(object, CKA_LABEL).map(drop) => CKR_OBJECT_HANDLE_INVALID;
             @ other.create(&template); "of a new one" => seen(other, &[]) => 1;
@@ -268,7 +275,7 @@ pub const SCRIPTS: &[Script] = &[
         let change = |id, value: Vec<u8>| session.change(object, &[(id, value)]);
         let label = [(CKA_LABEL, b"other".to_vec())];
         attributes! { r, change;
-            (CKR_OK): "label" CKA_LABEL "other", "ID" CKA_ID "other", "verify" CKA_VERIFY boolean(false);
+            (CKR_OK): "label" CKA_LABEL "other", "ID" CKA_ID "other", "verify" CKA_VERIFY boolean(false), "start date" CKA_START_DATE "20260101";
             (CKR_ATTRIBUTE_READ_ONLY): "class" CKA_CLASS ulong(CKO_CERTIFICATE), "token" CKA_TOKEN boolean(true), "modulus" CKA_MODULUS [7; 256];
             (CKR_ATTRIBUTE_READ_ONLY: NEWER): "unique ID" CKA_UNIQUE_ID "x";
             (CKR_ATTRIBUTE_VALUE_INVALID: VALUES): "a boolean of 3" CKA_VERIFY [3];
