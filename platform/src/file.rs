@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::leftovers;
 use crate::shortage::Shortage;
 pub use crate::system::file::{
     create_folder, create_new, create_own_folder, is_same, open_or_create, open_own,
@@ -59,8 +60,11 @@ pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 pub struct Unfinished {
     /// The file, open for writing.
     pub file: File,
-    path: PathBuf,
+    name: UnfinishedName,
 }
+
+#[derive(Debug)]
+struct UnfinishedName(PathBuf);
 
 impl Unfinished {
     /// Creates a file with this mode in the directory of `path`.
@@ -71,7 +75,7 @@ impl Unfinished {
         // Containers that share the directory may have processes with the same ID, and a forked child draws its parent's numbers.
         let random = RandomState::new().hash_one(());
         let path = path.with_file_name(format!(".{}-{random:x}.new", std::process::id()));
-        Ok(Self { file: create_new(&path, mode)?, path })
+        Ok(Self { file: create_new(&path, mode)?, name: UnfinishedName(path) })
     }
 
     /// Gives the complete file the name `path`, whatever had it before.
@@ -79,21 +83,40 @@ impl Unfinished {
     /// # Errors
     /// Those of the system.
     pub fn rename(self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)
+        fs::rename(&self.name.0, path)
+    }
+
+    /// Writes the contents and gives the file the name of the old one. `false` if that is not possible
+    /// here.
+    ///
+    /// # Errors
+    /// There is no room.
+    fn replace(mut self, old: &Path, contents: &[u8]) -> io::Result<bool> {
+        // Some file systems only notice when they store it that there is no room.
+        match self.file.write_all(contents).and_then(|()| self.file.sync_all()) {
+            Err(error) if is_lack_of_room(&error) => return Err(error),
+            // Others cannot be told to store it.
+            Err(_) => return Ok(false),
+            Ok(()) => {}
+        }
+        let Self { file, name } = self;
+        // Windows replaces nothing with a file that is open.
+        drop(file);
+        Ok(put_in_place(&name.0, old).is_ok())
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedName {
     fn drop(&mut self) {
         // Fails if it has been renamed. Only the first error of others matters.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Replaces the contents of a file that is open for writing. Where possible, a complete new file
-/// takes its place, so that a full disk leaves the old contents. Otherwise the file itself is
-/// written: if it is not a regular one or has several names, or if its directory does not let this
-/// user replace it.
+/// Replaces the contents of a file that is open for writing, in a program of our own: a signal that
+/// ends it leaves no unfinished file. Where possible, a complete new file takes its place, so that a
+/// full disk leaves the old contents. Otherwise the file itself is written: if it is not a regular
+/// one or has several names, or if its directory does not let this user put one like it there.
 ///
 /// # Errors
 /// Those of the system.
@@ -103,10 +126,12 @@ pub fn replace(mut file: &File, path: &Path, contents: &[u8]) -> io::Result<()> 
     let is_regular = file.metadata().is_ok_and(|file| file.is_file());
     // The file may be behind a symbolic link, which stays.
     if let (true, false, Ok(path)) = (is_regular, is_alias, fs::canonicalize(path)) {
-        if let Some(mut new) = replacement(file, &path)? {
-            // Some file systems only notice when they store it that there is no room.
-            new.file.write_all(contents).and_then(|()| new.file.sync_all())?;
-            if put_in_place(&new.path, &path).is_ok() {
+        if let Some(new) = replacement(&path)? {
+            let name = new.name.0.clone();
+            leftovers::remove(&name);
+            let result = new.replace(&path, contents);
+            leftovers::keep(&name);
+            if result? {
                 return Ok(());
             }
         }
@@ -119,11 +144,16 @@ pub fn replace(mut file: &File, path: &Path, contents: &[u8]) -> io::Result<()> 
     }
 }
 
-/// A file like this one, or [`None`] if this user cannot create it.
-fn replacement(file: &File, path: &Path) -> io::Result<Option<Unfinished>> {
+/// A file like the one at `path`, or [`None`] if this user cannot create it.
+fn replacement(path: &Path) -> io::Result<Option<Unfinished>> {
     match Unfinished::beside(path, 0o600) {
-        Ok(new) => Ok(take_after(&new.file, file).ok().map(|()| new)),
+        Ok(new) => Ok(take_after(&new.file, &new.name.0, path).ok().map(|()| new)),
         Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
         Err(_) => Ok(None),
     }
+}
+
+fn is_lack_of_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
 }

@@ -127,20 +127,76 @@ fn a_signal_leaves_an_output_file_as_it_was() {
     }
 }
 
+/// While the signature is stored on the disk (fsync(2)), with which a library does something else.
+#[test]
+fn a_signal_or_a_file_system_that_stores_nothing_leaves_no_unfinished_file() {
+    let stored = ["fsync.c", "fsync.so", "message", "old"];
+    for (instead, output, signal, written) in rows! {
+        "raise(SIGTERM); for (;;) pause();", "new", Some(15), false;
+        "raise(SIGTERM); for (;;) pause();", "old", Some(15), false;
+        "errno = EOPNOTSUPP; return -1;", "old", None, true;
+        "errno = EDQUOT; return -1;", "old", None, false;
+    } {
+        let bench = bench();
+        bench.write("old", "as it was");
+        bench.write("fsync.c", format!("#include <errno.h>\n#include <signal.h>\n#include <unistd.h>\nint fsync(int file) {{ {instead} }}"));
+        bench.sh("cc -shared -fPIC -o fsync.so fsync.c");
+        let sign = ["sign", "demo/rsa-2048", "--file", "message", "--output", output];
+        let preload = [("LD_PRELOAD", &*bench.text("fsync.so"))];
+        let end = bench.command(&sign, &preload).stderr(Stdio::null()).status().unwrap();
+        assert_eq!((end.signal(), end.success()), (signal, written), "{instead} {output}");
+        let mut names: Vec<_> =
+            fs::read_dir(&bench.directory).unwrap().map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, stored, "{instead} {output}");
+        let length = if written { 256 } else { "as it was".len() };
+        assert_eq!(fs::read(bench.path("old")).unwrap().len(), length, "{instead} {output}");
+    }
+}
+
+/// Another user may change a link of a shared directory, and would otherwise own what it leads to.
+#[test]
+fn a_file_that_a_link_leads_to_only_later_keeps_its_permissions() {
+    let bench = bench();
+    bench.sh("mkfifo pipe; echo one >open; echo two >private; chmod 666 open; chmod 600 private; ln -s open link");
+    let sign = ["sign", "demo/rsa-2048", "--file", "pipe", "--output", "link"];
+    let mut sign = bench.command(&sign, &[]).spawn().unwrap();
+    // Opened when the program is about to read it.
+    let pipe = fs::File::options().write(true).open(bench.path("pipe")).unwrap();
+    bench.sh("ln -sf private link");
+    drop(pipe);
+    assert!(sign.wait().unwrap().success());
+    assert_eq!(bench.read("open"), "one\n");
+    let private = fs::metadata(bench.path("private")).unwrap();
+    assert_eq!((private.len(), private.mode() & 0o777), (256, 0o600));
+}
+
+/// Gives a file an access control list with which one more user can read and write it, but its group cannot (acl(5); the format is that
+/// of linux/posix_acl_xattr.h).
+const ACL: &str = r#"
+#include <sys/xattr.h>
+int main(int count, char **arguments) {
+    struct { unsigned short tag, access; unsigned id; } entries[] = {{0, 0, 2}, {1, 6, -1}, {2, 6, 1000}, {4, 0, -1}, {16, 6, -1}, {32, 0, -1}};
+    return setxattr(arguments[1], "system.posix_acl_access", &entries[0].id, sizeof entries - 4, 0) != 0;
+}"#;
+
 #[test]
 fn an_output_file_keeps_its_permissions_and_links() {
     let bench = bench();
-    for name in ["private", "behind", "one"] {
+    for name in ["private", "shared", "behind", "one"] {
         bench.write(name, "as it was");
     }
     let private = fs::Permissions::from_mode(0o640);
     fs::set_permissions(bench.path("private"), private).unwrap();
+    bench.write("acl.c", ACL);
+    bench.sh("cc -o acl acl.c; ./acl shared");
     symlink("behind", bench.path("link")).unwrap();
     symlink("missing", bench.path("dangling")).unwrap();
     fs::hard_link(bench.path("one"), bench.path("other")).unwrap();
     let digest = "00".repeat(32);
     for (output, files) in [
         ("private", &["private"][..]),
+        ("shared", &["shared"]),
         ("link", &["behind"]),
         ("dangling", &["missing"]),
         ("one", &["one", "other"]),
@@ -152,6 +208,8 @@ fn an_output_file_keeps_its_permissions_and_links() {
         }
     }
     assert_eq!(fs::metadata(bench.path("private")).unwrap().mode() & 0o777, 0o640);
+    // ls(1) shows that there is an access control list.
+    assert!(bench.sh("ls -l shared").starts_with("-rw-rw----+ "));
     for link in ["link", "dangling"] {
         assert!(bench.path(link).is_symlink(), "{link}");
     }

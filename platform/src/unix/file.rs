@@ -69,21 +69,35 @@ pub fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
     options.open(path).and_then(apart)
 }
 
-/// Gives a new file the owner and the mode of an old one.
+/// Gives a new file at `path` the owner and the mode of an old one.
 ///
 /// # Errors
-/// Those of the system, and one if the old file has several names, of which the new one could have
-/// only one.
-pub(crate) fn take_after(new: &File, old: &File) -> io::Result<()> {
-    let (metadata, old) = (new.metadata()?, old.metadata()?);
-    if old.nlink() > 1 {
-        return Err(io::ErrorKind::TooManyLinks.into());
+/// Those of the system, and one if the new file would differ: it can have only one name, and has the
+/// access control list and other extended attributes of new files.
+pub(crate) fn take_after(new: &File, path: &Path, old: &Path) -> io::Result<()> {
+    let (metadata, old_metadata) = (new.metadata()?, fs::symlink_metadata(old)?);
+    if !old_metadata.is_file() || old_metadata.nlink() > 1 {
+        return Err(io::ErrorKind::Unsupported.into());
     }
     let owners = |file: &Metadata| (file.uid(), file.gid());
-    if owners(&metadata) != owners(&old) {
-        fchown(new, Some(old.uid()), Some(old.gid()))?;
+    if owners(&metadata) != owners(&old_metadata) {
+        fchown(new, Some(old_metadata.uid()), Some(old_metadata.gid()))?;
     }
-    new.set_permissions(old.permissions())
+    new.set_permissions(old_metadata.permissions())?;
+    match has_same_attributes(path, old)? {
+        true => Ok(()),
+        false => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn has_same_attributes(path: &Path, old: &Path) -> io::Result<bool> {
+    Ok(super::attributes::of(path)? == super::attributes::of(old)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_same_attributes(_path: &Path, _old: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// Gives a new file the name of an old one.

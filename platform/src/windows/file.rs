@@ -122,10 +122,11 @@ pub fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
 /// # Errors
 /// Those of the system, and one if the old file has several names, of which the new one could have
 /// only one.
-pub(crate) fn take_after(_new: &File, old: &File) -> io::Result<()> {
-    match information_of(old)?.nNumberOfLinks {
+pub(crate) fn take_after(_new: &File, _path: &Path, old: &Path) -> io::Result<()> {
+    let old = open_itself(old, STAYING | FILE_SHARE_DELETE)?;
+    match information_of(&old)?.nNumberOfLinks {
         1 => Ok(()),
-        _ => Err(io::ErrorKind::TooManyLinks.into()),
+        _ => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
