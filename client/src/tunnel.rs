@@ -131,7 +131,12 @@ fn unsupported_schemes(headers: &[httparse::Header<'_>]) -> Option<String> {
     let mut schemes: Vec<String> = Vec::new();
     for header in headers.iter().filter(|it| it.name.eq_ignore_ascii_case("Proxy-Authenticate")) {
         let value = String::from_utf8_lossy(header.value);
-        for challenge in value.split(',') {
+        let mut is_quoted = false;
+        let is_end = |c: char| {
+            is_quoted ^= c == '"';
+            c == ',' && !is_quoted
+        };
+        for challenge in value.split(is_end) {
             let scheme = challenge.split_whitespace().next().unwrap_or_default();
             // A parameter has an equals sign, and perhaps quotes.
             let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -213,6 +218,10 @@ mod tests {
             (
                 "HTTP/1.1 407 X\r\nProxy-Authenticate: Digest realm=\"a, b\", qop=auth, NTLM TlRM==\r\n\r\n",
                 status(407, Some("Digest, NTLM")),
+            ),
+            (
+                "HTTP/1.1 407 X\r\nProxy-Authenticate: Digest realm=\"Sign in, please, as usual\"\r\n\r\n",
+                status(407, Some("Digest")),
             ),
             (
                 "HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM, basic realm=\"a\"\r\n\r\n",
