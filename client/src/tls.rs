@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base16ct::lower::encode_string;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{AlgorithmIdentifier, CertificateDer, PrivateKeyDer, UnixTime, alg_id};
 use rustls::sign::SingleCertAndKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore};
 use zeroize::Zeroizing;
@@ -34,6 +34,13 @@ const UNSUPPORTED_KEY: &str = "contains a private key that is not supported; use
 
 /// The text of the error of rustls-webpki for a CA certificate as a server's own.
 const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
+
+const UNKNOWN_CA: &str = "presented a certificate from an unknown CA; if that is your own CA, set TlsCaFile \
+    (SIGNPATH_TLS_CA_FILE) to a file with its certificate";
+
+/// The supported keys of CAs: signatures of another kind are not theirs.
+const KEYS_OF_CAS: [AlgorithmIdentifier; 3] =
+    [alg_id::RSA_ENCRYPTION, alg_id::ECDSA_P256, alg_id::ECDSA_P384];
 
 /// How many names in a certificate are shown.
 const MAX_NAMES: usize = 3;
@@ -168,11 +175,12 @@ pub fn explain(error: &rustls::Error) -> String {
             Certificate::Revoked => {
                 "presented a revoked certificate; tell the server's administrator".to_owned()
             }
-            Certificate::UnknownIssuer => {
-                "presented a certificate from an unknown CA; if that is your own CA, set TlsCaFile \
-                 (SIGNPATH_TLS_CA_FILE) to a file with its certificate"
-                    .to_owned()
-            }
+            // The signature is not of the trusted CA with that name, as when a CA has a new key.
+            Certificate::UnknownIssuer | Certificate::BadSignature => UNKNOWN_CA.to_owned(),
+            Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                public_key_algorithm_id: key,
+                ..
+            } if KEYS_OF_CAS.iter().any(|known| known.as_ref() == key) => UNKNOWN_CA.to_owned(),
             Certificate::UnsupportedSignatureAlgorithmContext { .. }
             | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
                 "presented a certificate that is signed with an unsupported algorithm; have it signed \

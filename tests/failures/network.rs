@@ -107,6 +107,11 @@ pub const TLS: &[Situation] = situations! { scene;
         => CKR_GENERAL_ERROR, "none": "none in SSL_CERT_FILE (/none.pem) or SSL_CERT_DIR (/none:)", "TlsCaFile";
     "the server's certificate is self-signed": [serve_with(scene, ServerCertificate::SelfSigned)] login
         => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
+    "the server's CA has another key than the trusted one of that name": [trust_namesake(scene, &["RSA"])] login
+        => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
+    "the server's CA has another kind of key than the trusted one of that name":
+        [trust_namesake(scene, &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"])] login
+        => CKR_GENERAL_ERROR, "none": "from an unknown CA", "SIGNPATH_TLS_CA_FILE";
     // `openssl req -x509` makes a CA certificate unless told otherwise.
     "the server's certificate is that of a CA": [present(scene, &[])] login
         => CKR_GENERAL_ERROR, "none": "presented a CA certificate as its own", "CA:FALSE";
@@ -259,6 +264,17 @@ fn present(scene: &mut Scene, options: &[&str]) {
     let nginx = nginx_with(&scene.service, [certificate.as_ref(), key.as_ref()], "");
     scene.lead_to("https", &nginx.address);
     scene.keep(nginx);
+}
+
+/// Replaces the service's CA certificate by one of the same name, as of a CA that has a new key.
+fn trust_namesake(scene: &mut Scene, kind: &[&str]) {
+    scene.serve_tls();
+    let key = openssl(&[&["genpkey", "-algorithm"], kind].concat());
+    let key = scene.file("ca-key.pem", &key);
+    let name = "/C=AT/O=Local SignPath Service/CN=Local TLS CA";
+    let ca = openssl(&["req", "-x509", "-new", "-key", &key, "-subj", name]);
+    let ca = scene.file("ca.pem", &ca);
+    scene.set("SIGNPATH_TLS_CA_FILE", &ca);
 }
 
 fn start_nginx(scene: &mut Scene, lines: &str) {
