@@ -1,5 +1,7 @@
 //! Opens files and directories, with permissions.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
@@ -90,14 +92,17 @@ pub(crate) fn take_after(new: &File, path: &Path, old: &Path) -> io::Result<()> 
     }
 }
 
-#[cfg(target_os = "linux")]
+/// Extended attributes (xattr(7)), among them the access control list and the label of SELinux.
 fn has_same_attributes(path: &Path, old: &Path) -> io::Result<bool> {
-    Ok(super::attributes::of(path)? == super::attributes::of(old)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn has_same_attributes(_path: &Path, _old: &Path) -> io::Result<bool> {
-    Ok(true)
+    let attributes = |path: &Path| match xattr::list(path) {
+        // The file system has none.
+        Err(error) if error.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => Ok(BTreeMap::new()),
+        names => {
+            let value = |name: OsString| Ok((name.clone(), xattr::get(path, name)?));
+            names?.map(value).collect::<io::Result<BTreeMap<_, _>>>()
+        }
+    };
+    Ok(attributes(path)? == attributes(old)?)
 }
 
 /// Gives a new file the name of an old one.

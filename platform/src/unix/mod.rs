@@ -1,8 +1,5 @@
 //! Linux, macOS and other Unix systems.
 
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-mod attributes;
 pub mod certificate_store;
 pub mod child;
 pub mod console;
