@@ -12,7 +12,7 @@ use crate::policy::{CertificateSummary, PolicySummary};
 const JSON_HELP: &str = "\
 Examples:
   signpath-pkcs11 list
-  signpath-pkcs11 list --json | jq -r '.signingPolicies[] | select(.certificate.daysLeft < 30) | .name'
+  signpath-pkcs11 list --json | jq -r '.signingPolicies[] | select(.certificate and .certificate.daysLeft < 30) | .name'
 
 JSON (--json): { \"signingPolicies\": [ {
     \"token\": \"SignPath\", \"name\": \"app/release\", \"projectSlug\": \"app\", \"signingPolicySlug\": \"release\",

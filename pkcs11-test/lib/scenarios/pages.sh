@@ -67,7 +67,8 @@ page_command_line() {
     expect others 3
     prepare_page
     install_page
-    page_commands 0 $page list
+    page_commands 0 $page list >listed
+    ! grep -qx demo/gpg listed || fail "a signing policy without a certificate is among those that expire soon"
     page_commands 0 $page certificate
     same_public_key app.pem
     cmp <(openssl x509 -in app.pem -outform DER) app.der
