@@ -30,7 +30,7 @@ use x509_cert::spki::{
 use x509_cert::time::{Time, Validity};
 
 use crate::error::{Context, Error};
-use crate::keys::{KeyKind, SoftwareStore};
+use crate::keys::{self, KeyKind, SoftwareStore};
 use crate::options::ServerCertificate;
 use crate::state::{PUBLIC, StateFolder};
 
@@ -80,8 +80,8 @@ impl Authority {
     fn open_or_create(state: &StateFolder, name: &str, subject: &str) -> Result<Self, Error> {
         let key_file = format!("{name}-key.pem");
         let pem = SoftwareStore::pem(state, &key_file, KeyKind::Rsa2048)?;
-        let key = RsaPrivateKey::from_pkcs8_pem(&pem)
-            .context(format!("{} is damaged", state.path(&key_file).display()))?;
+        let key =
+            RsaPrivateKey::from_pkcs8_pem(&pem).context(keys::damaged(&state.path(&key_file)))?;
         let public_key =
             SubjectPublicKeyInfoOwned::from_key(key.to_public_key()).context(FAILURE)?;
         let key = SigningKey::new(key);
@@ -103,8 +103,7 @@ impl Authority {
         Ok(Self { key, certificate })
     }
 
-    /// The certificate of a policy's key, `certificates/{label}.pem`. Issues it if it is missing or for a different
-    /// key.
+    /// The certificate of a policy's key, `certificates/{label}.pem`. Issues it if it is missing or does not fit.
     pub fn policy_certificate(
         &self,
         state: &StateFolder,
@@ -113,7 +112,9 @@ impl Authority {
         usage: Usage,
     ) -> Result<Certificate, Error> {
         let file = certificate_file(label);
-        if let Some(certificate) = read(state, &file, public_key)? {
+        if let Some(certificate) = read(state, &file, public_key)?
+            .filter(|certificate| self.has_issued(certificate, public_key, usage))
+        {
             return Ok(certificate);
         }
         // ub-common-name is 64 (RFC 5280, appendix A.1).
@@ -159,8 +160,11 @@ impl Authority {
             let kept = certificate.tbs_certificate.get::<SubjectAltName>();
             matches!(kept, Ok(Some((_, kept))) if kept == names)
         };
+        let fits = |certificate: &Certificate| {
+            has_names(certificate) && self.has_issued(certificate, public_key, Usage::ServerAuth)
+        };
         if let Some(certificate) =
-            read(state, file, public_key)?.filter(|certificate| is_good && has_names(certificate))
+            read(state, file, public_key)?.filter(|certificate| is_good && fits(certificate))
         {
             return Ok(certificate);
         }
@@ -205,6 +209,25 @@ impl Authority {
             validity: Validity::from_now(10 * YEAR).context(FAILURE)?,
         };
         self.issue("CN=build agent,O=Example Software GmbH,C=AT", public_key, extensions)
+    }
+
+    /// Tells whether a certificate from the state directory still fits: a policy may have become one for e-mail, and the
+    /// authority's key may have been replaced.
+    pub fn has_issued(
+        &self,
+        certificate: &Certificate,
+        public_key: &SubjectPublicKeyInfoOwned,
+        usage: Usage,
+    ) -> bool {
+        let tbs = &certificate.tbs_certificate;
+        let issuer_key = &self.certificate.tbs_certificate.subject_public_key_info;
+        let authority = AuthorityKeyIdentifier::try_from(reference(issuer_key)).ok();
+        let issuer = tbs.get::<AuthorityKeyIdentifier>().ok().flatten().map(|(_, issuer)| issuer);
+        let usages = tbs.get::<ExtendedKeyUsage>().ok().flatten().map(|(_, usages)| usages.0);
+        tbs.subject_public_key_info == *public_key
+            && issuer.is_some()
+            && issuer == authority
+            && usages == Some(vec![usage.key_purpose_id()])
     }
 
     /// The certificate authority's own certificate.

@@ -196,9 +196,16 @@ fn issue_certificates(
             continue;
         };
         let owner = key_owner(policies, entry);
-        let public_key = pairs[&owner].public_key();
-        let certificate = authority.policy_certificate(state, &owner, public_key, usage)?;
-        keys.store_certificate(&owner, &certificate)?;
+        // Policies that share a key share the certificate of the first, whatever its usage.
+        let certificate = match certificates.get(&owner) {
+            Some(certificate) => Certificate::clone(certificate),
+            None => {
+                let public_key = pairs[&owner].public_key();
+                let certificate = authority.policy_certificate(state, &owner, public_key, usage)?;
+                keys.store_certificate(&owner, &certificate)?;
+                certificate
+            }
+        };
         if entry.label() != owner {
             certificates::write(
                 state,

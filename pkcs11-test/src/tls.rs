@@ -9,12 +9,13 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
-use x509_cert::der::{Encode, EncodePem};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode, EncodePem};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-use crate::certificates::Authority;
+use crate::certificates::{Authority, Usage};
 use crate::error::{Context, Error};
-use crate::keys::{KeyKind, SoftwareStore};
+use crate::keys::{self, KeyKind, SoftwareStore};
 use crate::options::{TlsOptions, TlsVersions};
 use crate::state::{SECRET, StateFolder};
 
@@ -66,17 +67,20 @@ pub(crate) fn server_configuration(
 /// A P-256 key from the state directory, and its PEM.
 fn private_key(state: &StateFolder, file: &str) -> Result<(p256::SecretKey, String), Error> {
     let pem = SoftwareStore::pem(state, file, KeyKind::P256)?;
-    let key = p256::SecretKey::from_pkcs8_pem(&pem)
-        .context(format!("{} is damaged", state.path(file).display()))?;
+    let key = p256::SecretKey::from_pkcs8_pem(&pem).context(keys::damaged(&state.path(file)))?;
     Ok((key, pem))
 }
 
 fn write_client_file(state: &StateFolder, authority: &Authority) -> Result<(), Error> {
-    if state.read(CLIENT_FILE)?.is_some() {
-        return Ok(());
-    }
     let (key, pem) = private_key(state, "tls-client-key.pem")?;
     let public_key = SubjectPublicKeyInfoOwned::from_key(key.public_key()).context(FAILURE)?;
+    let kept = state.read(CLIENT_FILE)?.and_then(|text| {
+        let der = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
+        Certificate::from_der(&der).ok()
+    });
+    if kept.is_some_and(|kept| authority.has_issued(&kept, &public_key, Usage::ClientAuth)) {
+        return Ok(());
+    }
     let certificate =
         authority.client_certificate(&public_key)?.to_pem(LineEnding::LF).context(FAILURE)?;
     state.write(CLIENT_FILE, &format!("{certificate}{pem}"), SECRET)

@@ -112,6 +112,11 @@ impl KeyKind {
     }
 }
 
+/// The failure to read a key from a file of the state directory.
+pub(crate) fn damaged(file: &Path) -> String {
+    format!("{} is damaged; remove it to generate a new key", file.display())
+}
+
 /// The RSA key in a SubjectPublicKeyInfo.
 pub(crate) fn rsa_public_key(
     public_key: &SubjectPublicKeyInfoOwned,

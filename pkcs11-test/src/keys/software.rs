@@ -40,8 +40,10 @@ impl KeyStore for SoftwareStore {
     fn open_or_generate(&self, label: &str, kind: KeyKind) -> Result<Arc<dyn PrivateKey>, Error> {
         let file = format!("keys/{label}.pem");
         let pem = Self::pem(&self.state, &file, kind)?;
-        let key = SoftwareKey::parse(&pem, kind)
-            .context(format!("cannot use the key in {}", self.state.path(&file).display()))?;
+        let key = SoftwareKey::parse(&pem, kind).context(format!(
+            "cannot use the key in {}; remove it to generate a new one, or use another slug",
+            self.state.path(&file).display()
+        ))?;
         kind.check(label, &key.public_key)?;
         Ok(Arc::new(key))
     }

@@ -72,13 +72,14 @@ fn each_filter_narrows_the_list() {
 
 #[test]
 fn certificates_are_issued_by_the_ca_for_what_the_file_says() {
-    let service = with_policies(
-        "usages",
-        r#"{ "policies": [
+    let policies = r#"{ "policies": [
         { "project": "demo", "policy": "code", "key": "p-256" },
-        { "project": "demo", "policy": "mail", "key": "p-256", "certificate": "Email" } ] }"#,
-    );
+        { "project": "demo", "policy": "mail", "key": "p-256", "certificate": "Email" } ] }"#;
     let state = state("usages");
+    // At first without an e-mail certificate, and with a CA whose key is lost.
+    drop(with_policies("usages", &policies.replace("Email", "X509")));
+    std::fs::remove_file(state.join("code-signing-ca-key.pem")).unwrap();
+    let service = with_policies("usages", policies);
     let ca = state.join("code-signing-ca.pem").display().to_string();
     for (slug, usage) in [("code", "Code Signing"), ("mail", "E-mail Protection")] {
         let file = state.join(format!("certificates/demo/{slug}.pem")).display().to_string();
@@ -93,13 +94,26 @@ fn certificates_are_issued_by_the_ca_for_what_the_file_says() {
 }
 
 #[test]
-fn the_certificate_for_tls_is_for_localhost_and_its_address() {
-    let service = start("default", |options| options.tls = true);
+fn the_certificates_for_tls_are_for_localhost_its_address_and_clients() {
+    let with_tls = || {
+        start("tls", |options| {
+            options.tls = true;
+            options.policies = PolicyFile::parse(r#"{ "policies": [] }"#).unwrap();
+        })
+    };
+    drop(with_tls());
+    let state = state("tls");
+    std::fs::remove_file(state.join("tls-ca-key.pem")).unwrap();
+    let service = with_tls();
     let (name, ca) = service.environment().pop().unwrap();
     assert_eq!(name, "SIGNPATH_TLS_CA_FILE");
-    let file = state("default").join("tls.pem").display().to_string();
-    for option in ["-verify_hostname localhost", "-verify_ip 127.0.0.1"] {
-        openssl::line(&format!("verify {option} -CAfile {ca} {file}"), b"");
+    for (file, options) in [
+        ("tls.pem", "-verify_hostname localhost"),
+        ("tls.pem", "-verify_ip 127.0.0.1"),
+        ("tls-client.pem", "-purpose sslclient"),
+    ] {
+        let file = state.join(file).display().to_string();
+        openssl::line(&format!("verify {options} -CAfile {ca} {file}"), b"");
     }
 }
 

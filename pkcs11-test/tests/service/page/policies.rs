@@ -112,7 +112,12 @@ fn the_certificate_of_a_policy_has_its_public_key() {
 #[test]
 fn a_policy_that_cannot_be_added_is_explained() {
     let stage = Stage::new();
+    let kept = json!({ "project": "demo", "policy": "kept", "key": "p-256" });
+    for path in ["/policies", "/policies/remove"] {
+        assert_eq!(post(&stage, path, &kept).0, StatusCode::OK);
+    }
     for (body, reason) in rows! {
+        json!({ "project": "demo", "policy": "kept", "key": "rsa-2048" }), "use another slug";
         json!({ "project": "demo", "key": "p-256" }), "`policy` is missing";
         json!({ "project": "demo", "policy": "../x", "key": "p-256" }), "../x";
         json!({ "project": "demo", "policy": "x", "key": "p-1" }), "p-1";
