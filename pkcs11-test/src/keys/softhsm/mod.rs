@@ -96,13 +96,17 @@ impl KeyStore for SoftHsmStore {
         let (private_key, public_key) = self
             .sessions
             .with(|session| {
-                match (
-                    find(session, ObjectClass::PRIVATE_KEY, label)?,
-                    find(session, ObjectClass::PUBLIC_KEY, label)?,
-                ) {
-                    (Some(private_key), Some(public_key)) => Ok((private_key, public_key)),
+                let private_keys = find(session, ObjectClass::PRIVATE_KEY, label)?;
+                let public_keys = find(session, ObjectClass::PUBLIC_KEY, label)?;
+                match (&private_keys[..], &public_keys[..]) {
+                    (&[private_key], &[public_key]) => Ok((private_key, public_key)),
                     _ => {
                         self.state.announce_keys();
+                        // Half of a pair, of a process that was killed while it generated them: it would be taken for half
+                        // of the new one.
+                        for half in private_keys.into_iter().chain(public_keys) {
+                            session.destroy_object(half)?;
+                        }
                         generate(session, label, kind)
                     }
                 }
@@ -136,7 +140,7 @@ impl KeyStore for SoftHsmStore {
         ];
         self.sessions
             .with(|session| {
-                if let Some(stored) = find(session, ObjectClass::CERTIFICATE, label)? {
+                if let Some(&stored) = find(session, ObjectClass::CERTIFICATE, label)?.first() {
                     if session.get_attributes(stored, &[AttributeType::Value])?
                         == [Attribute::Value(value)]
                     {
@@ -158,9 +162,9 @@ fn find(
     session: &Session,
     class: ObjectClass,
     label: &str,
-) -> cryptoki::error::Result<Option<ObjectHandle>> {
+) -> cryptoki::error::Result<Vec<ObjectHandle>> {
     let template = [Attribute::Class(class), Attribute::Token(true), Attribute::Id(label.into())];
-    Ok(session.find_objects(&template)?.first().copied())
+    session.find_objects(&template)
 }
 
 fn generate(
