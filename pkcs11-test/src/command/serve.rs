@@ -125,8 +125,10 @@ pub fn run(arguments: Serve) -> Result<(), Box<dyn Error>> {
             pkcs11_test::write_secret(path, &lines)?;
         }
         let mut stdout = io::stdout().lock();
-        stdout.write_all(lines.as_bytes())?;
-        stdout.flush()?;
+        stdout
+            .write_all(lines.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|error| format!("cannot write to stdout: {}", describe(&error)))?;
         drop(stdout);
         if let Some(file) = &open {
             open_page(url, file)?;

@@ -146,6 +146,11 @@ fn a_failure_is_one_line() {
         assert!(message.contains(expected), "{message}");
     }
     assert!(pipe.exists());
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = serve("--state default").stdout(full).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    let expected = "pkcs11-test: cannot write to stdout: no space left on device";
+    assert_eq!(message.lines().last(), Some(expected));
 }
 
 #[test]
