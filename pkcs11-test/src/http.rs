@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -35,6 +35,9 @@ use crate::log::RequestLog;
 use crate::page::History;
 use crate::routes::{Call, CanonicalPath};
 
+/// After a failure to accept a connection, most likely for want of a file descriptor, which stays until others are closed.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
 /// What all connections share.
 pub(crate) struct Server {
     pub router: Router,
@@ -54,8 +57,7 @@ impl Server {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(_) => {
-                    // Most likely out of file descriptors: let other tasks close theirs.
-                    tokio::task::yield_now().await;
+                    sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };

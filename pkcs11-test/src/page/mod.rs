@@ -33,6 +33,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::fault::FaultQueue;
+use crate::http::ACCEPT_PAUSE;
 use crate::keys::KeyStore;
 use crate::routes::Api;
 use crate::state::StateFolder;
@@ -72,8 +73,7 @@ impl Page {
         let router = handlers::router(self);
         loop {
             let Ok((stream, _)) = listener.accept().await else {
-                // Most likely out of file descriptors: let other tasks close theirs.
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
             let router = router.clone();
