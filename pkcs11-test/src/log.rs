@@ -77,11 +77,12 @@ pub struct FormField {
 
 pub(crate) struct RequestLog {
     writer: Mutex<Box<dyn Write + Send>>,
-    records: Mutex<Vec<RequestRecord>>,
+    /// `None`: not kept.
+    records: Option<Mutex<Vec<RequestRecord>>>,
 }
 
 impl RequestLog {
-    pub fn open(log: &Log) -> Result<Self, Error> {
+    pub fn open(log: &Log, keep: bool) -> Result<Self, Error> {
         let writer: Box<dyn Write + Send> = match log {
             Log::None => Box::new(std::io::sink()),
             Log::Stderr => Box::new(std::io::stderr()),
@@ -95,7 +96,7 @@ impl RequestLog {
                 Box::new(created.context(failure)?)
             }
         };
-        Ok(Self { writer: Mutex::new(writer), records: Mutex::default() })
+        Ok(Self { writer: Mutex::new(writer), records: keep.then(Mutex::default) })
     }
 
     pub fn add(&self, record: RequestRecord) {
@@ -104,10 +105,15 @@ impl RequestLog {
             // The service must keep responding when the disk is full.
             let _ = self.writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
         }
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        if let Some(records) = &self.records {
+            records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        }
     }
 
     pub fn records(&self) -> Vec<RequestRecord> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let kept = self.records.as_ref();
+        kept.map_or_else(Vec::new, |kept| {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        })
     }
 }

@@ -24,12 +24,14 @@ pub struct Options {
     pub softhsm_module: Option<PathBuf>,
     /// Where the request log goes.
     pub log: Log,
+    /// Whether [`Service::requests`](crate::Service::requests) has all requests, which takes more and more memory.
+    pub keep_requests: bool,
     /// The address for the page. Port 0 selects a free one. `None`: there is no page.
     pub page: Option<SocketAddr>,
 }
 
 impl Options {
-    /// Software keys, the default policies, plain HTTP on a free port of 127.0.0.1, no log, no page.
+    /// Software keys, the default policies, plain HTTP on a free port of 127.0.0.1, no log, all requests kept, no page.
     pub fn new(state: impl Into<PathBuf>) -> Self {
         Self {
             state: state.into(),
@@ -40,6 +42,7 @@ impl Options {
             key_store: KeyStoreKind::Software,
             softhsm_module: None,
             log: Log::None,
+            keep_requests: true,
             page: None,
         }
     }

@@ -50,7 +50,7 @@ impl Service {
         // Bind first, so that an address in use is reported before spending a minute on keys.
         let listener = listen(options.listen)?;
         let page_listener = options.page.map(listen).transpose()?;
-        let log = Arc::new(RequestLog::open(&options.log)?);
+        let log = Arc::new(RequestLog::open(&options.log, options.keep_requests)?);
         let state = Arc::new(StateFolder::open(&options.state)?);
         let lock = state.lock()?;
         let keys = keys::open(options.key_store, &state, options.softhsm_module.as_deref())?;
@@ -191,7 +191,7 @@ impl Service {
             .as_deref()
     }
 
-    /// All requests so far. A request is in the list before its client receives the response.
+    /// All requests so far, if [`Options::keep_requests`] is set. A request is in the list before its client receives the response.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.log.records()
     }

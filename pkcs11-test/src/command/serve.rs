@@ -184,6 +184,8 @@ impl Serve {
             },
             softhsm_module: self.softhsm_module,
             log: self.log.map_or(Log::Stderr, Log::File),
+            // Nothing here reads them, and the service may run for days.
+            keep_requests: false,
             page: Some(self.page),
             ..Options::new(self.state)
         })
