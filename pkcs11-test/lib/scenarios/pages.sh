@@ -317,7 +317,6 @@ page_gpg() {
     expect others 1
     # Short: gpg-agent has sockets below it.
     export XDG_DATA_HOME=$WORK/d
-    rm file.sig
     unset SIGNPATH_PROJECT_SLUG SIGNPATH_SIGNING_POLICY_SLUG
     trap 'GNUPGHOME=$XDG_DATA_HOME/signpath-pkcs11/gnupg/demo/gpg timeout 30 gpgconf --kill all' EXIT
     page_commands 1 docs/tools/gpg.md imported -e "s#app/release#demo/gpg --module $MODULE#"
