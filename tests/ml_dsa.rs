@@ -241,7 +241,8 @@ fn refused(session: Session) {
     let good = key(CKP_ML_DSA_65, vec![7; 1952]);
     let key = create(session, &good).unwrap();
     let (context, nothing) = (vec![1; 256], Vec::new());
-    let null = |length| [ulong(CKH_HEDGE_PREFERRED), ulong(0), ulong(length)].concat();
+    let no_pointer = 0_usize.to_ne_bytes().to_vec();
+    let null = |length| [ulong(CKH_HEDGE_PREFERRED), no_pointer.clone(), ulong(length)].concat();
     let given = |id, parameter| Mechanism { id, parameter };
     let with = |id, length, hash| Mechanism::in_context(id, &context[..length], hash);
     let (pure, any, sha256) = (CKM_ML_DSA, CKM_HASH_ML_DSA, CKM_HASH_ML_DSA_SHA256);
