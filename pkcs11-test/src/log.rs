@@ -22,7 +22,7 @@ pub enum Log {
     File(PathBuf),
 }
 
-/// What the service records about a request. Tokens are never recorded.
+/// What the service records about a request: of its API token only whose it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RequestRecord {
     /// When the request arrived (RFC 3339).
