@@ -126,7 +126,7 @@ fn each_signature_is_one_request_and_asking_for_the_length_is_none() {
             assert_eq!(sized(&sign(Some(63))), (CKR_BUFFER_TOO_SMALL, 64));
             let signature = sign(Some(200));
             assert_eq!(sized(&signature), (CKR_OK, 64));
-            assert_eq!(signature.buffer[64..], [0; 136], "nothing is written behind it");
+            assert_eq!(signature.buffer[64..], [0; 136], "nothing is written after the signature");
         }
         assert_eq!(s.message_sign_init(CKM_ECDSA, key.private), CKR_OK);
         let good = |signature: Output| {

@@ -90,9 +90,9 @@ impl Unfinished {
     /// here.
     ///
     /// # Errors
-    /// There is no room.
+    /// The disk is full, or a quota or the file size limit is reached.
     fn replace(mut self, old: &Path, contents: &[u8]) -> io::Result<bool> {
-        // Some file systems only notice when they store it that there is no room.
+        // Some file systems notice a full disk only when they store the file.
         match self.file.write_all(contents).and_then(|()| self.file.sync_all()) {
             Err(error) if is_lack_of_room(&error) => return Err(error),
             // Others cannot be told to store it.

@@ -117,7 +117,8 @@ impl Report {
     /// Ends a script, each of whose patterns is that of a case.
     fn end(&mut self) {
         for (pattern, ..) in self.patterns.drain(..).filter(|(.., is_of_case)| !is_of_case) {
-            self.wrong.push(format!("{}: {pattern}\n  is no case, and is listed", self.script));
+            self.wrong
+                .push(format!("{}: {pattern}\n  is listed, but no such case was run", self.script));
         }
     }
 

@@ -59,7 +59,7 @@ pub(super) fn add_group<T>(start: impl FnOnce() -> io::Result<(Pid, T)>) -> io::
     Ok(child)
 }
 
-/// Does not return if a signal is ending this process: what it has done to the group is no result.
+/// Forgets a group. Does not return if a signal is ending this process, so that nobody reports as a result that the group was killed.
 pub(super) fn has_ended(group: Pid) {
     LEFTOVERS.lock().groups.retain(|other| *other != group);
 }
