@@ -47,7 +47,10 @@ if [[ " ${TARGETS[*]} " == *" calls "* ]]; then
     cargo build --quiet --locked --package signpath-fuzz-calls
 fi
 
-WORK=$(mktemp --directory --tmpdir=/dev/shm signpath-fuzz.XXXXXX)
+# In memory where there is such a folder: some targets write files all the time.
+memory=/dev/shm
+[[ -d $memory && -w $memory ]] || memory=${TMPDIR:-/tmp}
+WORK=$(mktemp --directory --tmpdir="$memory" signpath-fuzz.XXXXXX)
 trap 'rm -rf "$WORK"' EXIT
 mkdir -p "$FUZZ/findings" "$FUZZ/inputs" "$FUZZ/service"
 

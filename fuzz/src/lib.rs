@@ -79,13 +79,12 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// A folder in memory for the files of this process.
+/// A folder for the files of this process. run.sh has it in memory where the system can.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         // libFuzzer ends with _exit, so nothing would remove it: run.sh names one that it removes.
-        let parent = std::env::var_os("TMPDIR").map_or_else(|| "/dev/shm".into(), PathBuf::from);
-        let folder = tempfile::tempdir_in(parent);
+        let folder = tempfile::tempdir();
         folder.expect("a folder for files").keep()
     })
 }
